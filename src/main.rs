@@ -1,0 +1,2 @@
+//! dlinfra command line.
+fn main() {}
