@@ -1,1 +1,4 @@
 //! dlinfra
+
+pub mod diagnostic;
+pub mod units;
