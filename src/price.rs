@@ -1,0 +1,35 @@
+//! The vocabulary of money: rates with their source, priced lines, stated usage; kinds speak it, `cost` adds it up.
+//!
+//! **Invariant:** a price is never invented. No row for a region means *unpriced*, a state of its own; another
+//! region's rate is never used in its place, and zero is only a rate that AWS publishes as zero.
+
+pub mod book;
+pub mod compute;
+pub mod line;
+pub mod network;
+pub mod service;
+pub mod storage;
+pub mod usage;
+
+pub use book::{Confidence, Market, PriceBook, Rate, Tier, Unit};
+pub use line::{Amount, HOURS_PER_MONTH, LineState, PriceLine};
+pub use usage::{Usage, UsageBook};
+
+/// What a kind is given to price itself: the book, the stack's region and the usage stated for this resource.
+#[derive(Debug, Clone, Copy)]
+pub struct PriceContext<'a> {
+    /// The rates; offline, dated.
+    pub book: &'a PriceBook,
+    /// The region of the stack.
+    pub region: &'a str,
+    /// `usage:` of the resource over `usage:` of the blueprint.
+    pub usage: &'a Usage,
+}
+
+impl<'a> PriceContext<'a> {
+    /// A context over `book` for one region.
+    #[must_use]
+    pub fn new(book: &'a PriceBook, region: &'a str, usage: &'a Usage) -> Self {
+        Self { book, region, usage }
+    }
+}
