@@ -1,4 +1,5 @@
 //! dlinfra
 
 pub mod diagnostic;
+pub mod price;
 pub mod units;

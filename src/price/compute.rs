@@ -80,7 +80,7 @@ pub fn dearest(rungs: Vec<PriceLine>) -> Option<PriceLine> {
     let several = rungs.len() > 1;
     let mut line = rungs.into_iter().max_by(|a, b| {
         let rank = |line: &PriceLine| matches!(line.state, LineState::Unpriced { .. });
-        let cost = |line: &PriceLine| line.amount().hourly() + line.amount().upfront;
+        let cost = |line: &PriceLine| line.amount().hourly().saturating_add(line.amount().upfront);
         rank(a).cmp(&rank(b)).then_with(|| cost(a).cmp(&cost(b)))
     })?;
     if several {

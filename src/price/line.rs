@@ -193,12 +193,12 @@ impl PriceLine {
     #[must_use]
     pub fn amount(&self) -> Amount {
         let Some(rate) = &self.rate else { return Amount::ZERO };
-        let product = self.quantity * rate.amount;
+        let product = self.quantity.saturating_mul(rate.amount);
         match &self.state {
             LineState::Unpriced { .. } | LineState::PaidElsewhere { .. } => Amount::ZERO,
             LineState::Upfront => Amount { upfront: product, ..Amount::ZERO },
             LineState::Priced | LineState::ByUse { .. } if self.unit.is_hourly() => {
-                Amount { hour: product, average_hour: product * self.share, ..Amount::ZERO }
+                Amount { hour: product, average_hour: product.saturating_mul(self.share), ..Amount::ZERO }
             }
             LineState::Priced | LineState::ByUse { .. } => Amount { month: product, ..Amount::ZERO },
         }
@@ -225,6 +225,8 @@ pub struct UseItem<'a> {
 }
 
 /// What something comes to, in exact parts: hourly and monthly rates are never divided into each other before display.
+///
+/// Arithmetic saturates: an absurd quantity gives an absurd price, not a panic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Amount {
     /// Dollars per hour while it runs.
@@ -245,19 +247,19 @@ impl Amount {
     /// Dollars in an hour in which everything runs.
     #[must_use]
     pub fn hourly(&self) -> Decimal {
-        self.hour + self.month / HOURS_PER_MONTH
+        self.hour.saturating_add(self.month / HOURS_PER_MONTH)
     }
 
     /// Dollars in a month of 730 hours, without upfront fees.
     #[must_use]
     pub fn monthly(&self) -> Decimal {
-        self.average_hour * HOURS_PER_MONTH + self.month
+        self.average_hour.saturating_mul(HOURS_PER_MONTH).saturating_add(self.month)
     }
 
     /// Dollars in a run of so many hours, without upfront fees.
     #[must_use]
     pub fn run(&self, hours: Decimal) -> Decimal {
-        self.hour * hours + self.month * hours / HOURS_PER_MONTH
+        self.hour.saturating_mul(hours).saturating_add(self.month.saturating_mul(hours) / HOURS_PER_MONTH)
     }
 
     /// Whether it is nothing at all.
@@ -271,10 +273,10 @@ impl Add for Amount {
     type Output = Self;
     fn add(self, other: Self) -> Self {
         Self {
-            hour: self.hour + other.hour,
-            average_hour: self.average_hour + other.average_hour,
-            month: self.month + other.month,
-            upfront: self.upfront + other.upfront,
+            hour: self.hour.saturating_add(other.hour),
+            average_hour: self.average_hour.saturating_add(other.average_hour),
+            month: self.month.saturating_add(other.month),
+            upfront: self.upfront.saturating_add(other.upfront),
         }
     }
 }
@@ -289,10 +291,10 @@ impl Sub for Amount {
     type Output = Self;
     fn sub(self, other: Self) -> Self {
         Self {
-            hour: self.hour - other.hour,
-            average_hour: self.average_hour - other.average_hour,
-            month: self.month - other.month,
-            upfront: self.upfront - other.upfront,
+            hour: self.hour.saturating_sub(other.hour),
+            average_hour: self.average_hour.saturating_sub(other.average_hour),
+            month: self.month.saturating_sub(other.month),
+            upfront: self.upfront.saturating_sub(other.upfront),
         }
     }
 }
@@ -384,6 +386,14 @@ mod tests {
         assert_eq!(amount.monthly(), Decimal::from(803));
         assert_eq!(amount.run(Decimal::from(100)), Decimal::from(210));
         assert!((amount - amount).is_zero());
+    }
+
+    #[test]
+    fn absurd_quantities_do_not_panic() {
+        let usage = Usage::default();
+        let line = PriceLine::of(&context(&usage), "vpc", "nat-hour", Unit::Hour, "x", Decimal::MAX);
+        let total: Amount = vec![line.amount(); 1000].into_iter().sum();
+        assert!(total.monthly() > Decimal::ZERO && total.run(Decimal::MAX) > Decimal::ZERO);
     }
 
     #[test]

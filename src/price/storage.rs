@@ -31,7 +31,7 @@ pub fn volumes(context: &PriceContext<'_>, volume: &Volume<'_>) -> Vec<PriceLine
     let Volume { volume_type, size_gib, iops, throughput, count } = *volume;
     let times = Decimal::from(count);
     let of = |item: &str, unit, what: String, quantity| PriceLine::of(context, "ebs", item, unit, what, quantity);
-    let storage = Decimal::from(size_gib) * times;
+    let storage = Decimal::from(size_gib).saturating_mul(times);
     let what = format!("{count} x {size_gib} GiB {volume_type} volume");
     let mut lines = vec![of(&format!("{volume_type}-storage"), Unit::GbMonth, what, storage)];
     match volume_type {
@@ -39,12 +39,12 @@ pub fn volumes(context: &PriceContext<'_>, volume: &Volume<'_>) -> Vec<PriceLine
             let above = iops.unwrap_or(0).saturating_sub(GP3_INCLUDED.0);
             if above > 0 {
                 let what = format!("{count} x {above} IOPS above {}", GP3_INCLUDED.0);
-                lines.push(of("gp3-iops", Unit::IopsMonth, what, Decimal::from(above) * times));
+                lines.push(of("gp3-iops", Unit::IopsMonth, what, Decimal::from(above).saturating_mul(times)));
             }
             let above = throughput.unwrap_or(0).saturating_sub(GP3_INCLUDED.1);
             if above > 0 {
                 let what = format!("{count} x {above} MiB/s above {}", GP3_INCLUDED.1);
-                lines.push(of("gp3-throughput", Unit::MibpsMonth, what, Decimal::from(above) * times));
+                lines.push(of("gp3-throughput", Unit::MibpsMonth, what, Decimal::from(above).saturating_mul(times)));
             }
         }
         "io1" | "io2" => {
@@ -61,7 +61,7 @@ pub fn volumes(context: &PriceContext<'_>, volume: &Volume<'_>) -> Vec<PriceLine
                 unit_size: Decimal::ONE,
             };
             for mut line in PriceLine::tiered(context, &item, Decimal::from(iops.unwrap_or(0))) {
-                line.quantity *= times;
+                line.quantity = line.quantity.saturating_mul(times);
                 lines.push(line);
             }
         }
@@ -166,7 +166,7 @@ pub fn included_metadata_iops(size_gib: u64) -> u64 {
         2400..4800 => 3000,
         4800..12_000 => 6000,
         12_000..48_000 => 12_000,
-        _ => size_gib.div_ceil(24_000) * 12_000,
+        _ => size_gib.div_ceil(24_000).saturating_mul(12_000),
     }
 }
 

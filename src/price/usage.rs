@@ -142,13 +142,16 @@ impl UsageBook {
     }
 }
 
+/// More than AWS holds altogether; larger numbers are slips of the hand.
+const LARGEST: Decimal = Decimal::from_parts(2_764_472_320, 232_830, 0, false, 0);
+
 fn quantity(value: &Value) -> Option<Decimal> {
     let quantity = match value {
         Value::Number(number) => Decimal::from_str_exact(&number.to_string()).ok()?,
         Value::String(text) => Decimal::from_str_exact(text).ok()?,
         _ => return None,
     };
-    (!quantity.is_sign_negative()).then_some(quantity)
+    (!quantity.is_sign_negative() && quantity <= LARGEST).then_some(quantity)
 }
 
 fn nearest(name: &str) -> Option<&'static str> {
