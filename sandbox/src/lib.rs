@@ -1,1 +1,44 @@
-//! A simulated AWS behind the SDK HTTP seam.
+//! A simulated AWS for people without an account, and for tests.
+//!
+//! The crate answers the HTTP requests of a real AWS client: the SDK in process through
+//! [`Sandbox::http_client`], or any client on a loopback port through [`serve`]. What it does not know it
+//! refuses with `NotImplemented` naming the operation or the parameter; nothing is ignored.
+//!
+//! One request goes through these layers, each in its own module:
+//! `connector` or `server` (transport) → `sandbox` (log, faults, throttling) → `wire` (protocols) →
+//! `service` (a table of operations) → `services` (behaviour) → `store` (objects) → `disk` (persistence).
+//!
+//! Invariants:
+//! - A handler is one transaction: on an error, on a dry run or on an unread parameter nothing changes.
+//! - Every change is on disk before its response leaves, so a killed client never makes an object vanish.
+//! - Time is the sandbox's own [`Clock`]: it never runs backwards, also not between processes.
+//! - Same seed and same requests, same identifiers.
+//! - Nothing here is shared with dlinfra itself, or the two would agree on mistakes.
+
+mod call;
+mod clock;
+mod config;
+mod connector;
+mod disk;
+mod error;
+mod faults;
+mod iam_model;
+mod images;
+mod life;
+mod request_log;
+mod sandbox;
+mod server;
+mod service;
+mod services;
+mod store;
+mod throttle;
+mod wire;
+
+pub use clock::{Clock, ScaledClock};
+pub use config::{Behaviour, Consistency, SandboxConfig};
+pub use disk::OpenError;
+pub use faults::{FaultAction, FaultRule};
+pub use images::ami_for;
+pub use request_log::{LogEntry, RequestLog};
+pub use sandbox::{HandleOutcome, Sandbox, Status};
+pub use server::serve;

@@ -1,0 +1,90 @@
+//! What a sandbox is opened with.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Clock;
+use crate::faults::FaultRule;
+
+/// How to open a sandbox. `SandboxConfig::default()` is an in-memory account at real speed.
+#[derive(Debug, Clone)]
+pub struct SandboxConfig {
+    /// Where the account is kept between processes; `None` keeps it in memory.
+    pub folder: Option<PathBuf>,
+    /// The twelve-digit account number.
+    pub account: String,
+    /// Identifiers and random faults follow from this number.
+    pub seed: u64,
+    /// Sandbox seconds per second of tokio's clock.
+    pub speed: f64,
+    /// The sandbox time to start from (for reproducible tests); by default the wall clock. A stored account never
+    /// goes back before the time at which it was left.
+    pub start: Option<Timestamp>,
+    /// A clock of the caller's own; `speed` and `start` are then unused.
+    pub clock: Option<Arc<dyn Clock>>,
+    /// How long to wait for another process to let go of `folder`.
+    pub lock_wait: Duration,
+    /// The traits of the simulated account.
+    pub behaviour: Behaviour,
+}
+
+impl Default for SandboxConfig {
+    fn default() -> Self {
+        Self {
+            folder: None,
+            account: "000000000000".to_owned(),
+            seed: 0,
+            speed: 1.0,
+            start: None,
+            clock: None,
+            lock_wait: Duration::from_secs(2),
+            behaviour: Behaviour::default(),
+        }
+    }
+}
+
+/// The traits of the simulated account; readable from JSON, every field may be left out.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Behaviour {
+    /// Windows in which a new object is not yet seen, by service (`ec2`); others are consistent at once.
+    pub consistency: BTreeMap<String, Consistency>,
+    /// Scales AWS's request-rate buckets: 0.5 halves them, 0 switches throttling off.
+    pub throttle: f64,
+    /// vCPU limits by quota code, for example `{"L-417A185B": 192}`; others are ample.
+    pub quotas: BTreeMap<String, u64>,
+    /// Free instances by `type@zone`, for example `{"p5.48xlarge@us-east-1a": 4}`; others are ample.
+    pub capacity: BTreeMap<String, u64>,
+    /// Scales how long AWS takes for things: 0 makes every life cycle immediate.
+    pub durations: f64,
+    /// Faults to inject from the beginning.
+    pub faults: Vec<FaultRule>,
+}
+
+impl Default for Behaviour {
+    fn default() -> Self {
+        Self {
+            consistency: BTreeMap::from([("ec2".to_owned(), Consistency { describe: 1.0, reference: 0.0 })]),
+            throttle: 1.0,
+            quotas: BTreeMap::new(),
+            capacity: BTreeMap::new(),
+            durations: 1.0,
+            faults: Vec::new(),
+        }
+    }
+}
+
+/// For how many seconds a new object is not yet seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Consistency {
+    /// By reading calls: lists leave it out, a read by id answers not found.
+    pub describe: f64,
+    /// By calls that refer to it in a change (a subnet in a new VPC).
+    pub reference: f64,
+}

@@ -1,0 +1,36 @@
+//! The errors that AWS answers with.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+/// A refusal in AWS's words; each protocol writes it in its own shape.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{code}: {message}")]
+pub(crate) struct ApiError {
+    pub(crate) status: u16,
+    pub(crate) code: Cow<'static, str>,
+    pub(crate) message: String,
+    /// Further members of a modelled exception (JSON protocols and S3).
+    pub(crate) fields: Map<String, Value>,
+}
+
+impl ApiError {
+    pub(crate) fn new(status: u16, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self { status, code: code.into(), message: message.into(), fields: Map::new() }
+    }
+
+    /// The client's mistake, status 400.
+    pub(crate) fn bad(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self::new(400, code, message)
+    }
+
+    pub(crate) fn not_implemented(what: impl std::fmt::Display) -> Self {
+        Self::new(501, "NotImplemented", format!("The sandbox does not implement {what}"))
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.fields.insert(name.to_owned(), value.into());
+        self
+    }
+}

@@ -1,0 +1,112 @@
+//! Machine images: which public parameters exist, and the image that each stands for in a region.
+
+use sha2::{Digest, Sha256};
+
+/// A public image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Image {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// As EC2 says it: `x86_64` or `arm64`.
+    pub(crate) architecture: &'static str,
+    /// Smallest root volume in GiB.
+    pub(crate) root_gib: i64,
+    pub(crate) root_device: &'static str,
+}
+
+const DLAMI: &str = "/aws/service/deeplearning/ami";
+
+/// The kinds of Deep Learning AMI, with the architectures in which they are published.
+const DLAMI_TYPES: &[(&str, bool, bool)] = &[
+    ("base-oss-nvidia-driver-gpu-ubuntu-22.04", true, true),
+    ("base-oss-nvidia-driver-gpu-ubuntu-24.04", true, true),
+    ("base-oss-nvidia-driver-gpu-amazon-linux-2023", true, true),
+    ("base-with-single-cuda-ubuntu-22.04", true, false),
+    ("base-with-single-cuda-ubuntu-24.04", true, false),
+    ("oss-nvidia-driver-gpu-pytorch-2.7-ubuntu-22.04", true, true),
+    ("oss-nvidia-driver-gpu-pytorch-2.8-ubuntu-24.04", true, true),
+    ("oss-nvidia-driver-gpu-pytorch-2.8-amazon-linux-2023", true, true),
+    ("oss-nvidia-driver-gpu-pytorch-2.9-ubuntu-24.04", true, true),
+    ("oss-nvidia-driver-gpu-pytorch-2.9-amazon-linux-2023", true, true),
+    ("oss-nvidia-driver-gpu-pytorch-2.10-ubuntu-24.04", true, true),
+    ("oss-nvidia-driver-gpu-pytorch-2.10-amazon-linux-2023", true, true),
+    ("oss-nvidia-driver-gpu-pytorch-2.12-ubuntu-24.04", true, true),
+    ("oss-nvidia-driver-gpu-tensorflow-2.18-ubuntu-22.04", true, false),
+    ("oss-nvidia-driver-gpu-tensorflow-2.18-amazon-linux-2023", true, false),
+    ("multi-framework-oss-nvidia-driver-amazon-linux-2", true, false),
+];
+
+/// Every public parameter that holds an image id.
+pub(crate) fn parameters() -> Vec<(String, &'static str)> {
+    let mut out = Vec::new();
+    for (name, x86, arm) in DLAMI_TYPES {
+        if *x86 {
+            out.push((format!("{DLAMI}/x86_64/{name}/latest/ami-id"), "x86_64"));
+        }
+        if *arm {
+            out.push((format!("{DLAMI}/arm64/{name}/latest/ami-id"), "arm64"));
+        }
+    }
+    for (arch, label) in [("x86_64", "amd64"), ("arm64", "arm64")] {
+        out.push((format!("/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{arch}"), arch));
+        out.push((format!("/aws/service/ami-amazon-linux-latest/al2023-ami-minimal-kernel-default-{arch}"), arch));
+        out.push((format!("/aws/service/pcs/ami/dlami-base-ubuntu2404/{arch}/latest/ami-id"), arch));
+        for release in ["22.04", "24.04"] {
+            let volume = if release == "22.04" { "ebs-gp2" } else { "ebs-gp3" };
+            out.push((
+                format!("/aws/service/canonical/ubuntu/server/{release}/stable/current/{label}/hvm/{volume}/ami-id"),
+                arch,
+            ));
+        }
+        for version in ["1.31", "1.32", "1.33", "1.34"] {
+            for variant in ["standard", "nvidia", "neuron"] {
+                if variant == "neuron" && arch == "arm64" {
+                    continue;
+                }
+                let path = "/aws/service/eks/optimized-ami";
+                out.push((format!("{path}/{version}/amazon-linux-2023/{arch}/{variant}/recommended/image_id"), arch));
+            }
+        }
+    }
+    out
+}
+
+/// The image that a public parameter stands for in a region, if the sandbox knows the parameter.
+pub fn ami_for(parameter: &str, region: &str) -> Option<String> {
+    parameters().iter().any(|(known, _)| known == parameter).then(|| image_id(parameter, region))
+}
+
+/// A known image of a region by its id.
+pub(crate) fn image(id: &str, region: &str) -> Option<Image> {
+    let (parameter, architecture) =
+        parameters().into_iter().find(|(parameter, _)| image_id(parameter, region) == id)?;
+    let linux_2023 = parameter.contains("amazon-linux") || parameter.contains("/eks/");
+    Some(Image {
+        id: id.to_owned(),
+        architecture,
+        root_gib: if parameter.starts_with(DLAMI) { 35 } else { 8 },
+        root_device: if linux_2023 { "/dev/xvda" } else { "/dev/sda1" },
+        name: parameter.trim_start_matches("/aws/service/").replace('/', "-"),
+    })
+}
+
+fn image_id(parameter: &str, region: &str) -> String {
+    let digest = Sha256::digest(format!("{region}{parameter}"));
+    let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("ami-0{hex}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_are_known_by_the_id_that_their_parameter_gives() {
+        for (parameter, architecture) in parameters() {
+            let id = ami_for(&parameter, "us-east-1").unwrap();
+            assert_eq!(image(&id, "us-east-1").unwrap().architecture, architecture);
+            assert!(image(&id, "us-west-2").is_none());
+        }
+        assert_eq!(ami_for("/aws/service/nothing", "us-east-1"), None);
+    }
+}

@@ -1,0 +1,366 @@
+//! The sandbox itself: takes requests, applies faults, keeps the log.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Response;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::call::Call;
+use crate::clock::{Clock, ScaledClock};
+use crate::config::{Consistency, SandboxConfig};
+use crate::disk::{Disk, Left, OpenError};
+use crate::error::ApiError;
+use crate::faults::{FaultAction, FaultRule, Faults};
+use crate::request_log::{LogEntry, RequestLog};
+use crate::service::{Operation, Service, execute};
+use crate::services::SERVICES;
+use crate::store::{Due, ObjectKind, World};
+use crate::wire::params::Params;
+use crate::wire::reply::{encode, encode_error};
+use crate::wire::request::Incoming;
+
+/// A simulated AWS account. Clones are handles to the same account.
+#[derive(Debug, Clone)]
+pub struct Sandbox {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    config: Arc<SandboxConfig>,
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    world: World,
+    disk: Option<Disk>,
+    faults: Faults,
+    log: RequestLog,
+    arrived: u64,
+}
+
+/// A request before it is executed.
+struct Arrival {
+    name: String,
+    mutating: bool,
+    number: u64,
+    actions: Vec<FaultAction>,
+}
+
+/// What the client gets to see of a request.
+#[derive(Debug)]
+pub enum HandleOutcome {
+    /// An answer.
+    Response(Response<Bytes>),
+    /// A connection that drops without an answer.
+    Cut,
+}
+
+/// The account at a glance.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// The account number.
+    pub account: String,
+    /// Sandbox time.
+    pub time: Timestamp,
+    /// Sandbox seconds per second of tokio's clock.
+    pub speed: f64,
+    /// How many objects there are, by `service/type`.
+    pub objects: BTreeMap<String, usize>,
+    /// How many requests were answered since opening.
+    pub requests: u64,
+}
+
+impl Sandbox {
+    /// Opens an account: a new one, or the one kept in the configured folder. Call it inside a tokio runtime, whose
+    /// clock it uses.
+    ///
+    /// A stored account lives on while no process has it open: at the sandbox's speed for the first sandbox hour, so
+    /// that what was under way completes, and in real time after that, so that a night is a night.
+    pub fn open(config: SandboxConfig) -> Result<Self, OpenError> {
+        let config = Arc::new(config);
+        let mut world = new_world(&config);
+        let opened =
+            config.folder.as_ref().map(|folder| Disk::open(folder, config.lock_wait, &mut world)).transpose()?;
+        let (disk, left) = match opened {
+            Some((disk, left)) => (Some(disk), left),
+            None => (None, None),
+        };
+        let clock = config
+            .clock
+            .clone()
+            .unwrap_or_else(|| Arc::new(ScaledClock::new(resume(&config, left, Timestamp::now()), config.speed)));
+        let faults = Faults::new(config.seed, config.behaviour.faults.clone());
+        let state = State { world, disk, faults, log: RequestLog::default(), arrived: 0 };
+        Ok(Self { inner: Arc::new(Inner { config, clock, state: Mutex::new(state) }) })
+    }
+
+    /// The clock that the account lives by; give it to the client too.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.inner.clock)
+    }
+
+    /// All requests so far, with counts.
+    pub fn requests(&self) -> RequestLog {
+        self.lock().log.clone()
+    }
+
+    /// The account at a glance.
+    pub fn status(&self) -> Status {
+        let time = self.inner.clock.now();
+        let mut state = self.lock();
+        settle(&mut state.world, time);
+        Status {
+            account: self.inner.config.account.clone(),
+            time,
+            speed: self.inner.config.speed,
+            objects: state.world.counts(),
+            requests: state.log.total,
+        }
+    }
+
+    /// Empties the account, the request log and the fault rules. Time goes on.
+    pub fn reset(&self) -> std::io::Result<()> {
+        let now = self.inner.clock.now();
+        let mut state = self.lock();
+        let state = &mut *state;
+        let counter = state.world.counter();
+        state.world = new_world(&self.inner.config);
+        // Numbers are not given twice, or an old id could name a new object.
+        state.world.set_counter(counter);
+        state.log = RequestLog::default();
+        state.arrived = 0;
+        state.faults = Faults::new(self.inner.config.seed, self.inner.config.behaviour.faults.clone());
+        match &mut state.disk {
+            Some(disk) => disk.compact(&state.world, now, true),
+            None => Ok(()),
+        }
+    }
+
+    /// The fault rules in force.
+    pub fn faults(&self) -> Vec<FaultRule> {
+        self.lock().faults.rules()
+    }
+
+    /// Adds a fault rule.
+    pub fn add_fault(&self, rule: FaultRule) {
+        self.lock().faults.add(rule);
+    }
+
+    /// Replaces all fault rules; their counters start anew.
+    pub fn set_faults(&self, rules: Vec<FaultRule>) {
+        self.lock().faults = Faults::new(self.inner.config.seed, rules);
+    }
+
+    /// Answers one request.
+    pub async fn handle(&self, request: http::Request<Bytes>) -> HandleOutcome {
+        let request = Incoming::new(request);
+        let clock = &self.inner.clock;
+        let service = SERVICES.iter().find(|service| service.name == request.service);
+        let Some(service) = service else {
+            return HandleOutcome::Response(self.unknown_service(&request));
+        };
+        let arrival = clock.now();
+        let Arrival { name, mutating, number, actions } = self.arrive(service, &request);
+        for action in &actions {
+            if let FaultAction::Latency { milliseconds } = action {
+                clock.sleep(Duration::from_millis(*milliseconds)).await;
+            }
+        }
+
+        let mut state = self.lock();
+        // Read under the lock, so that time is monotonic in the order of execution.
+        let now = clock.now();
+        let request_id = request_id(self.inner.config.seed, number);
+        let before = actions.iter().find_map(|action| injected_before(service, &name, action));
+        let cut_before = actions.contains(&FaultAction::CutBefore);
+        let mut result = match before {
+            Some(error) => Err(error),
+            None if cut_before => Err(ApiError::new(0, "ConnectionCut", "cut before execution")),
+            None => self.execute(&mut state, service, &request, &actions, now),
+        };
+        for action in &actions {
+            if let FaultAction::ErrorAfter { code, status } = action {
+                result = Err(ApiError::new(*status, code.clone(), "Injected after execution"));
+            }
+        }
+        let cut = cut_before || actions.contains(&FaultAction::CutAfter);
+        let (response, code) = match result {
+            Ok(reply) => (encode(service, &name, &request_id, reply), None),
+            Err(error) => (encode_error(service, &request_id, &error), Some(error.code.into_owned())),
+        };
+        state.log.add(LogEntry {
+            number,
+            time: arrival,
+            service: service.name.to_owned(),
+            operation: name,
+            mutating,
+            status: response.status().as_u16(),
+            code,
+            cut,
+        });
+        if cut { HandleOutcome::Cut } else { HandleOutcome::Response(response) }
+    }
+
+    /// Numbers a request and finds the faults that are meant for it. The parameters are read again for execution:
+    /// they cannot be kept across a wait.
+    fn arrive(&self, service: &'static Service, request: &Incoming) -> Arrival {
+        let (name, mutating) = match parse(service, request) {
+            Ok((operation, _)) => (operation.name.to_owned(), operation.mutating),
+            Err((name, _)) => (name, false),
+        };
+        let mut state = self.lock();
+        state.arrived += 1;
+        let number = state.arrived;
+        let actions = state.faults.for_request(number, &format!("{}:{name}", service.name), mutating);
+        Arrival { name, mutating, number, actions }
+    }
+
+    fn execute(
+        &self,
+        state: &mut State,
+        service: &'static Service,
+        request: &Incoming,
+        actions: &[FaultAction],
+        now: Timestamp,
+    ) -> Result<crate::wire::reply::Reply, ApiError> {
+        settle(&mut state.world, now);
+        let (operation, params) = parse(service, request).map_err(|(_, error)| error)?;
+        let bucket = format!("{}:{}", service.name, operation.name);
+        let rate = service.rate(operation, &params);
+        if !state.world.throttle.take(&request.region, &bucket, rate, 1.0, now) {
+            return Err((service.throttled())());
+        }
+        let configured = self.inner.config.behaviour.consistency.get(service.name).copied().unwrap_or_default();
+        let window = actions.iter().fold(configured, |window, action| match action {
+            FaultAction::HideNew { seconds } => Consistency { describe: *seconds, ..window },
+            _ => window,
+        });
+        let call = Call {
+            world: &mut state.world,
+            request,
+            service: service.name,
+            region: &request.region,
+            now,
+            params,
+            window,
+            throttled: service.throttled(),
+        };
+        let checkpoint = call.world.checkpoint();
+        let result = execute(service, operation, call);
+        if let Some(disk) = &mut state.disk {
+            let written = disk.write(&state.world, now, operation.mutating);
+            if let Err(error) = written {
+                state.world.roll_back(checkpoint);
+                return Err(ApiError::new(
+                    500,
+                    "InternalFailure",
+                    format!("The sandbox cannot store a change: {error}"),
+                ));
+            }
+            state.world.commit();
+            // A snapshot only shortens the log; the change itself is safe already.
+            let _ = disk.compact(&state.world, now, false);
+        } else {
+            state.world.commit();
+        }
+        result
+    }
+
+    fn unknown_service(&self, request: &Incoming) -> Response<Bytes> {
+        let name = if request.service.is_empty() { "without a name" } else { &request.service };
+        let error = ApiError::not_implemented(format!("the service {name}"));
+        let mut state = self.lock();
+        state.arrived += 1;
+        let number = state.arrived;
+        state.log.add(LogEntry {
+            number,
+            time: self.inner.clock.now(),
+            service: name.to_owned(),
+            operation: "Unknown".to_owned(),
+            mutating: false,
+            status: error.status,
+            code: Some(error.code.to_string()),
+            cut: false,
+        });
+        // The protocol of an unknown service is unknown too; both families of clients find the code in this one.
+        let body = serde_json::json!({"__type": error.code, "message": error.message});
+        let mut response = Response::new(Bytes::from(body.to_string()));
+        *response.status_mut() = http::StatusCode::NOT_IMPLEMENTED;
+        response
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic in a handler is a defect of the sandbox; its transaction was not committed to disk.
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn parse(service: &'static Service, request: &Incoming) -> Result<(&'static Operation, Params), (String, ApiError)> {
+    let (name, params) = service.parse(request)?;
+    match service.operation(&name) {
+        Some(operation) => Ok((operation, params)),
+        None => {
+            let error = ApiError::not_implemented(format!("{}:{name}", service.name));
+            Err((name, error))
+        }
+    }
+}
+
+fn injected_before(service: &Service, operation: &str, action: &FaultAction) -> Option<ApiError> {
+    match action {
+        FaultAction::ErrorBefore { code, status } => {
+            Some(ApiError::new(*status, code.clone(), "Injected before execution"))
+        }
+        FaultAction::Throttle => Some((service.throttled())()),
+        FaultAction::AccessDenied => Some(service.access_denied(operation)),
+        FaultAction::ExpiredToken => Some(service.expired_token()),
+        _ => None,
+    }
+}
+
+fn new_world(config: &Arc<SandboxConfig>) -> World {
+    let kinds: Vec<ObjectKind> = SERVICES.iter().flat_map(|service| (service.objects)()).collect();
+    World::new(Arc::clone(config), &kinds)
+}
+
+/// Lets everything happen that time has brought.
+fn settle(world: &mut World, now: Timestamp) {
+    while let Some(due) = world.next_due(now) {
+        settle_one(world, &due);
+        if world.next_due(now).as_ref() == Some(&due) {
+            debug_assert!(false, "{} {} stays due", due.kind, due.id);
+            world.drop_timer(&due);
+        }
+    }
+}
+
+fn settle_one(world: &mut World, due: &Due) {
+    let owner = due.kind.split('/').next().unwrap_or_default();
+    if let Some(service) = SERVICES.iter().find(|service| service.name == owner) {
+        (service.settle)(world, due);
+    }
+}
+
+/// The sandbox time at which a stored account goes on.
+fn resume(config: &SandboxConfig, left: Option<Left>, wall: Timestamp) -> Timestamp {
+    let start = config.start.unwrap_or(wall);
+    let Some(left) = left else { return start };
+    let real = wall.duration_since(left.wall).max(SignedDuration::ZERO);
+    let fast = SignedDuration::try_from_secs_f64(real.as_secs_f64() * config.speed).unwrap_or(SignedDuration::MAX);
+    let passed = real.max(fast.min(SignedDuration::from_hours(1)));
+    // With a fixed start nothing may depend on how long the test machine took.
+    let passed = if config.start.is_some() { SignedDuration::ZERO } else { passed };
+    left.sandbox.checked_add(passed).unwrap_or(left.sandbox)
+}
+
+/// A request id that looks like AWS's and is the same in every run.
+fn request_id(seed: u64, number: u64) -> String {
+    format!("{:08x}-0000-4000-8000-{number:012x}", seed & 0xffff_ffff)
+}

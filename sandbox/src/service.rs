@@ -1,0 +1,181 @@
+//! The table of services and operations, and how a request finds its handler.
+
+use serde_json::{Map, Value};
+
+use crate::call::Call;
+use crate::error::ApiError;
+use crate::store::{Due, ObjectKind, World};
+use crate::throttle::{Rate, ec2_rate, rate};
+use crate::wire::Protocol;
+use crate::wire::form;
+use crate::wire::params::{InputErrors, Params};
+use crate::wire::reply::Reply;
+use crate::wire::request::Incoming;
+
+/// One API action.
+pub(crate) struct Operation {
+    pub(crate) name: &'static str,
+    pub(crate) mutating: bool,
+    pub(crate) handler: fn(&mut Call<'_>) -> Result<Reply, ApiError>,
+}
+
+/// An action that changes nothing.
+pub(crate) const fn read(name: &'static str, handler: fn(&mut Call<'_>) -> Result<Reply, ApiError>) -> Operation {
+    Operation { name, mutating: false, handler }
+}
+
+/// An action that changes the account.
+pub(crate) const fn write(name: &'static str, handler: fn(&mut Call<'_>) -> Result<Reply, ApiError>) -> Operation {
+    Operation { name, mutating: true, handler }
+}
+
+/// What a request of a REST protocol asks for.
+pub(crate) struct Routed {
+    pub(crate) operation: String,
+    pub(crate) params: Map<String, Value>,
+}
+
+/// One AWS service.
+pub(crate) struct Service {
+    /// The signing name, by which requests are recognised.
+    pub(crate) name: &'static str,
+    pub(crate) protocol: Protocol,
+    pub(crate) xmlns: Option<&'static str>,
+    pub(crate) input: InputErrors,
+    pub(crate) operations: &'static [&'static [Operation]],
+    /// Every type of object that the service keeps.
+    pub(crate) objects: fn() -> Vec<ObjectKind>,
+    /// Brings an object whose timer has come due to its next state.
+    pub(crate) settle: fn(&mut World, &Due),
+    /// Reads operation and parameters from method, path and query (REST protocols only).
+    pub(crate) route: Option<fn(&Incoming) -> Result<Routed, ApiError>>,
+}
+
+impl Service {
+    /// The operation's name and parameters. `Err` carries the name as far as it is known.
+    pub(crate) fn parse(&self, request: &Incoming) -> Result<(String, Params), (String, ApiError)> {
+        let unknown = |error| ("Unknown".to_owned(), error);
+        match self.protocol {
+            Protocol::Ec2Query | Protocol::AwsQuery => {
+                let text = String::from_utf8_lossy(&request.body);
+                let mut fields = form::tree(&text);
+                for (name, value) in &request.query {
+                    fields.entry(name.clone()).or_insert_with(|| Value::String(value.clone()));
+                }
+                fields.remove("Version");
+                let action = fields.remove("Action");
+                let Some(Value::String(action)) = action else {
+                    let error = ApiError::bad("MissingAction", "The request must contain the parameter Action");
+                    return Err(unknown(error));
+                };
+                Ok((action, Params::new(fields, self.input)))
+            }
+            Protocol::AwsJson(_) => {
+                let target = request.header("x-amz-target").unwrap_or_default();
+                let action = target.rsplit('.').next().unwrap_or_default().to_owned();
+                let body: &[u8] = if request.body.is_empty() { b"{}" } else { &request.body };
+                match serde_json::from_slice(body) {
+                    Ok(Value::Object(fields)) => Ok((action, Params::new(fields, self.input))),
+                    Ok(_) => Err((action, ApiError::bad("SerializationException", "The body is not a JSON object"))),
+                    Err(error) => Err((action, ApiError::bad("SerializationException", error.to_string()))),
+                }
+            }
+            Protocol::RestJson | Protocol::RestXml => {
+                let Some(route) = self.route else {
+                    return Err(unknown(ApiError::not_implemented(format!("{} requests", self.name))));
+                };
+                let routed = route(request).map_err(unknown)?;
+                Ok((routed.operation, Params::new(routed.params, self.input)))
+            }
+        }
+    }
+
+    pub(crate) fn operation(&self, name: &str) -> Option<&'static Operation> {
+        self.operations.iter().flat_map(|group| group.iter()).find(|operation| operation.name == name)
+    }
+
+    /// The rate bucket of an operation.
+    pub(crate) fn rate(&self, operation: &Operation, params: &Params) -> Rate {
+        match self.protocol {
+            Protocol::Ec2Query => {
+                let narrow = params.has("Filter")
+                    || params.has("MaxResults")
+                    || ["InstanceId", "NetworkInterfaceId", "GroupId", "VolumeId"].iter().any(|id| params.has(id));
+                ec2_rate(operation.name, operation.mutating, narrow)
+            }
+            // Their limits are not published; ample for a client that paces itself.
+            Protocol::RestXml => rate(5000.0, 3500.0),
+            _ => rate(50.0, 10.0),
+        }
+    }
+
+    pub(crate) fn throttled(&self) -> fn() -> ApiError {
+        match self.protocol {
+            Protocol::Ec2Query => || ApiError::new(503, "RequestLimitExceeded", "Request limit exceeded."),
+            Protocol::AwsQuery => || ApiError::bad("Throttling", "Rate exceeded"),
+            Protocol::RestXml => || ApiError::new(503, "SlowDown", "Please reduce your request rate."),
+            Protocol::AwsJson(_) | Protocol::RestJson => || ApiError::bad("ThrottlingException", "Rate exceeded"),
+        }
+    }
+
+    pub(crate) fn access_denied(&self, operation: &str) -> ApiError {
+        match self.protocol {
+            Protocol::Ec2Query => {
+                ApiError::new(403, "UnauthorizedOperation", "You are not authorized to perform this operation.")
+            }
+            Protocol::RestXml => ApiError::new(403, "AccessDenied", "Access Denied"),
+            Protocol::AwsQuery => ApiError::new(
+                403,
+                "AccessDenied",
+                format!("User: sandbox is not authorized to perform: {}:{operation}", self.name),
+            ),
+            Protocol::AwsJson(_) | Protocol::RestJson => ApiError::bad(
+                "AccessDeniedException",
+                format!("User: sandbox is not authorized to perform: {}:{operation}", self.name),
+            ),
+        }
+    }
+
+    pub(crate) fn expired_token(&self) -> ApiError {
+        match self.protocol {
+            Protocol::Ec2Query => ApiError::bad("RequestExpired", "Request has expired."),
+            Protocol::RestXml => ApiError::bad("ExpiredToken", "The provided token has expired."),
+            Protocol::AwsQuery => {
+                ApiError::new(403, "ExpiredToken", "The security token included in the request is expired")
+            }
+            Protocol::AwsJson(_) | Protocol::RestJson => {
+                ApiError::bad("ExpiredTokenException", "The security token included in the request is expired")
+            }
+        }
+    }
+
+    /// How a dry run that would have succeeded is answered.
+    pub(crate) fn dry_run() -> ApiError {
+        ApiError::new(412, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
+    }
+}
+
+/// Runs a handler as one transaction: nothing stays of it on an error, a dry run or an unread parameter.
+pub(crate) fn execute(service: &Service, operation: &Operation, mut call: Call<'_>) -> Result<Reply, ApiError> {
+    let checkpoint = call.world.checkpoint();
+    let unread = call.params.unread();
+    let dry_run = match service.protocol {
+        Protocol::Ec2Query => call.params.flag("DryRun")?,
+        _ => false,
+    };
+    let mut result = (operation.handler)(&mut call);
+    let Call { world, params, .. } = call;
+    drop(params);
+    let unread = unread.take();
+    if result.is_ok() && !unread.is_empty() {
+        let names = unread.join(", ");
+        result = Err(ApiError::not_implemented(format!("{}:{} with {names}", service.name, operation.name)));
+    }
+    if result.is_ok() && dry_run {
+        result = Err(Service::dry_run());
+    }
+    if result.is_err() {
+        world.roll_back(checkpoint);
+    }
+    result
+}

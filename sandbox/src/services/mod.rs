@@ -1,0 +1,9 @@
+//! The services that the sandbox simulates, one module each.
+
+mod ec2;
+mod sts;
+
+use crate::service::Service;
+
+/// Every service; a request is for the one whose name is in its signature.
+pub(crate) static SERVICES: &[&Service] = &[&ec2::SERVICE, &sts::SERVICE];

@@ -1,0 +1,30 @@
+//! STS: who is calling.
+
+use crate::call::Call;
+use crate::error::ApiError;
+use crate::service::{Service, read};
+use crate::wire::Protocol;
+use crate::wire::params::InputErrors;
+use crate::wire::reply::Reply;
+use crate::wire::xml::Xml;
+
+pub(crate) static SERVICE: Service = Service {
+    name: "sts",
+    protocol: Protocol::AwsQuery,
+    xmlns: Some("https://sts.amazonaws.com/doc/2011-06-15/"),
+    input: InputErrors { missing: "ValidationError", invalid: "ValidationError" },
+    operations: &[&[read("GetCallerIdentity", get_caller_identity)]],
+    objects: Vec::new,
+    settle: |_, _| {},
+    route: None,
+};
+
+fn get_caller_identity(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    let account = call.account();
+    Ok(Reply::xml(
+        Xml::new()
+            .text("Arn", format!("arn:aws:iam::{account}:user/sandbox"))
+            .text("UserId", "AIDASANDBOX0000000000")
+            .text("Account", account),
+    ))
+}

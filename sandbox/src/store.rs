@@ -1,0 +1,348 @@
+//! The account's objects: typed tables with transactions, timers and change tracking.
+
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::config::SandboxConfig;
+use crate::throttle::Throttle;
+
+/// The place of objects that belong to no region (IAM, bucket names).
+pub(crate) const GLOBAL: &str = "global";
+
+/// Something that the account holds.
+pub(crate) trait Object: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
+    /// `service/type`, unique, kept in files: do not rename.
+    const KIND: &'static str;
+    /// Belongs to no region.
+    const GLOBAL: bool = false;
+    fn id(&self) -> &str;
+    fn created(&self) -> Timestamp;
+    /// When the service's `settle` has to look at this object next; it must move on when settled.
+    fn due(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+/// A timer that has come due.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Due {
+    pub(crate) at: Timestamp,
+    pub(crate) kind: &'static str,
+    pub(crate) region: String,
+    pub(crate) id: String,
+}
+
+type Erased = Arc<dyn Any + Send + Sync>;
+
+/// One change, as written to disk; `None` is a removal.
+#[derive(Debug, Clone)]
+pub(crate) struct Change {
+    pub(crate) kind: &'static str,
+    pub(crate) region: String,
+    pub(crate) id: String,
+    pub(crate) value: Option<Value>,
+}
+
+trait AnyTable: Send {
+    fn as_any(&self) -> &dyn Any;
+    /// Sets or removes one object; returns what was there.
+    fn set(&mut self, region: &str, id: &str, object: Option<Erased>) -> Option<Erased>;
+    fn due(&self, object: &Erased) -> Option<Timestamp>;
+    fn decode(&self, value: Value) -> Result<Erased, serde_json::Error>;
+    fn encode(&self, region: &str, id: &str) -> Result<Option<Value>, serde_json::Error>;
+    fn keys(&self) -> Vec<(String, String)>;
+    fn len(&self) -> usize;
+}
+
+struct Table<T>(BTreeMap<String, BTreeMap<String, Arc<T>>>);
+
+impl<T: Object> AnyTable for Table<T> {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn set(&mut self, region: &str, id: &str, object: Option<Erased>) -> Option<Erased> {
+        let old = match object.map(Arc::downcast::<T>) {
+            Some(Ok(object)) => self.0.entry(region.to_owned()).or_default().insert(id.to_owned(), object),
+            _ => self.0.get_mut(region).and_then(|rows| rows.remove(id)),
+        };
+        old.map(|object| object as Erased)
+    }
+
+    fn due(&self, object: &Erased) -> Option<Timestamp> {
+        object.downcast_ref::<T>().and_then(Object::due)
+    }
+
+    fn decode(&self, value: Value) -> Result<Erased, serde_json::Error> {
+        Ok(Arc::new(serde_json::from_value::<T>(value)?))
+    }
+
+    fn encode(&self, region: &str, id: &str) -> Result<Option<Value>, serde_json::Error> {
+        self.0.get(region).and_then(|rows| rows.get(id)).map(|object| serde_json::to_value(&**object)).transpose()
+    }
+
+    fn keys(&self) -> Vec<(String, String)> {
+        self.0.iter().flat_map(|(region, rows)| rows.keys().map(|id| (region.clone(), id.clone()))).collect()
+    }
+
+    fn len(&self) -> usize {
+        self.0.values().map(BTreeMap::len).sum()
+    }
+}
+
+/// A type of object that a service keeps.
+#[derive(Clone, Copy)]
+pub(crate) struct ObjectKind {
+    name: &'static str,
+    table: fn() -> Box<dyn AnyTable>,
+}
+
+impl ObjectKind {
+    pub(crate) fn of<T: Object>() -> Self {
+        Self { name: T::KIND, table: || Box::new(Table::<T>(BTreeMap::new())) }
+    }
+}
+
+struct Undo {
+    kind: &'static str,
+    region: String,
+    id: String,
+    old: Option<Erased>,
+}
+
+/// Everything that the simulated account holds.
+pub(crate) struct World {
+    pub(crate) config: Arc<SandboxConfig>,
+    pub(crate) throttle: Throttle,
+    tables: BTreeMap<&'static str, Box<dyn AnyTable>>,
+    timers: BTreeSet<Due>,
+    counter: u64,
+    undo: Vec<Undo>,
+    dirty: BTreeSet<(&'static str, String, String)>,
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World").field("objects", &self.counts()).finish_non_exhaustive()
+    }
+}
+
+impl World {
+    pub(crate) fn new(config: Arc<SandboxConfig>, kinds: &[ObjectKind]) -> Self {
+        Self {
+            throttle: Throttle::new(config.behaviour.throttle),
+            config,
+            tables: kinds.iter().map(|kind| (kind.name, (kind.table)())).collect(),
+            timers: BTreeSet::new(),
+            counter: 0,
+            undo: Vec::new(),
+            dirty: BTreeSet::new(),
+        }
+    }
+
+    /// A duration of AWS, as configured for this account.
+    pub(crate) fn scaled(&self, duration: Duration) -> Duration {
+        let factor = self.config.behaviour.durations;
+        if factor.is_finite() && factor >= 0.0 { duration.mul_f64(factor) } else { duration }
+    }
+
+    fn place<'a, T: Object>(region: &'a str) -> &'a str {
+        if T::GLOBAL { GLOBAL } else { region }
+    }
+
+    fn table<T: Object>(&self) -> Option<&Table<T>> {
+        let table = self.tables.get(T::KIND).and_then(|table| table.as_any().downcast_ref());
+        debug_assert!(table.is_some(), "{} is not registered with its service", T::KIND);
+        table
+    }
+
+    pub(crate) fn get<T: Object>(&self, region: &str, id: &str) -> Option<&T> {
+        self.table::<T>()?.0.get(Self::place::<T>(region))?.get(id).map(|object| &**object)
+    }
+
+    /// All objects of a type, in the order of their ids.
+    pub(crate) fn all<T: Object>(&self, region: &str) -> impl Iterator<Item = &T> {
+        let rows = self.table::<T>().and_then(|table| table.0.get(Self::place::<T>(region)));
+        rows.into_iter().flat_map(|rows| rows.values().map(|object| &**object))
+    }
+
+    pub(crate) fn put<T: Object>(&mut self, region: &str, object: T) {
+        let id = object.id().to_owned();
+        self.set(T::KIND, Self::place::<T>(region), &id, Some(Arc::new(object)));
+    }
+
+    pub(crate) fn remove<T: Object>(&mut self, region: &str, id: &str) {
+        self.set(T::KIND, Self::place::<T>(region), id, None);
+    }
+
+    /// Changes one object in place; false when there is none.
+    pub(crate) fn update<T: Object>(&mut self, region: &str, id: &str, change: impl FnOnce(&mut T)) -> bool {
+        let Some(mut object) = self.get::<T>(region, id).cloned() else { return false };
+        change(&mut object);
+        self.put(region, object);
+        true
+    }
+
+    /// A fresh hexadecimal suffix that depends on the seed and on how many were given before.
+    pub(crate) fn new_hex(&mut self, digits: usize) -> String {
+        self.counter += 1;
+        let digest = Sha256::digest(format!("{}/{}", self.config.seed, self.counter));
+        let mut hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        hex.truncate(digits);
+        hex
+    }
+
+    /// A fresh identifier such as `vpc-0` and 16 more digits: AWS's new ids are 17 long and begin with a zero.
+    pub(crate) fn new_id(&mut self, prefix: &str) -> String {
+        format!("{prefix}0{}", self.new_hex(16))
+    }
+
+    pub(crate) fn new_uuid(&mut self) -> String {
+        let hex = self.new_hex(32);
+        format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    }
+
+    fn set(&mut self, kind: &'static str, region: &str, id: &str, object: Option<Erased>) {
+        let old = self.place_object(kind, region, id, object);
+        self.dirty.insert((kind, region.to_owned(), id.to_owned()));
+        self.undo.push(Undo { kind, region: region.to_owned(), id: id.to_owned(), old });
+    }
+
+    fn place_object(&mut self, kind: &'static str, region: &str, id: &str, object: Option<Erased>) -> Option<Erased> {
+        let table = self.tables.get_mut(kind)?;
+        let timer = |at| Due { at, kind, region: region.to_owned(), id: id.to_owned() };
+        let next = object.as_ref().and_then(|object| table.due(object)).map(timer);
+        let old = table.set(region, id, object);
+        if let Some(at) = old.as_ref().and_then(|object| table.due(object)) {
+            self.timers.remove(&timer(at));
+        }
+        self.timers.extend(next);
+        old
+    }
+
+    /// The earliest timer that has come due.
+    pub(crate) fn next_due(&self, now: Timestamp) -> Option<Due> {
+        self.timers.first().filter(|due| due.at <= now).cloned()
+    }
+
+    /// Forgets a timer that its service did not move on.
+    pub(crate) fn drop_timer(&mut self, due: &Due) {
+        self.timers.remove(due);
+    }
+
+    /// A point to roll back to.
+    pub(crate) fn checkpoint(&self) -> usize {
+        self.undo.len()
+    }
+
+    pub(crate) fn roll_back(&mut self, checkpoint: usize) {
+        while self.undo.len() > checkpoint {
+            if let Some(undo) = self.undo.pop() {
+                self.place_object(undo.kind, &undo.region, &undo.id, undo.old);
+            }
+        }
+        self.dirty = self.undo.iter().map(|undo| (undo.kind, undo.region.clone(), undo.id.clone())).collect();
+    }
+
+    /// What changed since the last commit, with new values.
+    pub(crate) fn changes(&self) -> Result<Vec<Change>, serde_json::Error> {
+        let change = |(kind, region, id): &(&'static str, String, String)| {
+            let value = self.tables.get(kind).map(|table| table.encode(region, id)).transpose()?.flatten();
+            Ok(Change { kind, region: region.clone(), id: id.clone(), value })
+        };
+        self.dirty.iter().map(change).collect()
+    }
+
+    /// Makes the changes since the last commit final.
+    pub(crate) fn commit(&mut self) {
+        self.undo.clear();
+        self.dirty.clear();
+    }
+
+    /// Every object, as written to a snapshot.
+    pub(crate) fn everything(&self) -> Result<Vec<Change>, serde_json::Error> {
+        let mut out = Vec::new();
+        for (kind, table) in &self.tables {
+            for (region, id) in table.keys() {
+                let value = table.encode(&region, &id)?;
+                out.push(Change { kind, region, id, value });
+            }
+        }
+        Ok(out)
+    }
+
+    /// Applies a change that was read from disk. A kind of another version of the crate is an error.
+    pub(crate) fn load(&mut self, kind: &str, region: &str, id: &str, value: Option<Value>) -> Result<(), String> {
+        let Some((kind, table)) = self.tables.get_key_value(kind) else {
+            return Err(format!("unknown kind of object {kind}"));
+        };
+        let kind = *kind;
+        let object =
+            value.map(|value| table.decode(value)).transpose().map_err(|error| format!("{kind} {id}: {error}"))?;
+        self.place_object(kind, region, id, object);
+        Ok(())
+    }
+
+    pub(crate) fn counter(&self) -> u64 {
+        self.counter
+    }
+
+    pub(crate) fn set_counter(&mut self, counter: u64) {
+        self.counter = counter;
+    }
+
+    /// How many objects there are of each kind that has any.
+    pub(crate) fn counts(&self) -> BTreeMap<String, usize> {
+        let counts = self.tables.iter().map(|(kind, table)| ((*kind).to_owned(), table.len()));
+        counts.filter(|(_, count)| *count > 0).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Clone, Serialize, Deserialize)]
+    struct Thing {
+        id: String,
+        due: Option<Timestamp>,
+    }
+
+    impl Object for Thing {
+        const KIND: &'static str = "test/thing";
+        fn id(&self) -> &str {
+            &self.id
+        }
+        fn created(&self) -> Timestamp {
+            Timestamp::UNIX_EPOCH
+        }
+        fn due(&self) -> Option<Timestamp> {
+            self.due
+        }
+    }
+
+    #[test]
+    fn a_rollback_restores_objects_and_timers() {
+        let mut world = World::new(Arc::default(), &[ObjectKind::of::<Thing>()]);
+        let at = Timestamp::UNIX_EPOCH;
+        world.put("r", Thing { id: "a".into(), due: Some(at) });
+        world.commit();
+        let point = world.checkpoint();
+        world.put("r", Thing { id: "a".into(), due: None });
+        world.put("r", Thing { id: "b".into(), due: None });
+        assert!(world.next_due(at).is_none());
+        world.roll_back(point);
+        assert_eq!(world.next_due(at).unwrap().id, "a");
+        assert_eq!(world.counts().get("test/thing"), Some(&1));
+        assert!(world.changes().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,247 @@
+//! Request parameters that know which of them were read, so that none is ignored in silence.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use serde_json::{Map, Value};
+
+use crate::error::ApiError;
+
+/// How a service words its complaints about input.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InputErrors {
+    pub(crate) missing: &'static str,
+    pub(crate) invalid: &'static str,
+}
+
+/// One structure of a request. Readers take fields out; what is left when it is dropped was not understood.
+#[derive(Debug)]
+pub(crate) struct Params {
+    path: String,
+    fields: Map<String, Value>,
+    unread: Rc<RefCell<Vec<String>>>,
+    words: InputErrors,
+}
+
+impl Params {
+    pub(crate) fn new(fields: Map<String, Value>, words: InputErrors) -> Self {
+        Self { path: String::new(), fields, unread: Rc::default(), words }
+    }
+
+    /// Where the names of unread parameters arrive, once this and all structures taken from it are dropped.
+    pub(crate) fn unread(&self) -> Rc<RefCell<Vec<String>>> {
+        Rc::clone(&self.unread)
+    }
+
+    /// The full name of a field, for messages.
+    pub(crate) fn name(&self, field: &str) -> String {
+        if self.path.is_empty() { field.to_owned() } else { format!("{}.{field}", self.path) }
+    }
+
+    pub(crate) fn has(&self, field: &str) -> bool {
+        self.fields.get(field).is_some_and(|value| !value.is_null())
+    }
+
+    /// The field as it came, for values whose structure is free.
+    pub(crate) fn raw(&mut self, field: &str) -> Option<Value> {
+        self.fields.remove(field).filter(|value| !value.is_null())
+    }
+
+    pub(crate) fn missing(&self, field: &str) -> ApiError {
+        ApiError::bad(self.words.missing, format!("The request must contain the parameter {}", self.name(field)))
+    }
+
+    pub(crate) fn invalid(&self, field: &str, value: impl std::fmt::Display, why: impl std::fmt::Display) -> ApiError {
+        ApiError::bad(
+            self.words.invalid,
+            format!("Value ({value}) for parameter {} is invalid. {why}", self.name(field)),
+        )
+    }
+
+    pub(crate) fn text_opt(&mut self, field: &str) -> Result<Option<String>, ApiError> {
+        match self.raw(field) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(other) => Err(self.invalid(field, other, "A string is expected.")),
+        }
+    }
+
+    pub(crate) fn text(&mut self, field: &str) -> Result<String, ApiError> {
+        self.text_opt(field)?.ok_or_else(|| self.missing(field))
+    }
+
+    pub(crate) fn int_opt(&mut self, field: &str) -> Result<Option<i64>, ApiError> {
+        match self.raw(field) {
+            None => Ok(None),
+            Some(Value::String(text)) => {
+                text.parse().map(Some).map_err(|_| self.invalid(field, &text, "An integer is expected."))
+            }
+            Some(Value::Number(number)) if number.is_i64() => Ok(number.as_i64()),
+            Some(other) => Err(self.invalid(field, other, "An integer is expected.")),
+        }
+    }
+
+    pub(crate) fn int(&mut self, field: &str) -> Result<i64, ApiError> {
+        self.int_opt(field)?.ok_or_else(|| self.missing(field))
+    }
+
+    pub(crate) fn flag_opt(&mut self, field: &str) -> Result<Option<bool>, ApiError> {
+        match self.raw(field) {
+            None => Ok(None),
+            Some(Value::Bool(flag)) => Ok(Some(flag)),
+            Some(Value::String(text)) if text.eq_ignore_ascii_case("true") => Ok(Some(true)),
+            Some(Value::String(text)) if text.eq_ignore_ascii_case("false") => Ok(Some(false)),
+            Some(other) => Err(self.invalid(field, other, "A boolean is expected.")),
+        }
+    }
+
+    /// A flag that is false when absent.
+    pub(crate) fn flag(&mut self, field: &str) -> Result<bool, ApiError> {
+        Ok(self.flag_opt(field)?.unwrap_or(false))
+    }
+
+    pub(crate) fn float_opt(&mut self, field: &str) -> Result<Option<f64>, ApiError> {
+        match self.raw(field) {
+            None => Ok(None),
+            Some(Value::String(text)) => {
+                text.parse().map(Some).map_err(|_| self.invalid(field, &text, "A number is expected."))
+            }
+            Some(Value::Number(number)) => Ok(number.as_f64()),
+            Some(other) => Err(self.invalid(field, other, "A number is expected.")),
+        }
+    }
+
+    /// A list in any of the wire forms: an array, `Name.1`, `Name.member.1`, or one scalar.
+    fn items(&mut self, field: &str) -> Vec<(String, Value)> {
+        let label = self.name(field);
+        match self.raw(field) {
+            // `Name=` is how the query protocol writes an empty list.
+            None => Vec::new(),
+            Some(Value::String(text)) if text.is_empty() => Vec::new(),
+            Some(Value::Array(values)) => {
+                values.into_iter().enumerate().map(|(i, value)| (format!("{label}.{}", i + 1), value)).collect()
+            }
+            Some(Value::Object(map)) => {
+                let map = match map.get("member") {
+                    Some(Value::Object(inner)) if map.len() == 1 => inner.clone(),
+                    _ => map,
+                };
+                let mut items: Vec<_> = map.into_iter().collect();
+                items.sort_by_key(|(key, _)| key.parse::<u64>().unwrap_or(u64::MAX));
+                items.into_iter().map(|(key, value)| (format!("{label}.{key}"), value)).collect()
+            }
+            Some(scalar) => vec![(label, scalar)],
+        }
+    }
+
+    pub(crate) fn texts(&mut self, field: &str) -> Result<Vec<String>, ApiError> {
+        let mut out = Vec::new();
+        for (label, value) in self.items(field) {
+            match value {
+                Value::String(text) => out.push(text),
+                other => {
+                    return Err(ApiError::bad(
+                        self.words.invalid,
+                        format!("Value ({other}) for parameter {label} is invalid. A string is expected."),
+                    ));
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    pub(crate) fn structs(&mut self, field: &str) -> Result<Vec<Params>, ApiError> {
+        let mut out = Vec::new();
+        for (path, value) in self.items(field) {
+            match value {
+                Value::Object(fields) => {
+                    out.push(Params { path, fields, unread: Rc::clone(&self.unread), words: self.words });
+                }
+                other => {
+                    return Err(ApiError::bad(
+                        self.words.invalid,
+                        format!("Value ({other}) for parameter {path} is invalid. A structure is expected."),
+                    ));
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    pub(crate) fn child_opt(&mut self, field: &str) -> Result<Option<Params>, ApiError> {
+        match self.raw(field) {
+            None => Ok(None),
+            Some(Value::Object(fields)) => {
+                Ok(Some(Params { path: self.name(field), fields, unread: Rc::clone(&self.unread), words: self.words }))
+            }
+            Some(other) => Err(self.invalid(field, other, "A structure is expected.")),
+        }
+    }
+
+    pub(crate) fn child(&mut self, field: &str) -> Result<Params, ApiError> {
+        self.child_opt(field)?.ok_or_else(|| self.missing(field))
+    }
+
+    /// Every field that is left, as it came (maps such as JSON tag maps).
+    pub(crate) fn rest(&mut self) -> Map<String, Value> {
+        std::mem::take(&mut self.fields)
+    }
+
+    /// The request as given, for comparing a repeated client token; take it before reading.
+    pub(crate) fn fingerprint(&self, without: &[&str]) -> String {
+        let kept: std::collections::BTreeMap<_, _> =
+            self.fields.iter().filter(|(name, _)| !without.contains(&name.as_str())).collect();
+        serde_json::to_string(&kept).unwrap_or_default()
+    }
+}
+
+impl Drop for Params {
+    fn drop(&mut self) {
+        fn leaves(path: &str, value: &Value, out: &mut Vec<String>) {
+            match value {
+                Value::Null => {}
+                Value::Object(map) if !map.is_empty() => {
+                    for (key, inner) in map {
+                        leaves(&format!("{path}.{key}"), inner, out);
+                    }
+                }
+                _ => out.push(path.to_owned()),
+            }
+        }
+        let fields = std::mem::take(&mut self.fields);
+        let mut unread = self.unread.borrow_mut();
+        for (field, value) in &fields {
+            leaves(&self.name(field), value, &mut unread);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WORDS: InputErrors = InputErrors { missing: "MissingParameter", invalid: "InvalidParameterValue" };
+
+    fn params(form: &str) -> Params {
+        Params::new(crate::wire::form::tree(form), WORDS)
+    }
+
+    #[test]
+    fn lists_are_in_numeric_order_in_every_form() {
+        let form: String = (1..=11).map(|i| format!("Id.{i}=v{i}&")).collect();
+        assert_eq!(params(&form).texts("Id").unwrap()[9], "v10");
+        assert_eq!(params("Tags.member.1=a&Tags.member.2=b").texts("Tags").unwrap(), ["a", "b"]);
+        assert!(params("Tags=").texts("Tags").unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_was_not_read_is_named_in_full() {
+        let mut outer = params("A=1&B.C=2&B.D=3&F.1.X=4");
+        let unread = outer.unread();
+        outer.text("A").unwrap();
+        outer.child("B").unwrap().text("C").unwrap();
+        drop(outer.structs("F").unwrap());
+        drop(outer);
+        assert_eq!(*unread.borrow(), ["B.D", "F.1.X"]);
+    }
+}

@@ -1,0 +1,138 @@
+//! Replies and errors into bytes, in each protocol's shape.
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use serde_json::Value;
+
+use super::Protocol;
+use super::xml::Xml;
+use crate::error::ApiError;
+use crate::service::Service;
+
+/// What a handler answers.
+#[derive(Debug, Clone)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Body,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Body {
+    /// The elements of the result (query protocols).
+    Xml(Xml),
+    /// A whole XML document with this root (S3).
+    Document(&'static str, Xml),
+    Json(Value),
+    Raw(Bytes),
+}
+
+impl Reply {
+    pub(crate) fn xml(xml: Xml) -> Self {
+        Self { status: 200, headers: Vec::new(), body: Body::Xml(xml) }
+    }
+
+    pub(crate) fn document(root: &'static str, xml: Xml) -> Self {
+        Self { status: 200, headers: Vec::new(), body: Body::Document(root, xml) }
+    }
+
+    pub(crate) fn json(value: Value) -> Self {
+        Self { status: 200, headers: Vec::new(), body: Body::Json(value) }
+    }
+
+    pub(crate) fn raw(status: u16, bytes: impl Into<Bytes>) -> Self {
+        Self { status, headers: Vec::new(), body: Body::Raw(bytes.into()) }
+    }
+
+    #[must_use]
+    pub(crate) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+}
+
+pub(crate) fn encode(service: &Service, operation: &str, request_id: &str, reply: Reply) -> Response<Bytes> {
+    let (content_type, body) = match (service.protocol, reply.body) {
+        (Protocol::Ec2Query, Body::Xml(xml)) => {
+            let xml = Xml::new().text("requestId", request_id).extend(xml);
+            ("text/xml;charset=UTF-8", xml.document(&format!("{operation}Response"), service.xmlns).into())
+        }
+        (_, Body::Xml(xml)) => {
+            let xml = Xml::new()
+                .child(format!("{operation}Result"), xml)
+                .child("ResponseMetadata", Xml::new().text("RequestId", request_id));
+            ("text/xml", xml.document(&format!("{operation}Response"), service.xmlns).into())
+        }
+        (_, Body::Document(root, xml)) => ("application/xml", Bytes::from(xml.document(root, service.xmlns))),
+        (protocol, Body::Json(value)) => (json_type(protocol), value.to_string().into()),
+        (_, Body::Raw(bytes)) => ("", bytes),
+    };
+    finish(service, reply.status, content_type, request_id, &reply.headers, body)
+}
+
+pub(crate) fn encode_error(service: &Service, request_id: &str, error: &ApiError) -> Response<Bytes> {
+    let fault = if error.status >= 500 { "Receiver" } else { "Sender" };
+    let short = || Xml::new().text("Code", &error.code).text("Message", &error.message);
+    let (content_type, body) = match service.protocol {
+        Protocol::Ec2Query => {
+            let xml = Xml::new().child("Errors", Xml::new().child("Error", short())).text("RequestID", request_id);
+            ("text/xml;charset=UTF-8", xml.document("Response", None))
+        }
+        Protocol::AwsQuery => {
+            let xml =
+                Xml::new().child("Error", Xml::new().text("Type", fault).extend(short())).text("RequestId", request_id);
+            ("text/xml", xml.document("ErrorResponse", service.xmlns))
+        }
+        Protocol::RestXml => {
+            let mut xml = short();
+            for (name, value) in &error.fields {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                xml = xml.text(name.clone(), text);
+            }
+            ("application/xml", xml.text("RequestId", request_id).document("Error", None))
+        }
+        Protocol::AwsJson(_) | Protocol::RestJson => {
+            let mut fields = error.fields.clone();
+            fields.insert("__type".to_owned(), error.code.to_string().into());
+            fields.insert("message".to_owned(), error.message.clone().into());
+            (json_type(service.protocol), Value::Object(fields).to_string())
+        }
+    };
+    let headers = [("x-amzn-errortype".to_owned(), error.code.to_string())];
+    let headers: &[_] = if service.protocol == Protocol::RestJson { &headers } else { &[] };
+    finish(service, error.status, content_type, request_id, headers, body.into())
+}
+
+fn json_type(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::AwsJson("1.0") => "application/x-amz-json-1.0",
+        Protocol::AwsJson(_) => "application/x-amz-json-1.1",
+        _ => "application/json",
+    }
+}
+
+fn finish(
+    service: &Service,
+    status: u16,
+    content_type: &'static str,
+    request_id: &str,
+    headers: &[(String, String)],
+    body: Bytes,
+) -> Response<Bytes> {
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let map = response.headers_mut();
+    if !content_type.is_empty() {
+        map.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+    let id_header = if service.protocol == Protocol::RestXml { "x-amz-request-id" } else { "x-amzn-requestid" };
+    if let Ok(value) = HeaderValue::from_str(request_id) {
+        map.insert(HeaderName::from_static(id_header), value);
+    }
+    for (name, value) in headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
+            map.insert(name, value);
+        }
+    }
+    response
+}

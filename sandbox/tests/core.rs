@@ -1,0 +1,177 @@
+//! The core: dispatch, transactions, faults, time and persistence, seen through raw requests.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use dlinfra_sandbox::{Behaviour, Consistency, FaultAction, FaultRule, HandleOutcome, Sandbox, SandboxConfig};
+
+fn config() -> SandboxConfig {
+    SandboxConfig { start: Some("2026-01-01T00:00:00Z".parse().unwrap()), ..SandboxConfig::default() }
+}
+
+/// A signed form request; the answer's status and body, or `None` for a cut connection.
+async fn try_call(sandbox: &Sandbox, service: &str, form: &str) -> Option<(u16, String)> {
+    let scope = format!("AWS4-HMAC-SHA256 Credential=AKID/20260101/us-east-1/{service}/aws4_request, Signature=x");
+    let request = http::Request::post("http://127.0.0.1:1/")
+        .header("authorization", scope)
+        .body(Bytes::from(form.to_owned()))
+        .unwrap();
+    match sandbox.handle(request).await {
+        HandleOutcome::Response(response) => {
+            Some((response.status().as_u16(), String::from_utf8(response.body().to_vec()).unwrap()))
+        }
+        HandleOutcome::Cut => None,
+    }
+}
+
+async fn call(sandbox: &Sandbox, service: &str, form: &str) -> (u16, String) {
+    try_call(sandbox, service, form).await.unwrap()
+}
+
+fn vpcs(sandbox: &Sandbox) -> usize {
+    sandbox.status().objects.get("ec2/vpc").copied().unwrap_or_default()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_caller_is_the_sandbox_account() {
+    let sandbox = Sandbox::open(config()).unwrap();
+    let (status, body) = call(&sandbox, "sts", "Action=GetCallerIdentity&Version=2011-06-15").await;
+    assert_eq!(status, 200);
+    assert!(body.contains("arn:aws:iam::000000000000:user/sandbox"), "{body}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_known_is_refused_by_name_and_changes_nothing() {
+    let sandbox = Sandbox::open(config()).unwrap();
+    let (status, body) = call(&sandbox, "ec2", "Action=CreateTimeMachine").await;
+    assert!(status == 501 && body.contains("NotImplemented") && body.contains("CreateTimeMachine"), "{body}");
+    let (status, body) = call(&sandbox, "ec2", "Action=CreateVpc&CidrBlock=10.0.0.0%2F16&Colour.Hue=red").await;
+    assert!(status == 501 && body.contains("Colour.Hue"), "{body}");
+    let (status, body) = call(&sandbox, "ec2", "Action=CreateVpc&CidrBlock=10.0.0.0%2F16&DryRun=true").await;
+    assert!(status == 412 && body.contains("DryRunOperation"), "{body}");
+    assert_eq!(vpcs(&sandbox), 0);
+    let (status, body) = call(&sandbox, "chocolate", "Action=X").await;
+    assert!(status == 501 && body.contains("chocolate"), "{body}");
+    assert_eq!(sandbox.requests().total, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_object_is_hidden_for_its_window() {
+    let behaviour = Behaviour {
+        consistency: [("ec2".to_owned(), Consistency { describe: 60.0, reference: 0.0 })].into(),
+        ..Behaviour::default()
+    };
+    let sandbox = Sandbox::open(SandboxConfig { behaviour, ..config() }).unwrap();
+    let (_, body) = call(&sandbox, "ec2", "Action=CreateVpc&CidrBlock=10.0.0.0%2F16").await;
+    let id = body.split("<vpcId>").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    let by_id = format!("Action=DescribeVpcs&VpcId.1={id}");
+    let (_, body) = call(&sandbox, "ec2", &by_id).await;
+    assert!(body.contains("InvalidVpcID.NotFound"), "{body}");
+    sandbox.clock().sleep(Duration::from_secs(60)).await;
+    assert_eq!(call(&sandbox, "ec2", &by_id).await.0, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn faults_strike_before_or_after_execution() {
+    let sandbox = Sandbox::open(config()).unwrap();
+    let create = "Action=CreateVpc&CidrBlock=10.0.0.0%2F16";
+    sandbox.set_faults(vec![
+        FaultRule::new("ec2:CreateVpc", FaultAction::CutBefore).nth(1),
+        FaultRule::new("ec2:CreateVpc", FaultAction::CutAfter).nth(2),
+        FaultRule::new("ec2:Create*", FaultAction::ErrorAfter { code: "InternalError".into(), status: 500 }).nth(3),
+        FaultRule::new("*", FaultAction::Throttle).at_request(4),
+        FaultRule::new("*", FaultAction::Latency { milliseconds: 5000 }).at_request(5),
+    ]);
+    assert_eq!(try_call(&sandbox, "ec2", create).await, None);
+    assert_eq!(vpcs(&sandbox), 0);
+    assert_eq!(try_call(&sandbox, "ec2", create).await, None);
+    assert_eq!(vpcs(&sandbox), 1);
+    let (status, body) = call(&sandbox, "ec2", create).await;
+    assert!(status == 500 && body.contains("InternalError"), "{body}");
+    assert_eq!(vpcs(&sandbox), 2);
+    let (status, body) = call(&sandbox, "ec2", create).await;
+    assert!(status == 503 && body.contains("RequestLimitExceeded"), "{body}");
+    let before = sandbox.clock().now();
+    assert_eq!(call(&sandbox, "ec2", create).await.0, 200);
+    assert_eq!(sandbox.clock().now().duration_since(before).as_secs(), 5);
+    let log = sandbox.requests();
+    assert_eq!((log.total, log.mutating, log.count("ec2:CreateVpc")), (5, 5, 5));
+    assert!(log.entries[1].cut && log.entries[1].status == 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_above_the_rate_are_throttled() {
+    let sandbox = Sandbox::open(config()).unwrap();
+    for _ in 0..50 {
+        assert_eq!(call(&sandbox, "ec2", "Action=CreateVpc&CidrBlock=10.0.0.0%2F16").await.0, 200);
+    }
+    let (status, body) = call(&sandbox, "ec2", "Action=CreateVpc&CidrBlock=10.0.0.0%2F16").await;
+    assert!(status == 503 && body.contains("RequestLimitExceeded"), "{body}");
+    sandbox.clock().sleep(Duration::from_secs(1)).await;
+    assert_eq!(call(&sandbox, "ec2", "Action=CreateVpc&CidrBlock=10.0.0.0%2F16").await.0, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_outlives_its_process_and_a_torn_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = || SandboxConfig { folder: Some(folder.path().to_owned()), lock_wait: Duration::ZERO, ..config() };
+    let create = "Action=CreateVpc&CidrBlock=10.0.0.0%2F16&TagSpecification.1.ResourceType=vpc\
+                  &TagSpecification.1.Tag.1.Key=a&TagSpecification.1.Tag.1.Value=b";
+    let left = {
+        let sandbox = Sandbox::open(config()).unwrap();
+        assert!(matches!(Sandbox::open(config()), Err(dlinfra_sandbox::OpenError::Locked { .. })));
+        call(&sandbox, "ec2", create).await;
+        sandbox.clock().sleep(Duration::from_secs(100)).await;
+        call(&sandbox, "ec2", create).await;
+        sandbox.clock().now()
+    };
+    let log = folder.path().join("log.jsonl");
+    let whole = std::fs::read(&log).unwrap();
+    // A process that was killed while it wrote: the line that it did not finish was never acknowledged.
+    std::fs::write(&log, [&whole[..], b"{\"seq\":9,\"t\""].concat()).unwrap();
+    {
+        let sandbox = Sandbox::open(config()).unwrap();
+        assert_eq!(vpcs(&sandbox), 2);
+        assert!(sandbox.clock().now() >= left, "time went backwards");
+        let filter = "Action=DescribeVpcs&Filter.1.Name=tag%3Aa&Filter.1.Value.1=*";
+        sandbox.clock().sleep(Duration::from_secs(2)).await;
+        assert_eq!(call(&sandbox, "ec2", filter).await.1.matches("<vpcId>").count(), 2);
+        call(&sandbox, "ec2", create).await;
+    }
+    {
+        let sandbox = Sandbox::open(config()).unwrap();
+        assert_eq!(vpcs(&sandbox), 3);
+        sandbox.reset().unwrap();
+        call(&sandbox, "ec2", create).await;
+    }
+    assert_eq!(vpcs(&Sandbox::open(config()).unwrap()), 1);
+    std::fs::write(&log, b"rubbish\n").unwrap();
+    assert!(matches!(Sandbox::open(config()), Err(dlinfra_sandbox::OpenError::Damaged { line: 1, .. })));
+}
+
+#[tokio::test]
+async fn served_cuts_drop_the_socket() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let sandbox = Sandbox::open(config()).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(dlinfra_sandbox::serve(sandbox.clone(), listener));
+    let exchange = async |text: &str| {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        stream.write_all(text.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    let form = "Action=CreateVpc&CidrBlock=10.0.0.0%2F16";
+    let length = form.len();
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: ec2.eu-west-1.amazonaws.com\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{form}"
+    );
+    assert!(exchange(&request).await.starts_with("HTTP/1.1 200"));
+    sandbox.add_fault(FaultRule::new("ec2:*", FaultAction::CutAfter));
+    assert_eq!(exchange(&request).await, "");
+    assert_eq!(vpcs(&sandbox), 2);
+    let status = exchange("GET /_sandbox/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    assert!(status.contains("\"ec2/vpc\":2"), "{status}");
+}
