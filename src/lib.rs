@@ -1,5 +1,14 @@
-//! dlinfra
-
+//! dlinfra: declarative infrastructure as code for deep learning on AWS.
+pub mod address;
+pub mod aws;
+pub mod call;
+pub mod clock;
 pub mod diagnostic;
+pub mod field;
+pub mod kind;
+pub mod kinds;
 pub mod price;
+pub mod record;
+pub mod resource;
+pub mod spec;
 pub mod units;

@@ -1,0 +1,243 @@
+//! The only place that knows how AWS SDK clients are made: region, endpoint, credentials, clock and the HTTP seam.
+mod error;
+pub mod gate;
+pub mod rate;
+pub mod tags;
+
+pub use error::{Error, ErrorClass, gone, optional};
+
+use crate::clock::Clock;
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_smithy_async::{
+    rt::sleep::{AsyncSleep, Sleep},
+    time::TimeSource,
+};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use gate::Gate;
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, SystemTime},
+};
+use tokio::sync::OnceCell;
+
+/// How to reach AWS.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The region of every client.
+    pub region: String,
+    /// A named profile of the AWS configuration files.
+    pub profile: Option<String>,
+    /// One endpoint for every service (an emulator).
+    pub endpoint_url: Option<String>,
+    /// Replaces the network (the sandbox). No credential is read then.
+    pub http: Option<SharedHttpClient>,
+    /// Time for signatures and retries.
+    pub clock: Clock,
+}
+
+/// Who the caller is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// `aws`, `aws-cn`, …
+    pub partition: String,
+    /// Twelve digits.
+    pub account: String,
+    /// The caller's ARN.
+    pub arn: String,
+}
+
+/// Clients for one account and region, made when first used.
+#[derive(Clone)]
+pub struct Aws(Arc<Inner>);
+
+struct Inner {
+    config: SdkConfig,
+    /// The same without the SDK's retries, for calls that make something.
+    once: SdkConfig,
+    gate: Gate,
+    clock: Clock,
+    path_style: bool,
+    identity: OnceCell<Identity>,
+    ec2: OnceLock<aws_sdk_ec2::Client>,
+    ec2_once: OnceLock<aws_sdk_ec2::Client>,
+    iam: OnceLock<aws_sdk_iam::Client>,
+    iam_once: OnceLock<aws_sdk_iam::Client>,
+    s3: OnceLock<aws_sdk_s3::Client>,
+    s3_once: OnceLock<aws_sdk_s3::Client>,
+    fsx: OnceLock<aws_sdk_fsx::Client>,
+    fsx_once: OnceLock<aws_sdk_fsx::Client>,
+    ssm: OnceLock<aws_sdk_ssm::Client>,
+}
+
+impl std::fmt::Debug for Aws {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Aws({:?})", self.0.config.region())
+    }
+}
+
+impl TimeSource for Clock {
+    fn now(&self) -> SystemTime {
+        SystemTime::from(Clock::now(self))
+    }
+}
+
+impl AsyncSleep for Clock {
+    fn sleep(&self, time: Duration) -> Sleep {
+        let clock = self.clone();
+        Sleep::new(async move { Clock::sleep(&clock, time).await })
+    }
+}
+
+impl Aws {
+    /// Prepares clients; nothing is sent.
+    pub async fn connect(options: Options) -> Self {
+        let gate = Gate::new(options.clock.clone());
+        let simulated = options.http.is_some();
+        let inner = options.http.unwrap_or_else(|| {
+            use aws_smithy_http_client::{Builder, tls};
+            Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc)).build_https()
+        });
+        let http = SharedHttpClient::new(gate.wrap(inner));
+        let retry = RetryConfig::standard().with_max_attempts(4);
+        let region = Region::new(options.region.clone());
+        let mut builder = if simulated {
+            // Neither files nor environment are read: a sandbox must not depend on the machine.
+            let none = Credentials::new("sandbox", "sandbox", None, None, "sandbox");
+            SdkConfig::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .region(region)
+                .credentials_provider(SharedCredentialsProvider::new(none))
+                .timeout_config(TimeoutConfig::disabled())
+                .retry_config(retry)
+                .http_client(http)
+                .sleep_impl(options.clock.clone())
+                .time_source(options.clock.clone())
+        } else {
+            let mut loader = aws_config::defaults(BehaviorVersion::latest())
+                .region(region)
+                .http_client(http)
+                .retry_config(retry)
+                .timeout_config(
+                    TimeoutConfig::builder()
+                        .connect_timeout(Duration::from_secs(10))
+                        .operation_attempt_timeout(Duration::from_secs(60))
+                        .build(),
+                );
+            if let Some(profile) = &options.profile {
+                loader = loader.profile_name(profile);
+            }
+            loader.load().await.into_builder()
+        };
+        if let Some(url) = &options.endpoint_url {
+            builder = builder.endpoint_url(url);
+        }
+        let config = builder.build();
+        let once = config.clone().into_builder().retry_config(RetryConfig::disabled()).build();
+        Self(Arc::new(Inner {
+            config,
+            once,
+            gate,
+            clock: options.clock,
+            path_style: options.endpoint_url.is_some(),
+            identity: OnceCell::new(),
+            ec2: OnceLock::new(),
+            ec2_once: OnceLock::new(),
+            iam: OnceLock::new(),
+            iam_once: OnceLock::new(),
+            s3: OnceLock::new(),
+            s3_once: OnceLock::new(),
+            fsx: OnceLock::new(),
+            fsx_once: OnceLock::new(),
+            ssm: OnceLock::new(),
+        }))
+    }
+
+    /// The region of every client.
+    pub fn region(&self) -> &str {
+        self.0.config.region().map_or("", |r| r.as_ref())
+    }
+
+    /// What every request passes: rate buckets, counts, and the guard that may forbid mutations.
+    pub fn gate(&self) -> &Gate {
+        &self.0.gate
+    }
+
+    /// Time.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// Who the caller is; asked once.
+    ///
+    /// # Errors
+    /// Credentials that are missing or refused, or an endpoint that cannot be reached.
+    pub async fn identity(&self) -> Result<&Identity, Error> {
+        let ask = || async {
+            let out = aws_sdk_sts::Client::new(&self.0.config).get_caller_identity().send().await?;
+            let arn = out.arn.ok_or_else(|| Error::missing("the caller's ARN"))?;
+            let partition = arn.split(':').nth(1).unwrap_or("aws").to_owned();
+            Ok(Identity { partition, account: out.account.ok_or_else(|| Error::missing("the account"))?, arn })
+        };
+        self.0.identity.get_or_try_init(ask).await
+    }
+
+    /// The caller's account.
+    ///
+    /// # Errors
+    /// As [`Aws::identity`].
+    pub async fn account(&self) -> Result<String, Error> {
+        Ok(self.identity().await?.account.clone())
+    }
+
+    /// EC2, with the SDK's retries: for reads and for calls that may be repeated.
+    pub fn ec2(&self) -> &aws_sdk_ec2::Client {
+        self.0.ec2.get_or_init(|| aws_sdk_ec2::Client::new(&self.0.config))
+    }
+
+    /// EC2 without retries: for creates, whose retry the engine owns.
+    pub fn ec2_once(&self) -> &aws_sdk_ec2::Client {
+        self.0.ec2_once.get_or_init(|| aws_sdk_ec2::Client::new(&self.0.once))
+    }
+
+    /// IAM, with retries.
+    pub fn iam(&self) -> &aws_sdk_iam::Client {
+        self.0.iam.get_or_init(|| aws_sdk_iam::Client::new(&self.0.config))
+    }
+
+    /// IAM without retries, for creates.
+    pub fn iam_once(&self) -> &aws_sdk_iam::Client {
+        self.0.iam_once.get_or_init(|| aws_sdk_iam::Client::new(&self.0.once))
+    }
+
+    /// S3, with retries.
+    pub fn s3(&self) -> &aws_sdk_s3::Client {
+        self.0.s3.get_or_init(|| self.s3_client(&self.0.config))
+    }
+
+    /// S3 without retries, for creates and conditional writes.
+    pub fn s3_once(&self) -> &aws_sdk_s3::Client {
+        self.0.s3_once.get_or_init(|| self.s3_client(&self.0.once))
+    }
+
+    fn s3_client(&self, config: &SdkConfig) -> aws_sdk_s3::Client {
+        // One endpoint for every service has no bucket names in its host.
+        let config = aws_sdk_s3::config::Builder::from(config).force_path_style(self.0.path_style).build();
+        aws_sdk_s3::Client::from_conf(config)
+    }
+
+    /// FSx, with retries.
+    pub fn fsx(&self) -> &aws_sdk_fsx::Client {
+        self.0.fsx.get_or_init(|| aws_sdk_fsx::Client::new(&self.0.config))
+    }
+
+    /// FSx without retries, for creates.
+    pub fn fsx_once(&self) -> &aws_sdk_fsx::Client {
+        self.0.fsx_once.get_or_init(|| aws_sdk_fsx::Client::new(&self.0.once))
+    }
+
+    /// Systems Manager (public parameters of images), with retries.
+    pub fn ssm(&self) -> &aws_sdk_ssm::Client {
+        self.0.ssm.get_or_init(|| aws_sdk_ssm::Client::new(&self.0.config))
+    }
+}

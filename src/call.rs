@@ -1,0 +1,228 @@
+//! What a kind is given for its calls: clients, identity, tags, names, and the wrapper that journals every create.
+use crate::{
+    address::Address,
+    aws::{Aws, Error, ErrorClass, tags},
+    clock::Clock,
+    record::{Intent, Recorder},
+    resource::{Call, Class, Id, NameRule},
+    spec,
+};
+use serde::Serialize;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+/// Which stack of which account and region this is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// `aws`, `aws-cn`, `aws-us-gov`.
+    pub partition: String,
+    /// Twelve digits.
+    pub account: String,
+    /// `us-east-1`.
+    pub region: String,
+    /// The stack's name.
+    pub stack: String,
+    /// Minted once, in the journal's claim.
+    pub stack_id: String,
+}
+
+/// What a sweep is given.
+#[derive(Debug, Clone)]
+pub struct SweepCtx {
+    /// Clients.
+    pub aws: Aws,
+    /// Whose objects count as owned.
+    pub scope: Arc<Scope>,
+    /// AWS names that may exist (wanted or journaled), for kinds found by name.
+    pub names: Arc<BTreeSet<String>>,
+    /// Every stack in the account, not just this one (`dlinfra list`).
+    pub all_stacks: bool,
+}
+
+impl SweepCtx {
+    /// The address in these tags, if they say that this stack owns the object and that it is no secondary part.
+    pub fn owned(&self, tags: &BTreeMap<String, String>) -> Option<Address> {
+        let ours = self.all_stacks || tags.get(tags::STACK) == Some(&self.scope.stack);
+        tags.get(tags::ADDRESS).filter(|_| ours).and_then(|a| Address::parse(a))
+    }
+
+    /// The value of an EC2 tag filter (`tag:dlinfra:stack`), or `*` for all stacks.
+    pub fn stack_filter(&self) -> &str {
+        if self.all_stacks { "*" } else { &self.scope.stack }
+    }
+}
+
+/// One attempt of a journaled call.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// Idempotency token, 52 characters of base32; FSx takes 63 at most, everything else 64.
+    pub token: String,
+    /// Every tag that the object must carry, in the create call.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What create, update and delete are given.
+#[derive(Clone)]
+pub struct Ctx {
+    /// Clients.
+    pub aws: Aws,
+    /// Identity of the stack.
+    pub scope: Arc<Scope>,
+    /// The resource.
+    pub address: Address,
+    /// Time.
+    pub clock: Clock,
+    /// The stack's and the user's tags, without part, intent and spec.
+    pub tags: BTreeMap<String, String>,
+    /// The value of the `dlinfra:spec` tag; empty = none.
+    pub spec_tag: String,
+    /// The journal.
+    pub recorder: Arc<dyn Recorder>,
+    /// Intents of earlier runs on this address that have no answer yet.
+    pub open: Arc<Vec<Intent>>,
+    /// Counts the calls of this step, so that each has its own token.
+    pub ordinal: Arc<AtomicU32>,
+}
+
+impl Ctx {
+    /// The same identity for reading.
+    pub fn sweep(&self) -> SweepCtx {
+        SweepCtx {
+            aws: self.aws.clone(),
+            scope: self.scope.clone(),
+            names: Arc::new(BTreeSet::new()),
+            all_stacks: false,
+        }
+    }
+
+    /// The AWS name of this resource: its leaf and ten characters that depend on account, region, stack, address and
+    /// `salt` (what forces replacement), cut to the kind's rule.
+    pub fn name(&self, rule: &NameRule, salt: &str) -> String {
+        name(&self.scope, &self.address, rule, salt)
+    }
+
+    /// The tags of a part of this resource, without an intent (for calls that are no journaled creates).
+    pub fn part_tags(&self, part: &str) -> BTreeMap<String, String> {
+        let mut out = self.tags.clone();
+        if !part.is_empty() {
+            out.insert(tags::PART.to_owned(), part.to_owned());
+        }
+        if !self.spec_tag.is_empty() {
+            out.insert(tags::SPEC.to_owned(), self.spec_tag.clone());
+        }
+        out
+    }
+
+    /// Runs one call that makes something: intent before, accepted id after, retries by the call's class.
+    ///
+    /// `part` is empty for the primary object. `params` is what the call will say (resolved, without token and tags):
+    /// an open intent of a killed run is taken up with its own token only if it said exactly the same.
+    ///
+    /// # Errors
+    /// [`ErrorClass::Ambiguous`] = nobody knows whether it happened: the engine looks before it calls again.
+    pub async fn call<P, F, Fut>(&self, call: &'static Call, part: &str, params: &P, send: F) -> Result<Vec<Id>, Error>
+    where
+        P: Serialize + ?Sized,
+        F: Fn(Attempt) -> Fut,
+        Fut: Future<Output = Result<Vec<Id>, Error>>,
+    {
+        let params = serde_json::to_value(params).map_err(|e| Error::bug(e.to_string()))?;
+        let ordinal = self.ordinal.fetch_add(1, Ordering::Relaxed);
+        let intent = self.intent(call, part, &params, ordinal);
+        let mut tags = self.part_tags(part);
+        tags.insert(tags::INTENT.to_owned(), intent.id.clone());
+        let attempt = Attempt { token: self.token(&intent), tags };
+        self.recorder.intent(Intent { tags: attempt.tags.clone(), ..intent.clone() }).await?;
+        let started = self.clock.now();
+        let mut tries = 0u32;
+        loop {
+            let error = match send(attempt.clone()).await {
+                Ok(ids) => {
+                    self.recorder.accepted(&self.address, &intent.id, &ids).await?;
+                    return Ok(ids);
+                }
+                Err(error) => error,
+            };
+            tries += 1;
+            let waited = self.clock.now().duration_since(started);
+            let again = match error.class {
+                ErrorClass::NotVisibleYet => waited < jiff::SignedDuration::from_secs(120),
+                ErrorClass::Throttled => waited < jiff::SignedDuration::from_secs(600),
+                // The same token cannot make a second object, and a name cannot be taken twice.
+                ErrorClass::Ambiguous => matches!(call.class, Class::Token | Class::Name) && tries < 6,
+                _ => false,
+            };
+            if !again {
+                if error.class != ErrorClass::Ambiguous {
+                    self.recorder.failed(&self.address, &intent.id, &error.to_string()).await?;
+                }
+                return Err(error);
+            }
+            self.recorder.waiting(&self.address, &error);
+            self.clock.sleep(backoff(tries)).await;
+        }
+    }
+
+    fn intent(&self, call: &'static Call, part: &str, params: &serde_json::Value, ordinal: u32) -> Intent {
+        let digest = spec::sha256(spec::canonical(params).as_bytes());
+        // A token is trusted for an hour: how long AWS remembers it is documented for few calls only.
+        let fresh = |i: &&Intent| self.clock.now().duration_since(i.time) < jiff::SignedDuration::from_hours(1);
+        let open = self.open.iter().filter(|_| call.class == Class::Token).filter(fresh);
+        if let Some(same) = open.into_iter().find(|i| i.call == call.api && i.part == part && i.params_digest == digest) {
+            return same.clone();
+        }
+        Intent {
+            id: crate::record::mint(self.clock.now()),
+            address: self.address.clone(),
+            call: call.api.to_owned(),
+            class: call.class,
+            part: part.to_owned(),
+            ordinal,
+            params: params.clone(),
+            params_digest: digest,
+            tags: BTreeMap::new(),
+            time: self.clock.now(),
+        }
+    }
+
+    fn token(&self, intent: &Intent) -> String {
+        spec::hashed_name(&[&self.scope.stack_id, &intent.id, &intent.ordinal.to_string()], 52)
+    }
+
+    /// After "it exists already": the object with these tags is ours only if they say so.
+    ///
+    /// # Errors
+    /// Names the object as somebody else's, with the two ways on.
+    pub fn ours(&self, what: &str, found: &BTreeMap<String, String>) -> Result<(), Error> {
+        let stack = found.get(tags::STACK_ID) == Some(&self.scope.stack_id);
+        let address = found.get(tags::ADDRESS).map(String::as_str) == Some(self.address.as_str());
+        if stack && address {
+            return Ok(());
+        }
+        Err(Error::stranger(what, found.get(tags::STACK).map(String::as_str)))
+    }
+}
+
+/// The AWS name of a resource (see [`Ctx::name`]).
+pub fn name(scope: &Scope, address: &Address, rule: &NameRule, salt: &str) -> String {
+    let hash = spec::hashed_name(&[&scope.account, &scope.region, &scope.stack, address.as_str(), salt], 10);
+    let keep = |c: &char| c.is_ascii_alphanumeric() || rule.extra.contains(*c);
+    let clean = |text: &str| text.chars().map(|c| if c == '_' { '-' } else { c }).filter(keep).collect::<String>();
+    let mut text = format!("{}-{}", clean(&scope.stack), clean(address.leaf()));
+    text.truncate(rule.max.saturating_sub(11));
+    let text = text.trim_end_matches('-');
+    let text = format!("{text}-{hash}");
+    if rule.lower { text.to_ascii_lowercase() } else { text }
+}
+
+/// Exponential pause between tries, without jitter: what collides is spread by the rate buckets.
+pub fn backoff(tries: u32) -> Duration {
+    Duration::from_millis(500u64.saturating_mul(1 << tries.min(5)))
+}

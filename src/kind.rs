@@ -1,0 +1,212 @@
+//! The erased form of a kind: specs are canonical JSON here, so graph, diff, plan and execution stay generic.
+//!
+//! `Of<R>` is the only place that crosses between the typed and the erased world.
+use crate::{
+    aws::{Error, tags::TagTarget},
+    call::{Ctx, SweepCtx},
+    price::{PriceContext, PriceLine, Unit},
+    resource::{About, Changes, Durations, Id, Live, Lookup, Problem, Resource},
+    spec::{self, Node},
+};
+use serde_json::{Map, Value};
+use std::{future::Future, marker::PhantomData, pin::Pin};
+
+/// A boxed future, since a trait object cannot return an opaque one.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+
+/// A kind with its type forgotten. The engine takes a slice of these, so tests bring their own.
+pub trait Kind: Send + Sync {
+    /// The kind's name in a blueprint.
+    fn name(&self) -> &'static str;
+    /// What the kind states about itself.
+    fn about(&self) -> &'static About;
+    /// JSON Schema of its fields.
+    fn schema(&self) -> Value;
+    /// Checks a spec and puts it into canonical form (normalised; nulls that the author wrote are kept).
+    fn canonical(&self, raw: &Value) -> Result<Value, Problem>;
+    /// Checks of fields against each other.
+    fn check(&self, spec: &Value) -> Vec<Problem>;
+    /// One line for a plan.
+    fn summary(&self, spec: &Value) -> String;
+    /// AWS's default of a removed field.
+    fn default_of(&self, path: &str) -> Option<Value>;
+    /// Does it hold data that nobody can make again?
+    fn holds_data(&self, spec: &Value) -> bool;
+    /// Is the wanted state "nothing exists"?
+    fn is_empty(&self, spec: &Value) -> bool;
+    /// Expected times.
+    fn durations(&self, spec: &Value) -> Durations;
+    /// Price lines.
+    fn price(&self, spec: &Value, ctx: &PriceContext<'_>) -> Vec<PriceLine>;
+    /// Every owned object.
+    fn sweep<'a>(&'a self, ctx: &'a SweepCtx) -> Boxed<'a, Vec<Live>>;
+    /// Makes the primary object.
+    fn create<'a>(&'a self, ctx: &'a Ctx, want: &'a Value, found: Option<&'a Live>) -> Boxed<'a, Id>;
+    /// Brings the live object nearer to what is wanted.
+    fn update<'a>(&'a self, ctx: &'a Ctx, want: &'a Value, live: &'a Live, changes: &'a Changes) -> Boxed<'a, ()>;
+    /// Asks AWS to remove it.
+    fn delete<'a>(&'a self, ctx: &'a Ctx, live: &'a Live) -> Boxed<'a, ()>;
+    /// Objects that match, whoever owns them.
+    fn lookup<'a>(&'a self, ctx: &'a SweepCtx, by: &'a Lookup) -> Boxed<'a, Vec<Live>>;
+    /// What carries this object's tags.
+    fn tag_targets(&self, live: &Live) -> Result<Vec<TagTarget>, Error>;
+    /// How much data a delete would destroy.
+    fn contents<'a>(&'a self, ctx: &'a SweepCtx, live: &'a Live) -> Boxed<'a, Option<String>>;
+}
+
+/// Turns the typed trait into the erased one.
+pub struct Of<R>(PhantomData<fn() -> R>);
+
+impl<R> Of<R> {
+    /// The one value of this type.
+    pub const KIND: Self = Self(PhantomData);
+}
+
+impl<R: Resource> Of<R> {
+    fn typed(spec: &Value) -> Result<R, Error> {
+        // Nulls say "AWS's default" and digests say "cannot be read back" to the planner; the typed form has neither.
+        let mut plain = spec.clone();
+        if let Value::Object(map) = &mut plain {
+            map.retain(|_, v| !v.is_null() && !matches!(spec::node(v), Node::Digest(_)));
+        }
+        serde_json::from_value(plain).map_err(|e| Error::bug(format!("a {} does not have the shape of its kind: {e}", R::KIND)))
+    }
+
+    fn typed_live(live: &Live) -> Result<Live<R>, Error> {
+        Ok(live.with_spec(Self::typed(&live.spec)?))
+    }
+
+    fn erase(live: Live<R>) -> Result<Live, Error> {
+        let mut form = live.spec.clone();
+        form.normalize();
+        let value = serde_json::to_value(&form).map_err(|e| Error::bug(format!("{}: {e}", R::KIND)))?;
+        Ok(live.with_spec(value))
+    }
+}
+
+impl<R: Resource> Kind for Of<R> {
+    fn name(&self) -> &'static str {
+        R::KIND
+    }
+    fn about(&self) -> &'static About {
+        const { &R::ABOUT }
+    }
+    fn schema(&self) -> Value {
+        schemars::SchemaGenerator::new(schemars::generate::SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true))
+            .into_root_schema_for::<R>()
+            .to_value()
+    }
+    fn canonical(&self, raw: &Value) -> Result<Value, Problem> {
+        let nulls: Vec<String> = match raw {
+            Value::Object(map) => map.iter().filter(|(_, v)| v.is_null()).map(|(k, _)| k.clone()).collect(),
+            _ => Vec::new(),
+        };
+        let mut typed = Self::typed(raw).map_err(|e| shape_problem(raw, &e))?;
+        typed.normalize();
+        let mut value = serde_json::to_value(&typed).map_err(|e| shape_problem(raw, &Error::bug(e.to_string())))?;
+        if let Value::Object(map) = &mut value {
+            for key in nulls {
+                map.entry(key).or_insert(Value::Null);
+            }
+        }
+        Ok(value)
+    }
+    fn check(&self, spec: &Value) -> Vec<Problem> {
+        let mut out = Vec::new();
+        match Self::typed(spec) {
+            Ok(typed) => typed.check(&mut out),
+            Err(e) => out.push(shape_problem(spec, &e)),
+        }
+        out
+    }
+    fn summary(&self, spec: &Value) -> String {
+        Self::typed(spec).map(|r| r.summary()).unwrap_or_default()
+    }
+    fn default_of(&self, path: &str) -> Option<Value> {
+        R::default_of(path)
+    }
+    fn holds_data(&self, spec: &Value) -> bool {
+        // What cannot be read is treated as if it held data.
+        Self::typed(spec).map_or(true, |r| r.holds_data())
+    }
+    fn is_empty(&self, spec: &Value) -> bool {
+        Self::typed(spec).is_ok_and(|r| r.is_empty())
+    }
+    fn durations(&self, spec: &Value) -> Durations {
+        Self::typed(spec).map_or(Durations::quick(5, 5, 5), |r| r.durations())
+    }
+    fn price(&self, spec: &Value, ctx: &PriceContext<'_>) -> Vec<PriceLine> {
+        match Self::typed(spec) {
+            Ok(typed) => typed.price(ctx),
+            Err(_) => vec![PriceLine::unpriced(R::KIND, rust_decimal::Decimal::ONE, Unit::Hour, "its fields are not known yet")],
+        }
+    }
+    fn sweep<'a>(&'a self, ctx: &'a SweepCtx) -> Boxed<'a, Vec<Live>> {
+        Box::pin(async move { R::sweep(ctx).await?.into_iter().map(Self::erase).collect() })
+    }
+    fn create<'a>(&'a self, ctx: &'a Ctx, want: &'a Value, found: Option<&'a Live>) -> Boxed<'a, Id> {
+        Box::pin(async move {
+            let found = found.map(Self::typed_live).transpose()?;
+            Self::typed(want)?.create(ctx, found.as_ref()).await
+        })
+    }
+    fn update<'a>(&'a self, ctx: &'a Ctx, want: &'a Value, live: &'a Live, changes: &'a Changes) -> Boxed<'a, ()> {
+        Box::pin(async move { R::update(&Self::typed(want)?, ctx, &Self::typed_live(live)?, changes).await })
+    }
+    fn delete<'a>(&'a self, ctx: &'a Ctx, live: &'a Live) -> Boxed<'a, ()> {
+        Box::pin(async move { R::delete(ctx, &Self::typed_live(live)?).await })
+    }
+    fn lookup<'a>(&'a self, ctx: &'a SweepCtx, by: &'a Lookup) -> Boxed<'a, Vec<Live>> {
+        Box::pin(async move { R::lookup(ctx, by).await?.into_iter().map(Self::erase).collect() })
+    }
+    fn tag_targets(&self, live: &Live) -> Result<Vec<TagTarget>, Error> {
+        Ok(R::tag_targets(&Self::typed_live(live)?))
+    }
+    fn contents<'a>(&'a self, ctx: &'a SweepCtx, live: &'a Live) -> Boxed<'a, Option<String>> {
+        Box::pin(async move { R::contents(ctx, &Self::typed_live(live)?).await })
+    }
+}
+
+/// The language has checked shapes before; what is left is a field that must be known but waits for another resource.
+fn shape_problem(raw: &Value, error: &Error) -> Problem {
+    let waiting = raw.as_object().and_then(|map| {
+        map.iter().find(|(_, v)| matches!(spec::node(v), Node::Attribute { .. } | Node::Expression(_))).map(|(k, _)| k.clone())
+    });
+    match waiting {
+        Some(path) => Problem {
+            code: "DL0301",
+            summary: format!("`{path}` must be known before anything is made"),
+            path,
+            help: "use a value that does not depend on another resource's attribute".to_owned(),
+        },
+        None => Problem { code: "DL0302", path: String::new(), summary: error.to_string(), help: String::new() },
+    }
+}
+
+/// Replaces every field that AWS does not return by its digest, so that both sides of a diff can be compared, and
+/// returns the value of the `dlinfra:spec` tag (empty when the kind has no such field).
+pub fn conceal(about: &About, spec: &mut Value) -> String {
+    let mut tag = String::new();
+    if let Value::Object(map) = spec {
+        for field in about.unreadable {
+            let Some(value) = map.get(*field).filter(|v| !v.is_null()) else { continue };
+            let hex = match spec::node(value) {
+                Node::Digest(hex) => hex.to_owned(),
+                // Nobody can digest what is not known yet; the diff then shows it as unknown.
+                _ if spec::has_unknown(value) => continue,
+                _ => spec::digest(value),
+            };
+            tag.push_str(&format!("{}{field}={hex}", if tag.is_empty() { "" } else { "/" }));
+            map.insert((*field).to_owned(), serde_json::json!({ "$digest": hex }));
+        }
+    }
+    tag
+}
+
+/// Reads the `dlinfra:spec` tag back into fields.
+pub fn revealed(tag: &str) -> Map<String, Value> {
+    tag.split('/')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(field, hex)| (field.to_owned(), serde_json::json!({ "$digest": hex })))
+        .collect()
+}

@@ -1,0 +1,153 @@
+//! What the journal records, and the seam through which kinds and engine write it.
+use crate::{address::Address, aws::Error, kind::Boxed, resource::Class};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// One call that is about to make something.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Intent {
+    /// ULID; also in the object's `dlinfra:intent` tag.
+    pub id: String,
+    /// The resource.
+    pub address: Address,
+    /// `ec2:RunInstances`.
+    pub call: String,
+    /// How it is recovered.
+    pub class: Class,
+    /// The part that it makes; empty = the primary object.
+    pub part: String,
+    /// Which call of its step it is.
+    pub ordinal: u32,
+    /// What the call says, without token and tags; secrets are references.
+    pub params: Value,
+    /// SHA-256 of `params`.
+    pub params_digest: String,
+    /// The exact tags.
+    pub tags: BTreeMap<String, String>,
+    /// When.
+    pub time: Timestamp,
+}
+
+/// What dlinfra applied last to a resource: the memory of the three-way diff.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Applied {
+    /// The kind's name.
+    pub kind: String,
+    /// Its id.
+    pub id: String,
+    /// The canonical spec, pointers by address, what cannot be read back as digests.
+    pub spec: Value,
+    /// Outputs at that time.
+    pub outputs: Map<String, Value>,
+}
+
+/// One record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "snake_case")]
+pub enum Record {
+    /// The first record: whose journal this is.
+    Claim {
+        /// The stack's name.
+        stack: String,
+        /// Its uuid-like id, minted once.
+        stack_id: String,
+        /// Account.
+        account: String,
+        /// Region.
+        region: String,
+        /// When.
+        time: Timestamp,
+    },
+    /// A mutating command began.
+    Run {
+        /// `apply`, `destroy`, …
+        command: String,
+        /// Who and where.
+        holder: String,
+        /// When.
+        time: Timestamp,
+    },
+    /// About to call.
+    Intent(Intent),
+    /// AWS answered with ids.
+    Accepted {
+        /// The resource.
+        address: Address,
+        /// The intent's id.
+        intent: String,
+        /// What AWS returned.
+        ids: Vec<String>,
+        /// When.
+        time: Timestamp,
+    },
+    /// AWS refused: nothing was made.
+    Failed {
+        /// The resource.
+        address: Address,
+        /// The intent's id.
+        intent: String,
+        /// Why, without secrets.
+        error: String,
+        /// When.
+        time: Timestamp,
+    },
+    /// The resource is as wanted.
+    Stable {
+        /// The resource.
+        address: Address,
+        /// What was applied.
+        applied: Applied,
+        /// When.
+        time: Timestamp,
+    },
+    /// The resource is gone.
+    Gone {
+        /// The resource.
+        address: Address,
+        /// When.
+        time: Timestamp,
+    },
+    /// Resolved at the first apply and kept: images, zones, the time of expiry.
+    Pinned {
+        /// `image:dlami…`, `expires`.
+        key: String,
+        /// The value.
+        value: Value,
+        /// When.
+        time: Timestamp,
+    },
+    /// The command ended.
+    End {
+        /// `ok`, `partial`, `interrupted`, `failed`.
+        outcome: String,
+        /// When.
+        time: Timestamp,
+    },
+}
+
+/// Where records go. Every method returns only when the record is durable.
+pub trait Recorder: Send + Sync {
+    /// Before a call.
+    fn intent(&self, intent: Intent) -> Boxed<'_, ()>;
+    /// After AWS's answer.
+    fn accepted<'a>(&'a self, address: &'a Address, intent: &'a str, ids: &'a [String]) -> Boxed<'a, ()>;
+    /// After AWS's refusal.
+    fn failed<'a>(&'a self, address: &'a Address, intent: &'a str, error: &'a str) -> Boxed<'a, ()>;
+    /// For people: the call waits (for IAM, for a throttle); not recorded.
+    fn waiting(&self, address: &Address, why: &Error);
+}
+
+/// A new ULID at this time.
+pub fn mint(now: Timestamp) -> String {
+    let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+    ulid::Ulid::from_parts(millis, random()).to_string()
+}
+
+/// 128 random bits from the operating system's hasher keys; uniqueness is needed, secrecy is not.
+fn random() -> u128 {
+    use std::hash::{BuildHasher, Hasher};
+    let word = || std::collections::hash_map::RandomState::new().build_hasher().finish();
+    (u128::from(word()) << 64) | u128::from(word())
+}

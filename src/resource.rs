@@ -1,0 +1,390 @@
+//! The vocabulary of a resource: live object, state, and what a kind states about itself.
+use crate::{
+    address::Address,
+    aws::{Error, tags::TagTarget},
+    call::{Ctx, SweepCtx},
+    price::{PriceContext, PriceLine},
+    spec::Difference,
+};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+use std::{collections::BTreeMap, future::Future, time::Duration};
+
+/// What AWS calls the object.
+pub type Id = String;
+
+/// Where an object is in its life.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Something of it exists (a placement group, an address), the object itself does not: `create` goes on from there.
+    Partial,
+    /// Being made or changed by AWS; dependants wait.
+    Pending,
+    /// Dependants may proceed.
+    Ready,
+    /// Works, but not as it should: the reason.
+    Degraded(String),
+    /// Going away.
+    Deleting,
+    /// AWS gave up: the reason.
+    Failed(String),
+}
+
+/// One member of a fleet that is one resource.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Member {
+    /// Its id.
+    pub id: Id,
+    /// Where it is in its life.
+    pub state: State,
+    /// The fields that may differ between members, as this one has them (canonical, by top-level field).
+    pub spec: Map<String, Value>,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// One object found in the account, described with the same struct that a blueprint uses.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Live<S = Value> {
+    /// Where it belongs; for `lookup` results without our tags, an empty placeholder set by the engine.
+    pub address: Address,
+    /// The id that pointers to it resolve to.
+    pub id: Id,
+    /// Other ids under which it appears in other objects (an ARN, the ids of its parts).
+    pub ids: Vec<Id>,
+    /// Secondary objects by `dlinfra:part` (an address behind a NAT gateway, a placement group).
+    pub parts: BTreeMap<String, Id>,
+    /// The members of a fleet, oldest first; empty for everything else.
+    pub members: Vec<Member>,
+    /// Where it is in its life.
+    pub state: State,
+    /// Its tags as AWS returns them.
+    pub tags: BTreeMap<String, String>,
+    /// The spec as read back.
+    pub spec: S,
+    /// Output attributes by name.
+    pub outputs: Map<String, Value>,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+}
+
+impl<S> Live<S> {
+    /// A ready object with nothing but an address, id, tags and spec; the rest is set by field.
+    pub fn new(address: Address, id: impl Into<Id>, tags: BTreeMap<String, String>, spec: S) -> Self {
+        Self {
+            address,
+            id: id.into(),
+            ids: Vec::new(),
+            parts: BTreeMap::new(),
+            members: Vec::new(),
+            state: State::Ready,
+            tags,
+            spec,
+            outputs: Map::new(),
+            created: None,
+        }
+    }
+
+    /// The same object with another form of its spec.
+    pub fn with_spec<T>(&self, spec: T) -> Live<T> {
+        Live {
+            address: self.address.clone(),
+            id: self.id.clone(),
+            ids: self.ids.clone(),
+            parts: self.parts.clone(),
+            members: self.members.clone(),
+            state: self.state.clone(),
+            tags: self.tags.clone(),
+            spec,
+            outputs: self.outputs.clone(),
+            created: self.created,
+        }
+    }
+}
+
+/// What a kind's field check found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Problem {
+    /// Code in the DL03xx range.
+    pub code: &'static str,
+    /// Dotted path of the field.
+    pub path: String,
+    /// What is wrong.
+    pub summary: String,
+    /// What to write instead.
+    pub help: String,
+}
+
+/// An output attribute that other resources can use.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    /// Its name in `${resource.name}`.
+    pub name: &'static str,
+    /// Its type, as written in module inputs (`string`, `list(string)`).
+    pub ty: &'static str,
+    /// What it is.
+    pub doc: &'static str,
+}
+
+/// How a call is recovered when nobody knows whether it happened (see the crate docs).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Class {
+    /// Takes a token and tags: the same token with the same parameters gives the same object.
+    Token,
+    /// Takes tags only: look by intent tag through the consistency window before a second call.
+    Tags,
+    /// Has a unique name: read by name, ours or refuse.
+    Name,
+    /// Answers success for a name that exists: always read first.
+    NameIdempotent,
+    /// Derived from its parent: describing the parent shows it.
+    Parent,
+    /// Spends money that cannot be had back: never automatic.
+    Money,
+}
+
+/// One call of the AWS API that makes something.
+#[derive(Debug, Clone, Copy)]
+pub struct Call {
+    /// `ec2:CreateVpc`.
+    pub api: &'static str,
+    /// How it is recovered.
+    pub class: Class,
+    /// How long AWS may hide what the call made (longest seen).
+    pub visible_within: Duration,
+}
+
+impl Call {
+    /// A call of this class whose effect AWS may hide for up to a minute.
+    pub const fn new(api: &'static str, class: Class) -> Self {
+        Self { api, class, visible_within: Duration::from_secs(60) }
+    }
+}
+
+/// How owned objects are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Discovery {
+    /// The API filters by tag.
+    Filter,
+    /// Everything is listed and matched by the tags in the reply.
+    ListAndMatch,
+    /// Names start with a prefix of the stack.
+    Prefix,
+    /// Each name that is wanted or journaled is read.
+    Names,
+}
+
+/// Typical and worst expected time of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expected {
+    /// What a plan shows.
+    pub typical: Duration,
+    /// After this the wait is reported as pending; it is never a failure.
+    pub worst: Duration,
+}
+
+impl Expected {
+    /// In seconds.
+    pub const fn secs(typical: u64, worst: u64) -> Self {
+        Self { typical: Duration::from_secs(typical), worst: Duration::from_secs(worst) }
+    }
+}
+
+/// The times of one resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Durations {
+    /// Until dependants may proceed.
+    pub create: Expected,
+    /// Until an update has settled.
+    pub update: Expected,
+    /// Until it is gone.
+    pub delete: Expected,
+}
+
+impl Durations {
+    /// Seconds for each operation; the worst case is five minutes.
+    pub const fn quick(create: u64, update: u64, delete: u64) -> Self {
+        Self { create: Expected::secs(create, 300), update: Expected::secs(update, 300), delete: Expected::secs(delete, 300) }
+    }
+}
+
+/// An AWS name's limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NameRule {
+    /// The longest name.
+    pub max: usize,
+    /// The characters beside letters and digits.
+    pub extra: &'static str,
+    /// Lower case only.
+    pub lower: bool,
+}
+
+/// A quota that an object counts against.
+#[derive(Debug, Clone, Copy)]
+pub struct Quota {
+    /// `L-417A185B`.
+    pub code: &'static str,
+    /// AWS's name of it.
+    pub name: &'static str,
+}
+
+/// What a kind states about itself; the docs, the planner and the conformance tests read it.
+#[derive(Debug, Clone, Copy)]
+pub struct About {
+    /// One line for the list of kinds.
+    pub doc: &'static str,
+    /// Output attributes.
+    pub outputs: &'static [Output],
+    /// Top-level fields or dotted paths that AWS cannot change: a difference means replace.
+    pub fixed: &'static [&'static str],
+    /// Fields whose change replaces members one after the other.
+    pub rolling: &'static [&'static str],
+    /// Fields that make no edge at creation: the update pass applies them, teardown clears them first.
+    pub late: &'static [&'static str],
+    /// Top-level fields that AWS does not return; compared by the digest in `dlinfra:spec`.
+    pub unreadable: &'static [&'static str],
+    /// How owned objects are found.
+    pub discovery: Discovery,
+    /// The calls that make something.
+    pub calls: &'static [Call],
+    /// The limits of its AWS name, if it has one.
+    pub name: Option<NameRule>,
+    /// IAM actions that its life needs.
+    pub iam: &'static [&'static str],
+    /// Quotas that it counts against.
+    pub quotas: &'static [Quota],
+    /// Teardown order among what edges allow: true = it costs money by the hour, so it goes first.
+    pub spends: bool,
+}
+
+impl About {
+    /// The starting point: a kind found by tag filter, with nothing special.
+    pub const fn new(doc: &'static str) -> Self {
+        Self {
+            doc,
+            outputs: &[],
+            fixed: &[],
+            rolling: &[],
+            late: &[],
+            unreadable: &[],
+            discovery: Discovery::Filter,
+            calls: &[],
+            name: None,
+            iam: &[],
+            quotas: &[],
+            spends: false,
+        }
+    }
+}
+
+/// What an update is asked to do.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Changes {
+    /// Differences between what is wanted and what is live.
+    pub fields: Vec<Difference>,
+    /// Members of a fleet that do not match the wanted spec, oldest first.
+    pub outdated: Vec<Id>,
+}
+
+impl Changes {
+    /// Does anything at or under this path change?
+    pub fn touches(&self, path: &str) -> bool {
+        self.fields.iter().any(|d| {
+            d.path == path || (d.path.starts_with(path) && d.path.as_bytes().get(path.len()) == Some(&b'.'))
+        })
+    }
+}
+
+/// How a `lookup` names an object.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lookup {
+    /// By id.
+    Id(Id),
+    /// By AWS name (or the Name tag where the kind has no name).
+    Name(String),
+    /// By tags, all of which must match.
+    Tags(BTreeMap<String, String>),
+}
+
+/// One AWS resource kind. The struct is the blueprint schema, what the sweep reads back, and the source of the docs.
+///
+/// # Contract (checked by `tests/conformance.rs`)
+/// - `create` makes the primary object with one call, tags in it; everything else is `update`.
+/// - `create → sweep` gives, after `normalize` on both sides, no difference, or one that `update` removes.
+/// - `delete` of an object that is gone is a success; it may be called again until the sweep no longer finds it.
+/// - `sweep` never skips an owned object: a field that it cannot read is an error.
+pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + Sync + Sized + 'static {
+    /// The kind's name in a blueprint.
+    const KIND: &'static str;
+    /// What the kind states about itself.
+    const ABOUT: About;
+
+    /// One line for a plan (`4 x p5.48xlarge`); unknown fields must not make it fail.
+    fn summary(&self) -> String;
+
+    /// Checks of single fields and of fields against each other; unknown fields are "cannot tell yet".
+    fn check(&self, _problems: &mut Vec<Problem>) {}
+
+    /// Puts both sides of a diff into one form: sets sorted, policies parsed, defaults filled in.
+    /// Nested objects are compared whole, so their optional fields must be filled in here or left out by the sweep.
+    fn normalize(&mut self) {}
+
+    /// AWS's default of a field that was removed or set to null; `None` = AWS has no such state.
+    fn default_of(_path: &str) -> Option<Value> {
+        None
+    }
+
+    /// Does it hold data that nobody can make again?
+    fn holds_data(&self) -> bool {
+        false
+    }
+
+    /// Is the wanted state "nothing exists" (a fleet of 0)?
+    fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// Expected times.
+    fn durations(&self) -> Durations;
+
+    /// Price lines; none = free.
+    fn price(&self, _ctx: &PriceContext<'_>) -> Vec<PriceLine> {
+        Vec::new()
+    }
+
+    /// Every object of this kind that the stack in `ctx` owns, in paginated requests whose number does not grow with
+    /// the size of a fleet.
+    fn sweep(ctx: &SweepCtx) -> impl Future<Output = Result<Vec<Live<Self>>, Error>> + Send;
+
+    /// Makes the primary object and returns its id. `found` is what exists of it in state [`State::Partial`].
+    fn create(&self, ctx: &Ctx, found: Option<&Live<Self>>) -> impl Future<Output = Result<Id, Error>> + Send;
+
+    /// Brings the live object nearer to what is wanted; the engine repeats it until no difference is left.
+    fn update(
+        want: &Self,
+        ctx: &Ctx,
+        live: &Live<Self>,
+        changes: &Changes,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Asks AWS to remove it, parts included; repeated until the sweep no longer finds it.
+    fn delete(ctx: &Ctx, live: &Live<Self>) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Objects that match, whoever owns them; read only.
+    fn lookup(ctx: &SweepCtx, by: &Lookup) -> impl Future<Output = Result<Vec<Live<Self>>, Error>> + Send;
+
+    /// What carries this object's tags.
+    fn tag_targets(live: &Live<Self>) -> Vec<TagTarget>;
+
+    /// How much data a delete would destroy, for people ("3 objects, 12 GiB"); `None` = empty.
+    fn contents(_ctx: &SweepCtx, _live: &Live<Self>) -> impl Future<Output = Result<Option<String>, Error>> + Send {
+        async { Ok(None) }
+    }
+}
+

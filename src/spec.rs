@@ -1,0 +1,290 @@
+//! Canonical spec values: pointers, unknowns and digests inside plain JSON, with one walk for all of them.
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a JSON value means in a canonical spec.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Node<'v> {
+    /// `{"$ref": address}`, `{"$id": id}` or both: a pointer to a resource.
+    Pointer {
+        /// The address, unless the pointer is a literal id.
+        address: Option<&'v str>,
+        /// The id, where it is known.
+        id: Option<&'v str>,
+    },
+    /// `{"$ref": address, "attr": name}`: an output that is not known yet.
+    Attribute {
+        /// The resource that has the output.
+        address: &'v str,
+        /// The output's name.
+        name: &'v str,
+    },
+    /// `{"$expr": …}`: a value to be computed when its attributes are known.
+    Expression(&'v Value),
+    /// `{"$digest": hex}`: stands for what cannot be read back.
+    Digest(&'v str),
+    /// Anything else.
+    Plain,
+}
+
+/// Reads the meaning of one value (not of what is inside it).
+pub fn node(value: &Value) -> Node<'_> {
+    let Value::Object(map) = value else { return Node::Plain };
+    let text = |key: &str| map.get(key).and_then(Value::as_str);
+    if let (Some(address), Some(name)) = (text("$ref"), text("attr")) {
+        return Node::Attribute { address, name };
+    }
+    if map.contains_key("$ref") || map.contains_key("$id") {
+        return Node::Pointer { address: text("$ref"), id: text("$id") };
+    }
+    if let Some(inner) = map.get("$expr") {
+        return Node::Expression(inner);
+    }
+    match text("$digest") {
+        Some(hex) => Node::Digest(hex),
+        None => Node::Plain,
+    }
+}
+
+/// A pointer to `address`.
+pub fn pointer(address: &str) -> Value {
+    json!({ "$ref": address })
+}
+
+/// A pointer to the object with this id.
+pub fn id(id: &str) -> Value {
+    json!({ "$id": id })
+}
+
+/// Is this value, or something inside it, not known yet?
+pub fn has_unknown(value: &Value) -> bool {
+    match node(value) {
+        Node::Attribute { .. } | Node::Expression(_) => true,
+        Node::Pointer { .. } | Node::Digest(_) => false,
+        Node::Plain => match value {
+            Value::Object(map) => map.values().any(has_unknown),
+            Value::Array(items) => items.iter().any(has_unknown),
+            _ => false,
+        },
+    }
+}
+
+/// Every address that `value` points at, with the top-level field through which it does.
+pub fn references(spec: &Value) -> Vec<(String, String)> {
+    let mut out = Vec::new();
+    if let Value::Object(map) = spec {
+        for (field, value) in map {
+            let mut found = BTreeSet::new();
+            addresses(value, &mut found);
+            out.extend(found.into_iter().map(|a| (field.clone(), a)));
+        }
+    }
+    out
+}
+
+/// Collects every address inside `value`, residual expressions included.
+pub fn addresses(value: &Value, out: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(map) => {
+            if let Some(Value::String(address)) = map.get("$ref") {
+                out.insert(address.clone());
+            }
+            for (key, inner) in map {
+                if key != "$ref" && key != "text" {
+                    addresses(inner, out);
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|v| addresses(v, out)),
+        _ => {}
+    }
+}
+
+/// Rewrites every pointer by id to a pointer by address where `known` has the id, so that both sides of a diff
+/// compare by name; a pointer that carries both keeps the address.
+pub fn by_address(value: &mut Value, known: &BTreeMap<String, String>) {
+    if let Node::Pointer { address, id } = node(value) {
+        let name = address.map(str::to_owned).or_else(|| id.and_then(|id| known.get(id).cloned()));
+        if let Some(name) = name {
+            *value = pointer(&name);
+        }
+        return;
+    }
+    match value {
+        Value::Object(map) => map.values_mut().for_each(|v| by_address(v, known)),
+        Value::Array(items) => items.iter_mut().for_each(|v| by_address(v, known)),
+        _ => {}
+    }
+}
+
+/// Adds the id to every pointer by address (`{"$ref": A, "$id": X}`), for calls to AWS.
+/// Returns the addresses that have no id.
+pub fn with_ids(value: &mut Value, id_of: &dyn Fn(&str) -> Option<String>, missing: &mut BTreeSet<String>) {
+    if let Node::Pointer { address: Some(address), id: None } = node(value) {
+        match id_of(address) {
+            Some(id) => *value = json!({ "$ref": address, "$id": id }),
+            None => {
+                missing.insert(address.to_owned());
+            }
+        }
+        return;
+    }
+    match value {
+        Value::Object(map) => map.values_mut().for_each(|v| with_ids(v, id_of, missing)),
+        Value::Array(items) => items.iter_mut().for_each(|v| with_ids(v, id_of, missing)),
+        _ => {}
+    }
+}
+
+/// The canonical text of a value: keys sorted, no spaces (RFC 8785 for the values that specs hold).
+pub fn canonical(value: &Value) -> String {
+    // serde_json's map is a BTreeMap here, so keys are sorted already.
+    value.to_string()
+}
+
+/// SHA-256 of bytes as lower-case hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        out.push_str(&format!("{byte:02x}"));
+    }
+    out
+}
+
+/// The first 16 hexadecimal digits of the digest of a value, pointers taken by address.
+pub fn digest(value: &Value) -> String {
+    let mut plain = value.clone();
+    by_address(&mut plain, &BTreeMap::new());
+    let mut hex = sha256(canonical(&plain).as_bytes());
+    hex.truncate(16);
+    hex
+}
+
+/// RFC 4648 base32 in lower case, without padding.
+pub fn base32(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let (mut out, mut buffer, mut bits) = (String::new(), 0u32, 0u32);
+    for byte in bytes {
+        buffer = (buffer << 8) | u32::from(*byte);
+        bits += 8;
+        while bits >= 5 {
+            bits -= 5;
+            out.push(char::from(ALPHABET[((buffer >> bits) & 31) as usize]));
+        }
+        buffer &= (1 << bits) - 1;
+    }
+    if bits > 0 {
+        out.push(char::from(ALPHABET[((buffer << (5 - bits)) & 31) as usize]));
+    }
+    out
+}
+
+/// Lower-case base32 of the SHA-256 of parts joined by a byte that no part contains.
+pub fn hashed_name(parts: &[&str], length: usize) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    let mut text = base32(&hash.finalize());
+    text.truncate(length);
+    text
+}
+
+/// The value at a dotted path (`interfaces.layout`), or nothing.
+pub fn at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
+    path.split('.').try_fold(value, |v, key| v.get(key))
+}
+
+/// One difference between two canonical values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference {
+    /// Dotted path from the top of the spec.
+    pub path: String,
+    /// What is live (`null` = absent).
+    pub before: Value,
+    /// What is wanted (`null` = AWS's default).
+    pub after: Value,
+}
+
+/// Compares what `want` states with `have`, recursing into plain objects; what `want` leaves out is left alone.
+/// Lists are compared whole: kinds sort those that AWS treats as sets in `normalize`.
+pub fn diff(want: &Value, have: &Value) -> Vec<Difference> {
+    let mut out = Vec::new();
+    if let (Value::Object(want), Value::Object(have)) = (want, have) {
+        diff_maps("", want, have, &mut out);
+    }
+    out
+}
+
+fn diff_maps(prefix: &str, want: &Map<String, Value>, have: &Map<String, Value>, out: &mut Vec<Difference>) {
+    for (key, after) in want {
+        let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        let before = have.get(key).unwrap_or(&Value::Null);
+        match (after, before) {
+            (Value::Object(a), Value::Object(b))
+                if node(after) == Node::Plain && node(before) == Node::Plain && !a.is_empty() =>
+            {
+                diff_maps(&path, a, b, out);
+                // A map's key that is live but not wanted is a difference too: user maps are stated whole.
+                for (extra, value) in b.iter().filter(|(k, v)| !a.contains_key(*k) && !v.is_null()) {
+                    out.push(Difference { path: format!("{path}.{extra}"), before: value.clone(), after: Value::Null });
+                }
+            }
+            (a, b) if equal(a, b) => {}
+            _ => out.push(Difference { path, before: before.clone(), after: after.clone() }),
+        }
+    }
+}
+
+fn equal(a: &Value, b: &Value) -> bool {
+    match (node(a), node(b)) {
+        (Node::Pointer { address: Some(x), .. }, Node::Pointer { address: Some(y), .. }) => x == y,
+        (Node::Pointer { id: Some(x), .. }, Node::Pointer { id: Some(y), .. }) => x == y,
+        _ => match (a, b) {
+            (Value::Array(x), Value::Array(y)) => x.len() == y.len() && x.iter().zip(y).all(|(x, y)| equal(x, y)),
+            (Value::Object(x), Value::Object(y)) if node(a) == Node::Plain && node(b) == Node::Plain => {
+                x.len() == y.len() && x.iter().all(|(k, v)| y.get(k).is_some_and(|w| equal(v, w)))
+            }
+            // An integer that was written 1.0 is the same number.
+            (Value::Number(x), Value::Number(y)) => x == y || x.as_f64() == y.as_f64(),
+            _ => a == b,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pointers_compare_by_address_after_mapping() {
+        let mut have = json!({"vpc": {"$id": "vpc-1"}, "zones": ["a"]});
+        by_address(&mut have, &[("vpc-1".to_owned(), "net.vpc".to_owned())].into());
+        assert!(diff(&json!({"vpc": {"$ref": "net.vpc", "$id": "vpc-1"}}), &have).is_empty());
+        let changed = diff(&json!({"vpc": {"$ref": "net.other"}, "zones": ["a", "b"]}), &have);
+        assert_eq!(changed.iter().map(|d| d.path.as_str()).collect::<Vec<_>>(), ["vpc", "zones"]);
+    }
+
+    #[test]
+    fn maps_are_compared_by_key_and_absent_fields_are_left_alone() {
+        let have = json!({"tags": {"a": "1", "b": "2"}, "extra": true});
+        let found = diff(&json!({"tags": {"a": "1", "c": "3"}}), &have);
+        assert_eq!(found.iter().map(|d| d.path.as_str()).collect::<Vec<_>>(), ["tags.c", "tags.b"]);
+    }
+
+    #[test]
+    fn references_name_the_field_and_look_into_expressions() {
+        let spec = json!({"subnet": {"$ref": "net.a"}, "env": {"X": {"$expr": {"fn": "template", "args": ["x", {"$ref": "fs", "attr": "dns"}]}}}});
+        assert_eq!(references(&spec), [("env".into(), "fs".into()), ("subnet".into(), "net.a".into())]);
+        assert!(has_unknown(&spec));
+    }
+
+    #[test]
+    fn base32_follows_rfc_4648() {
+        assert_eq!(base32(b"foobar"), "mzxw6ytboi");
+        assert_eq!(hashed_name(&["a", "b"], 10).len(), 10);
+        assert_ne!(hashed_name(&["a", "b"], 10), hashed_name(&["ab", ""], 10));
+    }
+}
