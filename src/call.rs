@@ -175,7 +175,8 @@ impl Ctx {
         // A token is trusted for an hour: how long AWS remembers it is documented for few calls only.
         let fresh = |i: &&Intent| self.clock.now().duration_since(i.time) < jiff::SignedDuration::from_hours(1);
         let open = self.open.iter().filter(|_| call.class == Class::Token).filter(fresh);
-        if let Some(same) = open.into_iter().find(|i| i.call == call.api && i.part == part && i.params_digest == digest) {
+        if let Some(same) = open.into_iter().find(|i| i.call == call.api && i.part == part && i.params_digest == digest)
+        {
             return same.clone();
         }
         Intent {

@@ -69,7 +69,8 @@ impl<R: Resource> Of<R> {
         if let Value::Object(map) = &mut plain {
             map.retain(|_, v| !v.is_null() && !matches!(spec::node(v), Node::Digest(_)));
         }
-        serde_json::from_value(plain).map_err(|e| Error::bug(format!("a {} does not have the shape of its kind: {e}", R::KIND)))
+        serde_json::from_value(plain)
+            .map_err(|e| Error::bug(format!("a {} does not have the shape of its kind: {e}", R::KIND)))
     }
 
     fn typed_live(live: &Live) -> Result<Live<R>, Error> {
@@ -92,9 +93,11 @@ impl<R: Resource> Kind for Of<R> {
         const { &R::ABOUT }
     }
     fn schema(&self) -> Value {
-        schemars::SchemaGenerator::new(schemars::generate::SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true))
-            .into_root_schema_for::<R>()
-            .to_value()
+        schemars::SchemaGenerator::new(
+            schemars::generate::SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true),
+        )
+        .into_root_schema_for::<R>()
+        .to_value()
     }
     fn canonical(&self, raw: &Value) -> Result<Value, Problem> {
         let nulls: Vec<String> = match raw {
@@ -138,7 +141,12 @@ impl<R: Resource> Kind for Of<R> {
     fn price(&self, spec: &Value, ctx: &PriceContext<'_>) -> Vec<PriceLine> {
         match Self::typed(spec) {
             Ok(typed) => typed.price(ctx),
-            Err(_) => vec![PriceLine::unpriced(R::KIND, rust_decimal::Decimal::ONE, Unit::Hour, "its fields are not known yet")],
+            Err(_) => vec![PriceLine::unpriced(
+                R::KIND,
+                rust_decimal::Decimal::ONE,
+                Unit::Hour,
+                "its fields are not known yet",
+            )],
         }
     }
     fn sweep<'a>(&'a self, ctx: &'a SweepCtx) -> Boxed<'a, Vec<Live>> {
@@ -170,7 +178,9 @@ impl<R: Resource> Kind for Of<R> {
 /// The language has checked shapes before; what is left is a field that must be known but waits for another resource.
 fn shape_problem(raw: &Value, error: &Error) -> Problem {
     let waiting = raw.as_object().and_then(|map| {
-        map.iter().find(|(_, v)| matches!(spec::node(v), Node::Attribute { .. } | Node::Expression(_))).map(|(k, _)| k.clone())
+        map.iter()
+            .find(|(_, v)| matches!(spec::node(v), Node::Attribute { .. } | Node::Expression(_)))
+            .map(|(k, _)| k.clone())
     });
     match waiting {
         Some(path) => Problem {

@@ -209,7 +209,11 @@ pub struct Durations {
 impl Durations {
     /// Seconds for each operation; the worst case is five minutes.
     pub const fn quick(create: u64, update: u64, delete: u64) -> Self {
-        Self { create: Expected::secs(create, 300), update: Expected::secs(update, 300), delete: Expected::secs(delete, 300) }
+        Self {
+            create: Expected::secs(create, 300),
+            update: Expected::secs(update, 300),
+            delete: Expected::secs(delete, 300),
+        }
     }
 }
 
@@ -294,9 +298,9 @@ pub struct Changes {
 impl Changes {
     /// Does anything at or under this path change?
     pub fn touches(&self, path: &str) -> bool {
-        self.fields.iter().any(|d| {
-            d.path == path || (d.path.starts_with(path) && d.path.as_bytes().get(path.len()) == Some(&b'.'))
-        })
+        self.fields
+            .iter()
+            .any(|d| d.path == path || (d.path.starts_with(path) && d.path.as_bytes().get(path.len()) == Some(&b'.')))
     }
 }
 
@@ -387,4 +391,3 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
         async { Ok(None) }
     }
 }
-

@@ -83,7 +83,8 @@ impl Error {
 
     /// dlinfra broke a promise of its own.
     pub fn bug(message: impl Into<String>) -> Self {
-        Self::new(ErrorClass::Bug, message).help("this is a bug in dlinfra: please report it with the command and the blueprint")
+        Self::new(ErrorClass::Bug, message)
+            .help("this is a bug in dlinfra: please report it with the command and the blueprint")
     }
 
     /// AWS left out something that it always sends.
@@ -142,7 +143,10 @@ where
                 out.message = meta.message().unwrap_or("no message").to_owned();
                 out.request_id = meta.extra("aws_request_id").map(str::to_owned);
             }
-            SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) | SdkError::ResponseError(_) => {
+            SdkError::ConstructionFailure(_)
+            | SdkError::DispatchFailure(_)
+            | SdkError::TimeoutError(_)
+            | SdkError::ResponseError(_) => {
                 let text = chain(&error);
                 out.class = transport(&error, &text);
                 out.message = text;
@@ -169,7 +173,16 @@ fn transport<E, R>(error: &SdkError<E, R>, text: &str) -> ErrorClass {
     match error {
         SdkError::ConstructionFailure(_) => ErrorClass::Invalid,
         SdkError::DispatchFailure(d) if d.is_user() => ErrorClass::Invalid,
-        SdkError::DispatchFailure(_) if has(&["onnection refused", "dns error", "failed to lookup", "unreachable", "tcp connect", "ConnectorError { kind: Io, source: hyper_util::client::legacy::Error(Connect"]) => {
+        SdkError::DispatchFailure(_)
+            if has(&[
+                "onnection refused",
+                "dns error",
+                "failed to lookup",
+                "unreachable",
+                "tcp connect",
+                "ConnectorError { kind: Io, source: hyper_util::client::legacy::Error(Connect",
+            ]) =>
+        {
             ErrorClass::Unreachable
         }
         _ => ErrorClass::Ambiguous,
@@ -204,35 +217,116 @@ fn classify(operation: &str, code: &str, message: &str) -> ErrorClass {
         return C::NotVisibleYet;
     }
     match code {
-        "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "TooManyRequestsException" | "SlowDown"
-        | "RequestThrottled" | "ThrottledException" | "BandwidthLimitExceeded" | "EC2ThrottledException" => C::Throttled,
-        "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" | "AllAccessDisabled" | "Forbidden" => C::Denied,
-        "AuthFailure" | "InvalidClientTokenId" | "UnrecognizedClientException" | "SignatureDoesNotMatch"
-        | "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired" | "InvalidAccessKeyId"
-        | "InvalidToken" | "IncompleteSignature" | "MissingAuthenticationToken" => C::Credentials,
-        "IdempotentParameterMismatch" | "IncompatibleParameterError" | "IdempotentInstanceTerminated" => C::TokenMismatch,
-        "InsufficientInstanceCapacity" | "InsufficientHostCapacity" | "ReservationCapacityExceeded"
-        | "InsufficientCapacity" | "InsufficientReservedInstanceCapacity" | "SpotMaxPriceTooLow" | "MaxSpotInstanceCountExceeded" => C::Capacity,
-        "VcpuLimitExceeded" | "InstanceLimitExceeded" | "LimitExceeded" | "LimitExceededException" | "ServiceQuotaExceededException"
-        | "AddressLimitExceeded" | "NatGatewayLimitExceeded" | "ServiceLimitExceeded" | "TooManyBuckets" => C::Quota,
-        "DependencyViolation" | "DeleteConflict" | "DeleteConflictException" | "InvalidPlacementGroup.InUse"
-        | "BucketNotEmpty" | "InvalidGroup.InUse" | "ResourceInUseException" | "ResourceInUse" | "InvalidIPAddress.InUse"
+        "Throttling"
+        | "ThrottlingException"
+        | "RequestLimitExceeded"
+        | "TooManyRequestsException"
+        | "SlowDown"
+        | "RequestThrottled"
+        | "ThrottledException"
+        | "BandwidthLimitExceeded"
+        | "EC2ThrottledException" => C::Throttled,
+        "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" | "AllAccessDisabled" | "Forbidden" => {
+            C::Denied
+        }
+        "AuthFailure"
+        | "InvalidClientTokenId"
+        | "UnrecognizedClientException"
+        | "SignatureDoesNotMatch"
+        | "ExpiredToken"
+        | "ExpiredTokenException"
+        | "RequestExpired"
+        | "TokenRefreshRequired"
+        | "InvalidAccessKeyId"
+        | "InvalidToken"
+        | "IncompleteSignature"
+        | "MissingAuthenticationToken" => C::Credentials,
+        "IdempotentParameterMismatch" | "IncompatibleParameterError" | "IdempotentInstanceTerminated" => {
+            C::TokenMismatch
+        }
+        "InsufficientInstanceCapacity"
+        | "InsufficientHostCapacity"
+        | "ReservationCapacityExceeded"
+        | "InsufficientCapacity"
+        | "InsufficientReservedInstanceCapacity"
+        | "SpotMaxPriceTooLow"
+        | "MaxSpotInstanceCountExceeded" => C::Capacity,
+        "VcpuLimitExceeded"
+        | "InstanceLimitExceeded"
+        | "LimitExceeded"
+        | "LimitExceededException"
+        | "ServiceQuotaExceededException"
+        | "AddressLimitExceeded"
+        | "NatGatewayLimitExceeded"
+        | "ServiceLimitExceeded"
+        | "TooManyBuckets" => C::Quota,
+        "DependencyViolation"
+        | "DeleteConflict"
+        | "DeleteConflictException"
+        | "InvalidPlacementGroup.InUse"
+        | "BucketNotEmpty"
+        | "InvalidGroup.InUse"
+        | "ResourceInUseException"
+        | "ResourceInUse"
+        | "InvalidIPAddress.InUse"
         | "InvalidNetworkInterface.InUse" => C::InUse,
-        "IncorrectState" | "IncorrectInstanceState" | "InvalidState" | "ConcurrentModification" | "ConcurrentModificationException"
-        | "OperationAborted" | "UnmodifiableEntity" | "EntityTemporarilyUnmodifiable" | "Gateway.NotAttached" => C::WrongState,
-        "NoSuchEntity" | "NoSuchEntityException" | "NoSuchBucket" | "NoSuchKey" | "NotFound" | "ParameterNotFound"
-        | "FileSystemNotFound" | "DataRepositoryAssociationNotFound" | "ResourceNotFoundException" | "ResourceNotFound"
-        | "NatGatewayNotFound" | "NoSuchBucketPolicy" | "NoSuchLifecycleConfiguration" | "NoSuchTagSet"
-        | "NoSuchPublicAccessBlockConfiguration" | "ServerSideEncryptionConfigurationNotFoundError"
-        | "InvalidPlacementGroup.Unknown" | "InvalidAssociationID.NotFound" | "OwnershipControlsNotFoundError" => C::NotFound,
-        "EntityAlreadyExists" | "EntityAlreadyExistsException" | "BucketAlreadyOwnedByYou" | "BucketAlreadyExists"
-        | "ResourceAlreadyExistsException" | "RouteAlreadyExists" | "Resource.AlreadyAssociated" => C::Exists,
-        "InternalError" | "InternalFailure" | "InternalServerError" | "ServiceUnavailable" | "ServiceUnavailableException"
-        | "Unavailable" | "RequestTimeout" | "RequestTimeoutException" | "ServerInternal" | "InternalServiceError" => C::Ambiguous,
+        "IncorrectState"
+        | "IncorrectInstanceState"
+        | "InvalidState"
+        | "ConcurrentModification"
+        | "ConcurrentModificationException"
+        | "OperationAborted"
+        | "UnmodifiableEntity"
+        | "EntityTemporarilyUnmodifiable"
+        | "Gateway.NotAttached" => C::WrongState,
+        "NoSuchEntity"
+        | "NoSuchEntityException"
+        | "NoSuchBucket"
+        | "NoSuchKey"
+        | "NotFound"
+        | "ParameterNotFound"
+        | "FileSystemNotFound"
+        | "DataRepositoryAssociationNotFound"
+        | "ResourceNotFoundException"
+        | "ResourceNotFound"
+        | "NatGatewayNotFound"
+        | "NoSuchBucketPolicy"
+        | "NoSuchLifecycleConfiguration"
+        | "NoSuchTagSet"
+        | "NoSuchPublicAccessBlockConfiguration"
+        | "ServerSideEncryptionConfigurationNotFoundError"
+        | "InvalidPlacementGroup.Unknown"
+        | "InvalidAssociationID.NotFound"
+        | "OwnershipControlsNotFoundError" => C::NotFound,
+        "EntityAlreadyExists"
+        | "EntityAlreadyExistsException"
+        | "BucketAlreadyOwnedByYou"
+        | "BucketAlreadyExists"
+        | "ResourceAlreadyExistsException"
+        | "RouteAlreadyExists"
+        | "Resource.AlreadyAssociated" => C::Exists,
+        "InternalError"
+        | "InternalFailure"
+        | "InternalServerError"
+        | "ServiceUnavailable"
+        | "ServiceUnavailableException"
+        | "Unavailable"
+        | "RequestTimeout"
+        | "RequestTimeoutException"
+        | "ServerInternal"
+        | "InternalServiceError" => C::Ambiguous,
         _ if code.ends_with(".NotFound") || code.ends_with(".Malformed") && code.contains("ID") => C::NotFound,
         _ if code.ends_with(".Duplicate") => C::Exists,
-        _ if code.starts_with("Invalid") || code.starts_with("Malformed") || code.starts_with("Missing")
-            || code.starts_with("Validation") || code == "BadRequest" || code == "NotImplemented" || code.contains("Unsupported") => C::Invalid,
+        _ if code.starts_with("Invalid")
+            || code.starts_with("Malformed")
+            || code.starts_with("Missing")
+            || code.starts_with("Validation")
+            || code == "BadRequest"
+            || code == "NotImplemented"
+            || code.contains("Unsupported") =>
+        {
+            C::Invalid
+        }
         _ => C::Other,
     }
 }
@@ -243,7 +337,9 @@ fn not_visible_yet(operation: &str, code: &str, message: &str) -> bool {
         // IAM reaches EC2 seconds after the profile was made.
         "ec2:RunInstances" => code == "InvalidParameterValue" && message.contains("IAM Instance Profile"),
         "s3:PutBucketPolicy" => code == "MalformedPolicy" && message.contains("rincipal"),
-        "iam:UpdateAssumeRolePolicy" | "iam:CreateRole" => code == "MalformedPolicyDocument" && message.contains("rincipal"),
+        "iam:UpdateAssumeRolePolicy" | "iam:CreateRole" => {
+            code == "MalformedPolicyDocument" && message.contains("rincipal")
+        }
         "iam:AddRoleToInstanceProfile" => code == "NoSuchEntity",
         // A VPC, subnet or gateway that DescribeVpcs shows may still be unknown to the next call.
         _ if operation.starts_with("ec2:") && creates(operation) => code.ends_with(".NotFound"),
@@ -262,7 +358,10 @@ fn advice(error: &Error) -> Option<String> {
     let operation = error.operation.as_deref().unwrap_or("the action");
     match error.class {
         ErrorClass::Denied => Some(format!("allow the action `{}` to the caller", iam_action(operation))),
-        ErrorClass::Credentials => Some("log in again (`aws sso login`, or new keys), or give `--profile`; with `--sandbox` none are needed".to_owned()),
+        ErrorClass::Credentials => Some(
+            "log in again (`aws sso login`, or new keys), or give `--profile`; with `--sandbox` none are needed"
+                .to_owned(),
+        ),
         ErrorClass::Unreachable => Some("check the network, `--endpoint-url` and the region's name".to_owned()),
         ErrorClass::Quota => Some("ask for more in Service Quotas, or use fewer".to_owned()),
         ErrorClass::Capacity => Some("try another zone, type or market, or reserve capacity".to_owned()),

@@ -2,7 +2,9 @@
 use super::rate::Buckets;
 use crate::clock::Clock;
 use aws_smithy_runtime_api::client::{
-    http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector},
+    http::{
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+    },
     orchestrator::HttpRequest,
     result::ConnectorError,
     runtime_components::RuntimeComponents,
@@ -100,7 +102,12 @@ fn operation(request: &HttpRequest) -> String {
 
 /// The service in a SigV4 credential scope.
 fn service(authorization: &str) -> &str {
-    authorization.split("Credential=").nth(1).and_then(|c| c.split(',').next()).and_then(|c| c.split('/').nth(3)).unwrap_or("aws")
+    authorization
+        .split("Credential=")
+        .nth(1)
+        .and_then(|c| c.split(',').next())
+        .and_then(|c| c.split('/').nth(3))
+        .unwrap_or("aws")
 }
 
 /// An HTTP client behind the gate.

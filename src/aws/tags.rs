@@ -94,7 +94,11 @@ async fn iam(aws: &Aws, target: &TagTarget, set: &Tags, remove: &[String]) -> Re
                 iam.tag_instance_profile().instance_profile_name(name).set_tags(Some(tags)).send().await?;
             }
             if !remove.is_empty() {
-                iam.untag_instance_profile().instance_profile_name(name).set_tag_keys(Some(remove.to_vec())).send().await?;
+                iam.untag_instance_profile()
+                    .instance_profile_name(name)
+                    .set_tag_keys(Some(remove.to_vec()))
+                    .send()
+                    .await?;
             }
         }
         _ => return Err(Error::bug("not an IAM object")),
