@@ -41,6 +41,9 @@ pub struct Applied {
     pub spec: Value,
     /// Outputs at that time.
     pub outputs: Map<String, Value>,
+    /// The tags that dlinfra set.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
 }
 
 /// One record.
