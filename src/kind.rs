@@ -6,7 +6,7 @@ use crate::{
     call::{Ctx, SweepCtx},
     price::{PriceContext, PriceLine, Unit},
     resource::{About, Changes, Durations, Id, Live, Lookup, Problem, Resource},
-    spec::{self, Node},
+    spec::{self, Difference, Node},
 };
 use serde_json::{Map, Value};
 use std::{future::Future, marker::PhantomData, pin::Pin};
@@ -34,6 +34,8 @@ pub trait Kind: Send + Sync {
     fn holds_data(&self, spec: &Value) -> bool;
     /// Is the wanted state "nothing exists"?
     fn is_empty(&self, spec: &Value) -> bool;
+    /// Must this change of a live object be a replace although the field is not always fixed?
+    fn must_replace(&self, live: &Value, change: &Difference) -> bool;
     /// Expected times.
     fn durations(&self, spec: &Value) -> Durations;
     /// Price lines.
@@ -134,6 +136,9 @@ impl<R: Resource> Kind for Of<R> {
     }
     fn is_empty(&self, spec: &Value) -> bool {
         Self::typed(spec).is_ok_and(|r| r.is_empty())
+    }
+    fn must_replace(&self, live: &Value, change: &Difference) -> bool {
+        Self::typed(live).is_ok_and(|r| r.must_replace(change))
     }
     fn durations(&self, spec: &Value) -> Durations {
         Self::typed(spec).map_or(Durations::quick(5, 5, 5), |r| r.durations())

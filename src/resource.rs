@@ -354,6 +354,12 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
         false
     }
 
+    /// Must this change of a live object (`self`) be a replace although the field is not always fixed (a file system
+    /// grows, but never shrinks)?
+    fn must_replace(&self, _change: &Difference) -> bool {
+        false
+    }
+
     /// Expected times.
     fn durations(&self) -> Durations;
 
