@@ -2,6 +2,7 @@
 pub mod address;
 pub mod aws;
 pub mod call;
+pub mod catalog;
 pub mod clock;
 pub mod diagnostic;
 pub mod field;

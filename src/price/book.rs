@@ -8,8 +8,10 @@ use std::sync::{Arc, LazyLock};
 
 use rust_decimal::Decimal;
 
+pub use crate::catalog::table::Confidence;
+use crate::catalog::table::{records, source};
+
 const PRICES: &str = include_str!("../../data/prices.csv");
-const SOURCES: &str = include_str!("../../data/sources.csv");
 
 /// What a rate is charged for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,41 +90,6 @@ impl Unit {
 }
 
 impl fmt::Display for Unit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// How far a rate can be trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Confidence {
-    /// An estimate, an inference or an unverified statement.
-    Low,
-    /// A copy of a published price that is older or second-hand.
-    Medium,
-    /// A recent copy of a published price.
-    High,
-}
-
-impl Confidence {
-    /// The name used in the data and in reports.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-        }
-    }
-
-    /// The confidence called `name`.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Low, Self::Medium, Self::High].into_iter().find(|confidence| confidence.name() == name)
-    }
-}
-
-impl fmt::Display for Confidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -209,38 +176,34 @@ impl PriceBook {
     #[must_use]
     pub fn embedded() -> &'static Self {
         // The text is a constant, so reading it cannot fail once the tests have read it: every row is checked there.
-        static BOOK: LazyLock<PriceBook> = LazyLock::new(|| PriceBook::parse(PRICES, SOURCES).0);
+        static BOOK: LazyLock<PriceBook> = LazyLock::new(|| PriceBook::parse(PRICES).0);
         &BOOK
     }
 
     /// Reads rows in the form of `data/prices.csv`; the second value names the rows that could not be read.
     #[must_use]
-    pub fn parse(prices: &str, sources: &str) -> (Self, Vec<String>) {
+    pub fn parse(prices: &str) -> (Self, Vec<String>) {
         let mut book = Self::default();
         let mut bad = Vec::new();
-        let sources: BTreeMap<String, (String, String)> = records(sources)
-            .filter_map(|fields| <[String; 3]>::try_from(fields).ok())
-            .map(|[id, date, title]| (id, (date, title)))
-            .collect();
         for fields in records(prices) {
             let text = fields.join(",");
-            if book.add_record(fields, &sources).is_none() {
+            if book.add_record(fields).is_none() {
                 bad.push(text);
             }
         }
         (book, bad)
     }
 
-    fn add_record(&mut self, fields: Vec<String>, sources: &BTreeMap<String, (String, String)>) -> Option<()> {
-        let [service, item, region, unit, usd, from, source, confidence, note] =
+    fn add_record(&mut self, fields: Vec<String>) -> Option<()> {
+        let [service, item, region, unit, usd, from, source_id, confidence, note] =
             <[String; 9]>::try_from(fields).ok()?;
-        let (date, title) = sources.get(&source)?.clone();
+        let source = source(&source_id)?;
         let rate = Rate {
             amount: Decimal::from_str_exact(&usd).ok()?,
             unit: Unit::from_name(&unit)?,
             region: region.clone(),
-            source: title,
-            date,
+            source: source.title.clone(),
+            date: source.date.clone(),
             confidence: Confidence::from_name(&confidence)?,
             note,
         };
@@ -311,35 +274,6 @@ fn is_commercial(region: &str) -> bool {
     !["cn-", "us-gov-", "us-iso", "eu-isoe-", "eusc-"].iter().any(|prefix| region.starts_with(prefix))
 }
 
-/// The records of a CSV text without its header; quotes as RFC 4180 says, no line break inside a field.
-pub(crate) fn records(text: &str) -> impl Iterator<Item = Vec<String>> + '_ {
-    text.lines().skip(1).filter(|line| !line.is_empty()).map(fields)
-}
-
-fn fields(line: &str) -> Vec<String> {
-    let mut fields = vec![String::new()];
-    let mut quoted = false;
-    let mut characters = line.chars().peekable();
-    while let Some(character) = characters.next() {
-        match character {
-            '"' if quoted && characters.peek() == Some(&'"') => {
-                characters.next();
-                push(&mut fields, '"');
-            }
-            '"' => quoted = !quoted,
-            ',' if !quoted => fields.push(String::new()),
-            other => push(&mut fields, other),
-        }
-    }
-    fields
-}
-
-fn push(fields: &mut [String], character: char) {
-    if let Some(last) = fields.last_mut() {
-        last.push(character);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -350,7 +284,7 @@ mod tests {
 
     #[test]
     fn every_embedded_row_is_read() {
-        let (book, bad) = PriceBook::parse(PRICES, SOURCES);
+        let (book, bad) = PriceBook::parse(PRICES);
         assert_eq!(bad, Vec::<String>::new());
         let rows: usize =
             book.services.values().flat_map(BTreeMap::values).flat_map(BTreeMap::values).map(Vec::len).sum();
@@ -391,15 +325,8 @@ mod tests {
     }
 
     #[test]
-    fn csv_quotes() {
-        assert_eq!(fields("a,\"b, c\",\"d\"\"e\","), ["a", "b, c", "d\"e", ""]);
-    }
-
-    #[test]
-    fn units_and_confidences_round_trip() {
+    fn units_round_trip() {
         assert_eq!(Unit::from_name("mibps-month"), Some(Unit::MibpsMonth));
         assert_eq!(Unit::from_name("furlong"), None);
-        assert_eq!(Confidence::from_name(Confidence::Medium.name()), Some(Confidence::Medium));
-        assert!(Confidence::Low < Confidence::High);
     }
 }

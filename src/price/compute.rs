@@ -54,7 +54,7 @@ pub fn capacity_block(
     let mut line = PriceLine::of(context, service, instance_type, Unit::Hour, what, quantity);
     match &mut line.state {
         LineState::Unpriced { why } => {
-            *why = format!("no Capacity Block price of {instance_type} in {}", context.region)
+            *why = format!("no Capacity Block price of {instance_type} in {}", context.region);
         }
         state => *state = LineState::Upfront,
     }
