@@ -12,4 +12,5 @@ pub mod price;
 pub mod record;
 pub mod resource;
 pub mod spec;
+pub mod topology;
 pub mod units;
