@@ -41,6 +41,11 @@ impl Call<'_> {
         self.world.all(self.region)
     }
 
+    /// As `all`, beginning with the first id that is not before `start`.
+    pub(crate) fn all_from<T: Object>(&self, start: &str) -> impl Iterator<Item = &T> {
+        self.world.all_from(self.region, start)
+    }
+
     /// An object that a change refers to; one inside its consistency window is not found.
     pub(crate) fn find<T: Object>(&self, id: &str) -> Option<&T> {
         self.get::<T>(id).filter(|object| self.is_old_enough(*object, self.window.reference))

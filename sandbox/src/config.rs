@@ -1,6 +1,6 @@
 //! What a sandbox is opened with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,6 +60,8 @@ pub struct Behaviour {
     pub quotas: BTreeMap<String, u64>,
     /// Free instances by `type@zone`, for example `{"p5.48xlarge@us-east-1a": 4}`; others are ample.
     pub capacity: BTreeMap<String, u64>,
+    /// Names of buckets that belong to somebody else.
+    pub foreign_buckets: BTreeSet<String>,
     /// Scales how long AWS takes for things: 0 makes every life cycle immediate.
     pub durations: f64,
     /// Faults to inject from the beginning.
@@ -73,6 +75,7 @@ impl Default for Behaviour {
             throttle: 1.0,
             quotas: BTreeMap::new(),
             capacity: BTreeMap::new(),
+            foreign_buckets: BTreeSet::new(),
             durations: 1.0,
             faults: Vec::new(),
         }

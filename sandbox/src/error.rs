@@ -13,11 +13,13 @@ pub(crate) struct ApiError {
     pub(crate) message: String,
     /// Further members of a modelled exception (JSON protocols and S3).
     pub(crate) fields: Map<String, Value>,
+    /// Response headers that go with the refusal (S3).
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 impl ApiError {
     pub(crate) fn new(status: u16, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
-        Self { status, code: code.into(), message: message.into(), fields: Map::new() }
+        Self { status, code: code.into(), message: message.into(), fields: Map::new(), headers: Vec::new() }
     }
 
     /// The client's mistake, status 400.
@@ -31,6 +33,11 @@ impl ApiError {
 
     pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.fields.insert(name.to_owned(), value.into());
+        self
+    }
+
+    pub(crate) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
         self
     }
 }

@@ -191,10 +191,14 @@ impl Sandbox {
             }
         }
         let cut = cut_before || actions.contains(&FaultAction::CutAfter);
-        let (response, code) = match result {
+        let (mut response, code) = match result {
             Ok(reply) => (encode(service, &name, &request_id, reply), None),
             Err(error) => (encode_error(service, &request_id, &error), Some(error.code.into_owned())),
         };
+        // HTTP has no body here; a client that found one in process would learn more than AWS tells.
+        if request.method == http::Method::HEAD || response.status() == http::StatusCode::NOT_MODIFIED {
+            *response.body_mut() = Bytes::new();
+        }
         state.log.add(LogEntry {
             number,
             time: arrival,

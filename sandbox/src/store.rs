@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -172,6 +173,13 @@ impl World {
     pub(crate) fn all<T: Object>(&self, region: &str) -> impl Iterator<Item = &T> {
         let rows = self.table::<T>().and_then(|table| table.0.get(Self::place::<T>(region)));
         rows.into_iter().flat_map(|rows| rows.values().map(|object| &**object))
+    }
+
+    /// As `all`, beginning with the first id that is not before `start`.
+    pub(crate) fn all_from<T: Object>(&self, region: &str, start: &str) -> impl Iterator<Item = &T> {
+        let rows = self.table::<T>().and_then(|table| table.0.get(Self::place::<T>(region)));
+        let range = (Bound::Included(start.to_owned()), Bound::Unbounded);
+        rows.into_iter().flat_map(move |rows| rows.range::<String, _>(range.clone())).map(|(_, object)| &**object)
     }
 
     pub(crate) fn put<T: Object>(&mut self, region: &str, object: T) {

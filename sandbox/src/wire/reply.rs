@@ -98,9 +98,11 @@ pub(crate) fn encode_error(service: &Service, request_id: &str, error: &ApiError
             (json_type(service.protocol), Value::Object(fields).to_string())
         }
     };
-    let headers = [("x-amzn-errortype".to_owned(), error.code.to_string())];
-    let headers: &[_] = if service.protocol == Protocol::RestJson { &headers } else { &[] };
-    finish(service, error.status, content_type, request_id, headers, body.into())
+    let mut headers = error.headers.clone();
+    if service.protocol == Protocol::RestJson {
+        headers.push(("x-amzn-errortype".to_owned(), error.code.to_string()));
+    }
+    finish(service, error.status, content_type, request_id, &headers, body.into())
 }
 
 fn json_type(protocol: Protocol) -> &'static str {

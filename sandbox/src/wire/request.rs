@@ -1,7 +1,7 @@
 //! Which service, region and operation a request is for, whatever door it came through.
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::form;
 
@@ -35,17 +35,19 @@ impl Incoming {
         let (service, region) = scope.or_else(|| from_host(&host)).unwrap_or_default();
         let chunked = header("content-encoding").contains("aws-chunked")
             || header("x-amz-content-sha256").starts_with("STREAMING-");
-        let body = if chunked { unchunk(&body) } else { body };
-        Self {
-            method: parts.method,
-            path: parts.uri.path().to_owned(),
-            query,
-            host,
-            headers: parts.headers,
-            body,
-            service,
-            region,
-        }
+        let mut headers = parts.headers.clone();
+        let body = if chunked {
+            let (body, trailers) = unchunk(&body);
+            for (name, value) in trailers {
+                if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                    headers.insert(name, value);
+                }
+            }
+            body
+        } else {
+            body
+        };
+        Self { method: parts.method, path: parts.uri.path().to_owned(), query, host, headers, body, service, region }
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -85,20 +87,29 @@ fn from_host(host: &str) -> Option<(String, String)> {
     Some((service, region))
 }
 
-/// Takes the payload out of `aws-chunked` framing: `size[;signature]\r\n data \r\n … 0\r\n trailers`.
-fn unchunk(body: &Bytes) -> Bytes {
+/// Takes the payload and the trailing headers out of `aws-chunked` framing:
+/// `size[;signature]\r\n data \r\n … 0\r\n trailers`.
+fn unchunk(body: &Bytes) -> (Bytes, Vec<(String, String)>) {
     let mut out = Vec::with_capacity(body.len());
     let mut rest: &[u8] = body;
     while let Some(end) = rest.windows(2).position(|pair| pair == b"\r\n") {
         let line = String::from_utf8_lossy(&rest[..end]).into_owned();
         let size = line.split(';').next().and_then(|size| usize::from_str_radix(size.trim(), 16).ok());
-        let Some(size) = size.filter(|size| *size > 0) else { break };
         let start = end + 2;
-        let stop = (start + size).min(rest.len());
+        let Some(size) = size.filter(|size| *size > 0) else {
+            rest = &rest[start..];
+            break;
+        };
+        let stop = start.saturating_add(size).min(rest.len());
         out.extend_from_slice(&rest[start..stop]);
         rest = &rest[(stop + 2).min(rest.len())..];
     }
-    Bytes::from(out)
+    let trailers = String::from_utf8_lossy(rest);
+    let pair = |line: &str| {
+        let (name, value) = line.split_once(':')?;
+        Some((name.trim().to_owned(), value.trim().to_owned()))
+    };
+    (Bytes::from(out), trailers.lines().filter_map(pair).collect())
 }
 
 #[cfg(test)]
@@ -122,6 +133,8 @@ mod tests {
     #[test]
     fn chunked_signing_is_unwrapped() {
         let body = Bytes::from_static(b"5;chunk-signature=ab\r\nhello\r\n3\r\n wo\r\n0\r\nx-amz-checksum:1\r\n\r\n");
-        assert_eq!(unchunk(&body), "hello wo");
+        let (body, trailers) = unchunk(&body);
+        assert_eq!(body, "hello wo");
+        assert_eq!(trailers, [("x-amz-checksum".to_owned(), "1".to_owned())]);
     }
 }
