@@ -138,6 +138,10 @@ pub trait Recorder: Send + Sync {
     fn accepted<'a>(&'a self, address: &'a Address, intent: &'a str, ids: &'a [String]) -> Boxed<'a, ()>;
     /// After AWS's refusal.
     fn failed<'a>(&'a self, address: &'a Address, intent: &'a str, error: &'a str) -> Boxed<'a, ()>;
+    /// The resource is as wanted.
+    fn stable<'a>(&'a self, address: &'a Address, applied: Applied) -> Boxed<'a, ()>;
+    /// The resource is gone.
+    fn gone<'a>(&'a self, address: &'a Address) -> Boxed<'a, ()>;
     /// For people: the call waits (for IAM, for a throttle); not recorded.
     fn waiting(&self, address: &Address, why: &Error);
 }
