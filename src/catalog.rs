@@ -8,8 +8,7 @@ pub mod image;
 pub mod instance;
 pub mod quota;
 pub mod region;
-pub mod table;
 
+pub use crate::facts::Confidence;
 pub use instance::{Accelerator, Arch, Driver, InstanceType, UnknownType, instance_facts, instance_type};
 pub use region::{is_known_region, zones};
-pub use table::Confidence;

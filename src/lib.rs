@@ -5,6 +5,7 @@ pub mod call;
 pub mod catalog;
 pub mod clock;
 pub mod diagnostic;
+pub mod facts;
 pub mod field;
 pub mod kind;
 pub mod kinds;

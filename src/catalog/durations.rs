@@ -3,21 +3,11 @@
 //! Observed in public apply and destroy logs where there are any; the rest are planning values. None is a time-out: a
 //! resource that takes longer is pending, not failed.
 
-use std::time::Duration;
-
 use super::instance::InstanceType;
-
-/// What to expect of one call and its wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Expected {
-    /// What it usually takes.
-    pub typical: Duration,
-    /// What is still normal; past it a warning is shown.
-    pub worst: Duration,
-}
+use crate::resource::Expected;
 
 const fn seconds(typical: u64, worst: u64) -> Expected {
-    Expected { typical: Duration::from_secs(typical), worst: Duration::from_secs(worst) }
+    Expected::secs(typical, worst)
 }
 
 const fn minutes(typical: u64, worst: u64) -> Expected {
@@ -100,6 +90,8 @@ fn is_large(instance: &InstanceType) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::instance::instance_type;
     use super::*;
 

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::table::{Confidence, Source, records, source};
+use crate::facts::{Confidence, Source, records, source};
 
 const INSTANCES: &str = include_str!("../../data/instances.csv");
 

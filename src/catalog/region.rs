@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::table::records;
+use crate::facts::records;
 
 const REGIONS: &str = include_str!("../../data/regions.csv");
 

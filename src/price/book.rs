@@ -8,8 +8,8 @@ use std::sync::{Arc, LazyLock};
 
 use rust_decimal::Decimal;
 
-pub use crate::catalog::table::Confidence;
-use crate::catalog::table::{records, source};
+pub use crate::facts::Confidence;
+use crate::facts::{records, source};
 
 const PRICES: &str = include_str!("../../data/prices.csv");
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::LazyLock;
 
-const SOURCES: &str = include_str!("../../data/sources.csv");
+const SOURCES: &str = include_str!("../data/sources.csv");
 
 /// How far a fact can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
