@@ -243,7 +243,9 @@ fn equal(a: &Value, b: &Value) -> bool {
         (Node::Pointer { address: Some(x), .. }, Node::Pointer { address: Some(y), .. }) => x == y,
         (Node::Pointer { id: Some(x), .. }, Node::Pointer { id: Some(y), .. }) => x == y,
         _ => match (a, b) {
-            (Value::Array(x), Value::Array(y)) => x.len() == y.len() && x.iter().zip(y).all(|(x, y)| equal(x, y)),
+            (Value::Array(x), Value::Array(y)) => {
+                x.len() == y.len() && (x.iter().zip(y).all(|(x, y)| equal(x, y)) || points(x) && same_set(x, y))
+            }
             (Value::Object(x), Value::Object(y)) if node(a) == Node::Plain && node(b) == Node::Plain => {
                 x.len() == y.len() && x.iter().all(|(k, v)| y.get(k).is_some_and(|w| equal(v, w)))
             }
@@ -254,9 +256,34 @@ fn equal(a: &Value, b: &Value) -> bool {
     }
 }
 
+/// Does anything in this list point at a resource?
+fn points(items: &[Value]) -> bool {
+    items.iter().any(|item| match (node(item), item) {
+        (Node::Pointer { .. }, _) => true,
+        (Node::Plain, Value::Object(map)) => map.values().any(|v| matches!(node(v), Node::Pointer { .. })),
+        _ => false,
+    })
+}
+
+/// The same elements in any order. AWS keeps no order among the objects that a list points at, and kinds sort such
+/// lists by id on the live side and by address on the wanted side.
+fn same_set(x: &[Value], y: &[Value]) -> bool {
+    let mut left: Vec<&Value> = y.iter().collect();
+    x.iter().all(|a| left.iter().position(|b| equal(a, b)).map(|i| left.swap_remove(i)).is_some())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists_that_point_at_resources_have_no_order() {
+        let want = json!({"subnets": [{"$ref": "a"}, {"$ref": "b"}], "rules": [{"from": {"$ref": "x"}}, {"from": {"$ref": "y"}}]});
+        let have = json!({"subnets": [{"$ref": "b"}, {"$ref": "a"}], "rules": [{"from": {"$ref": "y"}}, {"from": {"$ref": "x"}}]});
+        assert!(diff(&want, &have).is_empty());
+        assert_eq!(diff(&json!({"subnets": [{"$ref": "a"}, {"$ref": "a"}]}), &have).len(), 1);
+        assert_eq!(diff(&json!({"l": [1, 2]}), &json!({"l": [2, 1]})).len(), 1);
+    }
 
     #[test]
     fn pointers_compare_by_address_after_mapping() {
