@@ -3,6 +3,7 @@ use crate::{
     address::Address,
     aws::{Error, tags::TagTarget},
     call::{Ctx, SweepCtx},
+    diagnostic::Code,
     price::{PriceContext, PriceLine},
     spec::Difference,
 };
@@ -262,6 +263,8 @@ pub struct About {
     pub iam: &'static [&'static str],
     /// Quotas that it counts against.
     pub quotas: &'static [Quota],
+    /// What its field checks find, for `dlinfra explain`.
+    pub codes: &'static [Code],
     /// Teardown order among what edges allow: true = it costs money by the hour, so it goes first.
     pub spends: bool,
 }
@@ -281,6 +284,7 @@ impl About {
             name: None,
             iam: &[],
             quotas: &[],
+            codes: &[],
             spends: false,
         }
     }
