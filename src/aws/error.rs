@@ -317,6 +317,8 @@ fn classify(operation: &str, code: &str, message: &str) -> ErrorClass {
         | "InternalServiceError" => C::Ambiguous,
         _ if code.ends_with(".NotFound") || code.ends_with(".Malformed") && code.contains("ID") => C::NotFound,
         _ if code.ends_with(".Duplicate") => C::Exists,
+        // VpcLimitExceeded, RulesPerSecurityGroupLimitExceeded, RouteLimitExceeded, …
+        _ if code.ends_with("LimitExceeded") => C::Quota,
         _ if code.starts_with("Invalid")
             || code.starts_with("Malformed")
             || code.starts_with("Missing")
