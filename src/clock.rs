@@ -34,6 +34,20 @@ impl Clock {
         SignedDuration::try_from(gone).ok().and_then(|d| self.base.checked_add(d).ok()).unwrap_or(Timestamp::MAX)
     }
 
+    /// Time that only runs forward, also while the machine sleeps: what a lease is measured by.
+    pub fn uptime(&self) -> Duration {
+        if !self.system {
+            return self.start.elapsed().saturating_mul(self.speed);
+        }
+        use rustix::time::{ClockId, clock_gettime};
+        // Only Linux has a monotonic clock that stops in suspend; elsewhere the plain one goes on.
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let now = clock_gettime(ClockId::Boottime);
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        let now = clock_gettime(ClockId::Monotonic);
+        Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
+    }
+
     /// Sleeps for `time` on this clock (shorter in real time when the clock is fast).
     pub async fn sleep(&self, time: Duration) {
         tokio::time::sleep(time / self.speed).await;

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod diagnostic;
 pub mod facts;
 pub mod field;
+pub mod journal;
 pub mod kind;
 pub mod kinds;
 pub mod price;

@@ -152,9 +152,37 @@ pub fn mint(now: Timestamp) -> String {
     ulid::Ulid::from_parts(millis, random()).to_string()
 }
 
+/// A new stack-id in the form of a random UUID (version 4).
+pub fn uuid() -> String {
+    let bits = (random() & !(0xF << 76) & !(0b11 << 62)) | (4 << 76) | (0b10 << 62);
+    let hex = format!("{bits:032x}");
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
+
+/// Sixteen hexadecimal digits that no other process has.
+pub fn nonce() -> String {
+    format!("{:032x}", random())[..16].to_owned()
+}
+
 /// 128 random bits from the operating system's hasher keys; uniqueness is needed, secrecy is not.
 fn random() -> u128 {
     use std::hash::{BuildHasher, Hasher};
     let word = || std::collections::hash_map::RandomState::new().build_hasher().finish();
     (u128::from(word()) << 64) | u128::from(word())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stack_ids_look_like_random_uuids_and_differ() {
+        let (one, two) = (uuid(), uuid());
+        assert_ne!(one, two);
+        assert_ne!(nonce(), nonce());
+        let parts: Vec<_> = one.split('-').map(str::len).collect();
+        assert_eq!(parts, [8, 4, 4, 4, 12]);
+        assert_eq!(&one[14..15], "4");
+        assert!("89ab".contains(&one[19..20]), "{one}");
+    }
 }

@@ -1,0 +1,108 @@
+//! The journal as kinds and engine see it: one method per record, each durable when it returns.
+use super::{Journal, JournalError};
+use crate::{
+    address::Address,
+    aws::Error,
+    kind::Boxed,
+    record::{Applied, Intent, Record, Recorder},
+};
+use jiff::Timestamp;
+use serde_json::Value;
+use std::{fmt, sync::Arc};
+
+/// Told when a call waits, for people.
+pub type Waiting = Arc<dyn Fn(&Address, &Error) + Send + Sync>;
+
+/// Writes records with the journal's time.
+#[derive(Clone)]
+pub struct JournalRecorder {
+    journal: Journal,
+    waiting: Waiting,
+}
+
+impl fmt::Debug for JournalRecorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "JournalRecorder({})", self.journal.place())
+    }
+}
+
+impl JournalRecorder {
+    /// A recorder on this journal.
+    pub fn new(journal: Journal, waiting: Waiting) -> Self {
+        Self { journal, waiting }
+    }
+
+    /// The journal.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    fn now(&self) -> Timestamp {
+        self.journal.clock().now()
+    }
+
+    /// A mutating command begins.
+    ///
+    /// # Errors
+    /// As [`Journal::append`]; so for all methods here.
+    pub async fn begin(&self, command: &str, holder: &str) -> Result<(), JournalError> {
+        let record = Record::Run { command: command.to_owned(), holder: holder.to_owned(), time: self.now() };
+        self.journal.append(record).await
+    }
+
+    /// The command ends: `ok`, `partial`, `interrupted`, `failed`.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub async fn end(&self, outcome: &str) -> Result<(), JournalError> {
+        self.journal.append(Record::End { outcome: outcome.to_owned(), time: self.now() }).await?;
+        self.journal.compact().await;
+        Ok(())
+    }
+
+    /// The resource is as wanted.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub async fn stable(&self, address: &Address, applied: Applied) -> Result<(), JournalError> {
+        self.journal.append(Record::Stable { address: address.clone(), applied, time: self.now() }).await
+    }
+
+    /// The resource is gone.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub async fn gone(&self, address: &Address) -> Result<(), JournalError> {
+        self.journal.append(Record::Gone { address: address.clone(), time: self.now() }).await
+    }
+
+    /// Keeps a value that was resolved now, for later runs; a later value replaces it (`extend`).
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub async fn pin(&self, key: &str, value: Value) -> Result<(), JournalError> {
+        self.journal.append(Record::Pinned { key: key.to_owned(), value, time: self.now() }).await
+    }
+}
+
+impl Recorder for JournalRecorder {
+    fn intent(&self, intent: Intent) -> Boxed<'_, ()> {
+        Box::pin(async move { Ok(self.journal.append(Record::Intent(intent)).await?) })
+    }
+
+    fn accepted<'a>(&'a self, address: &'a Address, intent: &'a str, ids: &'a [String]) -> Boxed<'a, ()> {
+        let (address, intent, ids) = (address.clone(), intent.to_owned(), ids.to_vec());
+        let record = Record::Accepted { address, intent, ids, time: self.now() };
+        Box::pin(async move { Ok(self.journal.append(record).await?) })
+    }
+
+    fn failed<'a>(&'a self, address: &'a Address, intent: &'a str, error: &'a str) -> Boxed<'a, ()> {
+        let (address, intent, error) = (address.clone(), intent.to_owned(), error.to_owned());
+        let record = Record::Failed { address, intent, error, time: self.now() };
+        Box::pin(async move { Ok(self.journal.append(record).await?) })
+    }
+
+    fn waiting(&self, address: &Address, why: &Error) {
+        (self.waiting)(address, why);
+    }
+}
