@@ -1,5 +1,6 @@
 //! dlinfra: declarative infrastructure as code for deep learning on AWS.
 pub mod address;
+pub mod apply;
 pub mod aws;
 pub mod call;
 pub mod catalog;
@@ -8,11 +9,14 @@ pub mod diagnostic;
 pub mod facts;
 pub mod field;
 pub mod journal;
+pub mod graph;
 pub mod kind;
 pub mod kinds;
+pub mod plan;
 pub mod price;
 pub mod record;
 pub mod resource;
+pub mod snapshot;
 pub mod spec;
 pub mod topology;
 pub mod units;

@@ -1,0 +1,76 @@
+//! What an execution reports; terminal, JSON lines and tests render the same events.
+use crate::{address::Address, plan::Operation};
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// When, on the engine's clock.
+    pub time: Timestamp,
+    /// To which resource.
+    pub address: Address,
+    /// What.
+    pub what: What,
+}
+
+/// The kinds of events.
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// Its turn has come.
+    Started {
+        /// What of it.
+        operation: Operation,
+        /// Words for people: `creating`, `updating`, `deleting`.
+        verb: &'static str,
+        /// Typical seconds.
+        expected: u64,
+    },
+    /// A call waits: for IAM to reach another service, for a rate, for something that still holds the object.
+    Waiting {
+        /// For what.
+        why: String,
+    },
+    /// AWS accepted it under this id.
+    Accepted {
+        /// The id.
+        id: String,
+    },
+    /// It is as wanted.
+    Done {
+        /// What of it.
+        operation: Operation,
+        /// `created`, `updated`, `deleted`.
+        verb: &'static str,
+        /// The id, where it has one.
+        id: String,
+        /// How long it took.
+        seconds: u64,
+    },
+    /// It is not, and will not be in this run.
+    Failed {
+        /// What of it.
+        operation: Operation,
+        /// Why.
+        error: String,
+        /// What to do.
+        help: Option<String>,
+    },
+    /// AWS still works on it; the next apply continues.
+    Pending {
+        /// What of it.
+        operation: Operation,
+        /// What is missing.
+        why: String,
+    },
+    /// Not tried, since something that it needs was not done.
+    Skipped {
+        /// What of it.
+        operation: Operation,
+        /// Which resource.
+        because: Address,
+    },
+}
+
+/// Where events go.
+pub type Sink = Arc<dyn Fn(Event) + Send + Sync>;

@@ -1,0 +1,314 @@
+//! Create, then update to the fixpoint: a resource is done when a fresh sweep shows no difference.
+use super::{Settled, Shared, What, poll_pause};
+use crate::{
+    address::Address,
+    aws::{Error, ErrorClass, tags},
+    kind,
+    plan::{self, Step},
+    record::Applied,
+    resource::{Changes, Live, State},
+    snapshot, spec,
+};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use std::{collections::BTreeSet, time::Duration};
+use tokio::time::Instant;
+
+/// The same difference after this many updates will not go away by itself.
+const FUTILE: u32 = 6;
+
+/// What the loop remembers between looks.
+struct Progress {
+    created: Option<(String, Timestamp)>,
+    last: Vec<spec::Difference>,
+    same: u32,
+    not_before: Instant,
+}
+
+impl Shared<'_> {
+    /// Brings one resource to what is wanted.
+    pub(super) async fn make(&self, step: &Step) -> Result<Settled, Error> {
+        let (want, call, spec_tag) = self.settle(step)?;
+        let kind = step.kind;
+        let expected = kind.durations(&call).create;
+        let began = self.clock.now();
+        let worst = SignedDuration::try_from(expected.worst.max(kind.durations(&call).update.worst))
+            .unwrap_or(SignedDuration::from_mins(30));
+        // What the plan saw is fresh enough for the first decision.
+        let mut look = false;
+        let mut live =
+            if step.live_kind.is_some() || step.action == plan::Action::Replace { None } else { step.live.clone() };
+        let mut progress = Progress { created: None, last: Vec::new(), same: 0, not_before: Instant::now() };
+        let mut moved =
+            live.as_ref().is_some_and(|l| l.tags.get(tags::ADDRESS).map(String::as_str) != Some(step.address.as_str()));
+        loop {
+            if look {
+                // Until its tags are moved, the object is still found at its former address.
+                live = self.watch.look(kind, &step.address, progress.not_before).await?;
+            }
+            look = true;
+            if kind.is_empty(&call) && live.is_none() {
+                return self.settled(step, &want, None).await;
+            }
+            let waited = self.clock.now().duration_since(began);
+            match &live {
+                None => {
+                    if self.create(step, &call, &spec_tag, None, &mut progress).await? {
+                        continue;
+                    }
+                }
+                Some(l) if l.state == State::Partial => {
+                    if self.create(step, &call, &spec_tag, Some(l), &mut progress).await? {
+                        continue;
+                    }
+                }
+                Some(l) => match &l.state {
+                    State::Failed(why) => {
+                        return Err(Error::new(ErrorClass::Other, format!("AWS reports that {} failed: {why}", l.id))
+                            .help("`dlinfra apply` again replaces it"));
+                    }
+                    State::Pending | State::Deleting => {}
+                    State::Ready | State::Degraded(_) | State::Partial => {
+                        let live = self.mapped(l);
+                        if self.update(step, &want, &call, &live, &spec_tag, &mut progress, &mut moved).await? {
+                            return self.settled(step, &want, Some(live)).await;
+                        }
+                        // A fleet that changes member by member takes as long as it has members.
+                        if waited < worst.saturating_mul(1 + i32::try_from(l.members.len()).unwrap_or(i32::MAX)) {
+                            continue;
+                        }
+                    }
+                },
+            }
+            if waited > worst {
+                let what =
+                    live.as_ref().map_or("it is not visible yet".to_owned(), |l| format!("{} is not ready yet", l.id));
+                return Ok(Settled::Pending(format!(
+                    "{what} after {} min; the next apply continues",
+                    waited.as_mins()
+                )));
+            }
+            self.watch.tick(poll_pause(expected.typical)).await;
+            progress.not_before = Instant::now();
+        }
+    }
+
+    /// The wanted spec with everything computed: for comparing (by address) and for calls (with ids).
+    fn settle(&self, step: &Step) -> Result<(Value, Value, String), Error> {
+        let wanted = step.want.clone().ok_or_else(|| Error::bug("a step without a wanted spec"))?;
+        let live = self.live();
+        let output = |address: &str, name: &str| {
+            let address = Address::parse(address)?;
+            live.get(&address)?.outputs.get(name).filter(|v| !v.is_null()).cloned()
+        };
+        let mut want = spec::substitute(&wanted, &output);
+        if spec::has_unknown(&want) {
+            return Err(Error::new(
+                ErrorClass::Invalid,
+                format!("{} uses an attribute that nobody gives", step.address),
+            )
+            .help("look at the attribute's resource with `dlinfra status`: it may lack this output"));
+        }
+        // A value that was not known before may need the kind's own form now.
+        want = step.kind.canonical(&want).map_err(|p| Error::new(ErrorClass::Invalid, p.summary))?;
+        let mut call = want.clone();
+        let mut missing = BTreeSet::new();
+        let id_of = |address: &str| live.get(&Address::parse(address)?).map(|l| l.id.clone()).filter(|i| !i.is_empty());
+        spec::with_ids(&mut call, &id_of, &mut missing);
+        if let Some(address) = missing.first() {
+            return Err(Error::new(
+                ErrorClass::Invalid,
+                format!("{} needs {address}, which does not exist", step.address),
+            ));
+        }
+        drop(live);
+        spec::by_address(&mut want, &self.known_ids());
+        let spec_tag = kind::conceal(step.kind.about(), &mut want);
+        Ok((want, call, spec_tag))
+    }
+
+    /// Creates, unless this run did so already and AWS just does not show it yet. True = look at once.
+    async fn create(
+        &self,
+        step: &Step,
+        call: &Value,
+        spec_tag: &str,
+        found: Option<&Live>,
+        progress: &mut Progress,
+    ) -> Result<bool, Error> {
+        let window = SignedDuration::from_mins(5);
+        if let Some((_, at)) = &progress.created
+            && self.clock.now().duration_since(*at) < window
+        {
+            return Ok(false);
+        }
+        self.stop_if_cancelled()?;
+        // What nobody knows about may exist: look through the window before a second call.
+        let open = self.executor.open.get(&step.address).is_some_and(|o| !o.is_empty());
+        if open && found.is_none() && progress.created.is_none() && self.look_first(step).await? {
+            progress.not_before = Instant::now();
+            return Ok(true);
+        }
+        match step.kind.create(&self.ctx(step, spec_tag.to_owned()), call, found).await {
+            Ok(id) => {
+                self.emit(&step.address, What::Accepted { id: id.clone() });
+                progress.created = Some((id, self.clock.now()));
+            }
+            Err(e) if matches!(e.class, ErrorClass::Ambiguous | ErrorClass::TokenMismatch) => {
+                self.emit(
+                    &step.address,
+                    What::Waiting { why: format!("AWS did not answer ({e}): looking whether it was made") },
+                );
+                self.look_first(step).await?;
+            }
+            Err(e) => return Err(e),
+        }
+        progress.not_before = Instant::now();
+        Ok(true)
+    }
+
+    /// Looks for the object through the consistency window; true = it is there.
+    async fn look_first(&self, step: &Step) -> Result<bool, Error> {
+        let window = step.kind.about().calls.iter().map(|c| c.visible_within).max().unwrap_or(Duration::from_secs(60));
+        let end = self.clock.now() + SignedDuration::try_from(window).unwrap_or(SignedDuration::from_mins(1));
+        loop {
+            if self.watch.look(step.kind, &step.address, Instant::now()).await?.is_some() {
+                return Ok(true);
+            }
+            if self.clock.now() >= end {
+                return Ok(false);
+            }
+            self.watch.tick(Duration::from_secs(5)).await;
+        }
+    }
+
+    /// One round of tags and updates; true = no difference is left.
+    #[allow(clippy::too_many_arguments, reason = "one round of the loop above, split off for reading")]
+    async fn update(
+        &self,
+        step: &Step,
+        want: &Value,
+        call: &Value,
+        live: &Live,
+        spec_tag: &str,
+        progress: &mut Progress,
+        moved: &mut bool,
+    ) -> Result<bool, Error> {
+        self.retag(step, live, spec_tag).await?;
+        if std::mem::take(moved) {
+            progress.not_before = Instant::now();
+            return Ok(false);
+        }
+        let mut want = want.clone();
+        self.restore_defaults(step, &mut want);
+        let (fields, outdated) = plan::differences(&want, live);
+        let fields: Vec<_> = fields
+            .into_iter()
+            .filter(|d| !(d.after.is_null() && step.kind.default_of(&d.path).is_none_or(|v| v == d.before)))
+            .collect();
+        if fields.is_empty() && outdated.is_empty() {
+            return Ok(true);
+        }
+        progress.same = if fields == progress.last { progress.same + 1 } else { 0 };
+        if progress.same > 0 {
+            // AWS may show the change a moment later.
+            self.watch.tick(Duration::from_secs(2)).await;
+        }
+        if progress.same >= FUTILE && outdated.is_empty() {
+            let names: Vec<&str> = fields.iter().map(|f| f.path.as_str()).collect();
+            return Err(Error::new(
+                ErrorClass::Other,
+                format!("{} does not take the change of {}", live.id, names.join(", ")),
+            )
+            .help("AWS accepted the update but still shows the old value; look at the object in AWS"));
+        }
+        self.stop_if_cancelled()?;
+        progress.last.clone_from(&fields);
+        let changes = Changes { fields, outdated };
+        let mut want_call = call.clone();
+        self.restore_defaults(step, &mut want_call);
+        match step.kind.update(&self.ctx(step, spec_tag.to_owned()), &want_call, live, &changes).await {
+            Ok(()) => {}
+            Err(e)
+                if matches!(
+                    e.class,
+                    ErrorClass::WrongState
+                        | ErrorClass::NotVisibleYet
+                        | ErrorClass::NotFound
+                        | ErrorClass::InUse
+                        | ErrorClass::Ambiguous
+                        | ErrorClass::Throttled
+                ) && progress.same < FUTILE =>
+            {
+                self.emit(&step.address, What::Waiting { why: e.to_string() });
+                progress.same += 1;
+                self.watch.tick(Duration::from_secs(5)).await;
+            }
+            Err(e) => return Err(e),
+        }
+        progress.not_before = Instant::now();
+        Ok(false)
+    }
+
+    /// Fields that the plan resets to AWS's default are wanted with that value now.
+    fn restore_defaults(&self, step: &Step, want: &mut Value) {
+        let Value::Object(map) = want else { return };
+        for field in step.fields.iter().filter(|f| !f.path.starts_with("tags.") && !f.path.contains('.')) {
+            if map.get(&field.path).is_none_or(Value::is_null) && !field.after.is_null() {
+                map.insert(field.path.clone(), field.after.clone());
+            }
+        }
+    }
+
+    /// Sets and removes what the plan found different, and the digest of what cannot be read back.
+    async fn retag(&self, step: &Step, live: &Live, spec_tag: &str) -> Result<(), Error> {
+        let mut set = step.tags.clone();
+        // Members carry their own digest, set when they were launched.
+        if live.members.is_empty() && !spec_tag.is_empty() {
+            set.insert(tags::SPEC.to_owned(), spec_tag.to_owned());
+        }
+        let carriers: Vec<_> =
+            if live.members.is_empty() { vec![&live.tags] } else { live.members.iter().map(|m| &m.tags).collect() };
+        set.retain(|k, v| k != tags::SPEC && carriers.iter().any(|t| t.get(k) != Some(v)));
+        let remove: Vec<String> =
+            step.untag.iter().filter(|k| carriers.iter().any(|t| t.contains_key(*k))).cloned().collect();
+        if set.is_empty() && remove.is_empty() {
+            return Ok(());
+        }
+        self.stop_if_cancelled()?;
+        for target in step.kind.tag_targets(live)? {
+            tags::retag(&self.executor.aws, &target, &set, &remove).await?;
+        }
+        Ok(())
+    }
+
+    fn stop_if_cancelled(&self) -> Result<(), Error> {
+        if self.cancelled() { Err(Error::new(ErrorClass::Stopped, "the run was stopped before this")) } else { Ok(()) }
+    }
+
+    /// Live with pointers by address.
+    fn mapped(&self, live: &Live) -> Live {
+        let mut out = live.clone();
+        snapshot::by_address(&mut out, &self.known_ids());
+        out
+    }
+
+    async fn settled(&self, step: &Step, want: &Value, live: Option<Live>) -> Result<Settled, Error> {
+        let id = live.as_ref().map(|l| l.id.clone()).unwrap_or_default();
+        let outputs = live.as_ref().map(|l| l.outputs.clone()).unwrap_or_default();
+        if let Some(live) = live {
+            self.live().insert(step.address.clone(), live);
+        } else {
+            self.live().remove(&step.address);
+        }
+        let applied = Applied {
+            kind: step.kind.name().to_owned(),
+            id: id.clone(),
+            spec: want.clone(),
+            outputs,
+            tags: step.tags.clone(),
+        };
+        self.executor.recorder.stable(&step.address, applied).await?;
+        Ok(Settled::Done(id))
+    }
+}

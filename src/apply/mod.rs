@@ -1,0 +1,280 @@
+//! plan → outcome: no waves; each task starts when its own parents are settled, longest expected path first.
+mod event;
+mod make;
+mod remove;
+mod watch;
+
+pub use event::{Event, Sink, What};
+
+use crate::{
+    address::Address,
+    aws::{Aws, Error, ErrorClass},
+    call::{Ctx, Scope, SweepCtx},
+    clock::Clock,
+    kind::Kind,
+    plan::{Operation, Plan, Step, Task},
+    record::{Intent, Recorder},
+    resource::Live,
+    snapshot::Snapshot,
+};
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use std::{
+    collections::{BTreeMap, BinaryHeap},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU32},
+    time::Duration,
+};
+use tokio::sync::watch as signal;
+
+/// How many tasks work at once; the rate buckets bound requests, this bounds memory and connections.
+const CONCURRENCY: usize = 64;
+
+/// What an execution needs.
+pub struct Executor {
+    /// Clients.
+    pub aws: Aws,
+    /// Identity.
+    pub scope: Arc<Scope>,
+    /// Every kind.
+    pub kinds: &'static [&'static dyn Kind],
+    /// The journal.
+    pub recorder: Arc<dyn Recorder>,
+    /// Intents of earlier runs without an answer.
+    pub open: BTreeMap<Address, Vec<Intent>>,
+    /// What a sweep needs to find objects by name.
+    pub sweep: SweepCtx,
+    /// Where events go.
+    pub sink: Sink,
+    /// Becomes true when the run shall stop: nothing new starts, what is in flight is recorded.
+    pub cancel: signal::Receiver<bool>,
+    /// May a delete empty what still holds data?
+    pub delete_data: bool,
+}
+
+/// How one task ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ended {
+    /// As wanted.
+    Done,
+    /// Failed.
+    Failed(Error),
+    /// AWS still works on it.
+    Pending(String),
+    /// Not tried.
+    Skipped,
+}
+
+/// How an execution ended.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Tasks that were done.
+    pub done: usize,
+    /// Failures by address.
+    pub failed: Vec<(Address, Error)>,
+    /// What AWS still works on.
+    pub pending: Vec<(Address, String)>,
+    /// Not tried.
+    pub skipped: Vec<Address>,
+    /// The run was stopped from outside.
+    pub cancelled: bool,
+    /// What is live now, for outputs, by address.
+    pub live: BTreeMap<Address, Live>,
+}
+
+impl Outcome {
+    /// Was everything done?
+    pub fn complete(&self) -> bool {
+        self.failed.is_empty() && self.pending.is_empty() && self.skipped.is_empty() && !self.cancelled
+    }
+}
+
+/// Shared by the tasks of one run.
+struct Shared<'a> {
+    executor: &'a Executor,
+    plan: &'a Plan,
+    watch: watch::Watch,
+    /// Live objects by address as they are now: where pointers and outputs are resolved.
+    live: Mutex<BTreeMap<Address, Live>>,
+    ids: BTreeMap<String, String>,
+    clock: Clock,
+}
+
+impl Shared<'_> {
+    fn emit(&self, address: &Address, what: What) {
+        (self.executor.sink)(Event { time: self.clock.now(), address: address.clone(), what });
+    }
+
+    fn live(&self) -> std::sync::MutexGuard<'_, BTreeMap<Address, Live>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cancelled(&self) -> bool {
+        *self.executor.cancel.borrow()
+    }
+
+    fn ctx(&self, step: &Step, spec_tag: String) -> Ctx {
+        let executor = self.executor;
+        Ctx {
+            aws: executor.aws.clone(),
+            scope: executor.scope.clone(),
+            address: step.address.clone(),
+            clock: self.clock.clone(),
+            tags: step.tags.clone(),
+            spec_tag,
+            recorder: executor.recorder.clone(),
+            open: Arc::new(executor.open.get(&step.address).cloned().unwrap_or_default()),
+            ordinal: Arc::new(AtomicU32::new(0)),
+        }
+    }
+
+    /// Every id that is known now, to its address.
+    fn known_ids(&self) -> BTreeMap<String, String> {
+        let mut out = self.ids.clone();
+        for (address, live) in self.live().iter() {
+            for id in live.ids.iter().chain([&live.id]).chain(live.parts.values()).filter(|i| !i.is_empty()) {
+                out.insert(id.clone(), address.to_string());
+            }
+        }
+        out
+    }
+}
+
+/// How long to pause between looks at something that typically takes `typical`.
+fn poll_pause(typical: Duration) -> Duration {
+    (typical / 20).clamp(Duration::from_secs(2), Duration::from_secs(15))
+}
+
+impl Executor {
+    /// Executes the plan. Nothing is rolled back: what was done stays and is recorded.
+    pub async fn run(&self, plan: &Plan, snapshot: &Snapshot) -> Outcome {
+        let found = snapshot.owned.iter().chain(&snapshot.existing);
+        let shared = Shared {
+            executor: self,
+            plan,
+            watch: watch::Watch::new(self.kinds, self.sweep.clone()),
+            live: Mutex::new(found.map(|(a, f)| (a.clone(), f.live.clone())).collect()),
+            ids: snapshot.ids.clone(),
+            clock: self.aws.clock().clone(),
+        };
+        let mut waiting: Vec<usize> = (0..plan.tasks.len()).map(|t| plan.dag.parents(t).len()).collect();
+        let mut blocked: Vec<Option<Address>> = vec![None; plan.tasks.len()];
+        let mut ready: BinaryHeap<(u64, std::cmp::Reverse<usize>)> = (0..plan.tasks.len())
+            .filter(|t| waiting[*t] == 0)
+            .map(|t| (plan.remaining[t], std::cmp::Reverse(t)))
+            .collect();
+        let mut running = FuturesUnordered::new();
+        let mut out = Outcome::default();
+        loop {
+            while let Some((_, std::cmp::Reverse(task))) = (running.len() < CONCURRENCY).then(|| ready.pop()).flatten()
+            {
+                let (shared, blocked) = (&shared, blocked[task].clone());
+                running.push(async move { (task, shared.task(plan.tasks[task], blocked).await) });
+            }
+            let Some((task, ended)) = running.next().await else { break };
+            let address = &plan.steps[plan.tasks[task].step].address;
+            let done = ended == Ended::Done;
+            match ended {
+                Ended::Done => out.done += 1,
+                Ended::Failed(error) => out.failed.push((address.clone(), error)),
+                Ended::Pending(why) => out.pending.push((address.clone(), why)),
+                Ended::Skipped => out.skipped.push(address.clone()),
+            }
+            for &child in plan.dag.children(task) {
+                waiting[child] -= 1;
+                if !done && blocked[child].is_none() {
+                    blocked[child] = Some(blocked[task].clone().unwrap_or_else(|| address.clone()));
+                }
+                if waiting[child] == 0 {
+                    ready.push((plan.remaining[child], std::cmp::Reverse(child)));
+                }
+            }
+        }
+        out.cancelled = shared.cancelled();
+        out.failed.sort_by(|a, b| a.0.cmp(&b.0));
+        out.pending.sort();
+        out.skipped.sort();
+        out.skipped.dedup();
+        drop(running);
+        out.live = shared.live.into_inner().unwrap_or_else(PoisonError::into_inner);
+        out
+    }
+}
+
+impl Shared<'_> {
+    async fn task(&self, task: Task, blocked: Option<Address>) -> Ended {
+        let step = &self.plan.steps[task.step];
+        let operation = task.operation;
+        if let Some(because) = blocked {
+            self.emit(&step.address, What::Skipped { operation, because });
+            return Ended::Skipped;
+        }
+        if self.cancelled() {
+            return Ended::Skipped;
+        }
+        let started = self.clock.now();
+        let (doing, did) = words(operation, step);
+        self.emit(&step.address, What::Started { operation, verb: doing, expected: task.seconds });
+        let work = async {
+            match operation {
+                Operation::Make => self.make(step).await,
+                Operation::Clear => self.clear(step).await,
+                Operation::Remove => self.remove(step).await,
+            }
+        };
+        let ended = match self.until_cancelled(work).await {
+            Some(Ok(Settled::Done(id))) => {
+                let seconds = u64::try_from(self.clock.now().duration_since(started).as_secs()).unwrap_or(0);
+                self.emit(&step.address, What::Done { operation, verb: did, id, seconds });
+                return Ended::Done;
+            }
+            Some(Ok(Settled::Pending(why))) => Ended::Pending(why),
+            Some(Err(e)) if e.class == ErrorClass::Stopped => Ended::Pending(e.message),
+            Some(Err(error)) => Ended::Failed(error),
+            None => Ended::Pending("the run was stopped while this was in flight".to_owned()),
+        };
+        match &ended {
+            Ended::Failed(e) => {
+                self.emit(&step.address, What::Failed { operation, error: e.to_string(), help: e.help.clone() })
+            }
+            Ended::Pending(why) => self.emit(&step.address, What::Pending { operation, why: why.clone() }),
+            Ended::Done | Ended::Skipped => {}
+        }
+        ended
+    }
+
+    /// Runs to the end, or until a moment after the run was cancelled: a call that is on its way gets its answer
+    /// recorded, a wait is given up at once.
+    async fn until_cancelled<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let mut cancel = self.executor.cancel.clone();
+        let stop = async {
+            if cancel.wait_for(|c| *c).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            // Real time: people and CI runners wait for this.
+            tokio::time::sleep(Duration::from_secs(3)).await;
+        };
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = stop => None,
+        }
+    }
+}
+
+/// How the work on one task settled.
+enum Settled {
+    /// As wanted; the id.
+    Done(String),
+    /// AWS still works on it.
+    Pending(String),
+}
+
+fn words(operation: Operation, step: &Step) -> (&'static str, &'static str) {
+    use crate::plan::Action;
+    match (operation, step.action) {
+        (Operation::Clear, _) => ("releasing", "released"),
+        (Operation::Remove, _) => ("deleting", "deleted"),
+        (Operation::Make, Action::Update) => ("updating", "updated"),
+        (Operation::Make, Action::Adopt) => ("adopting", "adopted"),
+        (Operation::Make, _) => ("creating", "created"),
+    }
+}

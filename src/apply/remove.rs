@@ -1,0 +1,113 @@
+//! Removal: clear what others wait for, ask AWS until a fresh sweep no longer finds the object, and say who holds it.
+use super::{Settled, Shared, What, poll_pause};
+use crate::{
+    aws::{Error, ErrorClass},
+    plan::{Protect, Step},
+    resource::{Changes, State},
+    spec::Difference,
+};
+use jiff::SignedDuration;
+use serde_json::Value;
+use std::time::Duration;
+use tokio::time::Instant;
+
+impl Shared<'_> {
+    /// Empties the late fields of something that goes, so that mutual references do not hold each other.
+    pub(super) async fn clear(&self, step: &Step) -> Result<Settled, Error> {
+        let Some(live) = &step.live else { return Ok(Settled::Done(String::new())) };
+        let kind = step.live_kind.unwrap_or(step.kind);
+        let mut want = live.spec.clone();
+        let mut fields = Vec::new();
+        if let Value::Object(map) = &mut want {
+            for late in kind.about().late {
+                if let Some(before) = map.get(*late).filter(|v| !v.is_null()).cloned() {
+                    let after = if before.is_array() { Value::Array(Vec::new()) } else { Value::Null };
+                    map.insert((*late).to_owned(), after.clone());
+                    fields.push(Difference { path: (*late).to_owned(), before, after });
+                }
+            }
+        }
+        if !fields.is_empty() {
+            let changes = Changes { fields, outdated: Vec::new() };
+            let mut live = live.clone();
+            let ids = self
+                .live()
+                .iter()
+                .map(|(a, l)| (a.to_string(), l.id.clone()))
+                .collect::<std::collections::BTreeMap<_, _>>();
+            let id_of = |address: &str| ids.get(address).cloned();
+            crate::spec::with_ids(&mut live.spec, &id_of, &mut std::collections::BTreeSet::new());
+            crate::spec::with_ids(&mut want, &id_of, &mut std::collections::BTreeSet::new());
+            let done = kind.update(&self.ctx(step, String::new()), &want, &live, &changes).await;
+            crate::aws::gone(done)?;
+        }
+        Ok(Settled::Done(live.id.clone()))
+    }
+
+    /// Removes one object, parts included.
+    pub(super) async fn remove(&self, step: &Step) -> Result<Settled, Error> {
+        let kind = step.live_kind.unwrap_or(step.kind);
+        let Some(planned) = &step.live else { return Ok(Settled::Done(String::new())) };
+        if step.protect == Protect::Never {
+            return Err(Error::new(ErrorClass::Invalid, format!("{} is protected (`protect: never`)", step.address))
+                .help("set `protect: off` in the blueprint and apply that first"));
+        }
+        let ctx = self.ctx(step, String::new());
+        let expected = kind.durations(&planned.spec).delete;
+        let worst = SignedDuration::try_from(expected.worst).unwrap_or(SignedDuration::from_mins(30));
+        let began = self.clock.now();
+        let mut live = Some(planned.clone());
+        let mut held: Option<Error> = None;
+        if !self.executor.delete_data
+            && kind.holds_data(&planned.spec)
+            && let Some(contents) = kind.contents(&self.executor.sweep, planned).await?
+        {
+            return Err(Error::new(ErrorClass::InUse, format!("{} still holds {contents}", planned.id))
+                .help("save what is needed, then run again with `--delete-data`"));
+        }
+        loop {
+            let Some(found) = &live else {
+                self.live().remove(&step.address);
+                self.executor.recorder.gone(&step.address).await?;
+                return Ok(Settled::Done(planned.id.clone()));
+            };
+            if found.state != State::Deleting {
+                match kind.delete(&ctx, found).await {
+                    Ok(()) => held = None,
+                    Err(e)
+                        if matches!(
+                            e.class,
+                            ErrorClass::InUse
+                                | ErrorClass::WrongState
+                                | ErrorClass::Ambiguous
+                                | ErrorClass::Throttled
+                                | ErrorClass::NotVisibleYet
+                        ) =>
+                    {
+                        if held.as_ref() != Some(&e) {
+                            self.emit(&step.address, What::Waiting { why: e.to_string() });
+                        }
+                        held = Some(e);
+                    }
+                    Err(e) => return Err(e),
+                }
+            }
+            let waited = self.clock.now().duration_since(began);
+            if waited > worst {
+                return Ok(Settled::Pending(match held {
+                    Some(e) => format!("{} cannot go yet after {} min: {e}", found.id, waited.as_mins()),
+                    None => format!("{} is still being deleted after {} min", found.id, waited.as_mins()),
+                }));
+            }
+            if held.is_some() {
+                self.watch.tick(Duration::from_secs(5)).await;
+            }
+            let first = Instant::now();
+            live = self.watch.look(kind, &step.address, first).await?;
+            if live.is_some() && held.is_none() {
+                self.watch.tick(poll_pause(expected.typical)).await;
+                live = self.watch.look(kind, &step.address, Instant::now()).await?;
+            }
+        }
+    }
+}

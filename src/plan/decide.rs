@@ -1,0 +1,367 @@
+//! What happens to each resource, parents first, so that a replacement reaches what depends on it.
+use super::{Action, ChangeClass, FieldChange, Input, Protect, Step, Wanted};
+use crate::{
+    address::Address,
+    aws::tags,
+    diagnostic::{Diagnostic, Diagnostics},
+    graph::Dag,
+    kind,
+    record::Applied,
+    resource::{About, Live, State},
+    snapshot::Found,
+    spec,
+};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// A step and the addresses that its wanted and live specs point at.
+pub struct Decision {
+    /// What happens.
+    pub step: Step,
+    /// What the wanted spec points at.
+    pub needs: Vec<Edge>,
+    /// What the live spec points at.
+    pub used: Vec<Edge>,
+}
+
+/// A pointer from one resource to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edge {
+    /// The resource pointed at.
+    pub address: String,
+    /// Applied by the update pass, so it makes no order at creation.
+    pub late: bool,
+}
+
+/// Every wanted resource in order, then what is live and no longer wanted.
+pub(super) fn decide(input: &Input<'_>) -> Result<Vec<Decision>, Diagnostics> {
+    let index: HashMap<&str, usize> = input.wanted.iter().enumerate().map(|(i, w)| (w.address.as_str(), i)).collect();
+    let mut dag = Dag::new(input.wanted.len());
+    let needs: Vec<Vec<Edge>> = input.wanted.iter().map(needs).collect();
+    for (node, edges) in needs.iter().enumerate() {
+        for edge in edges.iter().filter(|e| !e.late) {
+            if let Some(parent) = index.get(edge.address.as_str()) {
+                dag.edge(*parent, node);
+            }
+        }
+    }
+    let order = dag
+        .order(|n| n)
+        .map_err(|ring| cycle(&ring.iter().map(|n| input.wanted[*n].address.as_str()).collect::<Vec<_>>()))?;
+    let mut actions: BTreeMap<&str, Action> = BTreeMap::new();
+    let mut out: Vec<Option<Decision>> = input.wanted.iter().map(|_| None).collect();
+    let mut taken: BTreeSet<&Address> = BTreeSet::new();
+    for node in order {
+        let wanted = &input.wanted[node];
+        let found = live_of(input, wanted);
+        taken.extend(found.map(|f| &f.live.address));
+        let step = one(input, wanted, found, &actions)?;
+        actions.insert(wanted.address.as_str(), step.action);
+        let used = found.map(|f| edges_of(f.kind.about(), &f.live.spec)).unwrap_or_default();
+        out[node] = Some(Decision { step, needs: needs[node].clone(), used });
+    }
+    let mut out: Vec<Decision> = out.into_iter().flatten().collect();
+    for (address, found) in input.snapshot.owned.iter().filter(|(a, _)| !taken.contains(a)) {
+        let used = edges_of(found.kind.about(), &found.live.spec);
+        out.push(Decision { step: delete(address, found), needs: Vec::new(), used });
+    }
+    Ok(out)
+}
+
+fn needs(wanted: &Wanted) -> Vec<Edge> {
+    let mut out = edges_of(wanted.kind.about(), &wanted.spec);
+    out.extend(wanted.depends_on.iter().map(|a| Edge { address: a.clone(), late: false }));
+    out
+}
+
+fn edges_of(about: &About, spec: &Value) -> Vec<Edge> {
+    let edge = |(field, address): (String, String)| Edge { address, late: about.late.contains(&field.as_str()) };
+    spec::references(spec).into_iter().map(edge).collect()
+}
+
+/// The diagnostic of a ring of addresses.
+pub(super) fn cycle(ring: &[&str]) -> Diagnostics {
+    let text = format!("resources need each other in a ring: {} > {}", ring.join(" > "), ring.first().unwrap_or(&""));
+    let help = "break the ring: let one of them refer to the other by a value that is known beforehand";
+    Diagnostics::from(Diagnostic::error("DL0530", text).with_help(help))
+}
+
+/// The live object at the address, or at a former one.
+fn live_of<'a>(input: &'a Input<'_>, wanted: &Wanted) -> Option<&'a Found> {
+    if wanted.existing.is_some() {
+        return input.snapshot.existing.get(&wanted.address);
+    }
+    let here = input.snapshot.owned.get(&wanted.address);
+    here.or_else(|| wanted.moved.iter().find_map(|a| input.snapshot.owned.get(a)))
+}
+
+fn protect(wanted: Option<Protect>, holds_data: bool) -> Protect {
+    wanted.unwrap_or(if holds_data { Protect::Data } else { Protect::Off })
+}
+
+fn one(
+    input: &Input<'_>,
+    wanted: &Wanted,
+    found: Option<&Found>,
+    actions: &BTreeMap<&str, Action>,
+) -> Result<Step, Diagnostics> {
+    let kind = wanted.kind;
+    let settled = settle(input, wanted, actions)?;
+    let durations = kind.durations(&settled);
+    let making = durations.create.typical.as_secs();
+    let mut step = Step {
+        address: wanted.address.clone(),
+        kind,
+        action: Action::Keep,
+        class: None,
+        fields: Vec::new(),
+        outdated: Vec::new(),
+        reason: String::new(),
+        summary: kind.summary(&settled),
+        expected_seconds: 0,
+        want: Some(settled),
+        live: found.map(|f| f.live.clone()),
+        live_kind: None,
+        tags: input.tags.clone(),
+        untag: Vec::new(),
+        protect: protect(wanted.protect, kind.holds_data(&wanted.spec)),
+    };
+    step.tags.insert(tags::ADDRESS.to_owned(), wanted.address.to_string());
+    if wanted.existing.is_some() {
+        step.action = Action::Read;
+        "existing: only read".clone_into(&mut step.reason);
+        return Ok(step);
+    }
+    let applied = input.applied.get(&wanted.address);
+    let Some(found) = found else {
+        if !step.want.as_ref().is_some_and(|w| kind.is_empty(w)) {
+            step.action = Action::Create;
+            step.expected_seconds = making;
+            step.reason =
+                if applied.is_some() { "it was made before and is gone" } else { "it does not exist" }.to_owned();
+        }
+        return Ok(step);
+    };
+    let live = &found.live;
+    if found.kind.name() != kind.name() {
+        step.live_kind = Some(found.kind);
+        step.reason = format!("it is a {} now and shall be a {}", found.kind.name(), kind.name());
+        replace(&mut step, found, making);
+        return Ok(step);
+    }
+    if live.state == State::Partial {
+        step.action = Action::Create;
+        step.expected_seconds = making;
+        "an earlier run made part of it".clone_into(&mut step.reason);
+        return Ok(step);
+    }
+    compare(input, &mut step, live, applied);
+    let why = match &live.state {
+        State::Failed(why) => Some(format!("AWS reports that it failed: {why}")),
+        State::Deleting => Some("the live one is being deleted".to_owned()),
+        _ => forced(input, &mut step, live, wanted, actions),
+    };
+    if let Some(reason) = why {
+        step.reason = reason;
+        replace(&mut step, found, making);
+    } else if !step.fields.is_empty() || !step.outdated.is_empty() {
+        let rolling = !step.outdated.is_empty();
+        step.action = Action::Update;
+        step.class = Some(if rolling { ChangeClass::Rolling } else { ChangeClass::InPlace });
+        step.expected_seconds = durations.update.typical.as_secs() * step.outdated.len().max(1) as u64;
+        step.reason = changed(&step.fields);
+    } else if let (Some(since), None) = (input.interrupted.get(&wanted.address), applied) {
+        step.action = Action::Adopt;
+        step.reason = format!("{}, made by an interrupted run {}", live.id, ago(*since, input.now));
+    }
+    Ok(step)
+}
+
+/// "2 min ago", in the largest unit that is at least 1.
+fn ago(then: Timestamp, now: Timestamp) -> String {
+    let seconds = now.duration_since(then).as_secs().max(0);
+    match seconds {
+        0..60 => format!("{seconds} s ago"),
+        60..3600 => format!("{} min ago", seconds / 60),
+        3600..86400 => format!("{} h ago", seconds / 3600),
+        _ => format!("{} d ago", seconds / 86400),
+    }
+}
+
+fn changed(fields: &[FieldChange]) -> String {
+    let names: Vec<&str> = fields.iter().map(|f| f.path.as_str()).collect();
+    match names.len() {
+        0 => "members differ from what is wanted".to_owned(),
+        1..=3 => format!("{} changed", names.join(", ")),
+        more => format!("{} and {} more changed", names[..2].join(", "), more - 2),
+    }
+}
+
+fn replace(step: &mut Step, found: &Found, making: u64) {
+    let removing = found.kind.durations(&found.live.spec).delete.typical.as_secs();
+    let data = found.kind.holds_data(&found.live.spec);
+    step.action = Action::Replace;
+    step.class = Some(if data { ChangeClass::DestroysData } else { ChangeClass::Replace });
+    step.expected_seconds = removing + making;
+    if data && step.protect == Protect::Off && found.kind.name() != step.kind.name() {
+        step.protect = Protect::Data;
+    }
+}
+
+/// Is the path at or under one of these?
+fn under(path: &str, fields: &[&str]) -> bool {
+    fields.iter().any(|f| path == *f || path.strip_prefix(f).is_some_and(|rest| rest.starts_with('.')))
+}
+
+/// Live against wanted, members, removed fields and tags.
+fn compare(input: &Input<'_>, step: &mut Step, live: &Live, applied: Option<&Applied>) {
+    let mut want = step.want.clone().unwrap_or(Value::Null);
+    spec::by_address(&mut want, &input.snapshot.ids);
+    kind::conceal(step.kind.about(), &mut want);
+    let (fields, outdated) = differences(&want, live);
+    step.fields = fields.into_iter().map(FieldChange::from).collect();
+    step.outdated = outdated;
+    // Set by us before and no longer written: back to AWS's default. Never ours: left alone.
+    if let (Some(last), Some(now)) = (applied.and_then(|a| a.spec.as_object()), want.as_object()) {
+        for key in last.iter().filter(|(k, v)| !v.is_null() && !now.contains_key(*k)).map(|(k, _)| k) {
+            let before = live.spec.get(key).cloned().unwrap_or(Value::Null);
+            let after = step.kind.default_of(key).unwrap_or(Value::Null);
+            if before != after && !before.is_null() {
+                step.fields.push(FieldChange { path: key.clone(), before, after, forces: false });
+            }
+        }
+    }
+    let (tags, untag) = tag_changes(&step.tags, live, applied);
+    step.fields.extend(tags);
+    step.untag = untag;
+    // An author's null is AWS's default; where that is what is live, nothing changes.
+    let kind = step.kind;
+    step.fields.retain(|f| !(f.after.is_null() && kind.default_of(&f.path).is_some_and(|d| d == f.before)));
+}
+
+/// Differences between a wanted spec (concealed, by address) and a live object with all its members, and the members
+/// that differ, oldest first.
+pub fn differences(want: &Value, live: &Live) -> (Vec<spec::Difference>, Vec<String>) {
+    let mut fields = spec::diff(want, &live.spec);
+    let mut outdated = Vec::new();
+    for member in &live.members {
+        let stated: Map<String, Value> =
+            member.spec.keys().filter_map(|k| Some((k.clone(), want.get(k)?.clone()))).collect();
+        let found = spec::diff(&Value::Object(stated), &Value::Object(member.spec.clone()));
+        if !found.is_empty() {
+            outdated.push(member.id.clone());
+        }
+        for difference in found {
+            if !fields.iter().any(|f| f.path == difference.path) {
+                fields.push(difference);
+            }
+        }
+    }
+    (fields, outdated)
+}
+
+/// The one tag diff for all kinds: what must be there, and what we set before and no longer want.
+fn tag_changes(
+    want: &BTreeMap<String, String>,
+    live: &Live,
+    applied: Option<&Applied>,
+) -> (Vec<FieldChange>, Vec<String>) {
+    let text = |v: Option<&String>| v.map_or(Value::Null, |t| Value::String(t.clone()));
+    let carriers: Vec<&BTreeMap<String, String>> =
+        if live.members.is_empty() { vec![&live.tags] } else { live.members.iter().map(|m| &m.tags).collect() };
+    let mut fields = Vec::new();
+    for (key, value) in want {
+        if let Some(other) = carriers.iter().find(|tags| tags.get(key) != Some(value)) {
+            let (before, after) = (text(other.get(key)), text(Some(value)));
+            fields.push(FieldChange { path: format!("tags.{key}"), before, after, forces: false });
+        }
+    }
+    let mut untag = Vec::new();
+    let ours = applied.iter().flat_map(|a| a.tags.keys()).filter(|k| !want.contains_key(*k));
+    for key in ours.filter(|k| !tags::NEVER_DIFFED.contains(&k.as_str())) {
+        if let Some(tags) = carriers.iter().find(|tags| tags.contains_key(key)) {
+            let before = text(tags.get(key));
+            fields.push(FieldChange { path: format!("tags.{key}"), before, after: Value::Null, forces: false });
+            untag.push(key.clone());
+        }
+    }
+    (fields, untag)
+}
+
+/// Why this must be replaced, if it must; marks the fields that force it.
+fn forced(
+    input: &Input<'_>,
+    step: &mut Step,
+    live: &Live,
+    wanted: &Wanted,
+    actions: &BTreeMap<&str, Action>,
+) -> Option<String> {
+    let about = step.kind.about();
+    let mut reason = None;
+    for field in &mut step.fields {
+        let change =
+            spec::Difference { path: field.path.clone(), before: field.before.clone(), after: field.after.clone() };
+        if under(&field.path, about.fixed) || step.kind.must_replace(&live.spec, &change) {
+            field.forces = true;
+            let unknown = spec::has_unknown(&field.after);
+            let why = if unknown { "may change: its value is known after apply" } else { "cannot be changed in place" };
+            reason.get_or_insert(format!("`{}` {why}", field.path));
+        }
+    }
+    for (name, address) in spec::references(&wanted.spec) {
+        let late = about.late.contains(&name.as_str());
+        if late || actions.get(address.as_str()) != Some(&Action::Replace) {
+            continue;
+        }
+        // A fleet cannot keep members on something that goes away, so rolling is not possible then.
+        let inside = format!("{name}.");
+        let whole = under(&name, about.fixed)
+            || under(&name, about.rolling)
+            || about.fixed.iter().chain(about.rolling).any(|f| f.starts_with(&inside));
+        if !step.fields.iter().any(|f| f.path == name || f.path.starts_with(&inside)) {
+            let before = live.spec.get(&name).cloned().unwrap_or(Value::Null);
+            let after = step.want.as_ref().and_then(|w| w.get(&name)).cloned().unwrap_or(Value::Null);
+            step.fields.push(FieldChange { path: name.clone(), before, after, forces: whole });
+        }
+        if whole {
+            reason.get_or_insert(format!("{address}, which `{name}` points at, is replaced"));
+        }
+    }
+    reason.or_else(|| input.replace.contains(&wanted.address).then(|| "asked for with --replace".to_owned()))
+}
+
+fn delete(address: &Address, found: &Found) -> Step {
+    let live = &found.live;
+    let data = found.kind.holds_data(&live.spec);
+    Step {
+        address: address.clone(),
+        kind: found.kind,
+        action: Action::Delete,
+        class: Some(if data { ChangeClass::DestroysData } else { ChangeClass::InPlace }),
+        fields: Vec::new(),
+        outdated: Vec::new(),
+        reason: "it is not in the blueprint".to_owned(),
+        summary: found.kind.summary(&live.spec),
+        expected_seconds: found.kind.durations(&live.spec).delete.typical.as_secs(),
+        want: None,
+        live: Some(live.clone()),
+        live_kind: None,
+        tags: BTreeMap::new(),
+        untag: Vec::new(),
+        protect: protect(None, data),
+    }
+}
+
+/// Computes what can be computed: outputs of resources that stay are known, those of resources that are made or
+/// replaced are not.
+fn settle(input: &Input<'_>, wanted: &Wanted, actions: &BTreeMap<&str, Action>) -> Result<Value, Diagnostics> {
+    if !spec::has_unknown(&wanted.spec) {
+        return Ok(wanted.spec.clone());
+    }
+    let known = |address: &str, name: &str| match actions.get(address) {
+        Some(Action::Create | Action::Replace) => None,
+        _ => input.snapshot.output(address, name),
+    };
+    Ok(spec::substitute(&wanted.spec, &known))
+}

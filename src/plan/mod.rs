@@ -1,0 +1,241 @@
+//! graph × snapshot × last-applied → plan. Pure: no clock, no AWS, same inputs give the same bytes.
+mod decide;
+mod order;
+
+pub use decide::{Decision, Edge, differences};
+
+use crate::{
+    address::Address,
+    diagnostic::Diagnostics,
+    graph::Dag,
+    kind::Kind,
+    record::Applied,
+    resource::{Live, Lookup},
+    snapshot::Snapshot,
+    spec::Difference,
+};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Who may remove it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protect {
+    /// Nobody, until the blueprint says otherwise.
+    Never,
+    /// Only with `--allow-destroy` or `--delete-data`.
+    Data,
+    /// Anybody.
+    Off,
+}
+
+/// One resource as the blueprint wants it.
+#[derive(Clone)]
+pub struct Wanted {
+    /// Where it stands.
+    pub address: Address,
+    /// Its kind.
+    pub kind: &'static dyn Kind,
+    /// Canonical spec; pointers by address, unknowns as `$expr`.
+    pub spec: Value,
+    /// Further resources that must come first.
+    pub depends_on: Vec<String>,
+    /// As written; `None` = by kind.
+    pub protect: Option<Protect>,
+    /// Only read, never changed.
+    pub existing: Option<Lookup>,
+    /// Former addresses.
+    pub moved: Vec<Address>,
+}
+
+/// Everything the planner may look at.
+pub struct Input<'a> {
+    /// What is wanted, in the blueprint's order.
+    pub wanted: &'a [Wanted],
+    /// What is live.
+    pub snapshot: &'a Snapshot,
+    /// What was applied last, by address.
+    pub applied: &'a BTreeMap<Address, Applied>,
+    /// Addresses with calls of a run that never ended, and when they began.
+    pub interrupted: &'a BTreeMap<Address, Timestamp>,
+    /// The tags that every object must carry beside its own address.
+    pub tags: &'a BTreeMap<String, String>,
+    /// Resources to replace although nothing forces it.
+    pub replace: &'a BTreeSet<Address>,
+    /// The time that reasons are told from.
+    pub now: Timestamp,
+}
+
+/// What happens to one resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Made.
+    Create,
+    /// Changed where it is.
+    Update,
+    /// Removed and made again.
+    Replace,
+    /// Removed.
+    Delete,
+    /// Made by an interrupted run; taken up as it is.
+    Adopt,
+    /// Nothing.
+    Keep,
+    /// Belongs to somebody else; only read.
+    Read,
+}
+
+/// How far a change reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChangeClass {
+    /// Nothing stops.
+    InPlace,
+    /// Members are replaced one after the other.
+    Rolling,
+    /// Removed and made again.
+    Replace,
+    /// Data is lost.
+    DestroysData,
+}
+
+/// One changed field.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FieldChange {
+    /// Dotted path.
+    pub path: String,
+    /// Live value.
+    pub before: Value,
+    /// Wanted value; unknowns as `$expr`.
+    pub after: Value,
+    /// Does this field force the replacement (or may it, when its value is not known yet)?
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub forces: bool,
+}
+
+impl From<Difference> for FieldChange {
+    fn from(d: Difference) -> Self {
+        Self { path: d.path, before: d.before, after: d.after, forces: false }
+    }
+}
+
+/// What happens to one resource, and why.
+#[derive(Clone)]
+pub struct Step {
+    /// Where it stands.
+    pub address: Address,
+    /// Its kind.
+    pub kind: &'static dyn Kind,
+    /// What happens.
+    pub action: Action,
+    /// How far it reaches; `None` where nothing live changes.
+    pub class: Option<ChangeClass>,
+    /// Changed fields.
+    pub fields: Vec<FieldChange>,
+    /// Members that do not match, oldest first.
+    pub outdated: Vec<String>,
+    /// In words.
+    pub reason: String,
+    /// The kind's own line.
+    pub summary: String,
+    /// Typical time.
+    pub expected_seconds: u64,
+    /// What is wanted, settled as far as it is known; `None` for deletes.
+    pub want: Option<Value>,
+    /// What is live.
+    pub live: Option<Live>,
+    /// The kind of what is live, where it differs from the wanted one.
+    pub live_kind: Option<&'static dyn Kind>,
+    /// Every tag that the object must carry.
+    pub tags: BTreeMap<String, String>,
+    /// Keys of tags to remove.
+    pub untag: Vec<String>,
+    /// Who may remove it.
+    pub protect: Protect,
+}
+
+/// One thing to execute; a replacement is two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Operation {
+    /// Clear the late fields of something that goes.
+    Clear,
+    /// Remove.
+    Remove,
+    /// Create, or bring to the wanted state.
+    Make,
+}
+
+/// What the executor runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Task {
+    /// Index into [`Plan::steps`].
+    pub step: usize,
+    /// What of it.
+    pub operation: Operation,
+    /// Typical seconds.
+    pub seconds: u64,
+}
+
+/// How many of each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// To create.
+    pub create: usize,
+    /// To change in place or rolling.
+    pub update: usize,
+    /// To replace.
+    pub replace: usize,
+    /// To delete.
+    pub delete: usize,
+    /// To adopt.
+    pub adopt: usize,
+    /// Unchanged.
+    pub keep: usize,
+    /// Only read.
+    pub read: usize,
+}
+
+/// The plan: steps in order of execution, and the tasks with their order.
+#[derive(Clone)]
+pub struct Plan {
+    /// One for each resource, in order of execution.
+    pub steps: Vec<Step>,
+    /// What to execute.
+    pub tasks: Vec<Task>,
+    /// Which task waits for which.
+    pub dag: Dag,
+    /// Longest expected time from each task's start to the end.
+    pub remaining: Vec<u64>,
+    /// The addresses on the longest path.
+    pub critical_path: Vec<Address>,
+    /// Its length.
+    pub expected_seconds: u64,
+    /// Counts.
+    pub summary: Summary,
+}
+
+impl Plan {
+    /// Would applying it do nothing?
+    pub fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
+    /// Steps that destroy data, or remove what is protected.
+    pub fn destructive(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(|s| {
+            matches!(s.action, Action::Replace | Action::Delete)
+                && (s.class == Some(ChangeClass::DestroysData) || s.protect != Protect::Off)
+        })
+    }
+}
+
+/// Makes the plan.
+///
+/// # Errors
+/// A cycle between what must be removed and what must be made, with the ring.
+pub fn plan(input: &Input<'_>) -> Result<Plan, Diagnostics> {
+    order::arrange(decide::decide(input)?)
+}
