@@ -1,0 +1,12 @@
+//! What a stack costs: lines added up, held against a budget, compared, and looked over for savings.
+//!
+//! Kinds make the lines (`price`); nothing here knows a rate. Amounts are exact; only [`crate::report`] rounds.
+
+pub mod advice;
+pub mod bill;
+pub mod budget;
+pub mod compare;
+
+pub use bill::{Bill, GroupBy, Item, Run, RunSource, Sum};
+pub use budget::{Budget, Refusal, Verdict};
+pub use compare::{Comparison, Row};

@@ -1,0 +1,385 @@
+//! The budget: what a stack may cost, and whether it does; refused before anything is changed.
+//!
+//! Only certain money refuses: priced lines and upfront fees. Lines by use never refuse, they warn; a line without a
+//! price refuses unless it is allowed, because it may cost anything.
+
+use rust_decimal::Decimal;
+
+use super::bill::Bill;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::price::Amount;
+use crate::price::line::{Dollars, LineState, PriceLine};
+use crate::units::{Money, Per};
+
+/// What the blueprint and the flags allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Budget {
+    /// Dollars per hour.
+    pub hourly: Option<Decimal>,
+    /// Dollars per run, upfront fees included.
+    pub run: Option<Decimal>,
+    /// Dollars per month of 730 hours, upfront fees included.
+    pub monthly: Option<Decimal>,
+}
+
+/// The codes of this module; `explain` shows them.
+pub const CODES: &[Code] = &[OVER, NEAR, UNPRICED, NO_RUN, OVER_BY_USE];
+
+/// Above the budget.
+pub const OVER: Code = Code {
+    code: "DL0701",
+    title: "the stack costs more than its budget",
+    explain: "The plan adds up every priced line and every upfront fee and compares them with `budget:` and \
+              `--max-hourly`. A plan above one of them is refused before any request that changes something, with exit \
+              code 5. Raise the budget, or make the largest lines smaller.",
+};
+/// Near the budget.
+pub const NEAR: Code = Code {
+    code: "DL0702",
+    title: "the stack uses more than 80 % of its budget",
+    explain: "A warning: a small change may be refused.",
+};
+/// A line without a price under a budget.
+pub const UNPRICED: Code = Code {
+    code: "DL0703",
+    title: "a budget cannot be checked, because something has no price",
+    explain: "The price book has no rate for something in this region, so the stack may cost anything. Refresh the \
+              prices, or pass `--allow-unpriced` to check the budget over the rest.",
+};
+/// A run budget without a run length.
+pub const NO_RUN: Code = Code {
+    code: "DL0704",
+    title: "a run budget needs the length of a run",
+    explain: "`budget.run` is compared with the cost of a run, which lasts for `ttl:` or `--hours`.",
+};
+/// Above the budget by use only.
+pub const OVER_BY_USE: Code = Code {
+    code: "DL0705",
+    title: "with its usage the stack may cost more than its budget",
+    explain: "Lines by use depend on quantities that are stated in `usage:` or assumed. They never refuse a plan.",
+};
+
+/// The part of a budget past which a warning is shown.
+const NEAR_SHARE: Decimal = Decimal::from_parts(8, 0, 0, false, 1);
+
+/// Which limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Limit {
+    /// `budget.hourly` or `--max-hourly`.
+    Hourly,
+    /// `budget.run`.
+    Run,
+    /// `budget.monthly`.
+    Monthly,
+}
+
+impl Limit {
+    /// The word of authors.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hourly => "hourly",
+            Self::Run => "run",
+            Self::Monthly => "monthly",
+        }
+    }
+
+    fn per(self) -> &'static str {
+        match self {
+            Self::Hourly => "/h",
+            Self::Run => " a run",
+            Self::Monthly => " a month",
+        }
+    }
+}
+
+/// One limit and what the stack comes to under it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Check {
+    /// Which limit.
+    pub limit: Limit,
+    /// What is allowed.
+    pub allowed: Decimal,
+    /// Certain money.
+    pub fixed: Decimal,
+    /// With what goes by use.
+    pub with_use: Decimal,
+}
+
+impl Check {
+    /// The part of the budget that certain money uses, in percent, rounded down.
+    #[must_use]
+    pub fn percent(&self) -> Option<Decimal> {
+        self.fixed.checked_div(self.allowed)?.checked_mul(Decimal::ONE_HUNDRED).map(|percent| percent.floor())
+    }
+}
+
+/// Why a plan is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// A limit is passed; the largest lines are named.
+    Over {
+        /// The limit.
+        check: Check,
+        /// The three largest lines: address, what, dollars.
+        largest: Vec<(String, String, Decimal)>,
+    },
+    /// Lines without a price.
+    Unpriced {
+        /// Address, what, why.
+        lines: Vec<(String, String, String)>,
+    },
+    /// `budget.run` without a length.
+    NoRunLength,
+}
+
+/// What the budget says about a bill.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Verdict {
+    /// Each limit that was checked.
+    pub checks: Vec<Check>,
+    /// Why it is refused; empty when it is not.
+    pub refusals: Vec<Refusal>,
+}
+
+/// A `budget:` field that is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("budget.{field} is {form}, as in `{example}`, not `{written}`")]
+pub struct WrongPer {
+    field: &'static str,
+    form: &'static str,
+    example: &'static str,
+    written: String,
+}
+
+impl Budget {
+    /// A budget from amounts as written: hourly per hour, run once, monthly per month.
+    ///
+    /// # Errors
+    /// Amounts per something else.
+    pub fn from_money(
+        hourly: Option<Money>,
+        run: Option<Money>,
+        monthly: Option<Money>,
+    ) -> Result<Self, Vec<WrongPer>> {
+        let mut wrong = Vec::new();
+        let mut take = |money: Option<Money>, per, field, form, example| {
+            let money = money?;
+            if money.per() != per {
+                wrong.push(WrongPer { field, form, example, written: money.to_string() });
+            }
+            Some(money.amount())
+        };
+        let budget = Self {
+            hourly: take(hourly, Per::Hour, "hourly", "money per hour", "60 USD/h"),
+            run: take(run, Per::Once, "run", "money once", "70000 USD"),
+            monthly: take(monthly, Per::Month, "monthly", "money per month", "9000 USD/month"),
+        };
+        if wrong.is_empty() { Ok(budget) } else { Err(wrong) }
+    }
+
+    /// This budget, with the hourly limit lowered to `max` when that is less.
+    #[must_use]
+    pub fn capped(self, max: Option<Decimal>) -> Self {
+        let hourly = match (self.hourly, max) {
+            (Some(own), Some(max)) => Some(own.min(max)),
+            (own, max) => own.or(max),
+        };
+        Self { hourly, ..self }
+    }
+
+    /// Whether it allows everything.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Holds a bill against the budget.
+    #[must_use]
+    pub fn check(&self, bill: &Bill, allow_unpriced: bool) -> Verdict {
+        let mut verdict = Verdict::default();
+        if self.is_open() {
+            return verdict;
+        }
+        let sum = bill.sum();
+        let total = sum.total();
+        let run = bill.run.map(|run| run.hours);
+        let mut check = |limit, allowed: Option<Decimal>, cost: &dyn Fn(&Amount) -> Decimal| {
+            let Some(allowed) = allowed else { return };
+            let check = Check { limit, allowed, fixed: cost(&sum.fixed), with_use: cost(&total) };
+            verdict.checks.push(check);
+            if check.fixed > allowed {
+                let certain = |line: &&PriceLine| !matches!(line.state, LineState::ByUse { .. });
+                let lines = bill.largest(usize::MAX, cost).into_iter().filter(certain).take(3);
+                let largest = lines
+                    .map(|line| {
+                        let address = line.address.clone().unwrap_or_default();
+                        let what = match line.alternatives.as_slice() {
+                            [] => line.what.clone(),
+                            rungs => format!("{} (the dearest of: {})", line.what, rungs.join("; ")),
+                        };
+                        (address, what, cost(&line.amount()))
+                    })
+                    .collect();
+                verdict.refusals.push(Refusal::Over { check, largest });
+            }
+        };
+        check(Limit::Hourly, self.hourly, &Amount::hourly);
+        if let Some(hours) = run {
+            check(Limit::Run, self.run, &|amount| amount.run(hours).saturating_add(amount.upfront));
+        }
+        check(Limit::Monthly, self.monthly, &|amount| amount.monthly().saturating_add(amount.upfront));
+        if self.run.is_some() && run.is_none() {
+            verdict.refusals.push(Refusal::NoRunLength);
+        }
+        if !allow_unpriced && sum.unpriced > 0 {
+            let lines = bill.unpriced().map(|line| {
+                let why = match &line.state {
+                    LineState::Unpriced { why } => why.clone(),
+                    _ => String::new(),
+                };
+                (line.address.clone().unwrap_or_default(), line.what.clone(), why)
+            });
+            verdict.refusals.push(Refusal::Unpriced { lines: lines.collect() });
+        }
+        verdict
+    }
+}
+
+impl Verdict {
+    /// Whether the plan is refused.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        !self.refusals.is_empty()
+    }
+
+    /// Refusals as errors, what is near or may pass a limit as warnings.
+    #[must_use]
+    pub fn diagnostics(&self) -> Vec<Diagnostic> {
+        let mut diagnostics: Vec<Diagnostic> = self.refusals.iter().map(Refusal::diagnostic).collect();
+        for check in self.checks.iter().filter(|check| check.fixed <= check.allowed) {
+            let (name, per) = (check.limit.name(), check.limit.per());
+            let allowed = Dollars(check.allowed);
+            if check.with_use > check.allowed {
+                let cost = Dollars(check.with_use);
+                let summary =
+                    format!("with its usage the stack comes to {cost}{per}, above budget.{name} of {allowed}");
+                diagnostics.push(Diagnostic::warning(OVER_BY_USE.code, summary));
+            } else if check.fixed > check.allowed.saturating_mul(NEAR_SHARE) {
+                let percent = check.percent().unwrap_or_default();
+                let cost = Dollars(check.fixed);
+                let summary = format!("{cost}{per} is {percent} % of budget.{name} ({allowed})");
+                diagnostics.push(Diagnostic::warning(NEAR.code, summary));
+            }
+        }
+        diagnostics
+    }
+}
+
+impl Refusal {
+    fn diagnostic(&self) -> Diagnostic {
+        match self {
+            Self::Over { check, largest } => {
+                let (name, per) = (check.limit.name(), check.limit.per());
+                let (cost, allowed) = (Dollars(check.fixed), Dollars(check.allowed));
+                let lines: Vec<String> = largest
+                    .iter()
+                    .map(|(address, what, dollars)| format!("{address}: {what}: {}{per}", Dollars(*dollars)))
+                    .collect();
+                Diagnostic::error(OVER.code, format!("{cost}{per} is above budget.{name} of {allowed}"))
+                    .with_detail(format!("the largest lines:\n{}", lines.join("\n")))
+                    .with_help("raise the budget, or make the largest lines smaller")
+            }
+            Self::Unpriced { lines } => {
+                let count = lines.len();
+                let named: Vec<String> =
+                    lines.iter().map(|(address, what, why)| format!("{address}: {what}: {why}")).collect();
+                let noun = if count == 1 { "line has" } else { "lines have" };
+                Diagnostic::error(UNPRICED.code, format!("the budget cannot be checked: {count} {noun} no price"))
+                    .with_detail(named.join("\n"))
+                    .with_help("dlinfra prices refresh, or --allow-unpriced to check the rest")
+            }
+            Self::NoRunLength => {
+                Diagnostic::error(NO_RUN.code, "budget.run is set, but nothing says how long a run is")
+                    .with_help("add ttl: to the blueprint, or pass --hours")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::bill::tests::cluster;
+    use super::super::bill::{Item, Run, RunSource};
+    use super::*;
+    use crate::price::{PriceBook, PriceContext, Unit, Usage, storage};
+
+    fn hourly(dollars: i64) -> Budget {
+        Budget { hourly: Some(Decimal::from(dollars)), ..Budget::default() }
+    }
+
+    #[test]
+    fn above_is_refused_with_the_largest_lines() {
+        let verdict = hourly(200).check(&cluster(), false);
+        let Refusal::Over { largest, check } = &verdict.refusals[0] else { panic!("{verdict:?}") };
+        assert_eq!(check.fixed.round_dp(2), Decimal::new(22_245, 2));
+        let addresses: Vec<&str> = largest.iter().map(|(address, _, _)| address.as_str()).collect();
+        assert_eq!(addresses, ["train.group", "cache.file-system", "network.nat"]);
+        let diagnostics = verdict.diagnostics();
+        assert_eq!(diagnostics[0].summary, "$222.45/h is above budget.hourly of $200.00");
+        assert!(diagnostics[0].detail.as_ref().unwrap().contains("train.group: 4 x p5.48xlarge, on-demand: $220.16/h"));
+    }
+
+    #[test]
+    fn near_is_a_warning() {
+        let verdict = hourly(250).check(&cluster(), false);
+        assert!(!verdict.is_refused());
+        assert_eq!(verdict.diagnostics()[0].summary, "$222.45/h is 88 % of budget.hourly ($250.00)");
+        assert!(hourly(300).check(&cluster(), false).diagnostics().is_empty());
+    }
+
+    #[test]
+    fn runs_and_months() {
+        let budget = Budget { run: Some(Decimal::from(16_000)), ..Budget::default() };
+        // Certain money is 16,016.08 in 72 hours: 15,855.12 + 1,632 × 72 ÷ 730
+        assert!(budget.check(&cluster(), false).is_refused());
+        let budget =
+            Budget { run: Some(Decimal::from(17_000)), monthly: Some(Decimal::from(163_000)), ..Budget::default() };
+        assert!(!budget.check(&cluster(), false).is_refused());
+        let endless = Bill { run: None, ..cluster() };
+        assert_eq!(budget.check(&endless, false).refusals, [Refusal::NoRunLength]);
+    }
+
+    #[test]
+    fn no_price_refuses_unless_allowed() {
+        let mut bill = cluster();
+        bill.items[0].lines.push(PriceLine::unpriced("controller", Decimal::ONE, Unit::Hour, "no rate"));
+        let verdict = hourly(1000).check(&bill, false);
+        assert!(matches!(&verdict.refusals[..], [Refusal::Unpriced { lines }] if lines.len() == 1));
+        assert!(!hourly(1000).check(&bill, true).is_refused());
+        assert!(!Budget::default().check(&bill, false).is_refused());
+    }
+
+    #[test]
+    fn by_use_never_refuses() {
+        let usage = Usage::from_json(&serde_json::json!({ "stored_gb": 1_000_000 })).unwrap();
+        let context = PriceContext::new(PriceBook::embedded(), "us-east-1", &usage);
+        let lines = storage::bucket(&context);
+        let item = Item { address: "corpus".to_owned(), kind: "bucket".to_owned(), owner: None, lines };
+        let bill = Bill::new(vec![item], Some(Run { hours: Decimal::TEN, source: RunSource::Flag }));
+        let verdict = hourly(1).check(&bill, false);
+        assert!(!verdict.is_refused());
+        assert_eq!(verdict.diagnostics()[0].code, OVER_BY_USE.code);
+    }
+
+    #[test]
+    fn written_amounts() {
+        let money = |text: &str| Some(text.parse::<Money>().unwrap());
+        let budget = Budget::from_money(money("60 USD/h"), money("70000 USD"), None).unwrap();
+        assert_eq!(budget.capped(Some(Decimal::from(50))).hourly, Some(Decimal::from(50)));
+        assert_eq!(budget.capped(Some(Decimal::from(90))).hourly, Some(Decimal::from(60)));
+        let errors = Budget::from_money(money("60 USD"), None, money("1 USD/h")).unwrap_err();
+        assert_eq!(errors.len(), 2);
+        assert_eq!(errors[0].to_string(), "budget.hourly is money per hour, as in `60 USD/h`, not `60 USD`");
+    }
+}
