@@ -25,6 +25,7 @@ mod faults;
 mod iam_model;
 mod images;
 mod life;
+mod policy;
 mod request_log;
 mod sandbox;
 mod server;

@@ -1,9 +1,11 @@
 //! The services that the sandbox simulates, one module each.
 
 mod ec2;
+mod iam;
+mod ssm;
 mod sts;
 
 use crate::service::Service;
 
 /// Every service; a request is for the one whose name is in its signature.
-pub(crate) static SERVICES: &[&Service] = &[&ec2::SERVICE, &sts::SERVICE];
+pub(crate) static SERVICES: &[&Service] = &[&ec2::SERVICE, &iam::SERVICE, &ssm::SERVICE, &sts::SERVICE];

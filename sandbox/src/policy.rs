@@ -1,0 +1,250 @@
+//! Policy documents: the checks of their grammar that IAM and S3 make when one is stored. Nothing is evaluated.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+/// Where a policy is attached; that decides which elements it must and must not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use<'a> {
+    /// A role's trust policy.
+    Trust,
+    /// A policy of an identity.
+    Identity,
+    /// The policy of the bucket with this name.
+    Bucket(&'a str),
+}
+
+/// Checks a document. The error is AWS's sentence about it.
+pub(crate) fn check(text: &str, place: Use<'_>) -> Result<Value, String> {
+    let syntax = || "Syntax errors in policy.".to_owned();
+    let json = match place {
+        Use::Bucket(_) => "Policies must be valid JSON and the first byte must be '{'",
+        _ => "This policy contains invalid Json",
+    };
+    if !text.starts_with('{') && matches!(place, Use::Bucket(_)) {
+        return Err(json.to_owned());
+    }
+    let document: Value = serde_json::from_str(text).map_err(|_| json.to_owned())?;
+    let fields = document.as_object().ok_or_else(syntax)?;
+    if !fields.keys().all(|key| ["Version", "Id", "Statement"].contains(&key.as_str())) {
+        return Err(syntax());
+    }
+    match fields.get("Version") {
+        None => {}
+        Some(Value::String(version)) if version == "2012-10-17" || version == "2008-10-17" => {}
+        Some(_) => return Err("The policy must contain a valid version string".to_owned()),
+    }
+    let statements: Vec<&Value> = match fields.get("Statement") {
+        Some(Value::Array(items)) if !items.is_empty() => items.iter().collect(),
+        Some(single @ Value::Object(_)) => vec![single],
+        _ => return Err("Missing required field Statement".to_owned()),
+    };
+    let mut names = BTreeSet::new();
+    for statement in statements {
+        let statement = statement.as_object().ok_or_else(syntax)?;
+        if let Some(sid) = check_statement(statement, place)?
+            && !names.insert(sid)
+        {
+            return Err("Statement IDs (SID) in a single policy must be unique.".to_owned());
+        }
+    }
+    Ok(document)
+}
+
+/// Checks one statement; gives its name.
+fn check_statement(statement: &Map<String, Value>, place: Use<'_>) -> Result<Option<String>, String> {
+    const KNOWN: [&str; 9] =
+        ["Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"];
+    if let Some(unknown) = statement.keys().find(|key| !KNOWN.contains(&key.as_str())) {
+        return Err(format!("Syntax errors in policy: unknown field {unknown}."));
+    }
+    match statement.get("Effect").and_then(Value::as_str) {
+        Some("Allow" | "Deny") => {}
+        Some(other) => return Err(format!("Invalid effect: {other}")),
+        None => return Err("Missing required field Effect".to_owned()),
+    }
+    let has = |names: [&str; 2]| names.iter().any(|name| statement.contains_key(*name));
+    let principal = has(["Principal", "NotPrincipal"]);
+    match place {
+        Use::Identity if principal => return Err("Policy document should not specify a principal.".to_owned()),
+        Use::Trust | Use::Bucket(_) if !principal => return Err("Missing required field Principal".to_owned()),
+        _ => {}
+    }
+    for name in ["Principal", "NotPrincipal"] {
+        if let Some(value) = statement.get(name) {
+            check_principal(value)?;
+        }
+    }
+    check_actions(statement, place)?;
+    let resources = has(["Resource", "NotResource"]);
+    match place {
+        Use::Trust if resources => return Err("Has prohibited field Resource".to_owned()),
+        Use::Identity if !resources => return Err("Policy statement must contain resources.".to_owned()),
+        Use::Bucket(_) if !resources => return Err("Missing required field Resource".to_owned()),
+        _ => {}
+    }
+    for name in ["Resource", "NotResource"] {
+        for resource in statement.get(name).map(texts).transpose()?.unwrap_or_default() {
+            check_resource(resource, place)?;
+        }
+    }
+    match statement.get("Condition") {
+        None => {}
+        Some(Value::Object(operators)) if operators.values().all(Value::is_object) => {}
+        Some(_) => return Err("Syntax errors in policy.".to_owned()),
+    }
+    match statement.get("Sid") {
+        None => Ok(None),
+        Some(Value::String(sid)) => {
+            let plain = sid.chars().all(|ch| ch.is_ascii_alphanumeric());
+            if place == Use::Identity && !plain {
+                return Err("Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular \
+                            expression [0-9A-Za-z]*"
+                    .to_owned());
+            }
+            Ok(Some(sid.clone()).filter(|sid| !sid.is_empty()))
+        }
+        Some(_) => Err("Syntax errors in policy.".to_owned()),
+    }
+}
+
+fn check_actions(statement: &Map<String, Value>, place: Use<'_>) -> Result<(), String> {
+    let actions = match (statement.get("Action"), statement.get("NotAction")) {
+        (Some(actions), None) | (None, Some(actions)) => texts(actions)?,
+        (Some(_), Some(_)) => return Err("Syntax errors in policy.".to_owned()),
+        (None, None) => return Err("Policy statement must contain actions.".to_owned()),
+    };
+    if actions.is_empty() {
+        return Err("Policy statement must contain actions.".to_owned());
+    }
+    for action in actions {
+        let service = action.split_once(':').map(|(service, _)| service.to_ascii_lowercase());
+        match (place, service.as_deref()) {
+            (Use::Trust, Some("sts")) | (Use::Bucket(_), Some("s3")) => {}
+            (Use::Trust, _) => return Err("AssumeRole policy may only specify STS AssumeRole actions.".to_owned()),
+            (Use::Bucket(_), _) if action != "*" => return Err("Policy has invalid action".to_owned()),
+            (Use::Identity, None) if action != "*" => {
+                return Err("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.".to_owned());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_resource(resource: &str, place: Use<'_>) -> Result<(), String> {
+    match place {
+        Use::Bucket(bucket) => {
+            let own = resource.strip_prefix("arn:aws:s3:::").and_then(|rest| rest.strip_prefix(bucket));
+            if own.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || rest.starts_with('*')) {
+                Ok(())
+            } else {
+                Err("Policy has invalid resource".to_owned())
+            }
+        }
+        _ if resource == "*" || resource.starts_with("arn:") => Ok(()),
+        _ => Err(format!("Resource {resource} must be in ARN format or \"*\".")),
+    }
+}
+
+fn check_principal(value: &Value) -> Result<(), String> {
+    let Value::Object(kinds) = value else {
+        return if value == "*" { Ok(()) } else { Err("Invalid principal in policy".to_owned()) };
+    };
+    for (kind, names) in kinds {
+        for name in texts(names)? {
+            let valid = match kind.as_str() {
+                "Service" => name.contains('.') && name.contains(".amazonaws.com"),
+                "AWS" => name == "*" || name.starts_with("arn:") || is_account(name),
+                "Federated" => name.starts_with("arn:") || name.contains('.'),
+                "CanonicalUser" => !name.is_empty(),
+                _ => return Err("Syntax errors in policy.".to_owned()),
+            };
+            if !valid {
+                return Err(format!("Invalid principal in policy: \"{}\":\"{name}\"", kind.to_uppercase()));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// One string or a list of strings.
+fn texts(value: &Value) -> Result<Vec<&str>, String> {
+    let syntax = || "Syntax errors in policy.".to_owned();
+    match value {
+        Value::String(text) => Ok(vec![text]),
+        Value::Array(items) => items.iter().map(|item| item.as_str().ok_or_else(syntax)).collect(),
+        _ => Err(syntax()),
+    }
+}
+
+/// Whether a bucket policy lets everybody in, as S3 sees it: an allowed `*` principal without a fixed condition.
+pub(crate) fn is_public(document: &Value) -> bool {
+    const FIXING: [&str; 9] = [
+        "aws:sourcearn",
+        "aws:sourcevpc",
+        "aws:sourcevpce",
+        "aws:sourceip",
+        "aws:sourceaccount",
+        "aws:sourceowner",
+        "aws:principalorgid",
+        "aws:userid",
+        "s3:dataaccesspointaccount",
+    ];
+    let statements = match document.get("Statement") {
+        Some(Value::Array(items)) => items.as_slice(),
+        Some(single) => std::slice::from_ref(single),
+        None => &[],
+    };
+    statements.iter().any(|statement| {
+        let everybody = match statement.get("Principal") {
+            Some(Value::Object(kinds)) => {
+                kinds.get("AWS").is_some_and(|names| texts(names).is_ok_and(|names| names.contains(&"*")))
+            }
+            Some(other) => other == "*",
+            None => false,
+        };
+        let keys = statement.get("Condition").and_then(Value::as_object).into_iter().flat_map(|operators| {
+            operators.values().filter_map(Value::as_object).flat_map(|keys| keys.keys().map(|key| key.to_lowercase()))
+        });
+        let fixed = keys.into_iter().any(|key| FIXING.contains(&key.as_str()));
+        statement.get("Effect").is_some_and(|effect| effect == "Allow") && everybody && !fixed
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_are_checked_for_their_place() {
+        let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+            "Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+        check(trust, Use::Trust).unwrap();
+        assert!(check(trust, Use::Identity).unwrap_err().contains("principal"));
+        let identity = r#"{"Statement":{"Effect":"Allow","Action":["s3:Get*"],"Resource":"*"}}"#;
+        check(identity, Use::Identity).unwrap();
+        assert!(check(identity, Use::Trust).unwrap_err().contains("Principal"));
+        assert!(check("{", Use::Identity).unwrap_err().contains("Json"));
+        let typo = r#"{"Statement":{"Effect":"Allow","Actoin":"s3:*","Resource":"*"}}"#;
+        assert!(check(typo, Use::Identity).unwrap_err().contains("Actoin"));
+    }
+
+    #[test]
+    fn everybody_without_a_fixed_condition_is_public() {
+        let policy = |condition: &str| {
+            let text = format!(
+                r#"{{"Statement":[{{"Effect":"Allow","Principal":"*","Action":"s3:GetObject",
+                "Resource":"arn:aws:s3:::b/*"{condition}}}]}}"#
+            );
+            check(&text, Use::Bucket("b")).unwrap()
+        };
+        assert!(is_public(&policy("")));
+        assert!(!is_public(&policy(r#","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-1"}}"#)));
+    }
+}

@@ -1,0 +1,258 @@
+//! IAM: roles, their policies and instance profiles. Nothing is authorised by them: the sandbox lets everybody do
+//! everything, and denials are injected with fault rules.
+
+mod managed;
+mod profiles;
+mod role_policies;
+mod roles;
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use jiff::Timestamp;
+
+use crate::call::Call;
+use crate::error::ApiError;
+use crate::iam_model::{InstanceProfile, Role};
+use crate::policy;
+use crate::service::Service;
+use crate::store::ObjectKind;
+use crate::wire::Protocol;
+use crate::wire::params::InputErrors;
+use crate::wire::reply::Reply;
+use crate::wire::xml::Xml;
+
+pub(crate) static SERVICE: Service = Service {
+    name: "iam",
+    protocol: Protocol::AwsQuery,
+    xmlns: Some("https://iam.amazonaws.com/doc/2010-05-08/"),
+    input: InputErrors { missing: "ValidationError", invalid: "ValidationError" },
+    operations: &[roles::OPERATIONS, role_policies::OPERATIONS, profiles::OPERATIONS],
+    objects: || vec![ObjectKind::of::<Role>(), ObjectKind::of::<InstanceProfile>()],
+    settle: |_, _| {},
+    route: None,
+};
+
+const NAME: &str = r"[\w+=,.@-]+";
+
+fn done() -> Result<Reply, ApiError> {
+    Ok(Reply::xml(Xml::new()))
+}
+
+fn no_such(message: impl Into<String>) -> ApiError {
+    ApiError::new(404, "NoSuchEntity", message)
+}
+
+fn exists(message: impl Into<String>) -> ApiError {
+    ApiError::new(409, "EntityAlreadyExists", message)
+}
+
+fn conflict(message: impl Into<String>) -> ApiError {
+    ApiError::new(409, "DeleteConflict", message)
+}
+
+fn limit(quota: &str, value: usize) -> ApiError {
+    ApiError::new(409, "LimitExceeded", format!("Cannot exceed quota for {quota}: {value}"))
+}
+
+/// The sentence that IAM makes of a parameter that breaks its model.
+fn constraint(field: &str, value: &str, rule: &str) -> ApiError {
+    let mut name = field.to_owned();
+    if let Some(first) = name.get_mut(..1) {
+        first.make_ascii_lowercase();
+    }
+    let message =
+        format!("1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: {rule}");
+    ApiError::bad("ValidationError", message)
+}
+
+/// A name of at most `max` characters.
+fn name(call: &mut Call<'_>, field: &str, max: usize) -> Result<String, ApiError> {
+    let value = call.params.text(field)?;
+    if !value.chars().all(|ch| ch.is_ascii_alphanumeric() || "_+=,.@-".contains(ch)) || value.is_empty() {
+        return Err(constraint(field, &value, &format!("Member must satisfy regular expression pattern: {NAME}")));
+    }
+    if value.len() > max {
+        let rule = format!("Member must have length less than or equal to {max}");
+        return Err(constraint(field, &value, &rule));
+    }
+    Ok(value)
+}
+
+/// The path of a new object, `/` when none is given.
+fn path(call: &mut Call<'_>) -> Result<String, ApiError> {
+    let value = call.params.text_opt("Path")?.unwrap_or_else(|| "/".to_owned());
+    let valid =
+        value.starts_with('/') && value.ends_with('/') && value.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
+    if !valid || value.len() > 512 {
+        let message = format!(
+            "The specified value for path is invalid: {value}. It must begin and end with / and \
+                               contain only ASCII characters of at most 512."
+        );
+        return Err(ApiError::bad("ValidationError", message));
+    }
+    Ok(value)
+}
+
+fn path_prefix(call: &mut Call<'_>) -> Result<String, ApiError> {
+    let value = call.params.text_opt("PathPrefix")?.unwrap_or_else(|| "/".to_owned());
+    if !value.starts_with('/') {
+        let message = "The specified value for pathPrefix is invalid. It must begin with /.";
+        return Err(ApiError::bad("ValidationError", message));
+    }
+    Ok(value)
+}
+
+fn description(call: &mut Call<'_>) -> Result<Option<String>, ApiError> {
+    let value = call.params.text_opt("Description")?;
+    match &value {
+        Some(text) if text.chars().count() > 1000 => {
+            Err(constraint("description", text, "Member must have length less than or equal to 1000"))
+        }
+        Some(text) if !text.chars().all(|ch| matches!(ch, '\t' | '\n' | '\r' | ' '..='~' | '\u{a1}'..='\u{ff}')) => {
+            let rule =
+                r"Member must satisfy regular expression pattern: [\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*";
+            Err(constraint("description", text, rule))
+        }
+        _ => Ok(value),
+    }
+}
+
+/// A policy document of the request, checked.
+fn document(call: &mut Call<'_>, field: &str, place: policy::Use<'_>) -> Result<String, ApiError> {
+    let text = call.params.text(field)?;
+    if !text.chars().all(|ch| matches!(ch, '\t' | '\n' | '\r' | ' '..='\u{ff}')) || text.is_empty() {
+        let rule = r"Member must satisfy regular expression pattern: [\u0009\u000A\u000D\u0020-\u00FF]+";
+        return Err(constraint(field, &text, rule));
+    }
+    policy::check(&text, place).map_err(|why| ApiError::bad("MalformedPolicyDocument", why))?;
+    Ok(text)
+}
+
+/// The tags of a request. IAM compares keys without regard to case.
+fn read_tags(call: &mut Call<'_>) -> Result<BTreeMap<String, String>, ApiError> {
+    let mut tags = BTreeMap::new();
+    for mut item in call.params.structs("Tags")? {
+        let (key, value) = (item.text("Key")?, item.text("Value")?);
+        check_tag(&key, &value)?;
+        if tags.keys().any(|known: &String| known.eq_ignore_ascii_case(&key)) {
+            let message = "Duplicate tag keys found. Please note that Tag keys are case insensitive.";
+            return Err(ApiError::bad("InvalidInput", message));
+        }
+        tags.insert(key, value);
+    }
+    Ok(tags)
+}
+
+fn check_tag(key: &str, value: &str) -> Result<(), ApiError> {
+    let legal =
+        |text: &str| text.chars().all(|ch| ch.is_alphanumeric() || ch.is_whitespace() || "_.:/=+-@".contains(ch));
+    let pattern =
+        |end| format!(r"Member must satisfy regular expression pattern: [\p{{L}}\p{{Z}}\p{{N}}_.:/=+\-@]{end}");
+    if key.is_empty() || key.chars().count() > 128 {
+        return Err(constraint("tags.member.key", key, "Member must have length between 1 and 128"));
+    }
+    if !legal(key) {
+        return Err(constraint("tags.member.key", key, &pattern('+')));
+    }
+    if value.chars().count() > 256 {
+        return Err(constraint("tags.member.value", value, "Member must have length less than or equal to 256"));
+    }
+    if !legal(value) {
+        return Err(constraint("tags.member.value", value, &pattern('*')));
+    }
+    if key.to_ascii_lowercase().starts_with("aws:") {
+        return Err(ApiError::bad("InvalidInput", "Tag keys that begin with aws: are reserved for system use."));
+    }
+    Ok(())
+}
+
+/// Adds tags to those of an object; a key that differs only in case is the same key.
+fn merge_tags(
+    old: &BTreeMap<String, String>,
+    new: BTreeMap<String, String>,
+    quota: &str,
+) -> Result<BTreeMap<String, String>, ApiError> {
+    let mut tags = old.clone();
+    tags.retain(|key, _| !new.keys().any(|fresh| fresh.eq_ignore_ascii_case(key)));
+    tags.extend(new);
+    if tags.len() > 50 { Err(limit(quota, 50)) } else { Ok(tags) }
+}
+
+fn without_tags(old: &BTreeMap<String, String>, keys: &[String]) -> BTreeMap<String, String> {
+    let gone = |key: &String| keys.iter().any(|dead| dead.eq_ignore_ascii_case(key));
+    old.iter().filter(|(key, _)| !gone(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+fn tag_items(tags: &BTreeMap<String, String>) -> Xml {
+    let items = tags.iter().map(|(key, value)| Xml::new().text("Key", key).text("Value", value));
+    Xml::new().list("Tags", "member", items)
+}
+
+/// One page of a list that was asked for with `Marker` and `MaxItems`.
+struct Page {
+    size: usize,
+    after: Option<String>,
+}
+
+impl Page {
+    fn take(call: &mut Call<'_>) -> Result<Self, ApiError> {
+        let size = match call.params.int_opt("MaxItems")? {
+            None => 100,
+            Some(size @ 1..=1000) => usize::try_from(size).unwrap_or(1000),
+            Some(size) => {
+                let rule = "Member must have value between 1 and 1000";
+                return Err(constraint("maxItems", &size.to_string(), rule));
+            }
+        };
+        let read = |marker: String| {
+            let bytes = STANDARD_NO_PAD.decode(&marker).ok();
+            let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+            text.ok_or_else(|| ApiError::bad("ValidationError", format!("Invalid Marker: {marker}")))
+        };
+        let after = call.params.text_opt("Marker")?.map(read).transpose()?;
+        Ok(Self { size, after })
+    }
+
+    /// Cuts the page out of items that are sorted by name; gives the elements that end the reply.
+    fn cut<T>(&self, items: Vec<(String, T)>) -> (Vec<T>, Xml) {
+        let begun = |name: &String| self.after.as_ref().is_none_or(|after| name > after);
+        let mut rest = items.into_iter().filter(|(name, _)| begun(name)).peekable();
+        let mut page = Vec::new();
+        let mut last = String::new();
+        while page.len() < self.size
+            && let Some((name, item)) = rest.next()
+        {
+            page.push(item);
+            last = name;
+        }
+        let more = rest.peek().is_some();
+        let marker = more.then(|| STANDARD_NO_PAD.encode(last));
+        (page, Xml::new().text("IsTruncated", more).text_opt("Marker", marker))
+    }
+}
+
+/// IAM answers with documents percent-encoded as in RFC 3986.
+fn percent(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
+/// To the second, as IAM gives times.
+fn seconds(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// A unique id such as `AROA…`.
+fn unique_id(call: &mut Call<'_>, prefix: &str) -> String {
+    format!("{prefix}{}", call.world.new_hex(17).to_uppercase())
+}

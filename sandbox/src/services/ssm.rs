@@ -1,0 +1,95 @@
+//! SSM: the public parameters that name machine images. An account's own parameters are not simulated.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::call::Call;
+use crate::error::ApiError;
+use crate::images::ami_for;
+use crate::service::{Service, read};
+use crate::wire::Protocol;
+use crate::wire::params::InputErrors;
+use crate::wire::reply::Reply;
+
+pub(crate) static SERVICE: Service = Service {
+    name: "ssm",
+    protocol: Protocol::AwsJson("1.1"),
+    xmlns: None,
+    input: InputErrors { missing: "ValidationException", invalid: "ValidationException" },
+    operations: &[&[read("GetParameter", get_parameter), read("GetParameters", get_parameters)]],
+    objects: Vec::new,
+    settle: |_, _| {},
+    route: None,
+};
+
+/// When the sandbox's images were published; the same in every run.
+const PUBLISHED: Timestamp = Timestamp::constant(1_764_547_200, 0);
+
+fn check_name(name: &str) -> Result<(), ApiError> {
+    let selector = name.trim_start_matches("arn:aws:ssm:").contains(':');
+    if selector {
+        return Err(ApiError::not_implemented(format!("versions and labels of parameters ({name})")));
+    }
+    let legal = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte));
+    if !legal || name.is_empty() || name.len() > 2048 {
+        return Err(ApiError::bad(
+            "ValidationException",
+            "Parameter name: can't be prefixed with \"ssm\" (case-insensitive). If formed as a path, it can consist \
+             of sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, numbers and the \
+             following 3 symbols .-_",
+        ));
+    }
+    Ok(())
+}
+
+fn parameter(call: &Call<'_>, name: &str) -> Option<Value> {
+    let value = ami_for(name, call.region)?;
+    Some(json!({
+        "Name": name,
+        "Type": "String",
+        "Value": value,
+        "Version": 1,
+        "LastModifiedDate": PUBLISHED.as_second(),
+        // Public parameters belong to no account.
+        "ARN": format!("arn:aws:ssm:{}::parameter{name}", call.region),
+        "DataType": "text",
+    }))
+}
+
+fn get_parameter(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    let name = call.params.text("Name")?;
+    // Without effect on what is not a SecureString.
+    call.params.flag("WithDecryption")?;
+    check_name(&name)?;
+    match parameter(call, &name) {
+        Some(found) => Ok(Reply::json(json!({ "Parameter": found }))),
+        None => Err(ApiError::bad("ParameterNotFound", format!("Parameter {name} not found."))),
+    }
+}
+
+fn get_parameters(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    let names = call.params.texts("Names")?;
+    call.params.flag("WithDecryption")?;
+    if names.is_empty() || names.len() > 10 {
+        return Err(ApiError::bad(
+            "ValidationException",
+            format!(
+                "1 validation error detected: Value '[{}]' at 'names' failed to satisfy constraint: Member must have \
+                 length between 1 and 10",
+                names.join(", ")
+            ),
+        ));
+    }
+    let (mut found, mut invalid) = (Vec::new(), Vec::new());
+    for (at, name) in names.iter().enumerate() {
+        if names.iter().take(at).any(|before| before == name) {
+            return Err(ApiError::bad("ValidationException", format!("Duplicate parameter name {name}.")));
+        }
+        check_name(name)?;
+        match parameter(call, name) {
+            Some(parameter) => found.push(parameter),
+            None => invalid.push(name.clone()),
+        }
+    }
+    Ok(Reply::json(json!({ "Parameters": found, "InvalidParameters": invalid })))
+}
