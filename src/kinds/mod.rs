@@ -1,5 +1,6 @@
 //! The table of contents: every kind that dlinfra can make, one line each.
 mod ec2;
+mod policy;
 
 use crate::kind::{Kind, Of};
 
@@ -12,5 +13,9 @@ macro_rules! kinds {
 }
 
 kinds! {
+    iam_role::IamRole,
     vpc::Vpc,
 }
+
+/// The codes of every kind's field checks.
+pub static CODES: &[&[crate::diagnostic::Code]] = &[iam_role::CODES];

@@ -1,0 +1,267 @@
+//! IAM policy documents in one form, so that two ways of writing the same policy compare equal.
+use crate::{
+    aws::Error,
+    spec::{self, Node},
+};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::borrow::Cow;
+
+/// The version of the policy language in which variables such as `${aws:username}` work.
+pub(super) const VERSION: &str = "2012-10-17";
+
+/// A policy document, written as YAML with AWS's own keys.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Policy(pub Value);
+
+impl JsonSchema for Policy {
+    fn schema_name() -> Cow<'static, str> {
+        "Policy".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "x-dlinfra": "any", "x-deferred": true })
+    }
+}
+
+impl Policy {
+    /// A document of these statements.
+    pub(super) fn of(statements: Vec<Value>) -> Self {
+        let mut out = Self(json!({ "Version": VERSION, "Statement": statements }));
+        out.normalize();
+        out
+    }
+
+    /// Lets services take a role.
+    pub(super) fn trusting(services: &[String]) -> Self {
+        Self::of(vec![json!({ "Effect": "Allow", "Principal": { "Service": services }, "Action": "sts:AssumeRole" })])
+    }
+
+    /// The services, if all that the document does is let them take a role.
+    pub(super) fn trusted_services(&self) -> Option<Vec<String>> {
+        let [Value::Object(one)] = self.statements() else { return None };
+        let services = match one.get("Principal")?.get("Service")? {
+            Value::String(one) => vec![one.clone()],
+            Value::Array(all) => all.iter().map(|s| s.as_str().map(str::to_owned)).collect::<Option<_>>()?,
+            _ => return None,
+        };
+        (*self == Self::trusting(&services)).then_some(services)
+    }
+
+    /// A document as AWS returns it: text, in IAM percent-encoded.
+    pub(super) fn parse(text: &str) -> Result<Self, Error> {
+        let plain = if text.trim_start().starts_with('{') { Cow::Borrowed(text) } else { Cow::Owned(decode(text)) };
+        let mut value: Value = serde_json::from_str(&plain).map_err(|_| Error::missing("a policy in JSON"))?;
+        if let Value::Object(map) = &mut value {
+            // What a document without a version means, as opposed to what dlinfra writes.
+            map.entry("Version").or_insert_with(|| json!("2008-10-17"));
+        }
+        let mut out = Self(value);
+        out.normalize();
+        Ok(out)
+    }
+
+    /// The document as AWS takes it.
+    pub(super) fn text(&self) -> String {
+        spec::canonical(&self.0)
+    }
+
+    /// Its statements, once normalised.
+    pub(super) fn statements(&self) -> &[Value] {
+        self.0.get("Statement").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+
+    /// One form: version stated, statements a sorted list, single values plain, several sorted, values of conditions text.
+    pub(super) fn normalize(&mut self) {
+        if spec::node(&self.0) != Node::Plain {
+            return;
+        }
+        let Value::Object(map) = &mut self.0 else { return };
+        map.entry("Version").or_insert_with(|| json!(VERSION));
+        let Some(statements) = map.get_mut("Statement") else { return };
+        if statements.is_object() && spec::node(statements) == Node::Plain {
+            *statements = Value::Array(vec![statements.take()]);
+        }
+        if let Value::Array(all) = statements {
+            all.iter_mut().for_each(normalize_statement);
+            all.sort_by_key(spec::canonical);
+        }
+    }
+
+    /// What is wrong with its shape, if anything; what is not known yet is not judged.
+    pub(super) fn problem(&self, longest: usize) -> Option<(String, String)> {
+        if spec::node(&self.0) != Node::Plain {
+            return None;
+        }
+        let shape = "write a map with `Statement`, a list of { Effect, Action, Resource }";
+        let Value::Object(map) = &self.0 else {
+            return Some(("a policy is a map".to_owned(), shape.to_owned()));
+        };
+        if let Some(key) = map.keys().find(|k| !["Version", "Id", "Statement"].contains(&k.as_str())) {
+            return Some((format!("a policy has no key `{key}`"), shape.to_owned()));
+        }
+        if self.statements().is_empty() && map.get("Statement").is_none_or(|s| spec::node(s) == Node::Plain) {
+            return Some(("a policy needs at least one statement".to_owned(), shape.to_owned()));
+        }
+        for statement in self.statements().iter().filter_map(Value::as_object) {
+            if !matches!(statement.get("Effect").and_then(Value::as_str), Some("Allow" | "Deny")) {
+                return Some((
+                    "a statement's `Effect` is `Allow` or `Deny`".to_owned(),
+                    "write `Effect: Allow`".to_owned(),
+                ));
+            }
+            if !statement.contains_key("Action") && !statement.contains_key("NotAction") {
+                return Some((
+                    "a statement has no `Action`".to_owned(),
+                    "write for example `Action: s3:GetObject`".to_owned(),
+                ));
+            }
+        }
+        let length = self.text().len();
+        (!spec::has_unknown(&self.0) && length > longest).then(|| {
+            let help = "give fewer statements, use wildcards, or attach a managed policy";
+            (format!("the policy has {length} characters; AWS takes {longest}"), help.to_owned())
+        })
+    }
+}
+
+fn normalize_statement(statement: &mut Value) {
+    if spec::node(statement) != Node::Plain {
+        return;
+    }
+    let Value::Object(map) = statement else { return };
+    if map.get("Sid").and_then(Value::as_str) == Some("") {
+        map.remove("Sid");
+    }
+    for key in ["Action", "NotAction", "Resource", "NotResource"] {
+        if let Some(value) = map.get_mut(key) {
+            one_or_many(value);
+        }
+    }
+    for key in ["Principal", "NotPrincipal"] {
+        if let Some(value) = map.get_mut(key) {
+            normalize_principal(value);
+        }
+    }
+    if let Some(Value::Object(operators)) = map.get_mut("Condition") {
+        for keys in operators.values_mut().filter_map(Value::as_object_mut) {
+            keys.values_mut().for_each(one_or_many);
+        }
+    }
+}
+
+fn normalize_principal(value: &mut Value) {
+    if spec::node(value) != Node::Plain {
+        return;
+    }
+    let Value::Object(map) = value else { return };
+    for (who, ids) in map.iter_mut() {
+        if who == "AWS" {
+            match &mut *ids {
+                Value::Array(all) => all.iter_mut().for_each(account),
+                one => account(one),
+            }
+        }
+        one_or_many(ids);
+    }
+    if *map == Map::from_iter([("AWS".to_owned(), json!("*"))]) {
+        *value = json!("*");
+    }
+}
+
+/// AWS turns an account's number into the ARN of its root; both mean the account.
+fn account(id: &mut Value) {
+    let number = id.as_str().and_then(|arn| arn.strip_suffix(":root")?.rsplit(':').next().map(str::to_owned));
+    if let Some(number) = number {
+        *id = Value::String(number);
+    }
+}
+
+/// Lists here are sets: sorted, each value once, and a single one stands alone.
+fn one_or_many(value: &mut Value) {
+    let as_text = |v: &mut Value| {
+        if v.is_boolean() || v.is_number() {
+            *v = Value::String(v.to_string());
+        }
+    };
+    match value {
+        Value::Array(all) => {
+            all.iter_mut().for_each(as_text);
+            all.sort_by_key(spec::canonical);
+            all.dedup();
+            if let [one] = all.as_mut_slice() {
+                *value = one.take();
+            }
+        }
+        one => as_text(one),
+    }
+}
+
+/// Percent-decoding (RFC 3986); what is no escape stays as it is.
+fn decode(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let (mut out, mut i) = (Vec::with_capacity(bytes.len()), 0);
+    while let Some(byte) = bytes.get(i) {
+        let escape = text.get(i + 1..i + 3).filter(|_| *byte == b'%').and_then(|h| u8::from_str_radix(h, 16).ok());
+        out.push(escape.unwrap_or(*byte));
+        i += if escape.is_some() { 3 } else { 1 };
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn normal(value: Value) -> Value {
+        let mut policy = Policy(value);
+        policy.normalize();
+        policy.0
+    }
+
+    #[test]
+    fn two_ways_of_writing_a_policy_are_one() {
+        let short = json!({ "Statement": { "Effect": "Allow", "Action": ["s3:PutObject", "s3:GetObject"], "Resource": "*",
+            "Condition": { "Bool": { "aws:SecureTransport": true } }, "Principal": { "AWS": ["arn:aws:iam::123456789012:root"] } } });
+        let long = json!({ "Version": "2012-10-17", "Statement": [{ "Sid": "", "Effect": "Allow",
+            "Action": ["s3:GetObject", "s3:PutObject", "s3:GetObject"], "Resource": ["*"],
+            "Condition": { "Bool": { "aws:SecureTransport": ["true"] } }, "Principal": { "AWS": "123456789012" } }] });
+        assert_eq!(normal(short), normal(long));
+        assert_eq!(
+            normal(json!({ "Statement": [{ "Effect": "Deny", "Principal": { "AWS": "*" } }] }))["Statement"][0]["Principal"],
+            "*"
+        );
+    }
+
+    #[test]
+    fn statements_are_a_set_and_a_missing_version_is_the_old_one() {
+        let (a, b) = (json!({ "Effect": "Allow", "Action": "a:B" }), json!({ "Effect": "Deny", "Action": "c:D" }));
+        assert_eq!(normal(json!({ "Statement": [a, b] })), normal(json!({ "Statement": [b, a] })));
+        assert_eq!(Policy::parse(r#"{"Statement":[]}"#).unwrap().0["Version"], "2008-10-17");
+    }
+
+    #[test]
+    fn documents_come_percent_encoded_from_iam() {
+        let policy = Policy::trusting(&["ec2.amazonaws.com".to_owned(), "batch.amazonaws.com".to_owned()]);
+        let encoded: String = policy.text().bytes().map(|b| format!("%{b:02X}")).collect();
+        let read = Policy::parse(&encoded).unwrap();
+        assert_eq!(read, policy);
+        assert_eq!(read.trusted_services().unwrap(), ["batch.amazonaws.com", "ec2.amazonaws.com"]);
+        assert_eq!(Policy::parse(r#"{"a":"100%"}"#).unwrap().0["a"], "100%");
+        assert_eq!(decode("100%zz%é"), "100%zz%é");
+    }
+
+    #[test]
+    fn what_is_not_known_yet_stays_as_it_is() {
+        let unknown = json!({ "$ref": "data", "attr": "arn" });
+        let policy = normal(json!({ "Statement": [{ "Effect": "Allow", "Action": "s3:*", "Resource": [unknown] }] }));
+        assert_eq!(policy["Statement"][0]["Resource"], unknown);
+        assert!(Policy(policy).problem(100).is_none());
+        assert!(Policy(json!({ "Statement": [] })).problem(100).is_some());
+        assert!(Policy(json!({ "Statement": [{ "Effect": "allow", "Action": "*" }] })).problem(100).is_some());
+    }
+}
