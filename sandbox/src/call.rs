@@ -62,6 +62,9 @@ impl Call<'_> {
     }
 
     fn is_old_enough<T: Object>(&self, object: &T, window: f64) -> bool {
+        if object.is_hidden(self.now) {
+            return false;
+        }
         window <= 0.0 || self.now.duration_since(object.created()).as_secs_f64() >= window
     }
 

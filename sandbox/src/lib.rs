@@ -16,6 +16,7 @@
 //! - Nothing here is shared with dlinfra itself, or the two would agree on mistakes.
 
 mod call;
+mod client_token;
 mod clock;
 mod config;
 mod connector;

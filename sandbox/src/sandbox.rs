@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::call::Call;
+use crate::client_token::ClientToken;
 use crate::clock::{Clock, ScaledClock};
 use crate::config::{Consistency, SandboxConfig};
 use crate::disk::{Disk, Left, OpenError};
@@ -330,7 +331,8 @@ fn injected_before(service: &Service, operation: &str, action: &FaultAction) -> 
 }
 
 fn new_world(config: &Arc<SandboxConfig>) -> World {
-    let kinds: Vec<ObjectKind> = SERVICES.iter().flat_map(|service| (service.objects)()).collect();
+    let mut kinds: Vec<ObjectKind> = SERVICES.iter().flat_map(|service| (service.objects)()).collect();
+    kinds.push(ObjectKind::of::<ClientToken>());
     World::new(Arc::clone(config), &kinds)
 }
 

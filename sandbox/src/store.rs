@@ -30,6 +30,10 @@ pub(crate) trait Object: Serialize + DeserializeOwned + Clone + Send + Sync + 's
     fn due(&self) -> Option<Timestamp> {
         None
     }
+    /// Kept, but no longer shown to any call.
+    fn is_hidden(&self, _now: Timestamp) -> bool {
+        false
+    }
 }
 
 /// A timer that has come due.

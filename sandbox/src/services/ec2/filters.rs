@@ -115,6 +115,18 @@ impl Query {
     }
 }
 
+impl Query {
+    /// One page of items that are sorted by what `key` gives.
+    pub(super) fn page<T>(&self, items: Vec<T>, key: impl Fn(&T) -> &str) -> (Vec<T>, Option<String>) {
+        let mut rest: Vec<T> =
+            items.into_iter().filter(|item| self.after.as_deref().is_none_or(|after| key(item) > after)).collect();
+        let more = rest.len() > self.size;
+        rest.truncate(self.size);
+        let next = rest.last().filter(|_| more).map(|last| token(key(last)));
+        (rest, next)
+    }
+}
+
 /// A describe reply: a list and the next page's token.
 pub(super) fn listing(name: &'static str, items: impl IntoIterator<Item = Xml>, next: Option<String>) -> Reply {
     Reply::xml(Xml::new().list(name, "item", items).text_opt("nextToken", next))

@@ -1,13 +1,33 @@
 //! EC2: networks, instances and what belongs to them.
 
+mod addresses;
+mod capacity;
+mod catalogue;
+mod endpoints;
 mod filters;
+mod gateways;
+pub(crate) mod groups;
+mod instances;
+pub(crate) mod interfaces;
+mod launch;
+mod launch_network;
+mod nat;
+mod placement;
+mod reservations;
+mod routes;
+mod rules;
+mod spot;
+pub(crate) mod subnets;
 mod tags;
+mod types;
+mod volumes;
 mod vpc;
+mod zones;
 
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::service::Service;
-use crate::store::{Due, ObjectKind, World};
+use crate::store::{Due, Object, ObjectKind, World};
 use crate::wire::Protocol;
 use crate::wire::params::InputErrors;
 use crate::wire::reply::Reply;
@@ -18,13 +38,61 @@ pub(crate) static SERVICE: Service = Service {
     protocol: Protocol::Ec2Query,
     xmlns: Some("http://ec2.amazonaws.com/doc/2016-11-15/"),
     input: InputErrors { missing: "MissingParameter", invalid: "InvalidParameterValue" },
-    operations: &[vpc::OPERATIONS, tags::OPERATIONS],
-    objects: || vec![ObjectKind::of::<tags::TagSet>(), ObjectKind::of::<vpc::Vpc>()],
+    operations: &[
+        zones::OPERATIONS,
+        types::OPERATIONS,
+        vpc::OPERATIONS,
+        subnets::OPERATIONS,
+        gateways::OPERATIONS,
+        addresses::OPERATIONS,
+        nat::OPERATIONS,
+        routes::OPERATIONS,
+        groups::OPERATIONS,
+        rules::OPERATIONS,
+        interfaces::OPERATIONS,
+        endpoints::OPERATIONS,
+        placement::OPERATIONS,
+        launch::OPERATIONS,
+        instances::OPERATIONS,
+        volumes::OPERATIONS,
+        reservations::OPERATIONS,
+        spot::OPERATIONS,
+        tags::OPERATIONS,
+    ],
+    objects,
     settle,
     route: None,
 };
 
-fn settle(_world: &mut World, _due: &Due) {}
+fn objects() -> Vec<ObjectKind> {
+    vec![
+        ObjectKind::of::<tags::TagSet>(),
+        ObjectKind::of::<vpc::Vpc>(),
+        ObjectKind::of::<subnets::Subnet>(),
+        ObjectKind::of::<gateways::InternetGateway>(),
+        ObjectKind::of::<addresses::Address>(),
+        ObjectKind::of::<nat::NatGateway>(),
+        ObjectKind::of::<routes::RouteTable>(),
+        ObjectKind::of::<groups::Group>(),
+        ObjectKind::of::<interfaces::Interface>(),
+        ObjectKind::of::<endpoints::Endpoint>(),
+        ObjectKind::of::<placement::PlacementGroup>(),
+        ObjectKind::of::<instances::Instance>(),
+        ObjectKind::of::<volumes::Volume>(),
+        ObjectKind::of::<reservations::Reservation>(),
+    ]
+}
+
+fn settle(world: &mut World, due: &Due) {
+    let (region, id) = (due.region.as_str(), due.id.as_str());
+    match due.kind {
+        nat::NatGateway::KIND => nat::settle(world, region, id, due.at),
+        endpoints::Endpoint::KIND => endpoints::settle(world, region, id),
+        instances::Instance::KIND => instances::settle(world, region, id, due.at),
+        reservations::Reservation::KIND => reservations::settle(world, region, id, due.at),
+        _ => {}
+    }
+}
 
 /// The reply of calls that only say that they worked.
 fn done() -> Result<Reply, ApiError> {
@@ -44,10 +112,29 @@ fn dependency(message: impl Into<String>) -> ApiError {
     ApiError::bad("DependencyViolation", message)
 }
 
+fn token_mismatch() -> ApiError {
+    let message = "The request uses the same client token as a previous, but non-identical request. Do not reuse a \
+                   client token with different requests, unless the requests are identical";
+    ApiError::bad("IdempotentParameterMismatch", message)
+}
+
 /// Whether a taggable resource is there (also one that readers do not see yet).
 fn exists(call: &Call<'_>, kind: &str, id: &str) -> bool {
     match kind {
         "vpc" => call.find::<vpc::Vpc>(id).is_some(),
+        "subnet" => call.find::<subnets::Subnet>(id).is_some(),
+        "internet-gateway" => call.find::<gateways::InternetGateway>(id).is_some(),
+        "elastic-ip" => call.find::<addresses::Address>(id).is_some(),
+        "natgateway" => call.find::<nat::NatGateway>(id).is_some(),
+        "route-table" => call.find::<routes::RouteTable>(id).is_some(),
+        "security-group" => call.find::<groups::Group>(id).is_some(),
+        "security-group-rule" => call.all::<groups::Group>().any(|group| group.rules.contains_key(id)),
+        "network-interface" => call.find::<interfaces::Interface>(id).is_some(),
+        "vpc-endpoint" => call.find::<endpoints::Endpoint>(id).is_some(),
+        "placement-group" => call.all::<placement::PlacementGroup>().any(|group| group.id == id),
+        "instance" => call.find::<instances::Instance>(id).is_some(),
+        "volume" => call.find::<volumes::Volume>(id).is_some(),
+        "capacity-reservation" => call.find::<reservations::Reservation>(id).is_some(),
         _ => false,
     }
 }
@@ -56,6 +143,15 @@ fn exists(call: &Call<'_>, kind: &str, id: &str) -> bool {
 fn missing(kind: &str, id: &str) -> ApiError {
     match kind {
         "vpc" => vpc::missing(id),
+        "subnet" => subnets::missing(id),
+        "internet-gateway" => gateways::missing(id),
+        "elastic-ip" => addresses::missing(id),
+        "natgateway" => nat::missing(id),
+        "route-table" => routes::missing(id),
+        "security-group" => groups::missing(id),
+        "instance" => instances::missing(id),
+        "vpc-endpoint" => endpoints::missing(id),
+        "capacity-reservation" => reservations::missing(id),
         _ => ApiError::bad("InvalidID", format!("The ID '{id}' is not valid")),
     }
 }

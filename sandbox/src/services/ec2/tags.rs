@@ -66,7 +66,10 @@ impl TagSpecs {
     /// Takes `TagSpecification.N` out of a request that creates resources of the types `allowed`.
     pub(super) fn take(call: &mut Call<'_>, allowed: &[&str]) -> Result<Self, ApiError> {
         let mut out: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
-        for mut spec in call.params.structs("TagSpecification")? {
+        // CreateCapacityReservation alone has the plural.
+        let mut specs = call.params.structs("TagSpecification")?;
+        specs.extend(call.params.structs("TagSpecifications")?);
+        for mut spec in specs {
             let kind = spec.text("ResourceType")?;
             if !allowed.contains(&kind.as_str()) {
                 return Err(invalid(format!("'{kind}' is not a valid taggable resource type for this operation.")));

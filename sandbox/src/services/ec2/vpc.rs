@@ -4,9 +4,14 @@ use ipnet::Ipv4Net;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::endpoints::Endpoint;
 use super::filters::{Query, listing};
+use super::gateways::InternetGateway;
+use super::groups::{self, Group};
+use super::routes::{self, RouteTable};
+use super::subnets::Subnet;
 use super::tags::{TagSpecs, erase, tag_set};
-use super::{done, invalid, not_found};
+use super::{dependency, done, invalid, not_found};
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::service::{Operation, read, write};
@@ -71,6 +76,8 @@ fn create_vpc(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     // The create call itself answers `pending`; every later read finds it available.
     let xml = vpc_xml(call, &vpc, "pending");
     call.put(vpc);
+    routes::create_main(call, &id);
+    groups::add(call, "default".to_owned(), "default VPC security group".to_owned(), id);
     Ok(Reply::xml(Xml::new().child("vpc", xml)))
 }
 
@@ -110,6 +117,23 @@ fn describe_vpcs(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 fn delete_vpc(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let id = call.params.text("VpcId")?;
     call.find::<Vpc>(&id).ok_or_else(|| missing(&id))?;
+    let busy = call.all::<Subnet>().any(|it| it.vpc == id)
+        || call.all::<InternetGateway>().any(|it| it.vpc.as_ref() == Some(&id))
+        || call.all::<Endpoint>().any(|it| it.vpc == id)
+        || call.all::<Group>().any(|it| it.vpc == id && it.name != "default")
+        || call.all::<RouteTable>().any(|it| it.vpc == id && !it.is_main());
+    if busy {
+        return Err(dependency(format!("The vpc '{id}' has dependencies and cannot be deleted.")));
+    }
+    // What it was born with goes with it.
+    let tables: Vec<String> = call.all::<RouteTable>().filter(|it| it.vpc == id).map(|it| it.id.clone()).collect();
+    for table in tables {
+        erase::<RouteTable>(call.world, call.region, &table);
+    }
+    let default: Vec<String> = call.all::<Group>().filter(|it| it.vpc == id).map(|it| it.id.clone()).collect();
+    for group in default {
+        groups::remove(call, &group);
+    }
     erase::<Vpc>(call.world, call.region, &id);
     done()
 }

@@ -1,0 +1,185 @@
+//! Regions, zones and instance types, from the crate's own data file.
+//!
+//! `data/instance-types.csv` holds what DescribeInstanceTypes and DescribeInstanceTypeOfferings answer. Network
+//! cards are runs of `COUNT*INTERFACES:TYPES` with `i` interface, `e` efa, `o` efa-only; the zones in which a type
+//! is offered are `region:letters`. Rows without an offering were collected by hand and cannot be launched.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// One network card of an instance type.
+#[derive(Debug, Clone)]
+pub(super) struct Card {
+    pub(super) max_interfaces: usize,
+    /// Interface types that it takes: `interface`, `efa`, `efa-only`.
+    pub(super) types: Vec<&'static str>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct InstanceType {
+    pub(super) name: String,
+    pub(super) vcpus: u64,
+    pub(super) memory_mib: u64,
+    pub(super) arch: String,
+    pub(super) manufacturer: String,
+    /// `gpu`, `neuron`, `inference` or nothing.
+    pub(super) accelerator_kind: String,
+    pub(super) accelerator_maker: String,
+    pub(super) accelerator: String,
+    pub(super) accelerator_count: u64,
+    pub(super) accelerator_mib: u64,
+    pub(super) network: String,
+    pub(super) cards: Vec<Card>,
+    pub(super) max_efa: usize,
+    pub(super) addresses_per_interface: u64,
+    pub(super) storage_gb: u64,
+    pub(super) usage_classes: Vec<String>,
+    pub(super) bare_metal: bool,
+    /// Region to zone letters.
+    offered: BTreeMap<String, String>,
+}
+
+impl InstanceType {
+    /// The part before the dot.
+    pub(super) fn family(&self) -> &str {
+        self.name.split('.').next().unwrap_or_default()
+    }
+
+    pub(super) fn is_accelerated(&self) -> bool {
+        !self.accelerator_kind.is_empty()
+    }
+
+    /// Zones of a region in which the type can be had, as letters.
+    pub(super) fn zones(&self, region: &str) -> &str {
+        self.offered.get(region).map_or("", String::as_str)
+    }
+
+    pub(super) fn is_offered(&self, zone: &str) -> bool {
+        let (region, letter) = zone.split_at(zone.len().saturating_sub(1));
+        self.zones(region).contains(letter)
+    }
+
+    pub(super) fn max_interfaces(&self) -> usize {
+        self.cards.iter().map(|card| card.max_interfaces).sum()
+    }
+}
+
+/// Regions with the letters of their zones and the prefix of zone ids.
+const REGIONS: &[(&str, &str, &str)] = &[
+    ("ap-northeast-1", "acd", "apne1"),
+    ("ap-south-1", "abc", "aps1"),
+    ("ap-southeast-1", "abc", "apse1"),
+    ("ap-southeast-2", "abc", "apse2"),
+    ("ca-central-1", "abd", "cac1"),
+    ("eu-central-1", "abc", "euc1"),
+    ("eu-north-1", "abc", "eun1"),
+    ("eu-west-1", "abc", "euw1"),
+    ("eu-west-2", "abcd", "euw2"),
+    ("us-east-1", "abcdef", "use1"),
+    ("us-east-2", "abc", "use2"),
+    ("us-west-1", "ab", "usw1"),
+    ("us-west-2", "abcd", "usw2"),
+];
+
+pub(super) fn regions() -> impl Iterator<Item = &'static str> {
+    REGIONS.iter().map(|(region, ..)| *region)
+}
+
+/// Names and ids of a region's zones.
+pub(super) fn zones(region: &str) -> Vec<(String, String)> {
+    let row = REGIONS.iter().find(|(name, ..)| *name == region);
+    row.map_or(Vec::new(), |(_, letters, prefix)| {
+        let zone = |(index, letter)| (format!("{region}{letter}"), format!("{prefix}-az{}", index + 1));
+        letters.chars().enumerate().map(zone).collect()
+    })
+}
+
+pub(super) fn zone_id(zone: &str) -> Option<String> {
+    let (region, _) = zone.split_at_checked(zone.len().checked_sub(1)?)?;
+    zones(region).into_iter().find(|(name, _)| name == zone).map(|(_, id)| id)
+}
+
+static TYPES: LazyLock<BTreeMap<String, InstanceType>> = LazyLock::new(|| {
+    let rows = include_str!("../../../data/instance-types.csv").lines().skip(1);
+    rows.filter_map(read_row).map(|row| (row.name.clone(), row)).collect()
+});
+
+pub(super) fn instance_types() -> impl Iterator<Item = &'static InstanceType> {
+    TYPES.values()
+}
+
+pub(super) fn instance_type(name: &str) -> Option<&'static InstanceType> {
+    TYPES.get(name)
+}
+
+/// No field of the file holds a comma or a quote, which its test checks.
+fn read_row(row: &str) -> Option<InstanceType> {
+    let mut fields = row.split(',');
+    let mut next = || fields.next().map(str::to_owned);
+    Some(InstanceType {
+        name: next()?,
+        vcpus: next()?.parse().ok()?,
+        memory_mib: next()?.parse().ok()?,
+        arch: next()?,
+        manufacturer: next()?,
+        accelerator_kind: next()?,
+        accelerator_maker: next()?,
+        accelerator: next()?,
+        accelerator_count: next()?.parse().ok()?,
+        accelerator_mib: next()?.parse().ok()?,
+        network: next()?,
+        cards: read_cards(&next()?)?,
+        max_efa: next()?.parse().ok()?,
+        addresses_per_interface: next()?.parse().ok()?,
+        storage_gb: next()?.parse().ok()?,
+        usage_classes: next()?.split(' ').map(str::to_owned).collect(),
+        bare_metal: next()? == "true",
+        offered: next()?
+            .split_whitespace()
+            .filter_map(|part| part.split_once(':'))
+            .map(|(region, letters)| (region.to_owned(), letters.to_owned()))
+            .collect(),
+    })
+}
+
+fn read_cards(text: &str) -> Option<Vec<Card>> {
+    let mut cards = Vec::new();
+    for run in text.split(' ') {
+        let (count, rest) = run.split_once('*')?;
+        let (max, letters) = rest.split_once(':')?;
+        let types = letters.chars().map(|letter| match letter {
+            'e' => "efa",
+            'o' => "efa-only",
+            _ => "interface",
+        });
+        let card = Card { max_interfaces: max.parse().ok()?, types: types.collect() };
+        cards.extend(std::iter::repeat_n(card, count.parse().ok()?));
+    }
+    Some(cards)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_read() {
+        let rows = include_str!("../../../data/instance-types.csv").lines().skip(1);
+        let mut count = 0;
+        for row in rows {
+            assert!(!row.contains('"') && row.split(',').count() == 18, "{row}");
+            assert!(read_row(row).is_some(), "{row}");
+            count += 1;
+        }
+        assert_eq!(instance_types().count(), count);
+    }
+
+    #[test]
+    fn cards_say_what_they_take() {
+        let b300 = instance_type("p6-b300.48xlarge").unwrap();
+        assert_eq!((b300.cards.len(), b300.max_efa), (17, 16));
+        assert_eq!(b300.cards[0].types, ["interface"]);
+        assert!(b300.is_offered("us-east-1a") && !b300.is_offered("us-east-1b"));
+        assert_eq!(zone_id("us-east-1f").as_deref(), Some("use1-az6"));
+    }
+}

@@ -1,0 +1,278 @@
+//! VPC endpoints: gateways in route tables, interfaces in subnets.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::filters::{Query, listing};
+use super::groups::{check_groups, default_group};
+use super::interfaces::{Interface, ManagedInterface, create_managed, group_items, release};
+use super::routes::{self, RouteTable};
+use super::subnets::{self, Subnet};
+use super::tags::{TagSpecs, erase, tag_set};
+use super::token_mismatch;
+use super::vpc::{self, Vpc};
+use crate::call::Call;
+use crate::client_token::{Replay, remember, replay};
+use crate::error::ApiError;
+use crate::life::{Life, durations};
+use crate::service::{Operation, read, write};
+use crate::store::{Object, World};
+use crate::wire::reply::Reply;
+use crate::wire::xml::Xml;
+
+pub(super) const OPERATIONS: &[Operation] =
+    &[write("CreateVpcEndpoint", create), read("DescribeVpcEndpoints", describe), write("DeleteVpcEndpoints", delete)];
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Endpoint {
+    pub(super) id: String,
+    pub(super) created: Timestamp,
+    pub(super) vpc: String,
+    pub(super) service: String,
+    /// `Gateway` or `Interface`.
+    pub(super) endpoint_type: String,
+    pub(super) policy: String,
+    pub(super) route_tables: BTreeSet<String>,
+    pub(super) subnets: Vec<String>,
+    pub(super) groups: Vec<String>,
+    pub(super) interfaces: Vec<String>,
+    pub(super) private_dns: bool,
+    pub(super) life: Life,
+    pub(super) timer: Option<Timestamp>,
+}
+
+impl Object for Endpoint {
+    const KIND: &'static str = "ec2/vpc-endpoint";
+    fn id(&self) -> &str {
+        &self.id
+    }
+    fn created(&self) -> Timestamp {
+        self.created
+    }
+    fn due(&self) -> Option<Timestamp> {
+        self.timer
+    }
+}
+
+impl Endpoint {
+    /// The prefix list of a gateway endpoint's service.
+    pub(super) fn prefix_list(&self, region: &str) -> String {
+        use sha2::{Digest, Sha256};
+        let digest = Sha256::digest(format!("{region}/{}", self.service));
+        digest.iter().take(4).fold("pl-".to_owned(), |id, byte| format!("{id}{byte:02x}"))
+    }
+}
+
+pub(super) fn missing(id: &str) -> ApiError {
+    ApiError::bad("InvalidVpcEndpointId.NotFound", format!("The Vpc Endpoint Id '{id}' does not exist"))
+}
+
+const OPEN_POLICY: &str =
+    r#"{"Version":"2008-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}"#;
+
+fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    let fingerprint = call.params.fingerprint(&["ClientToken"]);
+    let token = call.params.text_opt("ClientToken")?;
+    let vpc_id = call.params.text("VpcId")?;
+    let service = call.params.text("ServiceName")?;
+    let endpoint_type = call.params.text_opt("VpcEndpointType")?.unwrap_or_else(|| "Gateway".to_owned());
+    let policy = call.params.text_opt("PolicyDocument")?;
+    let tables = call.params.texts("RouteTableId")?;
+    let subnet_ids = call.params.texts("SubnetId")?;
+    let mut groups = call.params.texts("SecurityGroupId")?;
+    let private_dns = call.params.flag_opt("PrivateDnsEnabled")?;
+    let tags = TagSpecs::take(call, &["vpc-endpoint"])?;
+    match replay(call, "CreateVpcEndpoint", token.as_deref(), &fingerprint) {
+        Replay::Differs => return Err(token_mismatch()),
+        Replay::Same(id) => {
+            if let Some(endpoint) = call.get::<Endpoint>(&id) {
+                let xml = endpoint_xml(call, endpoint);
+                return Ok(Reply::xml(Xml::new().child("vpcEndpoint", xml).text_opt("clientToken", token)));
+            }
+        }
+        Replay::Fresh => {}
+    }
+    let vpc = call.find::<Vpc>(&vpc_id).cloned().ok_or_else(|| vpc::missing(&vpc_id))?;
+    let known = service.strip_prefix(&format!("com.amazonaws.{}.", call.region));
+    let Some(short) = known else {
+        let message = format!("The Vpc Endpoint Service '{service}' does not exist");
+        return Err(ApiError::bad("InvalidServiceName", message));
+    };
+    if policy.as_ref().is_some_and(|policy| serde_json::from_str::<serde_json::Value>(policy).is_err()) {
+        return Err(ApiError::bad("InvalidParameter", "Policy is not valid JSON"));
+    }
+    let misfit = |what: &str| ApiError::bad("InvalidParameter", format!("{what} for {endpoint_type} endpoints"));
+    let mut subnets = Vec::new();
+    match endpoint_type.as_str() {
+        "Gateway" => {
+            if !["s3", "dynamodb"].contains(&short) {
+                return Err(misfit(&format!("The service {service} is not available")));
+            }
+            if !subnet_ids.is_empty() || !groups.is_empty() || private_dns == Some(true) {
+                return Err(misfit("Subnets, security groups and private DNS are not supported"));
+            }
+            for id in &tables {
+                let table = call.find::<RouteTable>(id).ok_or_else(|| routes::missing(id))?;
+                if table.vpc != vpc_id {
+                    return Err(ApiError::bad("InvalidParameter", format!("Route table {id} is in another VPC")));
+                }
+                let taken = |other: &&Endpoint| other.service == service && other.route_tables.contains(id);
+                if call.all::<Endpoint>().any(|other| taken(&other)) {
+                    let message = format!("route table {id} already has a route with the endpoint's prefix list");
+                    return Err(ApiError::bad("RouteAlreadyExists", message));
+                }
+            }
+        }
+        "Interface" => {
+            if !tables.is_empty() {
+                return Err(misfit("Route tables are not supported"));
+            }
+            if private_dns.unwrap_or(true) && !(vpc.dns_support && vpc.dns_hostnames) {
+                let message = "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true";
+                return Err(ApiError::bad("InvalidParameter", message));
+            }
+            let mut zones = BTreeSet::new();
+            for id in &subnet_ids {
+                let subnet = call.find::<Subnet>(id).ok_or_else(|| subnets::missing(id))?;
+                if subnet.vpc != vpc_id {
+                    return Err(ApiError::bad("InvalidParameter", format!("Subnet {id} is in another VPC")));
+                }
+                if !zones.insert(subnet.zone.clone()) {
+                    let message = "Found another VPC endpoint subnet in the availability zone of the subnet";
+                    return Err(ApiError::bad("DuplicateSubnetsInSameZone", message));
+                }
+                subnets.push(subnet.clone());
+            }
+            if groups.is_empty() {
+                groups.extend(default_group(call.world, call.region, &vpc_id));
+            }
+            check_groups(call.world, call.region, &groups, &vpc_id)?;
+            let clash = |other: &Endpoint| {
+                other.vpc == vpc_id && other.service == service && other.private_dns && other.timer.is_none()
+            };
+            if private_dns.unwrap_or(true) && call.all::<Endpoint>().any(clash) {
+                let message = format!(
+                    "private-dns-enabled cannot be set because there is already a conflicting DNS domain for {service} in the VPC {vpc_id}"
+                );
+                return Err(ApiError::bad("InvalidParameter", message));
+            }
+        }
+        other => return Err(call.params.invalid("VpcEndpointType", other, "Expecting Gateway or Interface.")),
+    }
+    let id = call.world.new_id("vpce-");
+    let mut interfaces = Vec::new();
+    for subnet in &subnets {
+        let wanted = ManagedInterface {
+            subnet: &subnet.id,
+            groups: groups.clone(),
+            interface_type: "vpc_endpoint",
+            description: format!("VPC Endpoint Interface {id}"),
+            requester: "amazon-vpce",
+        };
+        interfaces.push(create_managed(call.world, call.region, call.now, wanted)?);
+    }
+    let is_gateway = endpoint_type == "Gateway";
+    let life = if is_gateway {
+        Life::begin(call.now, "available")
+    } else {
+        Life::begin(call.now, "pending").then(call.done_after(durations::ENDPOINT_CREATE), "available")
+    };
+    let endpoint = Endpoint {
+        id: id.clone(),
+        created: call.now,
+        vpc: vpc_id,
+        service,
+        endpoint_type,
+        policy: policy.unwrap_or_else(|| OPEN_POLICY.to_owned()),
+        route_tables: tables.into_iter().collect(),
+        subnets: subnet_ids,
+        groups,
+        interfaces,
+        private_dns: !is_gateway && private_dns.unwrap_or(true),
+        life,
+        timer: None,
+    };
+    tags.apply(call, "vpc-endpoint", &id);
+    remember(call, "CreateVpcEndpoint", token.as_deref(), fingerprint, &id);
+    let xml = endpoint_xml(call, &endpoint);
+    call.put(endpoint);
+    Ok(Reply::xml(Xml::new().child("vpcEndpoint", xml).text_opt("clientToken", token)))
+}
+
+fn endpoint_xml(call: &Call<'_>, endpoint: &Endpoint) -> Xml {
+    Xml::new()
+        .text("vpcEndpointId", &endpoint.id)
+        .text("vpcEndpointType", &endpoint.endpoint_type)
+        .text("vpcId", &endpoint.vpc)
+        .text("serviceName", &endpoint.service)
+        .text("state", endpoint.life.state(call.now))
+        .text("policyDocument", &endpoint.policy)
+        .texts("routeTableIdSet", "item", &endpoint.route_tables)
+        .texts("subnetIdSet", "item", &endpoint.subnets)
+        .list("groupSet", "item", group_items(call, &endpoint.groups))
+        .text("privateDnsEnabled", endpoint.private_dns)
+        .text("requesterManaged", false)
+        .texts("networkInterfaceIdSet", "item", &endpoint.interfaces)
+        .text("creationTimestamp", endpoint.created)
+        .text("ownerId", call.account())
+        .extend(tag_set(call, &endpoint.id))
+}
+
+fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    let known = ["vpc-endpoint-id", "vpc-id", "service-name", "vpc-endpoint-state", "vpc-endpoint-type"];
+    let query = Query::take(call, "VpcEndpointId", &known)?;
+    let (found, next) = query.run::<Endpoint>(call, missing, |endpoint, name| {
+        vec![match name {
+            "vpc-endpoint-id" => endpoint.id.clone(),
+            "vpc-id" => endpoint.vpc.clone(),
+            "service-name" => endpoint.service.clone(),
+            "vpc-endpoint-type" => endpoint.endpoint_type.clone(),
+            _ => endpoint.life.state(call.now).to_owned(),
+        }]
+    })?;
+    Ok(listing("vpcEndpointSet", found.into_iter().map(|endpoint| endpoint_xml(call, endpoint)), next))
+}
+
+fn delete(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    let ids = call.params.texts("VpcEndpointId")?;
+    if ids.is_empty() {
+        return Err(call.params.missing("VpcEndpointId"));
+    }
+    let mut failed = Vec::new();
+    for id in ids {
+        match call.find::<Endpoint>(&id) {
+            // What could not be deleted is listed in a reply that says 200.
+            None => {
+                let error = Xml::new()
+                    .text("code", "InvalidVpcEndpoint.NotFound")
+                    .text("message", format!("The Vpc Endpoint Id '{id}' does not exist"));
+                failed.push(Xml::new().text("resourceId", id).child("error", error));
+            }
+            Some(endpoint) if endpoint.endpoint_type == "Gateway" => {
+                erase::<Endpoint>(call.world, call.region, &id);
+            }
+            Some(endpoint) if endpoint.timer.is_some() => {}
+            Some(_) => {
+                let (now, gone) = (call.now, call.done_after(durations::ENDPOINT_DELETE));
+                call.update::<Endpoint>(&id, |endpoint| {
+                    endpoint.life.enter(now, "deleting");
+                    endpoint.timer = Some(gone);
+                });
+            }
+        }
+    }
+    Ok(Reply::xml(Xml::new().list("unsuccessful", "item", failed)))
+}
+
+/// Deleted: its interfaces go with it.
+pub(super) fn settle(world: &mut World, region: &str, id: &str) {
+    let interfaces = world.get::<Endpoint>(region, id).map(|endpoint| endpoint.interfaces.clone());
+    for interface in interfaces.unwrap_or_default() {
+        if world.get::<Interface>(region, &interface).is_some() {
+            release(world, region, &interface);
+        }
+    }
+    erase::<Endpoint>(world, region, id);
+}

@@ -1,0 +1,401 @@
+//! Route tables, routes and associations.
+
+use std::collections::BTreeMap;
+
+use ipnet::Ipv4Net;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::endpoints::Endpoint;
+use super::filters::{Query, listing};
+use super::gateways::{self, InternetGateway};
+use super::interfaces::Interface;
+use super::nat::NatGateway;
+use super::subnets::{self, Subnet};
+use super::tags::{TagSpecs, erase, tag_set};
+use super::vpc::{self, Vpc};
+use super::{dependency, done, invalid, not_found, token_mismatch};
+use crate::call::Call;
+use crate::client_token::{Replay, remember, replay};
+use crate::error::ApiError;
+use crate::service::{Operation, read, write};
+use crate::store::Object;
+use crate::wire::reply::Reply;
+use crate::wire::xml::Xml;
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    write("CreateRouteTable", create_table),
+    read("DescribeRouteTables", describe_tables),
+    write("DeleteRouteTable", delete_table),
+    write("CreateRoute", create_route),
+    write("ReplaceRoute", replace_route),
+    write("DeleteRoute", delete_route),
+    write("AssociateRouteTable", associate),
+    write("ReplaceRouteTableAssociation", replace_association),
+    write("DisassociateRouteTable", disassociate),
+];
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct RouteTable {
+    pub(super) id: String,
+    pub(super) created: Timestamp,
+    pub(super) vpc: String,
+    /// Association id to subnet; the association without a subnet makes this the VPC's main table.
+    pub(super) associations: BTreeMap<String, Option<String>>,
+    pub(super) routes: BTreeMap<Ipv4Net, Target>,
+}
+
+/// Where a route leads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Target {
+    Gateway(String),
+    Nat(String),
+    Interface(String),
+}
+
+impl Object for RouteTable {
+    const KIND: &'static str = "ec2/route-table";
+    fn id(&self) -> &str {
+        &self.id
+    }
+    fn created(&self) -> Timestamp {
+        self.created
+    }
+}
+
+impl RouteTable {
+    pub(super) fn is_main(&self) -> bool {
+        self.associations.values().any(Option::is_none)
+    }
+}
+
+pub(super) fn missing(id: &str) -> ApiError {
+    not_found("InvalidRouteTableID.NotFound", "routeTable", id)
+}
+
+/// The table that every VPC is born with.
+pub(super) fn create_main(call: &mut Call<'_>, vpc: &str) {
+    let association = call.world.new_id("rtbassoc-");
+    let table = RouteTable {
+        id: call.world.new_id("rtb-"),
+        created: call.now,
+        vpc: vpc.to_owned(),
+        associations: BTreeMap::from([(association, None)]),
+        routes: BTreeMap::new(),
+    };
+    call.put(table);
+}
+
+/// A deleted subnet leaves its table.
+pub(super) fn forget_subnet(call: &mut Call<'_>, subnet: &str) {
+    let holds = |table: &&RouteTable| table.associations.values().flatten().any(|id| id == subnet);
+    let table = call.all::<RouteTable>().find(holds).map(|table| table.id.clone());
+    if let Some(id) = table {
+        call.update::<RouteTable>(&id, |table| table.associations.retain(|_, id| id.as_deref() != Some(subnet)));
+    }
+}
+
+fn create_table(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    let fingerprint = call.params.fingerprint(&["ClientToken"]);
+    let token = call.params.text_opt("ClientToken")?;
+    let vpc = call.params.text("VpcId")?;
+    let tags = TagSpecs::take(call, &["route-table"])?;
+    match replay(call, "CreateRouteTable", token.as_deref(), &fingerprint) {
+        Replay::Differs => return Err(token_mismatch()),
+        Replay::Same(id) => {
+            if let Some(table) = call.get::<RouteTable>(&id) {
+                let xml = table_xml(call, table);
+                return Ok(Reply::xml(Xml::new().child("routeTable", xml).text_opt("clientToken", token)));
+            }
+        }
+        Replay::Fresh => {}
+    }
+    call.find::<Vpc>(&vpc).ok_or_else(|| vpc::missing(&vpc))?;
+    let id = call.world.new_id("rtb-");
+    let associations = BTreeMap::new();
+    let table = RouteTable { id: id.clone(), created: call.now, vpc, associations, routes: BTreeMap::new() };
+    tags.apply(call, "route-table", &id);
+    remember(call, "CreateRouteTable", token.as_deref(), fingerprint, &id);
+    let xml = table_xml(call, &table);
+    call.put(table);
+    Ok(Reply::xml(Xml::new().child("routeTable", xml).text_opt("clientToken", token)))
+}
+
+/// Whether a route's target still takes packets.
+fn is_active(call: &Call<'_>, table: &RouteTable, target: &Target) -> bool {
+    match target {
+        Target::Gateway(id) => {
+            call.get::<InternetGateway>(id).is_some_and(|gateway| gateway.vpc.as_ref() == Some(&table.vpc))
+        }
+        Target::Nat(id) => call.get::<NatGateway>(id).is_some_and(|nat| nat.life.state(call.now) != "deleted"),
+        Target::Interface(id) => call.get::<Interface>(id).is_some(),
+    }
+}
+
+fn table_xml(call: &Call<'_>, table: &RouteTable) -> Xml {
+    let associations = table.associations.iter().map(|(id, subnet)| {
+        Xml::new()
+            .text("routeTableAssociationId", id)
+            .text("routeTableId", &table.id)
+            .text("main", subnet.is_none())
+            .text_opt("subnetId", subnet.as_ref())
+            .child("associationState", Xml::new().text("state", "associated"))
+    });
+    let cidr = call.get::<Vpc>(&table.vpc).map(|vpc| vpc.cidr);
+    let local = Xml::new()
+        .text_opt("destinationCidrBlock", cidr)
+        .text("gatewayId", "local")
+        .text("state", "active")
+        .text("origin", "CreateRouteTable");
+    let mut routes = vec![local];
+    for (cidr, target) in &table.routes {
+        let xml = Xml::new().text("destinationCidrBlock", cidr);
+        let xml = match target {
+            Target::Gateway(id) => xml.text("gatewayId", id),
+            Target::Nat(id) => xml.text("natGatewayId", id),
+            Target::Interface(id) => xml.text("networkInterfaceId", id),
+        };
+        let state = if is_active(call, table, target) { "active" } else { "blackhole" };
+        routes.push(xml.text("state", state).text("origin", "CreateRoute"));
+    }
+    // Routes of gateway endpoints stand in the tables that they are attached to.
+    for endpoint in call.all::<Endpoint>().filter(|endpoint| endpoint.route_tables.contains(&table.id)) {
+        routes.push(
+            Xml::new()
+                .text("destinationPrefixListId", endpoint.prefix_list(call.region))
+                .text("gatewayId", &endpoint.id)
+                .text("state", "active")
+                .text("origin", "CreateRoute"),
+        );
+    }
+    Xml::new()
+        .text("routeTableId", &table.id)
+        .text("vpcId", &table.vpc)
+        .text("ownerId", call.account())
+        .list("associationSet", "item", associations)
+        .list("routeSet", "item", routes)
+        .list("propagatingVgwSet", "item", [])
+        .extend(tag_set(call, &table.id))
+}
+
+fn describe_tables(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    let known = [
+        "route-table-id",
+        "vpc-id",
+        "owner-id",
+        "association.main",
+        "association.subnet-id",
+        "association.route-table-association-id",
+        "association.route-table-id",
+        "route.destination-cidr-block",
+        "route.gateway-id",
+        "route.nat-gateway-id",
+    ];
+    let query = Query::take(call, "RouteTableId", &known)?;
+    let account = call.account();
+    let (found, next) = query.run::<RouteTable>(call, missing, |table, name| match name {
+        "route-table-id" => vec![table.id.clone()],
+        "vpc-id" => vec![table.vpc.clone()],
+        "owner-id" => vec![account.clone()],
+        // A table without associations has no value here, so it passes neither `true` nor `false`.
+        "association.main" => table.associations.values().map(|subnet| subnet.is_none().to_string()).collect(),
+        "association.subnet-id" => table.associations.values().flatten().cloned().collect(),
+        "association.route-table-association-id" => table.associations.keys().cloned().collect(),
+        "association.route-table-id" => table.associations.keys().map(|_| table.id.clone()).collect(),
+        "route.destination-cidr-block" => table.routes.keys().map(ToString::to_string).collect(),
+        name => table
+            .routes
+            .values()
+            .filter_map(|target| match target {
+                Target::Gateway(id) if name == "route.gateway-id" => Some(id.clone()),
+                Target::Nat(id) if name == "route.nat-gateway-id" => Some(id.clone()),
+                _ => None,
+            })
+            .collect(),
+    })?;
+    Ok(listing("routeTableSet", found.into_iter().map(|table| table_xml(call, table)), next))
+}
+
+fn delete_table(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    let id = call.params.text("RouteTableId")?;
+    let table = call.find::<RouteTable>(&id).ok_or_else(|| missing(&id))?;
+    if !table.associations.is_empty() || call.all::<Endpoint>().any(|it| it.route_tables.contains(&id)) {
+        return Err(dependency(format!("The routeTable '{id}' has dependencies and cannot be deleted.")));
+    }
+    erase::<RouteTable>(call.world, call.region, &id);
+    done()
+}
+
+/// The table, destination and target that a route call names.
+fn route_call(call: &mut Call<'_>) -> Result<(RouteTable, Ipv4Net, Target), ApiError> {
+    let id = call.params.text("RouteTableId")?;
+    let text = call.params.text("DestinationCidrBlock")?;
+    let gateway = call.params.text_opt("GatewayId")?;
+    let nat = call.params.text_opt("NatGatewayId")?;
+    let interface = call.params.text_opt("NetworkInterfaceId")?;
+    // The canonical form: EC2 clears host bits.
+    let cidr = text.parse::<Ipv4Net>().map(|cidr| cidr.trunc()).map_err(|_| {
+        invalid(format!(
+            "Value ({text}) for parameter destinationCidrBlock is invalid. This is not a valid CIDR block."
+        ))
+    })?;
+    let target = match (gateway, nat, interface) {
+        (Some(id), None, None) => Target::Gateway(id),
+        (None, Some(id), None) => Target::Nat(id),
+        (None, None, Some(id)) => Target::Interface(id),
+        (None, None, None) => {
+            let message = "The request must contain exactly one of gatewayId, natGatewayId, networkInterfaceId";
+            return Err(ApiError::bad("MissingParameter", message));
+        }
+        _ => {
+            let message = "The request must contain exactly one target";
+            return Err(ApiError::bad("InvalidParameterCombination", message));
+        }
+    };
+    let table = call.find::<RouteTable>(&id).cloned().ok_or_else(|| missing(&id))?;
+    let vpc = match &target {
+        Target::Gateway(id) if id.starts_with("igw-") => {
+            call.find::<InternetGateway>(id).ok_or_else(|| gateways::missing(id))?.vpc.clone()
+        }
+        Target::Gateway(id) => {
+            return Err(ApiError::bad("InvalidGatewayID.NotFound", format!("The gateway ID '{id}' does not exist")));
+        }
+        Target::Nat(id) => {
+            let nat = call.find::<NatGateway>(id).filter(|nat| nat.is_live(call.now)).ok_or_else(|| {
+                let message = format!("The natGateway ID '{id}' does not exist");
+                ApiError::bad("InvalidNatGatewayID.NotFound", message)
+            })?;
+            Some(nat.vpc.clone())
+        }
+        Target::Interface(id) => {
+            let eni = call
+                .find::<Interface>(id)
+                .ok_or_else(|| not_found("InvalidNetworkInterfaceID.NotFound", "networkInterface", id))?;
+            Some(eni.vpc.clone())
+        }
+    };
+    if vpc.as_ref() != Some(&table.vpc) {
+        let (Target::Gateway(target) | Target::Nat(target) | Target::Interface(target)) = &target;
+        return Err(invalid(format!(
+            "route table {} and network gateway {target} belong to different networks",
+            table.id
+        )));
+    }
+    Ok((table, cidr, target))
+}
+
+/// The local route can be neither made nor removed.
+fn refuse_local(call: &Call<'_>, table: &RouteTable, cidr: Ipv4Net) -> Result<(), ApiError> {
+    let local = call.get::<Vpc>(&table.vpc).map(|vpc| vpc.cidr);
+    if local == Some(cidr) {
+        return Err(invalid(format!("cannot change the local route {cidr} in route table {}", table.id)));
+    }
+    Ok(())
+}
+
+fn create_route(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    let (mut table, cidr, target) = route_call(call)?;
+    refuse_local(call, &table, cidr)?;
+    match table.routes.get(&cidr) {
+        Some(old) if *old != target => {
+            let message = format!("The route identified by {cidr} already exists.");
+            return Err(ApiError::bad("RouteAlreadyExists", message));
+        }
+        // The very same route again is not an error.
+        _ => table.routes.insert(cidr, target),
+    };
+    call.put(table);
+    done()
+}
+
+fn replace_route(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    let (mut table, cidr, target) = route_call(call)?;
+    refuse_local(call, &table, cidr)?;
+    if table.routes.insert(cidr, target).is_none() {
+        let message = format!("There is no route defined for '{cidr}' in the route table. Use CreateRoute instead.");
+        return Err(invalid(message));
+    }
+    call.put(table);
+    done()
+}
+
+fn delete_route(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    let id = call.params.text("RouteTableId")?;
+    let text = call.params.text("DestinationCidrBlock")?;
+    let mut table = call.find::<RouteTable>(&id).cloned().ok_or_else(|| missing(&id))?;
+    let cidr: Option<Ipv4Net> = text.parse().ok();
+    if let Some(cidr) = cidr {
+        refuse_local(call, &table, cidr)?;
+    }
+    if cidr.and_then(|cidr| table.routes.remove(&cidr.trunc())).is_none() {
+        let message = format!("no route with destination-cidr-block {text} in route table {id}");
+        return Err(ApiError::bad("InvalidRoute.NotFound", message));
+    }
+    call.put(table);
+    done()
+}
+
+fn associated(name: &'static str, id: &str) -> Reply {
+    let state = Xml::new().text("state", "associated");
+    Reply::xml(Xml::new().text(name, id).child("associationState", state))
+}
+
+fn associate(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    let id = call.params.text("RouteTableId")?;
+    let subnet_id = call.params.text("SubnetId")?;
+    let mut table = call.find::<RouteTable>(&id).cloned().ok_or_else(|| missing(&id))?;
+    let subnet = call.find::<Subnet>(&subnet_id).ok_or_else(|| subnets::missing(&subnet_id))?;
+    if subnet.vpc != table.vpc {
+        return Err(invalid(format!("Route table {id} and subnet {subnet_id} belong to different networks")));
+    }
+    // The same pair again gives the same association back.
+    if let Some((existing, _)) = table.associations.iter().find(|(_, it)| it.as_ref() == Some(&subnet_id)) {
+        return Ok(associated("associationId", existing));
+    }
+    let holds = |other: &RouteTable| other.associations.values().flatten().any(|it| *it == subnet_id);
+    if call.all::<RouteTable>().any(holds) {
+        let message = format!("the specified association for route table {id} conflicts with an existing association");
+        return Err(ApiError::bad("Resource.AlreadyAssociated", message));
+    }
+    let association = call.world.new_id("rtbassoc-");
+    table.associations.insert(association.clone(), Some(subnet_id));
+    call.put(table);
+    Ok(associated("associationId", &association))
+}
+
+fn find_association(call: &Call<'_>, id: &str) -> Result<RouteTable, ApiError> {
+    let table = call.all::<RouteTable>().find(|table| table.associations.contains_key(id)).cloned();
+    table.ok_or_else(|| {
+        let message = format!("The association ID '{id}' does not exist");
+        ApiError::bad("InvalidAssociationID.NotFound", message)
+    })
+}
+
+fn replace_association(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    let id = call.params.text("AssociationId")?;
+    let table_id = call.params.text("RouteTableId")?;
+    let mut old = find_association(call, &id)?;
+    let new = call.find::<RouteTable>(&table_id).ok_or_else(|| missing(&table_id))?;
+    if new.vpc != old.vpc {
+        return Err(invalid(format!("Route tables {} and {table_id} belong to different networks", old.id)));
+    }
+    let subnet = old.associations.remove(&id).flatten();
+    call.put(old);
+    let association = call.world.new_id("rtbassoc-");
+    call.update::<RouteTable>(&table_id, |table| {
+        table.associations.insert(association.clone(), subnet);
+    });
+    Ok(associated("newAssociationId", &association))
+}
+
+fn disassociate(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    let id = call.params.text("AssociationId")?;
+    let mut table = find_association(call, &id)?;
+    if table.associations.get(&id).is_some_and(Option::is_none) {
+        return Err(invalid("cannot disassociate the main route table association"));
+    }
+    table.associations.remove(&id);
+    call.put(table);
+    done()
+}
