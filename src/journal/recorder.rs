@@ -60,22 +60,6 @@ impl JournalRecorder {
         Ok(())
     }
 
-    /// The resource is as wanted.
-    ///
-    /// # Errors
-    /// As [`Journal::append`].
-    pub async fn stable(&self, address: &Address, applied: Applied) -> Result<(), JournalError> {
-        self.journal.append(Record::Stable { address: address.clone(), applied, time: self.now() }).await
-    }
-
-    /// The resource is gone.
-    ///
-    /// # Errors
-    /// As [`Journal::append`].
-    pub async fn gone(&self, address: &Address) -> Result<(), JournalError> {
-        self.journal.append(Record::Gone { address: address.clone(), time: self.now() }).await
-    }
-
     /// Keeps a value that was resolved now, for later runs; a later value replaces it (`extend`).
     ///
     /// # Errors
@@ -99,6 +83,16 @@ impl Recorder for JournalRecorder {
     fn failed<'a>(&'a self, address: &'a Address, intent: &'a str, error: &'a str) -> Boxed<'a, ()> {
         let (address, intent, error) = (address.clone(), intent.to_owned(), error.to_owned());
         let record = Record::Failed { address, intent, error, time: self.now() };
+        Box::pin(async move { Ok(self.journal.append(record).await?) })
+    }
+
+    fn stable<'a>(&'a self, address: &'a Address, applied: Applied) -> Boxed<'a, ()> {
+        let record = Record::Stable { address: address.clone(), applied, time: self.now() };
+        Box::pin(async move { Ok(self.journal.append(record).await?) })
+    }
+
+    fn gone<'a>(&'a self, address: &'a Address) -> Boxed<'a, ()> {
+        let record = Record::Gone { address: address.clone(), time: self.now() };
         Box::pin(async move { Ok(self.journal.append(record).await?) })
     }
 
