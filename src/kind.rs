@@ -199,10 +199,12 @@ fn shape_problem(raw: &Value, error: &Error) -> Problem {
 }
 
 /// Replaces every field that AWS does not return by its digest, so that both sides of a diff can be compared, and
-/// returns the value of the `dlinfra:spec` tag (empty when the kind has no such field).
+/// returns the value of the `dlinfra:spec` tag (empty when the kind has no such field). Fields that are no property of
+/// the object are dropped: nothing in AWS compares with them.
 pub fn conceal(about: &About, spec: &mut Value) -> String {
     let mut tag = String::new();
     if let Value::Object(map) = spec {
+        map.retain(|field, _| !about.local.contains(&field.as_str()));
         for field in about.unreadable {
             let Some(value) = map.get(*field).filter(|v| !v.is_null()) else { continue };
             let hex = match spec::node(value) {

@@ -253,6 +253,8 @@ pub struct About {
     pub late: &'static [&'static str],
     /// Top-level fields that AWS does not return; compared by the digest in `dlinfra:spec`.
     pub unreadable: &'static [&'static str],
+    /// Top-level fields that steer dlinfra and are no property of the object (the size of a batch): never compared.
+    pub local: &'static [&'static str],
     /// How owned objects are found.
     pub discovery: Discovery,
     /// The calls that make something.
@@ -279,6 +281,7 @@ impl About {
             rolling: &[],
             late: &[],
             unreadable: &[],
+            local: &[],
             discovery: Discovery::Filter,
             calls: &[],
             name: None,

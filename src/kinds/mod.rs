@@ -14,6 +14,7 @@ macro_rules! kinds {
 
 kinds! {
     iam_role::IamRole,
+    instance_group::InstanceGroup,
     vpc::Vpc,
 }
 

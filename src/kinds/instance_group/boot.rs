@@ -1,0 +1,121 @@
+//! User data: the author's script byte for byte, behind quoted exports of its environment.
+use crate::{aws::Error, field::Field};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use std::{borrow::Cow, collections::BTreeMap};
+
+/// EC2 takes this much user data, before base64.
+pub(super) const MAX_BYTES: usize = 16 * 1024;
+
+/// What runs at the first start, as root.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Boot {
+    /// A script file beside this one; shipped as it is, never a template.
+    pub script: Script,
+    /// Environment of the script, exported before its first line.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, Field<String>>,
+}
+
+/// The text of a script.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Script(pub String);
+
+impl JsonSchema for Script {
+    fn schema_name() -> Cow<'static, str> {
+        "Script".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "x-dlinfra": "script", "description": "A script file", "examples": ["bootstrap.sh"]
+        })
+    }
+}
+
+impl Boot {
+    /// The interpreter of the script's first line, without `#!`.
+    fn interpreter(&self) -> Option<&str> {
+        self.script.0.lines().next().and_then(|line| line.strip_prefix("#!")).map(str::trim)
+    }
+
+    /// Is it something that understands `export`?
+    pub(super) fn is_shell(&self) -> bool {
+        self.interpreter().is_some_and(|line| {
+            let mut words = line.split_whitespace().map(|w| w.rsplit('/').next().unwrap_or(w));
+            let first = words.next().unwrap_or("");
+            let shell = if first == "env" { words.next().unwrap_or("") } else { first };
+            matches!(shell, "sh" | "bash" | "dash" | "zsh" | "ksh")
+        })
+    }
+
+    /// The bytes that need no resource yet, to measure what is known of the user data.
+    pub(super) fn known_bytes(&self) -> usize {
+        let values = self.env.iter().map(|(key, value)| export(key, value.known().map_or("", |v| v)).len());
+        self.head().len() + values.sum::<usize>() + self.script.0.len()
+    }
+
+    /// cloud-init wants the interpreter first, so it is repeated before the exports.
+    fn head(&self) -> String {
+        match self.interpreter() {
+            Some(line) if !self.env.is_empty() => format!("#!{line}\n"),
+            _ => String::new(),
+        }
+    }
+
+    /// The user data.
+    pub(super) fn user_data(&self) -> Result<String, Error> {
+        let mut out = self.head();
+        for (key, value) in &self.env {
+            out.push_str(&export(key, value.get()?));
+        }
+        out.push_str(&self.script.0);
+        Ok(out)
+    }
+}
+
+/// `export KEY='value'`: single quotes keep every byte, a quote itself is written `'\''`.
+fn export(key: &str, value: &str) -> String {
+    format!("export {key}='{}'\n", value.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn boot(script: &str, env: &[(&str, &str)]) -> Boot {
+        let env = env.iter().map(|(k, v)| ((*k).to_owned(), Field::Known((*v).to_owned()))).collect();
+        Boot { script: Script(script.to_owned()), env }
+    }
+
+    #[test]
+    fn exports_stand_before_the_script_which_stays_as_it_is() {
+        let boot = boot("#!/usr/bin/env bash\r\necho \"$A\"\n", &[("A", "it's $HOME\n`x`"), ("B", "")]);
+        assert_eq!(
+            boot.user_data().unwrap(),
+            "#!/usr/bin/env bash\nexport A='it'\\''s $HOME\n`x`'\nexport B=''\n#!/usr/bin/env bash\r\necho \"$A\"\n"
+        );
+        assert_eq!(boot.known_bytes(), boot.user_data().unwrap().len());
+        assert!(boot.is_shell());
+    }
+
+    #[test]
+    fn a_script_without_environment_is_shipped_alone() {
+        let cloud_config = boot("#cloud-config\npackages: [htop]\n", &[]);
+        assert_eq!(cloud_config.user_data().unwrap(), "#cloud-config\npackages: [htop]\n");
+        assert!(!cloud_config.is_shell());
+        assert!(!boot("#!/usr/bin/python3\n", &[]).is_shell());
+    }
+
+    #[test]
+    fn the_shell_reads_back_every_byte() {
+        let nasty = "a'b\"c\\d$e`f\n\tg!h #i";
+        let script = boot("#!/bin/sh\nprintf %s \"$X\"\n", &[("X", nasty)]).user_data().unwrap();
+        let out = std::process::Command::new("sh").arg("-c").arg(script).output().unwrap();
+        assert_eq!(String::from_utf8(out.stdout).unwrap(), nasty);
+    }
+}

@@ -1,0 +1,212 @@
+//! Checks of an instance group's fields, and what `explain` says about them.
+use super::{Boot, InstanceGroup, Market, boot};
+use crate::{
+    catalog::{self, image},
+    diagnostic::Code,
+    resource::Problem,
+};
+
+/// The codes of this kind.
+pub(super) const CODES: &[Code] = &[
+    Code {
+        code: "DL0370",
+        title: "unknown instance type",
+        explain: "The instance type is not in the catalog of this version. A slip of the pen is the usual reason. Types \
+                  decide network interfaces, prices, quotas and images, so a group of an unknown type is refused.",
+    },
+    Code {
+        code: "DL0371",
+        title: "unknown or unfit image",
+        explain: "`image` is a name from the catalog (`dlinfra topology` shows which fit a type), an `ami-` id or the \
+                  path of a public SSM parameter that starts with `/`. A named image must be made for the processor \
+                  and the accelerators of the instance type: an NVIDIA image does not run Trainium, the open NVIDIA \
+                  driver does not run P3, and x86_64 images do not start on Graviton.",
+    },
+    Code {
+        code: "DL0372",
+        title: "no security group",
+        explain: "Every interface needs a security group; without one AWS would take the VPC's default group, which \
+                  nobody looks at. Name one in `interfaces.security_groups`.",
+    },
+    Code {
+        code: "DL0373",
+        title: "user data too long",
+        explain: "EC2 takes 16384 bytes of user data. Put large files into a bucket and fetch them in the script.",
+    },
+    Code {
+        code: "DL0374",
+        title: "environment without a shell script",
+        explain: "`boot.env` is written as `export` lines before the script, so the script's first line must name a \
+                  shell (`#!/bin/bash`). Variables have the names that shells take: letters, digits and underscores.",
+    },
+    Code {
+        code: "DL0375",
+        title: "a Capacity Block without its id",
+        explain: "`market: capacity-block` launches into a Capacity Block that was bought before; `reservation` must \
+                  name it (`cr-…`). Spot instances and reservations exclude each other.",
+    },
+    Code {
+        code: "DL0376",
+        title: "root volume out of range",
+        explain: "A gp3 volume has 1 GiB to 16384 GiB, 3000 to 16000 IOPS (at most 500 per GiB) and 125 to 1000 MiB/s \
+                  (at most a quarter of a MiB/s per IOPS).",
+    },
+    Code {
+        code: "DL0377",
+        title: "metadata hops out of range",
+        explain: "The metadata service answers over 1 to 64 hops; 1 for programs on the machine, 2 for containers.",
+    },
+    Code {
+        code: "DL0378",
+        title: "not sold that way",
+        explain: "AWS does not offer the type on this market: some are sold by Capacity Block only, some never as spot.",
+    },
+    Code {
+        code: "DL0379",
+        title: "malformed id",
+        explain: "Capacity reservations and Capacity Blocks have ids that start with `cr-`; KMS keys are given by ARN, \
+                  because EC2 answers with the ARN and an alias would look like a change each time.",
+    },
+];
+
+pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {
+    let mut add = |code, path: &str, summary: String, help: &str| {
+        problems.push(Problem { code, path: path.to_owned(), summary, help: help.to_owned() });
+    };
+    match catalog::instance_type(&group.instance_type) {
+        Err(unknown) => add(
+            "DL0370",
+            "instance_type",
+            unknown.to_string(),
+            "`dlinfra topology` lists the types that the catalog knows",
+        ),
+        Ok(facts) if facts.usage.is_known() => {
+            let sold = match group.market {
+                // A reservation holds what is not for sale by the hour.
+                Market::OnDemand => facts.usage.on_demand || group.reservation.is_some(),
+                Market::Spot => facts.usage.spot,
+                Market::CapacityBlock => facts.usage.capacity_block,
+            };
+            if !sold {
+                let word = match group.market {
+                    Market::OnDemand => "on demand",
+                    Market::Spot => "as spot",
+                    Market::CapacityBlock => "in Capacity Blocks",
+                };
+                let summary = format!("{} is not sold {word}", group.instance_type);
+                add("DL0378", "market", summary, "choose another market or type");
+            }
+        }
+        Ok(_) => {}
+    }
+    match group.image.as_deref() {
+        None => add("DL0371", "image", "`image` is missing".to_owned(), "write for example `dlami-base-ubuntu-22.04`"),
+        Some(name) if name.starts_with("ami-") || name.starts_with('/') => {}
+        Some(name) => match image::image(name) {
+            None => {
+                let near = image::nearest_image(name).map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+                let summary = format!("there is no image `{name}`{near}");
+                add("DL0371", "image", summary, "an `ami-` id or an SSM parameter (`/aws/service/…`) is possible too");
+            }
+            Some(image) => {
+                if let Some(why) = group.facts().and_then(|facts| image.unfit_for(facts)) {
+                    add("DL0371", "image", why, "choose an image that is made for the type");
+                }
+            }
+        },
+    }
+    if group.interfaces.security_groups.is_empty() {
+        add(
+            "DL0372",
+            "interfaces.security_groups",
+            "the instances have no security group".to_owned(),
+            "name at least one",
+        );
+    }
+    if group.market == Market::CapacityBlock && group.reservation.is_none() {
+        add(
+            "DL0375",
+            "reservation",
+            "a Capacity Block is launched by its id".to_owned(),
+            "write `reservation: cr-…`, or another market",
+        );
+    }
+    if group.market == Market::Spot && group.reservation.is_some() {
+        add(
+            "DL0375",
+            "reservation",
+            "spot instances do not run in a reservation".to_owned(),
+            "remove `reservation` or `market: spot`",
+        );
+    }
+    if let Some(id) = group.reservation.as_deref().filter(|id| !id.starts_with("cr-")) {
+        add("DL0379", "reservation", format!("`{id}` is not the id of a reservation"), "write `cr-…`");
+    }
+    if let Some(arn) = group.kms_key.as_ref().and_then(|k| k.known()).filter(|k| !is_key_arn(k)) {
+        add("DL0379", "kms_key", format!("`{arn}` is not the ARN of a key"), "write `arn:aws:kms:REGION:ACCOUNT:key/ID`");
+    }
+    if !(1..=64).contains(&group.metadata_hops) {
+        add("DL0377", "metadata_hops", format!("{} hops are not possible", group.metadata_hops), "write 1 to 64");
+    }
+    if let Some(summary) = volume_problem(group) {
+        add("DL0376", "root_volume", summary, "`dlinfra explain DL0376` has the limits of gp3");
+    }
+    if let Some(boot) = &group.boot {
+        check_boot(boot, &mut add);
+    }
+}
+
+fn is_key_arn(text: &str) -> bool {
+    text.starts_with("arn:") && text.contains(":kms:") && text.contains(":key/")
+}
+
+fn volume_problem(group: &InstanceGroup) -> Option<String> {
+    let root = group.root_volume.as_ref()?;
+    let (gib, iops, throughput) = (root.size.whole_gib(), u64::from(root.iops), root.throughput.mib_per_second());
+    match gib {
+        None => Some(format!("{} is not a whole number of GiB", root.size)),
+        Some(gib) if !(1..=16384).contains(&gib) => Some(format!("a gp3 volume cannot have {gib} GiB")),
+        Some(gib) if iops > 3000 && iops > 500 * gib => Some(format!("{gib} GiB take at most {} IOPS", 500 * gib)),
+        _ if !(3000..=16000).contains(&iops) => Some(format!("a gp3 volume cannot have {iops} IOPS")),
+        _ if !(125..=1000).contains(&throughput) => Some(format!("a gp3 volume cannot have {throughput} MiB/s")),
+        _ if throughput * 4 > iops => Some(format!("{throughput} MiB/s need {} IOPS", throughput * 4)),
+        _ => None,
+    }
+}
+
+fn check_boot(boot: &Boot, add: &mut impl FnMut(&'static str, &str, String, &str)) {
+    if !boot.env.is_empty() && !boot.is_shell() {
+        add(
+            "DL0374",
+            "boot.env",
+            "the script does not start with a shell, so it cannot take exports".to_owned(),
+            "start it with `#!/bin/bash`, or remove `env`",
+        );
+    }
+    let named = |k: &str| {
+        !k.starts_with(|c: char| c.is_ascii_digit())
+            && !k.is_empty()
+            && k.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    };
+    for key in boot.env.keys().filter(|k| !named(k)) {
+        add(
+            "DL0374",
+            "boot.env",
+            format!("`{key}` is no name of a shell variable"),
+            "use letters, digits and underscores",
+        );
+    }
+    let zero = |v: &crate::field::Field<String>| v.known().is_some_and(|v| v.contains('\0'));
+    if boot.env.values().any(zero) || boot.script.0.contains('\0') {
+        add("DL0374", "boot", "a shell takes no zero byte".to_owned(), "remove it");
+    }
+    let bytes = boot.known_bytes();
+    if bytes > boot::MAX_BYTES {
+        add(
+            "DL0373",
+            "boot",
+            format!("user data has {bytes} bytes, {} are possible", boot::MAX_BYTES),
+            "put large files into a bucket and fetch them in the script",
+        );
+    }
+}

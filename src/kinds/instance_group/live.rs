@@ -1,0 +1,400 @@
+//! Reading fleets back: which instances belong together, where each is in its life, and which spec it has.
+use super::{
+    InstanceGroup, Interfaces, LayoutProfile, Market, Placement, RootVolume, VolumeType, group_id,
+    placement::{self, Group},
+};
+use crate::field::Ref;
+use crate::{
+    address::Address,
+    aws::{Error, ErrorClass, tags},
+    call::{Ctx, Scope, SweepCtx},
+    kinds::ec2,
+    resource::{Id, Live, Member, Resource, State},
+    units::{Bandwidth, Size},
+};
+use aws_sdk_ec2::types::{Filter, Instance, InstanceLifecycleType, InstanceStateName, MonitoringState, Volume};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// Volumes by id.
+pub(super) type Volumes = BTreeMap<Id, Volume>;
+
+/// The instances of one address.
+#[derive(Default)]
+pub(super) struct Fleet {
+    /// Stack and address from the tags; empty for instances that dlinfra does not own.
+    key: (String, String),
+    /// Pending, running, stopping and stopped ones, oldest first.
+    pub(super) members: Vec<Instance>,
+    /// Those that shut down.
+    pub(super) leaving: Vec<Instance>,
+    /// Those that are terminated; EC2 shows them for about an hour.
+    gone: Vec<Instance>,
+}
+
+impl Fleet {
+    fn add(&mut self, instance: Instance) {
+        match state_name(&instance) {
+            Some(InstanceStateName::Terminated) => self.gone.push(instance),
+            Some(InstanceStateName::ShuttingDown) => self.leaving.push(instance),
+            _ => self.members.push(instance),
+        }
+    }
+
+    fn sort(&mut self) {
+        for list in [&mut self.members, &mut self.leaving] {
+            // One launch gives all its instances one time; the index tells them apart.
+            list.sort_by_key(|i| (launched(i), i.ami_launch_index(), i.instance_id().map(str::to_owned)));
+        }
+    }
+
+    /// Does EC2 show this instance, in whatever state?
+    pub(super) fn shows(&self, id: &str) -> bool {
+        [&self.members, &self.leaving, &self.gone].into_iter().flatten().any(|i| i.instance_id() == Some(id))
+    }
+
+    /// An instance that EC2 starts and at once terminates (a key that cannot be used, a volume quota) would be launched
+    /// for ever: says what killed the last one instead.
+    pub(super) fn explain_casualties(&self, ctx: &Ctx) -> Result<(), Error> {
+        let now = ctx.clock.now();
+        let fresh = |i: &&Instance| {
+            launched(i).is_some_and(|at| now.duration_since(at) < SignedDuration::from_mins(10))
+        };
+        for instance in self.gone.iter().filter(fresh) {
+            let reason = instance.state_reason();
+            let code = reason.and_then(|r| r.code()).unwrap_or("");
+            let deadly = code == "Server.InternalError"
+                || code.starts_with("Client.")
+                    && !matches!(
+                        code,
+                        "Client.UserInitiatedShutdown"
+                            | "Client.InstanceInitiatedShutdown"
+                            | "Client.UserInitiatedHibernate"
+                    );
+            if deadly {
+                let id = instance.instance_id().unwrap_or("an instance");
+                let why = reason.and_then(|r| r.message()).unwrap_or(code);
+                return Err(Error::new(ErrorClass::Other, format!("EC2 terminated {id} right after its launch: {why}"))
+                    .help("remove the cause, then apply again; within ten minutes of the launch nothing new is started"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn state_name(instance: &Instance) -> Option<&InstanceStateName> {
+    instance.state().and_then(|s| s.name())
+}
+
+pub(super) fn is_dead(instance: &Instance) -> bool {
+    matches!(state_name(instance), Some(InstanceStateName::Stopped | InstanceStateName::Stopping))
+}
+
+pub(super) fn is_pending(instance: &Instance) -> bool {
+    matches!(state_name(instance), Some(InstanceStateName::Pending) | None)
+}
+
+fn launched(instance: &Instance) -> Option<Timestamp> {
+    instance.launch_time().and_then(|t| Timestamp::new(t.secs(), 0).ok())
+}
+
+pub(super) fn placement_name(instance: &Instance) -> Option<&str> {
+    instance.placement().and_then(|p| p.group_name()).filter(|name| !name.is_empty())
+}
+
+/// Every instance that matches, by stack and address; what dlinfra does not own is one fleet.
+pub(super) async fn fleets(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Fleet>, Error> {
+    let mut found: BTreeMap<(String, String), Fleet> = BTreeMap::new();
+    let call = ctx.aws.ec2().describe_instances().set_filters(Some(filters)).max_results(1000);
+    let mut pages = call.into_paginator().send();
+    while let Some(page) = pages.next().await {
+        for instance in page?.reservations.unwrap_or_default().into_iter().flat_map(|r| r.instances.unwrap_or_default())
+        {
+            let tags = ec2::tags(instance.tags());
+            let tag = |name: &str| tags.get(name).cloned().unwrap_or_default();
+            let key = (tag(tags::STACK_ID), tag(tags::ADDRESS));
+            found.entry(key.clone()).or_insert_with(|| Fleet { key, ..Fleet::default() }).add(instance);
+        }
+    }
+    let mut all: Vec<Fleet> = found.into_values().collect();
+    all.iter_mut().for_each(Fleet::sort);
+    all.retain(|f| !f.members.is_empty() || !f.leaving.is_empty() || !f.gone.is_empty());
+    Ok(all)
+}
+
+/// The instances of one address, read now: no instance is started or terminated on an older view.
+pub(super) async fn fleet(ctx: &Ctx) -> Result<Fleet, Error> {
+    let filters = vec![
+        ec2::filter("tag:dlinfra:stack", &ctx.scope.stack),
+        ec2::filter("tag:dlinfra:stack-id", &ctx.scope.stack_id),
+        ec2::filter("tag:dlinfra:address", ctx.address.as_str()),
+    ];
+    Ok(fleets(&ctx.sweep(), filters).await?.into_iter().next().unwrap_or_default())
+}
+
+/// Every volume that matches.
+pub(super) async fn volumes(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Volumes, Error> {
+    let mut out = Volumes::new();
+    let call = ctx.aws.ec2().describe_volumes().set_filters(Some(filters)).max_results(500);
+    let mut pages = call.into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let volumes = page?.volumes.unwrap_or_default();
+        out.extend(volumes.into_iter().filter_map(|v| Some((v.volume_id()?.to_owned(), v))));
+    }
+    Ok(out)
+}
+
+/// The volumes of these instances, for lookups, where no tag finds them.
+pub(super) async fn volumes_of(ctx: &SweepCtx, fleets: &[Fleet]) -> Result<Volumes, Error> {
+    let members = fleets.iter().flat_map(|f| &f.members);
+    let ids: Vec<Id> = members.filter_map(|m| m.instance_id().map(str::to_owned)).collect();
+    let mut out = Volumes::new();
+    // EC2 takes 200 values in a filter.
+    for some in ids.chunks(200) {
+        let filter = Filter::builder().name("attachment.instance-id").set_values(Some(some.to_vec())).build();
+        out.extend(volumes(ctx, vec![filter]).await?);
+    }
+    Ok(out)
+}
+
+/// Fleets and placement groups as resources. A placement group without instances is a resource that is partly there.
+pub(super) fn assemble(
+    ctx: &SweepCtx,
+    fleets: Vec<Fleet>,
+    groups: &[Group],
+    volumes: &Volumes,
+) -> Result<Vec<Live<InstanceGroup>>, Error> {
+    let mut out = Vec::new();
+    let mut with_members = Vec::new();
+    for fleet in &fleets {
+        if fleet.members.is_empty() && fleet.leaving.is_empty() {
+            continue;
+        }
+        with_members.push(fleet.key.clone());
+        out.push(one(ctx, fleet, groups, volumes)?);
+    }
+    for group in groups {
+        let key = |name: &str| group.tags.get(name).cloned().unwrap_or_default();
+        let Some(address) = ctx.owned(&group.tags) else { continue };
+        if with_members.contains(&(key(tags::STACK_ID), key(tags::ADDRESS))) {
+            continue;
+        }
+        let mut live =
+            Live::new(address.clone(), live_id(ctx, &address, &group.tags), group.tags.clone(), nothing());
+        live.state = State::Partial;
+        live.parts.insert(placement::PART.to_owned(), group.id.clone());
+        live.outputs = outputs(&live.id, &[], None);
+        out.push(live);
+    }
+    Ok(out)
+}
+
+/// In a sweep over all stacks each object has its own stack.
+fn live_id(ctx: &SweepCtx, address: &Address, tags: &BTreeMap<String, String>) -> Id {
+    let stack = tags.get(tags::STACK).cloned().unwrap_or_default();
+    group_id(&Scope { stack, ..(*ctx.scope).clone() }, address)
+}
+
+/// The spec of a group that has no member to read it from.
+fn nothing() -> InstanceGroup {
+    InstanceGroup {
+        instance_type: String::new(),
+        count: 0,
+        subnet: Ref::to_id(""),
+        image: None,
+        interfaces: Interfaces { layout: LayoutProfile::Ip, security_groups: Vec::new() },
+        placement: Some(Placement::Cluster),
+        role: None,
+        root_volume: None,
+        kms_key: None,
+        market: Market::OnDemand,
+        reservation: None,
+        boot: None,
+        key_name: None,
+        metadata_hops: super::two_hops(),
+        monitoring: false,
+        rolling: None,
+    }
+}
+
+fn one(
+    ctx: &SweepCtx,
+    fleet: &Fleet,
+    groups: &[Group],
+    volumes: &Volumes,
+) -> Result<Live<InstanceGroup>, Error> {
+    // While all shut down, they are what is left to see.
+    let shown = if fleet.members.is_empty() { &fleet.leaving } else { &fleet.members };
+    // The oldest that runs speaks for all.
+    let head = shown.iter().position(|i| !is_dead(i)).unwrap_or(0);
+    let (mut members, mut spec) = (Vec::new(), nothing());
+    for (place, instance) in shown.iter().enumerate() {
+        let own = read(instance, volumes)?;
+        members.push(Member {
+            id: instance.instance_id().map(str::to_owned).ok_or_else(|| Error::missing("the instance's id"))?,
+            state: member_state(instance),
+            spec: own_fields(&own)?,
+            created: launched(instance),
+            tags: ec2::tags(instance.tags()),
+        });
+        if place == head {
+            spec = own;
+        }
+    }
+    let alive = members.iter().filter(|m| matches!(m.state, State::Ready | State::Pending)).count();
+    spec.count = u32::try_from(alive).unwrap_or(u32::MAX);
+    let group = shown.iter().find_map(placement_name).and_then(|n| groups.iter().find(|g| g.name == n));
+    let group = group.or_else(|| groups.iter().find(|g| is_of(g, fleet)));
+    let tags = common_tags(&members, head, group);
+    let address = ec2::address(ctx, &tags);
+    let id = match (&fleet.key.1, members.first()) {
+        (owner, Some(oldest)) if owner.is_empty() => oldest.id.clone(),
+        _ => live_id(ctx, &address, &tags),
+    };
+    let mut live = Live::new(address, id, tags, spec);
+    live.created = members.iter().filter_map(|m| m.created).min();
+    live.state = group_state(fleet, &members);
+    live.outputs = outputs(&live.id, shown, Some(live.spec.count));
+    live.ids = parts(shown);
+    live.parts = group.map(|g| (placement::PART.to_owned(), g.id.clone())).into_iter().collect();
+    live.members = members;
+    Ok(live)
+}
+
+fn is_of(group: &Group, fleet: &Fleet) -> bool {
+    let tag = |name: &str| group.tags.get(name).map_or("", String::as_str);
+    !fleet.key.1.is_empty() && (tag(tags::STACK_ID), tag(tags::ADDRESS)) == (fleet.key.0.as_str(), &fleet.key.1)
+}
+
+fn member_state(instance: &Instance) -> State {
+    match state_name(instance) {
+        Some(InstanceStateName::Running) => State::Ready,
+        Some(InstanceStateName::ShuttingDown | InstanceStateName::Terminated) => State::Deleting,
+        Some(name @ (InstanceStateName::Stopped | InstanceStateName::Stopping)) => {
+            let why = instance.state_reason().and_then(|r| r.message()).unwrap_or("no reason given");
+            State::Failed(format!("{}: {why}", name.as_str()))
+        }
+        _ => State::Pending,
+    }
+}
+
+fn group_state(fleet: &Fleet, members: &[Member]) -> State {
+    if fleet.members.is_empty() {
+        return State::Deleting;
+    }
+    // Those that leave still cost money and hold capacity, so the group is not settled.
+    if !fleet.leaving.is_empty() || members.iter().any(|m| m.state == State::Pending) {
+        return State::Pending;
+    }
+    let dead = members.iter().filter_map(|m| match &m.state {
+        State::Failed(why) => Some(format!("{} is {why}", m.id)),
+        _ => None,
+    });
+    let dead: Vec<String> = dead.collect();
+    match dead.first() {
+        Some(first) => State::Degraded(format!("{} of {} do not run: {first}", dead.len(), members.len())),
+        None => State::Ready,
+    }
+}
+
+/// Tags that all have: one member without a tag makes the engine set it on all.
+fn common_tags(members: &[Member], head: usize, group: Option<&Group>) -> BTreeMap<String, String> {
+    let Some(head) = members.get(head) else { return BTreeMap::new() };
+    let mut common = head.tags.clone();
+    let others = members.iter().map(|m| &m.tags).chain(group.map(|g| &g.tags));
+    for tags in others {
+        common.retain(|k, v| tags::NEVER_DIFFED.contains(&k.as_str()) || tags.get(k) == Some(v));
+    }
+    common
+}
+
+/// Volumes and interfaces, which carry the group's tags too.
+fn parts(instances: &[Instance]) -> Vec<Id> {
+    let of = |i: &Instance| -> Vec<Id> {
+        let volumes = i.block_device_mappings().iter().filter_map(|m| m.ebs()?.volume_id().map(str::to_owned));
+        let interfaces = i.network_interfaces().iter().filter_map(|n| n.network_interface_id().map(str::to_owned));
+        volumes.chain(interfaces).collect()
+    };
+    instances.iter().flat_map(of).collect()
+}
+
+fn outputs(id: &str, members: &[Instance], count: Option<u32>) -> Map<String, Value> {
+    let texts = |of: &dyn Fn(&Instance) -> Option<&str>| -> Value {
+        match count {
+            Some(_) => members.iter().map(|m| json!(of(m))).collect::<Vec<_>>().into(),
+            None => Value::Null,
+        }
+    };
+    let head = members.iter().find(|m| !is_dead(m));
+    let mut out = Map::new();
+    out.insert("id".into(), json!(id));
+    out.insert("instance_ids".into(), texts(&|m| m.instance_id()));
+    out.insert("private_ips".into(), texts(&|m| m.private_ip_address()));
+    out.insert("private_dns".into(), texts(&|m| m.private_dns_name().filter(|n| !n.is_empty())));
+    out.insert("head_address".into(), json!(head.and_then(|m| m.private_ip_address())));
+    out.insert("count".into(), json!(count));
+    out.insert("image_id".into(), json!(head.and_then(|m| m.image_id())));
+    out.insert("zone".into(), json!(head.and_then(|m| m.placement()).and_then(|p| p.availability_zone())));
+    out
+}
+
+/// The spec of one instance.
+fn read(instance: &Instance, volumes: &Volumes) -> Result<InstanceGroup, Error> {
+    let mut spec = nothing();
+    spec.instance_type = instance.instance_type().map(|t| t.as_str().to_owned()).unwrap_or_default();
+    spec.count = 1;
+    spec.subnet = Ref::to_id(instance.subnet_id().unwrap_or_default());
+    let groups = instance.network_interfaces().iter().flat_map(|n| n.groups()).chain(instance.security_groups());
+    let mut groups: Vec<_> = groups.filter_map(|g| g.group_id()).map(Ref::to_id).collect();
+    groups.sort();
+    groups.dedup();
+    let plain = instance.network_interfaces().iter().filter(|n| n.interface_type() != Some("efa-only")).count();
+    let layout = if plain > 1 { LayoutProfile::Bandwidth } else { LayoutProfile::Ip };
+    spec.interfaces = Interfaces { layout, security_groups: groups };
+    let clustered = placement_name(instance).is_some();
+    spec.placement = Some(if clustered { Placement::Cluster } else { Placement::None });
+    // A profile has the name of its role.
+    let profile = instance.iam_instance_profile().and_then(|p| p.arn());
+    spec.role = profile.map(|arn| Ref::to_id(arn.rsplit('/').next().unwrap_or(arn)));
+    spec.market = match instance.instance_lifecycle() {
+        Some(InstanceLifecycleType::Spot) => Market::Spot,
+        Some(InstanceLifecycleType::CapacityBlock) => Market::CapacityBlock,
+        _ => Market::OnDemand,
+    };
+    spec.reservation = instance.capacity_reservation_id().map(str::to_owned);
+    spec.key_name = instance.key_name().map(str::to_owned);
+    let hops = instance.metadata_options().and_then(|m| m.http_put_response_hop_limit());
+    spec.metadata_hops = hops.and_then(|h| u32::try_from(h).ok()).unwrap_or(1);
+    let monitoring = instance.monitoring().and_then(|m| m.state());
+    spec.monitoring = matches!(monitoring, Some(MonitoringState::Enabled | MonitoringState::Pending));
+    if let Some(volume) = root(instance, volumes) {
+        spec.kms_key = volume.kms_key_id().map(|k| k.to_owned().into());
+        let number = |n: Option<i32>| n.and_then(|n| u64::try_from(n).ok());
+        spec.root_volume = Some(RootVolume {
+            size: Size::from_gib(number(volume.size()).unwrap_or(0)),
+            volume_type: VolumeType::Gp3,
+            iops: number(volume.iops()).and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
+            throughput: Bandwidth::new(number(volume.throughput()).unwrap_or(0)),
+        });
+    } else if matches!(member_state(instance), State::Ready) {
+        let id = instance.instance_id().unwrap_or("an instance");
+        return Err(Error::missing(&format!("the root volume of {id}")));
+    }
+    spec.normalize();
+    Ok(spec)
+}
+
+fn root<'v>(instance: &Instance, volumes: &'v Volumes) -> Option<&'v Volume> {
+    let device = instance.root_device_name()?;
+    let mapping = instance.block_device_mappings().iter().find(|m| m.device_name() == Some(device))?;
+    volumes.get(mapping.ebs()?.volume_id()?)
+}
+
+/// The fields that may differ between members.
+fn own_fields(spec: &InstanceGroup) -> Result<Map<String, Value>, Error> {
+    let value = serde_json::to_value(spec).map_err(|e| Error::bug(e.to_string()))?;
+    let Value::Object(mut map) = value else { return Err(Error::bug("a spec is an object")) };
+    map.retain(|field, _| InstanceGroup::ABOUT.rolling.contains(&field.as_str()));
+    Ok(map)
+}
