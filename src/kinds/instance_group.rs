@@ -13,13 +13,15 @@ mod live;
 mod machine_image;
 mod placement;
 
-pub use boot::{Boot, Script};
+pub(super) use check::CODES;
+
 use crate::{
     address::Address,
     aws::{Error, tags::TagTarget},
     call::{self, Ctx, Scope, SweepCtx},
     catalog::{self, durations},
-    kinds::ec2,
+    field::{Field, Ref},
+    kinds::{IamRole, ec2},
     price::{
         Market as PriceMarket, PriceContext, PriceLine,
         compute::{instances, reserved_instances},
@@ -31,7 +33,8 @@ use crate::{
     topology,
     units::{Bandwidth, Size},
 };
-use crate::field::{Field, Ref};
+pub use boot::{Boot, Script};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -183,12 +186,7 @@ pub struct Rolling {
 
 impl Default for RootVolume {
     fn default() -> Self {
-        Self {
-            size: root_size(),
-            volume_type: VolumeType::Gp3,
-            iops: free_iops(),
-            throughput: free_throughput(),
-        }
+        Self { size: root_size(), volume_type: VolumeType::Gp3, iops: free_iops(), throughput: free_throughput() }
     }
 }
 
@@ -309,7 +307,7 @@ impl Resource for InstanceGroup {
             Quota { code: "L-1945791B", name: "Running On-Demand Inf instances" },
             Quota { code: "L-1216C47A", name: "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances" },
         ],
-        codes: check::CODES,
+        codes: CODES,
         spends: true,
         ..About::new("Equal EC2 instances: a training cluster, a pool of servers, one development machine")
     };
@@ -354,9 +352,8 @@ impl Resource for InstanceGroup {
     }
 
     fn durations(&self) -> Durations {
-        let from = |e: durations::Expected| Expected { typical: e.typical, worst: e.worst };
-        let create = from(durations::instance_launch(self.facts()));
-        let delete = from(durations::instance_termination(self.facts()));
+        let create = durations::instance_launch(self.facts());
+        let delete = durations::instance_termination(self.facts());
         let update = Expected { typical: create.typical + delete.typical, worst: create.worst + delete.worst };
         Durations { create, update, delete }
     }
@@ -434,11 +431,8 @@ impl Resource for InstanceGroup {
             let missing = u32::try_from(wanted - alive.len()).unwrap_or(want.count);
             return launch::launch(want, ctx, &fleet, missing).await;
         }
-        let outdated: Vec<Id> = ids(&alive)
-            .into_iter()
-            .filter(|id| changes.outdated.contains(id))
-            .take(want.batch())
-            .collect();
+        let outdated: Vec<Id> =
+            ids(&alive).into_iter().filter(|id| changes.outdated.contains(id)).take(want.batch()).collect();
         launch::terminate(ctx, &outdated).await
     }
 
@@ -471,7 +465,15 @@ impl Resource for InstanceGroup {
 
 mod soon {
     //! Stand-ins until these kinds exist.
-    macro_rules! kind { ($T:ident, $n:literal) => { pub struct $T; impl crate::field::Named for $T { const NAME: &'static str = $n; } } }
-    kind!(Subnet, "subnet"); kind!(SecurityGroup, "security-group"); kind!(IamRole, "iam-role");
+    macro_rules! kind {
+        ($T:ident, $n:literal) => {
+            pub struct $T;
+            impl crate::field::Named for $T {
+                const NAME: &'static str = $n;
+            }
+        };
+    }
+    kind!(Subnet, "subnet");
+    kind!(SecurityGroup, "security-group");
 }
-use soon::{IamRole, SecurityGroup, Subnet};
+use soon::{SecurityGroup, Subnet};

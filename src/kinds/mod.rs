@@ -19,4 +19,4 @@ kinds! {
 }
 
 /// The codes of every kind's field checks.
-pub static CODES: &[&[crate::diagnostic::Code]] = &[iam_role::CODES];
+pub static CODES: &[&[crate::diagnostic::Code]] = &[iam_role::CODES, instance_group::CODES];

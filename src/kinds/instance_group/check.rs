@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// The codes of this kind.
-pub(super) const CODES: &[Code] = &[
+pub const CODES: &[Code] = &[
     Code {
         code: "DL0370",
         title: "unknown instance type",
@@ -143,7 +143,12 @@ pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {
         add("DL0379", "reservation", format!("`{id}` is not the id of a reservation"), "write `cr-…`");
     }
     if let Some(arn) = group.kms_key.as_ref().and_then(|k| k.known()).filter(|k| !is_key_arn(k)) {
-        add("DL0379", "kms_key", format!("`{arn}` is not the ARN of a key"), "write `arn:aws:kms:REGION:ACCOUNT:key/ID`");
+        add(
+            "DL0379",
+            "kms_key",
+            format!("`{arn}` is not the ARN of a key"),
+            "write `arn:aws:kms:REGION:ACCOUNT:key/ID`",
+        );
     }
     if !(1..=64).contains(&group.metadata_hops) {
         add("DL0377", "metadata_hops", format!("{} hops are not possible", group.metadata_hops), "write 1 to 64");

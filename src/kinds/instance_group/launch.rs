@@ -85,8 +85,11 @@ async fn wait_until_seen(ctx: &Ctx, ids: &[Id]) -> Result<(), Error> {
             return Ok(());
         }
         if ctx.clock.now().duration_since(began) > SignedDuration::from_mins(5) {
-            return Err(Error::new(ErrorClass::Other, "EC2 started instances that it does not show after five minutes")
-                .help("apply again: what was started is found by its tags"));
+            return Err(Error::new(
+                ErrorClass::Other,
+                "EC2 started instances that it does not show after five minutes",
+            )
+            .help("apply again: what was started is found by its tags"));
         }
         ctx.clock.sleep(backoff(tries)).await;
         tries += 1;
@@ -264,7 +267,9 @@ fn explain(error: Error, want: &InstanceGroup, gang: u32, count: u32) -> Error {
     };
     let help = match error.class {
         ErrorClass::Capacity => match want.reservation {
-            Some(_) => "the reservation is full, over, or for another type or zone: check it, or lower `count`".to_owned(),
+            Some(_) => {
+                "the reservation is full, over, or for another type or zone: check it, or lower `count`".to_owned()
+            }
             None => "apply again later, or use a subnet in another zone, another type, `market`, or buy a Capacity \
                      Block and name it in `reservation`"
                 .to_owned(),
@@ -277,7 +282,9 @@ fn explain(error: Error, want: &InstanceGroup, gang: u32, count: u32) -> Error {
             });
             let need = facts.map_or(0, |f| f.vcpus.saturating_mul(want.count));
             match quota {
-                Some(q) => format!("ask for {need} vCPU of `{}` ({}) in Service Quotas, or lower `count`", q.name, q.code),
+                Some(q) => {
+                    format!("ask for {need} vCPU of `{}` ({}) in Service Quotas, or lower `count`", q.name, q.code)
+                }
                 None => format!("ask for {need} vCPU of this family in Service Quotas, or lower `count`"),
             }
         }

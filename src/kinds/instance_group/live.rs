@@ -3,11 +3,12 @@ use super::{
     InstanceGroup, Interfaces, LayoutProfile, Market, Placement, RootVolume, VolumeType, group_id,
     placement::{self, Group},
 };
-use crate::field::Ref;
+
 use crate::{
     address::Address,
     aws::{Error, ErrorClass, tags},
     call::{Ctx, Scope, SweepCtx},
+    field::Ref,
     kinds::ec2,
     resource::{Id, Live, Member, Resource, State},
     units::{Bandwidth, Size},
@@ -58,9 +59,8 @@ impl Fleet {
     /// for ever: says what killed the last one instead.
     pub(super) fn explain_casualties(&self, ctx: &Ctx) -> Result<(), Error> {
         let now = ctx.clock.now();
-        let fresh = |i: &&Instance| {
-            launched(i).is_some_and(|at| now.duration_since(at) < SignedDuration::from_mins(10))
-        };
+        let fresh =
+            |i: &&Instance| launched(i).is_some_and(|at| now.duration_since(at) < SignedDuration::from_mins(10));
         for instance in self.gone.iter().filter(fresh) {
             let reason = instance.state_reason();
             let code = reason.and_then(|r| r.code()).unwrap_or("");
@@ -75,8 +75,11 @@ impl Fleet {
             if deadly {
                 let id = instance.instance_id().unwrap_or("an instance");
                 let why = reason.and_then(|r| r.message()).unwrap_or(code);
-                return Err(Error::new(ErrorClass::Other, format!("EC2 terminated {id} right after its launch: {why}"))
-                    .help("remove the cause, then apply again; within ten minutes of the launch nothing new is started"));
+                return Err(Error::new(
+                    ErrorClass::Other,
+                    format!("EC2 terminated {id} right after its launch: {why}"),
+                )
+                .help("remove the cause, then apply again; within ten minutes of the launch nothing new is started"));
             }
         }
         Ok(())
@@ -180,8 +183,7 @@ pub(super) fn assemble(
         if with_members.contains(&(key(tags::STACK_ID), key(tags::ADDRESS))) {
             continue;
         }
-        let mut live =
-            Live::new(address.clone(), live_id(ctx, &address, &group.tags), group.tags.clone(), nothing());
+        let mut live = Live::new(address.clone(), live_id(ctx, &address, &group.tags), group.tags.clone(), nothing());
         live.state = State::Partial;
         live.parts.insert(placement::PART.to_owned(), group.id.clone());
         live.outputs = outputs(&live.id, &[], None);
@@ -218,12 +220,7 @@ fn nothing() -> InstanceGroup {
     }
 }
 
-fn one(
-    ctx: &SweepCtx,
-    fleet: &Fleet,
-    groups: &[Group],
-    volumes: &Volumes,
-) -> Result<Live<InstanceGroup>, Error> {
+fn one(ctx: &SweepCtx, fleet: &Fleet, groups: &[Group], volumes: &Volumes) -> Result<Live<InstanceGroup>, Error> {
     // While all shut down, they are what is left to see.
     let shown = if fleet.members.is_empty() { &fleet.leaving } else { &fleet.members };
     // The oldest that runs speaks for all.

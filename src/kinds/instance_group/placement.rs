@@ -48,10 +48,7 @@ pub(super) async fn named_by(ctx: &SweepCtx, fleets: &[Fleet]) -> Result<Vec<Gro
 }
 
 fn own(ctx: &Ctx) -> Vec<Filter> {
-    vec![
-        ec2::filter("tag:dlinfra:stack", &ctx.scope.stack),
-        ec2::filter("tag:dlinfra:address", ctx.address.as_str()),
-    ]
+    vec![ec2::filter("tag:dlinfra:stack", &ctx.scope.stack), ec2::filter("tag:dlinfra:address", ctx.address.as_str())]
 }
 
 /// The name of the group to launch into: the one that exists, or a new one for a first launch that wants one.
