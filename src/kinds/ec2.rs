@@ -1,11 +1,33 @@
-//! What all kinds in EC2 read and write alike: tags, filters, lookups.
-use crate::{address::Address, call::SweepCtx, resource::Lookup};
+//! What all kinds in EC2 read and write alike: tags, filters, lookups, address ranges, calls that need patience.
+use crate::{
+    address::Address,
+    aws::{Error, ErrorClass},
+    call::{Ctx, SweepCtx, backoff},
+    resource::{Id, Live, Lookup},
+    units::Cidr,
+};
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
-use std::collections::BTreeMap;
+use aws_smithy_types::DateTime;
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::{collections::BTreeMap, fmt, future::Future};
 
 /// A filter on one value.
 pub(super) fn filter(name: &str, value: impl Into<String>) -> Filter {
     Filter::builder().name(name).values(value).build()
+}
+
+/// A filter on any of these values.
+pub(super) fn filter_any<'a>(name: &str, values: impl IntoIterator<Item = &'a str>) -> Filter {
+    let values = values.into_iter().map(str::to_owned).collect();
+    Filter::builder().name(name).set_values(Some(values)).build()
+}
+
+/// The filter of a sweep.
+pub(super) fn owned(ctx: &SweepCtx) -> Vec<Filter> {
+    vec![filter("tag:dlinfra:stack", ctx.stack_filter())]
 }
 
 /// Tags as a map.
@@ -31,4 +53,95 @@ pub(super) fn lookup_filters(id: &str, by: &Lookup) -> Vec<Filter> {
 /// The owned address in these tags, or the placeholder that lookups give to objects that nobody owns.
 pub(super) fn address(ctx: &SweepCtx, tags: &BTreeMap<String, String>) -> Address {
     ctx.owned(tags).unwrap_or_else(Address::unowned)
+}
+
+/// The id that a create call answered with.
+pub(super) fn only(ids: Vec<Id>, what: &str) -> Result<Id, Error> {
+    ids.into_iter().next().ok_or_else(|| Error::missing(what))
+}
+
+/// Outputs by name.
+pub(super) fn outputs<const N: usize>(pairs: [(&str, Value); N]) -> Map<String, Value> {
+    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The SDK's time as ours.
+pub(super) fn time(at: Option<DateTime>) -> Option<Timestamp> {
+    at.and_then(|t| Timestamp::from_second(t.secs()).ok())
+}
+
+/// The object as it is now, read before a change: pointers of a snapshot may be addresses, and it may be old.
+pub(super) fn current<S>(found: Vec<Live<S>>, id: &str) -> Result<Live<S>, Error> {
+    found.into_iter().next().ok_or_else(|| {
+        Error::new(ErrorClass::NotVisibleYet, format!("{id} is not there"))
+            .help("AWS shows changes after some seconds; if it was deleted meanwhile, plan again")
+    })
+}
+
+/// Repeats a change of an existing object while AWS does not know yet what it names.
+///
+/// Not for calls that make something with an id of its own: those go through [`Ctx::call`].
+pub(super) async fn patient<T, F, Fut>(ctx: &Ctx, send: F) -> Result<T, Error>
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = Result<T, Error>>,
+{
+    let started = ctx.clock.now();
+    let mut tries = 0;
+    loop {
+        let error = match send().await {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        let waited = ctx.clock.now().duration_since(started);
+        if error.class != ErrorClass::NotVisibleYet || waited >= SignedDuration::from_secs(120) {
+            return Err(error);
+        }
+        tries += 1;
+        ctx.recorder.waiting(&ctx.address, &error);
+        ctx.clock.sleep(backoff(tries)).await;
+    }
+}
+
+/// Success when what was to be made is there already.
+pub(super) fn there<T>(result: Result<T, Error>) -> Result<(), Error> {
+    match result {
+        Ok(_) => Ok(()),
+        Err(e) if e.class == ErrorClass::Exists => Ok(()),
+        Err(e) => Err(e),
+    }
+}
+
+/// An address range in a rule or a route. Blueprints write IPv4; live objects may hold IPv6 ranges too, which are
+/// read so that they show up as a difference.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Range(pub(super) String);
+
+impl Range {
+    /// Is it an IPv6 range?
+    pub(super) fn is_v6(&self) -> bool {
+        self.0.contains(':')
+    }
+
+    /// The length of its prefix.
+    pub(super) fn prefix(&self) -> Option<u8> {
+        self.0.rsplit_once('/').and_then(|(_, bits)| bits.parse().ok())
+    }
+}
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+impl JsonSchema for Range {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        Cidr::schema_name()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Cidr::json_schema(generator)
+    }
 }

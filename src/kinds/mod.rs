@@ -15,6 +15,11 @@ macro_rules! kinds {
 kinds! {
     iam_role::IamRole,
     instance_group::InstanceGroup,
+    internet_gateway::InternetGateway,
+    nat_gateway::NatGateway,
+    route_table::RouteTable,
+    security_group::SecurityGroup,
+    subnet::Subnet,
     vpc::Vpc,
 }
 

@@ -2,11 +2,13 @@
 use crate::{
     aws::{Error, gone, tags::TagTarget},
     call::{Ctx, SweepCtx},
+    catalog::durations,
+    diagnostic::Code,
     kinds::ec2,
-    resource::{About, Call, Changes, Class, Durations, Id, Live, Lookup, Output, Quota, Resource, State},
+    resource::{About, Call, Changes, Class, Durations, Expected, Id, Live, Lookup, Output, Problem, Quota, Resource, State},
     units::Cidr,
 };
-use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName, VpcState};
+use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, VpcAttributeName, VpcState};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -31,6 +33,13 @@ fn yes() -> bool {
 
 const CREATE: Call = Call::new("ec2:CreateVpc", Class::Tags);
 
+const CODES: &[Code] = &[Code {
+    code: "DL0310",
+    title: "VPC range of a size that AWS refuses",
+    explain: "A VPC's IPv4 range has a prefix between /16 (65,536 addresses) and /28 (16 addresses). For training clusters \
+              take a /16: a node can use 32 addresses, one for each of its network interfaces.",
+}];
+
 impl Resource for Vpc {
     const KIND: &'static str = "vpc";
     const ABOUT: About = About {
@@ -45,6 +54,7 @@ impl Resource for Vpc {
             "ec2:CreateTags", "ec2:DeleteTags",
         ],
         quotas: &[Quota { code: "L-F678F1CE", name: "VPCs per Region" }],
+        codes: CODES,
         ..About::new("A virtual private cloud: a network of its own, with DNS inside")
     };
 
@@ -52,12 +62,27 @@ impl Resource for Vpc {
         self.cidr.to_string()
     }
 
+    fn check(&self, problems: &mut Vec<Problem>) {
+        if !(16..=28).contains(&self.cidr.prefix()) {
+            problems.push(Problem {
+                code: "DL0310",
+                path: "cidr".to_owned(),
+                summary: format!("AWS makes no VPC of {}", self.cidr),
+                help: "use a prefix between /16 and /28, for example `10.20.0.0/16`".to_owned(),
+            });
+        }
+    }
+
     fn durations(&self) -> Durations {
-        Durations::quick(5, 2, 2)
+        Durations {
+            create: durations::VPC_CREATE,
+            update: durations::IMMEDIATE,
+            delete: Expected::secs(2, 300),
+        }
     }
 
     async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<Self>>, Error> {
-        find(ctx, vec![ec2::filter("tag:dlinfra:stack", ctx.stack_filter())]).await
+        find(ctx, ec2::owned(ctx)).await
     }
 
     async fn create(&self, ctx: &Ctx, _: Option<&Live<Self>>) -> Result<Id, Error> {
@@ -69,20 +94,22 @@ impl Resource for Vpc {
                 Ok(vec![vpc.ok_or_else(|| Error::missing("the VPC's id"))?])
             })
             .await?;
-        ids.into_iter().next().ok_or_else(|| Error::missing("the VPC's id"))
+        ec2::only(ids, "the VPC's id")
     }
 
     async fn update(want: &Self, ctx: &Ctx, live: &Live<Self>, changes: &Changes) -> Result<(), Error> {
         let set = |on: bool| AttributeBooleanValue::builder().value(on).build();
+        let support = |on: bool| ctx.aws.ec2().modify_vpc_attribute().vpc_id(&live.id).enable_dns_support(set(on));
+        let names = |on: bool| ctx.aws.ec2().modify_vpc_attribute().vpc_id(&live.id).enable_dns_hostnames(set(on));
         // One attribute a call; names need support, so support goes first when both are switched on.
         if changes.touches("dns_support") && want.dns_support {
-            ctx.aws.ec2().modify_vpc_attribute().vpc_id(&live.id).enable_dns_support(set(true)).send().await?;
+            ec2::patient(ctx, || async { Ok(support(true).send().await?) }).await?;
         }
         if changes.touches("dns_hostnames") {
-            ctx.aws.ec2().modify_vpc_attribute().vpc_id(&live.id).enable_dns_hostnames(set(want.dns_hostnames)).send().await?;
+            ec2::patient(ctx, || async { Ok(names(want.dns_hostnames).send().await?) }).await?;
         }
         if changes.touches("dns_support") && !want.dns_support {
-            ctx.aws.ec2().modify_vpc_attribute().vpc_id(&live.id).enable_dns_support(set(false)).send().await?;
+            ec2::patient(ctx, || async { Ok(support(false).send().await?) }).await?;
         }
         Ok(())
     }
@@ -104,7 +131,7 @@ impl Resource for Vpc {
     }
 }
 
-async fn find(ctx: &SweepCtx, filters: Vec<aws_sdk_ec2::types::Filter>) -> Result<Vec<Live<Vpc>>, Error> {
+async fn find(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Live<Vpc>>, Error> {
     let mut out = Vec::new();
     let mut pages = ctx.aws.ec2().describe_vpcs().set_filters(Some(filters)).into_paginator().send();
     while let Some(page) = pages.next().await {
@@ -112,14 +139,14 @@ async fn find(ctx: &SweepCtx, filters: Vec<aws_sdk_ec2::types::Filter>) -> Resul
             let tags = ec2::tags(vpc.tags());
             let id = vpc.vpc_id.ok_or_else(|| Error::missing("the VPC's id"))?;
             let cidr = vpc.cidr_block.and_then(|c| c.parse().ok()).ok_or_else(|| Error::missing("the VPC's CIDR"))?;
-            let spec = Vpc {
-                cidr,
-                dns_hostnames: attribute(ctx, &id, VpcAttributeName::EnableDnsHostnames).await?,
-                dns_support: attribute(ctx, &id, VpcAttributeName::EnableDnsSupport).await?,
-            };
+            let (dns_hostnames, dns_support) = tokio::try_join!(
+                attribute(ctx, &id, VpcAttributeName::EnableDnsHostnames),
+                attribute(ctx, &id, VpcAttributeName::EnableDnsSupport),
+            )?;
+            let spec = Vpc { cidr, dns_hostnames, dns_support };
             let mut live = Live::new(ec2::address(ctx, &tags), &id, tags, spec);
             live.state = if vpc.state == Some(VpcState::Pending) { State::Pending } else { State::Ready };
-            live.outputs = [("id".to_owned(), json!(id)), ("cidr".to_owned(), json!(live.spec.cidr))].into_iter().collect();
+            live.outputs = ec2::outputs([("id", json!(id)), ("cidr", json!(live.spec.cidr))]);
             out.push(live);
         }
     }

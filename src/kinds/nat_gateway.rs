@@ -1,0 +1,270 @@
+//! nat-gateway: lets instances without public addresses reach the internet; its elastic address is part of it.
+use crate::{
+    aws::{Error, ErrorClass, gone, tags, tags::TagTarget},
+    call::{Ctx, SweepCtx},
+    catalog::durations,
+    field::Ref,
+    kinds::{InternetGateway, Subnet, ec2},
+    price::{PriceContext, PriceLine, network},
+    resource::{About, Call, Changes, Class, Durations, Expected, Id, Live, Lookup, Output, Quota, Resource, State},
+};
+use aws_sdk_ec2::types::{
+    Address as ElasticAddress, ConnectivityType, DomainType, Filter, NatGateway as Gateway, NatGatewayState,
+    ResourceType,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A public NAT gateway with an elastic address of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NatGateway {
+    /// The public subnet that it stands in.
+    pub subnet: Ref<Subnet>,
+    /// The internet gateway of the subnet's VPC. A NAT gateway fails when its VPC has none attached, so name it here:
+    /// it is attached before the NAT gateway is made, and detached after it is gone.
+    // Read back from the VPC, not from the NAT gateway: an edge that a teardown without a blueprint can see as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub internet_gateway: Option<Ref<InternetGateway>>,
+}
+
+/// The part that is the elastic address.
+const ADDRESS: &str = "address";
+const ALLOCATE: Call = Call::new("ec2:AllocateAddress", Class::Tags);
+const CREATE: Call = Call::new("ec2:CreateNatGateway", Class::Token);
+
+impl Resource for NatGateway {
+    const KIND: &'static str = "nat-gateway";
+    const ABOUT: About = About {
+        outputs: &[
+            Output { name: "id", ty: "string", doc: "nat-…" },
+            Output { name: "public_ip", ty: "string", doc: "the address from which its traffic comes" },
+        ],
+        fixed: &["subnet"],
+        calls: &[ALLOCATE, CREATE],
+        iam: &[
+            "ec2:AllocateAddress",
+            "ec2:DescribeAddresses",
+            "ec2:ReleaseAddress",
+            "ec2:CreateNatGateway",
+            "ec2:DescribeNatGateways",
+            "ec2:DescribeInternetGateways",
+            "ec2:DeleteNatGateway",
+            "ec2:CreateTags",
+            "ec2:DeleteTags",
+        ],
+        quotas: &[
+            Quota { code: "L-FE5A380F", name: "NAT gateways per Availability Zone" },
+            Quota { code: "L-0263D0A3", name: "EC2-VPC Elastic IPs" },
+        ],
+        spends: true,
+        ..About::new("A way out to the internet for instances without public addresses")
+    };
+
+    fn summary(&self) -> String {
+        format!("in {}", self.subnet)
+    }
+
+    fn durations(&self) -> Durations {
+        Durations {
+            create: durations::NAT_GATEWAY_CREATE,
+            update: Expected::secs(2, 300),
+            delete: durations::NAT_GATEWAY_DELETE,
+        }
+    }
+
+    fn price(&self, ctx: &PriceContext<'_>) -> Vec<PriceLine> {
+        let mut lines = network::nat_gateway(ctx);
+        lines.push(network::public_addresses(ctx, 1));
+        lines
+    }
+
+    async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<Self>>, Error> {
+        let found = tokio::try_join!(gateways(ctx, ec2::owned(ctx)), addresses(ctx, ec2::owned(ctx)))?;
+        assemble(ctx, found.0, found.1).await
+    }
+
+    async fn create(&self, ctx: &Ctx, found: Option<&Live<Self>>) -> Result<Id, Error> {
+        let allocation = match found.and_then(|live| live.parts.get(ADDRESS)) {
+            Some(id) => id.clone(),
+            None => allocate(ctx).await?,
+        };
+        let (subnet, allocation) = (self.subnet.id()?, &allocation);
+        let params = json!({ "subnet": subnet, "allocation": allocation });
+        let ids = ctx
+            .call(&CREATE, "", &params, |attempt| async move {
+                let call = ctx.aws.ec2_once().create_nat_gateway().subnet_id(subnet).allocation_id(allocation);
+                let tags = ec2::tag_specification(ResourceType::Natgateway, &attempt.tags);
+                let call = call.connectivity_type(ConnectivityType::Public).client_token(attempt.token);
+                let id = call.tag_specifications(tags).send().await?.nat_gateway.and_then(|g| g.nat_gateway_id);
+                Ok(vec![id.ok_or_else(|| Error::missing("the NAT gateway's id"))?])
+            })
+            .await?;
+        ec2::only(ids, "the NAT gateway's id")
+    }
+
+    async fn update(want: &Self, _: &Ctx, live: &Live<Self>, changes: &Changes) -> Result<(), Error> {
+        // Which internet gateway a VPC has is decided by that gateway, so there is nothing to change here.
+        match (changes.touches("internet_gateway"), &want.internet_gateway) {
+            (true, Some(wanted)) => Err(Error::new(
+                ErrorClass::WrongState,
+                format!("{wanted} is not the internet gateway of the VPC that {} is in", live.id),
+            )
+            .help("name the gateway whose `vpc` is the VPC of this NAT gateway's subnet")),
+            _ => Ok(()),
+        }
+    }
+
+    async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
+        match live.state {
+            // The address can be released only when AWS has let go of it; the next call does that.
+            State::Deleting => Ok(()),
+            State::Partial => {
+                let Some(allocation) = live.parts.get(ADDRESS) else { return Ok(()) };
+                gone(ctx.aws.ec2().release_address().allocation_id(allocation).send().await.map_err(Error::from))
+            }
+            _ => gone(ctx.aws.ec2().delete_nat_gateway().nat_gateway_id(&live.id).send().await.map_err(Error::from)),
+        }
+    }
+
+    async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<Self>>, Error> {
+        assemble(ctx, gateways(ctx, ec2::lookup_filters("nat-gateway-id", by)).await?, Vec::new()).await
+    }
+
+    fn tag_targets(live: &Live<Self>) -> Vec<TagTarget> {
+        let mut ids: BTreeSet<String> = live.parts.values().cloned().collect();
+        ids.insert(live.id.clone());
+        vec![TagTarget::Ec2(ids.into_iter().collect())]
+    }
+}
+
+async fn allocate(ctx: &Ctx) -> Result<Id, Error> {
+    let ids = ctx
+        .call(&ALLOCATE, ADDRESS, &json!({ "domain": "vpc" }), |attempt| async move {
+            let tags = ec2::tag_specification(ResourceType::ElasticIp, &attempt.tags);
+            let call = ctx.aws.ec2_once().allocate_address().domain(DomainType::Vpc).tag_specifications(tags);
+            let id = call.send().await?.allocation_id;
+            Ok(vec![id.ok_or_else(|| Error::missing("the elastic address's allocation id"))?])
+        })
+        .await?;
+    ec2::only(ids, "the elastic address's allocation id")
+}
+
+/// Gateways that are not deleted yet; AWS shows deleted ones for about an hour.
+async fn gateways(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Gateway>, Error> {
+    let mut out = Vec::new();
+    let mut pages = ctx.aws.ec2().describe_nat_gateways().set_filter(Some(filters)).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        out.extend(page?.nat_gateways.unwrap_or_default());
+    }
+    out.retain(|g| g.state != Some(NatGatewayState::Deleted));
+    Ok(out)
+}
+
+/// Elastic addresses that are parts of NAT gateways; DescribeAddresses has no pages.
+async fn addresses(ctx: &SweepCtx, mut filters: Vec<Filter>) -> Result<Vec<ElasticAddress>, Error> {
+    filters.push(ec2::filter(&format!("tag:{}", tags::PART), ADDRESS));
+    Ok(ctx.aws.ec2().describe_addresses().set_filters(Some(filters)).send().await?.addresses.unwrap_or_default())
+}
+
+/// Internet gateways by the VPC that they are attached to.
+async fn internet_gateways(ctx: &SweepCtx, vpcs: &BTreeSet<&str>) -> Result<BTreeMap<String, String>, Error> {
+    let mut out = BTreeMap::new();
+    let vpcs: Vec<&str> = vpcs.iter().copied().collect();
+    // A filter takes 200 values at most.
+    for vpcs in vpcs.chunks(200) {
+        let filter = ec2::filter_any("attachment.vpc-id", vpcs.iter().copied());
+        let mut pages = ctx.aws.ec2().describe_internet_gateways().filters(filter).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            for gateway in page?.internet_gateways.unwrap_or_default() {
+                for vpc in gateway.attachments().iter().filter_map(|a| a.vpc_id()) {
+                    out.extend(gateway.internet_gateway_id.clone().map(|id| (vpc.to_owned(), id)));
+                }
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// Puts gateways and addresses together; an address that no gateway uses stands alone.
+async fn assemble(
+    ctx: &SweepCtx,
+    gateways: Vec<Gateway>,
+    mut loose: Vec<ElasticAddress>,
+) -> Result<Vec<Live<NatGateway>>, Error> {
+    let vpcs: BTreeSet<&str> = gateways.iter().filter_map(|g| g.vpc_id()).collect();
+    let internet = internet_gateways(ctx, &vpcs).await?;
+    let mut out: Vec<Live<NatGateway>> = Vec::new();
+    for gateway in gateways {
+        let used: BTreeSet<&str> = gateway.nat_gateway_addresses().iter().filter_map(|a| a.allocation_id()).collect();
+        let mine = loose.iter().position(|a| a.allocation_id().is_some_and(|id| used.contains(id)));
+        let address = mine.map(|index| loose.swap_remove(index));
+        out.push(live_gateway(ctx, gateway, &internet, address.as_ref())?);
+    }
+    for address in loose {
+        let tags = ec2::tags(address.tags());
+        let owner = ec2::address(ctx, &tags);
+        let id = address.allocation_id.ok_or_else(|| Error::missing("the elastic address's allocation id"))?;
+        // A gateway that failed has let go of its address.
+        let bare = |l: &&mut Live<NatGateway>| l.address == owner && !l.parts.contains_key(ADDRESS);
+        if let Some(live) = out.iter_mut().find(bare) {
+            live.parts.insert(ADDRESS.to_owned(), id);
+            continue;
+        }
+        let spec = NatGateway { subnet: Ref::to_id(""), internet_gateway: None };
+        let mut live = Live::new(owner, &id, tags, spec);
+        live.state = State::Partial;
+        live.parts.insert(ADDRESS.to_owned(), id);
+        live.outputs = ec2::outputs([("id", json!(null)), ("public_ip", json!(address.public_ip))]);
+        out.push(live);
+    }
+    Ok(out)
+}
+
+fn live_gateway(
+    ctx: &SweepCtx,
+    gateway: Gateway,
+    internet: &BTreeMap<String, String>,
+    address: Option<&ElasticAddress>,
+) -> Result<Live<NatGateway>, Error> {
+    let tags = ec2::tags(gateway.tags());
+    let public_ip = gateway.nat_gateway_addresses().iter().find_map(|a| a.public_ip()).map(str::to_owned);
+    let public_ip = public_ip.or_else(|| address.and_then(|a| a.public_ip.clone()));
+    let id = gateway.nat_gateway_id.ok_or_else(|| Error::missing("the NAT gateway's id"))?;
+    let spec = NatGateway {
+        subnet: Ref::to_id(gateway.subnet_id.ok_or_else(|| Error::missing("the NAT gateway's subnet"))?),
+        internet_gateway: gateway.vpc_id.and_then(|vpc| internet.get(&vpc)).map(Ref::to_id),
+    };
+    let mut live = Live::new(ec2::address(ctx, &tags), &id, tags, spec);
+    live.state = match gateway.state {
+        Some(NatGatewayState::Pending) => State::Pending,
+        Some(NatGatewayState::Deleting) => State::Deleting,
+        Some(NatGatewayState::Failed) => {
+            let code = gateway.failure_code.unwrap_or_default();
+            State::Failed(format!("{code}: {}", gateway.failure_message.unwrap_or_default()))
+        }
+        _ => State::Ready,
+    };
+    live.parts.extend(address.and_then(|a| a.allocation_id.clone()).map(|id| (ADDRESS.to_owned(), id)));
+    live.created = ec2::time(gateway.create_time);
+    live.outputs = ec2::outputs([("id", json!(id)), ("public_ip", json!(public_ip))]);
+    Ok(live)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::price::{PriceBook, Usage};
+
+    #[test]
+    fn hours_address_and_data_are_priced() {
+        let nat: NatGateway = serde_json::from_value(json!({ "subnet": { "$ref": "a" } })).unwrap();
+        let usage = Usage::default();
+        let lines = nat.price(&PriceContext::new(PriceBook::embedded(), "us-east-1", &usage));
+        let what: Vec<&str> = lines.iter().map(|l| l.what.as_str()).collect();
+        assert_eq!(what, ["NAT gateway", "data through the NAT gateway", "public IPv4 address"]);
+        assert!(lines.iter().all(|l| l.rate.is_some()));
+    }
+}
