@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod clock;
 pub mod cost;
 pub mod diagnostic;
+pub mod engine;
 pub mod facts;
 pub mod field;
 pub mod graph;

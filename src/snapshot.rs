@@ -20,7 +20,7 @@ pub struct Found {
 }
 
 /// Everything that one stack owns, at one moment.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     /// Owned objects.
     pub owned: BTreeMap<Address, Found>,

@@ -1,4 +1,5 @@
 //! What an AWS answer means: the one table of error classes, and errors that say who is to blame and what to do.
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::fmt;
@@ -386,3 +387,102 @@ fn iam_action(operation: &str) -> String {
         other => other.to_owned(),
     }
 }
+
+impl Error {
+    /// The code that `dlinfra explain` knows.
+    pub fn diagnostic_code(&self) -> &str {
+        match self.class {
+            ErrorClass::Denied => "DL0401",
+            ErrorClass::Credentials => "DL0402",
+            ErrorClass::Unreachable => "DL0403",
+            ErrorClass::Throttled => "DL0405",
+            ErrorClass::Capacity => "DL0406",
+            ErrorClass::Quota => "DL0407",
+            ErrorClass::Stranger => "DL0408",
+            ErrorClass::Stopped => "DL0410",
+            ErrorClass::Bug => "DL0499",
+            ErrorClass::Journal => self.code.as_deref().unwrap_or("DL0501"),
+            _ => "DL0409",
+        }
+    }
+
+    /// The same for a report.
+    pub fn diagnostic(&self) -> Diagnostic {
+        let mut out = Diagnostic::error(self.diagnostic_code(), self.to_string()).with_help_opt(self.help.clone());
+        if let Some(id) = &self.request_id {
+            out = out.with_detail(format!("AWS request id {id}"));
+        }
+        out
+    }
+}
+
+impl From<Error> for Diagnostic {
+    fn from(error: Error) -> Self {
+        error.diagnostic()
+    }
+}
+
+impl From<Error> for Diagnostics {
+    fn from(error: Error) -> Self {
+        error.diagnostic().into()
+    }
+}
+
+/// What `dlinfra explain` says about them.
+pub static CODES: &[Code] = &[
+    Code {
+        code: "DL0401",
+        title: "AWS denied a call",
+        explain: "The caller's policies do not allow the action named in the message. dlinfra never reads this as \"does not exist\": it stops, so that nothing is made twice. Allow the action, or use other credentials. `dlinfra kinds KIND` lists the actions that a kind needs.",
+    },
+    Code {
+        code: "DL0402",
+        title: "No usable credentials",
+        explain: "AWS credentials are missing, wrong or expired. dlinfra looks where the AWS CLI looks: environment, profile, SSO, container and instance role. After logging in, run the same command again: it goes on where it stopped. With `--sandbox` no credentials are needed.",
+    },
+    Code {
+        code: "DL0403",
+        title: "AWS cannot be reached",
+        explain: "No connection to the endpoint was made, so nothing was changed. Check the network, a proxy, the region's name and `--endpoint-url`.",
+    },
+    Code {
+        code: "DL0404",
+        title: "Another account or region than stated",
+        explain: "The blueprint states an account or a region and the caller is in another. Every command that reads AWS stops then, so that a stack is never planned against the wrong account.",
+    },
+    Code {
+        code: "DL0405",
+        title: "Throttled for too long",
+        explain: "AWS refused requests for ten minutes although dlinfra stays below the published rates. Something else uses up the rate of this account; run the command again later.",
+    },
+    Code {
+        code: "DL0406",
+        title: "No capacity",
+        explain: "AWS has no free machines of this type in this zone now. Groups launch all or nothing, so nothing half-launched is left. Try another zone, type or market, or reserve capacity.",
+    },
+    Code {
+        code: "DL0407",
+        title: "A quota is used up",
+        explain: "The account's quota named in the message does not allow more. EC2 quotas count vCPUs. Ask for more in Service Quotas; `dlinfra kinds KIND` names the quotas that a kind counts against.",
+    },
+    Code {
+        code: "DL0408",
+        title: "The object belongs to somebody else",
+        explain: "An object with this name exists and does not carry this stack's tags. dlinfra never changes what it does not own. Read it with `existing:`, or choose another name.",
+    },
+    Code {
+        code: "DL0409",
+        title: "AWS refused a call",
+        explain: "AWS answered with the error in the message. What was done before stays and is recorded; correct the cause and apply again.",
+    },
+    Code {
+        code: "DL0410",
+        title: "The run was stopped",
+        explain: "The run was cancelled or lost its lock before this call, which was therefore not made. Apply again to go on.",
+    },
+    Code {
+        code: "DL0499",
+        title: "A bug in dlinfra",
+        explain: "dlinfra broke a promise of its own. Nothing is lost: the journal and the tags know what exists. Please report it with the command and the blueprint.",
+    },
+];

@@ -4,7 +4,7 @@ pub mod gate;
 pub mod rate;
 pub mod tags;
 
-pub use error::{Error, ErrorClass, gone, optional};
+pub use error::{CODES, Error, ErrorClass, gone, optional};
 
 use crate::clock::Clock;
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};

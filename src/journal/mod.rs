@@ -203,10 +203,24 @@ impl Journal {
     /// # Errors
     /// A journal that belongs to another stack, account or region.
     pub async fn claim(&self, stack: &str, account: &str, region: &str) -> Result<Claim, JournalError> {
+        self.claim_as(stack, account, region, &record::uuid()).await
+    }
+
+    /// The same; a new claim gets this stack-id.
+    ///
+    /// # Errors
+    /// As [`Journal::claim`].
+    pub async fn claim_as(
+        &self,
+        stack: &str,
+        account: &str,
+        region: &str,
+        stack_id: &str,
+    ) -> Result<Claim, JournalError> {
         if self.shared.state().memory.claim.is_none() {
             let record = Record::Claim {
                 stack: stack.to_owned(),
-                stack_id: record::uuid(),
+                stack_id: stack_id.to_owned(),
                 account: account.to_owned(),
                 region: region.to_owned(),
                 time: self.shared.clock.now(),

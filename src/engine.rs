@@ -1,0 +1,419 @@
+//! The commands as library calls: connect, look, plan, execute, prove. Plan and apply share every step until execution.
+use crate::{
+    address::Address,
+    apply::{Event, Executor, Outcome, Sink, What},
+    aws::{Aws, Error, ErrorClass, Identity, tags},
+    call::{Scope, SweepCtx},
+    diagnostic::{Code, Diagnostic, Diagnostics},
+    journal::{self, Backend, Journal, JournalRecorder, Memory},
+    kind::Kind,
+    plan::{self, Plan, Wanted},
+    resource::{Discovery, Live, Lookup, State},
+    snapshot::{self, Found, Snapshot},
+    units::Span,
+};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+use tokio::sync::watch as signal;
+
+/// What a stack is called and who answers for it.
+#[derive(Debug, Clone, Default)]
+pub struct Target {
+    /// The stack's name.
+    pub stack: String,
+    /// Twelve digits, if the blueprint states them.
+    pub account: Option<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// How long it may live.
+    pub ttl: Option<Span>,
+    /// The user's tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// One stack in one account and region.
+pub struct Engine {
+    aws: Aws,
+    kinds: &'static [&'static dyn Kind],
+    backend: Arc<dyn Backend>,
+    target: Target,
+    identity: Identity,
+    memory: Memory,
+    /// In the sandbox what `existing:` names is imagined when it is not there.
+    imagine: bool,
+}
+
+/// What was found in the account, and who the stack is.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// Identity.
+    pub scope: Arc<Scope>,
+    /// Everything owned.
+    pub snapshot: Snapshot,
+    /// The tags of every object, without its address.
+    pub tags: BTreeMap<String, String>,
+    /// When the stack may be removed.
+    pub expires: Option<Timestamp>,
+    /// What people should know.
+    pub notes: Diagnostics,
+}
+
+/// What an execution may do, and whom it tells.
+pub struct Execution {
+    /// `apply`, `destroy`.
+    pub command: &'static str,
+    /// Who runs it.
+    pub holder: String,
+    /// May a delete empty what still holds data?
+    pub delete_data: bool,
+    /// Where events go.
+    pub sink: Sink,
+    /// Becomes true when the run shall stop.
+    pub cancel: signal::Receiver<bool>,
+}
+
+/// What is left of a stack.
+#[derive(Debug, Clone)]
+pub struct Proof {
+    /// Every owned object that a full sweep still found, as kind, id, address and state.
+    pub left: Vec<(String, String, String, String)>,
+}
+
+impl Engine {
+    /// Asks who the caller is and reads the journal; changes nothing.
+    ///
+    /// # Errors
+    /// No credentials, no connection, another account than stated, a journal that cannot be read.
+    pub async fn connect(
+        aws: Aws,
+        kinds: &'static [&'static dyn Kind],
+        target: Target,
+        backend: Arc<dyn Backend>,
+        imagine: bool,
+    ) -> Result<Self, Diagnostics> {
+        let identity = aws.identity().await?.clone();
+        if let Some(stated) = target.account.as_ref().filter(|a| **a != identity.account) {
+            let text = format!("the blueprint is for the account {stated}, the caller is in {}", identity.account);
+            return Err(Diagnostic::error("DL0404", text)
+                .with_detail(format!("the caller is {}", identity.arn))
+                .with_help("use the credentials of that account (`--profile`), or correct `account:`")
+                .into());
+        }
+        let memory = journal::read(&*backend).await.map_err(|e| e.diagnostic())?;
+        if let Some(claim) = &memory.claim {
+            journal::check(&backend.place(), claim, &target.stack, &identity.account, aws.region())
+                .map_err(|e| e.diagnostic())?;
+        }
+        Ok(Self { aws, kinds, backend, target, identity, memory, imagine })
+    }
+
+    /// The caller.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Clients.
+    pub fn aws(&self) -> &Aws {
+        &self.aws
+    }
+
+    /// What the journal remembers.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Where the journal lies.
+    pub fn journal_place(&self) -> String {
+        self.backend.place()
+    }
+
+    fn sweep(&self, stack_id: &str, wanted: &[Wanted]) -> SweepCtx {
+        let mut names = self.memory.names();
+        for item in wanted.iter().filter(|w| matches!(w.kind.about().discovery, Discovery::Names | Discovery::Prefix)) {
+            names.extend(item.spec.get("name").and_then(Value::as_str).map(str::to_owned));
+        }
+        SweepCtx {
+            aws: self.aws.clone(),
+            scope: Arc::new(Scope {
+                partition: self.identity.partition.clone(),
+                account: self.identity.account.clone(),
+                region: self.aws.region().to_owned(),
+                stack: self.target.stack.clone(),
+                stack_id: stack_id.to_owned(),
+            }),
+            names: Arc::new(names),
+            all_stacks: false,
+        }
+    }
+
+    /// One sweep per kind, all at once, and one lookup per `existing:`.
+    ///
+    /// # Errors
+    /// Anything that could not be read; two stacks of one name; an `existing:` that matches nothing or several.
+    pub async fn look(&self, wanted: &[Wanted]) -> Result<View, Diagnostics> {
+        let claimed = self.memory.claim.as_ref().map(|c| c.stack_id.clone());
+        let ctx = self.sweep(claimed.as_deref().unwrap_or_default(), wanted);
+        let (found, existing) = tokio::join!(snapshot::take(self.kinds, &ctx), self.existing(&ctx, wanted));
+        let (found, existing) = (found?, existing?);
+        let stack_id = self.stack_id(claimed, &found)?;
+        if found.is_empty() && self.memory.applied.len() > 1 {
+            let text = format!(
+                "the journal knows {} objects of {} and AWS shows none",
+                self.memory.applied.len(),
+                self.target.stack
+            );
+            return Err(Diagnostic::error("DL0531", text)
+                .with_detail(format!("account {}, region {}, journal {}", self.identity.account, self.aws.region(), self.backend.place()))
+                .with_help("check account, region and `--endpoint-url`; if everything was really deleted by hand, remove the journal")
+                .into());
+        }
+        let snapshot = Snapshot::build(found, existing)?;
+        let expires = self.expires(&snapshot);
+        let mut tags = self.target.tags.clone();
+        tags.insert(tags::VERSION.to_owned(), "1".to_owned());
+        tags.insert(tags::STACK.to_owned(), self.target.stack.clone());
+        tags.insert(tags::STACK_ID.to_owned(), stack_id.clone());
+        if let Some(owner) = &self.target.owner {
+            tags.insert(tags::OWNER.to_owned(), owner.clone());
+        }
+        if let Some(at) = expires {
+            tags.insert(tags::EXPIRES.to_owned(), at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+        }
+        let scope = Arc::new(Scope { stack_id, ..(*ctx.scope).clone() });
+        Ok(View { scope, snapshot, tags, expires, notes: Diagnostics::default() })
+    }
+
+    /// The journal's stack-id, else the one in the live tags (the journal was lost), else a new one.
+    fn stack_id(&self, claimed: Option<String>, found: &[Found]) -> Result<String, Diagnostics> {
+        let live: BTreeMap<&String, &Found> =
+            found.iter().filter_map(|f| Some((f.live.tags.get(tags::STACK_ID)?, f))).collect();
+        let all: BTreeSet<&String> = live.keys().copied().chain(claimed.as_ref()).collect();
+        if all.len() > 1 {
+            let owners: Vec<String> = live
+                .iter()
+                .map(|(id, f)| {
+                    format!("{id} (owner {})", f.live.tags.get(tags::OWNER).map_or("unknown", String::as_str))
+                })
+                .chain(claimed.iter().filter(|c| !live.contains_key(c)).map(|c| format!("{c} (this journal)")))
+                .collect();
+            return Err(Diagnostic::error(
+                "DL0532",
+                format!("two stacks are called {} here: {}", self.target.stack, owners.join(" and ")),
+            )
+            .with_help(
+                "rename one of them (`blueprint:` or `environment:`), or use the journal of the stack that is live",
+            )
+            .into());
+        }
+        Ok(all.first().map_or_else(crate::record::uuid, |id| (*id).clone()))
+    }
+
+    /// Fixed at the first apply, changed only by a changed `ttl`.
+    fn expires(&self, snapshot: &Snapshot) -> Option<Timestamp> {
+        let ttl = self.target.ttl?;
+        let pinned = |key: &str| self.memory.pins.get(key).and_then(Value::as_str);
+        let live = || snapshot.owned.values().find_map(|f| f.live.tags.get(tags::EXPIRES)?.parse().ok());
+        let kept = match pinned("ttl") {
+            Some(text) if text == ttl.to_string() => pinned("expires").and_then(|t| t.parse().ok()),
+            Some(_) => None,
+            None => live(),
+        };
+        let seconds = jiff::SignedDuration::try_from(ttl.duration()).unwrap_or(jiff::SignedDuration::from_hours(24));
+        kept.or_else(|| self.aws.clock().now().checked_add(seconds).ok())
+    }
+
+    async fn existing(&self, ctx: &SweepCtx, wanted: &[Wanted]) -> Result<BTreeMap<Address, Found>, Diagnostics> {
+        let mut out = BTreeMap::new();
+        let mut problems = Diagnostics::default();
+        for item in wanted {
+            let Some(by) = &item.existing else { continue };
+            let mut lives = match item.kind.lookup(ctx, by).await {
+                Ok(lives) => lives,
+                Err(e) if e.class == ErrorClass::NotFound => Vec::new(),
+                Err(e) => {
+                    problems.push(e.diagnostic().at_address(item.address.as_str()));
+                    continue;
+                }
+            };
+            match lives.len() {
+                1 => {
+                    let mut live = lives.remove(0);
+                    live.address = item.address.clone();
+                    out.insert(item.address.clone(), Found { kind: item.kind, live });
+                }
+                0 if self.imagine => {
+                    out.insert(item.address.clone(), Found { kind: item.kind, live: imagined(item, by) });
+                }
+                n => {
+                    let text = format!("`existing:` of {} matches {n} objects and must match one", item.address);
+                    problems.push(
+                        Diagnostic::error("DL0533", text)
+                            .at_address(item.address.as_str())
+                            .with_help("name it by its id, or give more tags"),
+                    );
+                }
+            }
+        }
+        problems.into_result(out).map(|(out, _)| out)
+    }
+
+    /// Makes the plan over a fresh view.
+    ///
+    /// # Errors
+    /// A ring among resources.
+    pub fn plan(&self, wanted: &[Wanted], view: &View, replace: &BTreeSet<Address>) -> Result<Plan, Diagnostics> {
+        let opened = self.memory.open.iter().filter_map(|(a, i)| Some((a.clone(), i.first()?.time)));
+        let accepted = self.memory.accepted.iter().filter_map(|(a, i)| Some((a.clone(), i.first()?.time)));
+        let interrupted: BTreeMap<Address, Timestamp> = opened.chain(accepted).collect();
+        plan::plan(&plan::Input {
+            wanted,
+            snapshot: &view.snapshot,
+            applied: &self.memory.applied,
+            interrupted: &interrupted,
+            tags: &view.tags,
+            replace,
+            now: self.aws.clock().now(),
+        })
+    }
+
+    /// Executes a plan: claim, begin, work, end.
+    ///
+    /// # Errors
+    /// A journal that cannot be written; nothing is changed then. What happens to single resources is in the outcome.
+    pub async fn execute(
+        &self,
+        plan: &Plan,
+        view: &View,
+        wanted: &[Wanted],
+        run: Execution,
+    ) -> Result<Outcome, Diagnostics> {
+        self.backend.prepare().await.map_err(|e| e.diagnostic())?;
+        let journal =
+            Journal::open(self.backend.clone(), self.aws.clock().clone()).await.map_err(|e| e.diagnostic())?;
+        self.claim(&journal, view).await.map_err(|e| e.diagnostic())?;
+        let (sink, clock) = (run.sink.clone(), self.aws.clock().clone());
+        let waiting = Arc::new(move |address: &Address, why: &Error| {
+            sink(Event { time: clock.now(), address: address.clone(), what: What::Waiting { why: why.to_string() } });
+        });
+        let recorder = Arc::new(JournalRecorder::new(journal.clone(), waiting));
+        recorder.begin(run.command, &run.holder).await.map_err(|e| e.diagnostic())?;
+        if let (Some(ttl), Some(at)) = (self.target.ttl, view.expires)
+            && run.command == "apply"
+            && self.memory.pins.get("ttl") != Some(&json!(ttl.to_string()))
+        {
+            recorder.pin("ttl", json!(ttl.to_string())).await.map_err(|e| e.diagnostic())?;
+            recorder.pin("expires", json!(at.to_string())).await.map_err(|e| e.diagnostic())?;
+        }
+        let executor = Executor {
+            aws: self.aws.clone(),
+            scope: view.scope.clone(),
+            kinds: self.kinds,
+            recorder: recorder.clone(),
+            open: self.memory.open.clone(),
+            sweep: SweepCtx { scope: view.scope.clone(), ..self.sweep("", wanted) },
+            sink: run.sink,
+            cancel: run.cancel,
+            delete_data: run.delete_data,
+        };
+        let outcome = executor.run(plan, &view.snapshot).await;
+        let word = match &outcome {
+            o if o.cancelled => "interrupted",
+            o if o.complete() => "ok",
+            o if o.done > 0 || !o.pending.is_empty() => "partial",
+            _ => "failed",
+        };
+        recorder.end(word).await.map_err(|e| e.diagnostic())?;
+        Ok(outcome)
+    }
+
+    /// The journal's claim carries the stack-id that the live objects carry.
+    async fn claim(&self, journal: &Journal, view: &View) -> Result<(), journal::JournalError> {
+        journal
+            .claim_as(&view.scope.stack, &view.scope.account, &view.scope.region, &view.scope.stack_id)
+            .await
+            .map(|_| ())
+    }
+
+    /// A full sweep: what the stack still owns.
+    ///
+    /// # Errors
+    /// Anything that could not be read: that is no proof.
+    pub async fn prove(&self, wanted: &[Wanted]) -> Result<Proof, Diagnostics> {
+        let ctx = self.sweep("", wanted);
+        let found = snapshot::take(self.kinds, &ctx).await?;
+        let state = |s: &State| match s {
+            State::Failed(why) => format!("failed: {why}"),
+            State::Degraded(why) => format!("degraded: {why}"),
+            other => format!("{other:?}").to_lowercase(),
+        };
+        let mut left: Vec<_> = found
+            .into_iter()
+            .map(|f| (f.kind.name().to_owned(), f.live.id, f.live.address.to_string(), state(&f.live.state)))
+            .collect();
+        left.sort();
+        Ok(Proof { left })
+    }
+
+    /// Every object of every stack in the account and region.
+    ///
+    /// # Errors
+    /// Anything that could not be read.
+    pub async fn all_stacks(aws: &Aws, kinds: &[&'static dyn Kind]) -> Result<Vec<Found>, Diagnostics> {
+        let identity = aws.identity().await?;
+        let scope = Scope {
+            partition: identity.partition.clone(),
+            account: identity.account.clone(),
+            region: aws.region().to_owned(),
+            stack: String::new(),
+            stack_id: String::new(),
+        };
+        let ctx = SweepCtx { aws: aws.clone(), scope: Arc::new(scope), names: Arc::default(), all_stacks: true };
+        Ok(snapshot::take(kinds, &ctx).await?)
+    }
+}
+
+/// Stands for an object that exists in the real account, but not in the sandbox.
+fn imagined(item: &Wanted, by: &Lookup) -> Live {
+    let id = match by {
+        Lookup::Id(id) => id.clone(),
+        Lookup::Name(name) => name.clone(),
+        Lookup::Tags(_) => format!("imagined-{}", item.address),
+    };
+    let mut outputs = Map::new();
+    for output in item.kind.about().outputs {
+        let value =
+            if matches!(output.name, "id" | "name") { json!(id) } else { json!(format!("imagined-{}", output.name)) };
+        outputs.insert(output.name.to_owned(), if output.ty.starts_with("list") { json!([]) } else { value });
+    }
+    let mut live = Live::new(item.address.clone(), id, BTreeMap::new(), item.spec.clone());
+    live.outputs = outputs;
+    live
+}
+
+/// What `dlinfra explain` says about the engine's own codes.
+pub static CODES: &[Code] = &[
+    Code {
+        code: "DL0530",
+        title: "Resources need each other in a ring",
+        explain: "Each resource in the ring waits for the next one, so none can be made first. References in late fields (rules of security groups) do not count. Let one of them use a value that is known beforehand.",
+    },
+    Code {
+        code: "DL0531",
+        title: "Everything that the journal knows is missing",
+        explain: "The journal records objects that were made, and AWS shows none of them. That nearly always means another account, region or endpoint, so dlinfra does not take it as a proof that nothing is left.",
+    },
+    Code {
+        code: "DL0532",
+        title: "Two stacks have the same name",
+        explain: "Objects in this account and region carry this stack's name and another stack-id than the journal. Somebody else runs a stack of the same name, or it was made with another journal. dlinfra changes neither.",
+    },
+    Code {
+        code: "DL0533",
+        title: "`existing:` does not match exactly one object",
+        explain: "An `existing:` resource is read and never changed. It must match exactly one object by id, name or tags, so that nobody's else object is used by accident.",
+    },
+];
