@@ -13,6 +13,7 @@ macro_rules! kinds {
 }
 
 kinds! {
+    bucket::Bucket,
     iam_role::IamRole,
     instance_group::InstanceGroup,
     internet_gateway::InternetGateway,
@@ -25,3 +26,4 @@ kinds! {
 
 /// The codes of every kind's field checks.
 pub static CODES: &[&[crate::diagnostic::Code]] = &[iam_role::CODES, instance_group::CODES];
+pub static CODES: &[&[crate::diagnostic::Code]] = &[iam_role::CODES, bucket::CODES];

@@ -202,7 +202,7 @@ fn one_or_many(value: &mut Value) {
 }
 
 /// Percent-decoding (RFC 3986); what is no escape stays as it is.
-fn decode(text: &str) -> String {
+pub(super) fn decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let (mut out, mut i) = (Vec::with_capacity(bytes.len()), 0);
     while let Some(byte) = bytes.get(i) {
