@@ -4,7 +4,7 @@ mod contents;
 mod lifecycle;
 mod read;
 
-pub use lifecycle::{LifecycleRule, StorageClass};
+use lifecycle::LifecycleRule;
 
 use crate::{
     address::Address,

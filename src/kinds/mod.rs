@@ -25,5 +25,4 @@ kinds! {
 }
 
 /// The codes of every kind's field checks.
-pub static CODES: &[&[crate::diagnostic::Code]] = &[iam_role::CODES, instance_group::CODES];
-pub static CODES: &[&[crate::diagnostic::Code]] = &[iam_role::CODES, bucket::CODES];
+pub static CODES: &[&[crate::diagnostic::Code]] = &[bucket::CODES, iam_role::CODES, instance_group::CODES];

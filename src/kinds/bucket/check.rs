@@ -1,5 +1,5 @@
 //! Field checks of a bucket.
-use super::{Bucket, LifecycleRule, StorageClass, legal_name};
+use super::{Bucket, legal_name, lifecycle::{LifecycleRule, StorageClass}};
 use crate::{diagnostic::Code, kinds::policy::Policy, resource::Problem, units::Span};
 use serde_json::Value;
 

@@ -1,5 +1,5 @@
 //! What a bucket's fields mean, without AWS.
-use super::*;
+use super::{lifecycle::StorageClass, *};
 
 fn bucket(value: Value) -> Bucket {
     let mut bucket: Bucket = serde_json::from_value(value).unwrap();
