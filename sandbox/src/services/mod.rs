@@ -1,6 +1,7 @@
 //! The services that the sandbox simulates, one module each.
 
 mod ec2;
+mod fsx;
 mod iam;
 mod ssm;
 mod sts;

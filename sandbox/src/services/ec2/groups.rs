@@ -65,6 +65,31 @@ pub(crate) fn check_groups(
     Ok(())
 }
 
+/// Whether some of the groups let Lustre clients reach a file system; with EFA, whether one is open to itself.
+pub(crate) fn allows_lustre(world: &crate::store::World, region: &str, ids: &[String], efa: bool) -> bool {
+    let groups: Vec<&Group> = ids.iter().filter_map(|id| world.get::<Group>(region, id)).collect();
+    if efa {
+        return groups.iter().any(|group| {
+            let to_itself = |egress: bool| {
+                group
+                    .rules
+                    .values()
+                    .any(|rule| rule.egress == egress && rule.protocol == "-1" && rule.group() == Some(&group.id))
+            };
+            to_itself(false) && to_itself(true)
+        });
+    }
+    let rules = || groups.iter().flat_map(|group| group.rules.values()).filter(|rule| !rule.egress);
+    let open = |low: i64, high: i64| {
+        rules().any(|rule| match rule.protocol.as_str() {
+            "-1" => true,
+            "tcp" => rule.ports.is_some_and(|(from, to)| from <= low && high <= to),
+            _ => false,
+        })
+    };
+    open(988, 988) && open(1018, 1023)
+}
+
 /// The id of a VPC's default group.
 pub(crate) fn default_group(world: &crate::store::World, region: &str, vpc: &str) -> Option<String> {
     let mut groups = world.all::<Group>(region);

@@ -9,7 +9,7 @@ use super::catalogue::{instance_type, zone_id};
 use super::filters::{Query, listing};
 use super::interfaces::{Interface, association_xml, attachment_xml, group_items, release};
 use super::placement::PlacementGroup;
-use super::tags::{erase, tag_set};
+use super::tags::{TagSet, erase, tag_set};
 use super::volumes::Volume;
 use crate::call::Call;
 use crate::error::ApiError;
@@ -104,6 +104,8 @@ pub(super) struct Instance {
     pub(super) timer: Option<Timestamp>,
     /// Its interfaces and volumes are gone.
     pub(super) released: bool,
+    /// It is no longer shown, and its tags are gone.
+    pub(super) forgotten: bool,
 }
 
 impl Object for Instance {
@@ -450,11 +452,19 @@ pub(super) fn end(world: &mut World, region: &str, id: &str, now: Timestamp, (co
     });
 }
 
-/// Terminated: gives back what it held. A day later: is forgotten.
+/// Terminated: gives back what it held. An hour later it is no longer shown, a day after that no longer known.
 pub(super) fn settle(world: &mut World, region: &str, id: &str, at: Timestamp) {
     let Some(instance) = world.get::<Instance>(region, id).cloned() else { return };
     if instance.released {
-        erase::<Instance>(world, region, id);
+        if instance.forgotten {
+            erase::<Instance>(world, region, id);
+        } else {
+            world.remove::<TagSet>(region, id);
+            world.update::<Instance>(region, id, |instance| {
+                instance.forgotten = true;
+                instance.timer = Some(after(at, TOKEN_MEMORY));
+            });
+        }
         return;
     }
     for eni in &instance.interfaces {
@@ -474,6 +484,6 @@ pub(super) fn settle(world: &mut World, region: &str, id: &str, at: Timestamp) {
     }
     world.update::<Instance>(region, id, |instance| {
         instance.released = true;
-        instance.timer = Some(after(at, TOKEN_MEMORY));
+        instance.timer = Some(after(at, durations::AFTERGLOW));
     });
 }

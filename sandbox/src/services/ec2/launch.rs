@@ -177,6 +177,7 @@ fn take_launch(call: &mut Call<'_>, token: Option<String>) -> Result<Launch, Api
         reason: None,
         timer: None,
         released: false,
+        forgotten: false,
     };
     Ok(Launch { kind, image, network, volumes, market, template, tags })
 }

@@ -1,0 +1,112 @@
+//! How file systems are shown.
+
+use serde_json::{Value, json};
+
+use super::file_systems::{Action, FileSystem, missing};
+use super::lustre::Lustre;
+use super::tags::tags_json;
+use super::{page, seconds, without_nulls};
+use crate::call::Call;
+use crate::error::ApiError;
+use crate::service::{Operation, read};
+use crate::wire::reply::Reply;
+
+pub(super) const OPERATIONS: &[Operation] = &[read("DescribeFileSystems", describe)];
+
+fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    let ids = call.params.texts("FileSystemIds")?;
+    if let Some(id) = ids.iter().find(|id| call.see::<FileSystem>(id).is_none()) {
+        return Err(missing(id));
+    }
+    let found: Vec<FileSystem> =
+        call.seen::<FileSystem>().filter(|it| ids.is_empty() || ids.contains(&it.id)).cloned().collect();
+    let (shown, next) = page(call, found, |it| &it.id)?;
+    let items: Vec<Value> = shown.iter().map(|it| file_system_json(call, it)).collect();
+    Ok(Reply::json(without_nulls(json!({"FileSystems": items, "NextToken": next}))))
+}
+
+/// A file system without its security groups: those stand on its interfaces only.
+pub(super) fn file_system_json(call: &Call<'_>, it: &FileSystem) -> Value {
+    let region = call.region;
+    without_nulls(json!({
+        "OwnerId": call.account(),
+        "CreationTime": seconds(it.created),
+        "FileSystemId": it.id,
+        "FileSystemType": "LUSTRE",
+        "FileSystemTypeVersion": it.version,
+        "Lifecycle": it.life.state(call.now),
+        "StorageCapacity": it.gib,
+        "StorageType": it.storage_type,
+        "VpcId": it.vpc,
+        "SubnetIds": [it.subnet],
+        "NetworkInterfaceIds": it.interfaces,
+        "DNSName": format!("{}.fsx.{region}.amazonaws.com", it.id),
+        "KmsKeyId": it.kms_key,
+        "ResourceARN": it.arn,
+        "Tags": tags_json(&it.tags),
+        "LustreConfiguration": lustre_json(&it.lustre, Some(&it.mount_name)),
+        "AdministrativeActions": (!it.actions.is_empty()).then(|| actions_json(call, &it.actions)),
+    }))
+}
+
+pub(super) fn lustre_json(lustre: &Lustre, mount_name: Option<&str>) -> Value {
+    let import = lustre.import.as_ref().map(|import| {
+        without_nulls(json!({
+            "Lifecycle": "AVAILABLE",
+            "ImportPath": import.path,
+            "ExportPath": import.export,
+            "ImportedFileChunkSize": import.chunk_mib,
+            "AutoImportPolicy": import.policy,
+        }))
+    });
+    let metadata = lustre.metadata.as_ref().map(|it| without_nulls(json!({"Mode": it.mode, "Iops": it.iops})));
+    let cache = lustre.read_cache.as_ref().map(|it| without_nulls(json!({"SizingMode": it.mode, "SizeGiB": it.gib})));
+    let log = lustre.log.as_ref().map(|it| without_nulls(json!({"Level": it.level, "Destination": it.destination})));
+    let squash =
+        lustre.squash.as_ref().map(|it| without_nulls(json!({"RootSquash": it.ids, "NoSquashNids": it.exempt})));
+    let backups = lustre.is_persistent();
+    without_nulls(json!({
+        "DeploymentType": lustre.deployment,
+        "PerUnitStorageThroughput": lustre.throughput_per_unit,
+        "ThroughputCapacity": lustre.throughput,
+        "MountName": mount_name,
+        "WeeklyMaintenanceStartTime": lustre.maintenance,
+        "DataRepositoryConfiguration": import,
+        "DailyAutomaticBackupStartTime": lustre.backup_time,
+        "AutomaticBackupRetentionDays": backups.then_some(lustre.backup_days),
+        "CopyTagsToBackups": backups.then_some(lustre.copy_tags),
+        "DriveCacheType": lustre.drive_cache,
+        "DataCompressionType": lustre.compression,
+        "EfaEnabled": lustre.efa,
+        "MetadataConfiguration": metadata,
+        "DataReadCacheConfiguration": cache,
+        "LogConfiguration": log,
+        "RootSquashConfiguration": squash,
+    }))
+}
+
+fn actions_json(call: &Call<'_>, actions: &[Action]) -> Vec<Value> {
+    let show = |action: &Action| {
+        let length = action.optimized.duration_since(action.requested).as_secs_f64();
+        let passed = call.now.duration_since(action.requested).as_secs_f64();
+        let percent = if length > 0.0 { (passed / length * 100.0).clamp(0.0, 100.0) as i64 } else { 100 };
+        let status = if call.now >= action.optimized {
+            "COMPLETED"
+        } else if call.now >= action.updated {
+            if action.kind == "STORAGE_OPTIMIZATION" { "IN_PROGRESS" } else { "UPDATED_OPTIMIZING" }
+        } else if action.kind == "STORAGE_OPTIMIZATION" {
+            "PENDING"
+        } else {
+            "IN_PROGRESS"
+        };
+        let is_update = action.kind == "FILE_SYSTEM_UPDATE";
+        without_nulls(json!({
+            "AdministrativeActionType": action.kind,
+            "ProgressPercent": percent,
+            "RequestTime": seconds(action.requested),
+            "Status": status,
+            "TargetFileSystemValues": is_update.then(|| action.target.clone()),
+        }))
+    };
+    actions.iter().map(show).collect()
+}
