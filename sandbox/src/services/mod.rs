@@ -9,4 +9,4 @@ mod sts;
 use crate::service::Service;
 
 /// Every service; a request is for the one whose name is in its signature.
-pub(crate) static SERVICES: &[&Service] = &[&ec2::SERVICE, &iam::SERVICE, &ssm::SERVICE, &sts::SERVICE];
+pub(crate) static SERVICES: &[&Service] = &[&ec2::SERVICE, &fsx::SERVICE, &iam::SERVICE, &ssm::SERVICE, &sts::SERVICE];
