@@ -6,7 +6,9 @@ pub mod advice;
 pub mod bill;
 pub mod budget;
 pub mod compare;
+pub mod pricing;
 
 pub use bill::{Bill, GroupBy, Item, Run, RunSource, Sum};
 pub use budget::{Budget, Refusal, Verdict};
 pub use compare::{Comparison, Row};
+pub use pricing::{PlanCost, Pricing, Spent, StepCost};

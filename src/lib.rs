@@ -17,6 +17,7 @@ pub mod kinds;
 pub mod plan;
 pub mod price;
 pub mod record;
+pub mod report;
 pub mod resource;
 pub mod snapshot;
 pub mod spec;

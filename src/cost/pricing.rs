@@ -1,0 +1,129 @@
+//! Prices a plan or what is live: asks each kind for its lines, with the usage that holds at each address.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use super::bill::{Bill, Item, Run, Sum};
+use crate::kind::Kind;
+use crate::plan::{Action, Plan, Step};
+use crate::price::{PriceBook, PriceContext, UsageBook};
+use crate::snapshot::Found;
+
+/// What prices depend on beside the resources.
+#[derive(Debug, Clone, Copy)]
+pub struct Pricing<'a> {
+    /// The rates.
+    pub book: &'a PriceBook,
+    /// The region of the stack.
+    pub region: &'a str,
+    /// Stated usage.
+    pub usage: &'a UsageBook,
+    /// The owner of the stack.
+    pub owner: Option<&'a str>,
+    /// How long a run lasts.
+    pub run: Option<Run>,
+}
+
+/// What a plan costs: before, after, and step by step.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PlanCost {
+    /// What is live now.
+    pub before: Bill,
+    /// What will be live after it.
+    pub after: Bill,
+    /// Each step's cost before and after, by address.
+    pub steps: BTreeMap<String, StepCost>,
+}
+
+/// What one step changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StepCost {
+    /// What it costs now.
+    pub before: Sum,
+    /// What it will cost.
+    pub after: Sum,
+}
+
+impl Pricing<'_> {
+    /// The lines of one spec.
+    #[must_use]
+    pub fn item(&self, address: &str, kind: &dyn Kind, spec: &Value) -> Item {
+        let usage = self.usage.at(address);
+        let context = PriceContext::new(self.book, self.region, &usage);
+        Item {
+            address: address.to_owned(),
+            kind: kind.name().to_owned(),
+            owner: self.owner.map(str::to_owned),
+            lines: kind.price(spec, &context),
+        }
+    }
+
+    /// What a plan costs. Resources that are only read belong to somebody else and cost this stack nothing.
+    #[must_use]
+    pub fn plan(&self, plan: &Plan) -> PlanCost {
+        let mut before = Vec::new();
+        let mut after = Vec::new();
+        let mut steps = BTreeMap::new();
+        for step in plan.steps.iter().filter(|step| step.action != Action::Read) {
+            let mut cost = StepCost::default();
+            if let Some(item) = self.live_of(step) {
+                cost.before = item.sum();
+                before.push(item);
+            }
+            if let Some(item) = self.wanted_of(step) {
+                cost.after = item.sum();
+                after.push(item);
+            }
+            steps.insert(step.address.as_str().to_owned(), cost);
+        }
+        PlanCost { before: Bill::new(before, self.run), after: Bill::new(after, self.run), steps }
+    }
+
+    /// What owned live objects cost.
+    #[must_use]
+    pub fn live<'a>(&self, found: impl IntoIterator<Item = &'a Found>) -> Bill {
+        let items = found.into_iter().map(|found| self.item(found.live.address.as_str(), found.kind, &found.live.spec));
+        Bill::new(items.collect(), self.run)
+    }
+
+    /// An estimate of what live objects have cost since they were made; objects of unknown age are counted apart.
+    #[must_use]
+    pub fn spent<'a>(&self, found: impl IntoIterator<Item = &'a Found>, now: Timestamp) -> Spent {
+        let mut spent = Spent::default();
+        for found in found {
+            let total = self.item(found.live.address.as_str(), found.kind, &found.live.spec).sum().total();
+            match found.live.created {
+                Some(created) => {
+                    let seconds = now.duration_since(created).as_secs().max(0);
+                    let hours = Decimal::from(seconds) / Decimal::from(3600);
+                    spent.dollars = spent.dollars.saturating_add(total.run(hours)).saturating_add(total.upfront);
+                }
+                None if total.is_zero() => {}
+                None => spent.unknown_age += 1,
+            }
+        }
+        spent
+    }
+
+    fn live_of(&self, step: &Step) -> Option<Item> {
+        let live = step.live.as_ref()?;
+        Some(self.item(step.address.as_str(), step.live_kind.unwrap_or(step.kind), &live.spec))
+    }
+
+    fn wanted_of(&self, step: &Step) -> Option<Item> {
+        let want = step.want.as_ref()?;
+        (step.action != Action::Delete).then(|| self.item(step.address.as_str(), step.kind, want))
+    }
+}
+
+/// What was spent until now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Spent {
+    /// Estimated dollars.
+    pub dollars: Decimal,
+    /// Objects that cost money and do not say when they were made.
+    pub unknown_age: usize,
+}

@@ -1,0 +1,3 @@
+//! One model for each report, several renderers; the same numbers in every form.
+
+pub mod cost;

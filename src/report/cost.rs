@@ -1,0 +1,178 @@
+//! The cost report: one model of strings, rendered as text, JSON, CSV, Markdown or HTML.
+//!
+//! Money is rounded here and nowhere else: rates as published, hours to four places, everything else to the cent.
+
+mod csv;
+mod html;
+mod json;
+mod markdown;
+mod model;
+mod text;
+
+pub use model::{
+    AdviceLine, Assumption, BudgetLine, CostReport, Figures, Group, Heading, Line, Missing, Point, Resource, SourceUse,
+    Versus, VersusRow,
+};
+
+use std::fmt;
+
+/// The forms of a cost report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Format {
+    /// For a terminal.
+    Text,
+    /// For programs.
+    Json,
+    /// For spreadsheets: one line of the bill per row.
+    Csv,
+    /// For a pull request.
+    Markdown,
+    /// For managers: one self-contained page.
+    Html,
+}
+
+/// Why a report could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("the report could not be written: {0}")]
+pub struct RenderError(String);
+
+impl CostReport {
+    /// The report in one form.
+    ///
+    /// # Errors
+    /// The template failed, which is a fault of dlinfra.
+    pub fn render(&self, format: Format) -> Result<String, RenderError> {
+        match format {
+            Format::Text => Ok(text::render(self)),
+            Format::Json => json::render(self),
+            Format::Csv => Ok(csv::render(self)),
+            Format::Markdown => Ok(markdown::render(self)),
+            Format::Html => html::render(self),
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text => "text",
+            Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Markdown => "markdown",
+            Self::Html => "html",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rust_decimal::Decimal;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::cost::bill::tests::cluster;
+    use crate::cost::{Bill, Budget, Comparison};
+    use crate::price::{PriceLine, Unit};
+
+    fn heading() -> Heading {
+        Heading {
+            stack: "efa-training".to_owned(),
+            region: "us-east-1".to_owned(),
+            owner: Some("ml-platform".to_owned()),
+            place: "SANDBOX .dlinfra/sandbox".to_owned(),
+        }
+    }
+
+    /// The cluster with something that has no price and something that would be markup.
+    fn bill() -> Bill {
+        let mut bill = cluster();
+        bill.items[0]
+            .lines
+            .push(PriceLine::unpriced("a <b>|cache</b>", Decimal::ONE, Unit::GbMonth, "no rate").at("cache"));
+        bill
+    }
+
+    fn report() -> CostReport {
+        let budget = Budget { hourly: Some(Decimal::from(200)), ..Budget::default() };
+        CostReport::new(&heading(), &bill()).with_budget(&budget.check(&bill(), false)).with_comparison(
+            "main",
+            &Comparison::of(&Bill::default(), &bill()),
+            Some(Decimal::from(72)),
+        )
+    }
+
+    fn rendered(format: Format) -> String {
+        report().render(format).unwrap()
+    }
+
+    #[test]
+    fn json_has_decimal_strings() {
+        let document: Value = serde_json::from_str(&rendered(Format::Json)).unwrap();
+        assert_eq!(document["format_version"], 1);
+        assert_eq!(document["command"], "cost");
+        // 220.21 + 1,636.50 ÷ 730
+        assert_eq!(document["cost"]["hourly"], "222.4518");
+        assert_eq!(document["cost"]["monthly"], "162389.80");
+        assert_eq!(document["cost"]["run"], "16016.53");
+        assert_eq!(document["unpriced_lines"], 1);
+        assert_eq!(document["modules"][0]["name"], "train");
+        assert_eq!(document["modules"][0]["percent"], "99.0");
+        assert_eq!(document["budget"][0]["over"], true);
+        assert_eq!(document["over_time"][12]["spent"], "16016.53");
+    }
+
+    #[test]
+    fn text_for_people() {
+        let text = rendered(Format::Text);
+        assert!(
+            text.contains("Total:    $222.4518/h, $16016.53/run of 72 h (ttl), $162389.80/month of 730 h"),
+            "{text}"
+        );
+        assert!(text.contains("Unpriced: 1 line in no total:"), "{text}");
+        assert!(text.contains("Budget:   hourly $222.45 of $200.00, 111 %, OVER"), "{text}");
+        assert!(text.contains("by use: data through the NAT gateway (100 GB a month assumed"), "{text}");
+        assert!(text.lines().all(|line| line.trim_end() == line), "{text}");
+    }
+
+    #[test]
+    fn csv_has_a_row_for_each_line() {
+        let csv = rendered(Format::Csv);
+        assert_eq!(csv.lines().count(), 1 + bill().lines().count());
+        assert!(
+            csv.contains(
+                "train.group,train,instance-group,\"4 x p5.48xlarge, on-demand\",4,hour,55.04,priced,220.1600"
+            )
+        );
+        let columns = csv.lines().next().unwrap().split(',').count();
+        assert_eq!(columns, 17);
+    }
+
+    #[test]
+    fn markdown_cannot_be_broken_out_of() {
+        let markdown = rendered(Format::Markdown);
+        assert!(markdown.contains("| **total** | $222.4518 | $16016.53 | $162389.80 | $0.00 |"), "{markdown}");
+        assert!(markdown.contains("a &lt;b>\\|cache&lt;/b>"), "{markdown}");
+    }
+
+    #[test]
+    fn the_page_shows_the_totals_of_the_json_and_loads_nothing() {
+        let html = rendered(Format::Html);
+        let document: Value = serde_json::from_str(&rendered(Format::Json)).unwrap();
+        for (id, figure) in [("total-hourly", "hourly"), ("total-run", "run"), ("total-monthly", "monthly")] {
+            let figure = document["cost"][figure].as_str().unwrap();
+            assert!(html.contains(&format!("id=\"{id}\" data-value=\"{figure}\">${figure}<")), "{id}");
+        }
+        assert!(html.contains("a &#60;b&#62;|cache&#60;/b&#62;"));
+        for outside in ["<script", "http://", "https://", "src=", "@import", "url("] {
+            assert!(!html.contains(outside), "{outside}");
+        }
+    }
+
+    #[test]
+    fn an_empty_bill_renders_in_every_form() {
+        for format in [Format::Text, Format::Json, Format::Csv, Format::Markdown, Format::Html] {
+            let report = CostReport::new(&heading(), &Bill::default());
+            assert!(!report.render(format).unwrap().is_empty(), "{format}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The cost report for spreadsheets: one row per line of the bill, RFC 4180.
+
+use super::CostReport;
+
+const HEADER: &str = "address,module,kind,what,quantity,unit,rate,state,hourly,run,monthly,upfront,because,confidence,\
+                      source,date,note";
+
+pub(super) fn render(report: &CostReport) -> String {
+    let mut text = String::from(HEADER);
+    text.push_str("\r\n");
+    for resource in &report.resources {
+        let module = resource.address.rsplit_once('.').map_or("", |(module, _)| module);
+        for line in &resource.lines {
+            let cost = line.cost.as_ref();
+            let figure = |pick: fn(&super::Figures) -> &str| cost.map_or("", pick);
+            let row = [
+                &resource.address,
+                module,
+                &resource.kind,
+                &line.what,
+                &line.quantity,
+                line.unit,
+                line.rate.as_deref().unwrap_or_default(),
+                line.state,
+                figure(|cost| &cost.hourly),
+                figure(|cost| cost.run.as_deref().unwrap_or_default()),
+                figure(|cost| &cost.monthly),
+                figure(|cost| &cost.upfront),
+                &line.because,
+                line.confidence,
+                &line.source,
+                &line.date,
+                &line.note,
+            ];
+            let row: Vec<String> = row.into_iter().map(field).collect();
+            text.push_str(&row.join(","));
+            text.push_str("\r\n");
+        }
+    }
+    text
+}
+
+fn field(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+}

@@ -1,0 +1,121 @@
+//! The cost report for a pull request: the headline first, details folded.
+
+use std::fmt::Write;
+
+use super::{CostReport, Figures, Group};
+
+pub(super) fn render(report: &CostReport) -> String {
+    let mut text = String::new();
+    // Writing into a String cannot fail.
+    let _ = write(report, &mut text);
+    text
+}
+
+fn write(report: &CostReport, text: &mut String) -> std::fmt::Result {
+    writeln!(text, "## Cost of {} in {}\n", cell(&report.stack), report.region)?;
+    let run = report.hours.as_ref().map(|hours| format!(" run of {hours} h |")).unwrap_or_default();
+    writeln!(text, "| | hour |{run} month | upfront |")?;
+    writeln!(text, "|---|---:|{}---:|---:|", if run.is_empty() { "" } else { "---:|" })?;
+    figures(text, "**total**", &report.cost)?;
+    figures(text, "of which by use", &report.by_use)?;
+    if let Some(versus) = &report.comparison {
+        figures(text, &format!("before ({})", cell(&versus.with)), &versus.before)?;
+        figures(text, "difference", &versus.difference)?;
+    }
+    if report.unpriced_lines > 0 {
+        writeln!(text, "\n**{} without a price**, not in the total:\n", count(report.unpriced_lines, "line"))?;
+        for missing in &report.unpriced {
+            writeln!(text, "- `{}`: {}: {}", missing.address, cell(&missing.what), cell(&missing.why))?;
+        }
+    }
+    if !report.budget.is_empty() {
+        writeln!(text, "\n| budget | allowed | certain | with use | used |\n|---|---:|---:|---:|---:|")?;
+        for line in &report.budget {
+            let over = if line.over { " **over**" } else { "" };
+            let (allowed, cost, with_use) = (&line.allowed, &line.cost, &line.with_use);
+            writeln!(text, "| {} | ${allowed} | ${cost} | ${with_use} | {} %{over} |", line.limit, line.percent)?;
+        }
+    }
+    if let Some(versus) = report.comparison.as_ref().filter(|versus| !versus.rows.is_empty()) {
+        writeln!(text, "\n| changed | before $/h | after $/h | difference $/h | $/month |\n|---|---:|---:|---:|---:|")?;
+        for row in &versus.rows {
+            let side = |side: &Option<String>| side.clone().unwrap_or_else(|| "-".to_owned());
+            let (before, after) = (side(&row.before), side(&row.after));
+            writeln!(
+                text,
+                "| `{}` | {before} | {after} | {} | {} |",
+                row.address, row.difference, row.difference_monthly
+            )?;
+        }
+    }
+    groups(text, "module", &report.modules)?;
+    groups(text, "kind", &report.kinds)?;
+    writeln!(text, "\n<details><summary>Every line</summary>\n")?;
+    writeln!(text, "| resource | what | $/h | $/month | state |\n|---|---|---:|---:|---|")?;
+    for resource in &report.resources {
+        for line in &resource.lines {
+            let (hourly, monthly) =
+                line.cost.as_ref().map_or(("-", "-"), |cost| (cost.hourly.as_str(), cost.monthly.as_str()));
+            let because = if line.because.is_empty() { String::new() } else { format!(": {}", line.because) };
+            writeln!(
+                text,
+                "| `{}` | {} | {hourly} | {monthly} | {}{} |",
+                resource.address,
+                cell(&line.what),
+                line.state,
+                cell(&because)
+            )?;
+        }
+    }
+    writeln!(text, "\n</details>")?;
+    if !report.advice.is_empty() {
+        writeln!(text, "\n<details><summary>Advice</summary>\n")?;
+        for advice in &report.advice {
+            writeln!(
+                text,
+                "- `{}` ({}): {} Saves ${}/month.",
+                advice.address,
+                advice.topic,
+                cell(&advice.text),
+                advice.saves_monthly
+            )?;
+        }
+        writeln!(text, "\n</details>")?;
+    }
+    let dates: Vec<&str> =
+        report.sources.iter().map(|source| source.date.as_str()).filter(|date| !date.is_empty()).collect();
+    if let (Some(oldest), Some(newest)) = (dates.iter().min(), dates.iter().max()) {
+        writeln!(text, "\nPrices are dated {oldest} to {newest}; a month has 730 hours.")?;
+    }
+    Ok(())
+}
+
+fn figures(text: &mut String, name: &str, figures: &Figures) -> std::fmt::Result {
+    let run = figures.run.as_ref().map(|run| format!(" ${run} |")).unwrap_or_default();
+    writeln!(text, "| {name} | ${} |{run} ${} | ${} |", figures.hourly, figures.monthly, figures.upfront)
+}
+
+fn groups(text: &mut String, title: &str, groups: &[Group]) -> std::fmt::Result {
+    if groups.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "\n| {title} | $/h | $/month | part |\n|---|---:|---:|---:|")?;
+    for group in groups {
+        let unpriced = match group.unpriced {
+            0 => String::new(),
+            missing => format!(" (+ {missing} unpriced)"),
+        };
+        let Figures { hourly, monthly, .. } = &group.cost;
+        writeln!(text, "| {}{unpriced} | {hourly} | {monthly} | {} % |", cell(&group.name), group.percent)?;
+    }
+    Ok(())
+}
+
+fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("{number} {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// Text that cannot break out of a table cell or become markup.
+fn cell(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;").replace('`', "\\`").replace('\n', " ")
+}
