@@ -1,6 +1,7 @@
 //! The only place that knows how AWS SDK clients are made: region, endpoint, credentials, clock and the HTTP seam.
 mod error;
 pub mod gate;
+pub mod objects;
 pub mod rate;
 pub mod tags;
 

@@ -37,8 +37,8 @@ pub enum JournalError {
         place: String,
         /// AWS's words.
         why: String,
-        /// The IAM action that is missing.
-        action: Option<String>,
+        /// Which permission is missing, where AWS said so.
+        help: Option<String>,
     },
     /// Credentials are missing, wrong or expired.
     #[error("the journal in {place} cannot be used with these credentials: {why}")]
@@ -191,12 +191,10 @@ impl JournalError {
             Self::DiskFull { .. } => {
                 "free some space and run the same command again; no call was made without a record".to_owned()
             }
-            Self::Denied { action: Some(action), place, .. } => {
-                format!("allow the action `{action}` on {place}, or choose another place with `backend:`")
-            }
-            Self::Denied { .. } => {
-                "allow reading and writing of the journal's bucket, or choose another place with `backend:`".to_owned()
-            }
+            Self::Denied { help, .. } => format!(
+                "{}; or choose another place with `backend:` (a bucket of another account is refused in the same way)",
+                help.as_deref().unwrap_or("allow reading and writing of the journal's bucket")
+            ),
             Self::Unreachable { .. } => {
                 "check the network and run the same command again: it goes on where this one stopped".to_owned()
             }

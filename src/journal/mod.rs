@@ -12,15 +12,19 @@ pub mod codec;
 mod error;
 mod fold;
 mod local;
+mod location;
 mod memory;
 mod recorder;
+mod s3;
 
 pub use backend::{Backend, Pending, Place, Put, Stored};
 pub use error::{CODES, JournalError};
 pub use fold::{Accepted, Claim, Ended, LastRun, Memory, Sequence, fold};
 pub use local::LocalBackend;
+pub use location::Location;
 pub use memory::MemoryBackend;
 pub use recorder::JournalRecorder;
+pub use s3::S3Backend;
 
 use crate::{
     clock::Clock,
