@@ -1,0 +1,375 @@
+//! One file as declarations: inputs, locals, resources and outputs, their names checked, their values not yet read.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::codes;
+use super::expression::{ROOTS, Value};
+use super::keys::{self, KeyDoc};
+use super::source::{Document, Entry, Node, NodeKind, Span, label};
+use super::types::Type;
+use crate::diagnostic::{Diagnostic, Diagnostics, Label, SourceFile, suggestion};
+
+/// A blueprint or a module.
+pub(crate) struct File {
+    pub(crate) source: Arc<SourceFile>,
+    /// The folder for `file()`, scripts and module paths; modules in the binary have none.
+    pub(crate) folder: Option<PathBuf>,
+    /// Variables of a blueprint, inputs of a module.
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) locals: Vec<Named>,
+    pub(crate) resources: Vec<Resource>,
+    pub(crate) outputs: Vec<Output>,
+    pub(crate) input_names: Names,
+    pub(crate) local_names: Names,
+    pub(crate) resource_names: Names,
+    pub(crate) output_names: Names,
+    /// The other keys.
+    pub(crate) header: Vec<Entry>,
+    /// Where the file says what it is.
+    pub(crate) start: Span,
+}
+
+pub(crate) type Names = HashMap<Rc<str>, usize>;
+
+/// A name and a value that is not read yet.
+pub(crate) struct Named {
+    pub(crate) name: Rc<str>,
+    pub(crate) span: Span,
+    pub(crate) node: Node,
+}
+
+/// A variable of a blueprint or an input of a module.
+pub(crate) struct Input {
+    pub(crate) name: Rc<str>,
+    pub(crate) span: Span,
+    pub(crate) r#type: Type,
+    pub(crate) optional: bool,
+    pub(crate) default: Option<Node>,
+    pub(crate) one_of: Option<Vec<Value>>,
+    pub(crate) description: String,
+}
+
+/// An output.
+pub(crate) struct Output {
+    pub(crate) name: Rc<str>,
+    pub(crate) node: Node,
+    pub(crate) r#type: Option<Type>,
+    pub(crate) description: String,
+}
+
+/// A resource or a module call.
+pub(crate) struct Resource {
+    pub(crate) name: Rc<str>,
+    pub(crate) span: Span,
+    pub(crate) body: Node,
+    pub(crate) target: Target,
+}
+
+/// What a resource is.
+pub(crate) enum Target {
+    Kind(Rc<str>),
+    Module(Rc<File>),
+    /// Reported already.
+    Nothing,
+}
+
+impl Resource {
+    pub(crate) fn entries(&self) -> &[Entry] {
+        self.body.entries().unwrap_or_default()
+    }
+}
+
+/// Reads declarations out of a tree.
+pub(crate) struct Declarer<'a> {
+    pub(crate) source: Arc<SourceFile>,
+    pub(crate) problems: &'a mut Diagnostics,
+}
+
+impl Declarer<'_> {
+    fn label(&self, span: Span) -> Label {
+        label(&self.source, span, "")
+    }
+
+    fn report(&mut self, d: Diagnostic) {
+        self.problems.push(d);
+    }
+
+    /// Complains about keys that a table does not have.
+    pub(crate) fn check_keys(&mut self, entries: &[Entry], table: &'static [KeyDoc], place: &str) {
+        for e in entries {
+            if table.iter().any(|k| k.name == &*e.key.text) {
+                continue;
+            }
+            let mut d = Diagnostic::error(codes::UNKNOWN_KEY, format!("there is no key `{}` {place}", e.key.text))
+                .with_label(self.label(e.key_span));
+            d = match suggestion(&e.key.text, keys::names(table)) {
+                Some(guess) => d.with_help(guess),
+                None => d.with_help(format!("the keys are {}", keys::names(table).collect::<Vec<_>>().join(", "))),
+            };
+            self.report(d);
+        }
+    }
+
+    /// A mapping's entries; complains about anything else. Null is an empty mapping.
+    fn mapping(&mut self, node: Node, what: &str) -> Vec<Entry> {
+        match node.kind {
+            NodeKind::Mapping(entries) => entries,
+            NodeKind::Scalar(s) if s.is_null() => Vec::new(),
+            _ => {
+                let d = Diagnostic::error(codes::FIELD_TYPE, format!("`{what}` takes a mapping, not {}", node.noun()))
+                    .with_label(self.label(node.span))
+                    .with_help(format!("write `{what}:` and below it, indented, `name: …`"));
+                self.report(d);
+                Vec::new()
+            }
+        }
+    }
+
+    /// A name of `[a-z][a-z0-9…]*`; the text after `extra` may occur inside.
+    fn name(&mut self, e: &Entry, what: &str, extra: char) -> Rc<str> {
+        let name = &*e.key.text;
+        let legal = name.len() <= 63
+            && name.starts_with(|c: char| c.is_ascii_lowercase())
+            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == extra);
+        if !legal {
+            let mut d = Diagnostic::error(codes::BAD_NAME, format!("`{name}` is not a name for {what}"))
+                .with_label(self.label(e.key_span))
+                .with_detail(format!("small letters, digits and `{extra}`, a letter first, up to 63 characters"));
+            if let Some(better) = better_name(name, extra) {
+                d = d.with_help(format!("write `{better}`"));
+            }
+            self.report(d);
+        } else if extra == '-' && ROOTS.contains(&name) {
+            let d = Diagnostic::error(codes::RESERVED, format!("`{name}` has a meaning of its own"))
+                .with_label(self.label(e.key_span))
+                .with_help(format!("choose another name, such as `{name}-1`"));
+            self.report(d);
+        }
+        name.into()
+    }
+
+    /// Everything that blueprints and modules have in common.
+    pub(crate) fn file(&mut self, document: Document, folder: Option<PathBuf>, inputs_key: &str) -> File {
+        let start = document.root.entries().and_then(|e| e.first()).map_or(document.root.span, |e| e.key_span);
+        let mut file = File {
+            source: document.source,
+            folder,
+            inputs: Vec::new(),
+            locals: Vec::new(),
+            resources: Vec::new(),
+            outputs: Vec::new(),
+            input_names: Names::new(),
+            local_names: Names::new(),
+            resource_names: Names::new(),
+            output_names: Names::new(),
+            header: Vec::new(),
+            start,
+        };
+        for entry in self.mapping(document.root, "the file") {
+            match &*entry.key.text {
+                k if k == inputs_key => {
+                    for e in self.mapping(entry.value, inputs_key) {
+                        let name = self.name(&e, "a variable", '_');
+                        if inputs_key == "inputs" && keys::is_resource_key(&name) {
+                            let d = Diagnostic::error(codes::RESERVED, format!("an input cannot be called `{name}`"))
+                                .with_label(self.label(e.key_span))
+                                .with_help("every resource has a key of this name; choose another one");
+                            self.report(d);
+                        }
+                        file.input_names.insert(name.clone(), file.inputs.len());
+                        let input = self.input(&name, e);
+                        file.inputs.push(input);
+                    }
+                }
+                "locals" => {
+                    for e in self.mapping(entry.value, "locals") {
+                        let name = self.name(&e, "a local", '_');
+                        file.local_names.insert(name.clone(), file.locals.len());
+                        file.locals.push(Named { name, span: e.key_span, node: e.value });
+                    }
+                }
+                "resources" => {
+                    for e in self.mapping(entry.value, "resources") {
+                        let name = self.name(&e, "a resource", '-');
+                        if !matches!(e.value.kind, NodeKind::Mapping(_)) {
+                            let d = Diagnostic::error(codes::KIND_OR_USE, format!("`{name}` is {}, not a resource", e.value.noun()))
+                                .with_label(self.label(e.key_span))
+                                .with_help(format!("write `{name}:` and below it, indented, `kind: …` or `use: …`"));
+                            self.report(d);
+                            continue;
+                        }
+                        file.resource_names.insert(name.clone(), file.resources.len());
+                        file.resources.push(Resource { name, span: e.key_span, body: e.value, target: Target::Nothing });
+                    }
+                }
+                "outputs" => {
+                    for e in self.mapping(entry.value, "outputs") {
+                        let name = self.name(&e, "an output", '_');
+                        file.output_names.insert(name.clone(), file.outputs.len());
+                        let output = self.output(name, e);
+                        file.outputs.push(output);
+                    }
+                }
+                _ => file.header.push(entry),
+            }
+        }
+        file
+    }
+
+    fn text<'n>(&mut self, e: &'n Entry) -> Option<&'n str> {
+        match e.value.scalar() {
+            Some(s) if s.template.is_none() && !s.is_null() => Some(&s.text),
+            _ => {
+                let d = Diagnostic::error(codes::DECLARATION, format!("`{}` takes plain text", e.key.text))
+                    .with_label(self.label(e.value.span));
+                self.report(d);
+                None
+            }
+        }
+    }
+
+    fn r#type(&mut self, e: &Entry) -> Type {
+        let Some(text) = self.text(e) else { return Type::Any };
+        match text.parse() {
+            Ok(t) => t,
+            Err(problem) => {
+                let problem: super::types::TypeError = problem;
+                let d = Diagnostic::error(codes::DECLARATION, format!("`{text}` is not a type: {problem}"))
+                    .with_label(self.label(e.value.span));
+                self.report(d);
+                Type::Any
+            }
+        }
+    }
+
+    fn input(&mut self, name: &Rc<str>, entry: Entry) -> Input {
+        let span = entry.key_span;
+        let mut input = Input {
+            name: name.clone(),
+            span,
+            r#type: Type::Any,
+            optional: false,
+            default: None,
+            one_of: None,
+            description: String::new(),
+        };
+        let NodeKind::Mapping(entries) = entry.value.kind else {
+            let d = Diagnostic::error(codes::DECLARATION, format!("`{name}` is declared by a mapping with `type`"))
+                .with_label(self.label(span))
+                .with_help(format!("write `{name}: {{ type: string }}`"));
+            self.report(d);
+            return input;
+        };
+        self.check_keys(&entries, keys::VARIABLE, "in a declaration");
+        if !entries.iter().any(|e| &*e.key.text == "type") {
+            let d = Diagnostic::error(codes::DECLARATION, format!("`{name}` has no type"))
+                .with_label(self.label(span))
+                .with_help("add `type: string`, or int, bool, size, list(string), ref(subnet), …");
+            self.report(d);
+        }
+        let mut bounds = super::types::Bounds::default();
+        let mut bounds_at = None;
+        for e in entries {
+            match &*e.key.text {
+                "type" => input.r#type = self.r#type(&e),
+                "optional" => match self.text(&e) {
+                    Some("true") => input.optional = true,
+                    Some("false") | None => {}
+                    Some(other) => {
+                        let d = Diagnostic::error(codes::DECLARATION, format!("`optional` is `true` or `false`, not `{other}`"))
+                            .with_label(self.label(e.value.span));
+                        self.report(d);
+                    }
+                },
+                "description" => input.description = self.text(&e).unwrap_or_default().to_string(),
+                "min" | "max" => {
+                    let text = self.text(&e).map(str::to_string);
+                    if &*e.key.text == "min" { bounds.min = text } else { bounds.max = text }
+                    bounds_at = Some(e.value.span);
+                }
+                "default" => {
+                    if e.value.is_null() {
+                        input.optional = true;
+                    } else {
+                        input.default = Some(e.value);
+                    }
+                }
+                "one_of" => input.one_of = self.one_of(&e),
+                _ => {}
+            }
+        }
+        if let Some(at) = bounds_at {
+            if matches!(input.r#type, Type::Int | Type::Number) || input.r#type.is_unit() {
+                input.r#type = Type::Bounded(Arc::new(input.r#type), bounds);
+            } else {
+                let d = Diagnostic::error(codes::DECLARATION, "`min` and `max` are for numbers and values with a unit")
+                    .with_label(self.label(at));
+                self.report(d);
+            }
+        }
+        input
+    }
+
+    fn one_of(&mut self, e: &Entry) -> Option<Vec<Value>> {
+        let NodeKind::Sequence(items) = &e.value.kind else {
+            let d = Diagnostic::error(codes::DECLARATION, "`one_of` takes a list")
+                .with_label(self.label(e.value.span))
+                .with_help("write `one_of: [small, large]`");
+            self.report(d);
+            return None;
+        };
+        let mut all = Vec::new();
+        for item in items {
+            match item.scalar() {
+                Some(s) if s.template.is_none() => all.push(Value::text(&s.text)),
+                _ => {
+                    let d = Diagnostic::error(codes::DECLARATION, "`one_of` lists plain values").with_label(self.label(item.span));
+                    self.report(d);
+                }
+            }
+        }
+        Some(all)
+    }
+
+    fn output(&mut self, name: Rc<str>, e: Entry) -> Output {
+        let mut output = Output { name, node: e.value, r#type: None, description: String::new() };
+        if output.node.get("value").is_none() {
+            return output;
+        }
+        let NodeKind::Mapping(entries) = std::mem::replace(&mut output.node.kind, NodeKind::Sequence(Vec::new())) else {
+            return output;
+        };
+        self.check_keys(&entries, keys::OUTPUT, "in an output");
+        for e in entries {
+            match &*e.key.text {
+                "type" => output.r#type = Some(self.r#type(&e)),
+                "description" => output.description = self.text(&e).unwrap_or_default().to_string(),
+                "value" => output.node = e.value,
+                _ => {}
+            }
+        }
+        output
+    }
+}
+
+fn better_name(name: &str, extra: char) -> Option<String> {
+    let mut out = String::new();
+    for c in name.trim().chars() {
+        match c {
+            'a'..='z' | '0'..='9' => out.push(c),
+            'A'..='Z' => {
+                if out.ends_with(|p: char| p.is_ascii_lowercase()) {
+                    out.push(extra);
+                }
+                out.push(c.to_ascii_lowercase());
+            }
+            '-' | '_' | ' ' | '.' => out.push(extra),
+            _ => return None,
+        }
+    }
+    let out = out.trim_start_matches(|c: char| !c.is_ascii_lowercase()).to_string();
+    (!out.is_empty() && out.len() <= 63 && out != name).then_some(out)
+}

@@ -1,0 +1,548 @@
+//! The evaluator: everything that is known is computed, unknown leaves stay as residuals.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use serde_json::Value as Json;
+
+use super::functions::{self, Arguments};
+use super::value::{Key, ModuleValue, Null, RefValue, TooLarge, Value};
+use super::{Call, Expr, ExprError, ExprKind, Fail, For, Operator, Outcome, Part, Place, Residual, Step, StepKind, Template, operators};
+use crate::blueprint::codes;
+use crate::blueprint::types::Type;
+use crate::diagnostic::did_you_mean;
+
+/// More steps than any honest expression takes.
+const FUEL: u64 = 3_000_000;
+
+/// What names mean where an expression stands.
+pub(crate) trait Env {
+    /// A name alone: a resource, a module, or a root.
+    fn name(&self, name: &str, place: Place) -> Outcome<Value>;
+    /// `var.x`, `local.x`, `each.key`, …
+    fn root(&self, root: &str, attr: &str, place: Place) -> Outcome<Value>;
+    /// An output attribute of a resource.
+    fn resource_attr(&self, resource: &RefValue, attr: &str, place: Place) -> Outcome<Value>;
+    /// An output of a module.
+    fn module_attr(&self, module: &ModuleValue, attr: &str, place: Place) -> Outcome<Value>;
+    /// All outputs of a module.
+    fn module_value(&self, module: &ModuleValue, place: Place) -> Outcome<Value>;
+    /// A text file beside the file that the expression stands in.
+    fn read_file(&self, path: &str, place: Place) -> Outcome<String>;
+    /// Facts about an instance type.
+    fn instance(&self, name: &str) -> Option<Json>;
+    /// The availability zones of a region.
+    fn zones(&self, region: &str) -> Option<Vec<String>>;
+    /// Names that help texts may suggest.
+    fn outputs_of(&self, resource: &RefValue) -> Vec<String>;
+}
+
+/// Variables of `for` and of template files.
+pub(crate) struct Variables<'a> {
+    pub(crate) parent: Option<&'a Variables<'a>>,
+    pub(crate) names: &'a [(Rc<str>, Value)],
+}
+
+impl Variables<'_> {
+    fn get(&self, name: &str) -> Option<&Value> {
+        let mut frame = Some(self);
+        while let Some(f) = frame {
+            if let Some((_, v)) = f.names.iter().find(|(n, _)| &**n == name) {
+                return Some(v);
+            }
+            frame = f.parent;
+        }
+        None
+    }
+}
+
+/// Evaluates one scalar.
+pub(crate) struct Evaluator<'a> {
+    pub(crate) env: &'a dyn Env,
+    fuel: Cell<u64>,
+}
+
+type Vars<'v> = Option<&'v Variables<'v>>;
+
+impl<'a> Evaluator<'a> {
+    pub(crate) fn new(env: &'a dyn Env) -> Self {
+        Evaluator { env, fuel: Cell::new(FUEL) }
+    }
+
+    /// The value of a scalar: one expression keeps its type, otherwise text is joined.
+    pub(crate) fn template(&self, template: &Template, vars: Vars<'_>) -> Outcome<Value> {
+        if template.is_broken() {
+            return Err(Fail::Reported);
+        }
+        if let Some(text) = template.literal() {
+            return Ok(Value::String(text.clone()));
+        }
+        if let Some(e) = template.single() {
+            return self.eval(e, vars);
+        }
+        let mut pieces = Vec::with_capacity(template.parts.len());
+        let mut whole = Place::default();
+        for part in &template.parts {
+            match part {
+                Part::Text(text) => pieces.push((Value::String(text.clone()), whole)),
+                Part::Expr(e) => {
+                    whole = e.place;
+                    pieces.push((self.eval(e, vars)?, e.place));
+                }
+            }
+        }
+        self.join(&pieces)
+    }
+
+    fn join(&self, pieces: &[(Value, Place)]) -> Outcome<Value> {
+        let mut text = String::new();
+        let mut unknown = false;
+        for (piece, place) in pieces {
+            match piece {
+                Value::Unknown(u) if text_like(&u.r#type) => unknown = true,
+                piece => text.push_str(&self.text_of(piece, *place)?),
+            }
+            if text.len() > super::value::MAX_TEXT {
+                return Err(too_long(*place).into());
+            }
+        }
+        if unknown {
+            let values: Vec<Value> = pieces.iter().map(|(v, _)| v.clone()).collect();
+            let place = pieces.last().map(|(_, p)| *p).unwrap_or_default();
+            return later(Type::String, "template", &values, place);
+        }
+        Ok(Value::text(&text))
+    }
+
+    /// A value inside of text.
+    pub(crate) fn text_of(&self, value: &Value, place: Place) -> Outcome<Rc<str>> {
+        if let Some(text) = value.to_text() {
+            return Ok(text);
+        }
+        let e = ExprError::new(codes::TYPE, place, format!("{} cannot be part of text", value.noun()));
+        Err(match value {
+            Value::Null(n) => null_error(n, place, "null cannot be part of text").help("give it a default: `coalesce(x, \"\")`"),
+            Value::Ref(r) => self.list_attributes(r, ExprError::new(codes::REFERENCE, place, format!("{} is not text", value.noun()))),
+            Value::List(_) => e.help("join it: `join(\",\", list)`"),
+            Value::Map(_) => e.help("encode it: `jsonencode(value)`"),
+            _ => e,
+        }
+        .into())
+    }
+
+    pub(crate) fn list_attributes(&self, r: &RefValue, e: Box<ExprError>) -> Box<ExprError> {
+        let outputs = self.env.outputs_of(r);
+        let name = r.address.rsplit('.').next().unwrap_or(&r.address);
+        e.help(format!("write one of its attributes: {}", outputs.iter().map(|o| format!("`{name}.{o}`")).collect::<Vec<_>>().join(", ")))
+    }
+
+    fn spend(&self, place: Place) -> Outcome<()> {
+        match self.fuel.get().checked_sub(1) {
+            Some(left) => {
+                self.fuel.set(left);
+                Ok(())
+            }
+            None => Err(ExprError::new(codes::LIMIT, place, "this expression takes too many steps")
+                .help("go over fewer elements")
+                .into()),
+        }
+    }
+
+    pub(crate) fn eval(&self, e: &Expr, vars: Vars<'_>) -> Outcome<Value> {
+        self.spend(e.place)?;
+        match &e.kind {
+            ExprKind::Literal(v) => Ok(v.clone()),
+            ExprKind::Name(name) => match vars.and_then(|v| v.get(name)) {
+                Some(v) => Ok(v.clone()),
+                None => self.env.name(name, e.place),
+            },
+            ExprKind::Attr(base, attr) => self.attr(base, attr, e.place, vars),
+            ExprKind::Index(base, index) => {
+                let base = self.eval(base, vars)?;
+                let key = self.eval(index, vars)?;
+                self.index(&base, &key, index.place)
+            }
+            ExprKind::List(items) => {
+                let items = items.iter().map(|i| self.eval(i, vars)).collect::<Outcome<Vec<_>>>()?;
+                Value::list(items).map_err(|_| too_large(e.place).into())
+            }
+            ExprKind::Template(parts) => {
+                let pieces = parts.iter().map(|p| Ok((self.eval(p, vars)?, p.place))).collect::<Outcome<Vec<_>>>()?;
+                self.join(&pieces)
+            }
+            ExprKind::Object(entries) => self.object(entries, e.place, vars),
+            ExprKind::Splat(base, steps) => self.splat(base, steps, e.place, vars),
+            ExprKind::Call(call) => self.call(call, e.place, vars),
+            ExprKind::Not(inner) => operators::not(self.eval(inner, vars)?, e.place),
+            ExprKind::Negate(inner) => operators::negate(self.eval(inner, vars)?, e.place),
+            ExprKind::Binary(op, both) => self.binary(*op, &both.0, &both.1, e.place, vars),
+            ExprKind::Conditional(three) => {
+                let chosen = if self.condition(&three.0, vars)? { &three.1 } else { &three.2 };
+                self.eval(chosen, vars)
+            }
+            ExprKind::For(f) => self.for_each(f, e.place, vars),
+        }
+    }
+
+    /// A condition must be known, and true or false.
+    pub(crate) fn condition(&self, e: &Expr, vars: Vars<'_>) -> Outcome<bool> {
+        let value = self.eval(e, vars)?;
+        as_condition(&value, e.place)
+    }
+
+    fn binary(&self, op: Operator, left: &Expr, right: &Expr, place: Place, vars: Vars<'_>) -> Outcome<Value> {
+        let a = self.eval(left, vars)?;
+        if let (Operator::And, Value::Bool(false)) | (Operator::Or, Value::Bool(true)) = (op, &a) {
+            return Ok(a);
+        }
+        let b = self.eval(right, vars)?;
+        operators::binary(op, &a, &b, (left.place, right.place), place)
+    }
+
+    fn attr(&self, base: &Expr, attr: &str, place: Place, vars: Vars<'_>) -> Outcome<Value> {
+        if let ExprKind::Name(root) = &base.kind {
+            let bound = vars.is_some_and(|v| v.get(root).is_some());
+            if !bound && super::ROOTS.contains(&&**root) {
+                return self.env.root(root, attr, place);
+            }
+        }
+        let base = self.eval(base, vars)?;
+        self.attribute(&base, attr, place)
+    }
+
+    pub(crate) fn attribute(&self, base: &Value, attr: &str, place: Place) -> Outcome<Value> {
+        match base {
+            Value::Ref(r) => self.env.resource_attr(r, attr, place),
+            Value::Module(m) => self.env.module_attr(m, attr, place),
+            Value::Map(m) => m.get(attr).cloned().ok_or_else(|| missing_key(m, attr, place).into()),
+            Value::Unknown(u) => {
+                let inner = match u.r#type.unbounded() {
+                    Type::Object(o) => match o.fields.get(attr) {
+                        Some(field) => field.r#type.clone(),
+                        None => {
+                            let e = ExprError::new(codes::NO_ATTRIBUTE, place, format!("there is no `{attr}` here"));
+                            return Err(e.help_opt(crate::diagnostic::suggestion(attr, o.names())).into());
+                        }
+                    },
+                    Type::Map(item) => (**item).clone(),
+                    Type::Any => Type::Any,
+                    other => {
+                        let summary = format!("{} has no attributes", other.noun());
+                        return Err(ExprError::new(codes::NO_ATTRIBUTE, place, summary).into());
+                    }
+                };
+                later(inner, "attr", &[base.clone(), Value::text(attr)], place)
+            }
+            Value::Id(id) if attr == "id" => Ok(Value::String(id.clone())),
+            Value::Id(id) => {
+                let e = ExprError::new(codes::NO_ATTRIBUTE, place, format!("nothing but the id of `{id}` is known"));
+                Err(e.help("declare the resource with `existing:` to read its attributes").into())
+            }
+            Value::Null(n) => Err(null_error(n, place, &format!("null has no `{attr}`")).into()),
+            Value::List(_) => {
+                let e = ExprError::new(codes::NO_ATTRIBUTE, place, format!("a list has no `{attr}`"));
+                Err(e.help(format!("write `[*].{attr}` for all elements, or `[0].{attr}` for the first")).into())
+            }
+            other => Err(ExprError::new(codes::NO_ATTRIBUTE, place, format!("{} has no attributes", other.noun())).into()),
+        }
+    }
+
+    pub(crate) fn index(&self, base: &Value, key: &Value, place: Place) -> Outcome<Value> {
+        match (base, key) {
+            (Value::Null(n), _) => Err(null_error(n, place, "null has no elements").into()),
+            (Value::Unknown(u), _) => {
+                let inner = match u.r#type.unbounded() {
+                    Type::List(item) | Type::Map(item) => (**item).clone(),
+                    Type::Object(o) => match key {
+                        Value::String(k) => o.fields.get(&**k).map_or(Type::Any, |f| f.r#type.clone()),
+                        _ => Type::Any,
+                    },
+                    Type::Any => Type::Any,
+                    other => {
+                        let summary = format!("{} has no elements", other.noun());
+                        return Err(ExprError::new(codes::NO_ATTRIBUTE, place, summary).into());
+                    }
+                };
+                later(inner, "index", &[base.clone(), key.clone()], place)
+            }
+            (_, Value::Unknown(_)) => later(Type::Any, "index", &[base.clone(), key.clone()], place),
+            (Value::List(l), key) => {
+                let n = key.as_int();
+                let found = n.and_then(|n| usize::try_from(n).ok()).and_then(|n| l.items().get(n));
+                found.cloned().ok_or_else(|| {
+                    let e = match n {
+                        None => ExprError::new(codes::TYPE, place, format!("a list is indexed by a number, not by {}", key.noun())),
+                        Some(n) => {
+                            let e = ExprError::new(codes::NO_ATTRIBUTE, place, format!("there is no element {n}"));
+                            match l.items().len() {
+                                0 => e.label("the list is empty"),
+                                len => e.label(format!("the list has elements 0 to {}", len - 1)),
+                            }
+                        }
+                    };
+                    e.into()
+                })
+            }
+            (Value::Map(m), key) => match key.to_text() {
+                Some(text) => m.get(&text).cloned().ok_or_else(|| missing_key(m, &text, place).into()),
+                None => Err(ExprError::new(codes::TYPE, place, format!("a key is text, not {}", key.noun())).into()),
+            },
+            (Value::Ref(_) | Value::Module(_) | Value::Id(_), Value::String(attr)) => self.attribute(base, attr, place),
+            (Value::Ref(_) | Value::Module(_), _) => {
+                let e = ExprError::new(codes::TYPE, place, format!("{} is one, not a list", base.noun()));
+                Err(e.help("an index is for what has `for_each`").into())
+            }
+            (other, _) => Err(ExprError::new(codes::TYPE, place, format!("{} has no elements", other.noun())).into()),
+        }
+    }
+
+    fn object(&self, entries: &[(Expr, Expr)], place: Place, vars: Vars<'_>) -> Outcome<Value> {
+        let mut map = BTreeMap::new();
+        for (key, value) in entries {
+            let name = self.key(&self.eval(key, vars)?, key.place)?;
+            map.insert(name, self.eval(value, vars)?);
+        }
+        Value::map(map).map_err(|_| too_large(place).into())
+    }
+
+    /// A key of a mapping: known text that does not start with `$`.
+    pub(crate) fn key(&self, value: &Value, place: Place) -> Outcome<Key> {
+        if let Value::Unknown(u) = value {
+            return Err(unknown_error(u, place, "a key of a mapping").into());
+        }
+        let text = self.text_of(value, place)?;
+        if text.starts_with('$') {
+            let e = ExprError::new(codes::RESERVED, place, format!("the key `{text}` starts with `$`"));
+            return Err(e.help("keys that start with `$` are reserved").into());
+        }
+        Ok(Key(text))
+    }
+
+    fn splat(&self, base: &Expr, steps: &[Step], place: Place, vars: Vars<'_>) -> Outcome<Value> {
+        let base = self.eval(base, vars)?;
+        let one = |value: &Value| -> Outcome<Value> {
+            let mut current = value.clone();
+            for step in steps {
+                self.spend(step.place)?;
+                current = match &step.kind {
+                    StepKind::Attr(name) => self.attribute(&current, name, step.place)?,
+                    StepKind::Index(index) => self.index(&current, &self.eval(index, vars)?, index.place)?,
+                };
+            }
+            Ok(current)
+        };
+        let items = match &base {
+            Value::Null(_) => Vec::new(),
+            Value::List(l) => l.items().iter().map(one).collect::<Outcome<Vec<_>>>()?,
+            Value::Map(m) => m.entries().values().map(one).collect::<Outcome<Vec<_>>>()?,
+            Value::Unknown(u) => {
+                let item = element_type(&u.r#type);
+                let result = one(&Value::unknown(item, Residual::variable("item")))?;
+                return later(Type::list(result.r#type()), "for", &[base, Value::text(""), Value::text("item"), result], place);
+            }
+            single => vec![one(single)?],
+        };
+        Value::list(items).map_err(|_| too_large(place).into())
+    }
+
+    fn for_each(&self, f: &For, place: Place, vars: Vars<'_>) -> Outcome<Value> {
+        let collection = self.eval(&f.collection, vars)?;
+        let pairs: Vec<(Value, Value)> = match &collection {
+            Value::List(l) => l.items().iter().enumerate().map(|(i, v)| (Value::int(i64::try_from(i).unwrap_or(i64::MAX)), v.clone())).collect(),
+            Value::Map(m) => m.entries().iter().map(|(k, v)| (Value::String(k.0.clone()), v.clone())).collect(),
+            Value::Module(m) => match self.env.module_value(m, f.collection.place)? {
+                Value::Map(m) => m.entries().iter().map(|(k, v)| (Value::String(k.0.clone()), v.clone())).collect(),
+                _ => Vec::new(),
+            },
+            Value::Unknown(u) => {
+                if let Some(key) = &f.key_result {
+                    return Err(unknown_error(u, key.place, "a key of a mapping").into());
+                }
+                let keyed = matches!(u.r#type.unbounded(), Type::Map(_) | Type::Object(_));
+                let item = Value::unknown(element_type(&u.r#type), Residual::variable(&f.value));
+                let mut names = vec![(f.value.clone(), item)];
+                if let Some(key) = &f.key {
+                    let key_type = if keyed { Type::String } else { Type::Int };
+                    names.push((key.clone(), Value::unknown(key_type, Residual::variable(key))));
+                }
+                let vars = Variables { parent: vars, names: &names };
+                if let Some(condition) = &f.condition
+                    && !self.condition(condition, Some(&vars))? {
+                        return Value::list(Vec::new()).map_err(|_| too_large(place).into());
+                    }
+                let result = self.eval(&f.result, Some(&vars))?;
+                let key = Value::text(f.key.as_deref().unwrap_or_default());
+                let args = [collection.clone(), key, Value::String(f.value.clone()), result];
+                return later(Type::list(args[3].r#type()), "for", &args, place);
+            }
+            Value::Null(n) => return Err(null_error(n, f.collection.place, "null has no elements").into()),
+            other => {
+                let summary = format!("{} has no elements to go over", other.noun());
+                return Err(ExprError::new(codes::TYPE, f.collection.place, summary).into());
+            }
+        };
+        let mut list = Vec::new();
+        let mut groups: BTreeMap<Key, Vec<Value>> = BTreeMap::new();
+        for (k, v) in pairs {
+            let mut names = vec![(f.value.clone(), v)];
+            names.extend(f.key.iter().map(|name| (name.clone(), k.clone())));
+            let vars = Variables { parent: vars, names: &names };
+            if let Some(condition) = &f.condition
+                && !self.condition(condition, Some(&vars))? {
+                    continue;
+                }
+            let result = self.eval(&f.result, Some(&vars))?;
+            match &f.key_result {
+                None => list.push(result),
+                Some(key) => {
+                    let name = self.key(&self.eval(key, Some(&vars))?, key.place)?;
+                    let group = groups.entry(name.clone()).or_default();
+                    if !group.is_empty() && !f.group {
+                        let e = ExprError::new(codes::TYPE, key.place, format!("the key `{}` occurs twice", name.0));
+                        return Err(e.help("write `key => value...` to collect all values of a key").into());
+                    }
+                    group.push(result);
+                }
+            }
+        }
+        let made = if f.key_result.is_none() {
+            Value::list(list)
+        } else {
+            groups
+                .into_iter()
+                .map(|(k, mut all)| {
+                    let v = if f.group { Value::list(all)? } else { all.pop().unwrap_or(Value::Null(Null::Expression)) };
+                    Ok((k, v))
+                })
+                .collect::<Result<BTreeMap<_, _>, TooLarge>>()
+                .and_then(Value::map)
+        };
+        made.map_err(|_| too_large(place).into())
+    }
+
+    fn call(&self, call: &Call, place: Place, vars: Vars<'_>) -> Outcome<Value> {
+        match call.function.name {
+            "try" => {
+                let mut last = None;
+                for a in &call.args {
+                    match self.eval(a, vars) {
+                        Err(Fail::Error(e)) => last = Some(e),
+                        other => return other,
+                    }
+                }
+                return Err(last.map_or(Fail::Reported, Fail::Error));
+            }
+            "can" => {
+                let Some(first) = call.args.first() else { return Ok(Value::Bool(false)) };
+                return match self.eval(first, vars) {
+                    Ok(_) => Ok(Value::Bool(true)),
+                    Err(Fail::Error(_)) => Ok(Value::Bool(false)),
+                    Err(other) => Err(other),
+                };
+            }
+            "if" => {
+                let [c, a, b] = call.args.as_slice() else { return Err(Fail::Reported) };
+                return self.eval(if self.condition(c, vars)? { a } else { b }, vars);
+            }
+            "coalesce" if !call.spread => {
+                for a in &call.args {
+                    let v = self.eval(a, vars)?;
+                    if !v.is_null() {
+                        return Ok(v);
+                    }
+                }
+                return Ok(Value::Null(Null::Expression));
+            }
+            _ => {}
+        }
+        let mut args = call.args.iter().map(|a| self.eval(a, vars)).collect::<Outcome<Vec<_>>>()?;
+        let places: Vec<Place> = call.args.iter().map(|a| a.place).collect();
+        if call.spread {
+            match args.pop() {
+                Some(Value::List(l)) => args.extend(l.items().iter().cloned()),
+                Some(other) => {
+                    let at = places.last().copied().unwrap_or(place);
+                    let e = ExprError::new(codes::ARGUMENTS, at, format!("`...` spreads a list, not {}", other.noun()));
+                    return Err(e.into());
+                }
+                None => {}
+            }
+        }
+        functions::call(self, call.function, &Arguments { values: args, places: &places, place })
+    }
+}
+
+/// A value that AWS decides: what is needed to compute it later.
+pub(crate) fn later(r#type: Type, name: &str, args: &[Value], place: Place) -> Outcome<Value> {
+    match Residual::call(name, args) {
+        Ok(residual) => Ok(Value::unknown(r#type, residual)),
+        Err(TooLarge) => Err(ExprError::new(codes::LIMIT, place, "too much of this expression is not known yet")
+            .help("refer to the attribute itself instead of to a long chain of locals")
+            .into()),
+    }
+}
+
+/// Whether a value must be true or false, and is known.
+pub(crate) fn as_condition(value: &Value, place: Place) -> Outcome<bool> {
+    match value {
+        Value::Bool(b) => Ok(*b),
+        Value::Unknown(u) => Err(unknown_error(u, place, "a condition").into()),
+        Value::Null(n) => Err(null_error(n, place, "a condition is `true` or `false`, not null").into()),
+        other => {
+            let e = ExprError::new(codes::TYPE, place, format!("a condition is `true` or `false`, not {}", other.noun()));
+            Err(e.help("compare it: `x != null`, `x == \"value\"`, `length(x) > 0`").into())
+        }
+    }
+}
+
+fn element_type(r#type: &Type) -> Type {
+    match r#type.unbounded() {
+        Type::List(item) | Type::Map(item) => (**item).clone(),
+        _ => Type::Any,
+    }
+}
+
+fn text_like(r#type: &Type) -> bool {
+    !matches!(r#type.unbounded(), Type::List(_) | Type::Map(_) | Type::Object(_) | Type::Secret | Type::Script)
+}
+
+/// An unknown where the shape of the stack depends on it.
+pub(crate) fn unknown_error(u: &super::Unknown, place: Place, what: &str) -> Box<ExprError> {
+    let text = u.residual.to_text();
+    ExprError::new(codes::UNKNOWN, place, format!("{what} cannot depend on `{text}`"))
+        .label("AWS decides this during apply")
+        .help("use a variable, or an attribute that the blueprint itself decides")
+}
+
+pub(crate) fn null_error(null: &Null, place: Place, summary: &str) -> Box<ExprError> {
+    let e = ExprError::new(codes::NULL, place, summary);
+    match null {
+        Null::From(origin) => e.related(Some(origin.label.clone())),
+        _ => e,
+    }
+}
+
+fn missing_key(map: &super::Map, key: &str, place: Place) -> Box<ExprError> {
+    let e = ExprError::new(codes::NO_ATTRIBUTE, place, format!("there is no `{key}` here"));
+    let names: Vec<&str> = map.entries().keys().map(|k| &*k.0).collect();
+    let instances = map.entries().values().next().is_some_and(|v| matches!(v, Value::Ref(_) | Value::Module(_)));
+    match did_you_mean(key, names.iter().copied()) {
+        Some(guess) => e.help(format!("did you mean `{guess}`?")),
+        None if instances => {
+            let first = names.first().copied().unwrap_or_default();
+            e.help(format!("it has `for_each`: write `[\"{first}\"].{key}` for one, `[*].{key}` for all"))
+        }
+        None if names.is_empty() => e.label("the mapping is empty"),
+        None if names.len() <= 12 => e.help(format!("it has {}", names.join(", "))),
+        None => e,
+    }
+}
+
+pub(crate) fn too_large(place: Place) -> Box<ExprError> {
+    ExprError::new(codes::LIMIT, place, "this value is too large").help("a value has up to a million parts and 64 levels")
+}
+
+pub(crate) fn too_long(place: Place) -> Box<ExprError> {
+    ExprError::new(codes::LIMIT, place, "this text is too long").help("text made by an expression has up to 1 MiB")
+}
