@@ -2,6 +2,7 @@
 pub mod address;
 pub mod apply;
 pub mod aws;
+pub mod blueprint;
 pub mod call;
 pub mod catalog;
 pub mod clock;
