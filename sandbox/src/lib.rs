@@ -34,6 +34,7 @@ mod service;
 mod services;
 mod store;
 mod throttle;
+mod timeline;
 mod wire;
 
 pub use clock::{Clock, ScaledClock};

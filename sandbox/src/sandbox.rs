@@ -6,20 +6,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::call::Call;
-use crate::client_token::ClientToken;
 use crate::clock::{Clock, ScaledClock};
 use crate::config::{Consistency, SandboxConfig};
-use crate::disk::{Disk, Left, OpenError};
+use crate::disk::{Disk, OpenError};
 use crate::error::ApiError;
 use crate::faults::{FaultAction, FaultRule, Faults};
 use crate::request_log::{LogEntry, RequestLog};
 use crate::service::{Operation, Service, execute};
 use crate::services::SERVICES;
-use crate::store::{Due, ObjectKind, World};
+use crate::store::World;
+use crate::timeline::{new_world, resume, settle};
 use crate::wire::params::Params;
 use crate::wire::reply::{encode, encode_error};
 use crate::wire::request::Incoming;
@@ -216,10 +216,8 @@ impl Sandbox {
     /// Numbers a request and finds the faults that are meant for it. The parameters are read again for execution:
     /// they cannot be kept across a wait.
     fn arrive(&self, service: &'static Service, request: &Incoming) -> Arrival {
-        let (name, mutating) = match parse(service, request) {
-            Ok((operation, _)) => (operation.name.to_owned(), operation.mutating),
-            Err((name, _)) => (name, false),
-        };
+        let (name, found) = parse(service, request);
+        let mutating = found.is_ok_and(|(operation, _)| operation.mutating);
         let mut state = self.lock();
         state.arrived += 1;
         let number = state.arrived;
@@ -236,7 +234,7 @@ impl Sandbox {
         now: Timestamp,
     ) -> Result<crate::wire::reply::Reply, ApiError> {
         settle(&mut state.world, now);
-        let (operation, params) = parse(service, request).map_err(|(_, error)| error)?;
+        let (operation, params) = parse(service, request).1?;
         let bucket = format!("{}:{}", service.name, operation.name);
         let rate = service.rate(operation, &params);
         if !state.world.throttle.take(&request.region, &bucket, rate, 1.0, now) {
@@ -307,15 +305,14 @@ impl Sandbox {
     }
 }
 
-fn parse(service: &'static Service, request: &Incoming) -> Result<(&'static Operation, Params), (String, ApiError)> {
-    let (name, params) = service.parse(request)?;
-    match service.operation(&name) {
+/// The operation that a request asks for: its name as far as it is known, itself and its parameters if it is.
+fn parse(service: &'static Service, request: &Incoming) -> (String, Result<(&'static Operation, Params), ApiError>) {
+    let (name, params) = service.parse(request);
+    let found = params.and_then(|params| match service.operation(&name) {
         Some(operation) => Ok((operation, params)),
-        None => {
-            let error = ApiError::not_implemented(format!("{}:{name}", service.name));
-            Err((name, error))
-        }
-    }
+        None => Err(ApiError::not_implemented(format!("{}:{name}", service.name))),
+    });
+    (name, found)
 }
 
 fn injected_before(service: &Service, operation: &str, action: &FaultAction) -> Option<ApiError> {
@@ -328,42 +325,6 @@ fn injected_before(service: &Service, operation: &str, action: &FaultAction) -> 
         FaultAction::ExpiredToken => Some(service.expired_token()),
         _ => None,
     }
-}
-
-fn new_world(config: &Arc<SandboxConfig>) -> World {
-    let mut kinds: Vec<ObjectKind> = SERVICES.iter().flat_map(|service| (service.objects)()).collect();
-    kinds.push(ObjectKind::of::<ClientToken>());
-    World::new(Arc::clone(config), &kinds)
-}
-
-/// Lets everything happen that time has brought.
-fn settle(world: &mut World, now: Timestamp) {
-    while let Some(due) = world.next_due(now) {
-        settle_one(world, &due);
-        if world.next_due(now).as_ref() == Some(&due) {
-            debug_assert!(false, "{} {} stays due", due.kind, due.id);
-            world.drop_timer(&due);
-        }
-    }
-}
-
-fn settle_one(world: &mut World, due: &Due) {
-    let owner = due.kind.split('/').next().unwrap_or_default();
-    if let Some(service) = SERVICES.iter().find(|service| service.name == owner) {
-        (service.settle)(world, due);
-    }
-}
-
-/// The sandbox time at which a stored account goes on.
-fn resume(config: &SandboxConfig, left: Option<Left>, wall: Timestamp) -> Timestamp {
-    let start = config.start.unwrap_or(wall);
-    let Some(left) = left else { return start };
-    let real = wall.duration_since(left.wall).max(SignedDuration::ZERO);
-    let fast = SignedDuration::try_from_secs_f64(real.as_secs_f64() * config.speed).unwrap_or(SignedDuration::MAX);
-    let passed = real.max(fast.min(SignedDuration::from_hours(1)));
-    // With a fixed start nothing may depend on how long the test machine took.
-    let passed = if config.start.is_some() { SignedDuration::ZERO } else { passed };
-    left.sandbox.checked_add(passed).unwrap_or(left.sandbox)
 }
 
 /// A request id that looks like AWS's and is the same in every run.

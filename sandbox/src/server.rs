@@ -26,13 +26,10 @@ pub async fn serve(sandbox: Sandbox, listener: TcpListener) -> io::Result<()> {
         ));
     }
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let Ok((stream, _)) = listener.accept().await else {
             // The client went away between connecting and now, or files ran out for a moment.
-            Err(_) => {
-                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-                continue;
-            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            continue;
         };
         let _ = stream.set_nodelay(true);
         let sandbox = sandbox.clone();

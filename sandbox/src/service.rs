@@ -35,6 +35,9 @@ pub(crate) struct Routed {
     pub(crate) params: Map<String, Value>,
 }
 
+/// Reads a REST request.
+pub(crate) type Route = fn(&Incoming) -> Result<Routed, ApiError>;
+
 /// One AWS service.
 pub(crate) struct Service {
     /// The signing name, by which requests are recognised.
@@ -48,13 +51,13 @@ pub(crate) struct Service {
     /// Brings an object whose timer has come due to its next state.
     pub(crate) settle: fn(&mut World, &Due),
     /// Reads operation and parameters from method, path and query (REST protocols only).
-    pub(crate) route: Option<fn(&Incoming) -> Result<Routed, ApiError>>,
+    pub(crate) route: Option<Route>,
 }
 
 impl Service {
-    /// The operation's name and parameters. `Err` carries the name as far as it is known.
-    pub(crate) fn parse(&self, request: &Incoming) -> Result<(String, Params), (String, ApiError)> {
-        let unknown = |error| ("Unknown".to_owned(), error);
+    /// The operation's name, as far as it is known, and the parameters.
+    pub(crate) fn parse(&self, request: &Incoming) -> (String, Result<Params, ApiError>) {
+        let unknown = |error| ("Unknown".to_owned(), Err(error));
         match self.protocol {
             Protocol::Ec2Query | Protocol::AwsQuery => {
                 let text = String::from_utf8_lossy(&request.body);
@@ -63,29 +66,30 @@ impl Service {
                     fields.entry(name.clone()).or_insert_with(|| Value::String(value.clone()));
                 }
                 fields.remove("Version");
-                let action = fields.remove("Action");
-                let Some(Value::String(action)) = action else {
-                    let error = ApiError::bad("MissingAction", "The request must contain the parameter Action");
-                    return Err(unknown(error));
-                };
-                Ok((action, Params::new(fields, self.input)))
+                match fields.remove("Action") {
+                    Some(Value::String(action)) => (action, Ok(Params::new(fields, self.input))),
+                    _ => unknown(ApiError::bad("MissingAction", "The request must contain the parameter Action")),
+                }
             }
             Protocol::AwsJson(_) => {
                 let target = request.header("x-amz-target").unwrap_or_default();
                 let action = target.rsplit('.').next().unwrap_or_default().to_owned();
                 let body: &[u8] = if request.body.is_empty() { b"{}" } else { &request.body };
-                match serde_json::from_slice(body) {
-                    Ok(Value::Object(fields)) => Ok((action, Params::new(fields, self.input))),
-                    Ok(_) => Err((action, ApiError::bad("SerializationException", "The body is not a JSON object"))),
-                    Err(error) => Err((action, ApiError::bad("SerializationException", error.to_string()))),
-                }
+                let params = match serde_json::from_slice(body) {
+                    Ok(Value::Object(fields)) => Ok(Params::new(fields, self.input)),
+                    Ok(_) => Err(ApiError::bad("SerializationException", "The body is not a JSON object")),
+                    Err(error) => Err(ApiError::bad("SerializationException", error.to_string())),
+                };
+                (action, params)
             }
             Protocol::RestJson | Protocol::RestXml => {
                 let Some(route) = self.route else {
-                    return Err(unknown(ApiError::not_implemented(format!("{} requests", self.name))));
+                    return unknown(ApiError::not_implemented(format!("{} requests", self.name)));
                 };
-                let routed = route(request).map_err(unknown)?;
-                Ok((routed.operation, Params::new(routed.params, self.input)))
+                match route(request) {
+                    Ok(routed) => (routed.operation, Ok(Params::new(routed.params, self.input))),
+                    Err(error) => unknown(error),
+                }
             }
         }
     }

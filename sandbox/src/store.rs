@@ -159,7 +159,7 @@ impl World {
         if factor.is_finite() && factor >= 0.0 { duration.mul_f64(factor) } else { duration }
     }
 
-    fn place<'a, T: Object>(region: &'a str) -> &'a str {
+    fn place<T: Object>(region: &str) -> &str {
         if T::GLOBAL { GLOBAL } else { region }
     }
 

@@ -1,5 +1,7 @@
 //! The core: dispatch, transactions, faults, time and persistence, seen through raw requests.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::time::Duration;
 
 use bytes::Bytes;

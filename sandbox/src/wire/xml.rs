@@ -23,6 +23,8 @@ impl Xml {
 
     /// Adds `<name>value</name>`.
     #[must_use]
+    // By value, so that numbers, times and addresses can be given as they are.
+    #[allow(clippy::needless_pass_by_value)]
     pub(crate) fn text(mut self, name: impl Into<Cow<'static, str>>, value: impl ToString) -> Self {
         self.0.push((name.into(), Content::Text(value.to_string())));
         self

@@ -1,6 +1,6 @@
 //! Filters and pages of EC2's describe calls.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -96,13 +96,18 @@ impl Query {
                 return Err(missing(id));
             }
         }
+        let candidates: Vec<&T> = if self.ids.is_empty() {
+            call.seen::<T>().collect()
+        } else {
+            let ids: BTreeSet<&String> = self.ids.iter().collect();
+            ids.into_iter().filter_map(|id| call.see::<T>(id)).collect()
+        };
         let mut found = Vec::new();
         let mut next = None;
-        for object in call.seen::<T>() {
+        for object in candidates {
             let id = object.id();
             let passed_by = self.after.as_deref().is_some_and(|after| id <= after);
-            let named = self.ids.is_empty() || self.ids.iter().any(|wanted| wanted == id);
-            if passed_by || !named || !self.filters.pass(tags_of(call, id), |name| values(object, name)) {
+            if passed_by || !self.filters.pass(tags_of(call, id), |name| values(object, name)) {
                 continue;
             }
             if found.len() == self.size {

@@ -1,19 +1,23 @@
 //! EC2: networks, instances and what belongs to them.
 
 mod addresses;
+mod blocks;
 mod capacity;
 mod catalogue;
 mod endpoints;
 mod filters;
 mod gateways;
 pub(crate) mod groups;
+mod instance_view;
 mod instances;
 pub(crate) mod interfaces;
 mod launch;
 mod launch_network;
+mod launch_options;
 mod nat;
 mod placement;
 mod reservations;
+mod route_associations;
 mod routes;
 mod rules;
 mod spot;
@@ -47,6 +51,7 @@ pub(crate) static SERVICE: Service = Service {
         addresses::OPERATIONS,
         nat::OPERATIONS,
         routes::OPERATIONS,
+        route_associations::OPERATIONS,
         groups::OPERATIONS,
         rules::OPERATIONS,
         interfaces::OPERATIONS,
@@ -54,8 +59,10 @@ pub(crate) static SERVICE: Service = Service {
         placement::OPERATIONS,
         launch::OPERATIONS,
         instances::OPERATIONS,
+        instance_view::OPERATIONS,
         volumes::OPERATIONS,
         reservations::OPERATIONS,
+        blocks::OPERATIONS,
         spot::OPERATIONS,
         tags::OPERATIONS,
     ],
@@ -89,7 +96,7 @@ fn settle(world: &mut World, due: &Due) {
         nat::NatGateway::KIND => nat::settle(world, region, id, due.at),
         endpoints::Endpoint::KIND => endpoints::settle(world, region, id),
         instances::Instance::KIND => instances::settle(world, region, id, due.at),
-        reservations::Reservation::KIND => reservations::settle(world, region, id, due.at),
+        reservations::Reservation::KIND => blocks::settle(world, region, id, due.at),
         _ => {}
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct PlacementGroup {
 
 impl Object for PlacementGroup {
     const KIND: &'static str = "ec2/placement-group";
+    // Calls name a group by its name, which is unique; its id only carries its tags.
+    #[allow(clippy::misnamed_getters)]
     fn id(&self) -> &str {
         &self.name
     }

@@ -1,4 +1,4 @@
-//! Route tables, routes and associations.
+//! Route tables and their routes.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,6 @@ use super::filters::{Query, listing};
 use super::gateways::{self, InternetGateway};
 use super::interfaces::Interface;
 use super::nat::NatGateway;
-use super::subnets::{self, Subnet};
 use super::tags::{TagSpecs, erase, tag_set};
 use super::vpc::{self, Vpc};
 use super::{dependency, done, invalid, not_found, token_mismatch};
@@ -30,9 +29,6 @@ pub(super) const OPERATIONS: &[Operation] = &[
     write("CreateRoute", create_route),
     write("ReplaceRoute", replace_route),
     write("DeleteRoute", delete_route),
-    write("AssociateRouteTable", associate),
-    write("ReplaceRouteTableAssociation", replace_association),
-    write("DisassociateRouteTable", disassociate),
 ];
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -332,70 +328,6 @@ fn delete_route(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         let message = format!("no route with destination-cidr-block {text} in route table {id}");
         return Err(ApiError::bad("InvalidRoute.NotFound", message));
     }
-    call.put(table);
-    done()
-}
-
-fn associated(name: &'static str, id: &str) -> Reply {
-    let state = Xml::new().text("state", "associated");
-    Reply::xml(Xml::new().text(name, id).child("associationState", state))
-}
-
-fn associate(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let id = call.params.text("RouteTableId")?;
-    let subnet_id = call.params.text("SubnetId")?;
-    let mut table = call.find::<RouteTable>(&id).cloned().ok_or_else(|| missing(&id))?;
-    let subnet = call.find::<Subnet>(&subnet_id).ok_or_else(|| subnets::missing(&subnet_id))?;
-    if subnet.vpc != table.vpc {
-        return Err(invalid(format!("Route table {id} and subnet {subnet_id} belong to different networks")));
-    }
-    // The same pair again gives the same association back.
-    if let Some((existing, _)) = table.associations.iter().find(|(_, it)| it.as_ref() == Some(&subnet_id)) {
-        return Ok(associated("associationId", existing));
-    }
-    let holds = |other: &RouteTable| other.associations.values().flatten().any(|it| *it == subnet_id);
-    if call.all::<RouteTable>().any(holds) {
-        let message = format!("the specified association for route table {id} conflicts with an existing association");
-        return Err(ApiError::bad("Resource.AlreadyAssociated", message));
-    }
-    let association = call.world.new_id("rtbassoc-");
-    table.associations.insert(association.clone(), Some(subnet_id));
-    call.put(table);
-    Ok(associated("associationId", &association))
-}
-
-fn find_association(call: &Call<'_>, id: &str) -> Result<RouteTable, ApiError> {
-    let table = call.all::<RouteTable>().find(|table| table.associations.contains_key(id)).cloned();
-    table.ok_or_else(|| {
-        let message = format!("The association ID '{id}' does not exist");
-        ApiError::bad("InvalidAssociationID.NotFound", message)
-    })
-}
-
-fn replace_association(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let id = call.params.text("AssociationId")?;
-    let table_id = call.params.text("RouteTableId")?;
-    let mut old = find_association(call, &id)?;
-    let new = call.find::<RouteTable>(&table_id).ok_or_else(|| missing(&table_id))?;
-    if new.vpc != old.vpc {
-        return Err(invalid(format!("Route tables {} and {table_id} belong to different networks", old.id)));
-    }
-    let subnet = old.associations.remove(&id).flatten();
-    call.put(old);
-    let association = call.world.new_id("rtbassoc-");
-    call.update::<RouteTable>(&table_id, |table| {
-        table.associations.insert(association.clone(), subnet);
-    });
-    Ok(associated("newAssociationId", &association))
-}
-
-fn disassociate(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let id = call.params.text("AssociationId")?;
-    let mut table = find_association(call, &id)?;
-    if table.associations.get(&id).is_some_and(Option::is_none) {
-        return Err(invalid("cannot disassociate the main route table association"));
-    }
-    table.associations.remove(&id);
     call.put(table);
     done()
 }

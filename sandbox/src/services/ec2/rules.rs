@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::filters::{Query, listing};
 use super::groups::{self, Group};
-use super::invalid;
 use super::tags::{TagSet, TagSpecs, tag_set};
+use super::{done, invalid};
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::service::{Operation, read, write};
@@ -21,6 +21,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
     write("AuthorizeSecurityGroupEgress", |call| authorize(call, true)),
     write("RevokeSecurityGroupIngress", |call| revoke(call, false)),
     write("RevokeSecurityGroupEgress", |call| revoke(call, true)),
+    write("UpdateSecurityGroupRuleDescriptionsIngress", |call| describe_anew(call, false)),
+    write("UpdateSecurityGroupRuleDescriptionsEgress", |call| describe_anew(call, true)),
     read("DescribeSecurityGroupRules", describe),
 ];
 
@@ -232,6 +234,31 @@ fn revoke(call: &mut Call<'_>, egress: bool) -> Result<Reply, ApiError> {
     Ok(Reply::xml(Xml::new().text("return", true).list("revokedSecurityGroupRuleSet", "item", items)))
 }
 
+/// Gives rules the descriptions in the request; a rule that comes without one loses its own.
+fn describe_anew(call: &mut Call<'_>, egress: bool) -> Result<Reply, ApiError> {
+    let mut group = take_group(call)?;
+    let rules = read_rules(call, &group, egress)?;
+    let mut by_id = Vec::new();
+    for mut item in call.params.structs("SecurityGroupRuleDescription")? {
+        by_id.push((item.text("SecurityGroupRuleId")?, description(&mut item)?));
+    }
+    if rules.is_empty() && by_id.is_empty() {
+        return Err(call.params.missing("IpPermissions"));
+    }
+    let not_found =
+        || ApiError::bad("InvalidPermission.NotFound", "The specified rule does not exist in this security group.");
+    for rule in rules {
+        let old = group.rules.values_mut().find(|old| old.equals(&rule)).ok_or_else(not_found)?;
+        old.description = rule.description;
+    }
+    for (id, description) in by_id {
+        let old = group.rules.get_mut(&id).filter(|old| old.egress == egress).ok_or_else(not_found)?;
+        old.description = description;
+    }
+    call.put(group);
+    done()
+}
+
 fn rule_core(xml: Xml, rule: &Rule) -> Xml {
     let (from, to) = rule.ports.unwrap_or((-1, -1));
     let xml = xml.text("ipProtocol", &rule.protocol).text("fromPort", from).text("toPort", to);
@@ -290,9 +317,9 @@ fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 
 /// The rules of one direction, joined by protocol and ports as DescribeSecurityGroups shows them.
 pub(super) fn permissions_xml(call: &Call<'_>, group: &Group, egress: bool) -> Xml {
-    let mut joined: BTreeMap<(&str, Option<(i64, i64)>), Vec<&Rule>> = BTreeMap::new();
+    let mut joined: BTreeMap<_, Vec<&Rule>> = BTreeMap::new();
     for rule in group.rules.values().filter(|rule| rule.egress == egress) {
-        joined.entry((&rule.protocol, rule.ports)).or_default().push(rule);
+        joined.entry((rule.protocol.as_str(), rule.ports)).or_default().push(rule);
     }
     let items = joined.into_iter().map(|((protocol, ports), rules)| {
         let peers = |name: &'static str, pick: fn(&Peer) -> Option<&String>| {
