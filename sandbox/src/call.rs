@@ -42,7 +42,7 @@ impl Call<'_> {
     }
 
     /// As `all`, beginning with the first id that is not before `start`.
-    pub(crate) fn all_from<T: Object>(&self, start: &str) -> impl Iterator<Item = &T> {
+    pub(crate) fn all_from<'c, T: Object>(&'c self, start: String) -> impl Iterator<Item = &'c T> + use<'c, T> {
         self.world.all_from(self.region, start)
     }
 

@@ -14,12 +14,12 @@ pub(crate) struct ApiError {
     /// Further members of a modelled exception (JSON protocols and S3).
     pub(crate) fields: Map<String, Value>,
     /// Response headers that go with the refusal (S3).
-    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) headers: Box<[(String, String)]>,
 }
 
 impl ApiError {
     pub(crate) fn new(status: u16, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
-        Self { status, code: code.into(), message: message.into(), fields: Map::new(), headers: Vec::new() }
+        Self { status, code: code.into(), message: message.into(), fields: Map::new(), headers: Box::default() }
     }
 
     /// The client's mistake, status 400.
@@ -37,7 +37,9 @@ impl ApiError {
     }
 
     pub(crate) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.headers.push((name.to_owned(), value.into()));
+        let mut headers = self.headers.into_vec();
+        headers.push((name.to_owned(), value.into()));
+        self.headers = headers.into();
         self
     }
 }

@@ -180,9 +180,13 @@ impl World {
     }
 
     /// As `all`, beginning with the first id that is not before `start`.
-    pub(crate) fn all_from<T: Object>(&self, region: &str, start: &str) -> impl Iterator<Item = &T> {
+    pub(crate) fn all_from<'w, T: Object>(
+        &'w self,
+        region: &str,
+        start: String,
+    ) -> impl Iterator<Item = &'w T> + use<'w, T> {
         let rows = self.table::<T>().and_then(|table| table.0.get(Self::place::<T>(region)));
-        let range = (Bound::Included(start.to_owned()), Bound::Unbounded);
+        let range = (Bound::Included(start), Bound::Unbounded);
         rows.into_iter().flat_map(move |rows| rows.range::<String, _>(range.clone())).map(|(_, object)| &**object)
     }
 

@@ -53,8 +53,9 @@ class Sandbox:
             return json.load(answer)
 
     def reset(self):
-        """Empties the account."""
+        """Empties the account; clients are made anew, because they remember where buckets are."""
         self.control("reset", post=True)
+        self.clients.clear()
 
     def faults(self, *rules):
         """Replaces the fault rules."""
@@ -63,6 +64,10 @@ class Sandbox:
     def counts(self):
         """How often each operation was asked for."""
         return self.control("requests")["counts"]
+
+    def errors(self):
+        """How often each operation was answered with each error code."""
+        return self.control("requests")["errors"]
 
 
 def fails(code, call, status=None, **parameters):

@@ -13,6 +13,7 @@ import sys
 
 import harness
 import iam
+import s3
 import ssm
 
 

@@ -3,10 +3,12 @@
 mod ec2;
 mod fsx;
 mod iam;
+mod s3;
 mod ssm;
 mod sts;
 
 use crate::service::Service;
 
 /// Every service; a request is for the one whose name is in its signature.
-pub(crate) static SERVICES: &[&Service] = &[&ec2::SERVICE, &fsx::SERVICE, &iam::SERVICE, &ssm::SERVICE, &sts::SERVICE];
+pub(crate) static SERVICES: &[&Service] =
+    &[&ec2::SERVICE, &fsx::SERVICE, &iam::SERVICE, &s3::SERVICE, &ssm::SERVICE, &sts::SERVICE];

@@ -182,6 +182,11 @@ impl Params {
         self.child_opt(field)?.ok_or_else(|| self.missing(field))
     }
 
+    /// A structure that was taken out raw, to be read after all; what it leaves unread is refused too.
+    pub(crate) fn adopt(&self, field: &str, fields: Map<String, Value>) -> Params {
+        Params { path: self.name(field), fields, unread: Rc::clone(&self.unread), words: self.words }
+    }
+
     /// Every field that is left, as it came (maps such as JSON tag maps).
     pub(crate) fn rest(&mut self) -> Map<String, Value> {
         std::mem::take(&mut self.fields)

@@ -98,7 +98,7 @@ pub(crate) fn encode_error(service: &Service, request_id: &str, error: &ApiError
             (json_type(service.protocol), Value::Object(fields).to_string())
         }
     };
-    let mut headers = error.headers.clone();
+    let mut headers = error.headers.to_vec();
     if service.protocol == Protocol::RestJson {
         headers.push(("x-amzn-errortype".to_owned(), error.code.to_string()));
     }

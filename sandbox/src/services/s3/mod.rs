@@ -1,0 +1,147 @@
+//! S3: buckets, their settings and objects.
+//!
+//! Stored and returned but without effect: bucket policies, lifecycle rules and encryption. Objects may be up to
+//! 16 MiB. Multipart uploads, access control lists, object tags and copies are not simulated.
+
+mod buckets;
+mod checksums;
+mod deletes;
+mod documents;
+mod listings;
+mod model;
+mod objects;
+mod reads;
+mod route;
+mod settings;
+mod versions;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::call::Call;
+use crate::error::ApiError;
+use crate::service::Service;
+use crate::store::ObjectKind;
+use crate::wire::Protocol;
+use crate::wire::params::{InputErrors, Params};
+use crate::wire::reply::Reply;
+use crate::wire::xml::Xml;
+use model::{Bucket, Version};
+
+pub(crate) static SERVICE: Service = Service {
+    name: "s3",
+    protocol: Protocol::RestXml,
+    xmlns: Some("http://s3.amazonaws.com/doc/2006-03-01/"),
+    input: InputErrors { missing: "MalformedXML", invalid: "InvalidArgument" },
+    operations: &[
+        buckets::OPERATIONS,
+        settings::OPERATIONS,
+        documents::OPERATIONS,
+        objects::OPERATIONS,
+        reads::OPERATIONS,
+        deletes::OPERATIONS,
+        listings::OPERATIONS,
+        versions::OPERATIONS,
+    ],
+    objects: || vec![ObjectKind::of::<Bucket>(), ObjectKind::of::<Version>()],
+    settle: |_, _| {},
+    route: Some(route::route),
+};
+
+fn malformed() -> ApiError {
+    let message = "The XML you provided was not well-formed or did not validate against our published schema";
+    ApiError::bad("MalformedXML", message)
+}
+
+fn argument(message: impl Into<String>) -> ApiError {
+    ApiError::bad("InvalidArgument", message)
+}
+
+fn denied() -> ApiError {
+    ApiError::new(403, "AccessDenied", "Access Denied")
+}
+
+fn no_content() -> Reply {
+    Reply::raw(204, "")
+}
+
+fn done() -> Reply {
+    Reply::raw(200, "")
+}
+
+/// The bucket that a request is for, if it is ours, in this region and of the expected owner.
+fn bucket(call: &mut Call<'_>) -> Result<Bucket, ApiError> {
+    let bucket = bucket_anywhere(call)?;
+    if bucket.region == call.region {
+        return Ok(bucket);
+    }
+    let message = "The bucket you are attempting to access must be addressed using the specified endpoint. Please send \
+                   all future requests to this endpoint.";
+    Err(ApiError::new(301, "PermanentRedirect", message)
+        .with("Endpoint", format!("{}.s3.{}.amazonaws.com", bucket.name, bucket.region))
+        .with("Bucket", bucket.name)
+        .header("x-amz-bucket-region", bucket.region))
+}
+
+fn bucket_anywhere(call: &mut Call<'_>) -> Result<Bucket, ApiError> {
+    let name = call.params.text("Bucket")?;
+    let owner = call.params.text_opt("x-amz-expected-bucket-owner")?;
+    if let Some(owner) = &owner
+        && (owner.len() != 12 || !owner.bytes().all(|byte| byte.is_ascii_digit()))
+    {
+        let message = "The value of the expected bucket owner parameter must be an AWS account ID";
+        return Err(ApiError::bad("InvalidBucketOwnerAWSAccountID", message).with("value", owner.clone()));
+    }
+    if call.world.config.behaviour.foreign_buckets.contains(&name) {
+        return Err(denied());
+    }
+    let Some(bucket) = call.find::<Bucket>(&name).cloned() else {
+        return Err(ApiError::new(404, "NoSuchBucket", "The specified bucket does not exist").with("BucketName", name));
+    };
+    if owner.is_some_and(|owner| owner != call.account()) {
+        return Err(denied());
+    }
+    Ok(bucket)
+}
+
+/// The XML body of a request, whose root element is `root`, after its checksums were compared.
+fn body(call: &mut Call<'_>, root: &str) -> Result<Params, ApiError> {
+    checksums::verify(call.request)?;
+    call.params.child_opt(root)?.ok_or_else(malformed)
+}
+
+/// The body of a kind of request that must carry a checksum.
+fn checked_body(call: &mut Call<'_>, root: &str) -> Result<Params, ApiError> {
+    checksums::required(call.request)?;
+    body(call, root)
+}
+
+fn owner_xml(call: &Call<'_>) -> Xml {
+    // The canonical id of an account is 64 digits that do not show its number.
+    Xml::new().text("ID", format!("{:0>64}", call.account()))
+}
+
+/// As lists and XML bodies give times.
+fn iso(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string()
+}
+
+/// A value that came as XML, as XML again: arrays are repeated elements.
+fn xml_of(value: &Value) -> Xml {
+    let mut xml = Xml::new();
+    let Value::Object(fields) = value else { return xml };
+    for (name, value) in fields {
+        let items = match value {
+            Value::Array(items) => items.as_slice(),
+            single => std::slice::from_ref(single),
+        };
+        for item in items {
+            xml = match item {
+                Value::Object(_) => xml.child(name.clone(), xml_of(item)),
+                Value::String(text) => xml.text(name.clone(), text),
+                other => xml.text(name.clone(), other),
+            };
+        }
+    }
+    xml
+}

@@ -1,0 +1,499 @@
+"""S3: buckets, their settings, objects and versions."""
+
+import hashlib
+import io
+import json
+
+from botocore.exceptions import ClientError
+from harness import ACCOUNT, check, fails, pages, refused, tags, untag
+
+OTHER = "111111111111"
+
+
+def bucket(s3, name="my-bucket", **more):
+    s3.create_bucket(Bucket=name, **more)
+    return name
+
+
+def located(region):
+    return {"CreateBucketConfiguration": {"LocationConstraint": region}}
+
+
+def put(s3, key, body=b"x", name="my-bucket", **more):
+    return s3.put_object(Bucket=name, Key=key, Body=body, **more)
+
+
+@check
+def buckets_are_made_once(sandbox):
+    s3, west = sandbox.client("s3"), sandbox.client("s3", "us-west-2")
+    made = s3.create_bucket(Bucket="a-bucket", CreateBucketConfiguration={"Tags": tags({"a": "1", "b": "2"})})
+    assert made["Location"] == "/a-bucket" and made["BucketArn"] == "arn:aws:s3:::a-bucket", made
+    # Again: fine in us-east-1, without a word, and without a change.
+    s3.create_bucket(Bucket="a-bucket", CreateBucketConfiguration={"Tags": tags({"a": "9"})})
+    assert untag(s3.get_bucket_tagging(Bucket="a-bucket")["TagSet"]) == {"a": "1", "b": "2"}
+    fails("BucketAlreadyOwnedByYou", west.create_bucket, status=409, Bucket="a-bucket", **located("us-west-2"))
+    west.create_bucket(Bucket="b-bucket", **located("us-west-2"))
+    fails("BucketAlreadyOwnedByYou", west.create_bucket, Bucket="b-bucket", **located("us-west-2"))
+    fails("BucketAlreadyOwnedByYou", s3.create_bucket, Bucket="b-bucket")
+    s3.create_bucket(Bucket="c-bucket", **located("eu-west-1"))
+    assert s3.get_bucket_location(Bucket="a-bucket")["LocationConstraint"] is None
+    assert s3.get_bucket_location(Bucket="b-bucket")["LocationConstraint"] == "us-west-2"
+    assert s3.get_bucket_location(Bucket="c-bucket")["LocationConstraint"] == "eu-west-1"
+
+
+@check
+def bucket_input_is_checked(sandbox):
+    s3, west = sandbox.client("s3"), sandbox.client("s3", "us-west-2")
+    for name in ("Upper-case", "ab", "a..b", "192.168.0.1", "-abc", "xn--abc", "abc-s3alias", "a_b_c"):
+        try:
+            s3.create_bucket(Bucket=name)
+        except ClientError as error:
+            assert error.response["Error"]["Code"] == "InvalidBucketName", error
+        else:
+            raise AssertionError(name)
+    fails("IllegalLocationConstraintException", west.create_bucket, Bucket="my-bucket")
+    fails("IllegalLocationConstraintException", west.create_bucket, Bucket="my-bucket", **located("eu-west-1"))
+    fails("InvalidLocationConstraint", s3.create_bucket, Bucket="my-bucket", **located("us-east-1"))
+    fails("InvalidLocationConstraint", s3.create_bucket, Bucket="my-bucket", **located("moon-1"))
+    fails("InvalidBucketAclWithObjectOwnership", s3.create_bucket, Bucket="my-bucket", ACL="public-read")
+    bad = {"Tags": tags({"aws:x": "1"})}
+    fails("InvalidTag", s3.create_bucket, Bucket="my-bucket", CreateBucketConfiguration=bad)
+    refused("x-amz-bucket-object-lock-enabled", s3.create_bucket, Bucket="my-bucket", ObjectLockEnabledForBucket=True)
+    directory = {"Bucket": {"Type": "Directory"}}
+    refused("CreateBucketConfiguration.Bucket.Type", s3.create_bucket, Bucket="my-bucket",
+            CreateBucketConfiguration=directory)
+    assert s3.list_buckets()["Buckets"] == []
+    bucket(s3, ObjectOwnership="BucketOwnerPreferred")
+    found = s3.get_bucket_ownership_controls(Bucket="my-bucket")["OwnershipControls"]["Rules"]
+    assert found == [{"ObjectOwnership": "BucketOwnerPreferred"}], found
+
+
+@check
+def buckets_are_listed_in_pages(sandbox):
+    s3 = sandbox.client("s3")
+    for n in range(5):
+        bucket(s3, f"b-{n}", **(located("us-west-2") if n % 2 else {}))
+    bucket(s3, "other")
+    everything = s3.list_buckets()
+    assert len(everything["Buckets"]) == 6 and "BucketRegion" not in everything["Buckets"][0], everything
+    assert everything["Owner"]["ID"].endswith(ACCOUNT)
+    found = pages(s3, "list_buckets", "Buckets", "MaxBuckets", 2, Prefix="b-")
+    assert [one["Name"] for one in found] == [f"b-{n}" for n in range(5)], found
+    assert found[1]["BucketRegion"] == "us-west-2", found
+    found = s3.list_buckets(BucketRegion="us-west-2")["Buckets"]
+    assert [one["Name"] for one in found] == ["b-1", "b-3"], found
+    fails("InvalidArgument", s3.list_buckets, ContinuationToken="???")
+
+
+@check
+def a_bucket_is_in_its_region(sandbox):
+    east, west = sandbox.client("s3"), sandbox.client("s3", "us-west-2")
+    bucket(west, **located("us-west-2"))
+    head = west.head_bucket(Bucket="my-bucket")
+    assert head["BucketRegion"] == "us-west-2" and head["BucketArn"] == "arn:aws:s3:::my-bucket", head
+    # boto3 follows the redirect by itself and remembers the region.
+    fails("NoSuchTagSet", east.get_bucket_tagging, Bucket="my-bucket")
+    assert sandbox.errors()["s3:GetBucketTagging PermanentRedirect"] == 1, sandbox.errors()
+    east = sandbox.client("s3", "eu-west-1")
+    assert east.head_bucket(Bucket="my-bucket")["BucketRegion"] == "us-west-2"
+    assert sandbox.errors()["s3:HeadBucket PermanentRedirect"] == 1, sandbox.errors()
+    fails("404", east.head_bucket, status=404, Bucket="not-there")
+    east.get_waiter("bucket_not_exists").wait(Bucket="not-there")
+    west.get_waiter("bucket_exists").wait(Bucket="my-bucket")
+
+
+@check
+def the_expected_owner_is_compared(sandbox):
+    s3 = sandbox.client("s3")
+    bucket(s3)
+    s3.head_bucket(Bucket="my-bucket", ExpectedBucketOwner=ACCOUNT)
+    put(s3, "k", ExpectedBucketOwner=ACCOUNT)
+    fails("AccessDenied", s3.put_object, status=403, Bucket="my-bucket", Key="k", ExpectedBucketOwner=OTHER)
+    fails("AccessDenied", s3.list_objects_v2, Bucket="my-bucket", ExpectedBucketOwner=OTHER)
+    fails("AccessDenied", s3.delete_bucket, Bucket="my-bucket", ExpectedBucketOwner=OTHER)
+    fails("403", s3.head_bucket, status=403, Bucket="my-bucket", ExpectedBucketOwner=OTHER)
+    fails("InvalidBucketOwnerAWSAccountID", s3.get_bucket_tagging, Bucket="my-bucket", ExpectedBucketOwner="me")
+
+
+@check
+def bucket_tags(sandbox):
+    s3 = sandbox.client("s3")
+    bucket(s3)
+    fails("NoSuchTagSet", s3.get_bucket_tagging, status=404, Bucket="my-bucket")
+
+    def tag(mapping):
+        s3.put_bucket_tagging(Bucket="my-bucket", Tagging={"TagSet": tags(mapping)})
+
+    tag({"a": "1", "b": "ü:/@"})
+    tag({"c": "3"})
+    assert untag(s3.get_bucket_tagging(Bucket="my-bucket")["TagSet"]) == {"c": "3"}
+    for bad in ({"aws:a": "1"}, {"a": "x" * 257}, {"k" * 129: "x"}, {"a": "<>"}):
+        fails("InvalidTag", s3.put_bucket_tagging, Bucket="my-bucket", Tagging={"TagSet": tags(bad)})
+    twice = {"TagSet": tags({"a": "1"}) + tags({"a": "2"})}
+    fails("InvalidTag", s3.put_bucket_tagging, Bucket="my-bucket", Tagging=twice)
+    many = {"TagSet": tags({f"k{n}": "" for n in range(51)})}
+    fails("BadRequest", s3.put_bucket_tagging, Bucket="my-bucket", Tagging=many)
+    s3.delete_bucket_tagging(Bucket="my-bucket")
+    fails("NoSuchTagSet", s3.get_bucket_tagging, Bucket="my-bucket")
+    fails("NoSuchBucket", s3.get_bucket_tagging, status=404, Bucket="not-there")
+
+
+@check
+def public_access_and_policies(sandbox):
+    s3 = sandbox.client("s3")
+    bucket(s3)
+    every = dict.fromkeys(["BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"], True)
+    assert s3.get_public_access_block(Bucket="my-bucket")["PublicAccessBlockConfiguration"] == every
+    public = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject",
+                                                     "Resource": "arn:aws:s3:::my-bucket/*"}]}
+    private = {"Version": "2012-10-17", "Statement": [{"Sid": "TlsOnly", "Effect": "Deny", "Principal": "*",
+               "Action": "s3:*", "Resource": ["arn:aws:s3:::my-bucket", "arn:aws:s3:::my-bucket/*"],
+               "Condition": {"Bool": {"aws:SecureTransport": "false"}}}]}
+    fails("NoSuchBucketPolicy", s3.get_bucket_policy, status=404, Bucket="my-bucket")
+    fails("NoSuchBucketPolicy", s3.get_bucket_policy_status, Bucket="my-bucket")
+    fails("AccessDenied", s3.put_bucket_policy, status=403, Bucket="my-bucket", Policy=json.dumps(public))
+    s3.put_bucket_policy(Bucket="my-bucket", Policy=json.dumps(private))
+    assert json.loads(s3.get_bucket_policy(Bucket="my-bucket")["Policy"]) == private
+    assert s3.get_bucket_policy_status(Bucket="my-bucket")["PolicyStatus"]["IsPublic"] is False
+    s3.put_public_access_block(Bucket="my-bucket", PublicAccessBlockConfiguration={**every, "BlockPublicPolicy": False})
+    s3.put_bucket_policy(Bucket="my-bucket", Policy=json.dumps(public))
+    assert s3.get_bucket_policy_status(Bucket="my-bucket")["PolicyStatus"]["IsPublic"] is True
+    s3.delete_public_access_block(Bucket="my-bucket")
+    fails("NoSuchPublicAccessBlockConfiguration", s3.get_public_access_block, status=404, Bucket="my-bucket")
+    for bad in ("{", json.dumps({**public, "Statement": []}), json.dumps(public).replace("my-bucket", "another")):
+        fails("MalformedPolicy", s3.put_bucket_policy, Bucket="my-bucket", Policy=bad)
+    s3.delete_bucket_policy(Bucket="my-bucket")
+    s3.delete_bucket_policy(Bucket="my-bucket")
+    fails("NoSuchBucketPolicy", s3.get_bucket_policy, Bucket="my-bucket")
+
+
+@check
+def encryption(sandbox):
+    s3 = sandbox.client("s3")
+    bucket(s3)
+
+    def rule():
+        return s3.get_bucket_encryption(Bucket="my-bucket")["ServerSideEncryptionConfiguration"]["Rules"][0]
+
+    def change(default, **more):
+        configuration = {"Rules": [{"ApplyServerSideEncryptionByDefault": default, **more}]}
+        s3.put_bucket_encryption(Bucket="my-bucket", ServerSideEncryptionConfiguration=configuration)
+
+    default = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}
+    assert rule() == default, rule()
+    key = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/00000000-0000-4000-8000-000000000000"
+    change({"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}, BucketKeyEnabled=True)
+    assert rule()["BucketKeyEnabled"] is True
+    assert rule()["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    made = put(s3, "k")
+    assert made["ServerSideEncryption"] == "aws:kms" and made["SSEKMSKeyId"] == key and made["BucketKeyEnabled"], made
+    change({"SSEAlgorithm": "AES256"}, BlockedEncryptionTypes={"EncryptionType": ["SSE-C"]})
+    assert rule()["BlockedEncryptionTypes"] == {"EncryptionType": ["SSE-C"]}, rule()
+    configuration = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256", "KMSMasterKeyID": "x"}}]}
+    fails("InvalidArgument", s3.put_bucket_encryption, Bucket="my-bucket",
+          ServerSideEncryptionConfiguration=configuration)
+    configuration["Rules"][0]["ApplyServerSideEncryptionByDefault"] = {"SSEAlgorithm": "rot13"}
+    fails("MalformedXML", s3.put_bucket_encryption, Bucket="my-bucket",
+          ServerSideEncryptionConfiguration=configuration)
+    s3.delete_bucket_encryption(Bucket="my-bucket")
+    assert rule() == default
+
+
+@check
+def ownership_controls(sandbox):
+    s3 = sandbox.client("s3")
+    bucket(s3)
+    found = s3.get_bucket_ownership_controls(Bucket="my-bucket")["OwnershipControls"]["Rules"]
+    assert found == [{"ObjectOwnership": "BucketOwnerEnforced"}], found
+    s3.put_bucket_ownership_controls(Bucket="my-bucket", OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]})
+    found = s3.get_bucket_ownership_controls(Bucket="my-bucket")["OwnershipControls"]["Rules"]
+    assert found == [{"ObjectOwnership": "ObjectWriter"}], found
+    fails("MalformedXML", s3.put_bucket_ownership_controls, Bucket="my-bucket",
+          OwnershipControls={"Rules": [{"ObjectOwnership": "Nobody"}]})
+    s3.delete_bucket_ownership_controls(Bucket="my-bucket")
+    fails("OwnershipControlsNotFoundError", s3.get_bucket_ownership_controls, status=404, Bucket="my-bucket")
+
+
+@check
+def lifecycle_rules(sandbox):
+    s3 = sandbox.client("s3")
+    bucket(s3)
+    fails("NoSuchLifecycleConfiguration", s3.get_bucket_lifecycle_configuration, status=404, Bucket="my-bucket")
+
+    def change(*rules, **more):
+        return s3.put_bucket_lifecycle_configuration(
+            Bucket="my-bucket", LifecycleConfiguration={"Rules": list(rules)}, **more)
+
+    rules = [
+        {"ID": "one", "Status": "Enabled", "Filter": {"Prefix": "tmp/"}, "Expiration": {"Days": 7}},
+        {"ID": "two", "Status": "Disabled", "Filter": {"And": {"Prefix": "a", "Tags": tags({"k": "v", "l": "w"}),
+         "ObjectSizeGreaterThan": 100}},
+         "Transitions": [{"Days": 30, "StorageClass": "STANDARD_IA"}, {"Days": 90, "StorageClass": "GLACIER"}],
+         "NoncurrentVersionExpiration": {"NoncurrentDays": 3, "NewerNoncurrentVersions": 2}},
+        {"ID": "three", "Status": "Enabled", "Filter": {}, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}},
+    ]
+    answer = change(*rules)
+    assert answer["TransitionDefaultMinimumObjectSize"] == "all_storage_classes_128K", answer
+    found = s3.get_bucket_lifecycle_configuration(Bucket="my-bucket")["Rules"]
+    found[2].setdefault("Filter", {})
+    assert found == rules, found
+    change({"Status": "Enabled", "Prefix": "", "Expiration": {"Days": 1}})
+    found = s3.get_bucket_lifecycle_configuration(Bucket="my-bucket")["Rules"]
+    assert len(found) == 1 and found[0]["ID"] and found[0]["Prefix"] == "", found
+
+    def bad(code, *rules):
+        fails(code, s3.put_bucket_lifecycle_configuration, Bucket="my-bucket",
+              LifecycleConfiguration={"Rules": list(rules)})
+
+    bad("InvalidArgument", rules[0], rules[0])
+    bad("InvalidRequest", {"Status": "Enabled", "Filter": {}})
+    bad("MalformedXML", {"Status": "Enabled", "Expiration": {"Days": 1}})
+    bad("MalformedXML", {"Status": "Perhaps", "Filter": {}, "Expiration": {"Days": 1}})
+    bad("InvalidArgument", {"Status": "Enabled", "Filter": {}, "Expiration": {"Days": 0}})
+    s3.delete_bucket_lifecycle(Bucket="my-bucket")
+    fails("NoSuchLifecycleConfiguration", s3.get_bucket_lifecycle_configuration, Bucket="my-bucket")
+
+
+@check
+def an_object_comes_back_as_it_went(sandbox):
+    s3 = sandbox.client("s3")
+    bucket(s3)
+    body = bytes(range(256)) * 300
+    made = put(s3, "a dir/ü+%&=.bin", body, ContentType="application/x-thing", CacheControl="no-store",
+               Metadata={"purpose": "test", "Other": "x y"}, ServerSideEncryption="AES256")
+    assert made["ETag"] == '"' + hashlib.md5(body).hexdigest() + '"', made
+    assert made["ServerSideEncryption"] == "AES256" and "VersionId" not in made, made
+    found = s3.get_object(Bucket="my-bucket", Key="a dir/ü+%&=.bin", ChecksumMode="ENABLED")
+    assert found["Body"].read() == body
+    assert found["ContentType"] == "application/x-thing" and found["CacheControl"] == "no-store", found
+    assert found["Metadata"] == {"purpose": "test", "other": "x y"}, found["Metadata"]
+    assert found["ChecksumType"] == "FULL_OBJECT", found
+    head = s3.head_object(Bucket="my-bucket", Key="a dir/ü+%&=.bin")
+    assert head["ContentLength"] == len(body) and head["ETag"] == made["ETag"], head
+    assert head["LastModified"].tzinfo is not None
+    part = s3.get_object(Bucket="my-bucket", Key="a dir/ü+%&=.bin", Range="bytes=10-19")
+    assert part["Body"].read() == body[10:20] and part["ContentRange"] == f"bytes 10-19/{len(body)}", part
+    assert part["ResponseMetadata"]["HTTPStatusCode"] == 206
+    fails("InvalidRange", s3.get_object, status=416, Bucket="my-bucket", Key="a dir/ü+%&=.bin", Range="bytes=999999-")
+    fails("NoSuchKey", s3.get_object, status=404, Bucket="my-bucket", Key="none")
+    fails("404", s3.head_object, status=404, Bucket="my-bucket", Key="none")
+    fails("NoSuchBucket", s3.put_object, Bucket="none-of-it", Key="k", Body=b"")
+    put(s3, "empty", b"")
+    assert s3.get_object(Bucket="my-bucket", Key="empty")["Body"].read() == b""
+    s3.get_waiter("object_exists").wait(Bucket="my-bucket", Key="empty")
+    s3.delete_object(Bucket="my-bucket", Key="empty")
+    s3.delete_object(Bucket="my-bucket", Key="empty")
+    s3.get_waiter("object_not_exists").wait(Bucket="my-bucket", Key="empty")
+
+
+@check
+def checksums_are_compared(sandbox):
+    s3 = sandbox.client("s3")
+    bucket(s3)
+    for algorithm in ("CRC32", "SHA256"):
+        made = put(s3, algorithm, b"123456789", ChecksumAlgorithm=algorithm)
+        assert made[f"Checksum{algorithm}"], made
+        found = s3.get_object(Bucket="my-bucket", Key=algorithm, ChecksumMode="ENABLED")
+        assert found["Body"].read() == b"123456789"
+    fails("BadDigest", s3.put_object, Bucket="my-bucket", Key="k", Body=b"x", ChecksumCRC32="AAAAAA==")
+    fails("BadDigest", s3.put_object, Bucket="my-bucket", Key="k", Body=b"x", ContentMD5="1B2M2Y8AsgTpgAmY7PhCfg==")
+    refused("sha1", s3.put_object, Bucket="my-bucket", Key="k", Body=b"x", ChecksumAlgorithm="SHA1")
+    plain = sandbox.client("s3", request_checksum_calculation="when_required")
+    made = put(plain, "k", b"x")
+    assert made["ChecksumCRC64NVME"], made
+
+
+@check
+def streamed_bodies_arrive(sandbox):
+    s3 = sandbox.client("s3", s3={"payload_signing_enabled": False})
+    bucket(s3)
+    body = b"x" * 70000 + b"y" * 10
+    s3.put_object(Bucket="my-bucket", Key="k", Body=io.BytesIO(body))
+    assert s3.get_object(Bucket="my-bucket", Key="k")["Body"].read() == body
+    s3.upload_fileobj(io.BytesIO(body), "my-bucket", "u")
+    assert s3.head_object(Bucket="my-bucket", Key="u")["ContentLength"] == len(body)
+
+
+@check
+def conditions(sandbox):
+    s3 = sandbox.client("s3")
+    bucket(s3)
+    made = put(s3, "k", b"1", IfNoneMatch="*")
+    fails("PreconditionFailed", s3.put_object, status=412, Bucket="my-bucket", Key="k", Body=b"2", IfNoneMatch="*")
+    second = put(s3, "k", b"2", IfMatch=made["ETag"])
+    fails("PreconditionFailed", s3.put_object, status=412, Bucket="my-bucket", Key="k", Body=b"3", IfMatch=made["ETag"])
+    fails("NoSuchKey", s3.put_object, status=404, Bucket="my-bucket", Key="new", Body=b"3", IfMatch=made["ETag"])
+    fails("NotImplemented", s3.put_object, Bucket="my-bucket", Key="k", Body=b"3", IfNoneMatch=made["ETag"])
+    assert s3.get_object(Bucket="my-bucket", Key="k", IfMatch=second["ETag"])["Body"].read() == b"2"
+    fails("PreconditionFailed", s3.get_object, status=412, Bucket="my-bucket", Key="k", IfMatch=made["ETag"])
+    fails("304", s3.get_object, status=304, Bucket="my-bucket", Key="k", IfNoneMatch=second["ETag"])
+    fails("412", s3.head_object, status=412, Bucket="my-bucket", Key="k", IfMatch=made["ETag"])
+    fails("PreconditionFailed", s3.delete_object, status=412, Bucket="my-bucket", Key="k", IfMatch=made["ETag"])
+    fails("NoSuchKey", s3.delete_object, status=404, Bucket="my-bucket", Key="new", IfMatch="*")
+    s3.delete_object(Bucket="my-bucket", Key="k", IfMatch=second["ETag"])
+    fails("NoSuchKey", s3.get_object, Bucket="my-bucket", Key="k")
+    sandbox.faults({"operation": "s3:PutObject", "nth": 1,
+                    "action": {"do": "error-before", "code": "ConditionalRequestConflict", "status": 409}})
+    fails("ConditionalRequestConflict", s3.put_object, status=409, Bucket="my-bucket", Key="k", IfNoneMatch="*")
+
+
+@check
+def versions_and_delete_markers(sandbox):
+    s3 = sandbox.client("s3")
+    bucket(s3)
+    assert "Status" not in s3.get_bucket_versioning(Bucket="my-bucket")
+    put(s3, "k", b"before")
+    s3.put_bucket_versioning(Bucket="my-bucket", VersioningConfiguration={"Status": "Enabled"})
+    assert s3.get_bucket_versioning(Bucket="my-bucket")["Status"] == "Enabled"
+    first, second = put(s3, "k", b"1")["VersionId"], put(s3, "k", b"2")["VersionId"]
+    assert first != second
+    read = lambda **more: s3.get_object(Bucket="my-bucket", Key="k", **more)
+    assert read()["Body"].read() == b"2" and read()["VersionId"] == second
+    assert read(VersionId=first)["Body"].read() == b"1"
+    assert read(VersionId="null")["Body"].read() == b"before"
+    deleted = s3.delete_object(Bucket="my-bucket", Key="k")
+    assert deleted["DeleteMarker"] is True and deleted["VersionId"], deleted
+    error = fails("NoSuchKey", read, status=404)
+    assert error.response["ResponseMetadata"]["HTTPHeaders"]["x-amz-delete-marker"] == "true"
+    fails("MethodNotAllowed", read, status=405, VersionId=deleted["VersionId"])
+    fails("NoSuchVersion", read, status=404, VersionId="0" * 32)
+    fails("InvalidArgument", read, VersionId="?")
+    found = s3.list_object_versions(Bucket="my-bucket")
+    assert [v["VersionId"] for v in found["Versions"]] == [second, first, "null"], found
+    assert [m["IsLatest"] for m in found["DeleteMarkers"]] == [True] and not found["Versions"][0]["IsLatest"], found
+    fails("BucketNotEmpty", s3.delete_bucket, status=409, Bucket="my-bucket")
+    assert s3.list_objects_v2(Bucket="my-bucket")["KeyCount"] == 0
+    fails("NoSuchKey", s3.delete_object, status=404, Bucket="my-bucket", Key="k", IfMatch="*")
+    fails("NotImplemented", s3.delete_object, status=501, Bucket="my-bucket", Key="k", VersionId=first, IfMatch="*")
+    again = s3.delete_object(Bucket="my-bucket", Key="k", VersionId=deleted["VersionId"])
+    assert again["DeleteMarker"] is True, again
+    assert read()["Body"].read() == b"2"
+    s3.put_bucket_versioning(Bucket="my-bucket", VersioningConfiguration={"Status": "Suspended"})
+    assert put(s3, "k", b"after")["VersionId"] == "null"
+    assert s3.delete_object(Bucket="my-bucket", Key="k")["VersionId"] == "null"
+    found = s3.list_object_versions(Bucket="my-bucket")
+    assert [v["VersionId"] for v in found["Versions"]] == [second, first], found
+    assert [m["VersionId"] for m in found["DeleteMarkers"]] == ["null"], found
+    for version in (second, first, "null", "null"):
+        s3.delete_object(Bucket="my-bucket", Key="k", VersionId=version)
+    s3.delete_bucket(Bucket="my-bucket")
+    fails("IllegalVersioningConfigurationException", s3.put_bucket_versioning, Bucket=bucket(s3),
+          VersioningConfiguration={})
+
+
+@check
+def many_deletes_at_once(sandbox):
+    s3 = sandbox.client("s3")
+    bucket(s3)
+    etag = put(s3, "a")["ETag"]
+    put(s3, "b")
+    put(s3, "c")
+    answer = s3.delete_objects(Bucket="my-bucket", Delete={"Objects": [
+        {"Key": "a", "ETag": etag}, {"Key": "b", "ETag": '"other"'}, {"Key": "none"}]})
+    assert [d["Key"] for d in answer["Deleted"]] == ["a", "none"], answer
+    assert [(e["Key"], e["Code"]) for e in answer["Errors"]] == [("b", "PreconditionFailed")], answer
+    answer = s3.delete_objects(Bucket="my-bucket", Delete={"Quiet": True, "Objects": [{"Key": "b"}]})
+    assert "Deleted" not in answer and "Errors" not in answer, answer
+    s3.put_bucket_versioning(Bucket="my-bucket", VersioningConfiguration={"Status": "Enabled"})
+    answer = s3.delete_objects(Bucket="my-bucket", Delete={"Objects": [{"Key": "c"}]})["Deleted"][0]
+    assert answer["DeleteMarker"] and answer["DeleteMarkerVersionId"], answer
+    marker = {"Key": "c", "VersionId": answer["DeleteMarkerVersionId"]}
+    answer = s3.delete_objects(Bucket="my-bucket", Delete={"Objects": [marker]})["Deleted"][0]
+    assert answer["DeleteMarker"] and answer["VersionId"] == marker["VersionId"], answer
+    too_many = {"Objects": [{"Key": f"k{n}"} for n in range(1001)]}
+    fails("MalformedXML", s3.delete_objects, Bucket="my-bucket", Delete=too_many)
+
+
+@check
+def objects_are_listed(sandbox):
+    s3 = sandbox.client("s3")
+    bucket(s3)
+    bucket(s3, "my-bucket2")
+    put(s3, "stranger", name="my-bucket2")
+    keys = sorted(["a", "a/1", "a/2", "a/b/1", "b", "c d+ü", "z/1", "z/2"])
+    for key in keys:
+        put(s3, key, key.encode())
+    found = pages(s3, "list_objects_v2", "Contents", "MaxKeys", 3, Bucket="my-bucket")
+    assert [one["Key"] for one in found] == keys, found
+    assert found[1]["Size"] == 3 and found[1]["StorageClass"] == "STANDARD" and found[1]["ETag"], found[1]
+    top = s3.list_objects_v2(Bucket="my-bucket", Delimiter="/")
+    assert [one["Key"] for one in top["Contents"]] == ["a", "b", "c d+ü"], top
+    assert [one["Prefix"] for one in top["CommonPrefixes"]] == ["a/", "z/"] and top["KeyCount"] == 5, top
+    entries = []
+    token = {}
+    while True:
+        page = s3.list_objects_v2(Bucket="my-bucket", Delimiter="/", MaxKeys=1, **token)
+        entries += [one["Key"] for one in page.get("Contents", [])]
+        entries += [one["Prefix"] for one in page.get("CommonPrefixes", [])]
+        if not page["IsTruncated"]:
+            break
+        token = {"ContinuationToken": page["NextContinuationToken"]}
+    assert entries == ["a", "a/", "b", "c d+ü", "z/"], entries
+    inner = s3.list_objects_v2(Bucket="my-bucket", Prefix="a/", Delimiter="/", FetchOwner=True)
+    assert [one["Key"] for one in inner["Contents"]] == ["a/1", "a/2"] and inner["Contents"][0]["Owner"]["ID"], inner
+    assert inner["CommonPrefixes"] == [{"Prefix": "a/b/"}], inner
+    later = s3.list_objects_v2(Bucket="my-bucket", StartAfter="b")
+    assert [one["Key"] for one in later["Contents"]] == ["c d+ü", "z/1", "z/2"], later
+    assert s3.list_objects_v2(Bucket="my-bucket", Prefix="nothing")["KeyCount"] == 0
+    assert s3.list_objects_v2(Bucket="my-bucket", MaxKeys=0)["IsTruncated"] is False
+    fails("InvalidArgument", s3.list_objects_v2, Bucket="my-bucket", ContinuationToken="???")
+
+
+@check
+def versions_are_listed_while_they_are_deleted(sandbox):
+    s3 = sandbox.client("s3")
+    bucket(s3)
+    put(s3, "k2", b"null")
+    s3.put_bucket_versioning(Bucket="my-bucket", VersioningConfiguration={"Status": "Enabled"})
+    for n in range(7):
+        put(s3, f"k{n % 3}", str(n).encode())
+    s3.delete_object(Bucket="my-bucket", Key="k1")
+    found = s3.list_object_versions(Bucket="my-bucket")
+    every = [(one["Key"], one["VersionId"]) for part in ("Versions", "DeleteMarkers") for one in found[part]]
+    assert len(every) == 9, every
+    seen = []
+    for page in s3.get_paginator("list_object_versions").paginate(
+        Bucket="my-bucket", PaginationConfig={"PageSize": 2}
+    ):
+        entries = page.get("Versions", []) + page.get("DeleteMarkers", [])
+        assert 0 < len(entries) <= 2, page
+        batch = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in entries]
+        seen += [(one["Key"], one["VersionId"]) for one in entries]
+        s3.delete_objects(Bucket="my-bucket", Delete={"Objects": batch})
+    assert sorted(seen) == sorted(every), seen
+    s3.delete_bucket(Bucket="my-bucket")
+
+
+@check
+def versions_are_listed_by_prefix_and_delimiter(sandbox):
+    s3 = sandbox.client("s3")
+    bucket(s3)
+    s3.put_bucket_versioning(Bucket="my-bucket", VersioningConfiguration={"Status": "Enabled"})
+    for key in ("a/1", "a/1", "a/2", "b", "b", "c/1"):
+        put(s3, key)
+    found = s3.list_object_versions(Bucket="my-bucket", Delimiter="/")
+    assert [one["Key"] for one in found["Versions"]] == ["b", "b"], found
+    assert [one["Prefix"] for one in found["CommonPrefixes"]] == ["a/", "c/"], found
+    assert [one["IsLatest"] for one in found["Versions"]] == [True, False], found
+    found = s3.list_object_versions(Bucket="my-bucket", Prefix="a/")
+    assert len(found["Versions"]) == 3, found
+    first = s3.list_object_versions(Bucket="my-bucket", Delimiter="/", MaxKeys=1)
+    assert first["IsTruncated"] and first["NextKeyMarker"] == "a/" and "NextVersionIdMarker" not in first, first
+    second = s3.list_object_versions(Bucket="my-bucket", Delimiter="/", MaxKeys=1, KeyMarker="a/")
+    assert [one["Key"] for one in second["Versions"]] == ["b"], second
+    fails("InvalidArgument", s3.list_object_versions, Bucket="my-bucket", VersionIdMarker="0" * 32)
+
+
+@check
+def what_is_not_known_is_refused(sandbox):
+    s3 = sandbox.client("s3")
+    bucket(s3)
+    put(s3, "k")
+    refused("s3:GetBucketCors", s3.get_bucket_cors, Bucket="my-bucket")
+    refused("s3:GetAcl", s3.get_bucket_acl, Bucket="my-bucket")
+    refused("s3:CreateMultipartUploads", s3.create_multipart_upload, Bucket="my-bucket", Key="k")
+    refused("s3:CopyObject", s3.copy_object, Bucket="my-bucket", Key="l", CopySource="my-bucket/k")
+    refused("x-amz-tagging", s3.put_object, Bucket="my-bucket", Key="l", Body=b"", Tagging="a=b")
+    refused("response-content-type", s3.get_object, Bucket="my-bucket", Key="k", ResponseContentType="text/plain")
+    refused("s3:ListObjects", s3.list_objects, Bucket="my-bucket")
+    assert s3.list_objects_v2(Bucket="my-bucket")["KeyCount"] == 1
