@@ -34,10 +34,11 @@ impl Clock {
         SignedDuration::try_from(gone).ok().and_then(|d| self.base.checked_add(d).ok()).unwrap_or(Timestamp::MAX)
     }
 
-    /// Time that only runs forward, also while the machine sleeps: what a lease is measured by.
+    /// Time that only runs forward, also while the machine sleeps: what a lease is measured by. It is the runtime's
+    /// time, not faster on a fast clock: a lease lives as long as real processes do.
     pub fn uptime(&self) -> Duration {
         if !self.system {
-            return self.start.elapsed().saturating_mul(self.speed);
+            return self.start.elapsed();
         }
         use rustix::time::{ClockId, clock_gettime};
         // Only Linux has a monotonic clock that stops in suspend; elsewhere the plain one goes on.

@@ -143,6 +143,14 @@ impl Memory {
         self.named.values().flatten().cloned().collect()
     }
 
+    /// The same with the ids of applied resources of the kinds that are found by name: what is known of resources
+    /// that were imported or recovered.
+    pub fn names_with(&self, found_by_name: impl Fn(&str) -> bool) -> BTreeSet<String> {
+        let mut out = self.names();
+        out.extend(self.applied.values().filter(|a| found_by_name(&a.kind)).map(|a| a.id.clone()));
+        out
+    }
+
     /// Did the journal ever see an object that has not been reported gone? An empty sweep is then an error
     /// ("wrong account or region?"), never a proof of emptiness.
     pub fn expects_objects(&self) -> bool {

@@ -11,19 +11,27 @@ mod cache;
 pub mod codec;
 mod error;
 mod fold;
+mod lease;
 mod local;
 mod location;
+pub mod lock;
 mod memory;
+mod presence;
 mod recorder;
+mod recover;
 mod s3;
 
 pub use backend::{Backend, Pending, Place, Put, Stored};
 pub use error::{CODES, JournalError};
 pub use fold::{Accepted, Claim, Ended, LastRun, Memory, Sequence, fold};
+pub use lease::{HEARTBEAT, Lease, Request, TAKEOVER, TRUST};
 pub use local::LocalBackend;
 pub use location::Location;
+pub use lock::{Holder, LockStatus};
 pub use memory::MemoryBackend;
+pub use presence::Presence;
 pub use recorder::JournalRecorder;
+pub use recover::{ByKind, Lost, Recovered, recover};
 pub use s3::S3Backend;
 
 use crate::{
