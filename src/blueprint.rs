@@ -264,7 +264,8 @@ pub fn compile(dialect: &Dialect, inputs: &Inputs, files: &dyn Files) -> Result<
     }
     let value = |what| world.value(scope.thunk(what), expression::Place::default()).ok();
     let variables = root.inputs.iter().enumerate();
-    let variables = variables.filter_map(|(i, v)| Some((v.name.to_string(), value(scope::What::Input(i))?.to_json()))).collect();
+    let variables =
+        variables.filter_map(|(i, v)| Some((v.name.to_string(), value(scope::What::Input(i))?.to_json()))).collect();
     let outputs = root.outputs.iter().enumerate();
     let outputs = outputs
         .filter_map(|(i, o)| {
@@ -321,10 +322,12 @@ pub fn eval_text(dialect: &Dialect, inputs: &Inputs, files: &dyn Files, text: &s
         let label = source.label(at(e.place.start)..at(e.place.end), "");
         Diagnostics::from(e.into_diagnostic(label))
     };
-    let template = Template::parse(&wrapped).map_err(|all| all.into_iter().map(report).fold(Diagnostics::new(), |mut d, e| {
-        d.extend(e);
-        d
-    }))?;
+    let template = Template::parse(&wrapped).map_err(|all| {
+        all.into_iter().map(report).fold(Diagnostics::new(), |mut d, e| {
+            d.extend(e);
+            d
+        })
+    })?;
     let recorder = files::Recorder::new(files);
     let mut problems = Diagnostics::new();
     let world = scope::World::new(dialect, inputs, &recorder);
@@ -381,4 +384,3 @@ pub fn label_at<'d>(resource: &'d ResourceDecl, path: &str) -> Option<&'d Label>
         path = path.rfind(['.', '[']).map_or("", |i| &path[..i]);
     }
 }
-

@@ -48,6 +48,16 @@ impl<'a> Checker<'a> {
         self.report(e.into_diagnostic(at))
     }
 
+    /// Refuses what AWS decides where it must be known now, pointing at the attribute.
+    pub(crate) fn refuse_unknown(&self, node: &Node, unknown: &super::expression::Unknown, what: &str) -> Fail {
+        let template = node.scalar().and_then(|s| s.template.as_ref());
+        let place = match template.and_then(|t| t.single()) {
+            Some(e) => Evaluator::new(self.env).culprit(e, None),
+            None => node.scalar().map_or(Place::default(), |s| Place::whole(&s.text)),
+        };
+        self.report_in(node, super::expression::unknown_error(unknown, place, what))
+    }
+
     /// Makes an error of an evaluation a report, and lets the rest through.
     pub(crate) fn settle<T>(&self, node: &Node, outcome: Outcome<T>) -> Outcome<T> {
         outcome.map_err(|f| match f {
@@ -122,8 +132,9 @@ impl<'a> Checker<'a> {
 
     fn wrong_shape(&self, node: &Node, want: &Type, path: &str) -> Fail {
         let field = if path.is_empty() { "this value" } else { path };
-        let mut d = Diagnostic::error(codes::FIELD_TYPE, format!("`{field}` takes {}, not {}", want.noun(), node.noun()))
-            .with_label(label(self.source, node.span, ""));
+        let mut d =
+            Diagnostic::error(codes::FIELD_TYPE, format!("`{field}` takes {}, not {}", want.noun(), node.noun()))
+                .with_label(label(self.source, node.span, ""));
         if !matches!(want, Type::Ref(_)) {
             d = d.with_help(format!("for example `{}`", want.example()));
         }
@@ -336,13 +347,17 @@ pub(crate) fn core_schema(text: &str, place: Place) -> Outcome<Value> {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let numeric = unsigned.starts_with(|c: char| c.is_ascii_digit())
         || unsigned.strip_prefix('.').is_some_and(|r| r.starts_with(|c: char| c.is_ascii_digit()));
-    let looks = numeric && unsigned.bytes().all(|b| b.is_ascii_digit() || b".eE+-".contains(&b)) && float_like(unsigned)
-        || ["0x", "0o"].iter().any(|p| unsigned.strip_prefix(p).is_some_and(|r| !r.is_empty() && r.bytes().all(|b| b.is_ascii_hexdigit())));
+    let looks =
+        numeric && unsigned.bytes().all(|b| b.is_ascii_digit() || b".eE+-".contains(&b)) && float_like(unsigned)
+            || ["0x", "0o"].iter().any(|p| {
+                unsigned.strip_prefix(p).is_some_and(|r| !r.is_empty() && r.bytes().all(|b| b.is_ascii_hexdigit()))
+            });
     if looks
         && let Ok(n) = rust_decimal::Decimal::from_str_exact(text)
-            && n.normalize().to_string() == text {
-                return Ok(Value::Number(n.normalize()));
-            }
+        && n.normalize().to_string() == text
+    {
+        return Ok(Value::Number(n.normalize()));
+    }
     let other = matches!(text, "True" | "TRUE" | "False" | "FALSE")
         || matches!(unsigned.to_ascii_lowercase().as_str(), ".inf" | ".nan");
     if looks || other {
@@ -361,7 +376,9 @@ fn float_like(unsigned: &str) -> bool {
     let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
     let good_exponent = exponent.is_none_or(|e| digits(e.strip_prefix(['-', '+']).unwrap_or(e)));
     let good_mantissa = match mantissa.split_once('.') {
-        Some((whole, part)) => (whole.is_empty() || digits(whole)) && (part.is_empty() || digits(part)) && mantissa.len() > 1,
+        Some((whole, part)) => {
+            (whole.is_empty() || digits(whole)) && (part.is_empty() || digits(part)) && mantissa.len() > 1
+        }
         None => digits(mantissa),
     };
     good_exponent && good_mantissa

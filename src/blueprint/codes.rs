@@ -116,7 +116,7 @@ pub static CODES: &[Code] = &[
     Code {
         code: UNKNOWN_FUNCTION,
         title: "An unknown function",
-        explain: "`dlinfra functions` lists all functions.",
+        explain: "The name after `${` and before `(` is not a function of the language. `dlinfra functions` lists all of them.",
     },
     Code {
         code: ARGUMENTS,
@@ -178,11 +178,7 @@ pub static CODES: &[Code] = &[
         title: "A reference that does not fit",
         explain: "A field that points to a resource takes `${name}` of the right kind, a module output of that kind, or an id. A text field takes an attribute: `${name.id}`.",
     },
-    Code {
-        code: ONE_OF,
-        title: "Not one of the allowed values",
-        explain: "The field takes one of a few words.",
-    },
+    Code { code: ONE_OF, title: "Not one of the allowed values", explain: "The field takes one of a few words." },
     Code {
         code: RANGE,
         title: "A value out of its range",
@@ -216,7 +212,7 @@ pub static CODES: &[Code] = &[
     Code {
         code: UNKNOWN_KIND,
         title: "An unknown kind of resource",
-        explain: "`dlinfra kinds` lists all kinds.",
+        explain: "`kind:` names a kind of AWS resource. `dlinfra kinds` lists all of them; modules are named by `use:`.",
     },
     Code {
         code: MODULE,
@@ -278,11 +274,7 @@ pub static CODES: &[Code] = &[
         title: "Text that YAML would change",
         explain: "In untyped places numbers are read as YAML 1.2 does. Text such as `1.10`, `012` or `1e5` would not come back as it was written: quote it, or write the plain number.",
     },
-    Code {
-        code: DEPRECATED,
-        title: "A deprecated field",
-        explain: "The field still works and will be removed.",
-    },
+    Code { code: DEPRECATED, title: "A deprecated field", explain: "The field still works and will be removed." },
     Code {
         code: SECRET,
         title: "A wrong pointer to a secret",

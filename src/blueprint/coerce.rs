@@ -7,7 +7,9 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 
 use super::codes;
-use super::expression::{Env, ExprError, Fail, Key, Null, Outcome, Place, RefValue, ResidualKind, Unit, Unknown, Value};
+use super::expression::{
+    Env, ExprError, Fail, Key, Null, Outcome, Place, RefValue, ResidualKind, Unit, Unknown, Value,
+};
 use super::types::{Bounds, ObjectType, Type};
 use crate::diagnostic::suggestion;
 use crate::units::{Cidr, UnitError};
@@ -45,8 +47,11 @@ impl Target<'_> {
             (Value::Map(m), Type::Ref(_) | Type::List(_)) if is_instances(m) => {
                 e.help("it has `for_each`: write `name[\"key\"]` for one, `values(name)` for all")
             }
-            (Value::String(_) | Value::Ref(_) | Value::Number(_) | Value::Id(_), Type::List(_)) => e.help("put it into a list: `[…]`"),
+            (Value::String(_) | Value::Ref(_) | Value::Number(_) | Value::Id(_), Type::List(_)) => {
+                e.help("put it into a list: `[…]`")
+            }
             (Value::List(_), Type::String) => e.help("join it: `${join(\",\", list)}`"),
+            (Value::String(_), Type::Object(_) | Type::Map(_)) => e.help(format!("for example `{}`", want.example())),
             (Value::Module(m), _) => e.help(format!("take one of the outputs of `{}`", m.address)),
             _ => e,
         };
@@ -84,7 +89,8 @@ impl Target<'_> {
             (Type::Bool, Value::String(s)) if &*s == "true" => Ok(Value::Bool(true)),
             (Type::Bool, Value::String(s)) if &*s == "false" => Ok(Value::Bool(false)),
             (Type::Bool, Value::String(s)) => {
-                let e = self.error(codes::FIELD_TYPE, format!("`{}` is `true` or `false`, not `{}`", self.field, shorten(&s)));
+                let e = self
+                    .error(codes::FIELD_TYPE, format!("`{}` is `true` or `false`, not `{}`", self.field, shorten(&s)));
                 let right = match s.to_ascii_lowercase().as_str() {
                     "yes" | "on" | "true" | "y" | "1" => Some("write `true`"),
                     "no" | "off" | "false" | "n" | "0" => Some("write `false`"),
@@ -155,7 +161,8 @@ impl Target<'_> {
 
     fn int(&self, value: Value) -> Coerced {
         let wrong = |text: &str| {
-            let e = self.error(codes::FIELD_TYPE, format!("`{}` takes a whole number, not `{}`", self.field, shorten(text)));
+            let e = self
+                .error(codes::FIELD_TYPE, format!("`{}` takes a whole number, not `{}`", self.field, shorten(text)));
             let digits: String = text.chars().filter(|c| *c != '_' && *c != ',').collect();
             Fail::from(e.help_opt((digits != text && plain_int(&digits)).then(|| format!("write `{digits}`"))))
         };
@@ -262,14 +269,21 @@ impl Target<'_> {
             Value::Id(id) => Ok(Value::Id(id)),
             Value::String(text) => {
                 if (self.siblings)(&text) {
-                    let e = self.error(codes::REFERENCE, format!("`{}` takes a reference, and `{text}` is only text", self.field));
+                    let e = self.error(
+                        codes::REFERENCE,
+                        format!("`{}` takes a reference, and `{text}` is only text", self.field),
+                    );
                     return Err(e.help(format!("write `${{{text}}}` for the resource `{text}`")).into());
                 }
-                let plausible = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_:/.+=@*".contains(&b));
+                let plausible =
+                    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_:/.+=@*".contains(&b));
                 if plausible {
                     return Ok(Value::Id(text));
                 }
-                let e = self.error(codes::REFERENCE, format!("`{}` takes {}, not `{}`", self.field, want.noun(), shorten(&text)));
+                let e = self.error(
+                    codes::REFERENCE,
+                    format!("`{}` takes {}, not `{}`", self.field, want.noun(), shorten(&text)),
+                );
                 Err(e.help("write `${name}`, or the id of something that exists").into())
             }
             other => Err(self.mismatch(&other, want)),
@@ -277,7 +291,10 @@ impl Target<'_> {
     }
 
     fn wrong_kind(&self, address: &str, kind: &str, want: &Type) -> Box<ExprError> {
-        self.error(codes::REFERENCE, format!("`{}` takes {}, and `{address}` is of kind `{kind}`", self.field, want.noun()))
+        self.error(
+            codes::REFERENCE,
+            format!("`{}` takes {}, and `{address}` is of kind `{kind}`", self.field, want.noun()),
+        )
     }
 
     fn unknown(&self, u: Rc<Unknown>, want: &Type) -> Coerced {
@@ -304,7 +321,9 @@ impl Target<'_> {
             let inner = Target { field: &name, ..*self };
             match inner.coerce(v.clone(), &field.r#type)? {
                 Value::Null(n) if field.required => {
-                    return Err(super::expression::null_error(&n, self.place, &format!("`{name}` must not be null")).into());
+                    return Err(
+                        super::expression::null_error(&n, self.place, &format!("`{name}` must not be null")).into()
+                    );
                 }
                 Value::Null(_) if self.purpose == Purpose::Field => {}
                 v => drop(out.insert(k.clone(), v)),
@@ -329,8 +348,9 @@ impl Target<'_> {
     fn secret(&self, value: Value) -> Coerced {
         let wrong = || {
             Fail::from(
-                self.error(codes::SECRET, format!("`{}` points to a secret, it does not hold one", self.field))
-                    .help("write `{ secret: ARN }` for Secrets Manager or `{ parameter: /path }` for the Parameter Store"),
+                self.error(codes::SECRET, format!("`{}` points to a secret, it does not hold one", self.field)).help(
+                    "write `{ secret: ARN }` for Secrets Manager or `{ parameter: /path }` for the Parameter Store",
+                ),
             )
         };
         match value {
@@ -345,9 +365,10 @@ impl Target<'_> {
                 };
                 match self.coerce(v.clone(), &Type::String)? {
                     Value::Null(_) => Err(wrong()),
-                    Value::String(s) if key == "$parameter" && !s.starts_with('/') => {
-                        Err(self.error(codes::SECRET, format!("`{s}` is not a path")).help(format!("write `/{s}`")).into())
-                    }
+                    Value::String(s) if key == "$parameter" && !s.starts_with('/') => Err(self
+                        .error(codes::SECRET, format!("`{s}` is not a path"))
+                        .help(format!("write `/{s}`"))
+                        .into()),
                     v => Ok(Value::Secret(Rc::new(serde_json::json!({ key: v.to_json() })))),
                 }
             }

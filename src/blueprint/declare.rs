@@ -50,6 +50,8 @@ pub(crate) struct Input {
     pub(crate) default: Option<Node>,
     pub(crate) one_of: Option<Vec<Value>>,
     pub(crate) description: String,
+    /// Wrongly declared, which has been reported.
+    pub(crate) broken: bool,
 }
 
 /// An output.
@@ -195,14 +197,22 @@ impl Declarer<'_> {
                     for e in self.mapping(entry.value, "resources") {
                         let name = self.name(&e, "a resource", '-');
                         if !matches!(e.value.kind, NodeKind::Mapping(_)) {
-                            let d = Diagnostic::error(codes::KIND_OR_USE, format!("`{name}` is {}, not a resource", e.value.noun()))
-                                .with_label(self.label(e.key_span))
-                                .with_help(format!("write `{name}:` and below it, indented, `kind: …` or `use: …`"));
+                            let d = Diagnostic::error(
+                                codes::KIND_OR_USE,
+                                format!("`{name}` is {}, not a resource", e.value.noun()),
+                            )
+                            .with_label(self.label(e.key_span))
+                            .with_help(format!("write `{name}:` and below it, indented, `kind: …` or `use: …`"));
                             self.report(d);
                             continue;
                         }
                         file.resource_names.insert(name.clone(), file.resources.len());
-                        file.resources.push(Resource { name, span: e.key_span, body: e.value, target: Target::Nothing });
+                        file.resources.push(Resource {
+                            name,
+                            span: e.key_span,
+                            body: e.value,
+                            target: Target::Nothing,
+                        });
                     }
                 }
                 "outputs" => {
@@ -255,12 +265,15 @@ impl Declarer<'_> {
             default: None,
             one_of: None,
             description: String::new(),
+            broken: false,
         };
+        let before = self.problems.len();
         let NodeKind::Mapping(entries) = entry.value.kind else {
             let d = Diagnostic::error(codes::DECLARATION, format!("`{name}` is declared by a mapping with `type`"))
                 .with_label(self.label(span))
                 .with_help(format!("write `{name}: {{ type: string }}`"));
             self.report(d);
+            input.broken = true;
             return input;
         };
         self.check_keys(&entries, keys::VARIABLE, "in a declaration");
@@ -279,15 +292,22 @@ impl Declarer<'_> {
                     Some("true") => input.optional = true,
                     Some("false") | None => {}
                     Some(other) => {
-                        let d = Diagnostic::error(codes::DECLARATION, format!("`optional` is `true` or `false`, not `{other}`"))
-                            .with_label(self.label(e.value.span));
+                        let d = Diagnostic::error(
+                            codes::DECLARATION,
+                            format!("`optional` is `true` or `false`, not `{other}`"),
+                        )
+                        .with_label(self.label(e.value.span));
                         self.report(d);
                     }
                 },
                 "description" => input.description = self.text(&e).unwrap_or_default().to_string(),
                 "min" | "max" => {
                     let text = self.text(&e).map(str::to_string);
-                    if &*e.key.text == "min" { bounds.min = text } else { bounds.max = text }
+                    if &*e.key.text == "min" {
+                        bounds.min = text
+                    } else {
+                        bounds.max = text
+                    }
                     bounds_at = Some(e.value.span);
                 }
                 "default" => {
@@ -310,6 +330,7 @@ impl Declarer<'_> {
                 self.report(d);
             }
         }
+        input.broken = self.problems.len() > before;
         input
     }
 
@@ -326,7 +347,8 @@ impl Declarer<'_> {
             match item.scalar() {
                 Some(s) if s.template.is_none() => all.push(Value::text(&s.text)),
                 _ => {
-                    let d = Diagnostic::error(codes::DECLARATION, "`one_of` lists plain values").with_label(self.label(item.span));
+                    let d = Diagnostic::error(codes::DECLARATION, "`one_of` lists plain values")
+                        .with_label(self.label(item.span));
                     self.report(d);
                 }
             }
@@ -339,7 +361,8 @@ impl Declarer<'_> {
         if output.node.get("value").is_none() {
             return output;
         }
-        let NodeKind::Mapping(entries) = std::mem::replace(&mut output.node.kind, NodeKind::Sequence(Vec::new())) else {
+        let NodeKind::Mapping(entries) = std::mem::replace(&mut output.node.kind, NodeKind::Sequence(Vec::new()))
+        else {
             return output;
         };
         self.check_keys(&entries, keys::OUTPUT, "in an output");

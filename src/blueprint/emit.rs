@@ -7,8 +7,8 @@ use std::rc::Rc;
 use serde_json::Value as Json;
 
 use super::check::{Checker, Spans};
-use super::coerce::Purpose;
 use super::codes;
+use super::coerce::Purpose;
 use super::declare::{Resource, Target};
 use super::expand::{has_expression, known, place_of};
 use super::expression::{ExprError, Fail, Outcome, Value};
@@ -98,7 +98,8 @@ impl Emitter<'_, '_> {
             let names = &instance.address;
             world.settle(scope, &instance.each, Purpose::Field, |checker| {
                 spans.borrow_mut().clear();
-                let inner = Checker { spans: Some(&spans), address: Some(names), problems: RefCell::default(), ..*checker };
+                let inner =
+                    Checker { spans: Some(&spans), address: Some(names), problems: RefCell::default(), ..*checker };
                 let made = inner.object(resource.span, resource.entries(), fields, "", &is_resource_key);
                 if !matches!(made, Err(Fail::Need(..))) {
                     checker.problems.borrow_mut().extend(inner.problems.take());
@@ -164,11 +165,14 @@ impl Emitter<'_, '_> {
             let extra = resource.entries().iter().find(|e| !is_resource_key(&e.key.text));
             if let Some(e) = extra {
                 let known = fields.fields.contains_key(&*e.key.text);
-                let d = Diagnostic::error(codes::EXISTING, format!("`{}` is only read, so `{}` means nothing", resource.name, e.key.text))
-                    .with_label(label(&scope.file.source, e.key_span, if known { "a field to be set" } else { "" }))
-                    .with_label(label(&scope.file.source, node.span, "it exists already").as_secondary())
-                    .with_help("remove the field, or remove `existing`")
-                    .at_address(&*instance.address);
+                let d = Diagnostic::error(
+                    codes::EXISTING,
+                    format!("`{}` is only read, so `{}` means nothing", resource.name, e.key.text),
+                )
+                .with_label(label(&scope.file.source, e.key_span, if known { "a field to be set" } else { "" }))
+                .with_label(label(&scope.file.source, node.span, "it exists already").as_secondary())
+                .with_help("remove the field, or remove `existing`")
+                .at_address(&*instance.address);
                 self.world.report(d);
                 return Err(());
             }
@@ -184,7 +188,8 @@ impl Emitter<'_, '_> {
             let node = &e.value;
             match &*e.key.text {
                 "depends_on" => {
-                    let found = self.world.settle(scope, each, Purpose::Value, |c| self.depends_on(c, scope, each, node));
+                    let found =
+                        self.world.settle(scope, each, Purpose::Value, |c| self.depends_on(c, scope, each, node));
                     rules.inherited.depends_on.extend(found.unwrap_or_default());
                 }
                 "protect" => {
@@ -268,7 +273,11 @@ fn collect(c: &Checker<'_>, node: &Node, value: &Value, out: &mut Vec<Dependency
         Value::Map(m) => return m.entries().values().try_for_each(|v| collect(c, node, v, out)),
         Value::List(l) => return l.items().iter().try_for_each(|v| collect(c, node, v, out)),
         other => {
-            let e = ExprError::new(codes::DEPENDS_ON, place_of(node), format!("`depends_on` names resources, not {}", other.noun()));
+            let e = ExprError::new(
+                codes::DEPENDS_ON,
+                place_of(node),
+                format!("`depends_on` names resources, not {}", other.noun()),
+            );
             return c.settle(node, Err(e.help("write `depends_on: [name]`").into()));
         }
     }
@@ -343,7 +352,8 @@ pub(crate) fn allow(c: &Checker<'_>, node: &Node) -> Outcome<Vec<Allow>> {
         let (rule, reason) = (text("rule"), text("reason"));
         let legal = rule.len() == 6 && rule.starts_with("DL") && rule[2..].bytes().all(|b| b.is_ascii_digit());
         if !legal || reason.is_empty() {
-            let summary = if legal { "a reason is missing".to_string() } else { format!("`{rule}` is not the code of a rule") };
+            let summary =
+                if legal { "a reason is missing".to_string() } else { format!("`{rule}` is not the code of a rule") };
             let d = Diagnostic::error(codes::RULES, summary)
                 .with_label(label(c.source, item.span, ""))
                 .with_help("write `{ rule: DL0203, reason: why it does not matter here }`");

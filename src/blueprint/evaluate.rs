@@ -5,14 +5,15 @@ use std::rc::Rc;
 
 use serde_json::{Map as JsonMap, Value as Json, json};
 
+use super::codes;
 use super::coerce::{Purpose, Target};
 use super::expression::functions::{self, Arguments};
 use super::expression::{
-    Env, Evaluator, ExprError, Fail, Key, Null, Operator, Outcome, Place, RefValue, Residual, Value, binary, later, negate, not, too_large,
+    Env, Evaluator, ExprError, Fail, Key, Null, Operator, Outcome, Place, RefValue, Residual, Value, binary, later,
+    negate, not, too_large,
 };
 use super::types::Type;
 use super::variables::Nothing;
-use super::codes;
 use crate::diagnostic::Diagnostic;
 
 /// Residuals are at most 100 deep where they are made; more is not ours.
@@ -42,8 +43,11 @@ impl Resolver<'_> {
             return Err(Diagnostic::error(codes::LIMIT, "this spec is nested too deep"));
         }
         match json {
-            Json::Array(items) => Ok(Json::Array(items.iter().map(|i| self.spec(i, depth + 1)).collect::<Result<_, _>>()?)),
-            Json::Object(map) => match (map.get("$ref").and_then(Json::as_str), map.get("attr").and_then(Json::as_str)) {
+            Json::Array(items) => {
+                Ok(Json::Array(items.iter().map(|i| self.spec(i, depth + 1)).collect::<Result<_, _>>()?))
+            }
+            Json::Object(map) => match (map.get("$ref").and_then(Json::as_str), map.get("attr").and_then(Json::as_str))
+            {
                 (Some(address), Some(attr)) => Ok((self.lookup)(address, attr).unwrap_or_else(|| json.clone())),
                 _ => match map.get("$expr") {
                     Some(expr) => self.expr(expr, map, depth),
@@ -66,7 +70,13 @@ impl Resolver<'_> {
         let made = self.residual(expr, &[], depth).and_then(|value| match value {
             Value::Unknown(u) => Ok(Value::Unknown(u)),
             value => {
-                let target = Target { env: &Nothing, purpose: Purpose::Field, place: Place::default(), field: text, siblings: &|_| false };
+                let target = Target {
+                    env: &Nothing,
+                    purpose: Purpose::Field,
+                    place: Place::default(),
+                    field: text,
+                    siblings: &|_| false,
+                };
                 target.coerce(value, &want)
             }
         });
@@ -168,22 +178,42 @@ impl Resolver<'_> {
             },
             _ => match functions::find(name) {
                 Some(f) => functions::call(&evaluator, f, &Arguments { values, places: &[], place: at }),
-                None => Err(ExprError::new(codes::UNKNOWN_FUNCTION, at, format!("there is no function `{name}`")).into()),
+                None => {
+                    Err(ExprError::new(codes::UNKNOWN_FUNCTION, at, format!("there is no function `{name}`")).into())
+                }
             },
         }
     }
 
-    fn for_each(&self, collection: &Json, key: &Json, value: &Json, result: &Json, bound: Bound<'_>, depth: usize) -> Outcome<Value> {
+    fn for_each(
+        &self,
+        collection: &Json,
+        key: &Json,
+        value: &Json,
+        result: &Json,
+        bound: Bound<'_>,
+        depth: usize,
+    ) -> Outcome<Value> {
         let at = Place::default();
         let name = |j: &Json| j.as_str().unwrap_or_default().to_string();
         let (key_name, value_name) = (name(key), name(value));
         let pairs: Vec<(Value, Value)> = match self.residual(collection, bound, depth + 1)? {
-            Value::List(l) => l.items().iter().enumerate().map(|(i, v)| (Value::int(i64::try_from(i).unwrap_or(0)), v.clone())).collect(),
+            Value::List(l) => l
+                .items()
+                .iter()
+                .enumerate()
+                .map(|(i, v)| (Value::int(i64::try_from(i).unwrap_or(0)), v.clone()))
+                .collect(),
             Value::Map(m) => m.entries().iter().map(|(k, v)| (Value::String(k.0.clone()), v.clone())).collect(),
             Value::Null(_) => Vec::new(),
             unknown @ Value::Unknown(_) => {
                 let result = self.residual(result, bound, depth + 1)?;
-                return later(Type::list(Type::Any), "for", &[unknown, Value::text(&key_name), Value::text(&value_name), result], at);
+                return later(
+                    Type::list(Type::Any),
+                    "for",
+                    &[unknown, Value::text(&key_name), Value::text(&value_name), result],
+                    at,
+                );
             }
             other => vec![(Value::Null(Null::Expression), other)],
         };
@@ -206,10 +236,9 @@ pub(crate) fn shown(value: &Value, env: &dyn Env) -> Outcome<Json> {
         Value::Module(m) => shown(&env.module_value(m, Place::default())?, env)?,
         Value::Unknown(u) => json!({ "$unknown": true, "type": u.r#type.to_string(), "text": u.residual.to_text() }),
         Value::List(l) => Json::Array(l.items().iter().map(|v| shown(v, env)).collect::<Outcome<_>>()?),
-        Value::Map(m) => {
-            Json::Object(m.entries().iter().map(|(k, v)| Ok((k.0.to_string(), shown(v, env)?))).collect::<Outcome<_>>()?)
-        }
+        Value::Map(m) => Json::Object(
+            m.entries().iter().map(|(k, v)| Ok((k.0.to_string(), shown(v, env)?))).collect::<Outcome<_>>()?,
+        ),
         other => other.to_json(),
     })
 }
-

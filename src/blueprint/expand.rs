@@ -8,7 +8,8 @@ use super::codes;
 use super::coerce::{Purpose, shorten};
 use super::declare::{Input, Resource, Target};
 use super::expression::{
-    ExprError, Fail, Key, ModuleValue, Outcome, Place, RefValue, Value, as_condition, for_each_name, null_error, unknown_error,
+    ExprError, Fail, Key, ModuleValue, Outcome, Place, RefValue, Value, as_condition, for_each_name, null_error,
+    unknown_error,
 };
 use super::names::{Names, null_from};
 use super::scope::{HEADER, Instance, Scope, What, World, instance_address};
@@ -71,7 +72,9 @@ impl<'a> World<'a> {
             What::Input(n) => self.input(&scope, n),
             What::Local(n) => {
                 let local = &scope.file.locals[n];
-                self.with_checker(&scope, None, Purpose::Value, |c| c.convert(&local.node, &Type::Any, &format!("local.{}", local.name)))
+                self.with_checker(&scope, None, Purpose::Value, |c| {
+                    c.convert(&local.node, &Type::Any, &format!("local.{}", local.name))
+                })
             }
             What::Output(n) => {
                 let output = &scope.file.outputs[n];
@@ -102,6 +105,9 @@ impl<'a> World<'a> {
 
     fn input(&self, scope: &Rc<Scope>, n: usize) -> Outcome<Value> {
         let input = &scope.file.inputs[n];
+        if input.broken {
+            return Err(Fail::Reported);
+        }
         let given = match &scope.call {
             None => self.given.borrow().get(&*input.name).cloned(),
             Some((parent, resource, each)) => {
@@ -115,7 +121,11 @@ impl<'a> World<'a> {
                         })?;
                         match value {
                             Value::Null(null) if !input.optional && input.default.is_none() => {
-                                let e = null_error(&null, Place::default(), &format!("the input `{}` must not be null", input.name));
+                                let e = null_error(
+                                    &null,
+                                    Place::default(),
+                                    &format!("the input `{}` must not be null", input.name),
+                                );
                                 let d = e.into_diagnostic(label(&parent.file.source, node.span, ""));
                                 self.report(d.with_label(
                                     label(&scope.file.source, input.span, "declared here, not optional").as_secondary(),
@@ -143,7 +153,9 @@ impl<'a> World<'a> {
                 let value = c.convert(node, &input.r#type, &input.name)?;
                 one_of(c, node, input, value)
             }),
-            None if input.optional => Ok(null_from(&scope.file, input.span, &format!("`{}` is optional and not set", input.name))),
+            None if input.optional => {
+                Ok(null_from(&scope.file, input.span, &format!("`{}` is optional and not set", input.name)))
+            }
             // A module call without a required input has been reported where it stands.
             None if scope.call.is_some() => Err(Fail::Reported),
             None => {
@@ -166,11 +178,12 @@ impl<'a> World<'a> {
         let when = resource.body.get("when");
         let per_instance = when.is_some_and(mentions_each);
         if let Some(node) = when.filter(|_| !per_instance)
-            && !self.condition(scope, None, node)? {
-                self.instances.borrow_mut().insert(id, Rc::default());
-                let words = format!("`{}` does not exist, because `when` is false", resource.name);
-                return Ok(null_from(&scope.file, node.span, &words));
-            }
+            && !self.condition(scope, None, node)?
+        {
+            self.instances.borrow_mut().insert(id, Rc::default());
+            let words = format!("`{}` does not exist, because `when` is false", resource.name);
+            return Ok(null_from(&scope.file, node.span, &words));
+        }
         let Some(node) = resource.body.get("for_each") else {
             if let Some(e) = resource.body.entry("key") {
                 let d = Diagnostic::error(codes::FOR_EACH, "`key` goes with `for_each`");
@@ -197,9 +210,10 @@ impl<'a> World<'a> {
             };
             let each = (Value::String(key.0.clone()), value);
             if let Some(when) = when.filter(|_| per_instance)
-                && !self.condition(scope, Some(each.clone()), when)? {
-                    continue;
-                }
+                && !self.condition(scope, Some(each.clone()), when)?
+            {
+                continue;
+            }
             self.check_key(scope, node, &key)?;
             let address: Rc<str> = instance_address(scope, resource, Some(&key)).into();
             self.check_address(scope, resource, &address)?;
@@ -222,7 +236,14 @@ impl<'a> World<'a> {
         })
     }
 
-    fn instance(&self, scope: usize, n: usize, resource: &Resource, each: Option<(Value, Value)>, address: Rc<str>) -> Instance {
+    fn instance(
+        &self,
+        scope: usize,
+        n: usize,
+        resource: &Resource,
+        each: Option<(Value, Value)>,
+        address: Rc<str>,
+    ) -> Instance {
         let inner = match &resource.target {
             Target::Module(file) => Some(self.open(file, address.clone(), Some((scope, n, each.clone())))),
             _ => None,
@@ -233,8 +254,10 @@ impl<'a> World<'a> {
     fn condition(&self, scope: &Rc<Scope>, each: Option<(Value, Value)>, node: &Node) -> Outcome<bool> {
         self.with_checker(scope, each, Purpose::Value, |c| {
             let value = c.convert(node, &Type::Bool, "when")?;
-            let place = place_of(node);
-            c.settle(node, as_condition(&value, place))
+            if let Value::Unknown(u) = &value {
+                return Err(c.refuse_unknown(node, u, "`when`"));
+            }
+            c.settle(node, as_condition(&value, place_of(node)))
         })
     }
 
@@ -258,10 +281,16 @@ impl<'a> World<'a> {
             };
             match (&made, made.to_text()) {
                 (_, Some(text)) => Ok(Key(text)),
-                (Value::Null(n), _) => c.settle(&e.value, Err(null_error(n, place_of(&e.value), "a key must not be null").into())),
-                (Value::Unknown(u), _) => c.settle(&e.value, Err(unknown_error(u, place_of(&e.value), "a key").into())),
+                (Value::Null(n), _) => {
+                    c.settle(&e.value, Err(null_error(n, place_of(&e.value), "a key must not be null").into()))
+                }
+                (Value::Unknown(u), _) => Err(c.refuse_unknown(&e.value, u, "a key")),
                 (other, _) => {
-                    let error = ExprError::new(codes::FOR_EACH, place_of(&e.value), format!("a key is text, not {}", other.noun()));
+                    let error = ExprError::new(
+                        codes::FOR_EACH,
+                        place_of(&e.value),
+                        format!("a key is text, not {}", other.noun()),
+                    );
                     c.settle(&e.value, Err(error.into()))
                 }
             }
@@ -270,7 +299,8 @@ impl<'a> World<'a> {
 
     fn check_key(&self, scope: &Rc<Scope>, node: &Node, key: &Key) -> Outcome<()> {
         let text = &*key.0;
-        let legal = (1..=MAX_KEY).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
+        let legal = (1..=MAX_KEY).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
         // In an address a dot before a small letter starts the next name.
         let ambiguous = text.as_bytes().windows(2).any(|w| w[0] == b'.' && w[1].is_ascii_lowercase());
         if legal && !ambiguous {
@@ -278,7 +308,9 @@ impl<'a> World<'a> {
         }
         let d = Diagnostic::error(codes::KEYS, format!("`{}` cannot be the key of an instance", shorten(text)))
             .with_label(label(&scope.file.source, node.span, ""))
-            .with_detail("keys become part of addresses: 1 to 63 letters, digits, `-`, `_` and `.` (not before a small letter)")
+            .with_detail(
+                "keys become part of addresses: 1 to 63 letters, digits, `-`, `_` and `.` (not before a small letter)",
+            )
             .with_help("go over a mapping with plain keys: `{ for x in list : replace(x, \"/\", \"-\") => x }`");
         self.report(d);
         Err(Fail::Reported)
@@ -288,9 +320,12 @@ impl<'a> World<'a> {
         if address.len() <= MAX_ADDRESS {
             return Ok(());
         }
-        let d = Diagnostic::error(codes::ADDRESS, format!("the address `{}` has {} characters", shorten(address), address.len()))
-            .with_label(label(&scope.file.source, resource.span, ""))
-            .with_help(format!("addresses have up to {MAX_ADDRESS}: use shorter names"));
+        let d = Diagnostic::error(
+            codes::ADDRESS,
+            format!("the address `{}` has {} characters", shorten(address), address.len()),
+        )
+        .with_label(label(&scope.file.source, resource.span, ""))
+        .with_help(format!("addresses have up to {MAX_ADDRESS}: use shorter names"));
         self.report(d);
         Err(Fail::Reported)
     }
@@ -298,8 +333,12 @@ impl<'a> World<'a> {
 
 fn value_of(resource: &Resource, instance: &Instance) -> Value {
     match (&resource.target, instance.scope) {
-        (Target::Module(_), Some(scope)) => Value::Module(Rc::new(ModuleValue { scope, address: instance.address.clone() })),
-        (Target::Kind(kind), _) => Value::Ref(Rc::new(RefValue { address: instance.address.clone(), kind: kind.clone() })),
+        (Target::Module(_), Some(scope)) => {
+            Value::Module(Rc::new(ModuleValue { scope, address: instance.address.clone() }))
+        }
+        (Target::Kind(kind), _) => {
+            Value::Ref(Rc::new(RefValue { address: instance.address.clone(), kind: kind.clone() }))
+        }
         _ => Value::Bool(false),
     }
 }
@@ -321,8 +360,10 @@ fn elements(c: &Checker<'_>, node: &Node, value: &Value, resource: &Resource) ->
             .map(|v| match v {
                 v if has_key => Ok((None, v.clone())),
                 Value::String(s) => Ok((Some(Key(s.clone())), v.clone())),
-                Value::Number(n) if n.is_integer() && !n.is_sign_negative() => Ok((Some(Key::new(&n.to_string())), v.clone())),
-                Value::Unknown(u) => c.settle(node, Err(unknown_error(u, place, "an element of `for_each`").into())),
+                Value::Number(n) if n.is_integer() && !n.is_sign_negative() => {
+                    Ok((Some(Key::new(&n.to_string())), v.clone()))
+                }
+                Value::Unknown(u) => Err(c.refuse_unknown(node, u, "an element of `for_each`")),
                 Value::Map(_) | Value::Ref(_) | Value::Module(_) => Ok((None, v.clone())),
                 other => c.settle(
                     node,
@@ -330,10 +371,21 @@ fn elements(c: &Checker<'_>, node: &Node, value: &Value, resource: &Resource) ->
                 ),
             })
             .collect(),
-        Value::Number(n) => wrong("`for_each` goes over elements, not over a number".to_string(), &format!("write `for_each: ${{range({n})}}`")),
-        Value::Unknown(u) => c.settle(node, Err(unknown_error(u, place, "`for_each`").into())),
-        Value::Null(n) => c.settle(node, Err(null_error(n, place, "`for_each` must not be null").help("give an empty list: `coalesce(x, [])`").into())),
-        other => wrong(format!("`for_each` goes over a list or a mapping, not over {}", other.noun()), "write `for_each: [a, b]`"),
+        Value::Number(n) => wrong(
+            "`for_each` goes over elements, not over a number".to_string(),
+            &format!("write `for_each: ${{range({n})}}`"),
+        ),
+        Value::Unknown(u) => Err(c.refuse_unknown(node, u, "`for_each`")),
+        Value::Null(n) => c.settle(
+            node,
+            Err(null_error(n, place, "`for_each` must not be null")
+                .help("give an empty list: `coalesce(x, [])`")
+                .into()),
+        ),
+        other => wrong(
+            format!("`for_each` goes over a list or a mapping, not over {}", other.noun()),
+            "write `for_each: [a, b]`",
+        ),
     }
 }
 
@@ -343,7 +395,10 @@ fn one_of(c: &Checker<'_>, node: &Node, input: &Input, value: Value) -> Outcome<
     let Some(text) = value.to_text() else { return Ok(value) };
     // Units are compared in their canonical form: `1 TiB` is `1024 GiB`.
     let same = |t: &Rc<str>| {
-        *t == text || super::expression::Unit::parse(&input.r#type, t).and_then(Result::ok).is_some_and(|u| u.to_string() == *text)
+        *t == text
+            || super::expression::Unit::parse(&input.r#type, t)
+                .and_then(Result::ok)
+                .is_some_and(|u| u.to_string() == *text)
     };
     if texts.iter().any(same) {
         return Ok(value);
@@ -365,7 +420,7 @@ pub(crate) fn known(c: &Checker<'_>, node: &Node, value: Value, what: &str) -> O
         }
     }
     match first(&value) {
-        Some(u) => c.settle(node, Err(unknown_error(u, place_of(node), what).into())),
+        Some(u) => Err(c.refuse_unknown(node, u, what)),
         None => Ok(value),
     }
 }

@@ -14,8 +14,8 @@ use std::rc::Rc;
 
 pub(crate) use close::find_close;
 pub(crate) use eval::{Env, Evaluator, as_condition, later, null_error, too_large, unknown_error};
-pub(crate) use operators::{binary, compare, negate, not};
 pub(crate) use fail::{ExprError, Fail, Outcome};
+pub(crate) use operators::{binary, compare, negate, not};
 pub(crate) use residual::{Residual, ResidualKind};
 pub(crate) use template::{Part, Template, for_each_name};
 pub(crate) use value::{Key, Map, ModuleValue, Null, Origin, RefValue, Unit, Unknown, Value};

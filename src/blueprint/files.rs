@@ -181,7 +181,10 @@ impl<'a> Recorder<'a> {
     /// A text file below `folder`; the error is a summary and a help.
     pub(crate) fn read_beside(&self, folder: &Path, name: &str) -> Result<String, (String, String)> {
         let refuse = |why: &str| {
-            Err((format!("`{name}` {why}"), "name a regular file in the folder of this YAML file, or below it".to_string()))
+            Err((
+                format!("`{name}` {why}"),
+                "name a regular file in the folder of this YAML file, or below it".to_string(),
+            ))
         };
         let path = Path::new(name);
         if name.is_empty() || path.is_absolute() || name.contains('\\') || name.contains('\0') {

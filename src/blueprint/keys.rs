@@ -32,7 +32,11 @@ pub static TOP_LEVEL: &[KeyDoc] = &[
     key("tags", "map(string)", "Tags of everything that the stack makes"),
     key("ttl", "duration", "The stack says that it has expired after this time"),
     key("budget", "budget", "Limits that a plan must stay below"),
-    key("backend", "string", "Where the journal lives: `local` or `s3://bucket/prefix`; default: a bucket of the account"),
+    key(
+        "backend",
+        "string",
+        "Where the journal lives: `local` or `s3://bucket/prefix`; default: a bucket of the account",
+    ),
     key("dlinfra", "string", "The oldest version of dlinfra that understands the blueprint"),
     key("variables", "variables", "What may differ from run to run"),
     key("locals", "locals", "Names for values that are used more than once"),

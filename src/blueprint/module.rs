@@ -34,7 +34,12 @@ enum Place {
 }
 
 impl<'a> Loader<'a> {
-    pub(crate) fn new(dialect: &'a Dialect, files: &'a Recorder<'a>, root: &Path, problems: &'a mut Diagnostics) -> Self {
+    pub(crate) fn new(
+        dialect: &'a Dialect,
+        files: &'a Recorder<'a>,
+        root: &Path,
+        problems: &'a mut Diagnostics,
+    ) -> Self {
         let root_folder = root.parent().map(Path::to_path_buf).unwrap_or_default();
         Loader { dialect, files, root_folder, problems, loaded: HashMap::new(), open: Vec::new() }
     }
@@ -94,7 +99,8 @@ impl<'a> Loader<'a> {
             (None, None) => {
                 let mut d = Diagnostic::error(codes::KIND_OR_USE, format!("`{}` has neither `kind` nor `use`", r.name))
                     .with_label(label(source, r.span, ""));
-                let near = r.entries().iter().find(|e| matches!(&*e.key.text, "type" | "module" | "source" | "resource"));
+                let near =
+                    r.entries().iter().find(|e| matches!(&*e.key.text, "type" | "module" | "source" | "resource"));
                 d = match near {
                     Some(e) => d.with_help(format!("write `kind:` or `use:` in place of `{}:`", e.key.text)),
                     None => d.with_help("add `kind: …` (an AWS resource) or `use: …` (a module)"),
@@ -144,10 +150,11 @@ impl<'a> Loader<'a> {
         }
         let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
         let beside = self.root_folder.join("modules");
-        let found = plain.then(|| file(beside.join(format!("{name}.yaml"))).or_else(|| file(beside.join(name)))).flatten();
-        found.map(Place::File).or_else(|| {
-            self.dialect.modules.iter().find(|(n, _)| *n == name).map(|(n, _)| Place::BuiltIn(n))
-        })
+        let found =
+            plain.then(|| file(beside.join(format!("{name}.yaml"))).or_else(|| file(beside.join(name)))).flatten();
+        found
+            .map(Place::File)
+            .or_else(|| self.dialect.modules.iter().find(|(n, _)| *n == name).map(|(n, _)| Place::BuiltIn(n)))
     }
 
     fn module(&mut self, name: &str, folder: Option<&Path>, at: Label) -> Option<Rc<File>> {
@@ -158,7 +165,9 @@ impl<'a> Loader<'a> {
             } else {
                 match suggestion(name, self.dialect.modules.iter().map(|(n, _)| *n)) {
                     Some(guess) => d.with_help(guess),
-                    None => d.with_help("modules are found in `modules/` beside the blueprint, in the program, or by `./path`"),
+                    None => d.with_help(
+                        "modules are found in `modules/` beside the blueprint, in the program, or by `./path`",
+                    ),
                 }
             };
             self.problems.push(d);
@@ -177,7 +186,8 @@ impl<'a> Loader<'a> {
             return loaded.clone();
         }
         if self.open.len() >= MAX_NESTING {
-            let d = Diagnostic::error(codes::MODULE_RING, format!("modules nest more than {MAX_NESTING} deep")).with_label(at);
+            let d = Diagnostic::error(codes::MODULE_RING, format!("modules nest more than {MAX_NESTING} deep"))
+                .with_label(at);
             self.problems.push(d);
             return None;
         }
@@ -234,8 +244,9 @@ impl<'a> Loader<'a> {
             if module.input_names.contains_key(name) {
                 continue;
             }
-            let mut d = Diagnostic::error(codes::UNKNOWN_KEY, format!("the module of `{}` has no input `{name}`", r.name))
-                .with_label(label(source, e.key_span, ""));
+            let mut d =
+                Diagnostic::error(codes::UNKNOWN_KEY, format!("the module of `{}` has no input `{name}`", r.name))
+                    .with_label(label(source, e.key_span, ""));
             let names = || module.inputs.iter().map(|i| &*i.name);
             d = match suggestion(name, names()) {
                 Some(guess) => d.with_help(guess),
@@ -248,10 +259,11 @@ impl<'a> Loader<'a> {
             if given || input.optional || input.default.is_some() {
                 continue;
             }
-            let mut d = Diagnostic::error(codes::MISSING, format!("`{}` does not give the input `{}`", r.name, input.name))
-                .with_label(label(source, r.span, ""))
-                .with_label(Label::secondary(&module.source, input.span.range(), "declared here"))
-                .with_help(format!("add `{}: {}`", input.name, input.r#type.example()));
+            let mut d =
+                Diagnostic::error(codes::MISSING, format!("`{}` does not give the input `{}`", r.name, input.name))
+                    .with_label(label(source, r.span, ""))
+                    .with_label(Label::secondary(&module.source, input.span.range(), "declared here"))
+                    .with_help(format!("add `{}: {}`", input.name, input.r#type.example()));
             if !input.description.is_empty() {
                 d = d.with_detail(format!("{}: {}", input.name, input.description));
             }

@@ -7,7 +7,9 @@ use std::rc::Rc;
 use serde_json::Value as Json;
 
 use super::codes;
-use super::expression::{Env, ExprError, Fail, Key, ModuleValue, Null, Origin, Outcome, Place, ROOTS, RefValue, Residual, Value};
+use super::expression::{
+    Env, ExprError, Fail, Key, ModuleValue, Null, Origin, Outcome, Place, ROOTS, RefValue, Residual, Value,
+};
 use super::scope::{HEADER, Scope, What, World};
 use super::source::label;
 use super::types::Type;
@@ -38,7 +40,8 @@ impl<'w, 'a> Names<'w, 'a> {
                 "path" => "`path.root` or `path.module`",
                 _ => "a name after it",
             };
-            return ExprError::new(codes::UNKNOWN_NAME, place, format!("`{name}` alone means nothing")).help(format!("write {what}"));
+            return ExprError::new(codes::UNKNOWN_NAME, place, format!("`{name}` alone means nothing"))
+                .help(format!("write {what}"));
         }
         if file.input_names.contains_key(name) {
             return e.help(format!("write `var.{name}` for the variable"));
@@ -56,24 +59,36 @@ impl<'w, 'a> Names<'w, 'a> {
         match did_you_mean(name, inputs) {
             Some(guess) if file.input_names.contains_key(guess) => e.help(format!("did you mean `var.{guess}`?")),
             Some(guess) => e.help(format!("did you mean `local.{guess}`?")),
-            None if self.scope.call.is_some() => e.help("inside of a module only its own inputs, locals and resources exist"),
+            None if self.scope.call.is_some() => {
+                e.help("inside of a module only its own inputs, locals and resources exist")
+            }
             None => e.help("names are those of resources in this file; variables are `var.NAME`, locals `local.NAME`"),
         }
     }
 
     /// `var.nodes-1` is one name; the author meant a subtraction.
-    fn unknown_attr<'n>(&self, root: &str, what: &str, attr: &str, place: Place, names: impl Iterator<Item = &'n str> + Clone) -> Fail {
+    fn unknown_attr<'n>(
+        &self,
+        root: &str,
+        what: &str,
+        attr: &str,
+        place: Place,
+        names: impl Iterator<Item = &'n str> + Clone,
+    ) -> Fail {
         let e = ExprError::new(codes::UNKNOWN_NAME, place, format!("there is no {what} `{attr}`"));
         if let Some((before, after)) = attr.split_once('-')
-            && names.clone().any(|n| n == before) {
-                return e.help(format!("write `{root}.{before} - {after}` with spaces for a subtraction")).into();
-            }
+            && names.clone().any(|n| n == before)
+        {
+            return e.help(format!("write `{root}.{before} - {after}` with spaces for a subtraction")).into();
+        }
         match suggestion(attr, names.clone()) {
             Some(guess) => e.help(guess).into(),
             None => {
                 let all: Vec<&str> = names.take(20).collect();
                 match all.is_empty() {
-                    true => e.help(format!("declare it under `{}:`", if root == "var" { "variables" } else { "locals" })).into(),
+                    true => e
+                        .help(format!("declare it under `{}:`", if root == "var" { "variables" } else { "locals" }))
+                        .into(),
                     false => e.help(format!("there are {}", all.join(", "))).into(),
                 }
             }
@@ -161,7 +176,9 @@ impl Env for Names<'_, '_> {
                 _ => Err(self.unknown_attr("path", "path", attr, place, ["root", "module"].into_iter())),
             },
             "dlinfra" if attr == "version" => Ok(Value::text(env!("CARGO_PKG_VERSION"))),
-            "dlinfra" => Err(self.unknown_attr("dlinfra", "attribute of `dlinfra`", attr, place, ["version"].into_iter())),
+            "dlinfra" => {
+                Err(self.unknown_attr("dlinfra", "attribute of `dlinfra`", attr, place, ["version"].into_iter()))
+            }
             other => Err(ExprError::new(codes::RESERVED, place, format!("`{other}` is reserved")).into()),
         }
     }
@@ -172,15 +189,20 @@ impl Env for Names<'_, '_> {
             Some(t) => t.clone(),
             None if attr == "id" => Type::String,
             None => {
-                let e = ExprError::new(codes::NO_ATTRIBUTE, place, format!("`{}` has no attribute `{attr}`", r.address));
+                let e =
+                    ExprError::new(codes::NO_ATTRIBUTE, place, format!("`{}` has no attribute `{attr}`", r.address));
                 let outputs = self.outputs_of(r);
                 let field = matches!(kind.map(|k| &k.fields), Some(Type::Object(o)) if o.fields.contains_key(attr));
                 let e = match suggestion(attr, outputs.iter().map(String::as_str)) {
-                    _ if field => e.help(format!("`{attr}` is a field that you write; put its value into a local to use it twice")),
+                    _ if field => e.help(format!(
+                        "`{attr}` is a field that you write; put its value into a local to use it twice"
+                    )),
                     Some(guess) => e.help(guess),
                     None => e,
                 };
-                return Err(e.help(format!("the attributes of the kind `{}` are {}", r.kind, outputs.join(", "))).into());
+                return Err(e
+                    .help(format!("the attributes of the kind `{}` are {}", r.kind, outputs.join(", ")))
+                    .into());
             }
         };
         Ok(Value::unknown(r#type, Residual::attr(&r.address, &r.kind, attr)))
@@ -191,7 +213,11 @@ impl Env for Names<'_, '_> {
         match scope.file.output_names.get(attr) {
             Some(n) => self.world.value(scope.thunk(What::Output(*n)), place),
             None => {
-                let e = ExprError::new(codes::NO_ATTRIBUTE, place, format!("the module `{}` has no output `{attr}`", m.address));
+                let e = ExprError::new(
+                    codes::NO_ATTRIBUTE,
+                    place,
+                    format!("the module `{}` has no output `{attr}`", m.address),
+                );
                 let names = || scope.file.outputs.iter().map(|o| &*o.name);
                 let e = match suggestion(attr, names()) {
                     Some(guess) => e.help(guess),

@@ -10,7 +10,10 @@ use super::types::Type;
 #[must_use]
 pub fn blueprint_schema(dialect: &Dialect) -> Json {
     let mut definitions = Map::new();
-    definitions.insert("expression".into(), json!({ "type": "string", "pattern": r"\$\{", "description": "An expression: ${…}" }));
+    definitions.insert(
+        "expression".into(),
+        json!({ "type": "string", "pattern": r"\$\{", "description": "An expression: ${…}" }),
+    );
     definitions.insert("variable".into(), table(keys::VARIABLE));
     definitions.insert("output".into(), table(keys::OUTPUT));
     let mut branches = Vec::new();
@@ -65,7 +68,11 @@ pub fn blueprint_schema(dialect: &Dialect) -> Json {
 }
 
 fn common() -> Map<String, Json> {
-    keys::RESOURCE.iter().filter(|k| !matches!(k.name, "kind" | "use")).map(|k| (k.name.to_string(), holds(k))).collect()
+    keys::RESOURCE
+        .iter()
+        .filter(|k| !matches!(k.name, "kind" | "use"))
+        .map(|k| (k.name.to_string(), holds(k)))
+        .collect()
 }
 
 fn table(rows: &[KeyDoc]) -> Json {

@@ -25,7 +25,8 @@ pub(crate) enum What {
 }
 
 /// The keys of the header that expressions can read as `blueprint.NAME`, and `software`.
-pub(crate) const HEADER: [&str; 7] = ["blueprint", "environment", "region", "account", "owner", "description", "software"];
+pub(crate) const HEADER: [&str; 7] =
+    ["blueprint", "environment", "region", "account", "owner", "description", "software"];
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Thunk {
@@ -226,7 +227,11 @@ impl<'a> World<'a> {
         let text = format!("{} needs {}", names[names.len() - 2], names[names.len() - 1]);
         d = d.with_label(if ring.len() == 1 { label.with_text(text) } else { label.with_text(text).as_secondary() });
         if names.len() > 3 {
-            let shown = if names.len() > 12 { format!("{} -> … -> {}", names[..6].join(" -> "), names[names.len() - 2..].join(" -> ")) } else { names.join(" -> ") };
+            let shown = if names.len() > 12 {
+                format!("{} -> … -> {}", names[..6].join(" -> "), names[names.len() - 2..].join(" -> "))
+            } else {
+                names.join(" -> ")
+            };
             d = d.with_detail(shown);
         }
         if d.labels.len() > 12 {

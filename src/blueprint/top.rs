@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use serde_json::Value as Json;
 
-use super::coerce::Purpose;
 use super::codes;
+use super::coerce::Purpose;
 use super::emit::allow;
 use super::expand::known;
 use super::expression::Value;
@@ -46,7 +46,11 @@ struct Reader<'w, 'a> {
 
 pub(crate) fn read(world: &World<'_>) -> Top {
     let reader = Reader { world, scope: world.scope(0) };
-    let mut top = Top { software: Json::Object(serde_json::Map::new()), usage: Json::Object(serde_json::Map::new()), ..Top::default() };
+    let mut top = Top {
+        software: Json::Object(serde_json::Map::new()),
+        usage: Json::Object(serde_json::Map::new()),
+        ..Top::default()
+    };
     for e in &reader.scope.file.header {
         top.spans.insert(e.key.text.to_string(), label(&reader.scope.file.source, e.value.span, ""));
     }
@@ -73,7 +77,9 @@ pub(crate) fn read(world: &World<'_>) -> Top {
                 }
             }
             "policies" => {
-                if let Some(Json::Array(all)) = reader.typed(node, &Type::list(Type::Any), "policies").map(|v| v.to_json()) {
+                if let Some(Json::Array(all)) =
+                    reader.typed(node, &Type::list(Type::Any), "policies").map(|v| v.to_json())
+                {
                     top.policies = all;
                 }
             }
@@ -115,11 +121,16 @@ impl Reader<'_, '_> {
     }
 
     fn required(&self) {
-        for (key, help) in [("blueprint", "add `blueprint: NAME` as the first line"), ("region", "add `region: us-east-1`")] {
+        for (key, help) in
+            [("blueprint", "add `blueprint: NAME` as the first line"), ("region", "add `region: us-east-1`")]
+        {
             match self.node(key) {
                 None => {
-                    let d = Diagnostic::error(codes::MISSING, format!("the key `{key}` is missing"))
-                        .with_label(label(&self.scope.file.source, self.scope.file.start, ""));
+                    let d = Diagnostic::error(codes::MISSING, format!("the key `{key}` is missing")).with_label(label(
+                        &self.scope.file.source,
+                        self.scope.file.start,
+                        "",
+                    ));
                     self.world.report(d.with_help(help));
                 }
                 Some(node) if node.is_null() => self.wrong(node, format!("`{key}` has no value"), help),
@@ -134,11 +145,10 @@ impl Reader<'_, '_> {
             && text.starts_with(|c: char| c.is_ascii_lowercase())
             && !text.ends_with('-')
             && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if !legal
-            && let Some(node) = self.node(key) {
-                let summary = format!("`{}` is not a name", super::coerce::shorten(&text));
-                self.wrong(node, summary, "names are small letters, digits and `-`, a letter first, up to 40 characters");
-            }
+        if !legal && let Some(node) = self.node(key) {
+            let summary = format!("`{}` is not a name", super::coerce::shorten(&text));
+            self.wrong(node, summary, "names are small letters, digits and `-`, a letter first, up to 40 characters");
+        }
         Some(text)
     }
 
@@ -149,25 +159,27 @@ impl Reader<'_, '_> {
             && parts[0].len() == 2
             && parts.iter().all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
             && parts.last().is_some_and(|p| p.len() == 1 && p.bytes().all(|b| b.is_ascii_digit()));
-        if !legal
-            && let Some(node) = self.node("region") {
-                let zone = text.strip_suffix(|c: char| c.is_ascii_lowercase()).filter(|t| t.ends_with(|c: char| c.is_ascii_digit()));
-                let help = match zone {
-                    Some(region) => format!("`{text}` is a zone; its region is `{region}`"),
-                    None => "write for example `us-east-1`".to_string(),
-                };
-                self.wrong(node, format!("`{}` is not a region", super::coerce::shorten(&text)), &help);
-            }
+        if !legal && let Some(node) = self.node("region") {
+            let zone = text
+                .strip_suffix(|c: char| c.is_ascii_lowercase())
+                .filter(|t| t.ends_with(|c: char| c.is_ascii_digit()));
+            let help = match zone {
+                Some(region) => format!("`{text}` is a zone; its region is `{region}`"),
+                None => "write for example `us-east-1`".to_string(),
+            };
+            self.wrong(node, format!("`{}` is not a region", super::coerce::shorten(&text)), &help);
+        }
         text
     }
 
     fn account(&self) -> Option<String> {
         let text = self.text(3)?;
         if (text.len() != 12 || !text.bytes().all(|b| b.is_ascii_digit()))
-            && let Some(node) = self.node("account") {
-                let summary = format!("`{}` is not an AWS account", super::coerce::shorten(&text));
-                self.wrong(node, summary, "an account is 12 digits");
-            }
+            && let Some(node) = self.node("account")
+        {
+            let summary = format!("`{}` is not an AWS account", super::coerce::shorten(&text));
+            self.wrong(node, summary, "an account is 12 digits");
+        }
         Some(text)
     }
 
@@ -175,19 +187,41 @@ impl Reader<'_, '_> {
         let Some(Value::Map(m)) = self.typed(node, &Type::map(Type::String), "tags") else { return BTreeMap::new() };
         let mut out = BTreeMap::new();
         for (k, v) in m.entries() {
+            let node = node.get(&k.0).unwrap_or(node);
             let (key, value) = (k.0.to_string(), v.to_text().unwrap_or_default().to_string());
             let legal = |t: &str| t.chars().all(|c| c.is_alphanumeric() || " _.:/=+-@".contains(c));
             let lower = key.to_ascii_lowercase();
             if lower.starts_with("aws:") || lower.starts_with("dlinfra:") {
-                self.wrong(node, format!("the tag `{key}` is reserved"), "tags that start with `aws:` or `dlinfra:` are not yours to set");
-            } else if key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256 || !legal(&key) || !legal(&value) {
+                self.wrong(
+                    node,
+                    format!("the tag `{key}` is reserved"),
+                    "tags that start with `aws:` or `dlinfra:` are not yours to set",
+                );
+            } else if key.is_empty()
+                || key.chars().count() > 128
+                || value.chars().count() > 256
+                || !legal(&key)
+                || !legal(&value)
+            {
                 let help = "letters, digits, spaces and `_.:/=+-@`; keys up to 128, values up to 256 characters";
-                self.wrong(node, format!("AWS does not take the tag `{}: {}`", super::coerce::shorten(&key), super::coerce::shorten(&value)), help);
+                self.wrong(
+                    node,
+                    format!(
+                        "AWS does not take the tag `{}: {}`",
+                        super::coerce::shorten(&key),
+                        super::coerce::shorten(&value)
+                    ),
+                    help,
+                );
             }
             out.insert(key, value);
         }
         if out.len() > 40 {
-            self.wrong(node, format!("there are {} tags", out.len()), "AWS takes 50 per resource, and dlinfra and the resources need some: up to 40");
+            self.wrong(
+                node,
+                format!("there are {} tags", out.len()),
+                "AWS takes 50 per resource, and dlinfra and the resources need some: up to 40",
+            );
         }
         out
     }
@@ -197,9 +231,15 @@ impl Reader<'_, '_> {
         let want = Type::object(keys.map(|k| (k.to_string(), Field::new(Type::Money, false, "A limit"))));
         let Value::Map(m) = self.typed(node, &want, "budget")? else { return None };
         let mut budget = Budget { label: Some(label(&self.scope.file.source, node.span, "")), ..Budget::default() };
-        let limits = [(&mut budget.hourly, Per::Hour, "USD/h"), (&mut budget.run, Per::Once, "USD"), (&mut budget.monthly, Per::Month, "USD/month")];
+        let limits = [
+            (&mut budget.hourly, Per::Hour, "USD/h"),
+            (&mut budget.run, Per::Once, "USD"),
+            (&mut budget.monthly, Per::Month, "USD/month"),
+        ];
         for ((slot, per, unit), key) in limits.into_iter().zip(keys) {
-            let Some(money) = m.get(key).and_then(Value::to_text).and_then(|t| t.parse::<Money>().ok()) else { continue };
+            let Some(money) = m.get(key).and_then(Value::to_text).and_then(|t| t.parse::<Money>().ok()) else {
+                continue;
+            };
             if money.per() != per {
                 let at = node.get(key).unwrap_or(node);
                 let help = format!("write `{key}: {} {unit}`", money.amount());
@@ -216,15 +256,19 @@ impl Reader<'_, '_> {
         if &*text == "local" {
             return Some(Backend::Local);
         }
-        let (bucket, prefix) = text.strip_prefix("s3://").map(|rest| rest.split_once('/').unwrap_or((rest, "")))
-            .unwrap_or(("", ""));
+        let (bucket, prefix) =
+            text.strip_prefix("s3://").map(|rest| rest.split_once('/').unwrap_or((rest, ""))).unwrap_or(("", ""));
         let legal = (3..=63).contains(&bucket.len())
             && bucket.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.');
         if legal {
             let prefix = prefix.trim_matches('/').to_string();
             return Some(Backend::S3 { bucket: bucket.to_string(), prefix });
         }
-        self.wrong(node, format!("`{}` is not a backend", super::coerce::shorten(&text)), "write `local` or `s3://bucket/prefix`; leave it out for the account's own bucket");
+        self.wrong(
+            node,
+            format!("`{}` is not a backend", super::coerce::shorten(&text)),
+            "write `local` or `s3://bucket/prefix`; leave it out for the account's own bucket",
+        );
         None
     }
 
@@ -232,14 +276,24 @@ impl Reader<'_, '_> {
         let text = self.typed(node, &Type::String, "dlinfra")?.to_text()?;
         let wanted = text.trim_start_matches(">=").trim();
         let numbers = |t: &str| -> Option<Vec<u64>> { t.split('.').map(|p| p.parse().ok()).collect() };
-        let (Some(mut want), Some(have)) = (numbers(wanted).filter(|w| w.len() <= 3), numbers(env!("CARGO_PKG_VERSION"))) else {
-            self.wrong(node, format!("`{text}` is not a version"), concat!("write for example `dlinfra: \"", env!("CARGO_PKG_VERSION"), "\"`"));
+        let (Some(mut want), Some(have)) =
+            (numbers(wanted).filter(|w| w.len() <= 3), numbers(env!("CARGO_PKG_VERSION")))
+        else {
+            self.wrong(
+                node,
+                format!("`{text}` is not a version"),
+                concat!("write for example `dlinfra: \"", env!("CARGO_PKG_VERSION"), "\"`"),
+            );
             return None;
         };
         want.resize(3, 0);
         if want > have {
             let d = Diagnostic::error(codes::VERSION, format!("this blueprint needs dlinfra {wanted} or newer"))
-                .with_label(label(&self.scope.file.source, node.span, concat!("this is dlinfra ", env!("CARGO_PKG_VERSION"))))
+                .with_label(label(
+                    &self.scope.file.source,
+                    node.span,
+                    concat!("this is dlinfra ", env!("CARGO_PKG_VERSION")),
+                ))
                 .with_help("install a newer dlinfra");
             self.world.report(d);
         }
@@ -254,7 +308,11 @@ impl Reader<'_, '_> {
             .filter_map(|v| {
                 let Value::Map(m) = v else { return None };
                 let text = |k: &str| m.get(k).and_then(Value::to_text).map(|t| t.to_string());
-                Some(Moved { from: text("from")?, to: text("to")?, label: label(&self.scope.file.source, node.span, "") })
+                Some(Moved {
+                    from: text("from")?,
+                    to: text("to")?,
+                    label: label(&self.scope.file.source, node.span, ""),
+                })
             })
             .collect()
     }

@@ -134,10 +134,7 @@ impl Type {
     /// Whether values are one of the unit types.
     #[must_use]
     pub fn is_unit(&self) -> bool {
-        matches!(
-            self.unbounded(),
-            Type::Size | Type::Throughput | Type::Bandwidth | Type::Duration | Type::Money
-        )
+        matches!(self.unbounded(), Type::Size | Type::Throughput | Type::Bandwidth | Type::Duration | Type::Money)
     }
 
     /// With an article, for messages: `a size`, `a list of string`.
@@ -203,8 +200,12 @@ impl Type {
 
 impl ObjectType {
     fn example(&self) -> String {
-        let required: Vec<_> =
-            self.fields.iter().filter(|(_, f)| f.required).map(|(n, f)| format!("{n}: {}", f.r#type.example())).collect();
+        let required: Vec<_> = self
+            .fields
+            .iter()
+            .filter(|(_, f)| f.required)
+            .map(|(n, f)| format!("{n}: {}", f.r#type.example()))
+            .collect();
         if required.is_empty() { "{}".to_string() } else { format!("{{ {} }}", required.join(", ")) }
     }
 

@@ -31,7 +31,9 @@ pub(crate) fn read(world: &World<'_>, file: &Rc<File>) {
         if let Some(document) = load(world, path) {
             for e in document.root.entries().unwrap_or_default() {
                 match find(&e.key.text) {
-                    Some(input) => set(world, file, input, &Given { source: document.source.clone(), node: e.value.clone() }),
+                    Some(input) => {
+                        set(world, file, input, &Given { source: document.source.clone(), node: e.value.clone() })
+                    }
                     None => {
                         let d = unknown(&e.key.text, file).with_label(label(&document.source, e.key_span, ""));
                         world.report(d);
@@ -88,18 +90,23 @@ struct Given {
 
 /// Text of the command line: one scalar as it stands, or YAML for what has structure.
 fn from_text(shown: &str, text: &str, input: &Input) -> Given {
-    let structured = matches!(input.r#type.unbounded(), Type::List(_) | Type::Map(_) | Type::Object(_) | Type::Any | Type::Secret);
+    let structured =
+        matches!(input.r#type.unbounded(), Type::List(_) | Type::Map(_) | Type::Object(_) | Type::Any | Type::Secret);
     if structured && text.trim_start().starts_with(['[', '{']) {
         let mut problems = Diagnostics::new();
         if let Some(document) = parse(shown, text.as_bytes(), &mut problems)
-            && problems.is_empty() {
-                return Given { source: document.source, node: document.root };
-            }
+            && problems.is_empty()
+        {
+            return Given { source: document.source, node: document.root };
+        }
     }
     let end = u32::try_from(text.len()).unwrap_or(u32::MAX);
     let style = if matches!(input.r#type, Type::Any) || text == "null" { Style::Plain } else { Style::Double };
     let scalar = Scalar { text: text.into(), style, template: None };
-    Given { source: SourceFile::new(shown, text), node: Node { span: Span { start: 0, end }, kind: NodeKind::Scalar(scalar) } }
+    Given {
+        source: SourceFile::new(shown, text),
+        node: Node { span: Span { start: 0, end }, kind: NodeKind::Scalar(scalar) },
+    }
 }
 
 fn set(world: &World<'_>, file: &Rc<File>, input: &Input, given: &Given) {

@@ -44,14 +44,21 @@ impl Builder<'_> {
 
     /// The parser stops at its first problem; its words are for people who know its grammar.
     fn syntax(&self, at: usize, message: &str) -> Box<ExprError> {
+        // The parser steps back over white space before it gives up.
         let at = at.min(self.text.len());
+        let at = at + self.text[at..].len() - self.text[at..].trim_start().len();
         let next = self.text.get(at..).and_then(|t| t.chars().next());
         let place = Place::new(self.offset + at, self.offset + at + next.map_or(0, char::len_utf8));
         let e = |summary: String| ExprError::new(codes::EXPRESSION, place, summary);
-        if message.contains("nesting depth") || message.contains("nested levels") || message.contains("operator") && message.contains("at most") {
-            return ExprError::new(codes::LIMIT, self.whole, "this expression is nested too deep").help("split it into locals");
+        if message.contains("nesting depth")
+            || message.contains("nested levels")
+            || message.contains("operator") && message.contains("at most")
+        {
+            return ExprError::new(codes::LIMIT, self.whole, "this expression is nested too deep")
+                .help("split it into locals");
         }
-        let Some(next) = next else {
+        let operator_only = |rest: &str| rest.chars().all(|c| "+-*/%<>=!&|?:.,".contains(c));
+        let Some(next) = next.filter(|_| !operator_only(&self.text[at..])) else {
             return e("the expression ends too early".to_string()).label("something is missing here");
         };
         let rest = &self.text[at..];
@@ -61,7 +68,9 @@ impl Builder<'_> {
             '=' => e.help("compare with `==`"),
             ':' => e.help("write `$${` for the text `${`, as in policy variables: `$${aws:username}`"),
             '|' | '&' => e.help("the operators are `&&` and `||`"),
-            _ if ["and ", "or ", "not "].iter().any(|w| rest.starts_with(w)) => e.help("the operators are `&&`, `||` and `!`"),
+            _ if ["and ", "or ", "not "].iter().any(|w| rest.starts_with(w)) => {
+                e.help("the operators are `&&`, `||` and `!`")
+            }
             _ => e.help("write `$${` for the text `${`"),
         }
     }
@@ -77,7 +86,8 @@ impl Builder<'_> {
             Expression::Bool(b) => ExprKind::Literal(Value::Bool(*b.value())),
             Expression::Number(_) => {
                 let span = e.span().unwrap_or_default();
-                let digits: String = self.text.get(span).unwrap_or_default().chars().filter(|c| !c.is_whitespace()).collect();
+                let digits: String =
+                    self.text.get(span).unwrap_or_default().chars().filter(|c| !c.is_whitespace()).collect();
                 let number = Decimal::from_str_exact(&digits).or_else(|_| Decimal::from_scientific(&digits));
                 let Ok(number) = number.map(|n| n.normalize()) else {
                     let e = ExprError::new(codes::LIMIT, place, format!("`{digits}` has too many digits"));
@@ -91,9 +101,10 @@ impl Builder<'_> {
                 let mut entries = Vec::new();
                 for (key, value) in object {
                     let key = match key {
-                        ObjectKey::Ident(name) => {
-                            Expr { kind: ExprKind::Literal(Value::text(name.value().as_str())), place: self.place(name.span()) }
-                        }
+                        ObjectKey::Ident(name) => Expr {
+                            kind: ExprKind::Literal(Value::text(name.value().as_str())),
+                            place: self.place(name.span()),
+                        },
                         ObjectKey::Expression(e) => self.expr(e)?,
                     };
                     entries.push((key, self.expr(value.expr())?));
@@ -165,7 +176,9 @@ impl Builder<'_> {
         let count = args.len();
         if !spread && (count < function.min || function.max.is_some_and(|max| count > max)) {
             let e = ExprError::new(codes::ARGUMENTS, place, format!("`{name}` is given {}", arguments(count)));
-            return Err(e.label(format!("it is {}", function.signature)).help(format!("for example `{}`", function.example)));
+            return Err(e
+                .label(format!("it is {}", function.signature))
+                .help(format!("for example `{}`", function.example)));
         }
         Ok(ExprKind::Call(Box::new(Call { function, args, spread })))
     }
@@ -187,7 +200,11 @@ impl Builder<'_> {
                     return Err(self.refused(at, "`.*` is an old form", "write `[*]`"));
                 }
                 TraversalOperator::LegacyIndex(i) => {
-                    return Err(self.refused(at, &format!("`.{}` is an old form", i.value()), &format!("write `[{}]`", i.value())));
+                    return Err(self.refused(
+                        at,
+                        &format!("`.{}` is an old form", i.value()),
+                        &format!("write `[{}]`", i.value()),
+                    ));
                 }
                 TraversalOperator::FullSplat(_) => {
                     current = finish(current, steps.take(), upto);

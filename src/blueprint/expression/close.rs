@@ -23,10 +23,9 @@ pub(crate) fn find_close(text: &str, from: usize) -> Option<usize> {
                 }
             }
             b'{' if !in_string => open.push(b'{'),
-            b'}' if !in_string
-                && open.pop().is_none() => {
-                    return Some(at);
-                }
+            b'}' if !in_string && open.pop().is_none() => {
+                return Some(at);
+            }
             _ => {}
         }
         at += 1;

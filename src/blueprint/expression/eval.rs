@@ -8,7 +8,10 @@ use serde_json::Value as Json;
 
 use super::functions::{self, Arguments};
 use super::value::{Key, ModuleValue, Null, RefValue, TooLarge, Value};
-use super::{Call, Expr, ExprError, ExprKind, Fail, For, Operator, Outcome, Part, Place, Residual, Step, StepKind, Template, operators};
+use super::{
+    Call, Expr, ExprError, ExprKind, Fail, For, Operator, Outcome, Part, Place, Residual, Step, StepKind, Template,
+    operators,
+};
 use crate::blueprint::codes;
 use crate::blueprint::types::Type;
 use crate::diagnostic::did_you_mean;
@@ -122,8 +125,11 @@ impl<'a> Evaluator<'a> {
         }
         let e = ExprError::new(codes::TYPE, place, format!("{} cannot be part of text", value.noun()));
         Err(match value {
-            Value::Null(n) => null_error(n, place, "null cannot be part of text").help("give it a default: `coalesce(x, \"\")`"),
-            Value::Ref(r) => self.list_attributes(r, ExprError::new(codes::REFERENCE, place, format!("{} is not text", value.noun()))),
+            Value::Null(n) => {
+                null_error(n, place, "null cannot be part of text").help("give it a default: `coalesce(x, \"\")`")
+            }
+            Value::Ref(r) => self
+                .list_attributes(r, ExprError::new(codes::REFERENCE, place, format!("{} is not text", value.noun()))),
             Value::List(_) => e.help("join it: `join(\",\", list)`"),
             Value::Map(_) => e.help("encode it: `jsonencode(value)`"),
             _ => e,
@@ -134,7 +140,10 @@ impl<'a> Evaluator<'a> {
     pub(crate) fn list_attributes(&self, r: &RefValue, e: Box<ExprError>) -> Box<ExprError> {
         let outputs = self.env.outputs_of(r);
         let name = r.address.rsplit('.').next().unwrap_or(&r.address);
-        e.help(format!("write one of its attributes: {}", outputs.iter().map(|o| format!("`{name}.{o}`")).collect::<Vec<_>>().join(", ")))
+        e.help(format!(
+            "write one of its attributes: {}",
+            outputs.iter().map(|o| format!("`{name}.{o}`")).collect::<Vec<_>>().join(", ")
+        ))
     }
 
     fn spend(&self, place: Place) -> Outcome<()> {
@@ -188,7 +197,28 @@ impl<'a> Evaluator<'a> {
     /// A condition must be known, and true or false.
     pub(crate) fn condition(&self, e: &Expr, vars: Vars<'_>) -> Outcome<bool> {
         let value = self.eval(e, vars)?;
-        as_condition(&value, e.place)
+        let place = if matches!(value, Value::Unknown(_)) { self.culprit(e, vars) } else { e.place };
+        as_condition(&value, place)
+    }
+
+    /// The attribute that makes an expression unknown, so that messages point at it and not at all of it.
+    pub(crate) fn culprit(&self, e: &Expr, vars: Vars<'_>) -> Place {
+        let parts: Vec<&Expr> = match &e.kind {
+            ExprKind::Template(all) | ExprKind::List(all) => all.iter().collect(),
+            ExprKind::Call(call) => call.args.iter().collect(),
+            ExprKind::Not(inner) | ExprKind::Negate(inner) => vec![inner],
+            ExprKind::Binary(_, both) => vec![&both.0, &both.1],
+            ExprKind::Conditional(three) => vec![&three.1, &three.2],
+            ExprKind::Index(base, _) | ExprKind::Splat(base, _) if !matches!(base.kind, ExprKind::Attr(..)) => {
+                vec![base]
+            }
+            _ => Vec::new(),
+        };
+        let unknown = |p: &&Expr| self.eval(p, vars).is_ok_and(|v| v.has_unknown());
+        match parts.into_iter().find(unknown) {
+            Some(part) => self.culprit(part, vars),
+            None => e.place,
+        }
     }
 
     fn binary(&self, op: Operator, left: &Expr, right: &Expr, place: Place, vars: Vars<'_>) -> Outcome<Value> {
@@ -244,7 +274,9 @@ impl<'a> Evaluator<'a> {
                 let e = ExprError::new(codes::NO_ATTRIBUTE, place, format!("a list has no `{attr}`"));
                 Err(e.help(format!("write `[*].{attr}` for all elements, or `[0].{attr}` for the first")).into())
             }
-            other => Err(ExprError::new(codes::NO_ATTRIBUTE, place, format!("{} has no attributes", other.noun())).into()),
+            other => {
+                Err(ExprError::new(codes::NO_ATTRIBUTE, place, format!("{} has no attributes", other.noun())).into())
+            }
         }
     }
 
@@ -272,7 +304,11 @@ impl<'a> Evaluator<'a> {
                 let found = n.and_then(|n| usize::try_from(n).ok()).and_then(|n| l.items().get(n));
                 found.cloned().ok_or_else(|| {
                     let e = match n {
-                        None => ExprError::new(codes::TYPE, place, format!("a list is indexed by a number, not by {}", key.noun())),
+                        None => ExprError::new(
+                            codes::TYPE,
+                            place,
+                            format!("a list is indexed by a number, not by {}", key.noun()),
+                        ),
                         Some(n) => {
                             let e = ExprError::new(codes::NO_ATTRIBUTE, place, format!("there is no element {n}"));
                             match l.items().len() {
@@ -339,7 +375,12 @@ impl<'a> Evaluator<'a> {
             Value::Unknown(u) => {
                 let item = element_type(&u.r#type);
                 let result = one(&Value::unknown(item, Residual::variable("item")))?;
-                return later(Type::list(result.r#type()), "for", &[base, Value::text(""), Value::text("item"), result], place);
+                return later(
+                    Type::list(result.r#type()),
+                    "for",
+                    &[base, Value::text(""), Value::text("item"), result],
+                    place,
+                );
             }
             single => vec![one(single)?],
         };
@@ -349,7 +390,12 @@ impl<'a> Evaluator<'a> {
     fn for_each(&self, f: &For, place: Place, vars: Vars<'_>) -> Outcome<Value> {
         let collection = self.eval(&f.collection, vars)?;
         let pairs: Vec<(Value, Value)> = match &collection {
-            Value::List(l) => l.items().iter().enumerate().map(|(i, v)| (Value::int(i64::try_from(i).unwrap_or(i64::MAX)), v.clone())).collect(),
+            Value::List(l) => l
+                .items()
+                .iter()
+                .enumerate()
+                .map(|(i, v)| (Value::int(i64::try_from(i).unwrap_or(i64::MAX)), v.clone()))
+                .collect(),
             Value::Map(m) => m.entries().iter().map(|(k, v)| (Value::String(k.0.clone()), v.clone())).collect(),
             Value::Module(m) => match self.env.module_value(m, f.collection.place)? {
                 Value::Map(m) => m.entries().iter().map(|(k, v)| (Value::String(k.0.clone()), v.clone())).collect(),
@@ -368,9 +414,10 @@ impl<'a> Evaluator<'a> {
                 }
                 let vars = Variables { parent: vars, names: &names };
                 if let Some(condition) = &f.condition
-                    && !self.condition(condition, Some(&vars))? {
-                        return Value::list(Vec::new()).map_err(|_| too_large(place).into());
-                    }
+                    && !self.condition(condition, Some(&vars))?
+                {
+                    return Value::list(Vec::new()).map_err(|_| too_large(place).into());
+                }
                 let result = self.eval(&f.result, Some(&vars))?;
                 let key = Value::text(f.key.as_deref().unwrap_or_default());
                 let args = [collection.clone(), key, Value::String(f.value.clone()), result];
@@ -389,9 +436,10 @@ impl<'a> Evaluator<'a> {
             names.extend(f.key.iter().map(|name| (name.clone(), k.clone())));
             let vars = Variables { parent: vars, names: &names };
             if let Some(condition) = &f.condition
-                && !self.condition(condition, Some(&vars))? {
-                    continue;
-                }
+                && !self.condition(condition, Some(&vars))?
+            {
+                continue;
+            }
             let result = self.eval(&f.result, Some(&vars))?;
             match &f.key_result {
                 None => list.push(result),
@@ -412,7 +460,8 @@ impl<'a> Evaluator<'a> {
             groups
                 .into_iter()
                 .map(|(k, mut all)| {
-                    let v = if f.group { Value::list(all)? } else { all.pop().unwrap_or(Value::Null(Null::Expression)) };
+                    let v =
+                        if f.group { Value::list(all)? } else { all.pop().unwrap_or(Value::Null(Null::Expression)) };
                     Ok((k, v))
                 })
                 .collect::<Result<BTreeMap<_, _>, TooLarge>>()
@@ -490,7 +539,8 @@ pub(crate) fn as_condition(value: &Value, place: Place) -> Outcome<bool> {
         Value::Unknown(u) => Err(unknown_error(u, place, "a condition").into()),
         Value::Null(n) => Err(null_error(n, place, "a condition is `true` or `false`, not null").into()),
         other => {
-            let e = ExprError::new(codes::TYPE, place, format!("a condition is `true` or `false`, not {}", other.noun()));
+            let e =
+                ExprError::new(codes::TYPE, place, format!("a condition is `true` or `false`, not {}", other.noun()));
             Err(e.help("compare it: `x != null`, `x == \"value\"`, `length(x) > 0`").into())
         }
     }
@@ -540,7 +590,8 @@ fn missing_key(map: &super::Map, key: &str, place: Place) -> Box<ExprError> {
 }
 
 pub(crate) fn too_large(place: Place) -> Box<ExprError> {
-    ExprError::new(codes::LIMIT, place, "this value is too large").help("a value has up to a million parts and 64 levels")
+    ExprError::new(codes::LIMIT, place, "this value is too large")
+        .help("a value has up to a million parts and 64 levels")
 }
 
 pub(crate) fn too_long(place: Place) -> Box<ExprError> {

@@ -20,7 +20,15 @@ pub(crate) struct ExprError {
 impl ExprError {
     pub(crate) fn new(code: &'static str, place: Place, summary: impl Into<String>) -> Box<ExprError> {
         let summary = summary.into();
-        Box::new(ExprError { code, place, summary, label: String::new(), detail: None, help: Vec::new(), related: Vec::new() })
+        Box::new(ExprError {
+            code,
+            place,
+            summary,
+            label: String::new(),
+            detail: None,
+            help: Vec::new(),
+            related: Vec::new(),
+        })
     }
 
     pub(crate) fn label(mut self: Box<Self>, label: impl Into<String>) -> Box<Self> {

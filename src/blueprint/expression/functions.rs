@@ -140,7 +140,8 @@ impl Arguments<'_> {
     fn mismatch(&self, i: usize, want: &str) -> Box<ExprError> {
         let Some(v) = self.values.get(i) else { return self.wrong(i, "an argument is missing") };
         if let Value::Null(n) = v {
-            return null_error(n, self.at(i), &format!("this argument is {want}, not null")).help("give it a default with `coalesce`");
+            return null_error(n, self.at(i), &format!("this argument is {want}, not null"))
+                .help("give it a default with `coalesce`");
         }
         self.wrong(i, format!("this argument is {want}, not {}", v.noun()))
     }
@@ -174,7 +175,9 @@ impl Arguments<'_> {
     pub(crate) fn list(&self, i: usize) -> Outcome<&List> {
         match self.values.get(i) {
             Some(Value::List(l)) => Ok(l),
-            Some(Value::Map(_)) => Err(self.mismatch(i, "a list").help("write `values(mapping)` or `keys(mapping)`").into()),
+            Some(Value::Map(_)) => {
+                Err(self.mismatch(i, "a list").help("write `values(mapping)` or `keys(mapping)`").into())
+            }
             _ => Err(self.mismatch(i, "a list").into()),
         }
     }

@@ -14,7 +14,9 @@ pub(crate) fn not(value: Value, place: Place) -> Outcome<Value> {
     match value {
         Value::Bool(b) => Ok(Value::Bool(!b)),
         Value::Unknown(_) => later(Type::Bool, "not", &[value], place),
-        other => Err(ExprError::new(codes::TYPE, place, format!("`!` takes `true` or `false`, not {}", other.noun())).into()),
+        other => {
+            Err(ExprError::new(codes::TYPE, place, format!("`!` takes `true` or `false`, not {}", other.noun())).into())
+        }
     }
 }
 
@@ -33,7 +35,9 @@ pub(crate) fn binary(op: Operator, a: &Value, b: &Value, places: Places, place: 
     match op {
         Operator::Equal | Operator::NotEqual => equality(op, a, b, place),
         Operator::And | Operator::Or => logic(op, a, b, places, place),
-        Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual => order(op, a, b, places, place),
+        Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual => {
+            order(op, a, b, places, place)
+        }
         _ => arithmetic(op, a, b, places, place),
     }
 }
@@ -87,7 +91,9 @@ fn logic(op: Operator, a: &Value, b: &Value, places: Places, place: Place) -> Ou
     for (v, at) in [(a, places.0), (b, places.1)] {
         match v {
             Value::Bool(_) | Value::Unknown(_) => {}
-            Value::Null(n) => return Err(null_error(n, at, &format!("`{}` takes `true` or `false`, not null", op.symbol())).into()),
+            Value::Null(n) => {
+                return Err(null_error(n, at, &format!("`{}` takes `true` or `false`, not null", op.symbol())).into());
+            }
             other => {
                 let summary = format!("`{}` takes `true` or `false`, not {}", op.symbol(), other.noun());
                 return Err(ExprError::new(codes::TYPE, at, summary).into());
@@ -137,14 +143,18 @@ fn mismatch(op: Operator, a: &Value, b: &Value, places: Places, place: Place) ->
             return null_error(n, at, &format!("`{}` does not take null", op.symbol()));
         }
     }
-    let e = ExprError::new(codes::TYPE, place, format!("`{}` does not go with {} and {}", op.symbol(), a.noun(), b.noun()));
+    let e =
+        ExprError::new(codes::TYPE, place, format!("`{}` does not go with {} and {}", op.symbol(), a.noun(), b.noun()));
     match (a, b) {
-        (Value::Unit(u), Value::String(_) | Value::Number(_)) | (Value::String(_) | Value::Number(_), Value::Unit(u)) => {
+        (Value::Unit(u), Value::String(_) | Value::Number(_))
+        | (Value::String(_) | Value::Number(_), Value::Unit(u)) => {
             let function = Unit::function(&u.r#type()).unwrap_or("size");
             e.help(format!("write the other side with its unit: `{function}(\"{}\")`", u.r#type().example()))
         }
         (Value::Unit(Unit::Money(_)), Value::Unit(Unit::Money(_))) => e.help("both amounts must be per the same time"),
-        (Value::String(_), Value::String(_)) if op == Operator::Add => e.help("join text with a template: \"${a}${b}\""),
+        (Value::String(_), Value::String(_)) if op == Operator::Add => {
+            e.help("join text with a template: \"${a}${b}\"")
+        }
         (Value::String(_), _) | (_, Value::String(_)) => e.help("turn text into a number: `tonumber(text)`"),
         (Value::List(_), Value::List(_)) if op == Operator::Add => e.help("join lists with `concat(a, b)`"),
         (Value::Map(_), Value::Map(_)) if op == Operator::Add => e.help("join mappings with `merge(a, b)`"),
@@ -170,15 +180,17 @@ fn arithmetic(op: Operator, a: &Value, b: &Value, places: Places, place: Place) 
                 _ => a.checked_rem(*b),
             };
             result.map(|n| Value::Number(n.normalize())).ok_or_else(|| {
-                ExprError::new(codes::LIMIT, place, "the result has too many digits").help("numbers have up to 28 digits").into()
+                ExprError::new(codes::LIMIT, place, "the result has too many digits")
+                    .help("numbers have up to 28 digits")
+                    .into()
             })
         }
-        (Value::Unit(u), Value::Unit(v)) if op == Operator::Divide && u.r#type() == v.r#type() => {
-            ratio(*u, *v).map(|n| Value::Number(n.normalize())).ok_or_else(|| {
-                ExprError::new(codes::TYPE, place, format!("{u} cannot be divided by {v}")).into()
-            })
-        }
-        (Value::Unit(u), Value::Unit(v)) if matches!(op, Operator::Add | Operator::Subtract) && u.r#type() == v.r#type() => {
+        (Value::Unit(u), Value::Unit(v)) if op == Operator::Divide && u.r#type() == v.r#type() => ratio(*u, *v)
+            .map(|n| Value::Number(n.normalize()))
+            .ok_or_else(|| ExprError::new(codes::TYPE, place, format!("{u} cannot be divided by {v}")).into()),
+        (Value::Unit(u), Value::Unit(v))
+            if matches!(op, Operator::Add | Operator::Subtract) && u.r#type() == v.r#type() =>
+        {
             sum(op, *u, *v).map(Value::Unit).ok_or_else(|| impossible(op, a, b, place).into())
         }
         (Value::Unit(u), Value::Number(n)) if matches!(op, Operator::Multiply | Operator::Divide) => {

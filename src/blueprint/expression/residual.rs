@@ -22,11 +22,18 @@ pub(crate) enum ResidualKind {
     /// A known value.
     Known(Value),
     /// An attribute of a resource.
-    Attr { address: Rc<str>, kind: Rc<str>, attr: Rc<str> },
+    Attr {
+        address: Rc<str>,
+        kind: Rc<str>,
+        attr: Rc<str>,
+    },
     /// A variable of a `for` whose list is not known yet.
     Variable(Rc<str>),
     List(Vec<Rc<Residual>>),
-    Call { name: Rc<str>, args: Vec<Rc<Residual>> },
+    Call {
+        name: Rc<str>,
+        args: Vec<Rc<Residual>>,
+    },
 }
 
 impl Residual {
@@ -115,7 +122,17 @@ impl Residual {
                 }
                 out
             }
-            _ => format!("${{{}}}", self.inner_text()),
+            _ => {
+                let text = self.inner_text();
+                // Operators come in parentheses; the outermost say nothing.
+                let bare = match &self.kind {
+                    ResidualKind::Call { name, .. } if !name.starts_with(|c: char| c.is_ascii_lowercase()) => {
+                        text.strip_prefix('(').and_then(|t| t.strip_suffix(')')).unwrap_or(&text)
+                    }
+                    _ => &text,
+                };
+                format!("${{{bare}}}")
+            }
         }
     }
 
@@ -149,7 +166,8 @@ impl Residual {
                     format!("[for {names} in {} : {}]", collection.inner_text(), result.inner_text())
                 }
                 ("map", args) => {
-                    let pairs = args.chunks(2).map(|p| p.iter().map(|a| a.inner_text()).collect::<Vec<_>>().join(" = "));
+                    let pairs =
+                        args.chunks(2).map(|p| p.iter().map(|a| a.inner_text()).collect::<Vec<_>>().join(" = "));
                     format!("{{{}}}", pairs.collect::<Vec<_>>().join(", "))
                 }
                 (operator, [a, b]) if !operator.starts_with(|c: char| c.is_ascii_lowercase()) => {

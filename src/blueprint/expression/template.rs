@@ -52,7 +52,10 @@ impl Template {
             let whole = Place::new(found, close + 1);
             let inside = &text[found + 2..close];
             if inside.len() > MAX_EXPRESSION {
-                errors.push(ExprError::new(codes::LIMIT, whole, "this expression is longer than 64 KiB").help("split it into locals"));
+                errors.push(
+                    ExprError::new(codes::LIMIT, whole, "this expression is longer than 64 KiB")
+                        .help("split it into locals"),
+                );
             } else {
                 match parse_expression(inside, found + 2, whole) {
                     Ok(expr) => parts.push(Part::Expr(expr)),

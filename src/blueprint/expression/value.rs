@@ -362,7 +362,12 @@ pub(crate) fn number_to_json(n: Decimal) -> Json {
             return Json::from(u);
         }
     }
-    n.normalize().to_string().parse::<f64>().ok().and_then(serde_json::Number::from_f64).map_or(Json::Null, Json::Number)
+    n.normalize()
+        .to_string()
+        .parse::<f64>()
+        .ok()
+        .and_then(serde_json::Number::from_f64)
+        .map_or(Json::Null, Json::Number)
 }
 
 impl Unit {

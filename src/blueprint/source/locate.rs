@@ -17,7 +17,8 @@ pub(crate) fn locate(file: &str, span: Span, scalar: &Scalar, inside: Place) -> 
     let visible = |text: &str| text.chars().filter(|c| !is_space(*c)).count();
     let before = visible(scalar.text.get(..start).unwrap_or(&scalar.text));
     let within = visible(scalar.text.get(start..end).unwrap_or_default());
-    let mut units = Units { raw, style: scalar.style, at: usize::from(matches!(scalar.style, Style::Single | Style::Double)) };
+    let mut units =
+        Units { raw, style: scalar.style, at: usize::from(matches!(scalar.style, Style::Single | Style::Double)) };
     let Some(first) = units.by_ref().nth(before) else {
         return base + raw.len()..base + raw.len();
     };

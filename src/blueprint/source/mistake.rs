@@ -10,7 +10,9 @@ pub(super) fn words(kind: &ErrorKind) -> String {
         ErrorKind::TabNotAllowed | ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation => {
             "a tab stands where YAML wants spaces".to_string()
         }
-        ErrorKind::MappingValueNotAllowed => "`: ` cannot stand here: YAML would read a second key on this line".to_string(),
+        ErrorKind::MappingValueNotAllowed => {
+            "`: ` cannot stand here: YAML would read a second key on this line".to_string()
+        }
         ErrorKind::UnclosedQuotedScalar => "the closing quote is missing".to_string(),
         ErrorKind::UnclosedFlowCollection { open } => format!("the closing bracket of `{open}` is missing"),
         ErrorKind::UnknownAnchor => "this alias names an anchor that does not exist".to_string(),

@@ -116,7 +116,13 @@ impl<'a> Builder<'a> {
                     documents += 1;
                     if documents > 1 {
                         let help = "split the file: one blueprint or module per file";
-                        self.problem(codes::DOCUMENTS, span, "a file holds one YAML document", "the second starts here", Some(help));
+                        self.problem(
+                            codes::DOCUMENTS,
+                            span,
+                            "a file holds one YAML document",
+                            "the second starts here",
+                            Some(help),
+                        );
                         return None;
                     }
                 }
@@ -161,7 +167,8 @@ impl<'a> Builder<'a> {
         let place = self.source.label(at..at, "");
         let line = place.start().line;
         // A scalar that YAML cut short has half an expression; this error explains both.
-        let same_line = |d: &Diagnostic| d.primary().is_some_and(|l| Arc::ptr_eq(&l.source, self.source) && l.end().line == line);
+        let same_line =
+            |d: &Diagnostic| d.primary().is_some_and(|l| Arc::ptr_eq(&l.source, self.source) && l.end().line == line);
         let kept: Vec<Diagnostic> = std::mem::take(self.problems).into_iter().filter(|d| !same_line(d)).collect();
         self.problems.extend(kept);
         let mut d = Diagnostic::error(codes::SYNTAX, mistake::words(kind)).with_label(place);
@@ -212,7 +219,9 @@ impl<'a> Builder<'a> {
                     for e in errors {
                         let at = label_inside(self.source, span, &scalar, e.place, e.label.clone());
                         let mut d = e.into_diagnostic(at);
-                        if style == Style::Plain && self.source.text[span.end as usize..].trim_start_matches(' ').starts_with('#') {
+                        if style == Style::Plain
+                            && self.source.text[span.end as usize..].trim_start_matches(' ').starts_with('#')
+                        {
                             d = d.with_help("` #` starts a comment in YAML: quote the whole value");
                         }
                         self.problems.push(d);
@@ -259,8 +268,14 @@ impl<'a> Builder<'a> {
         let (node, anchor) = match open {
             Open::Sequence { span, flow, anchor, items } => {
                 let end = if flow { at.end } else { items.first().map_or(span.end, |n| n.span.end) };
-                self.suspect(&items);
-                (Node { span: Span { start: span.start, end }, kind: NodeKind::Sequence(items) }, anchor)
+                let whole = Span { start: span.start, end };
+                let kind = if self.suspect(&items) {
+                    let template = Some(Box::new(Template::broken()));
+                    NodeKind::Scalar(Scalar { text: "".into(), style: Style::Double, template })
+                } else {
+                    NodeKind::Sequence(items)
+                };
+                (Node { span: whole, kind }, anchor)
             }
             Open::Mapping { span, flow, anchor, entries, .. } => {
                 let end = if flow { at.end } else { entries.first().map_or(span.end, |e| e.key_span.end) };
@@ -273,14 +288,17 @@ impl<'a> Builder<'a> {
     }
 
     /// `[for z in zones : upper(z)]` is valid YAML for a list of one mapping.
-    fn suspect(&mut self, items: &[Node]) {
-        let [Node { kind: NodeKind::Mapping(entries), span }] = items else { return };
-        let [entry] = entries.as_slice() else { return };
-        if entry.key.text.starts_with("for ") {
-            let raw = self.source.text.get(span.range()).unwrap_or_default().trim();
-            let help = format!("write it as one: '${{[{raw}]}}'");
-            self.problem(codes::LOOKS_LIKE_EXPRESSION, *span, "is this an expression?", "YAML reads a mapping here", Some(&help));
+    fn suspect(&mut self, items: &[Node]) -> bool {
+        let [Node { kind: NodeKind::Mapping(entries), span }] = items else { return false };
+        let [entry] = entries.as_slice() else { return false };
+        if !entry.key.text.starts_with("for ") {
+            return false;
         }
+        let raw = self.source.text.get(span.range()).unwrap_or_default().trim();
+        let help = format!("write it as one: '${{[{raw}]}}'");
+        let summary = "is this an expression?";
+        self.problem(codes::LOOKS_LIKE_EXPRESSION, *span, summary, "YAML reads a mapping here", Some(&help));
+        true
     }
 
     fn duplicates(&mut self, entries: &[Entry]) {
@@ -318,7 +336,8 @@ impl<'a> Builder<'a> {
             self.problem(codes::TOO_LARGE, span, summary, "", Some("write the value out, or use a module with inputs"));
             return None;
         }
-        if matches!((self.stack.last(), &node.kind), (Some(Open::Mapping { key: None, .. }), k) if !matches!(k, NodeKind::Scalar(_))) {
+        if matches!((self.stack.last(), &node.kind), (Some(Open::Mapping { key: None, .. }), k) if !matches!(k, NodeKind::Scalar(_)))
+        {
             self.problem(codes::UNSUPPORTED, span, "a key must be text", "an alias of a collection", None);
             return None;
         }

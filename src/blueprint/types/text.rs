@@ -34,8 +34,23 @@ struct TypeParser<'a> {
 }
 
 const NAMES: [&str; 17] = [
-    "string", "int", "number", "bool", "size", "throughput", "bandwidth", "duration", "money", "cidr", "ref", "list",
-    "map", "object", "secret", "script", "any",
+    "string",
+    "int",
+    "number",
+    "bool",
+    "size",
+    "throughput",
+    "bandwidth",
+    "duration",
+    "money",
+    "cidr",
+    "ref",
+    "list",
+    "map",
+    "object",
+    "secret",
+    "script",
+    "any",
 ];
 
 impl<'a> TypeParser<'a> {

@@ -12,7 +12,9 @@ use crate::units::Cidr;
 type Args<'a, 'b> = &'a Arguments<'b>;
 
 fn cidr(a: Args<'_, '_>) -> Outcome<Cidr> {
-    a.text(0)?.parse().map_err(|e: crate::units::UnitError| ExprError::new(codes::UNIT, a.at(0), e.why).help(e.help).into())
+    a.text(0)?
+        .parse()
+        .map_err(|e: crate::units::UnitError| ExprError::new(codes::UNIT, a.at(0), e.why).help(e.help).into())
 }
 
 pub(super) fn cidrsubnet(_: &Evaluator<'_>, a: Args<'_, '_>) -> Outcome<Value> {
@@ -23,7 +25,11 @@ pub(super) fn cidrsubnet(_: &Evaluator<'_>, a: Args<'_, '_>) -> Outcome<Value> {
         None => {
             let room = 32 - i64::from(net.prefix());
             let summary = if (0..=room).contains(&bits) {
-                format!("{net} has {} ranges of /{}, numbered from 0; there is no {number}", 1_u64 << bits, i64::from(net.prefix()) + bits)
+                format!(
+                    "{net} has {} ranges of /{}, numbered from 0; there is no {number}",
+                    1_u64 << bits,
+                    i64::from(net.prefix()) + bits
+                )
             } else {
                 format!("{net} has room for 0 to {room} more bits, not {bits}")
             };
@@ -101,7 +107,9 @@ impl Env for Inside<'_> {
         self.outer.module_value(m, place)
     }
     fn read_file(&self, _: &str, place: Place) -> Outcome<String> {
-        Err(ExprError::new(codes::FILE, place, "a template file cannot read files").help("pass the text as a variable").into())
+        Err(ExprError::new(codes::FILE, place, "a template file cannot read files")
+            .help("pass the text as a variable")
+            .into())
     }
     fn instance(&self, name: &str) -> Option<serde_json::Value> {
         self.outer.instance(name)

@@ -49,7 +49,10 @@ pub(super) fn lookup(_: &Evaluator<'_>, a: Args<'_, '_>) -> Outcome<Value> {
     let key = a.text(1)?;
     match (a.map(0)?.get(&key), a.values.get(2)) {
         (Some(v), _) | (None, Some(v)) => Ok(v.clone()),
-        (None, None) => Err(a.wrong(1, format!("there is no key `{key}`")).help("give a default: `lookup(mapping, key, default)`").into()),
+        (None, None) => Err(a
+            .wrong(1, format!("there is no key `{key}`"))
+            .help("give a default: `lookup(mapping, key, default)`")
+            .into()),
     }
 }
 
@@ -181,9 +184,10 @@ pub(super) fn slice(_: &Evaluator<'_>, a: Args<'_, '_>) -> Outcome<Value> {
     let items = a.list(0)?.items();
     let bound = |i: usize| -> Outcome<usize> {
         let n = a.int(i)?;
-        usize::try_from(n).ok().filter(|n| *n <= items.len()).ok_or_else(|| {
-            a.wrong(i, format!("{n} is outside of the list, which has {} elements", items.len())).into()
-        })
+        usize::try_from(n)
+            .ok()
+            .filter(|n| *n <= items.len())
+            .ok_or_else(|| a.wrong(i, format!("{n} is outside of the list, which has {} elements", items.len())).into())
     };
     let from = bound(1)?;
     let to = if a.len() > 2 { bound(2)? } else { items.len() };

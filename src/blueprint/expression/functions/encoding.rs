@@ -7,9 +7,9 @@ use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 
 use super::Arguments;
+use crate::blueprint::codes;
 use crate::blueprint::expression::value::{MAX_TEXT, Value, number_to_json};
 use crate::blueprint::expression::{Evaluator, ExprError, Outcome, Place};
-use crate::blueprint::codes;
 
 type Args<'a, 'b> = &'a Arguments<'b>;
 
@@ -20,9 +20,9 @@ fn plain(e: &Evaluator<'_>, v: &Value, at: Place) -> Outcome<Json> {
         Value::Bool(b) => Json::Bool(*b),
         Value::Number(n) => number_to_json(*n),
         Value::List(l) => Json::Array(l.items().iter().map(|v| plain(e, v, at)).collect::<Outcome<_>>()?),
-        Value::Map(m) => {
-            Json::Object(m.entries().iter().map(|(k, v)| Ok((k.0.to_string(), plain(e, v, at)?))).collect::<Outcome<_>>()?)
-        }
+        Value::Map(m) => Json::Object(
+            m.entries().iter().map(|(k, v)| Ok((k.0.to_string(), plain(e, v, at)?))).collect::<Outcome<_>>()?,
+        ),
         Value::Module(m) => plain(e, &e.env.module_value(m, at)?, at)?,
         Value::Secret(_) | Value::Script(_) => {
             return Err(ExprError::new(codes::TYPE, at, format!("{} cannot be encoded", v.noun())).into());

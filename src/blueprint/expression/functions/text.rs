@@ -115,7 +115,12 @@ pub(super) fn regex(_: &Evaluator<'_>, a: Args<'_, '_>) -> Outcome<Value> {
     let compiled = regex_lite::RegexBuilder::new(&pattern).size_limit(1 << 20).nest_limit(50).build();
     let regex = match compiled {
         Ok(regex) => regex,
-        Err(e) => return Err(a.wrong(0, format!("this is not a pattern: {e}")).help("for example `regex(\"[0-9]+\", \"node-12\")`").into()),
+        Err(e) => {
+            return Err(a
+                .wrong(0, format!("this is not a pattern: {e}"))
+                .help("for example `regex(\"[0-9]+\", \"node-12\")`")
+                .into());
+        }
     };
     // Matching takes pattern × text steps; this keeps the product small.
     if pattern.len().saturating_mul(text.len()) > 50_000_000 {
@@ -184,7 +189,12 @@ pub(super) fn format(e: &Evaluator<'_>, a: Args<'_, '_>) -> Outcome<Value> {
                 n.rescale(places);
                 n.to_string()
             }
-            other => return Err(a.wrong(0, format!("there is no `%{other}`")).help("the verbs are %s, %d, %f, %x, %q and %%").into()),
+            other => {
+                return Err(a
+                    .wrong(0, format!("there is no `%{other}`"))
+                    .help("the verbs are %s, %d, %f, %x, %q and %%")
+                    .into());
+            }
         };
         next += 1;
         let missing = width.saturating_sub(text.chars().count());
