@@ -4,11 +4,13 @@
 //! compares and leaves the decision to people.
 
 use rust_decimal::Decimal;
+use serde_json::Value;
 
 use crate::catalog::instance::{InstanceType, instance_types};
 use crate::catalog::instance_type;
 use crate::price::line::Dollars;
-use crate::price::{Amount, Market, PriceBook};
+use crate::price::{Amount, Market, PriceBook, Usage};
+use crate::units::Size;
 
 /// What to look over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +42,37 @@ pub enum Subject {
         /// GB a month through it, stated or assumed.
         processed_gb: Decimal,
     },
+}
+
+impl Subject {
+    /// What to look over in a resource of the blueprint, by its kind and canonical spec; `None` when there is nothing, or
+    /// when it is not known yet.
+    #[must_use]
+    pub fn of(address: &str, kind: &str, spec: &Value, usage: &Usage) -> Option<Self> {
+        let address = address.to_owned();
+        let text = |field: &str| spec.get(field).and_then(Value::as_str);
+        match kind {
+            "instance-group" => {
+                let market = match (text("reservation"), text("market")) {
+                    (Some(_), _) | (None, Some("capacity-block")) => None,
+                    (None, Some("spot")) => Some(Market::Spot),
+                    (None, _) => Some(Market::OnDemand),
+                };
+                let count = u32::try_from(spec.get("count")?.as_u64()?).ok().filter(|count| *count > 0)?;
+                Some(Self::Machines { address, instance_type: text("instance_type")?.to_owned(), count, market })
+            }
+            "fsx-lustre" => {
+                let size_gib = text("size")?.parse::<Size>().ok()?.gib_rounded_up();
+                let throughput = text("throughput").and_then(|throughput| throughput.split(' ').next()?.parse().ok());
+                Some(Self::Cache { address, size_gib, throughput_per_tib: throughput })
+            }
+            "nat-gateway" => {
+                let stated = usage.stated("processed_gb");
+                Some(Self::Nat { address, processed_gb: stated.unwrap_or_else(|| Usage::assumed("processed_gb")) })
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What kind of saving.
@@ -258,6 +291,8 @@ fn endpoints(book: &PriceBook, region: &str, address: &str, processed_gb: Decima
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn machines(name: &str, count: u32) -> Subject {
@@ -299,6 +334,24 @@ mod tests {
         };
         assert!(topics("us-east-1", &[subject]).is_empty());
         assert!(topics("us-east-1", &[machines("p6e-gb200.36xlarge", 1)]).is_empty());
+    }
+
+    #[test]
+    fn subjects_of_specs() {
+        let usage = Usage::default();
+        let of = |kind, spec: Value| Subject::of("a", kind, &spec, &usage);
+        let group = json!({ "instance_type": "p5.48xlarge", "count": 4, "market": "on-demand" });
+        let Some(Subject::Machines { count: 4, market: Some(Market::OnDemand), .. }) = of("instance-group", group)
+        else {
+            panic!("not a group on demand");
+        };
+        let reserved = json!({ "instance_type": "p5.48xlarge", "count": 4, "reservation": "cr-0ab" });
+        assert!(matches!(of("instance-group", reserved), Some(Subject::Machines { market: None, .. })));
+        assert_eq!(of("instance-group", json!({ "instance_type": "p5.48xlarge", "count": { "$expr": 1 } })), None);
+        let cache = json!({ "size": "9600 GiB", "throughput": "500 MB/s/TiB" });
+        let expected = Subject::Cache { address: "a".to_owned(), size_gib: 9600, throughput_per_tib: Some(500) };
+        assert_eq!(of("fsx-lustre", cache), Some(expected));
+        assert!(of("nat-gateway", json!({})).is_some() && of("vpc", json!({})).is_none());
     }
 
     #[test]

@@ -27,6 +27,16 @@ pub fn reserved_instances(instance_type: &str, count: u32, reservation: &str) ->
     PriceLine::paid_elsewhere(what, Decimal::from(count), Unit::Hour, reservation)
 }
 
+/// Metrics each minute: charged as seven custom metrics per instance.
+#[must_use]
+pub fn detailed_monitoring(context: &PriceContext<'_>, count: u32) -> PriceLine {
+    /// What EC2 sends with detailed monitoring on.
+    const METRICS: u32 = 7;
+    let what = format!("{METRICS} metrics of {count} instances each minute");
+    let quantity = Decimal::from(count).saturating_mul(Decimal::from(METRICS));
+    PriceLine::of(context, "cloudwatch", "custom-metric", Unit::Month, what, quantity)
+}
+
 /// The upfront fee of a Capacity Block: the offering's exact `fee`, or an estimate from the book.
 #[must_use]
 pub fn capacity_block(
@@ -117,6 +127,14 @@ mod tests {
         assert_eq!(price(&line), "3.018");
         // 3.018 × 730 ÷ 3
         assert_eq!(line.amount().monthly().round_dp(6).normalize().to_string(), "734.38");
+    }
+
+    #[test]
+    fn monitoring_by_metric() {
+        let usage = Usage::default();
+        let context = PriceContext::new(PriceBook::embedded(), "us-east-1", &usage);
+        // 4 × 7 × 0.30
+        assert_eq!(detailed_monitoring(&context, 4).amount().monthly().normalize().to_string(), "8.4");
     }
 
     #[test]

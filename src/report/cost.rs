@@ -7,7 +7,10 @@ mod html;
 mod json;
 mod markdown;
 mod model;
+mod plan;
 mod text;
+
+pub use plan::{PlanFigures, StepFigures};
 
 pub use model::{
     AdviceLine, Assumption, BudgetLine, CostReport, Figures, Group, Heading, Line, Missing, Point, Resource, SourceUse,
@@ -160,7 +163,9 @@ mod tests {
         let document: Value = serde_json::from_str(&rendered(Format::Json)).unwrap();
         for (id, figure) in [("total-hourly", "hourly"), ("total-run", "run"), ("total-monthly", "monthly")] {
             let figure = document["cost"][figure].as_str().unwrap();
-            assert!(html.contains(&format!("id=\"{id}\" data-value=\"{figure}\">${figure}<")), "{id}");
+            let (_, shown) = html.split_once(&format!("id=\"{id}\" data-value=\"{figure}\">$")).unwrap();
+            let (shown, _) = shown.split_once('<').unwrap();
+            assert_eq!(shown.replace(',', ""), figure, "{id}");
         }
         assert!(html.contains("a &#60;b&#62;|cache&#60;/b&#62;"));
         for outside in ["<script", "http://", "https://", "src=", "@import", "url("] {

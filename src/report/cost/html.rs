@@ -61,6 +61,21 @@ pub(super) fn render(report: &CostReport) -> Result<String, RenderError> {
     page.render().map_err(|error| RenderError(error.to_string()))
 }
 
+/// A figure with its thousands apart, for people.
+fn grouped(figure: &str) -> String {
+    let (whole, rest) = figure.split_at(figure.find('.').unwrap_or(figure.len()));
+    let digits = whole.chars().filter(char::is_ascii_digit).count();
+    let mut text = String::new();
+    for (index, character) in whole.chars().enumerate() {
+        let left = whole.chars().count() - index;
+        if character.is_ascii_digit() && left < digits && left.is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(character);
+    }
+    text + rest
+}
+
 /// Widths are for drawing only, so a float is precise enough.
 fn size(figure: &str) -> f64 {
     figure.parse::<f64>().unwrap_or_default()
@@ -101,5 +116,18 @@ fn curve(report: &CostReport) -> Curve {
         end_spent: last.map(|point| point.spent.clone()).unwrap_or_default(),
         half_hours: half.map(|point| point.hours.clone()).unwrap_or_default(),
         half_spent: half.map(|point| point.spent.clone()).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn thousands() {
+        assert_eq!(
+            ["1234567.50", "-1234.5", "123.00", "1000"].map(grouped),
+            ["1,234,567.50", "-1,234.5", "123.00", "1,000"]
+        );
     }
 }

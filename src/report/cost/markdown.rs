@@ -71,14 +71,9 @@ fn write(report: &CostReport, text: &mut String) -> std::fmt::Result {
     if !report.advice.is_empty() {
         writeln!(text, "\n<details><summary>Advice</summary>\n")?;
         for advice in &report.advice {
-            writeln!(
-                text,
-                "- `{}` ({}): {} Saves ${}/month.",
-                advice.address,
-                advice.topic,
-                cell(&advice.text),
-                advice.saves_monthly
-            )?;
+            let saves =
+                advice.saves_monthly.as_ref().map(|dollars| format!("; saves ${dollars}/month")).unwrap_or_default();
+            writeln!(text, "- `{}` ({}): {}{saves}", advice.address, advice.topic, cell(&advice.text))?;
         }
         writeln!(text, "\n</details>")?;
     }

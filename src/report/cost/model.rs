@@ -38,7 +38,7 @@ pub struct Figures {
 }
 
 impl Figures {
-    fn of(amount: &Amount, run: Option<Decimal>) -> Self {
+    pub(super) fn of(amount: &Amount, run: Option<Decimal>) -> Self {
         Self {
             hourly: rounded(amount.hourly(), 4),
             run: run.map(|hours| rounded(amount.run(hours), 2)),
@@ -187,10 +187,12 @@ pub struct AdviceLine {
     pub topic: &'static str,
     /// In words.
     pub text: String,
-    /// Dollars saved in a month of 730 hours.
-    pub saves_monthly: String,
-    /// Dollars saved in an hour.
-    pub saves_hourly: String,
+    /// Dollars saved in a month of 730 hours; absent when it is about speed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub saves_monthly: Option<String>,
+    /// Dollars saved in an hour; absent when it is about speed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub saves_hourly: Option<String>,
 }
 
 /// One resource beside its other self.
@@ -359,12 +361,15 @@ impl CostReport {
     /// The same report with advice.
     #[must_use]
     pub fn with_advice(mut self, advice: &[Advice]) -> Self {
-        let line = |advice: &Advice| AdviceLine {
-            address: advice.address.clone(),
-            topic: advice.topic.name(),
-            text: advice.text.clone(),
-            saves_monthly: rounded(advice.saved.monthly(), 2),
-            saves_hourly: rounded(advice.saved.hourly(), 4),
+        let line = |advice: &Advice| {
+            let saves = |dollars: Decimal, places| (!advice.saved.is_zero()).then(|| rounded(dollars, places));
+            AdviceLine {
+                address: advice.address.clone(),
+                topic: advice.topic.name(),
+                text: advice.text.clone(),
+                saves_monthly: saves(advice.saved.monthly(), 2),
+                saves_hourly: saves(advice.saved.hourly(), 4),
+            }
         };
         self.advice = advice.iter().map(line).collect();
         self

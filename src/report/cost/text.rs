@@ -88,7 +88,9 @@ fn write(report: &CostReport, text: &mut String) -> std::fmt::Result {
         }
     }
     for advice in &report.advice {
-        writeln!(text, "Advice:   {}: {} (saves ${}/month)", advice.address, advice.text, advice.saves_monthly)?;
+        let saves =
+            advice.saves_monthly.as_ref().map(|dollars| format!("; saves ${dollars}/month")).unwrap_or_default();
+        writeln!(text, "Advice:   {}: {}{saves}", advice.address, advice.text)?;
     }
     Ok(())
 }

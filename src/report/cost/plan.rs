@@ -1,0 +1,201 @@
+//! The cost of a plan, as the plan's JSON and text show it: before, after, and the difference, in total and per step.
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+use serde::Serialize;
+
+use super::Figures;
+use super::model::Missing;
+use crate::cost::{PlanCost, StepCost, Sum};
+use crate::price::line::rounded;
+use crate::price::{Amount, LineState};
+
+/// `cost` of one step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StepFigures {
+    /// Dollars an hour that the resource costs now; absent when it does not exist.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// Dollars an hour that it will cost; absent when it goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// The difference.
+    pub difference: String,
+    /// Dollars once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upfront: Option<String>,
+    /// How many of its lines have no price.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unpriced: usize,
+}
+
+/// `cost` of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlanFigures {
+    /// Always US dollars.
+    pub currency: &'static str,
+    /// Length of a run in hours, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hours: Option<String>,
+    /// What is live now.
+    pub before: Figures,
+    /// What will be live.
+    pub after: Figures,
+    /// The difference.
+    pub difference: Figures,
+    /// The part of `after` that goes by use.
+    pub by_use: Figures,
+    /// What has no price after the plan.
+    pub unpriced: Vec<Missing>,
+    /// Each step that costs something before or after, by address.
+    pub steps: BTreeMap<String, StepFigures>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+impl PlanFigures {
+    /// The figures of a priced plan.
+    #[must_use]
+    pub fn new(cost: &PlanCost) -> Self {
+        let run = cost.after.run.map(|run| run.hours);
+        let (before, after) = (cost.before.sum(), cost.after.sum());
+        let unpriced = cost.after.unpriced().map(|line| {
+            let why = match &line.state {
+                LineState::Unpriced { why } => why.clone(),
+                _ => String::new(),
+            };
+            Missing { address: line.address.clone().unwrap_or_default(), what: line.what.clone(), why }
+        });
+        let steps = cost.steps.iter().filter(|(_, step)| step.before.lines() + step.after.lines() > 0);
+        Self {
+            currency: "USD",
+            hours: run.map(|hours| hours.normalize().to_string()),
+            before: Figures::of(&before.total(), run),
+            after: Figures::of(&after.total(), run),
+            difference: Figures::of(&(after.total() - before.total()), run),
+            by_use: Figures::of(&after.by_use, run),
+            unpriced: unpriced.collect(),
+            steps: steps.map(|(address, step)| (address.clone(), StepFigures::new(step))).collect(),
+        }
+    }
+
+    /// The last line of a plan: `$222.45/h (+$110.08/h), $16016.53 in 72 h, $162389.80/month; 1 line unpriced`.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let change = if self.difference.hourly == self.after.hourly || is_nothing(&self.difference.hourly) {
+            String::new()
+        } else {
+            format!(" ({}/h)", signed(&self.difference.hourly))
+        };
+        let run = match (&self.after.run, &self.hours) {
+            (Some(run), Some(hours)) => format!(", ${run} in {hours} h"),
+            _ => String::new(),
+        };
+        let upfront = match self.after.upfront.as_str() {
+            "0.00" => String::new(),
+            upfront => format!(", ${upfront} upfront"),
+        };
+        let unpriced = match self.unpriced.len() {
+            0 => String::new(),
+            1 => "; 1 line unpriced".to_owned(),
+            count => format!("; {count} lines unpriced"),
+        };
+        format!("${}/h{change}{run}, ${}/month{upfront}{unpriced}", cents(&self.after.hourly), self.after.monthly)
+    }
+}
+
+impl StepFigures {
+    fn new(step: &StepCost) -> Self {
+        let hourly = |sum: &Sum| (sum.lines() > 0).then(|| rounded(sum.total().hourly(), 4));
+        let difference: Amount = step.after.total() - step.before.total();
+        let upfront = step.after.total().upfront;
+        Self {
+            before: hourly(&step.before),
+            after: hourly(&step.after),
+            difference: rounded(difference.hourly(), 4),
+            upfront: (!upfront.is_zero()).then(|| rounded(upfront, 2)),
+            unpriced: step.after.unpriced,
+        }
+    }
+
+    /// The column of a plan: dollars an hour to a tenth of a cent, `-` when free, `unpriced`, or with `+?` in part.
+    #[must_use]
+    pub fn column(&self) -> String {
+        let figure = self.after.as_ref().or(self.before.as_ref());
+        let figure = figure.and_then(|figure| Decimal::from_str_exact(figure).ok()).unwrap_or_default();
+        match (self.unpriced, figure.is_zero()) {
+            (0, true) => "-".to_owned(),
+            (0, false) => rounded(figure, 3),
+            (_, true) => "unpriced".to_owned(),
+            (_, false) => format!("{}+?", rounded(figure, 3)),
+        }
+    }
+}
+
+fn is_nothing(figure: &str) -> bool {
+    figure.chars().all(|character| matches!(character, '0' | '.' | '-'))
+}
+
+fn cents(figure: &str) -> String {
+    Decimal::from_str_exact(figure).map_or_else(|_| figure.to_owned(), |figure| rounded(figure, 2))
+}
+
+fn signed(figure: &str) -> String {
+    match figure.strip_prefix('-') {
+        Some(figure) => format!("-${}", cents(figure)),
+        None => format!("+${}", cents(figure)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cost::Bill;
+    use crate::cost::bill::tests::cluster;
+    use crate::price::{PriceLine, Unit};
+
+    fn plan_cost(before: Bill, after: Bill) -> PlanCost {
+        let mut steps: BTreeMap<String, StepCost> = BTreeMap::new();
+        for item in &before.items {
+            steps.entry(item.address.clone()).or_default().before = item.sum();
+        }
+        for item in &after.items {
+            steps.entry(item.address.clone()).or_default().after = item.sum();
+        }
+        PlanCost { before, after, steps }
+    }
+
+    #[test]
+    fn a_first_plan() {
+        let figures = PlanFigures::new(&plan_cost(Bill::default(), cluster()));
+        assert_eq!(figures.summary(), "$222.45/h, $16016.53 in 72 h, $162389.80/month");
+        assert_eq!(figures.steps["cache.file-system"].column(), "2.236");
+        assert_eq!(figures.steps["train.group"].column(), "220.160");
+        assert!(!figures.steps.contains_key("network.vpc"));
+    }
+
+    #[test]
+    fn growth_and_missing_prices() {
+        let mut after = cluster();
+        after.items[0]
+            .lines
+            .push(PriceLine::unpriced("cache", Decimal::ONE, Unit::Hour, "no rate").at("cache.file-system"));
+        after.items[3].lines[0].quantity = Decimal::from(6);
+        let figures = PlanFigures::new(&plan_cost(cluster(), after));
+        assert_eq!(figures.summary(), "$332.53/h (+$110.08/h), $23942.29 in 72 h, $242748.20/month; 1 line unpriced");
+        assert_eq!(figures.steps["cache.file-system"].column(), "2.236+?");
+        assert_eq!(figures.steps["train.group"].difference, "110.0800");
+    }
+
+    #[test]
+    fn nothing_left() {
+        let figures = PlanFigures::new(&plan_cost(cluster(), Bill::default()));
+        assert_eq!(figures.difference.hourly, "-222.4518");
+        assert_eq!(figures.summary(), "$0.00/h (-$222.45/h), $0.00/month");
+        assert_eq!(figures.steps["train.group"].after, None);
+    }
+}
