@@ -90,7 +90,7 @@ async fn launches_are_all_or_nothing_within_quota_and_capacity() {
 
 #[tokio::test(start_paused = true)]
 async fn launches_are_checked() {
-    let sandbox = open();
+    let sandbox = with(Behaviour { throttle: 0.0, ..Behaviour::default() });
     let (_, subnet, group) = network(&sandbox, "us-east-1d").await;
     let base = launch("g5.xlarge", &subnet, 1, "a");
     let run = async |params: String| ec2(&sandbox, "RunInstances", &params).await;
