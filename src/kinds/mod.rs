@@ -14,6 +14,7 @@ macro_rules! kinds {
 
 kinds! {
     bucket::Bucket,
+    fsx_lustre::FsxLustre,
     iam_role::IamRole,
     instance_group::InstanceGroup,
     internet_gateway::InternetGateway,
@@ -25,4 +26,5 @@ kinds! {
 }
 
 /// The codes of every kind's field checks.
-pub static CODES: &[&[crate::diagnostic::Code]] = &[bucket::CODES, iam_role::CODES, instance_group::CODES];
+pub static CODES: &[&[crate::diagnostic::Code]] =
+    &[bucket::CODES, fsx_lustre::CODES, iam_role::CODES, instance_group::CODES];
