@@ -6,8 +6,11 @@
 pub mod book;
 pub mod compute;
 pub mod line;
+pub mod list;
 pub mod network;
+pub mod refresh;
 pub mod service;
+pub mod show;
 pub mod storage;
 pub mod usage;
 
