@@ -2,13 +2,16 @@
 //!
 //! Kinds make the lines (`price`); nothing here knows a rate. Amounts are exact; only [`crate::report`] rounds.
 
+pub mod actual;
 pub mod advice;
 pub mod bill;
 pub mod budget;
 pub mod compare;
 pub mod pricing;
+pub mod stated;
 
 pub use bill::{Bill, GroupBy, Item, Run, RunSource, Sum};
 pub use budget::{Budget, Refusal, Verdict};
 pub use compare::{Comparison, Row};
 pub use pricing::{PlanCost, Pricing, Spent, StepCost};
+pub use stated::Stated;

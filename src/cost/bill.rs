@@ -189,7 +189,7 @@ impl Bill {
     pub fn largest(&self, count: usize, weight: impl Fn(&Amount) -> Decimal) -> Vec<&PriceLine> {
         let mut lines: Vec<(Decimal, &PriceLine)> =
             self.lines().map(|line| (weight(&line.amount()), line)).filter(|(weight, _)| !weight.is_zero()).collect();
-        lines.sort_by(|a, b| b.0.cmp(&a.0));
+        lines.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
         lines.into_iter().take(count).map(|(_, line)| line).collect()
     }
 

@@ -22,8 +22,8 @@ pub struct Budget {
     pub monthly: Option<Decimal>,
 }
 
-/// The codes of this module; `explain` shows them.
-pub const CODES: &[Code] = &[OVER, NEAR, UNPRICED, NO_RUN, OVER_BY_USE];
+/// The codes of money; `explain` shows them.
+pub const CODES: &[Code] = &[OVER, NEAR, UNPRICED, NO_RUN, OVER_BY_USE, super::stated::USAGE];
 
 /// Above the budget.
 pub const OVER: Code = Code {
