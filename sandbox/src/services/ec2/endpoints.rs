@@ -235,6 +235,57 @@ fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     Ok(listing("vpcEndpointSet", found.into_iter().map(|endpoint| endpoint_xml(call, endpoint)), next))
 }
 
+/// Route tables, security groups and the policy; the subnets of an endpoint stay.
+fn modify(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    let id = call.params.text("VpcEndpointId")?;
+    let policy = call.params.text_opt("PolicyDocument")?;
+    let reset = call.params.flag("ResetPolicy")?;
+    let private_dns = call.params.flag_opt("PrivateDnsEnabled")?;
+    let more_tables = call.params.texts("AddRouteTableId")?;
+    let fewer_tables = call.params.texts("RemoveRouteTableId")?;
+    let more_groups = call.params.texts("AddSecurityGroupId")?;
+    let fewer_groups = call.params.texts("RemoveSecurityGroupId")?;
+    let mut endpoint = call.find::<Endpoint>(&id).cloned().ok_or_else(|| missing(&id))?;
+    let is_gateway = endpoint.endpoint_type == "Gateway";
+    if endpoint.life.state(call.now) != "available" {
+        return Err(ApiError::bad("InvalidParameter", format!("Endpoint {id} is not in the state available")));
+    }
+    let for_gateways = !more_tables.is_empty() || !fewer_tables.is_empty();
+    let for_interfaces = !more_groups.is_empty() || !fewer_groups.is_empty() || private_dns.is_some();
+    if (for_gateways && !is_gateway) || (for_interfaces && is_gateway) {
+        let message = format!("This change is not supported for {} endpoints", endpoint.endpoint_type);
+        return Err(ApiError::bad("InvalidParameter", message));
+    }
+    for table in &more_tables {
+        let found = call.find::<RouteTable>(table).ok_or_else(|| routes::missing(table))?;
+        if found.vpc != endpoint.vpc {
+            return Err(ApiError::bad("InvalidParameter", format!("Route table {table} is in another VPC")));
+        }
+    }
+    check_groups(call.world, call.region, &more_groups, &endpoint.vpc)?;
+    endpoint.route_tables.extend(more_tables);
+    endpoint.route_tables.retain(|table| !fewer_tables.contains(table));
+    endpoint.groups.retain(|group| !fewer_groups.contains(group) && !more_groups.contains(group));
+    endpoint.groups.extend(more_groups);
+    if !is_gateway && endpoint.groups.is_empty() {
+        return Err(ApiError::bad("InvalidParameter", "An interface endpoint keeps at least one security group"));
+    }
+    endpoint.private_dns = private_dns.unwrap_or(endpoint.private_dns);
+    if let Some(policy) = policy {
+        if serde_json::from_str::<serde_json::Value>(&policy).is_err() {
+            return Err(ApiError::bad("InvalidParameter", "Policy is not valid JSON"));
+        }
+        endpoint.policy = policy;
+    } else if reset {
+        endpoint.policy = OPEN_POLICY.to_owned();
+    }
+    for interface in &endpoint.interfaces {
+        call.update::<Interface>(interface, |eni| eni.groups.clone_from(&endpoint.groups));
+    }
+    call.put(endpoint);
+    Ok(Reply::xml(Xml::new().text("return", true)))
+}
+
 fn delete(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let ids = call.params.texts("VpcEndpointId")?;
     if ids.is_empty() {

@@ -1,12 +1,11 @@
-//! Instances: what is stored of them, what may be changed and how they end.
+//! Instances: what is stored of them and how they end.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::{InstanceType, instance_type};
-use super::instance_view::{metadata_xml, state_xml};
+use super::instance_view::state_xml;
 use super::interfaces::{Interface, release};
-use super::launch_options::change_metadata;
 use super::tags::{TagSet, erase};
 use super::volumes::Volume;
 use crate::call::Call;
@@ -18,8 +17,7 @@ use crate::throttle::rate;
 use crate::wire::reply::Reply;
 use crate::wire::xml::Xml;
 
-pub(super) const OPERATIONS: &[Operation] =
-    &[write("TerminateInstances", terminate), write("ModifyInstanceMetadataOptions", modify_metadata)];
+pub(super) const OPERATIONS: &[Operation] = &[write("TerminateInstances", terminate)];
 
 /// How long a terminated instance is kept for client tokens, after it is no longer shown.
 const TOKEN_MEMORY: std::time::Duration = std::time::Duration::from_secs(25 * 3600);
@@ -124,19 +122,6 @@ pub(super) fn missing(id: &str) -> ApiError {
         return ApiError::bad("InvalidInstanceID.Malformed", format!("Invalid id: \"{id}\""));
     }
     ApiError::bad("InvalidInstanceID.NotFound", format!("The instance ID '{id}' does not exist"))
-}
-
-fn modify_metadata(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let id = call.params.text("InstanceId")?;
-    let mut instance = call.find::<Instance>(&id).cloned().ok_or_else(|| missing(&id))?;
-    change_metadata(&mut call.params, &mut instance.metadata)?;
-    if matches!(instance.life.state(call.now), "shutting-down" | "terminated") {
-        let message = format!("The instance '{id}' is not in a state from which its metadata options can be changed.");
-        return Err(ApiError::bad("IncorrectInstanceState", message));
-    }
-    let xml = Xml::new().text("instanceId", &id).child("instanceMetadataOptions", metadata_xml(&instance, call.now));
-    call.put(instance);
-    Ok(Reply::xml(xml))
 }
 
 fn terminate(call: &mut Call<'_>) -> Result<Reply, ApiError> {

@@ -77,16 +77,15 @@ pub(super) fn take(call: &mut Call<'_>, kind: &InstanceType) -> Result<Network, 
             let message = "The network interfaces of a launch have to be in one subnet";
             return Err(combination(message));
         }
-        if public == Some(true) {
-            if several {
-                return Err(combination(
-                    "The associatePublicIPAddress parameter cannot be specified when launching with multiple \
-                     network interfaces.",
-                ));
-            }
-            if interface_type == "efa-only" {
-                return Err(combination("An efa-only network interface cannot have a public IP address"));
-            }
+        // EC2 refuses the parameter beside a second interface, whatever its value.
+        if public.is_some() && several {
+            return Err(combination(
+                "The associatePublicIPAddress parameter cannot be specified when launching with multiple network \
+                 interfaces.",
+            ));
+        }
+        if public == Some(true) && interface_type == "efa-only" {
+            return Err(combination("An efa-only network interface cannot have a public IP address"));
         }
         let groups = settle_groups(call, its_groups, &found)?;
         interfaces.push(WantedInterface {

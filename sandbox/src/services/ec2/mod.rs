@@ -8,6 +8,7 @@ mod endpoints;
 mod filters;
 mod gateways;
 pub(crate) mod groups;
+mod instance_changes;
 mod instance_view;
 mod instances;
 pub(crate) mod interfaces;
@@ -59,6 +60,7 @@ pub(crate) static SERVICE: Service = Service {
         placement::OPERATIONS,
         launch::OPERATIONS,
         instances::OPERATIONS,
+        instance_changes::OPERATIONS,
         instance_view::OPERATIONS,
         volumes::OPERATIONS,
         reservations::OPERATIONS,
