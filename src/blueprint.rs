@@ -315,19 +315,16 @@ pub fn compile(dialect: &Dialect, inputs: &Inputs, files: &dyn Files) -> Result<
 pub fn eval_text(dialect: &Dialect, inputs: &Inputs, files: &dyn Files, text: &str) -> Result<Json, Diagnostics> {
     use expression::{Env, Evaluator, Fail, Template};
     let source = SourceFile::new("expression", text);
-    let wrapped = if text.contains("${") { text.to_string() } else { format!("${{{text}}}") };
-    let shift = if text.contains("${") { 0 } else { 2 };
     let report = |e: Box<expression::ExprError>| {
-        let at = |n: u32| (n as usize).saturating_sub(shift).min(text.len());
-        let label = source.label(at(e.place.start)..at(e.place.end), "");
+        let label = source.label(e.place.start as usize..e.place.end as usize, "");
         Diagnostics::from(e.into_diagnostic(label))
     };
-    let template = Template::parse(&wrapped).map_err(|all| {
-        all.into_iter().map(report).fold(Diagnostics::new(), |mut d, e| {
-            d.extend(e);
-            d
-        })
-    })?;
+    // `[for x in y : "${x}"]` is an expression although it has `${`, `n is ${n}` is text around one.
+    let template = match expression::parse_expression(text, 0, expression::Place::whole(text)) {
+        Ok(e) => Template::of(e),
+        Err(_) if text.contains("${") => Template::parse(text).map_err(|mut all| report(all.swap_remove(0)))?,
+        Err(e) => return Err(report(e)),
+    };
     let recorder = files::Recorder::new(files);
     let mut problems = Diagnostics::new();
     let world = scope::World::new(dialect, inputs, &recorder);

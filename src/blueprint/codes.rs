@@ -178,7 +178,11 @@ pub static CODES: &[Code] = &[
         title: "A reference that does not fit",
         explain: "A field that points to a resource takes `${name}` of the right kind, a module output of that kind, or an id. A text field takes an attribute: `${name.id}`.",
     },
-    Code { code: ONE_OF, title: "Not one of the allowed values", explain: "The field takes one of a few words." },
+    Code {
+        code: ONE_OF,
+        title: "Not one of the allowed values",
+        explain: "The field takes one of a few words, which the message lists.",
+    },
     Code {
         code: RANGE,
         title: "A value out of its range",

@@ -12,6 +12,7 @@ mod value;
 
 use std::rc::Rc;
 
+pub(crate) use build::parse_expression;
 pub(crate) use close::find_close;
 pub(crate) use eval::{Env, Evaluator, as_condition, later, null_error, too_large, unknown_error};
 pub(crate) use fail::{ExprError, Fail, Outcome};

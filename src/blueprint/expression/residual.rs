@@ -204,7 +204,9 @@ fn known_to_json(value: &Value) -> Json {
         Value::Unit(u) => json!({ "fn": Unit::function(&u.r#type()), "args": [u.to_string()] }),
         Value::Number(n) => {
             let plain = number_to_json(*n);
-            if plain == n.normalize().to_string() {
+            // As text: JSON numbers are equal to many decimals that they only come near to.
+            let text = plain.to_string();
+            if text == n.normalize().to_string() {
                 plain
             } else {
                 json!({ "fn": "tonumber", "args": [n.normalize().to_string()] })

@@ -71,6 +71,11 @@ impl Template {
         if errors.is_empty() { Ok(Template { parts, broken: false }) } else { Err(errors) }
     }
 
+    /// One expression.
+    pub(crate) fn of(e: Expr) -> Template {
+        Template { parts: vec![Part::Expr(e)], broken: false }
+    }
+
     /// A template whose problem has been reported.
     pub(crate) fn broken() -> Template {
         Template { parts: Vec::new(), broken: true }
