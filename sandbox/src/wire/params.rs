@@ -100,17 +100,6 @@ impl Params {
         Ok(self.flag_opt(field)?.unwrap_or(false))
     }
 
-    pub(crate) fn float_opt(&mut self, field: &str) -> Result<Option<f64>, ApiError> {
-        match self.raw(field) {
-            None => Ok(None),
-            Some(Value::String(text)) => {
-                text.parse().map(Some).map_err(|_| self.invalid(field, &text, "A number is expected."))
-            }
-            Some(Value::Number(number)) => Ok(number.as_f64()),
-            Some(other) => Err(self.invalid(field, other, "A number is expected.")),
-        }
-    }
-
     /// A list in any of the wire forms: an array, `Name.1`, `Name.member.1`, or one scalar.
     fn items(&mut self, field: &str) -> Vec<(String, Value)> {
         let label = self.name(field);

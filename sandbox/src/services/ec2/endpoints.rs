@@ -22,8 +22,12 @@ use crate::store::{Object, World};
 use crate::wire::reply::Reply;
 use crate::wire::xml::Xml;
 
-pub(super) const OPERATIONS: &[Operation] =
-    &[write("CreateVpcEndpoint", create), read("DescribeVpcEndpoints", describe), write("DeleteVpcEndpoints", delete)];
+pub(super) const OPERATIONS: &[Operation] = &[
+    write("CreateVpcEndpoint", create),
+    read("DescribeVpcEndpoints", describe),
+    write("ModifyVpcEndpoint", modify),
+    write("DeleteVpcEndpoints", delete),
+];
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Endpoint {
