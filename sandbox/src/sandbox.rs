@@ -144,6 +144,17 @@ impl Sandbox {
         }
     }
 
+    /// Everything that the sandbox can do, as `service:Operation`, sorted.
+    pub fn operations() -> Vec<String> {
+        let names = |service: &'static Service| {
+            let operations = service.operations.iter().flat_map(|group| group.iter());
+            operations.map(|operation| format!("{}:{}", service.name, operation.name))
+        };
+        let mut out: Vec<String> = SERVICES.iter().flat_map(|service| names(service)).collect();
+        out.sort();
+        out
+    }
+
     /// The fault rules in force.
     pub fn faults(&self) -> Vec<FaultRule> {
         self.lock().faults.rules()

@@ -17,7 +17,7 @@ use crate::sandbox::{HandleOutcome, Sandbox};
 /// Answers requests on `listener`, which must be bound to a loopback address, until the future is dropped.
 ///
 /// Clients use `http://127.0.0.1:PORT` as their endpoint for every service and any credentials. Under `/_sandbox/`
-/// are `status`, `requests`, `reset` (POST) and `faults` (GET shows the rules, POST replaces them).
+/// are `status`, `requests`, `operations`, `reset` (POST) and `faults` (GET shows the rules, POST replaces them).
 pub async fn serve(sandbox: Sandbox, listener: TcpListener) -> io::Result<()> {
     if !listener.local_addr()?.ip().is_loopback() {
         return Err(io::Error::new(
@@ -59,6 +59,7 @@ fn control(sandbox: &Sandbox, method: &Method, page: &str, body: &Bytes) -> Resp
     let answer = match (post, page) {
         (false, "status") => serde_json::to_value(sandbox.status()),
         (false, "requests") => serde_json::to_value(sandbox.requests()),
+        (false, "operations") => serde_json::to_value(Sandbox::operations()),
         (false, "faults") => serde_json::to_value(sandbox.faults()),
         (true, "reset") => match sandbox.reset() {
             Ok(()) => serde_json::to_value(sandbox.status()),
@@ -71,7 +72,12 @@ fn control(sandbox: &Sandbox, method: &Method, page: &str, body: &Bytes) -> Resp
             }
             Err(error) => return plain(StatusCode::BAD_REQUEST, error.to_string()),
         },
-        _ => return plain(StatusCode::NOT_FOUND, "GET status, requests, faults; POST reset, faults".to_owned()),
+        _ => {
+            return plain(
+                StatusCode::NOT_FOUND,
+                "GET status, requests, operations, faults; POST reset, faults".to_owned(),
+            );
+        }
     };
     match answer {
         Ok(value) => plain(StatusCode::OK, value.to_string()),

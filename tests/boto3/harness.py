@@ -151,6 +151,7 @@ def start(command):
 def run(url, pattern=""):
     """Runs the checks whose names contain `pattern`; gives the number that failed."""
     sandbox = Sandbox(url)
+    asked = set()
     passed, failed = 0, 0
     for function in CHECKS:
         name = f"{function.__module__}.{function.__name__}"
@@ -164,6 +165,15 @@ def run(url, pattern=""):
         except Exception:  # a check that fails must not hide the others
             failed += 1
             print(f"FAILED {name}\n{traceback.format_exc()}", flush=True)
+        asked |= set(sandbox.counts())
+    if not pattern:
+        # Every operation that the sandbox offers is exercised.
+        missed = sorted(set(sandbox.control("operations")) - asked)
+        if missed:
+            failed += 1
+            print(f"FAILED no check asks for {', '.join(missed)}")
+        else:
+            passed += 1
     print(f"{passed} passed, {failed} failed", flush=True)
     if passed + failed == 0:
         print("no check has such a name")

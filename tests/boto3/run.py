@@ -12,9 +12,11 @@ import shlex
 import sys
 
 import harness
+import ec2_network
 import iam
 import s3
 import ssm
+import sts
 
 
 def main(arguments):

@@ -1,0 +1,58 @@
+//! The sandbox as boto3 sees it: runs `tests/boto3/run.py` of the repository against a served sandbox.
+//!
+//! boto3 comes from the package index into a virtual environment under `target/`. Without Python or network the test
+//! says so and is skipped, except on continuous integration (`CI=true`), where that is a failure.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use dlinfra_sandbox::{Sandbox, SandboxConfig, serve};
+
+/// Life cycles of minutes are waited for.
+const SPEED: f64 = 600.0;
+
+#[tokio::test]
+async fn boto3_finds_aws() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let scripts = root.join("tests/boto3");
+    let python = match tokio::task::spawn_blocking(move || environment(&root)).await.unwrap() {
+        Ok(python) => python,
+        Err(reason) if std::env::var("CI").is_ok_and(|ci| ci == "true" || ci == "1") => panic!("{reason}"),
+        Err(reason) => {
+            println!("skipped: {reason}");
+            return;
+        }
+    };
+    let sandbox = Sandbox::open(SandboxConfig { speed: SPEED, ..SandboxConfig::default() }).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(serve(sandbox, listener));
+    let run = move || Command::new(python).arg(scripts.join("run.py")).args(["--url", &url]).output();
+    let output = tokio::task::spawn_blocking(run).await.unwrap().unwrap();
+    println!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success());
+}
+
+/// The Python of a virtual environment with the boto3 that `requirements.txt` names.
+fn environment(root: &Path) -> Result<PathBuf, String> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let folder = target.join("boto3-environment");
+    let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+    let requirements = root.join("tests/boto3/requirements.txt");
+    let wanted = std::fs::read_to_string(&requirements).map_err(|error| error.to_string())?;
+    let done = folder.join("installed.txt");
+    if std::fs::read_to_string(&done).is_ok_and(|installed| installed == wanted) {
+        return Ok(python);
+    }
+    let run = |what: &str, command: &mut Command| match command.output() {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(format!("{what} failed: {}", String::from_utf8_lossy(&output.stderr).trim())),
+        Err(error) => Err(format!("{what} failed: {error}")),
+    };
+    run("making a virtual environment with python3", Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+    let mut install = Command::new(&python);
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
+    run("installing boto3", install.arg(&requirements))?;
+    std::fs::write(&done, wanted).map_err(|error| error.to_string())?;
+    Ok(python)
+}
