@@ -237,7 +237,7 @@ def route_tables(sandbox):
     elsewhere = vpc(ec2)
     ec2.attach_internet_gateway(InternetGatewayId=second, VpcId=elsewhere)
     ec2.replace_route(**route)
-    fails("InvalidRoute.NotFound", ec2.replace_route, RouteTableId=table, DestinationCidrBlock="9.0.0.0/8", GatewayId=gateway)
+    fails("InvalidParameterValue", ec2.replace_route, RouteTableId=table, DestinationCidrBlock="9.0.0.0/8", GatewayId=gateway)
     found = ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]
     assert {(one["DestinationCidrBlock"], one["GatewayId"], one["State"]) for one in found["Routes"]} == {
         ("10.0.0.0/16", "local", "active"), ("0.0.0.0/0", gateway, "active")}, found

@@ -12,7 +12,10 @@ import shlex
 import sys
 
 import harness
+import ec2_capacity
+import ec2_instances
 import ec2_network
+import fsx
 import iam
 import s3
 import ssm

@@ -112,7 +112,8 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     match endpoint_type.as_str() {
         "Gateway" => {
             if !["s3", "dynamodb"].contains(&short) {
-                return Err(misfit(&format!("The service {service} is not available")));
+                let message = format!("The Vpc Endpoint Service '{service}' does not exist");
+                return Err(ApiError::bad("InvalidServiceName", message));
             }
             if !subnet_ids.is_empty() || !groups.is_empty() || private_dns == Some(true) {
                 return Err(misfit("Subnets, security groups and private DNS are not supported"));

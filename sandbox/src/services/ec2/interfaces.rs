@@ -205,8 +205,8 @@ fn delete(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let id = call.params.text("NetworkInterfaceId")?;
     let eni = call.find::<Interface>(&id).ok_or_else(|| missing(&id))?;
     if eni.attachment.is_some() {
-        let message = format!("Network interface '{id}' is currently in use.");
-        return Err(ApiError::bad("InvalidNetworkInterface.InUse", message));
+        // Launches get a code of its own for this; deletions only the general one.
+        return Err(super::invalid(format!("Network interface '{id}' is currently in use.")));
     }
     release(call.world, call.region, &id);
     done()

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::endpoints::Endpoint;
 use super::filters::{Query, listing};
-use super::gateways::{self, InternetGateway};
+use super::gateways::InternetGateway;
 use super::interfaces::Interface;
 use super::nat::NatGateway;
 use super::tags::{TagSpecs, erase, tag_set};
@@ -90,6 +90,11 @@ pub(super) fn forget_subnet(call: &mut Call<'_>, subnet: &str) {
     if let Some(id) = table {
         call.update::<RouteTable>(&id, |table| table.associations.retain(|_, id| id.as_deref() != Some(subnet)));
     }
+}
+
+/// A route's gateway may be of several kinds, so this is not the error that other calls give.
+fn no_gateway(id: &str) -> ApiError {
+    super::not_found("InvalidGatewayID.NotFound", "gateway", id)
 }
 
 fn create_table(call: &mut Call<'_>) -> Result<Reply, ApiError> {
@@ -252,7 +257,7 @@ fn route_call(call: &mut Call<'_>) -> Result<(RouteTable, Ipv4Net, Target), ApiE
     let table = call.find::<RouteTable>(&id).cloned().ok_or_else(|| missing(&id))?;
     let vpc = match &target {
         Target::Gateway(id) if id.starts_with("igw-") => {
-            call.find::<InternetGateway>(id).ok_or_else(|| gateways::missing(id))?.vpc.clone()
+            call.find::<InternetGateway>(id).ok_or_else(|| no_gateway(id))?.vpc.clone()
         }
         Target::Gateway(id) => {
             return Err(ApiError::bad("InvalidGatewayID.NotFound", format!("The gateway ID '{id}' does not exist")));

@@ -1,0 +1,294 @@
+"""EC2: instances and what they are launched with: types, images, interfaces, volumes, profiles, spot."""
+
+import base64
+
+from ec2_network import SPEED, by_tag, spec, subnet, vpc
+from harness import ACCOUNT, check, eventually, fails, pages, refused, tags, untag
+from iam import create as create_role
+from ssm import AL2023, DLAMI
+
+
+def image(sandbox, name=AL2023):
+    return sandbox.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]
+
+
+class Ground:
+    """A network to launch into."""
+
+    def __init__(self, sandbox, zone="us-east-1a"):
+        self.ec2 = sandbox.client("ec2")
+        self.vpc = vpc(self.ec2)
+        self.subnet = subnet(self.ec2, self.vpc, zone=zone)
+        self.image = image(sandbox)
+
+    def launch(self, count=1, kind="c7i.large", **more):
+        arguments = {"ImageId": self.image, "InstanceType": kind, "SubnetId": self.subnet,
+                     "MinCount": count, "MaxCount": count, **more}
+        return self.ec2.run_instances(**{name: value for name, value in arguments.items() if value is not None})
+
+    def instances(self, **query):
+        return [one for reservation in self.ec2.describe_instances(**query)["Reservations"]
+                for one in reservation["Instances"]]
+
+
+@check
+def instances_live_and_die(sandbox):
+    ground = Ground(sandbox)
+    ec2 = ground.ec2
+    answer = ground.launch(2, TagSpecifications=spec("instance", a="1") + spec("volume", v="1"),
+                           ClientToken="token-1")
+    ids = [one["InstanceId"] for one in answer["Instances"]]
+    first = answer["Instances"][0]
+    assert len(ids) == 2 and first["State"]["Name"] == "pending" and answer["ReservationId"].startswith("r-"), answer
+    assert untag(first["Tags"]) == {"a": "1"} and first["ClientToken"] == "token-1", first
+    assert first["PrivateIpAddress"].startswith("10.0.0."), first
+    eventually(lambda: len(ground.instances(Filters=by_tag("a", "1"))) == 2)
+    fails("DependencyViolation", ec2.delete_subnet, SubnetId=ground.subnet)
+    ec2.get_waiter("instance_exists").wait(InstanceIds=ids, **SPEED)
+    ec2.get_waiter("instance_running").wait(InstanceIds=ids, **SPEED)
+    ec2.get_waiter("instance_status_ok").wait(InstanceIds=ids, **SPEED)
+    found = ground.instances(InstanceIds=ids[:1])[0]
+    assert found["State"]["Name"] == "running" and found["VpcId"] == ground.vpc, found
+    assert found["BlockDeviceMappings"][0]["DeviceName"] == "/dev/xvda", found
+    found = ground.instances(Filters=[{"Name": "client-token", "Values": ["token-1"]}])
+    assert sorted(one["InstanceId"] for one in found) == sorted(ids), found
+    volumes = ec2.describe_volumes(Filters=by_tag("v", "1"))["Volumes"]
+    assert len(volumes) == 2 and volumes[0]["State"] == "in-use", volumes
+    interfaces = ec2.describe_network_interfaces(
+        Filters=[{"Name": "attachment.instance-id", "Values": ids}])["NetworkInterfaces"]
+    assert len(interfaces) == 2 and interfaces[0]["Status"] == "in-use", interfaces
+    fails("InvalidParameterValue", ec2.delete_network_interface,
+          NetworkInterfaceId=interfaces[0]["NetworkInterfaceId"])
+    answer = ec2.terminate_instances(InstanceIds=ids)["TerminatingInstances"]
+    assert {one["CurrentState"]["Name"] for one in answer} == {"shutting-down"}, answer
+    ec2.get_waiter("instance_terminated").wait(InstanceIds=ids, **SPEED)
+    # Terminated instances stay visible, with their tags, for an hour.
+    found = ground.instances(Filters=by_tag("a", "1"))
+    assert [one["State"]["Name"] for one in found] == ["terminated"] * 2, found
+    assert ec2.describe_volumes(Filters=by_tag("v", "1"))["Volumes"] == []
+    ec2.terminate_instances(InstanceIds=ids)
+    ec2.delete_subnet(SubnetId=ground.subnet)
+    fails("InvalidInstanceID.NotFound", ec2.terminate_instances, InstanceIds=["i-0123456789abcdef0"])
+    fails("InvalidInstanceID.NotFound", ec2.describe_instances, InstanceIds=["i-0123456789abcdef0"])
+
+
+@check
+def tokens_of_launches(sandbox):
+    ground = Ground(sandbox)
+    first = ground.launch(ClientToken="t")["Instances"][0]["InstanceId"]
+    assert ground.launch(ClientToken="t")["Instances"][0]["InstanceId"] == first
+    fails("IdempotentParameterMismatch", ground.launch, count=2, ClientToken="t")
+    ground.ec2.terminate_instances(InstanceIds=[first])
+    ground.ec2.get_waiter("instance_terminated").wait(InstanceIds=[first], **SPEED)
+    # The token still names the instance that it made, dead as it is.
+    again = ground.launch(ClientToken="t")["Instances"][0]
+    assert again["InstanceId"] == first and again["State"]["Name"] == "terminated", again
+    assert ground.launch(ClientToken="u")["Instances"][0]["InstanceId"] != first
+
+
+@check
+def launches_are_checked(sandbox):
+    ground = Ground(sandbox)
+    launch = ground.launch
+    fails("InvalidAMIID.NotFound", launch, ImageId="ami-0123456789abcdef0")
+    fails("InvalidAMIID.Malformed", launch, ImageId="banana")
+    fails("InvalidParameterValue", launch, kind="banana.large")
+    fails("InvalidParameterValue", launch, kind="c7g.large")
+    fails("InvalidSubnetID.NotFound", launch, SubnetId="subnet-0123456789abcdef0")
+    fails("InvalidParameterValue", launch, MinCount=2, MaxCount=1)
+    fails("InvalidGroup.NotFound", launch, SecurityGroupIds=["sg-0123456789abcdef0"])
+    fails("InvalidPlacementGroup.Unknown", launch, Placement={"GroupName": "none"})
+    fails("InvalidParameterValue", launch, UserData="x" * 20000)
+    fails("InvalidParameterValue", launch, IamInstanceProfile={"Name": "none"})
+    fails("DryRunOperation", launch, DryRun=True)
+    refused("CpuOptions", launch, CpuOptions={"CoreCount": 1, "ThreadsPerCore": 1})
+    refused("LaunchTemplate", launch, LaunchTemplate={"LaunchTemplateName": "t"})
+    assert ground.instances() == []
+
+
+@check
+def instances_are_listed_in_pages(sandbox):
+    ground = Ground(sandbox)
+    for _ in range(7):
+        ground.launch()
+    eventually(lambda: len(ground.instances()) == 7)
+    reservations = pages(ground.ec2, "describe_instances", "Reservations", "MaxResults", 5)
+    assert sum(len(one["Instances"]) for one in reservations) == 7, reservations
+    query = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
+    assert len(ground.instances(Filters=query)) == 7
+    query = [{"Name": "subnet-id", "Values": ["subnet-0123456789abcdef0"]}]
+    assert ground.instances(Filters=query) == []
+
+
+@check
+def attributes_of_instances(sandbox):
+    ground = Ground(sandbox)
+    script = "#!/bin/sh\necho ü\n"
+    made = ground.launch(UserData=script, DisableApiTermination=True, MetadataOptions={"HttpTokens": "required"},
+                         InstanceInitiatedShutdownBehavior="terminate")["Instances"][0]
+    one = made["InstanceId"]
+    read = lambda attribute: eventually(lambda: ground.instances()) and ground.ec2.describe_instance_attribute(
+        InstanceId=one, Attribute=attribute)
+    assert base64.b64decode(read("userData")["UserData"]["Value"]).decode() == script
+    assert read("disableApiTermination")["DisableApiTermination"]["Value"] is True
+    assert read("instanceInitiatedShutdownBehavior")["InstanceInitiatedShutdownBehavior"]["Value"] == "terminate"
+    assert read("instanceType")["InstanceType"]["Value"] == "c7i.large"
+    found = ground.instances(InstanceIds=[one])[0]["MetadataOptions"]
+    assert found["HttpTokens"] == "required" and found["HttpPutResponseHopLimit"] == 1, found
+    ground.ec2.modify_instance_metadata_options(InstanceId=one, HttpPutResponseHopLimit=2)
+    found = ground.instances(InstanceIds=[one])[0]["MetadataOptions"]
+    assert found["HttpTokens"] == "required" and found["HttpPutResponseHopLimit"] == 2, found
+    fails("OperationNotPermitted", ground.ec2.terminate_instances, InstanceIds=[one])
+    fails("InvalidInstanceID.NotFound", ground.ec2.describe_instance_attribute, InstanceId="i-0123456789abcdef0",
+          Attribute="userData")
+    statuses = ground.ec2.describe_instance_status(InstanceIds=[one], IncludeAllInstances=True)["InstanceStatuses"]
+    assert [status["InstanceId"] for status in statuses] == [one], statuses
+
+
+@check
+def a_fresh_profile_is_refused_for_a_while(sandbox):
+    ground = Ground(sandbox)
+    iam = sandbox.client("iam")
+    create_role(iam)
+    # Ten seconds of the sandbox are too short to be seen at this speed without a fault rule.
+    iam.create_instance_profile(InstanceProfileName="p")
+    profile = {"IamInstanceProfile": {"Name": "p"}}
+    eventually(lambda: "no associated IAM Roles" in str(fails("InvalidParameterValue", ground.launch, **profile)))
+    iam.add_role_to_instance_profile(InstanceProfileName="p", RoleName="role")
+
+    def launched():
+        try:
+            return ground.launch(**profile)["Instances"][0]
+        except ground.ec2.exceptions.ClientError as error:
+            assert error.response["Error"]["Code"] == "InvalidParameterValue", error
+            return None
+
+    made = eventually(launched)
+    arn = f"arn:aws:iam::{ACCOUNT}:instance-profile/p"
+    assert made["IamInstanceProfile"]["Arn"] == arn, made
+    iam.remove_role_from_instance_profile(InstanceProfileName="p", RoleName="role")
+    iam.delete_instance_profile(InstanceProfileName="p")
+    fails("InvalidParameterValue", ground.launch, IamInstanceProfile={"Arn": arn})
+
+
+@check
+def disks(sandbox):
+    ground = Ground(sandbox)
+    ground.image = image(sandbox, DLAMI)
+    root = {"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 200, "VolumeType": "gp3", "Iops": 4000, "Throughput": 250,
+                                               "Encrypted": True, "DeleteOnTermination": True}}
+    data = {"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 10, "VolumeType": "gp3", "DeleteOnTermination": False}}
+    made = ground.launch(kind="g5.xlarge", BlockDeviceMappings=[root, data])["Instances"][0]
+    query = [{"Name": "attachment.instance-id", "Values": [made["InstanceId"]]}]
+    found = eventually(lambda: ground.ec2.describe_volumes(Filters=query)["Volumes"])
+    facts = {one["Attachments"][0]["Device"]: one for one in found}
+    assert facts["/dev/sda1"]["Size"] == 200 and facts["/dev/sda1"]["Throughput"] == 250, facts
+    assert facts["/dev/sda1"]["Encrypted"] is True and facts["/dev/sdf"]["Size"] == 10, facts
+    ground.ec2.get_waiter("instance_running").wait(InstanceIds=[made["InstanceId"]], **SPEED)
+    ground.ec2.terminate_instances(InstanceIds=[made["InstanceId"]])
+    ground.ec2.get_waiter("instance_terminated").wait(InstanceIds=[made["InstanceId"]], **SPEED)
+    left = ground.ec2.describe_volumes()["Volumes"]
+    assert [one["Size"] for one in left] == [10] and left[0]["State"] == "available", left
+    small = {"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 8, "VolumeType": "gp3"}}
+    fails("InvalidBlockDeviceMapping", ground.launch, kind="g5.xlarge", BlockDeviceMappings=[small])
+
+
+@check
+def interfaces_for_efa(sandbox):
+    ground = Ground(sandbox)
+    group = ground.ec2.create_security_group(GroupName="efa", Description="d", VpcId=ground.vpc)["GroupId"]
+
+    def cards(count, kind="efa-only", **more):
+        primary = {"DeviceIndex": 0, "NetworkCardIndex": 0, "InterfaceType": "efa", "SubnetId": ground.subnet,
+                   "Groups": [group], "DeleteOnTermination": True}
+        rest = [{"DeviceIndex": 1, "NetworkCardIndex": card, "InterfaceType": kind, "SubnetId": ground.subnet,
+                 "Groups": [group], "DeleteOnTermination": True, **more} for card in range(1, count)]
+        return {"SubnetId": None, "NetworkInterfaces": [primary, *rest]}
+
+    ground.image = image(sandbox, DLAMI)
+    made = ground.launch(kind="p4d.24xlarge", **cards(4))["Instances"][0]
+    kinds = sorted((one["Attachment"]["NetworkCardIndex"], one["InterfaceType"]) for one in made["NetworkInterfaces"])
+    assert kinds == [(0, "efa"), (1, "efa-only"), (2, "efa-only"), (3, "efa-only")], kinds
+    fails("InvalidParameterCombination", ground.launch, **{**cards(1), "SubnetId": ground.subnet})
+    try:
+        ground.launch(kind="g5.xlarge", **cards(1))
+    except ground.ec2.exceptions.ClientError as error:
+        assert error.response["Error"]["Code"] in ("AttachmentLimitExceeded", "InvalidParameterCombination",
+                                                   "Unsupported", "InvalidParameterValue"), error
+    else:
+        raise AssertionError("a type without EFA took an EFA interface")
+    # An interface that outlives its instance can be deleted by itself.
+    kept = ground.launch(kind="p4d.24xlarge", **cards(2, DeleteOnTermination=False))["Instances"][0]
+    ground.ec2.get_waiter("instance_running").wait(InstanceIds=[kept["InstanceId"]], **SPEED)
+    ground.ec2.terminate_instances(InstanceIds=[kept["InstanceId"]])
+    ground.ec2.get_waiter("instance_terminated").wait(InstanceIds=[kept["InstanceId"]], **SPEED)
+    left = ground.ec2.describe_network_interfaces(
+        Filters=[{"Name": "status", "Values": ["available"]}])["NetworkInterfaces"]
+    assert len(left) == 1, left
+    ground.ec2.delete_network_interface(NetworkInterfaceId=left[0]["NetworkInterfaceId"])
+    fails("InvalidNetworkInterfaceID.NotFound", ground.ec2.delete_network_interface,
+          NetworkInterfaceId=left[0]["NetworkInterfaceId"])
+    found = pages(ground.ec2, "describe_network_interfaces", "NetworkInterfaces", "MaxResults", 5)
+    assert len(found) == 4, found
+
+
+@check
+def types_and_offerings(sandbox):
+    ec2 = sandbox.client("ec2")
+    found = ec2.describe_instance_types(InstanceTypes=["p5.48xlarge"])["InstanceTypes"][0]
+    assert found["VCpuInfo"]["DefaultVCpus"] == 192, found
+    assert found["NetworkInfo"]["EfaSupported"] and found["NetworkInfo"]["MaximumNetworkCards"] == 32, found
+    assert found["GpuInfo"]["Gpus"][0]["Count"] == 8, found
+    fails("InvalidInstanceType", ec2.describe_instance_types, InstanceTypes=["banana.large"])
+    every = pages(ec2, "describe_instance_types", "InstanceTypes", "MaxResults", 50)
+    assert len(every) > 100 and len({one["InstanceType"] for one in every}) == len(every), len(every)
+    zones = ec2.describe_instance_type_offerings(LocationType="availability-zone", Filters=[
+        {"Name": "instance-type", "Values": ["c7i.large"]}])["InstanceTypeOfferings"]
+    assert zones and all(one["Location"].startswith("us-east-1") for one in zones), zones
+    where = ec2.describe_instance_type_offerings(LocationType="region", Filters=[
+        {"Name": "instance-type", "Values": ["c7i.large"]}])["InstanceTypeOfferings"]
+    assert [one["Location"] for one in where] == ["us-east-1"], where
+
+
+@check
+def images(sandbox):
+    ec2 = sandbox.client("ec2")
+    one = image(sandbox)
+    found = ec2.describe_images(ImageIds=[one])["Images"][0]
+    assert found["RootDeviceName"] == "/dev/xvda" and found["State"] == "available", found
+    fails("InvalidAMIID.NotFound", ec2.describe_images, ImageIds=["ami-0123456789abcdef0"])
+
+
+@check
+def spot(sandbox):
+    ground = Ground(sandbox)
+    market = {"InstanceMarketOptions": {"MarketType": "spot", "SpotOptions": {"SpotInstanceType": "one-time"}}}
+    made = ground.launch(**market)["Instances"][0]
+    assert made["InstanceLifecycle"] == "spot" and made["SpotInstanceRequestId"].startswith("sir-"), made
+    low = {"InstanceMarketOptions": {"MarketType": "spot", "SpotOptions": {"MaxPrice": "0.0001"}}}
+    fails("SpotMaxPriceTooLow", ground.launch, **low)
+    found = ground.ec2.describe_spot_price_history(InstanceTypes=["c7i.large", "g5.xlarge"], MaxResults=5,
+                                                   ProductDescriptions=["Linux/UNIX"])
+    assert len(found["SpotPriceHistory"]) == 5 and float(found["SpotPriceHistory"][0]["SpotPrice"]) > 0, found
+    every = pages(ground.ec2, "describe_spot_price_history", "SpotPriceHistory", "MaxResults", 5,
+                  InstanceTypes=["c7i.large", "g5.xlarge"])
+    assert len(every) > 5 and {one["InstanceType"] for one in every} == {"c7i.large", "g5.xlarge"}, every
+
+
+@check
+def cluster_placement(sandbox):
+    ground = Ground(sandbox)
+    ground.ec2.create_placement_group(GroupName="g", Strategy="cluster")
+    made = ground.launch(kind="c7i.large", Placement={"GroupName": "g"})["Instances"][0]
+    assert made["Placement"]["GroupName"] == "g", made
+    fails("InvalidPlacementGroup.InUse", ground.ec2.delete_placement_group, GroupName="g")
+    fails("InvalidParameterCombination", ground.launch, kind="t3.micro", Placement={"GroupName": "g"})
+
+
+@check
+def public_addresses(sandbox):
+    ground = Ground(sandbox)
+    ground.ec2.modify_subnet_attribute(SubnetId=ground.subnet, MapPublicIpOnLaunch={"Value": True})
+    one = ground.launch()["Instances"][0]["InstanceId"]
+    ground.ec2.get_waiter("instance_running").wait(InstanceIds=[one], **SPEED)
+    assert ground.instances(InstanceIds=[one])[0]["PublicIpAddress"]
