@@ -254,7 +254,9 @@ impl Shared<'_> {
     fn restore_defaults(&self, step: &Step, want: &mut Value) {
         let Value::Object(map) = want else { return };
         for field in step.fields.iter().filter(|f| !f.path.starts_with("tags.") && !f.path.contains('.')) {
-            if map.get(&field.path).is_none_or(Value::is_null) && !field.after.is_null() {
+            // A default of null says that AWS's state is "none", which an update must bring about.
+            let has_default = !field.after.is_null() || step.kind.default_of(&field.path).is_some();
+            if has_default && map.get(&field.path).is_none_or(Value::is_null) {
                 map.insert(field.path.clone(), field.after.clone());
             }
         }
