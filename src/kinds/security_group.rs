@@ -6,10 +6,8 @@ use crate::{
     call::{Ctx, SweepCtx},
     catalog::durations,
     field::Ref,
-    kinds::{Vpc, ec2},
-    resource::{
-        About, Call, Changes, Class, Durations, Id, Live, Lookup, NameRule, Output, Problem, Quota, Resource,
-    },
+    kinds::{Subnet, Vpc, ec2},
+    resource::{About, Call, Changes, Class, Durations, Id, Live, Lookup, NameRule, Output, Problem, Quota, Resource},
 };
 use aws_sdk_ec2::types::{Filter, IpPermission, ResourceType, SecurityGroup as Group};
 use rule::Rule;
@@ -23,8 +21,12 @@ use serde_json::{Value, json};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecurityGroup {
-    /// The VPC that it belongs to.
-    pub vpc: Ref<Vpc>,
+    /// The VPC that it belongs to; this, or `subnet`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc: Option<Ref<Vpc>>,
+    /// A subnet of the VPC that it belongs to, for modules that are given a subnet only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subnet: Option<Ref<Subnet>>,
     /// What may come in; nothing by default.
     #[serde(default)]
     pub ingress: Vec<Rule>,
@@ -58,13 +60,16 @@ impl Resource for SecurityGroup {
             Output { name: "id", ty: "string", doc: "sg-…" },
             Output { name: "name", ty: "string", doc: "its name in AWS" },
         ],
-        fixed: &["vpc"],
+        // A subnet is replaced when its VPC is, so the group goes with it.
+        fixed: &["vpc", "subnet"],
+        local: &["subnet"],
         late: &["ingress", "egress"],
         calls: &[CREATE, INGRESS, EGRESS],
         name: Some(NAME),
         iam: &[
             "ec2:CreateSecurityGroup",
             "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSubnets",
             "ec2:AuthorizeSecurityGroupIngress",
             "ec2:AuthorizeSecurityGroupEgress",
             "ec2:RevokeSecurityGroupIngress",
@@ -93,6 +98,14 @@ impl Resource for SecurityGroup {
     }
 
     fn check(&self, problems: &mut Vec<Problem>) {
+        if self.vpc.is_some() == self.subnet.is_some() {
+            problems.push(Problem {
+                code: "DL0326",
+                path: "vpc".to_owned(),
+                summary: "a security group belongs to one VPC".to_owned(),
+                help: "write `vpc: ${…}`, or `subnet: ${…}` for the VPC of a subnet, and not both".to_owned(),
+            });
+        }
         rule::check(&self.ingress, "ingress", problems);
         rule::check(&self.egress, "egress", problems);
     }
@@ -123,7 +136,7 @@ impl Resource for SecurityGroup {
     }
 
     async fn create(&self, ctx: &Ctx, _: Option<&Live<Self>>) -> Result<Id, Error> {
-        let vpc = self.vpc.id()?;
+        let vpc = &self.vpc_id(ctx).await?;
         let name = &ctx.name(&NAME, vpc);
         let description = &description(ctx);
         let params = json!({ "vpc": vpc, "name": name, "description": description });
@@ -165,6 +178,20 @@ impl Resource for SecurityGroup {
 
     fn tag_targets(live: &Live<Self>) -> Vec<TagTarget> {
         vec![TagTarget::Ec2(vec![live.id.clone()])]
+    }
+}
+
+impl SecurityGroup {
+    async fn vpc_id(&self, ctx: &Ctx) -> Result<Id, Error> {
+        match (&self.vpc, &self.subnet) {
+            (Some(vpc), _) => Ok(vpc.id()?.to_owned()),
+            (None, Some(subnet)) => {
+                let out = ctx.aws.ec2().describe_subnets().subnet_ids(subnet.id()?).send().await?;
+                let vpc = out.subnets.unwrap_or_default().into_iter().next().and_then(|s| s.vpc_id);
+                vpc.ok_or_else(|| Error::missing("the subnet's VPC"))
+            }
+            (None, None) => Err(Error::bug("a security group without a VPC was not refused")),
+        }
     }
 }
 
@@ -305,7 +332,8 @@ fn read(ctx: &SweepCtx, group: &Group) -> Result<Live<SecurityGroup>, Error> {
     let tags = ec2::tags(group.tags());
     let id = group.group_id().ok_or_else(|| Error::missing("the security group's id"))?;
     let spec = SecurityGroup {
-        vpc: Ref::to_id(group.vpc_id().ok_or_else(|| Error::missing("the security group's VPC"))?),
+        vpc: Some(Ref::to_id(group.vpc_id().ok_or_else(|| Error::missing("the security group's VPC"))?)),
+        subnet: None,
         ingress: rule::read(group, group.ip_permissions())?,
         egress: rule::read(group, group.ip_permissions_egress())?,
     };
@@ -326,8 +354,7 @@ mod tests {
         assert_eq!(group.summary(), "nothing in, out all to 0.0.0.0/0");
         let spec = serde_json::to_value(&group).unwrap();
         assert_eq!(spec["egress"], json!([{ "protocol": "all", "cidr": "0.0.0.0/0" }]));
-        let closed: SecurityGroup =
-            serde_json::from_value(json!({ "vpc": { "$ref": "vpc" }, "egress": [] })).unwrap();
+        let closed: SecurityGroup = serde_json::from_value(json!({ "vpc": { "$ref": "vpc" }, "egress": [] })).unwrap();
         assert_eq!(closed.summary(), "nothing in, nothing out");
     }
 }

@@ -7,9 +7,7 @@ use crate::{
     kinds::ec2::Range,
     resource::Problem,
 };
-use aws_sdk_ec2::types::{
-    IpPermission, IpRange, Ipv6Range, PrefixListId, SecurityGroup as Group, UserIdGroupPair,
-};
+use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, PrefixListId, SecurityGroup as Group, UserIdGroupPair};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -91,6 +89,12 @@ pub(super) const CODES: &[Code] = &[
         title: "Protocol that dlinfra does not write",
         explain: "Rules are for `all`, `tcp`, `udp` or `icmp`. Live rules for other protocols are shown and removed.",
     },
+    Code {
+        code: "DL0326",
+        title: "Security group without exactly one VPC",
+        explain: "A security group belongs to one VPC for life. Name it in `vpc`, or name one of its subnets in `subnet` \
+                  (modules that are given a subnet only do that).",
+    },
 ];
 
 /// What AWS knows a rule by: protocol, ports, and the other end.
@@ -106,7 +110,8 @@ pub(super) struct Plan<'r> {
 
 /// Matches rules by content. A changed description is a call of its own, so that traffic is never cut for words.
 pub(super) fn compare<'r>(want: &'r [Rule], have: &'r [Rule]) -> Result<Plan<'r>, Error> {
-    let keyed = |rules: &'r [Rule]| rules.iter().map(|r| Ok((r.key()?, r))).collect::<Result<BTreeMap<Key, _>, Error>>();
+    let keyed =
+        |rules: &'r [Rule]| rules.iter().map(|r| Ok((r.key()?, r))).collect::<Result<BTreeMap<Key, _>, Error>>();
     let (want, have) = (keyed(want)?, keyed(have)?);
     let mut plan = Plan::default();
     for (key, rule) in &want {
@@ -183,7 +188,9 @@ pub(super) fn check(rules: &[Rule], path: &str, problems: &mut Vec<Problem>) {
                 "use at most 255 ASCII letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*",
             );
         }
-        let same = |other: &&Rule| Rule { description: None, ..(*other).clone() } == Rule { description: None, ..rule.clone() };
+        let same = |other: &&Rule| {
+            Rule { description: None, ..(*other).clone() } == Rule { description: None, ..rule.clone() }
+        };
         if rules.iter().take(index).any(|other| same(&other)) {
             found("DL0324", format!("`{phrase}` stands there twice"), "keep one of them");
         }
@@ -257,7 +264,8 @@ impl Rule {
 
     /// The rule as a call names it. `group` is the group that has the rule.
     pub(super) fn permission(&self, group: &str) -> Result<IpPermission, Error> {
-        let ports = self.numbers().ok_or_else(|| Error::bug(format!("the rule `{}` was not checked", self.phrase("with"))))?;
+        let ports =
+            self.numbers().ok_or_else(|| Error::bug(format!("the rule `{}` was not checked", self.phrase("with"))))?;
         let protocol = if self.protocol == "all" { "-1" } else { &self.protocol };
         let out = IpPermission::builder().ip_protocol(protocol).set_from_port(ports.0).set_to_port(ports.1);
         let words = self.description.clone();
@@ -370,7 +378,8 @@ mod tests {
 
     #[test]
     fn ports_fit_the_protocol() {
-        let rule = |protocol: &str, ports: Option<&str>| json!([{ "protocol": protocol, "ports": ports, "self": true }]);
+        let rule =
+            |protocol: &str, ports: Option<&str>| json!([{ "protocol": protocol, "ports": ports, "self": true }]);
         for (protocol, ports) in [("tcp", "988"), ("udp", "0-65535"), ("icmp", "3/4"), ("icmp", "8")] {
             assert!(codes(rule(protocol, Some(ports)), "ingress").is_empty(), "{protocol} {ports}");
         }
