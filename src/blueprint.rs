@@ -47,7 +47,7 @@ pub use types::{Field, Type};
 pub struct Dialect {
     /// The kinds by name.
     pub kinds: BTreeMap<String, KindSchema>,
-    /// The modules in the program: name and YAML text.
+    /// The modules in the program: name and YAML text; a file beside a module is called `MODULE/FILE`.
     pub modules: &'static [(&'static str, &'static str)],
     /// Facts about an instance type, for `instance(type)`.
     pub instance: fn(&str) -> Option<Json>,
@@ -246,7 +246,7 @@ pub struct OutputDecl {
 /// # Errors
 /// Every problem of the blueprint, its modules and the given variables.
 pub fn compile(dialect: &Dialect, inputs: &Inputs, files: &dyn Files) -> Result<Compiled, Diagnostics> {
-    let recorder = files::Recorder::new(files);
+    let recorder = files::Recorder::new(files, dialect.modules);
     let mut problems = Diagnostics::new();
     let root = module::Loader::new(dialect, &recorder, &inputs.file, &mut problems).blueprint(&inputs.file);
     let Some(root) = root else { return Err(problems.sorted()) };
@@ -325,7 +325,7 @@ pub fn eval_text(dialect: &Dialect, inputs: &Inputs, files: &dyn Files, text: &s
         Err(_) if text.contains("${") => Template::parse(text).map_err(|mut all| report(all.swap_remove(0)))?,
         Err(e) => return Err(report(e)),
     };
-    let recorder = files::Recorder::new(files);
+    let recorder = files::Recorder::new(files, dialect.modules);
     let mut problems = Diagnostics::new();
     let world = scope::World::new(dialect, inputs, &recorder);
     let file = if inputs.file.as_os_str().is_empty() {

@@ -157,22 +157,41 @@ pub(crate) fn clean(path: &Path) -> PathBuf {
 /// Reads through another [`Files`] and remembers the digest of each file.
 pub(crate) struct Recorder<'a> {
     files: &'a dyn Files,
+    /// The modules in the program and the files beside them, as `MODULE/FILE`.
+    built_in: &'static [(&'static str, &'static str)],
     digests: RefCell<BTreeMap<String, String>>,
 }
+
+/// The folder that the modules of the program seem to lie in.
+pub(crate) const BUILT_IN: &str = "(built in)";
 
 /// The largest file that `file()` and scripts read.
 pub(crate) const MAX_SIDE_FILE: u64 = 1 << 20;
 
 impl<'a> Recorder<'a> {
-    pub(crate) fn new(files: &'a dyn Files) -> Self {
-        Recorder { files, digests: RefCell::default() }
+    pub(crate) fn new(files: &'a dyn Files, built_in: &'static [(&'static str, &'static str)]) -> Self {
+        Recorder { files, built_in, digests: RefCell::default() }
     }
 
     pub(crate) fn kind(&self, path: &Path) -> Option<FileKind> {
-        self.files.kind(path)
+        let Ok(inside) = path.strip_prefix(BUILT_IN) else { return self.files.kind(path) };
+        match self.beside_module(inside) {
+            Some(_) => Some(FileKind::File),
+            None => self.built_in.iter().any(|(n, _)| Path::new(n).starts_with(inside)).then_some(FileKind::Folder),
+        }
+    }
+
+    fn beside_module(&self, inside: &Path) -> Option<&'static str> {
+        // A module itself has no slash in its name; what has one lies beside it.
+        let beside = |name: &str| name.contains('/') && Path::new(name) == inside;
+        self.built_in.iter().find(|(name, _)| beside(name)).map(|(_, text)| *text)
     }
 
     pub(crate) fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+        if let Ok(inside) = path.strip_prefix(BUILT_IN) {
+            // The program's own version says what these are, so they have no digest.
+            return self.beside_module(inside).map(|text| text.as_bytes().to_vec()).ok_or(FileError::Missing);
+        }
         let bytes = self.files.read(path, limit)?;
         self.digests.borrow_mut().insert(path.display().to_string(), digest(&bytes));
         Ok(bytes)

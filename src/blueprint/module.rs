@@ -154,7 +154,7 @@ impl<'a> Loader<'a> {
             plain.then(|| file(beside.join(format!("{name}.yaml"))).or_else(|| file(beside.join(name)))).flatten();
         found
             .map(Place::File)
-            .or_else(|| self.dialect.modules.iter().find(|(n, _)| *n == name).map(|(n, _)| Place::BuiltIn(n)))
+            .or_else(|| self.dialect.modules.iter().filter(|_| plain).find(|(n, _)| *n == name).map(|(n, _)| Place::BuiltIn(n)))
     }
 
     fn module(&mut self, name: &str, folder: Option<&Path>, at: Label) -> Option<Rc<File>> {
@@ -163,7 +163,7 @@ impl<'a> Loader<'a> {
             d = if self.dialect.kinds.contains_key(name) {
                 d.with_help(format!("`{name}` is a kind: write `kind: {name}`"))
             } else {
-                match suggestion(name, self.dialect.modules.iter().map(|(n, _)| *n)) {
+                match suggestion(name, self.dialect.modules.iter().map(|(n, _)| *n).filter(|n| !n.contains('/'))) {
                     Some(guess) => d.with_help(guess),
                     None => d.with_help(
                         "modules are found in `modules/` beside the blueprint, in the program, or by `./path`",
@@ -202,7 +202,8 @@ impl<'a> Loader<'a> {
         let (shown, bytes, folder) = match place {
             Place::BuiltIn(n) => {
                 let text = self.dialect.modules.iter().find(|(m, _)| m == n).map(|(_, text)| *text)?;
-                (format!("modules/{n}.yaml (built in)"), text.as_bytes().to_vec(), None)
+                let folder = Path::new(super::files::BUILT_IN).join(n);
+                (format!("modules/{n}.yaml (built in)"), text.as_bytes().to_vec(), Some(folder))
             }
             Place::File(path) => match self.files.read(path, MAX_FILE) {
                 Ok(bytes) => (path.display().to_string(), bytes, path.parent().map(Path::to_path_buf)),

@@ -45,7 +45,7 @@ pub fn blueprint_schema(dialect: &Dialect) -> Json {
         }));
         definitions.insert(id, schema);
     }
-    let modules: Vec<&str> = dialect.modules.iter().map(|(n, _)| *n).collect();
+    let modules: Vec<&str> = dialect.modules.iter().map(|(n, _)| *n).filter(|n| !n.contains('/')).collect();
     definitions.insert(
         "resource".into(),
         json!({
