@@ -21,7 +21,7 @@ use crate::{
     call::{self, Ctx, Scope, SweepCtx},
     catalog::{self, durations},
     field::{Field, Ref},
-    kinds::{IamRole, ec2},
+    kinds::{IamRole, SecurityGroup, Subnet, ec2},
     price::{
         Market as PriceMarket, PriceContext, PriceLine,
         compute::{instances, reserved_instances},
@@ -462,18 +462,3 @@ impl Resource for InstanceGroup {
         vec![TagTarget::Ec2(members.chain(live.ids.iter().cloned()).chain(live.parts.values().cloned()).collect())]
     }
 }
-
-mod soon {
-    //! Stand-ins until these kinds exist.
-    macro_rules! kind {
-        ($T:ident, $n:literal) => {
-            pub struct $T;
-            impl crate::field::Named for $T {
-                const NAME: &'static str = $n;
-            }
-        };
-    }
-    kind!(Subnet, "subnet");
-    kind!(SecurityGroup, "security-group");
-}
-use soon::{SecurityGroup, Subnet};

@@ -1,6 +1,9 @@
 //! The table of contents: every kind that dlinfra can make, one line each.
+mod dialect;
 mod ec2;
 mod policy;
+
+pub use dialect::{MODULES, dialect};
 
 use crate::kind::{Kind, Of};
 

@@ -1,7 +1,7 @@
 //! User data: the author's script byte for byte, behind quoted exports of its environment.
 use crate::{aws::Error, field::Field};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::{borrow::Cow, collections::BTreeMap};
 
 /// EC2 takes this much user data, before base64.
@@ -18,10 +18,25 @@ pub struct Boot {
     pub env: BTreeMap<String, Field<String>>,
 }
 
-/// The text of a script.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The text of a script. The language gives its name and digest too; they are dropped, so that a renamed file is no
+/// change.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Script(pub String);
+
+impl<'de> Deserialize<'de> for Script {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Text(String),
+            File { text: String },
+        }
+        match Form::deserialize(deserializer)? {
+            Form::Text(text) | Form::File { text } => Ok(Self(text)),
+        }
+    }
+}
 
 impl JsonSchema for Script {
     fn schema_name() -> Cow<'static, str> {

@@ -1,0 +1,49 @@
+#!/bin/bash
+# First start of a node: waits for EFA, mounts Lustre, runs SETUP. The log is /var/log/node-boot.log.
+exec > >(tee -a /var/log/node-boot.log) 2>&1
+set -uo pipefail
+
+retry() { # retry SECONDS COMMAND…: until it succeeds
+  local end=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    ((SECONDS < end)) || return 1
+    sleep 10
+  done
+}
+
+# Some types enumerate their EFA devices minutes after the system is up.
+efa_ready() { (($(ls /sys/class/infiniband 2>/dev/null | wc -l) >= ${EFA_DEVICES:-0})); }
+retry 300 efa_ready || echo "warning: fewer than ${EFA_DEVICES} EFA devices"
+
+lustre_client() {
+  modprobe lustre 2>/dev/null && return 0
+  if command -v apt-get >/dev/null; then
+    local keys=/usr/share/keyrings/fsx-ubuntu-public-key.gpg codename
+    codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+    curl -fsS https://fsx-lustre-client-repo-public-keys.s3.amazonaws.com/fsx-ubuntu-public-key.asc |
+      gpg --dearmor --yes -o "$keys" || return 1
+    echo "deb [signed-by=$keys] https://fsx-lustre-client-repo.s3.amazonaws.com/ubuntu $codename main" \
+      >/etc/apt/sources.list.d/fsxlustreclientrepo.list
+    apt-get update -q && apt-get install -qy "lustre-client-modules-$(uname -r)"
+  else
+    dnf install -qy lustre-client
+  fi
+  modprobe lustre
+}
+
+place=/fsx number=1
+for source in ${MOUNTS:-}; do
+  retry 600 lustre_client || { echo "error: no Lustre client"; break; }
+  mkdir -p "$place"
+  grep -q " $place lustre " /etc/fstab ||
+    echo "$source $place lustre defaults,relatime,flock,_netdev,x-systemd.automount 0 0" >>/etc/fstab
+  retry 600 mount -t lustre -o relatime,flock "$source" "$place" || echo "error: $source is not mounted"
+  number=$((number + 1))
+  place=/fsx$number
+done
+
+if [[ -n "${SETUP:-}" ]]; then
+  bash -euo pipefail -c "$SETUP" || { echo "error: SETUP failed"; exit 1; }
+fi
+echo "ready"
