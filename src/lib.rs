@@ -20,6 +20,7 @@ pub mod price;
 pub mod record;
 pub mod report;
 pub mod resource;
+pub mod rules;
 pub mod snapshot;
 pub mod spec;
 pub mod topology;

@@ -1,0 +1,167 @@
+//! Rules of what is easy to forget: secrets in plain text, stacks that nobody ends, tags that AWS refuses.
+use super::{Findings, Rule, Stack, view};
+use crate::{
+    aws::tags,
+    diagnostic::{Code, Severity},
+    spec::{self, Node},
+};
+use regex_lite::Regex;
+use serde_json::Value;
+use std::sync::LazyLock;
+
+/// Tags on one object; dlinfra sets up to ten of its own.
+const MOST_TAGS: usize = 40;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        code: Code {
+            code: "DL0231",
+            title: "secret in plain text",
+            explain: "Something in the blueprint looks like a key, a token or a password. User data, tags and policies \
+                      can be read by everybody who may describe the resource, and the blueprint is in your version \
+                      control. Store it in Secrets Manager or Parameter Store, let the machine's role read it, and \
+                      write its name here. If it is no secret, allow this rule and say why. If it was one, replace it.",
+        },
+        severity: Severity::Error,
+        check: secrets,
+    },
+    Rule {
+        code: Code {
+            code: "DL0232",
+            title: "accelerators without an end",
+            explain: "Machines with accelerators cost by the hour, whether they train or not. `ttl: 72h` says how long \
+                      the stack is meant to live, so that one that was forgotten can be found and ended.",
+        },
+        severity: Severity::Warning,
+        check: no_end,
+    },
+    Rule {
+        code: Code {
+            code: "DL0233",
+            title: "tags that AWS refuses",
+            explain: "An object has at most 50 tags, of which dlinfra needs ten. A key has at most 128 characters, a \
+                      value 256, out of letters, digits, spaces and `_.:/=+-@`. Keys that start with `aws:` belong to \
+                      AWS, those that start with `dlinfra:` to dlinfra.",
+        },
+        severity: Severity::Error,
+        check: tag_limits,
+    },
+];
+
+/// Texts that are secrets whatever they are called.
+static SHAPES: LazyLock<Vec<(&'static str, Regex)>> = LazyLock::new(|| {
+    let shapes = [
+        ("an AWS access key", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+        ("a private key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
+        ("a GitHub token", r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{50})"),
+        ("a Hugging Face token", r"\bhf_[A-Za-z0-9]{30}"),
+        ("an OpenAI or Anthropic key", r"\bsk-(?:ant-|proj-)?[A-Za-z0-9_-]{32}"),
+        ("a Slack token", r"\bxox[abprs]-[0-9A-Za-z-]{20}"),
+        ("a GitLab token", r"\bglpat-[A-Za-z0-9_-]{20}"),
+        ("an NGC key", r"\bnvapi-[A-Za-z0-9_-]{40}"),
+        ("a signed token", r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),
+        ("a password in a URL", r"[a-z]+://[^/\s:@]+:[^/\s:@$]{6,}@"),
+    ];
+    shapes.into_iter().filter_map(|(what, shape)| Some((what, Regex::new(shape).ok()?))).collect()
+});
+
+/// Names whose value is a secret, unless it is the name of one.
+static NAMES: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)(?:^|[_-])(?:password|passwd|secret|token|api_?key|secret_access_key|private_key)$").ok()
+});
+
+/// What a text looks like, if it looks like a secret.
+fn looks_like(name: &str, text: &str) -> Option<&'static str> {
+    if let Some((what, _)) = SHAPES.iter().find(|(_, shape)| shape.is_match(text)) {
+        return Some(what);
+    }
+    let named = NAMES.as_ref().is_some_and(|names| names.is_match(name));
+    let reference = text.starts_with("arn:") || text.starts_with('/') || text.contains("${") || text.contains(' ');
+    // Short words are settings (`true`, `required`); a secret has letters and digits.
+    let dense =
+        text.len() >= 16 && text.bytes().any(|b| b.is_ascii_digit()) && text.bytes().any(|b| b.is_ascii_alphabetic());
+    (named && dense && !reference).then_some("a secret, by its name")
+}
+
+fn secrets(stack: &Stack<'_>, found: &mut Findings<'_>) {
+    for resource in stack.input.resources.iter().filter(|r| !r.existing) {
+        let mut places = Vec::new();
+        walk(resource.spec, "", "", &mut places);
+        for (path, what) in places {
+            let summary = format!("`{path}` of {} looks like {what}", resource.address);
+            found.at(resource, &path, summary, "store it in Secrets Manager and let the role of the machines read it");
+        }
+    }
+    for (key, value) in stack.input.tags {
+        if let Some(what) = looks_like(key, value) {
+            found.on_stack("tags", format!("the tag `{key}` looks like {what}"), "tags can be read by everybody");
+        }
+    }
+}
+
+fn walk(value: &Value, name: &str, path: &str, out: &mut Vec<(String, &'static str)>) {
+    if !matches!(spec::node(value), Node::Plain) {
+        return;
+    }
+    match value {
+        Value::String(text) => out.extend(looks_like(name, text).map(|what| (path.to_owned(), what))),
+        Value::Object(map) => {
+            for (key, inner) in map {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                walk(inner, key, &path, out);
+            }
+        }
+        Value::Array(items) => {
+            for (place, inner) in items.iter().enumerate() {
+                walk(inner, name, &format!("{path}[{place}]"), out);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn no_end(stack: &Stack<'_>, found: &mut Findings<'_>) {
+    if stack.input.has_ttl {
+        return;
+    }
+    let machines = stack.machines();
+    if let Some(m) = machines.iter().find(|m| m.facts.accelerator.is_some()) {
+        let count = m.count.map_or("some".to_owned(), |n| n.to_string());
+        let summary = format!("{count} x {} may run for ever: the stack has no `ttl`", m.facts.name);
+        found.at(m.resource, "", summary, "write for example `ttl: 72h` at the top of the blueprint");
+    }
+}
+
+fn tag_limits(stack: &Stack<'_>, found: &mut Findings<'_>) {
+    let user = stack.input.tags;
+    if user.len() > MOST_TAGS {
+        let summary = format!("{} tags are too many: AWS takes 50, and dlinfra needs ten", user.len());
+        found.on_stack("tags", summary, format!("keep {MOST_TAGS} at most"));
+    }
+    let legal = |text: &str| text.chars().all(|c| c.is_alphanumeric() || " _.:/=+-@".contains(c));
+    for (key, value) in user {
+        let place = format!("tags.{key}");
+        let reserved = key.starts_with("aws:") || key.starts_with(tags::PREFIX);
+        let wrong = match () {
+            () if reserved => Some(format!("the tag `{key}` has a prefix that is not yours")),
+            () if key.is_empty() || key.chars().count() > 128 => Some("a tag's key has 1 to 128 characters".to_owned()),
+            () if value.chars().count() > 256 => {
+                Some(format!("the value of the tag `{key}` is longer than 256 characters"))
+            }
+            () if !legal(key) || !legal(value) => Some(format!("the tag `{key}` has characters that AWS refuses")),
+            () => None,
+        };
+        if let Some(summary) = wrong {
+            found.on_stack(&place, summary, "use letters, digits, spaces and _.:/=+-@");
+        }
+    }
+    // Fields of kinds that are tags of the author too.
+    for resource in stack.input.resources.iter().filter(|r| !r.existing) {
+        for tag in view::tags(resource) {
+            if tag.starts_with("aws:") || tag.starts_with(tags::PREFIX) {
+                let summary = format!("the tag `{tag}` has a prefix that is not yours");
+                found.at(resource, &format!("tags.{tag}"), summary, "choose another key");
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Rules of ways in and out, and of room for addresses.
+use super::{
+    Findings, Resource, Rule, Stack,
+    view::{self, WayOut},
+};
+use crate::diagnostic::{Code, Severity};
+use std::collections::BTreeMap;
+
+/// Addresses of a subnet that AWS keeps for itself.
+const KEPT: u64 = 5;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        code: Code {
+            code: "DL0221",
+            title: "instances in a public subnet without public addresses",
+            explain: "A route to an internet gateway serves only interfaces that have a public address. AWS gives none \
+                      to an instance with several network interfaces, as EFA types have, and dlinfra asks for none: \
+                      such machines reach neither the internet nor Session Manager. Put them into a private subnet \
+                      whose default route leads to a NAT gateway.",
+        },
+        severity: Severity::Error,
+        check: public_machines,
+    },
+    Rule {
+        code: Code {
+            code: "DL0222",
+            title: "no way out of the subnet",
+            explain: "No route table of the stack gives the subnet a default route. Machines in it cannot fetch \
+                      packages or container images and, without VPC endpoints, cannot talk to Session Manager or S3. \
+                      If that is the intention, allow this rule and say so.",
+        },
+        severity: Severity::Warning,
+        check: no_way_out,
+    },
+    Rule {
+        code: Code {
+            code: "DL0223",
+            title: "NAT gateway in a private subnet",
+            explain: "A NAT gateway sends the traffic of private subnets to the internet, so it must itself stand in a \
+                      subnet whose default route leads to an internet gateway. In a private subnet it is made, is \
+                      paid for, and forwards nothing.",
+        },
+        severity: Severity::Error,
+        check: private_nat,
+    },
+    Rule {
+        code: Code {
+            code: "DL0224",
+            title: "subnet too small",
+            explain: "Every node takes an address for each of its plain network interfaces (one with the layout `ip`; \
+                      EFA-only interfaces take none), a NAT gateway and a file system take one or more, and AWS keeps \
+                      five addresses of each subnet. A launch that does not fit fails as a whole.",
+        },
+        severity: Severity::Error,
+        check: room,
+    },
+    Rule {
+        code: Code {
+            code: "DL0225",
+            title: "subnet outside its VPC, or over another one",
+            explain: "The range of a subnet lies inside the range of its VPC, and no two subnets of a VPC overlap.",
+        },
+        severity: Severity::Error,
+        check: ranges,
+    },
+    Rule {
+        code: Code {
+            code: "DL0226",
+            title: "zone of another region",
+            explain: "Everything in a stack is in one region, and the names of its zones start with the region's name.",
+        },
+        severity: Severity::Error,
+        check: foreign_zone,
+    },
+];
+
+fn public_machines(stack: &Stack<'_>, found: &mut Findings<'_>) {
+    for m in stack.machines() {
+        let Some(subnet) = stack.parent(m.resource, "subnet") else { continue };
+        if stack.way_out(subnet) == Some(WayOut::Internet) {
+            let why = match m.layout.interfaces.len() {
+                1 => "dlinfra gives instances no public addresses".to_owned(),
+                n => format!("AWS gives no public address to {} with its {n} network interfaces", m.facts.name),
+            };
+            let summary = format!("{} is public, but {why}: the machines have no way out", subnet.address);
+            let help = "use a private subnet with a route to a NAT gateway";
+            found.with(m.resource, "subnet", summary, help, Some((subnet, "", "the public subnet")));
+        }
+    }
+}
+
+fn no_way_out(stack: &Stack<'_>, found: &mut Findings<'_>) {
+    for m in stack.machines() {
+        let Some(subnet) = stack.parent(m.resource, "subnet") else { continue };
+        if stack.way_out(subnet) == Some(WayOut::None) {
+            let summary = format!("machines in {} reach nothing outside their VPC", subnet.address);
+            let help = "add a route table with a route from 0.0.0.0/0 to a NAT gateway for this subnet";
+            found.with(m.resource, "subnet", summary, help, Some((subnet, "", "has no default route")));
+        }
+    }
+}
+
+fn private_nat(stack: &Stack<'_>, found: &mut Findings<'_>) {
+    for nat in stack.all("nat-gateway") {
+        let Some(subnet) = stack.parent(nat, "subnet") else { continue };
+        if matches!(stack.way_out(subnet), Some(WayOut::Nat | WayOut::None)) {
+            let summary =
+                format!("{} has no route to an internet gateway, so {} forwards nothing", subnet.address, nat.address);
+            let help = "put the NAT gateway into a public subnet";
+            found.with(nat, "subnet", summary, help, Some((subnet, "", "this subnet is private")));
+        }
+    }
+}
+
+fn room(stack: &Stack<'_>, found: &mut Findings<'_>) {
+    let mut need: BTreeMap<&str, (u64, Vec<String>, Resource<'_>, &Resource<'_>)> = BTreeMap::new();
+    let mut take = |subnet: Option<&'_ Resource<'_>>, addresses: u64, what: String, by: &Resource<'_>| {
+        // Addresses are told by the subnet's own address, which outlives this closure.
+        let Some(subnet) = subnet.and_then(|s| stack.input.resources.iter().find(|r| r.address == s.address)) else {
+            return;
+        };
+        let by = stack.input.resources.iter().find(|r| r.address == by.address).copied();
+        let Some(by) = by else { return };
+        let entry = need.entry(subnet.address).or_insert((0, Vec::new(), by, subnet));
+        entry.0 = entry.0.saturating_add(addresses);
+        entry.1.push(what);
+    };
+    for m in stack.machines() {
+        let each = m.layout.addresses_per_node() as u64;
+        let Some(count) = m.count else { continue };
+        let what = format!("{count} x {each} of {}", m.resource.address);
+        take(stack.parent(m.resource, "subnet"), each.saturating_mul(count), what, m.resource);
+    }
+    for nat in stack.all("nat-gateway") {
+        take(stack.parent(nat, "subnet"), 1, format!("1 of {}", nat.address), nat);
+    }
+    for fs in stack.all("fsx-lustre") {
+        // At least one; larger file systems have more servers.
+        take(stack.parent(fs, "subnet"), 1, format!("1 or more of {}", fs.address), fs);
+    }
+    for (need, what, by, subnet) in need.into_values() {
+        let Some(range) = view::cidr(subnet, "cidr") else { continue };
+        let free = range.addresses().saturating_sub(KEPT);
+        if need > free {
+            let summary =
+                format!("{} has {free} free addresses, {need} are needed ({})", subnet.address, what.join(", "));
+            let help = "give the subnet a larger range, or use fewer instances";
+            found.with(&by, "subnet", summary, help, Some((subnet, "cidr", "its range")));
+        }
+    }
+}
+
+fn ranges(stack: &Stack<'_>, found: &mut Findings<'_>) {
+    let mut seen: Vec<(&Resource<'_>, &str, crate::units::Cidr)> = Vec::new();
+    for subnet in stack.all("subnet") {
+        let (Some(vpc), Some(range)) = (stack.parent(subnet, "vpc"), view::cidr(subnet, "cidr")) else { continue };
+        if let Some(whole) = view::cidr(vpc, "cidr").filter(|whole| !whole.covers(range)) {
+            let summary = format!("{range} of {} is not inside {whole} of {}", subnet.address, vpc.address);
+            let help = "take a part of the VPC's range, for example with `cidrsubnet(…)`";
+            found.with(subnet, "cidr", summary, help, Some((vpc, "cidr", "the VPC's range")));
+        }
+        if let Some((other, _, taken)) = seen.iter().find(|(_, v, taken)| *v == vpc.address && taken.overlaps(range)) {
+            let summary = format!("{range} of {} overlaps {taken} of {}", subnet.address, other.address);
+            found.with(
+                subnet,
+                "cidr",
+                summary,
+                "give each subnet a range of its own",
+                Some((other, "cidr", "taken here")),
+            );
+        }
+        seen.push((subnet, vpc.address, range));
+    }
+}
+
+fn foreign_zone(stack: &Stack<'_>, found: &mut Findings<'_>) {
+    for subnet in stack.all("subnet") {
+        let region = stack.input.region;
+        if let Some(zone) = view::text(subnet, "zone").filter(|z| !z.starts_with(region)) {
+            let zones = crate::catalog::zones(region).unwrap_or_default();
+            let help = match zones.is_empty() {
+                true => format!("use a zone of {region}"),
+                false => format!("zones of {region}: {}", zones.join(", ")),
+            };
+            found.at(subnet, "zone", format!("{zone} is not in {region}"), help);
+        }
+    }
+}
