@@ -1,0 +1,366 @@
+//! Instance groups through their whole life, driven by the real planner and executor against the simulated AWS.
+use dlinfra::{
+    address::Address,
+    apply::{Executor, Outcome},
+    aws::{Aws, Error, Options},
+    call::{Scope, SweepCtx},
+    clock::Clock,
+    kind::{Boxed, Kind, Of},
+    kinds::InstanceGroup,
+    plan::{self, Action, Plan, Wanted},
+    record::{Applied, Intent, Recorder},
+    resource::{Live, State},
+    snapshot::{self, Snapshot},
+};
+use dlinfra_sandbox::{Behaviour, FaultAction, FaultRule, Sandbox, SandboxConfig};
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+};
+
+static KINDS: &[&dyn Kind] = &[&Of::<InstanceGroup>::KIND];
+
+/// Keeps what was applied; everything else is forgotten.
+#[derive(Default)]
+struct Memory {
+    applied: Mutex<BTreeMap<Address, Applied>>,
+    waits: Mutex<Vec<String>>,
+}
+
+impl Recorder for Memory {
+    fn intent(&self, _: Intent) -> Boxed<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+    fn accepted<'a>(&'a self, _: &'a Address, _: &'a str, _: &'a [String]) -> Boxed<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+    fn failed<'a>(&'a self, _: &'a Address, _: &'a str, _: &'a str) -> Boxed<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+    fn stable<'a>(&'a self, address: &'a Address, applied: Applied) -> Boxed<'a, ()> {
+        self.applied.lock().unwrap().insert(address.clone(), applied);
+        Box::pin(async { Ok(()) })
+    }
+    fn gone<'a>(&'a self, address: &'a Address) -> Boxed<'a, ()> {
+        self.applied.lock().unwrap().remove(address);
+        Box::pin(async { Ok(()) })
+    }
+    fn waiting(&self, _: &Address, why: &Error) {
+        self.waits.lock().unwrap().push(why.to_string());
+    }
+}
+
+/// An account with a network, and a stack that holds one group.
+struct World {
+    sandbox: Sandbox,
+    aws: Aws,
+    sweep: SweepCtx,
+    memory: Arc<Memory>,
+    subnet: String,
+    group: String,
+}
+
+impl World {
+    async fn new(behaviour: Behaviour) -> Self {
+        let start = "2026-01-01T00:00:00Z".parse().unwrap();
+        let sandbox = Sandbox::open(SandboxConfig { start: Some(start), behaviour, ..Default::default() }).unwrap();
+        let aws = Aws::connect(Options {
+            region: "us-east-1".to_owned(),
+            profile: None,
+            endpoint_url: None,
+            http: Some(sandbox.http_client()),
+            clock: Clock::scaled(start, 1),
+        })
+        .await;
+        let scope = Arc::new(Scope {
+            partition: "aws".to_owned(),
+            account: "000000000000".to_owned(),
+            region: "us-east-1".to_owned(),
+            stack: "demo".to_owned(),
+            stack_id: "5f3c".to_owned(),
+        });
+        let sweep = SweepCtx { aws: aws.clone(), scope, names: Arc::new(BTreeSet::new()), all_stacks: false };
+        let ec2 = aws.ec2();
+        let vpc = ec2.create_vpc().cidr_block("10.0.0.0/16").send().await.unwrap().vpc.unwrap().vpc_id.unwrap();
+        aws.clock().sleep(std::time::Duration::from_secs(5)).await;
+        let subnet = ec2.create_subnet().vpc_id(&vpc).cidr_block("10.0.0.0/20").availability_zone("us-east-1a");
+        let subnet = subnet.send().await.unwrap().subnet.unwrap().subnet_id.unwrap();
+        let group = ec2.create_security_group().group_name("fleet").description("fleet").vpc_id(&vpc);
+        let group = group.send().await.unwrap().group_id.unwrap();
+        aws.clock().sleep(std::time::Duration::from_secs(5)).await;
+        Self { sandbox, aws, sweep, memory: Arc::default(), subnet, group }
+    }
+
+    fn spec(&self, changes: Value) -> Value {
+        let mut spec = json!({
+            "instance_type": "p5.48xlarge",
+            "count": 4,
+            "subnet": { "$id": self.subnet },
+            "image": "dlami-base-ubuntu-22.04",
+            "interfaces": { "security_groups": [{ "$id": self.group }] },
+            "boot": { "script": "#!/bin/bash\necho ready\n", "env": { "MOUNT": "it's here" } },
+        });
+        for (key, value) in changes.as_object().unwrap() {
+            match value.is_null() {
+                true => drop(spec.as_object_mut().unwrap().remove(key)),
+                false => drop(spec.as_object_mut().unwrap().insert(key.clone(), value.clone())),
+            }
+        }
+        spec
+    }
+
+    async fn snapshot(&self) -> Snapshot {
+        Snapshot::build(snapshot::take(KINDS, &self.sweep).await.unwrap(), BTreeMap::new()).unwrap()
+    }
+
+    async fn plan(&self, spec: Option<Value>) -> (Plan, Snapshot) {
+        let wanted: Vec<Wanted> = spec
+            .into_iter()
+            .map(|spec| {
+                let problems = KINDS[0].check(&spec);
+                assert_eq!(problems, []);
+                Wanted {
+                    address: Address::parse("train.group").unwrap(),
+                    kind: KINDS[0],
+                    spec: KINDS[0].canonical(&spec).unwrap(),
+                    depends_on: Vec::new(),
+                    protect: None,
+                    existing: None,
+                    moved: Vec::new(),
+                }
+            })
+            .collect();
+        let snapshot = self.snapshot().await;
+        let tags: BTreeMap<String, String> = [
+            ("dlinfra:v", "1"),
+            ("dlinfra:stack", "demo"),
+            ("dlinfra:stack-id", "5f3c"),
+            ("dlinfra:owner", "tests"),
+            ("CostCenter", "4711"),
+        ]
+        .into_iter()
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .collect();
+        let input = plan::Input {
+            wanted: &wanted,
+            snapshot: &snapshot,
+            applied: &self.memory.applied.lock().unwrap().clone(),
+            interrupted: &BTreeMap::new(),
+            tags: &tags,
+            replace: &BTreeSet::new(),
+            now: self.aws.clock().now(),
+        };
+        (plan::plan(&input).unwrap(), snapshot)
+    }
+
+    /// Plans and applies; the plan after it must be empty.
+    async fn apply(&self, spec: Option<Value>) -> Plan {
+        let (plan, outcome) = self.try_apply(spec.clone()).await;
+        assert!(outcome.complete(), "{outcome:?}");
+        let (again, _) = self.plan(spec).await;
+        let left: Vec<_> = again.steps.iter().map(|s| (s.action, &s.reason, &s.fields, &s.outdated)).collect();
+        assert!(again.is_empty(), "{left:#?}");
+        plan
+    }
+
+    async fn try_apply(&self, spec: Option<Value>) -> (Plan, Outcome) {
+        let (plan, snapshot) = self.plan(spec).await;
+        let (_stop, cancel) = tokio::sync::watch::channel(false);
+        let executor = Executor {
+            aws: self.aws.clone(),
+            scope: self.sweep.scope.clone(),
+            kinds: KINDS,
+            recorder: self.memory.clone(),
+            open: BTreeMap::new(),
+            sweep: self.sweep.clone(),
+            sink: Arc::new(|_| {}),
+            cancel,
+            delete_data: false,
+        };
+        let outcome = executor.run(&plan, &snapshot).await;
+        (plan, outcome)
+    }
+
+    async fn live(&self) -> Option<Live> {
+        self.snapshot().await.owned.into_values().next().map(|f| f.live)
+    }
+
+    async fn members(&self) -> Vec<String> {
+        self.live().await.map(|l| l.members.into_iter().map(|m| m.id).collect()).unwrap_or_default()
+    }
+
+    fn launches(&self) -> u64 {
+        self.sandbox.requests().count("ec2:RunInstances")
+    }
+
+    /// Everything of the group is gone.
+    async fn assert_nothing_is_left(&self) {
+        assert!(self.live().await.is_none());
+        let groups = self.aws.ec2().describe_placement_groups().send().await.unwrap();
+        assert!(groups.placement_groups().is_empty());
+        let interfaces = self.aws.ec2().describe_network_interfaces().send().await.unwrap();
+        assert!(interfaces.network_interfaces().is_empty());
+        let volumes = self.aws.ec2().describe_volumes().send().await.unwrap();
+        assert!(volumes.volumes().is_empty());
+    }
+}
+
+fn subset(small: &[String], large: &[String]) -> bool {
+    small.iter().all(|id| large.contains(id))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_lives_through_every_change() {
+    let world = World::new(Behaviour::default()).await;
+
+    // Created: all or nothing, with a placement group and 32 EFA interfaces each.
+    let plan = world.apply(Some(world.spec(json!({})))).await;
+    assert_eq!(plan.steps[0].action, Action::Create);
+    let four = world.members().await;
+    assert_eq!((four.len(), world.launches()), (4, 1));
+    let live = world.live().await.unwrap();
+    assert_eq!(live.state, State::Ready);
+    assert_eq!(live.outputs["count"], 4);
+    assert_eq!(live.outputs["head_address"], live.outputs["private_ips"][0]);
+    assert!(live.outputs["image_id"].as_str().unwrap().starts_with("ami-"));
+    assert!(live.parts.contains_key("placement"));
+    let out = world.aws.ec2().describe_instances().instance_ids(&four[0]).send().await.unwrap();
+    let instance = &out.reservations()[0].instances()[0];
+    assert_eq!(instance.network_interfaces().len(), 33);
+    assert_eq!(instance.metadata_options().unwrap().http_tokens().unwrap().as_str(), "required");
+    let volumes = world.aws.ec2().describe_volumes().send().await.unwrap();
+    assert!(volumes.volumes().iter().all(|v| v.encrypted() == Some(true) && v.size() == Some(200)));
+    let part = |tags: &[aws_sdk_ec2::types::Tag]| {
+        tags.iter().find(|t| t.key() == Some("dlinfra:part")).and_then(|t| t.value().map(str::to_owned))
+    };
+    assert!(volumes.volumes().iter().all(|v| part(v.tags()).as_deref() == Some("volume")));
+    assert_eq!(part(instance.tags()).as_deref(), Some("member"));
+
+    // Grown: only the difference is launched, with the image that the others run.
+    world.apply(Some(world.spec(json!({ "count": 6 })))).await;
+    let six = world.members().await;
+    assert_eq!((six.len(), world.launches()), (6, 2));
+    assert!(subset(&four, &six));
+    assert_eq!(six[..4], four, "the oldest come first");
+
+    // Shrunk: the newest go.
+    world.apply(Some(world.spec(json!({ "count": 3 })))).await;
+    let three = world.members().await;
+    assert_eq!(three, four[..3]);
+
+    // Another boot script: one after the other, never less than two.
+    let spec = world.spec(json!({ "count": 3, "boot": { "script": "#!/bin/bash\necho new\n" } }));
+    let (plan, _) = world.plan(Some(spec.clone())).await;
+    assert_eq!(plan.steps[0].outdated, three);
+    assert_eq!(plan.steps[0].class, Some(plan::ChangeClass::Rolling));
+    world.apply(Some(spec.clone())).await;
+    let new = world.members().await;
+    assert_eq!((new.len(), world.launches()), (3, 5));
+    assert!(!new.iter().any(|id| three.contains(id)));
+
+    // The batch is no property of the machines.
+    let spec = world.spec(json!({ "count": 3, "boot": { "script": "#!/bin/bash\necho new\n" }, "rolling": { "batch": 2 } }));
+    assert!(world.plan(Some(spec)).await.0.is_empty());
+
+    // In batches.
+    let spec = world.spec(json!({ "count": 3, "rolling": { "batch": 2 } }));
+    world.apply(Some(spec.clone())).await;
+    assert_eq!(world.launches(), 7);
+
+    // A terminated and a stopped member are replaced.
+    let before = world.members().await;
+    world.aws.ec2().terminate_instances().instance_ids(&before[0]).send().await.unwrap();
+    world.aws.ec2().stop_instances().instance_ids(&before[1]).send().await.unwrap();
+    world.aws.clock().sleep(std::time::Duration::from_secs(600)).await;
+    assert!(matches!(world.live().await.unwrap().state, State::Degraded(_)));
+    let (plan, _) = world.plan(Some(spec.clone())).await;
+    assert_eq!(plan.steps[0].action, Action::Update);
+    world.apply(Some(spec.clone())).await;
+    let after = world.members().await;
+    assert_eq!(after.len(), 3);
+    assert!(after.contains(&before[2]) && !after.contains(&before[0]) && !after.contains(&before[1]));
+
+    // A new tag reaches machines, disks and interfaces without a replacement.
+    let volume = world.aws.ec2().describe_volumes().send().await.unwrap().volumes()[0].volume_id().unwrap().to_owned();
+    world.aws.ec2().delete_tags().resources(&after[1]).resources(&volume).tags(
+        aws_sdk_ec2::types::Tag::builder().key("CostCenter").build(),
+    ).send().await.unwrap();
+    world.apply(Some(spec.clone())).await;
+    assert_eq!(world.members().await, after);
+
+    // None at all, and back.
+    world.apply(Some(world.spec(json!({ "count": 0 })))).await;
+    world.assert_nothing_is_left().await;
+    world.apply(Some(spec)).await;
+    assert_eq!(world.members().await.len(), 3);
+
+    // Deleted, with its placement group.
+    world.apply(None).await;
+    world.assert_nothing_is_left().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_longer_written_is_taken_away() {
+    let world = World::new(Behaviour::default()).await;
+    let with = world.spec(json!({ "instance_type": "m5.large", "image": "al2023", "count": 2, "key_name": "mine" }));
+    world.apply(Some(with)).await;
+    let before = world.members().await;
+    let without = world.spec(json!({ "instance_type": "m5.large", "image": "al2023", "count": 2, "boot": null }));
+    world.apply(Some(without)).await;
+    let after = world.members().await;
+    assert!(after.len() == 2 && !after.iter().any(|id| before.contains(id)));
+    let live = world.live().await.unwrap();
+    assert!(live.spec.get("boot").is_none() && live.spec.get("key_name").is_none(), "{}", live.spec);
+}
+
+#[tokio::test(start_paused = true)]
+async fn capacity_that_is_not_there_starts_nothing_and_says_what_to_do() {
+    let capacity = [("p5.48xlarge@us-east-1a".to_owned(), 3)].into();
+    let world = World::new(Behaviour { capacity, ..Behaviour::default() }).await;
+    let (_, outcome) = world.try_apply(Some(world.spec(json!({})))).await;
+    let error = &outcome.failed[0].1;
+    assert!(error.message.contains("4 x p5.48xlarge (all or nothing"), "{error}");
+    assert!(error.help.as_ref().unwrap().contains("another zone"), "{error:?}");
+    assert_eq!(world.live().await.unwrap().state, State::Partial);
+    // What was made of it is found, and the smaller group goes on from there.
+    world.apply(Some(world.spec(json!({ "count": 3 })))).await;
+    world.apply(None).await;
+    world.assert_nothing_is_left().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quota_names_itself_and_what_is_needed() {
+    let quotas = [("L-417A185B".to_owned(), 192)].into();
+    let world = World::new(Behaviour { quotas, ..Behaviour::default() }).await;
+    let (_, outcome) = world.try_apply(Some(world.spec(json!({})))).await;
+    let help = outcome.failed[0].1.help.clone().unwrap();
+    assert!(help.contains("768 vCPU") && help.contains("L-417A185B"), "{help}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unanswered_launch_is_not_repeated() {
+    let world = World::new(Behaviour::default()).await;
+    world.sandbox.add_fault(FaultRule::new("ec2:RunInstances", FaultAction::CutAfter).nth(1));
+    world.apply(Some(world.spec(json!({})))).await;
+    assert_eq!(world.members().await.len(), 4);
+    let placed = world.sandbox.status().objects["ec2/instance"];
+    assert_eq!(placed, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_do_not_grow_with_the_fleet() {
+    let world = World::new(Behaviour { throttle: 0.0, ..Behaviour::default() }).await;
+    let spec = |count: u32| world.spec(json!({ "instance_type": "m5.large", "image": "al2023", "count": count }));
+    world.apply(Some(spec(2))).await;
+    let count = |world: &World| world.sandbox.requests().total;
+    let before = count(&world);
+    world.snapshot().await;
+    let two = count(&world) - before;
+    world.apply(Some(spec(300))).await;
+    assert_eq!(world.launches(), 3, "256 and the rest");
+    let before = count(&world);
+    world.snapshot().await;
+    assert_eq!(count(&world) - before, two);
+    assert_eq!(two, 3, "instances, placement groups, volumes");
+}
