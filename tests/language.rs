@@ -1,5 +1,7 @@
 //! The blueprint language: what compiles to what, and what every mistake is told.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+
 #[path = "language/support.rs"]
 mod support;
 

@@ -16,8 +16,8 @@ use super::types::Type;
 use super::variables::Nothing;
 use crate::diagnostic::Diagnostic;
 
-/// Residuals are at most 100 deep where they are made; more is not ours.
-const MAX_DEPTH: usize = 400;
+/// Residuals are at most 100 deep where they are made, specs less; more is not ours.
+const MAX_DEPTH: usize = 110;
 
 /// What is known by now: the value of an attribute of a resource.
 pub type Lookup<'a> = dyn Fn(&str, &str) -> Option<Json> + 'a;
@@ -67,7 +67,7 @@ impl Resolver<'_> {
     fn expr(&self, expr: &Json, whole: &JsonMap<String, Json>, depth: usize) -> Result<Json, Diagnostic> {
         let text = whole.get("text").and_then(Json::as_str).unwrap_or("this expression");
         let want: Type = whole.get("type").and_then(Json::as_str).and_then(|t| t.parse().ok()).unwrap_or(Type::Any);
-        let made = self.residual(expr, &[], depth).and_then(|value| match value {
+        let made = self.residual(expr, &[], 0).and_then(|value| match value {
             Value::Unknown(u) => Ok(Value::Unknown(u)),
             value => {
                 let target = Target {

@@ -9,7 +9,6 @@ use super::coerce::{Purpose, shorten};
 use super::declare::{Input, Resource, Target};
 use super::expression::{
     ExprError, Fail, Key, ModuleValue, Outcome, Place, RefValue, Value, as_condition, for_each_name, null_error,
-    unknown_error,
 };
 use super::names::{Names, null_from};
 use super::scope::{HEADER, Instance, Scope, What, World, instance_address};

@@ -13,6 +13,9 @@ use super::{Call, Expr, ExprError, ExprKind, For, Operator, Place, Step, StepKin
 use crate::blueprint::codes;
 use crate::diagnostic::did_you_mean;
 
+/// The longest chain of attributes and indexes.
+const MAX_STEPS: usize = 64;
+
 type Built<T> = Result<T, Box<ExprError>>;
 
 /// An expression whose text starts at `offset` of its scalar and whose `${…}` is `whole`.
@@ -189,6 +192,12 @@ impl Builder<'_> {
         operators: &[hcl_edit::Decorated<TraversalOperator>],
         place: Place,
     ) -> Built<Expr> {
+        // The parser keeps these in a list, our tree nests them.
+        if operators.len() > MAX_STEPS {
+            let e =
+                ExprError::new(codes::LIMIT, place, format!("there are more than {MAX_STEPS} `.` and `[` in a row"));
+            return Err(e.help("split it into locals"));
+        }
         let mut current = self.expr(base)?;
         let start = current.place.start.min(place.start);
         let mut steps: Option<Vec<Step>> = None;
