@@ -346,19 +346,14 @@ impl Resource for FsxLustre {
         if changes.touches("repositories") {
             repository::update(ctx, live, &want.repositories).await?;
         }
-        for call in want.update_requests(ctx, live, changes) {
-            if call.slow && matches!(live.state, State::Degraded(_)) {
-                // The sweep reports a recent failure; asking for the same again would only fail again.
-                let why = if let State::Degraded(why) = &live.state { why.as_str() } else { "" };
-                return Err(Error::new(ErrorClass::Other, format!("{} cannot be changed: {why}", live.id))
-                    .help("wait for AWS to repair it, or ask for another value"));
-            }
-            call.request.send().await?;
-            if call.slow {
-                // One of these at a time: the next round brings the next one.
-                break;
-            }
+        // AWS takes one update at a time: the next round brings the next one.
+        let Some(call) = want.update_requests(ctx, live, changes).into_iter().next() else { return Ok(()) };
+        if let (true, State::Degraded(why)) = (call.moves_data, &live.state) {
+            // The sweep reports a recent failure; asking for the same again would only fail again.
+            return Err(Error::new(ErrorClass::Other, format!("{} cannot be changed: {why}", live.id))
+                .help("wait for AWS to repair it, or ask for another value"));
         }
+        call.request.send().await.map_err(request::busy)?;
         Ok(())
     }
 

@@ -351,7 +351,8 @@ impl Resource for IamRole {
         }
         // Read again: a policy that came after the sweep would block the role.
         let sweep = ctx.sweep();
-        let (attached, inline) = try_join(attached(&sweep, name), inline(&sweep, name)).await?;
+        let policies = try_join(attached(&sweep, name), inline(&sweep, name)).await;
+        let Some((attached, inline)) = optional(policies)? else { return Ok(()) };
         for policy in attached {
             let detach = iam.detach_role_policy().role_name(name).policy_arn(policy);
             gone(detach.send().await.map_err(Error::from))?;

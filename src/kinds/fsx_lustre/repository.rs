@@ -177,15 +177,19 @@ pub(super) async fn update(ctx: &Ctx, live: &Live<FsxLustre>, want: &[Repository
     use DataRepositoryLifecycle as State;
     let found = links(&ctx.sweep(), Some(&live.id)).await?;
     let ours = |link: &Link| link.tags.get(tags::STACK_ID) == Some(&ctx.scope.stack_id);
+    // A place, in the file system or in a bucket, must be free before another link can have it.
+    let mut leaving = found.iter().any(|l| l.state == State::Deleting);
     for link in found.iter().filter(|l| ours(l) && l.state != State::Deleting) {
         if !want.iter().any(|r| r.path == link.repository.path) {
             unlink(ctx, link).await?;
+            leaving = true;
         }
     }
+    let mut missing = Vec::new();
     for repository in want {
         let target = repository.target()?;
         let Some(link) = found.iter().find(|l| l.repository.path == repository.path) else {
-            create(ctx, live, repository, &target).await?;
+            missing.push((repository, target));
             continue;
         };
         if !ours(link) {
@@ -196,14 +200,20 @@ pub(super) async fn update(ctx: &Ctx, live: &Live<FsxLustre>, want: &[Repository
             && link.repository.import_metadata_on_create == repository.import_metadata_on_create;
         match link.state {
             State::Deleting | State::Creating | State::Updating => {}
-            // Its place must be free before another link can be made.
-            State::Failed => unlink(ctx, link).await?,
-            _ if !same => unlink(ctx, link).await?,
+            _ if !same || link.state == State::Failed => {
+                unlink(ctx, link).await?;
+                leaving = true;
+            }
             _ if (&link.repository.import, &link.repository.export) != (&repository.import, &repository.export) => {
                 let call = ctx.aws.fsx().update_data_repository_association().association_id(&link.id);
-                call.s3(repository.policies()).send().await?;
+                call.s3(repository.policies()).send().await.map_err(request::busy)?;
             }
             _ => {}
+        }
+    }
+    if !leaving {
+        for (repository, target) in missing {
+            create(ctx, live, repository, &target).await?;
         }
     }
     Ok(())
@@ -225,7 +235,7 @@ async fn create(ctx: &Ctx, live: &Live<FsxLustre>, repository: &Repository, targ
         if !repository.import.is_empty() || !repository.export.is_empty() {
             call = call.s3(repository.policies());
         }
-        let made = call.send().await?.association.and_then(|a| a.association_id);
+        let made = call.send().await.map_err(request::busy)?.association.and_then(|a| a.association_id);
         Ok(vec![made.ok_or_else(|| Error::missing("the id of a repository"))?])
     })
     .await?;

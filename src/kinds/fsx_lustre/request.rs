@@ -1,7 +1,7 @@
 //! What a Lustre file system looks like in AWS's requests, and AWS's words for our enums.
 use super::{Compression, Deployment, FsxLustre, ReadCache, RootSquash, Storage, Version};
 use crate::{
-    aws::{Error, tags::Tags},
+    aws::{Error, ErrorClass, tags::Tags},
     call::Ctx,
     field::Field,
     resource::{Changes, Live, State},
@@ -24,8 +24,8 @@ use std::{fmt, str::FromStr};
 /// One UpdateFileSystem.
 pub(super) struct Update {
     pub(super) request: UpdateFileSystemFluentBuilder,
-    /// AWS works on it for minutes, and takes no second one meanwhile.
-    pub(super) slow: bool,
+    /// More than a setting: servers or disks change.
+    pub(super) moves_data: bool,
 }
 
 impl FsxLustre {
@@ -117,12 +117,12 @@ impl FsxLustre {
                 let off = || LustreRootSquashConfiguration::builder().root_squash("0:0").build();
                 to = to.root_squash_configuration(self.root_squash.as_ref().map_or_else(off, RootSquash::to_aws));
             }
-            out.push(Update { request: call().lustre_configuration(to.build()), slow: false });
+            out.push(Update { request: call().lustre_configuration(to.build()), moves_data: false });
         }
         if live.state == State::Pending {
             return out;
         }
-        let mut slow = |request| out.push(Update { request, slow: true });
+        let mut slow = |request| out.push(Update { request, moves_data: true });
         if changes.touches("version") {
             slow(call().file_system_type_version(self.version.to_string()));
         }
@@ -159,6 +159,16 @@ impl RootSquash {
             .set_no_squash_nids(Some(self.except.clone()))
             .build()
     }
+}
+
+/// FSx has one code for everything that is wrong; what will be right in a while is told by the words.
+pub(super) fn busy<E: Into<Error>>(error: E) -> Error {
+    let mut error: Error = error.into();
+    let later = ["in progress", "AVAILABLE", "being updated", "another update"];
+    if error.class == ErrorClass::Invalid && later.iter().any(|words| error.message.contains(words)) {
+        error.class = ErrorClass::WrongState;
+    }
+    error
 }
 
 pub(super) fn to_tags(tags: &Tags) -> Vec<Tag> {
