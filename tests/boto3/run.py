@@ -17,6 +17,7 @@ import ec2_instances
 import ec2_network
 import fsx
 import iam
+import pricing
 import s3
 import ssm
 import sts

@@ -3,6 +3,7 @@
 mod ec2;
 mod fsx;
 mod iam;
+mod pricing;
 mod s3;
 mod ssm;
 mod sts;
@@ -11,4 +12,4 @@ use crate::service::Service;
 
 /// Every service; a request is for the one whose name is in its signature.
 pub(crate) static SERVICES: &[&Service] =
-    &[&ec2::SERVICE, &fsx::SERVICE, &iam::SERVICE, &s3::SERVICE, &ssm::SERVICE, &sts::SERVICE];
+    &[&ec2::SERVICE, &fsx::SERVICE, &iam::SERVICE, &pricing::SERVICE, &s3::SERVICE, &ssm::SERVICE, &sts::SERVICE];
