@@ -51,10 +51,15 @@ async fn a_file_system_lives_grows_and_goes() {
     update(1200).await.is("BadRequest");
     update(3600).await.is("BadRequest");
     assert_eq!(update(4800).await.ok().get("Lifecycle"), "UPDATING");
+    // Settings may change beside it, sizes not.
+    let compress = json!({"FileSystemId": id, "LustreConfiguration": {"DataCompressionType": "LZ4"}});
+    fsx(&sandbox, "UpdateFileSystem", compress).await.ok();
+    update(7200).await.is("BadRequest");
     wait(&sandbox, 600).await;
     let shown = describe().await.ok();
     assert_eq!((shown.get("Lifecycle"), shown.count("\"StorageCapacity\":4800")), ("AVAILABLE".to_owned(), 2));
     assert!(shown.body.contains("UPDATED_OPTIMIZING"), "{}", shown.body);
+    assert_eq!(shown.count("\"DataCompressionType\":\"LZ4\""), 2, "{}", shown.body);
     update(7200).await.is("BadRequest");
 
     ec2(&sandbox, "DeleteSubnet", &format!("SubnetId={subnet}")).await.is("DependencyViolation");

@@ -63,6 +63,8 @@ pub(super) struct Action {
     pub(super) updated: Timestamp,
     /// When data has been moved to the new disks too.
     pub(super) optimized: Timestamp,
+    /// Such updates come one at a time; settings may change beside them.
+    pub(super) moves_data: bool,
     pub(super) target: Value,
 }
 

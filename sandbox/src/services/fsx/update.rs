@@ -110,9 +110,11 @@ fn update(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     if storage_type.as_ref().is_some_and(|wanted| *wanted != old.storage_type) {
         return Err(bad("The StorageType of a Lustre file system cannot be changed"));
     }
+    // What is asked for comes on top of what is under way.
+    let current = old.next.as_ref().map_or(&old.lustre, |next| &next.lustre);
     let next = match config {
-        Some(mut config) => take_lustre(&mut config, &old.lustre, &old.storage_type)?,
-        None => old.lustre.clone(),
+        Some(mut config) => take_lustre(&mut config, current, &old.storage_type)?,
+        None => current.clone(),
     };
     match replay(call, "UpdateFileSystem", token.as_deref(), &fingerprint) {
         Replay::Differs => return Err(token_mismatch("ClientRequestToken")),
@@ -120,26 +122,35 @@ fn update(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         Replay::Fresh => {}
     }
     let state = old.life.state(call.now);
-    if state != "AVAILABLE" {
+    if !matches!(state, "AVAILABLE" | "UPDATING") {
         return Err(bad(format!("File system '{id}' is {state}: it can be updated when it is AVAILABLE")));
     }
     let grows = gib.is_some_and(|gib| Some(gib) != old.gib);
     if let Some(wanted) = gib {
         check_growth(call, &old, &next, wanted)?;
     }
-    if !grows && next == old.lustre {
+    if !grows && next == *current {
         return Err(bad("No updates to be performed: the values are those that are in force"));
     }
     let moves_data = grows
-        || next.throughput_per_unit != old.lustre.throughput_per_unit
-        || next.metadata != old.lustre.metadata
-        || next.throughput != old.lustre.throughput;
+        || next.throughput_per_unit != current.throughput_per_unit
+        || next.metadata != current.metadata
+        || next.throughput != current.throughput;
+    if moves_data && old.actions.iter().any(|action| action.moves_data && call.now < action.updated) {
+        return Err(bad(format!("File system '{id}' is being updated: one such update at a time")));
+    }
     let updated = call.done_after(if moves_data { durations::FSX_UPDATE } else { QUICK });
     let optimized = if grows { call.done_after(durations::FSX_UPDATE + OPTIMIZATION) } else { updated };
 
-    let target = target_json(gib.filter(|_| grows), &old.lustre, &next);
-    let mut actions =
-        vec![Action { kind: "FILE_SYSTEM_UPDATE".to_owned(), requested: call.now, updated, optimized, target }];
+    let target = target_json(gib.filter(|_| grows), current, &next);
+    let mut actions = vec![Action {
+        kind: "FILE_SYSTEM_UPDATE".to_owned(),
+        requested: call.now,
+        updated,
+        optimized,
+        moves_data,
+        target,
+    }];
     if grows {
         actions.push(Action { kind: "STORAGE_OPTIMIZATION".to_owned(), target: Value::Null, ..actions[0].clone() });
     }
@@ -148,10 +159,12 @@ fn update(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     // AWS shows the recent ones.
     actions.truncate(10);
     new.actions = actions;
+    let done = new.timer.map_or(updated, |timer| timer.max(updated));
     new.life.enter(call.now, "UPDATING");
-    new.life.plan(updated, "AVAILABLE");
-    new.next = Some(Next { gib: gib.or(new.gib), lustre: next });
-    new.timer = Some(updated);
+    new.life.plan(done, "AVAILABLE");
+    let under_way = new.next.as_ref().map_or(new.gib, |next| next.gib);
+    new.next = Some(Next { gib: gib.or(under_way), lustre: next });
+    new.timer = Some(done);
     remember(call, "UpdateFileSystem", token.as_deref(), fingerprint, &id);
     let reply = Reply::json(json!({"FileSystem": file_system_json(call, &new)}));
     call.put(new);
