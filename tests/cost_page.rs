@@ -1,0 +1,153 @@
+//! The HTML cost report in a real browser: nothing on the console, the same totals as the JSON, nothing wider than the
+//! window at 320 and 1440 px, in light and dark.
+//!
+//! Needs Chromium (`DLINFRA_CHROMIUM`, or `chromium` in the path); CI sets `DLINFRA_CHROMIUM_REQUIRED`, so that a missing
+//! browser fails there instead of passing silently.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use dlinfra::cost::{Bill, Budget, Comparison, Item, Run, RunSource, advice};
+use dlinfra::price::{Market, PriceBook, PriceContext, PriceLine, Unit, Usage, compute, network, storage};
+use dlinfra::report::cost::{CostReport, Format, Heading};
+use rust_decimal::Decimal;
+
+fn chromium() -> Option<PathBuf> {
+    let found = std::env::var_os("DLINFRA_CHROMIUM").map(PathBuf::from).or_else(|| {
+        let path = std::env::var_os("PATH")?;
+        let names = ["chromium", "chromium-browser", "google-chrome"];
+        std::env::split_paths(&path).flat_map(|folder| names.map(|name| folder.join(name))).find(|file| file.is_file())
+    });
+    assert!(
+        found.is_some() || std::env::var_os("DLINFRA_CHROMIUM_REQUIRED").is_none(),
+        "Chromium is required and missing"
+    );
+    found
+}
+
+/// Every part of the report at once, with names that would break a careless page.
+fn report() -> CostReport {
+    let usage = Usage::default();
+    let context = PriceContext::new(PriceBook::embedded(), "us-east-1", &usage);
+    let item = |address: &str, kind: &str, lines| Item {
+        address: address.to_owned(),
+        kind: kind.to_owned(),
+        owner: Some("ml-platform".to_owned()),
+        lines,
+    };
+    let cache = storage::Lustre {
+        deployment: "PERSISTENT_2",
+        storage: "SSD",
+        size_gib: 4800,
+        throughput_per_tib: Some(500),
+        throughput_capacity: None,
+        metadata_iops: None,
+        read_cache: true,
+        backups: false,
+    };
+    let group = compute::dearest(vec![
+        compute::instances(&context, "p5.48xlarge", 4, Market::Spot),
+        compute::instances(&context, "p5.48xlarge", 4, Market::OnDemand),
+    ]);
+    let long = "a-module-with-a-rather-long-name.another-module-inside-of-it.and-a-resource-in-there";
+    let items = vec![
+        item("train.group", "instance-group", group.into_iter().collect()),
+        item("cache.file-system", "fsx-lustre", storage::lustre(&context, &cache)),
+        item("network.nat", "nat-gateway", network::nat_gateway(&context)),
+        item("reserved", "instance-group", vec![compute::reserved_instances("p5.48xlarge", 2, "cr-0123456789abcdef0")]),
+        item("block", "instance-group", vec![compute::capacity_block(&context, "p5.48xlarge", 2, 48, None)]),
+        item(long, "bucket", storage::bucket(&context)),
+        item(
+            "odd",
+            "bucket",
+            vec![PriceLine::unpriced("<script>alert(1)</script>", Decimal::ONE, Unit::Hour, "no & rate")],
+        ),
+        item("network.vpc", "vpc", Vec::new()),
+    ];
+    let bill = Bill::new(items, Some(Run { hours: Decimal::from(72), source: RunSource::Ttl }));
+    let budget = Budget { hourly: Some(Decimal::from(200)), run: Some(Decimal::from(90_000)), ..Budget::default() };
+    let subjects = [advice::Subject::Machines {
+        address: "train.group".to_owned(),
+        instance_type: "p5.48xlarge".to_owned(),
+        count: 4,
+        market: Some(Market::OnDemand),
+    }];
+    let heading = Heading {
+        stack: "efa-training".to_owned(),
+        region: "us-east-1".to_owned(),
+        owner: Some("ml-platform".to_owned()),
+        place: "SANDBOX .dlinfra/sandbox".to_owned(),
+    };
+    CostReport::new(&heading, &bill)
+        .with_budget(&budget.check(&bill, false))
+        .with_comparison("main", &Comparison::of(&Bill::default(), &bill), Some(Decimal::from(72)))
+        .with_advice(&advice::advise(PriceBook::embedded(), "us-east-1", &subjects))
+}
+
+struct Browser {
+    program: PathBuf,
+    folder: tempfile::TempDir,
+}
+
+impl Browser {
+    /// Runs the browser once over a file, and returns what it prints and what it says about the page.
+    fn run(&self, page: &Path, width: u32, dark: bool, flags: &[&str]) -> (String, String) {
+        let scheme = if dark { "0" } else { "1" };
+        let output = Command::new(&self.program)
+            .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr"])
+            .arg(format!("--user-data-dir={}", self.folder.path().join("profile").display()))
+            .arg(format!("--window-size={width},2400"))
+            .arg(format!("--blink-settings=preferredColorScheme={scheme}"))
+            .args(flags)
+            .arg(format!("file://{}", page.display()))
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        let console = String::from_utf8_lossy(&output.stderr).lines().filter(|line| line.contains("CONSOLE")).collect();
+        (String::from_utf8_lossy(&output.stdout).into_owned(), console)
+    }
+}
+
+#[test]
+fn the_page_in_a_browser() {
+    let Some(program) = chromium() else {
+        eprintln!("skipped: no Chromium here");
+        return;
+    };
+    let browser = Browser { program, folder: tempfile::tempdir().unwrap() };
+    let report = report();
+    let html = report.render(Format::Html).unwrap();
+    let page = browser.folder.path().join("report.html");
+    // The measure is the test's own script; the report has none.
+    assert!(!html.contains("<script"));
+    let measure = "<script>document.title = innerWidth + ' ' + document.documentElement.scrollWidth + ' ' + \
+                   getComputedStyle(document.body).backgroundColor</script></body>";
+    std::fs::write(&page, html.replace("</body>", measure)).unwrap();
+    let mut papers = Vec::new();
+    for width in [320, 1440] {
+        for dark in [false, true] {
+            let (dom, console) = browser.run(&page, width, dark, &["--dump-dom"]);
+            assert_eq!(console, "", "at {width} px");
+            let (_, title) = dom.split_once("<title>").unwrap();
+            let (title, _) = title.split_once("</title>").unwrap();
+            let mut parts = title.splitn(3, ' ');
+            let mut number = || parts.next().unwrap().parse::<u32>().unwrap();
+            let (inner, scroll) = (number(), number());
+            assert!(inner <= width && scroll <= inner, "{scroll} px of page in {inner} of {width} px");
+            papers.push(parts.next().unwrap().to_owned());
+            let totals = [
+                ("total-hourly", report.cost.hourly.clone()),
+                ("total-run", report.cost.run.clone().unwrap()),
+                ("total-monthly", report.cost.monthly.clone()),
+                ("total-upfront", report.cost.upfront.clone()),
+            ];
+            for (id, figure) in totals {
+                let (_, shown) = dom.split_once(&format!("id=\"{id}\"")).unwrap();
+                let (_, shown) = shown.split_once("\">$").unwrap();
+                let (shown, _) = shown.split_once('<').unwrap();
+                assert_eq!(shown.replace(',', ""), figure, "{id}");
+            }
+        }
+    }
+    assert_ne!(papers[0], papers[1], "light and dark look the same");
+}
