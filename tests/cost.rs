@@ -236,3 +236,12 @@ fn advice_comes_from_the_blueprint() {
     let found = advice::advise(PriceBook::embedded(), "us-east-1", &subjects);
     assert!(found.iter().any(|advice| advice.topic == advice::Topic::Spot && advice.address == "train"));
 }
+
+#[test]
+fn the_docs_list_every_key_of_usage() {
+    let docs = include_str!("../docs/prices.md");
+    for key in dlinfra::price::usage::KEYS {
+        let row = format!("| `{}` | {} | {} |", key.name, key.assumed, key.meaning);
+        assert!(docs.contains(&row), "{row}");
+    }
+}

@@ -150,4 +150,19 @@ fn the_page_in_a_browser() {
         }
     }
     assert_ne!(papers[0], papers[1], "light and dark look the same");
+    example(&browser, &html);
+}
+
+/// The example in the docs: compared with what is there, or written again with `DLINFRA_BLESS=1`, with its picture.
+fn example(browser: &Browser, html: &str) {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples");
+    let page = docs.join("cost-report.html");
+    if std::env::var_os("DLINFRA_BLESS").is_some() {
+        std::fs::create_dir_all(&docs).unwrap();
+        std::fs::write(&page, html).unwrap();
+        let picture = format!("--screenshot={}", docs.join("cost-report.png").display());
+        browser.run(&page, 1200, false, &[&picture]);
+    }
+    let written = std::fs::read_to_string(&page).unwrap_or_default();
+    assert_eq!(written, html, "docs/examples/cost-report.html is old: run this test with DLINFRA_BLESS=1");
 }
