@@ -25,8 +25,8 @@ fn chromium() -> Option<PathBuf> {
     found
 }
 
-/// Every part of the report at once, with names that would break a careless page.
-fn report() -> CostReport {
+/// Every part of the report at once; `hostile` adds names that would break a careless page.
+fn report(hostile: bool) -> CostReport {
     let usage = Usage::default();
     let context = PriceContext::new(PriceBook::embedded(), "us-east-1", &usage);
     let item = |address: &str, kind: &str, lines| Item {
@@ -49,14 +49,13 @@ fn report() -> CostReport {
         compute::instances(&context, "p5.48xlarge", 4, Market::Spot),
         compute::instances(&context, "p5.48xlarge", 4, Market::OnDemand),
     ]);
-    let long = "a-module-with-a-rather-long-name.another-module-inside-of-it.and-a-resource-in-there";
-    let items = vec![
+    let mut items = vec![
         item("train.group", "instance-group", group.into_iter().collect()),
         item("cache.file-system", "fsx-lustre", storage::lustre(&context, &cache)),
         item("network.nat", "nat-gateway", network::nat_gateway(&context)),
         item("reserved", "instance-group", vec![compute::reserved_instances("p5.48xlarge", 2, "cr-0123456789abcdef0")]),
         item("block", "instance-group", vec![compute::capacity_block(&context, "p5.48xlarge", 2, 48, None)]),
-        item(long, "bucket", storage::bucket(&context)),
+        item("corpus", "bucket", storage::bucket(&context)),
         item(
             "odd",
             "bucket",
@@ -64,7 +63,15 @@ fn report() -> CostReport {
         ),
         item("network.vpc", "vpc", Vec::new()),
     ];
+    if hostile {
+        let long = "a-module-with-a-rather-long-name.another-module-inside-of-it.and-a-resource-in-there";
+        items.push(item(long, "bucket", storage::bucket(&context)));
+        let script = PriceLine::unpriced("<script>alert(1)</script>", Decimal::ONE, Unit::Hour, "no & rate");
+        items.push(item("odd", "bucket", vec![script]));
+    }
     let bill = Bill::new(items, Some(Run { hours: Decimal::from(72), source: RunSource::Ttl }));
+    let mut smaller = bill.clone();
+    smaller.items.retain(|item| !item.address.starts_with("cache"));
     let budget = Budget { hourly: Some(Decimal::from(200)), run: Some(Decimal::from(90_000)), ..Budget::default() };
     let subjects = [advice::Subject::Machines {
         address: "train.group".to_owned(),
@@ -80,7 +87,7 @@ fn report() -> CostReport {
     };
     CostReport::new(&heading, &bill)
         .with_budget(&budget.check(&bill, false))
-        .with_comparison("main", &Comparison::of(&Bill::default(), &bill), Some(Decimal::from(72)))
+        .with_comparison("main", &Comparison::of(&smaller, &bill), Some(Decimal::from(72)))
         .with_advice(&advice::advise(PriceBook::embedded(), "us-east-1", &subjects))
 }
 
@@ -141,7 +148,7 @@ fn the_page_in_a_browser() {
         return;
     };
     let browser = Browser { program, folder: tempfile::tempdir().unwrap() };
-    let report = report();
+    let report = report(true);
     let html = report.render(Format::Html).unwrap();
     assert!(!html.contains("<script"));
     let page = browser.folder.path().join("report.html");
@@ -167,16 +174,17 @@ fn the_page_in_a_browser() {
         }
     }
     assert_ne!(papers[0], papers[2], "light and dark look the same");
-    example(&browser, &html);
+    example(&browser);
 }
 
 /// The example in the docs: compared with what is there, or written again with `DLINFRA_BLESS=1`, with its picture.
-fn example(browser: &Browser, html: &str) {
+fn example(browser: &Browser) {
+    let html = report(false).render(Format::Html).unwrap();
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples");
     let page = docs.join("cost-report.html");
     if std::env::var_os("DLINFRA_BLESS").is_some() {
         std::fs::create_dir_all(&docs).unwrap();
-        std::fs::write(&page, html).unwrap();
+        std::fs::write(&page, &html).unwrap();
         let picture = format!("--screenshot={}", docs.join("cost-report.png").display());
         browser.run(&page, 1200, false, &[&picture]);
     }

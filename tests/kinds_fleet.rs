@@ -260,7 +260,8 @@ async fn a_group_lives_through_every_change() {
     assert!(!new.iter().any(|id| three.contains(id)));
 
     // The batch is no property of the machines.
-    let spec = world.spec(json!({ "count": 3, "boot": { "script": "#!/bin/bash\necho new\n" }, "rolling": { "batch": 2 } }));
+    let spec =
+        world.spec(json!({ "count": 3, "boot": { "script": "#!/bin/bash\necho new\n" }, "rolling": { "batch": 2 } }));
     assert!(world.plan(Some(spec)).await.0.is_empty());
 
     // In batches.
@@ -283,9 +284,16 @@ async fn a_group_lives_through_every_change() {
 
     // A new tag reaches machines, disks and interfaces without a replacement.
     let volume = world.aws.ec2().describe_volumes().send().await.unwrap().volumes()[0].volume_id().unwrap().to_owned();
-    world.aws.ec2().delete_tags().resources(&after[1]).resources(&volume).tags(
-        aws_sdk_ec2::types::Tag::builder().key("CostCenter").build(),
-    ).send().await.unwrap();
+    world
+        .aws
+        .ec2()
+        .delete_tags()
+        .resources(&after[1])
+        .resources(&volume)
+        .tags(aws_sdk_ec2::types::Tag::builder().key("CostCenter").build())
+        .send()
+        .await
+        .unwrap();
     world.apply(Some(spec.clone())).await;
     assert_eq!(world.members().await, after);
 

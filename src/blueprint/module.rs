@@ -152,9 +152,9 @@ impl<'a> Loader<'a> {
         let beside = self.root_folder.join("modules");
         let found =
             plain.then(|| file(beside.join(format!("{name}.yaml"))).or_else(|| file(beside.join(name)))).flatten();
-        found
-            .map(Place::File)
-            .or_else(|| self.dialect.modules.iter().filter(|_| plain).find(|(n, _)| *n == name).map(|(n, _)| Place::BuiltIn(n)))
+        found.map(Place::File).or_else(|| {
+            self.dialect.modules.iter().filter(|_| plain).find(|(n, _)| *n == name).map(|(n, _)| Place::BuiltIn(n))
+        })
     }
 
     fn module(&mut self, name: &str, folder: Option<&Path>, at: Label) -> Option<Rc<File>> {

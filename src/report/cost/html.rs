@@ -82,8 +82,9 @@ fn size(figure: &str) -> f64 {
 }
 
 fn bars(groups: &[Group]) -> Vec<Bar<'_>> {
-    let largest = groups.iter().map(|group| size(&group.cost.hourly)).fold(0.0, f64::max);
-    let width = |group: &Group| if largest > 0.0 { size(&group.cost.hourly) / largest * 100.0 } else { 0.0 };
+    let hourly = |group: &Group| group.cost.as_ref().map_or(0.0, |cost| size(&cost.hourly));
+    let largest = groups.iter().map(hourly).fold(0.0, f64::max);
+    let width = |group: &Group| if largest > 0.0 { hourly(group) / largest * 100.0 } else { 0.0 };
     groups.iter().map(|group| Bar { group, width: format!("{:.1}", width(group)) }).collect()
 }
 

@@ -96,12 +96,12 @@ fn groups(text: &mut String, title: &str, groups: &[Group]) -> std::fmt::Result 
     }
     writeln!(text, "\n| {title} | $/h | $/month | part |\n|---|---:|---:|---:|")?;
     for group in groups {
-        let unpriced = match group.unpriced {
-            0 => String::new(),
-            missing => format!(" (+ {missing} unpriced)"),
+        let part = if group.unpriced > 0 { "+?" } else { "" };
+        let (hourly, monthly) = match &group.cost {
+            Some(Figures { hourly, monthly, .. }) => (format!("{hourly}{part}"), format!("{monthly}{part}")),
+            None => ("unpriced".to_owned(), "unpriced".to_owned()),
         };
-        let Figures { hourly, monthly, .. } = &group.cost;
-        writeln!(text, "| {}{unpriced} | {hourly} | {monthly} | {} % |", cell(&group.name), group.percent)?;
+        writeln!(text, "| {} | {hourly} | {monthly} | {} % |", cell(&group.name), group.percent)?;
     }
     Ok(())
 }

@@ -48,6 +48,11 @@ impl Figures {
     }
 }
 
+/// The total of a sum; none when not one of its lines has a price, because nothing is not zero.
+fn total(sum: &Sum, run: Option<Decimal>) -> Option<Figures> {
+    (sum.unpriced == 0 || sum.unpriced < sum.lines()).then(|| Figures::of(&sum.total(), run))
+}
+
 /// One line of the bill.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Line {
@@ -92,8 +97,9 @@ pub struct Resource {
     pub address: String,
     /// Its kind.
     pub kind: String,
-    /// Its total.
-    pub cost: Figures,
+    /// Its total; absent when none of its lines has a price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Figures>,
     /// How many of its lines have no price.
     pub unpriced: usize,
     /// Its lines.
@@ -105,8 +111,9 @@ pub struct Resource {
 pub struct Group {
     /// Its name; the blueprint's own resources are `(blueprint)`, no owner is `(nobody)`.
     pub name: String,
-    /// Its total.
-    pub cost: Figures,
+    /// Its total; absent when none of its lines has a price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Figures>,
     /// Its part of the hour, in percent.
     pub percent: String,
     /// How many of its lines have no price.
@@ -202,10 +209,10 @@ pub struct VersusRow {
     pub address: String,
     /// Its kind.
     pub kind: String,
-    /// What it costs there in an hour; absent when it is not there.
+    /// What it costs there in an hour; absent when it is not there, `unpriced` when it has no price.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
-    /// What it costs here in an hour; absent when it is not here.
+    /// What it costs here in an hour; absent when it is not here, `unpriced` when it has no price.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
     /// The difference in an hour.
@@ -339,7 +346,10 @@ impl CostReport {
     /// The same report beside another bill, called `with`.
     #[must_use]
     pub fn with_comparison(mut self, with: &str, comparison: &Comparison, run: Option<Decimal>) -> Self {
-        let hourly = |sum: &Option<Sum>| sum.map(|sum| rounded(sum.total().hourly(), 4));
+        let hourly = |sum: &Option<Sum>| {
+            let figures = sum.map(|sum| total(&sum, None));
+            figures.map(|figures| figures.map_or_else(|| "unpriced".to_owned(), |figures| figures.hourly))
+        };
         let rows = comparison.rows.iter().map(|row| VersusRow {
             address: row.address.clone(),
             kind: row.kind.clone(),
@@ -401,7 +411,7 @@ fn groups(bill: &Bill, by: GroupBy, whole: &Sum, run: Option<Decimal>) -> Vec<Gr
     groups
         .map(|(name, sum)| Group {
             name: named(name),
-            cost: Figures::of(&sum.total(), run),
+            cost: total(&sum, run),
             percent: percent(sum.total().hourly()),
             unpriced: sum.unpriced,
         })
@@ -414,7 +424,7 @@ fn resources(bill: &Bill, run: Option<Decimal>) -> Vec<Resource> {
         Resource {
             address: item.address.clone(),
             kind: item.kind.clone(),
-            cost: Figures::of(&sum.total(), run),
+            cost: total(&sum, run),
             unpriced: sum.unpriced,
             lines: item.lines.iter().map(|line| shown(line, run)).collect(),
         }

@@ -27,8 +27,8 @@ fn write(report: &CostReport, text: &mut String) -> std::fmt::Result {
             text,
             "{:<width$}  {:>12} {:>14}  {}",
             resource.address,
-            money(&resource.cost.hourly, resource.unpriced, resource.lines.len()),
-            money(&resource.cost.monthly, resource.unpriced, resource.lines.len()),
+            money(resource.cost.as_ref().map(|cost| &cost.hourly), resource.unpriced),
+            money(resource.cost.as_ref().map(|cost| &cost.monthly), resource.unpriced),
             resource.kind
         )?;
         for line in &resource.lines {
@@ -95,11 +95,12 @@ fn write(report: &CostReport, text: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
-fn money(figure: &str, unpriced: usize, lines: usize) -> String {
-    match unpriced {
-        0 => figure.to_owned(),
-        _ if unpriced == lines => "unpriced".to_owned(),
-        _ => format!("{figure}+?"),
+/// A figure, `unpriced` without one, and marked when a part of it has no price.
+fn money(figure: Option<&String>, unpriced: usize) -> String {
+    match (figure, unpriced) {
+        (None, _) => "unpriced".to_owned(),
+        (Some(figure), 0) => figure.clone(),
+        (Some(figure), _) => format!("{figure}+?"),
     }
 }
 
@@ -118,12 +119,9 @@ fn groups(text: &mut String, title: &str, groups: &[Group]) -> std::fmt::Result 
     let width = groups.iter().map(|group| group.name.chars().count()).chain([20]).max().unwrap_or_default();
     writeln!(text, "{:<width$}  {:>12} {:>14}   part", format!("By {title}"), "$/h", "$/month")?;
     for group in groups {
-        let unpriced = match group.unpriced {
-            0 => String::new(),
-            missing => format!("  + {missing} unpriced"),
-        };
-        let Figures { hourly, monthly, .. } = &group.cost;
-        writeln!(text, "{:<width$}  {hourly:>12} {monthly:>14}  {:>5} %{unpriced}", group.name, group.percent)?;
+        let hourly = money(group.cost.as_ref().map(|cost| &cost.hourly), group.unpriced);
+        let monthly = money(group.cost.as_ref().map(|cost| &cost.monthly), group.unpriced);
+        writeln!(text, "{:<width$}  {hourly:>12} {monthly:>14}  {:>5} %", group.name, group.percent)?;
     }
     writeln!(text)
 }
