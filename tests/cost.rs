@@ -1,32 +1,11 @@
 //! Totals of whole blueprints against numbers worked out by hand, to the cent.
 
-use std::collections::BTreeMap;
-
-use dlinfra::blueprint::{Compiled, Dialect, Inputs, KindSchema, MemoryFiles, Type, compile};
+use dlinfra::blueprint::{Compiled, Inputs, MemoryFiles, RealFiles, compile};
 use dlinfra::cost::{Pricing, Refusal, Stated, Sum, advice, stated};
-use dlinfra::kinds::KINDS;
+use dlinfra::kinds::{KINDS, dialect};
 use dlinfra::price::{PriceBook, UsageBook};
 use dlinfra::report::cost::{CostReport, Format, Heading};
 use rust_decimal::Decimal;
-
-fn dialect() -> Dialect {
-    let kind = |kind: &&'static dyn dlinfra::kind::Kind| {
-        let outputs = kind.about().outputs.iter().map(|output| (output.name.to_owned(), output.ty.parse().unwrap()));
-        let schema = KindSchema {
-            name: kind.name().to_owned(),
-            doc: kind.about().doc.to_owned(),
-            fields: Type::from_schema(&kind.schema()),
-            outputs: outputs.collect(),
-        };
-        (kind.name().to_owned(), schema)
-    };
-    Dialect {
-        kinds: KINDS.iter().map(kind).collect::<BTreeMap<_, _>>(),
-        modules: &[],
-        instance: dlinfra::catalog::instance_facts,
-        zones: dlinfra::catalog::zones,
-    }
-}
 
 fn compiled(region: &str, head: &str, resources: &str) -> Compiled {
     let text = format!(
@@ -35,7 +14,7 @@ fn compiled(region: &str, head: &str, resources: &str) -> Compiled {
          group:\n    kind: security-group\n    vpc: ${{vpc}}\n{resources}"
     );
     let inputs = Inputs { file: "main.yaml".into(), ..Inputs::default() };
-    compile(&dialect(), &inputs, &MemoryFiles::new().with("main.yaml", text)).unwrap_or_else(|problems| {
+    compile(dialect(), &inputs, &MemoryFiles::new().with("main.yaml", text)).unwrap_or_else(|problems| {
         panic!(
             "{:#?}",
             problems.iter().map(|problem| (&problem.code, &problem.summary, problem.location())).collect::<Vec<_>>()
@@ -51,8 +30,18 @@ struct Priced {
 }
 
 fn priced(region: &str, head: &str, resources: &str) -> Priced {
-    let blueprint = compiled(region, head, resources);
-    let (stated, problems) = Stated::of(&blueprint, None, None);
+    price(&compiled(region, head, resources))
+}
+
+/// A blueprint of the project.
+fn shipped(name: &str) -> Priced {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("blueprints").join(name);
+    price(&compile(dialect(), &Inputs { file, ..Inputs::default() }, &RealFiles).unwrap())
+}
+
+fn price(blueprint: &Compiled) -> Priced {
+    let region = blueprint.region.as_str();
+    let (stated, problems) = Stated::of(blueprint, None, None);
     assert!(problems.is_empty(), "{:?}", problems.iter().collect::<Vec<_>>());
     let pricing = Pricing {
         book: PriceBook::embedded(),
@@ -61,7 +50,7 @@ fn priced(region: &str, head: &str, resources: &str) -> Priced {
         owner: blueprint.owner.as_deref(),
         run: stated.run,
     };
-    let bill = stated::bill(&blueprint, KINDS, &pricing);
+    let bill = stated::bill(blueprint, KINDS, &pricing);
     let heading = Heading { stack: blueprint.stack.clone(), region: region.to_owned(), ..Heading::default() };
     Priced { sum: bill.sum(), report: CostReport::new(&heading, &bill), stated, bill }
 }
@@ -81,6 +70,31 @@ fn lustre(rest: &str) -> String {
 #[track_caller]
 fn expect(priced: &Priced, hourly: &str, monthly: &str) {
     assert_eq!((priced.report.cost.hourly.as_str(), priced.report.cost.monthly.as_str()), (hourly, monthly));
+}
+
+#[test]
+fn the_smoke_test() {
+    let priced = shipped("cpu-smoke.yaml");
+    // Hours: 0.0208 + 0.045 + 0.005; months: 30 × 0.08, NAT 100 × 0.045, bucket 3.20
+    expect(&priced, "0.0846", "61.78");
+    assert_eq!(priced.report.cost.run.as_deref(), Some("0.17"));
+}
+
+#[test]
+fn the_training_cluster() {
+    let priced = shipped("efa-training.yaml");
+    // Hours: 4 × 55.04 + 0.045 + 0.005; months: 4 × 200 × 0.08, 9,600 × 0.34, NAT 4.50, two buckets of 3.20
+    expect(&priced, "224.7838", "164092.20");
+    assert_eq!(priced.report.cost.run.as_deref(), Some("16184.44"));
+    assert!(!priced.stated.budget.check(&priced.bill, false).is_refused());
+}
+
+#[test]
+fn the_development_box() {
+    let priced = shipped("gpu-dev-box.yaml");
+    // Hours: 1.006 + 0.045 + 0.005; months: 250 × 0.08, NAT 4.50
+    expect(&priced, "1.0896", "795.38");
+    assert_eq!(priced.report.cost.run.as_deref(), Some("13.07"));
 }
 
 #[test]
