@@ -2,6 +2,7 @@
 //!
 //! Money is rounded here and nowhere else: rates as published, hours to four places, everything else to the cent.
 
+mod assemble;
 mod csv;
 mod html;
 mod json;
