@@ -245,13 +245,15 @@ struct Taking<'r> {
     /// The version that is being watched, since when (uptime), and whether that was said.
     seen: Option<(String, Duration)>,
     told: bool,
+    /// The version changed while it was watched: whatever its clock says, the holder lives.
+    alive: bool,
     /// Uptime before our own write, should its answer be lost.
     attempted: Option<Duration>,
 }
 
 impl<'r> Taking<'r> {
     fn new(request: &'r Request, nonce: String) -> Self {
-        Self { request, nonce, seen: None, told: false, attempted: None }
+        Self { request, nonce, seen: None, told: false, alive: false, attempted: None }
     }
 
     async fn take(mut self) -> Result<State, JournalError> {
@@ -285,7 +287,7 @@ impl<'r> Taking<'r> {
                 }
                 continue;
             }
-            if !self.silent(&other) && sent >= deadline {
+            if (self.alive || !self.silent(&other)) && sent >= deadline {
                 return Err(locked(&other));
             }
             if !self.told {
@@ -306,7 +308,8 @@ impl<'r> Taking<'r> {
         }
         match &self.seen {
             Some((same, since)) if same == version => looked.saturating_sub(*since) >= TAKEOVER,
-            _ => {
+            earlier => {
+                self.alive = earlier.is_some();
                 self.seen = Some((version.to_owned(), (self.request.uptime)()));
                 false
             }

@@ -1,0 +1,10 @@
+//! The journal: nothing acknowledged is ever lost, nothing torn is ever read, and one process at a time changes a stack.
+mod faults;
+mod golden;
+mod kill;
+mod lease;
+mod log;
+mod property;
+mod recover;
+mod s3;
+mod samples;
