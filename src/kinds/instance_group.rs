@@ -379,6 +379,9 @@ impl Resource for InstanceGroup {
                 },
             ));
         }
+        if self.monitoring {
+            lines.push(crate::price::compute::detailed_monitoring(ctx, self.count));
+        }
         lines
     }
 
