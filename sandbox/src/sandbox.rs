@@ -15,6 +15,7 @@ use crate::config::{Consistency, SandboxConfig};
 use crate::disk::{Disk, OpenError};
 use crate::error::ApiError;
 use crate::faults::{FaultAction, FaultRule, Faults};
+use crate::inventory::{self, StoredObject};
 use crate::request_log::{LogEntry, RequestLog};
 use crate::service::{Operation, Service, execute};
 use crate::services::SERVICES;
@@ -124,6 +125,16 @@ impl Sandbox {
             objects: state.world.counts(),
             requests: state.log.total,
         }
+    }
+
+    /// Everything that the account holds now, whatever consistency windows hide from calls. Instances that ended and
+    /// gateways that were deleted are among it for as long as AWS shows them.
+    pub fn objects(&self) -> Vec<StoredObject> {
+        let now = self.inner.clock.now();
+        let mut state = self.lock();
+        settle(&mut state.world, now);
+        // What cannot be encoded could not have been stored either.
+        inventory::take(&state.world, now).unwrap_or_default()
     }
 
     /// Empties the account, the request log and the fault rules. Time goes on.

@@ -58,6 +58,7 @@ fn control(sandbox: &Sandbox, method: &Method, page: &str, body: &Bytes) -> Resp
     let post = *method == Method::POST;
     let answer = match (post, page) {
         (false, "status") => serde_json::to_value(sandbox.status()),
+        (false, "objects") => serde_json::to_value(sandbox.objects()),
         (false, "requests") => serde_json::to_value(sandbox.requests()),
         (false, "operations") => serde_json::to_value(Sandbox::operations()),
         (false, "faults") => serde_json::to_value(sandbox.faults()),

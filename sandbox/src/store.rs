@@ -30,6 +30,10 @@ pub(crate) trait Object: Serialize + DeserializeOwned + Clone + Send + Sync + 's
     fn due(&self) -> Option<Timestamp> {
         None
     }
+    /// Where it is in its life cycle, if it has one.
+    fn state(&self, _now: Timestamp) -> &str {
+        ""
+    }
     /// Kept, but no longer shown to any call.
     fn is_hidden(&self, _now: Timestamp) -> bool {
         false
@@ -63,6 +67,8 @@ trait AnyTable: Send {
     fn due(&self, object: &Erased) -> Option<Timestamp>;
     fn decode(&self, value: Value) -> Result<Erased, serde_json::Error>;
     fn encode(&self, region: &str, id: &str) -> Result<Option<Value>, serde_json::Error>;
+    /// The state of an object that is shown.
+    fn shown(&self, region: &str, id: &str, now: Timestamp) -> Option<String>;
     fn keys(&self) -> Vec<(String, String)>;
     fn len(&self) -> usize;
 }
@@ -92,6 +98,11 @@ impl<T: Object> AnyTable for Table<T> {
 
     fn encode(&self, region: &str, id: &str) -> Result<Option<Value>, serde_json::Error> {
         self.0.get(region).and_then(|rows| rows.get(id)).map(|object| serde_json::to_value(&**object)).transpose()
+    }
+
+    fn shown(&self, region: &str, id: &str, now: Timestamp) -> Option<String> {
+        let object = self.0.get(region)?.get(id)?;
+        (!object.is_hidden(now)).then(|| object.state(now).to_owned())
     }
 
     fn keys(&self) -> Vec<(String, String)> {
@@ -293,6 +304,11 @@ impl World {
             }
         }
         Ok(out)
+    }
+
+    /// The state of an object, unless it is no longer shown.
+    pub(crate) fn shown(&self, kind: &str, region: &str, id: &str, now: Timestamp) -> Option<String> {
+        self.tables.get(kind)?.shown(region, id, now)
     }
 
     /// Applies a change that was read from disk. A kind of another version of the crate is an error.

@@ -5,7 +5,7 @@
 mod client;
 
 use client::{config, ec2, network, wait};
-use dlinfra_sandbox::{Behaviour, Sandbox, SandboxConfig, ami_for};
+use dlinfra_sandbox::{Behaviour, Sandbox, SandboxConfig, StoredObject, ami_for};
 
 const DLAMI: &str = "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-22.04/latest/ami-id";
 
@@ -41,6 +41,8 @@ async fn what_is_in_use_cannot_be_deleted() {
     ec2(&sandbox, "DeleteSubnet", &format!("SubnetId={subnet}")).await.ok();
     ec2(&sandbox, "DeleteSecurityGroup", &format!("GroupId={group}")).await.ok();
     ec2(&sandbox, "DeleteVpc", &format!("VpcId={vpc}")).await.ok();
+    let ended = sandbox.objects().into_iter().find(|it| it.kind == "ec2/instance").unwrap();
+    assert!(ended.state == "terminated" && !ended.is_live());
     // Terminated instances stay visible for an hour.
     let by_id = format!("InstanceId.1={instance}");
     assert_eq!(ec2(&sandbox, "DescribeInstances", &by_id).await.ok().get("name"), "terminated");
@@ -56,6 +58,7 @@ async fn a_token_gives_back_the_first_launch_even_when_it_is_terminated() {
     let (_, subnet, _) = network(&sandbox, "us-east-1a").await;
     let params = launch("g5.xlarge", &subnet, 2, "t");
     let first = ec2(&sandbox, "RunInstances", &params).await.ok();
+    assert!(sandbox.objects().iter().filter(|it| it.kind == "ec2/instance").all(StoredObject::is_live));
     let again = ec2(&sandbox, "RunInstances", &params).await.ok();
     assert_eq!((first.get("reservationId"), again.count("<instanceId>")), (again.get("reservationId"), 2));
     ec2(&sandbox, "RunInstances", &launch("g5.xlarge", &subnet, 1, "t")).await.is("IdempotentParameterMismatch");

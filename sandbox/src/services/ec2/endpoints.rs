@@ -58,6 +58,9 @@ impl Object for Endpoint {
     fn due(&self) -> Option<Timestamp> {
         self.timer
     }
+    fn state(&self, now: Timestamp) -> &str {
+        self.life.state(now)
+    }
 }
 
 impl Endpoint {

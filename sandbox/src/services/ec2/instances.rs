@@ -111,6 +111,9 @@ impl Object for Instance {
     fn due(&self) -> Option<Timestamp> {
         self.timer
     }
+    fn state(&self, now: Timestamp) -> &str {
+        self.life.state(now)
+    }
     fn is_hidden(&self, now: Timestamp) -> bool {
         self.life.since("terminated").is_some_and(|at| after(at, durations::AFTERGLOW) <= now)
     }

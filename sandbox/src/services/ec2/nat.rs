@@ -49,6 +49,9 @@ impl Object for NatGateway {
     fn due(&self) -> Option<Timestamp> {
         self.timer
     }
+    fn state(&self, now: Timestamp) -> &str {
+        self.life.state(now)
+    }
 }
 
 impl NatGateway {

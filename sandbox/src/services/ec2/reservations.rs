@@ -54,10 +54,13 @@ impl Object for Reservation {
     fn due(&self) -> Option<Timestamp> {
         self.timer
     }
+    fn state(&self, now: Timestamp) -> &str {
+        self.phase(now)
+    }
 }
 
 impl Reservation {
-    fn state(&self, now: Timestamp) -> &'static str {
+    fn phase(&self, now: Timestamp) -> &'static str {
         if self.cancelled {
             "cancelled"
         } else if self.end.is_some_and(|end| end <= now) {
@@ -70,12 +73,12 @@ impl Reservation {
     }
 
     pub(super) fn is_active(&self, now: Timestamp) -> bool {
-        self.state(now) == "active"
+        self.phase(now) == "active"
     }
 
     /// Whether its machines are set aside.
     pub(super) fn holds(&self, now: Timestamp) -> bool {
-        matches!(self.state(now), "active" | "scheduled")
+        matches!(self.phase(now), "active" | "scheduled")
     }
 
     /// How many of its machines run nothing.
@@ -95,7 +98,7 @@ pub(super) fn missing(id: &str) -> ApiError {
 /// A reservation that a launch names, if the launch fits it.
 pub(super) fn usable(call: &Call<'_>, id: &str, instance: &Instance) -> Result<Reservation, ApiError> {
     let reservation = call.find::<Reservation>(id).cloned().ok_or_else(|| missing(id))?;
-    let state = reservation.state(call.now);
+    let state = reservation.phase(call.now);
     if state != "active" {
         let message = format!("The capacity reservation {id} is {state}");
         return Err(ApiError::bad("InvalidCapacityReservationState", message));
@@ -212,7 +215,7 @@ pub(super) fn reservation_xml(call: &Call<'_>, reservation: &Reservation) -> Xml
         .text("availableInstanceCount", reservation.free(call))
         .text("ebsOptimized", true)
         .text("ephemeralStorage", false)
-        .text("state", reservation.state(call.now))
+        .text("state", reservation.phase(call.now))
         .text("startDate", reservation.start)
         .text_opt("endDate", reservation.end)
         .text("endDateType", if reservation.end.is_some() { "limited" } else { "unlimited" })
@@ -231,7 +234,7 @@ fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         vec![match name {
             "instance-type" => reservation.instance_type.clone(),
             "availability-zone" => reservation.zone.clone(),
-            "state" => reservation.state(call.now).to_owned(),
+            "state" => reservation.phase(call.now).to_owned(),
             "instance-match-criteria" => if reservation.is_open { "open" } else { "targeted" }.to_owned(),
             "start-date" => reservation.start.to_string(),
             _ => account.clone(),
@@ -248,7 +251,7 @@ fn cancel(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         return Err(ApiError::bad("UnsupportedOperation", message));
     }
     if !reservation.holds(call.now) {
-        let message = format!("The capacity reservation {id} is {}", reservation.state(call.now));
+        let message = format!("The capacity reservation {id} is {}", reservation.phase(call.now));
         return Err(ApiError::bad("InvalidCapacityReservationState", message));
     }
     // Its instances go on as ordinary ones.

@@ -79,6 +79,9 @@ impl Object for FileSystem {
     fn due(&self) -> Option<Timestamp> {
         self.timer
     }
+    fn state(&self, now: Timestamp) -> &str {
+        self.life.state(now)
+    }
 }
 
 pub(super) fn missing(id: &str) -> ApiError {

@@ -57,6 +57,9 @@ impl Object for Association {
     fn due(&self) -> Option<Timestamp> {
         self.timer
     }
+    fn state(&self, now: Timestamp) -> &str {
+        self.life.state(now)
+    }
 }
 
 fn missing(id: &str) -> ApiError {
