@@ -429,3 +429,24 @@ async fn intelligent_tiering_has_no_size() {
     assert_eq!((updates, live.spec["throughput_capacity"].clone()), (1, json!(8000)));
     lab.delete("fsx-lustre", "fs").await;
 }
+
+/// What the modules write into these kinds arrives as they mean it, also where parts are not known yet.
+#[test]
+fn shipped_blueprints_use_the_kinds_rightly() {
+    use dlinfra::blueprint::{Inputs, RealFiles, compile};
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/blueprints")).unwrap() {
+        let inputs = Inputs { file: file.unwrap().path(), ..Inputs::default() };
+        let compiled = compile(dlinfra::kinds::dialect(), &inputs, &RealFiles).unwrap();
+        for resource in &compiled.resources {
+            let kind = kind_of(&resource.kind);
+            let what = format!("{} in {}", resource.address, compiled.blueprint);
+            let want = kind.canonical(&resource.spec).unwrap_or_else(|p| panic!("{what}: {p:?}"));
+            assert_eq!(kind.check(&want), [], "{what}");
+            for policy in want.get("policies").and_then(Value::as_object).into_iter().flatten() {
+                assert!(policy.1["Statement"].is_array(), "{what}: {policy:?}");
+            }
+            // The canonical form is a fixpoint.
+            assert_eq!(kind.canonical(&want).unwrap(), want, "{what}");
+        }
+    }
+}

@@ -1,5 +1,5 @@
 //! Reading buckets back: by name, each proved by its tags, every setting asked for.
-use super::{Bucket, Encryption, TLS_ONLY, arn, candidates, lifecycle, prefix, resources, tls_only};
+use super::{Bucket, Encryption, TLS_ONLY, arn, candidates, lifecycle, prefix, resources, taken, tls_only};
 use crate::{
     address::Address,
     aws::{Error, ErrorClass, tags::Tags},
@@ -30,7 +30,7 @@ async fn owned(ctx: &SweepCtx, name: &str) -> Result<Option<Live<Bucket>>, Error
         // Looking at every bucket of the account, one that is closed to the caller is nobody's stack's; a name that
         // this stack may own is never passed over.
         Err(e) if e.class == ErrorClass::Denied && ctx.all_stacks && !ctx.names.contains(name) => return Ok(None),
-        other => other?,
+        other => other.map_err(|e| taken(name, e))?,
     };
     let Some(tags) = tags else { return Ok(None) };
     let Some(address) = ctx.owned(&tags) else { return Ok(None) };
