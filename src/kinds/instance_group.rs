@@ -8,12 +8,17 @@
 //! the same name. To take a newer build, write another name or the `ami-` id.
 mod boot;
 mod check;
+mod fields;
 mod launch;
 mod live;
 mod machine_image;
 mod placement;
+mod read;
 
 pub(super) use check::CODES;
+
+use boot::Boot;
+use fields::{Interfaces, LayoutProfile, Market, Placement, Rolling, RootVolume, root_volume, two_hops};
 
 use crate::{
     address::Address,
@@ -21,19 +26,17 @@ use crate::{
     call::{self, Ctx, Scope, SweepCtx},
     catalog::{self, durations},
     field::{Field, Ref},
-    kinds::{IamRole, SecurityGroup, Subnet, ec2},
+    kinds::{IamRole, Subnet, ec2},
     price::{
         Market as PriceMarket, PriceContext, PriceLine,
-        compute::{instances, reserved_instances},
+        compute::{detailed_monitoring, instances, reserved_instances},
         storage::{Volume, volumes},
     },
     resource::{
         About, Call, Changes, Class, Durations, Expected, Id, Live, Lookup, NameRule, Output, Problem, Quota, Resource,
     },
     topology,
-    units::{Bandwidth, Size},
 };
-pub use boot::{Boot, Script};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -90,123 +93,6 @@ pub struct InstanceGroup {
     /// How members are replaced when their spec changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rolling: Option<Rolling>,
-}
-
-/// Network interfaces of each instance; the layout follows from the type.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Interfaces {
-    /// `ip` makes every EFA interface and one address per node, `bandwidth` adds plain interfaces on further cards.
-    #[serde(default)]
-    pub layout: LayoutProfile,
-    /// Security groups of every interface; with EFA one that allows all traffic to and from itself.
-    pub security_groups: Vec<Ref<SecurityGroup>>,
-}
-
-/// Which profile of interfaces to make.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum LayoutProfile {
-    #[default]
-    /// As few addresses as possible.
-    Ip,
-    /// As much IP bandwidth as possible.
-    Bandwidth,
-}
-
-impl From<LayoutProfile> for topology::Profile {
-    fn from(profile: LayoutProfile) -> Self {
-        match profile {
-            LayoutProfile::Ip => Self::Ip,
-            LayoutProfile::Bandwidth => Self::Bandwidth,
-        }
-    }
-}
-
-/// Where instances stand to each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Placement {
-    /// Close together, in one placement group of the group's own.
-    Cluster,
-    /// Anywhere in the zone.
-    None,
-}
-
-/// How instances are bought.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Market {
-    #[default]
-    /// By the second, while they run.
-    OnDemand,
-    /// As spare capacity that AWS may take back.
-    Spot,
-    /// In a Capacity Block that was bought before (`reservation` names it).
-    CapacityBlock,
-}
-
-/// The disk that the system is on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RootVolume {
-    /// Its size; images with drivers and frameworks need 75 to 150 GiB.
-    #[serde(default = "root_size")]
-    pub size: Size,
-    /// Its type.
-    #[serde(default, rename = "type")]
-    pub volume_type: VolumeType,
-    /// Operations per second, 3000 to 16000; 3000 are free.
-    #[serde(default = "free_iops")]
-    #[schemars(range(min = 3000, max = 16000))]
-    pub iops: u32,
-    /// Throughput, 125 to 1000 MiB/s; 125 MiB/s are free.
-    #[serde(default = "free_throughput")]
-    pub throughput: Bandwidth,
-}
-
-/// Types of root volume.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum VolumeType {
-    #[default]
-    /// General purpose SSD.
-    Gp3,
-}
-
-/// How members are replaced.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Rolling {
-    /// How many at a time; the others go on.
-    #[serde(default = "one")]
-    #[schemars(range(min = 1))]
-    pub batch: u32,
-}
-
-impl Default for RootVolume {
-    fn default() -> Self {
-        Self { size: root_size(), volume_type: VolumeType::Gp3, iops: free_iops(), throughput: free_throughput() }
-    }
-}
-
-fn root_volume() -> Option<RootVolume> {
-    Some(RootVolume::default())
-}
-fn root_size() -> Size {
-    Size::from_gib(200)
-}
-fn free_iops() -> u32 {
-    3000
-}
-fn free_throughput() -> Bandwidth {
-    Bandwidth::new(125)
-}
-fn two_hops() -> u32 {
-    2
-}
-fn one() -> u32 {
-    1
 }
 
 const RUN: Call = Call::new("ec2:RunInstances", Class::Token);
@@ -380,7 +266,7 @@ impl Resource for InstanceGroup {
             ));
         }
         if self.monitoring {
-            lines.push(crate::price::compute::detailed_monitoring(ctx, self.count));
+            lines.push(detailed_monitoring(ctx, self.count));
         }
         lines
     }
@@ -390,7 +276,7 @@ impl Resource for InstanceGroup {
         let fleets = live::fleets(ctx, stack()).await?;
         let groups = placement::all(ctx, stack()).await?;
         let volumes = if fleets.is_empty() { live::Volumes::new() } else { live::volumes(ctx, stack()).await? };
-        live::assemble(ctx, fleets, &groups, &volumes)
+        live::assemble(ctx, &fleets, &groups, &volumes)
     }
 
     async fn create(&self, ctx: &Ctx, _: Option<&Live<Self>>) -> Result<Id, Error> {
@@ -457,7 +343,7 @@ impl Resource for InstanceGroup {
         }
         let groups = placement::named_by(ctx, &fleets).await?;
         let volumes = live::volumes_of(ctx, &fleets).await?;
-        live::assemble(ctx, fleets, &groups, &volumes)
+        live::assemble(ctx, &fleets, &groups, &volumes)
     }
 
     fn tag_targets(live: &Live<Self>) -> Vec<TagTarget> {

@@ -1,6 +1,6 @@
 //! Starting, changing and ending instances.
 use super::{
-    InstanceGroup, Market, RUN, live,
+    Boot, InstanceGroup, Market, RUN, live,
     live::Fleet,
     machine_image::{self, MachineImage},
     placement,
@@ -35,7 +35,7 @@ pub(super) async fn launch(want: &InstanceGroup, ctx: &Ctx, fleet: &Fleet, count
     let first = fleet.members.is_empty();
     let group = placement::ensure(want, ctx, first).await?;
     let image = image(want, ctx, fleet).await?;
-    let user_data = want.boot.as_ref().map(|b| b.user_data()).transpose()?;
+    let user_data = want.boot.as_ref().map(Boot::user_data).transpose()?;
     let plan = Plan { want, image, group, user_data };
     let mut beside: BTreeSet<Id> = fleet.members.iter().filter_map(|m| m.instance_id().map(str::to_owned)).collect();
     let mut left = count;
@@ -66,7 +66,7 @@ async fn image(want: &InstanceGroup, ctx: &Ctx, fleet: &Fleet) -> Result<Machine
     let wanted = digest(&ctx.spec_tag);
     let same = fleet.members.iter().find(|m| {
         let tag = ec2::tags(m.tags()).get(tags::SPEC).and_then(|t| digest(t));
-        tag.is_some() && tag == wanted && m.instance_type().map(|t| t.as_str()) == Some(&want.instance_type)
+        tag.is_some() && tag == wanted && m.instance_type().map(InstanceType::as_str) == Some(&want.instance_type)
     });
     let id = match same.and_then(|m| m.image_id()) {
         Some(id) => id.to_owned(),

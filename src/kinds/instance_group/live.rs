@@ -1,19 +1,18 @@
 //! Reading fleets back: which instances belong together, where each is in its life, and which spec it has.
 use super::{
-    InstanceGroup, Interfaces, LayoutProfile, Market, Placement, RootVolume, VolumeType, group_id,
+    InstanceGroup, group_id,
     placement::{self, Group},
+    read::{nothing, own_fields, read},
 };
 
 use crate::{
     address::Address,
     aws::{Error, ErrorClass, tags},
     call::{Ctx, Scope, SweepCtx},
-    field::Ref,
     kinds::ec2,
-    resource::{Id, Live, Member, Resource, State},
-    units::{Bandwidth, Size},
+    resource::{Id, Live, Member, State},
 };
-use aws_sdk_ec2::types::{Filter, Instance, InstanceLifecycleType, InstanceStateName, MonitoringState, Volume};
+use aws_sdk_ec2::types::{Filter, Instance, InstanceStateName, Volume};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -164,13 +163,13 @@ pub(super) async fn volumes_of(ctx: &SweepCtx, fleets: &[Fleet]) -> Result<Volum
 /// Fleets and placement groups as resources. A placement group without instances is a resource that is partly there.
 pub(super) fn assemble(
     ctx: &SweepCtx,
-    fleets: Vec<Fleet>,
+    fleets: &[Fleet],
     groups: &[Group],
     volumes: &Volumes,
 ) -> Result<Vec<Live<InstanceGroup>>, Error> {
     let mut out = Vec::new();
     let mut with_members = Vec::new();
-    for fleet in &fleets {
+    for fleet in fleets {
         if fleet.members.is_empty() && fleet.leaving.is_empty() {
             continue;
         }
@@ -196,28 +195,6 @@ pub(super) fn assemble(
 fn live_id(ctx: &SweepCtx, address: &Address, tags: &BTreeMap<String, String>) -> Id {
     let stack = tags.get(tags::STACK).cloned().unwrap_or_default();
     group_id(&Scope { stack, ..(*ctx.scope).clone() }, address)
-}
-
-/// The spec of a group that has no member to read it from.
-fn nothing() -> InstanceGroup {
-    InstanceGroup {
-        instance_type: String::new(),
-        count: 0,
-        subnet: Ref::to_id(""),
-        image: None,
-        interfaces: Interfaces { layout: LayoutProfile::Ip, security_groups: Vec::new() },
-        placement: Some(Placement::Cluster),
-        role: None,
-        root_volume: None,
-        kms_key: None,
-        market: Market::OnDemand,
-        reservation: None,
-        boot: None,
-        key_name: None,
-        metadata_hops: super::two_hops(),
-        monitoring: false,
-        rolling: None,
-    }
 }
 
 fn one(ctx: &SweepCtx, fleet: &Fleet, groups: &[Group], volumes: &Volumes) -> Result<Live<InstanceGroup>, Error> {
@@ -264,7 +241,7 @@ fn is_of(group: &Group, fleet: &Fleet) -> bool {
     !fleet.key.1.is_empty() && (tag(tags::STACK_ID), tag(tags::ADDRESS)) == (fleet.key.0.as_str(), &fleet.key.1)
 }
 
-fn member_state(instance: &Instance) -> State {
+pub(super) fn member_state(instance: &Instance) -> State {
     match state_name(instance) {
         Some(InstanceStateName::Running) => State::Ready,
         Some(InstanceStateName::ShuttingDown | InstanceStateName::Terminated) => State::Deleting,
@@ -334,64 +311,4 @@ fn outputs(id: &str, members: &[Instance], count: Option<u32>) -> Map<String, Va
     out.insert("image_id".into(), json!(head.and_then(|m| m.image_id())));
     out.insert("zone".into(), json!(head.and_then(|m| m.placement()).and_then(|p| p.availability_zone())));
     out
-}
-
-/// The spec of one instance.
-fn read(instance: &Instance, volumes: &Volumes) -> Result<InstanceGroup, Error> {
-    let mut spec = nothing();
-    spec.instance_type = instance.instance_type().map(|t| t.as_str().to_owned()).unwrap_or_default();
-    spec.count = 1;
-    spec.subnet = Ref::to_id(instance.subnet_id().unwrap_or_default());
-    let groups = instance.network_interfaces().iter().flat_map(|n| n.groups()).chain(instance.security_groups());
-    let mut groups: Vec<_> = groups.filter_map(|g| g.group_id()).map(Ref::to_id).collect();
-    groups.sort();
-    groups.dedup();
-    let plain = instance.network_interfaces().iter().filter(|n| n.interface_type() != Some("efa-only")).count();
-    let layout = if plain > 1 { LayoutProfile::Bandwidth } else { LayoutProfile::Ip };
-    spec.interfaces = Interfaces { layout, security_groups: groups };
-    let clustered = placement_name(instance).is_some();
-    spec.placement = Some(if clustered { Placement::Cluster } else { Placement::None });
-    // A profile has the name of its role.
-    let profile = instance.iam_instance_profile().and_then(|p| p.arn());
-    spec.role = profile.map(|arn| Ref::to_id(arn.rsplit('/').next().unwrap_or(arn)));
-    spec.market = match instance.instance_lifecycle() {
-        Some(InstanceLifecycleType::Spot) => Market::Spot,
-        Some(InstanceLifecycleType::CapacityBlock) => Market::CapacityBlock,
-        _ => Market::OnDemand,
-    };
-    spec.reservation = instance.capacity_reservation_id().map(str::to_owned);
-    spec.key_name = instance.key_name().map(str::to_owned);
-    let hops = instance.metadata_options().and_then(|m| m.http_put_response_hop_limit());
-    spec.metadata_hops = hops.and_then(|h| u32::try_from(h).ok()).unwrap_or(1);
-    let monitoring = instance.monitoring().and_then(|m| m.state());
-    spec.monitoring = matches!(monitoring, Some(MonitoringState::Enabled | MonitoringState::Pending));
-    if let Some(volume) = root(instance, volumes) {
-        spec.kms_key = volume.kms_key_id().map(|k| k.to_owned().into());
-        let number = |n: Option<i32>| n.and_then(|n| u64::try_from(n).ok());
-        spec.root_volume = Some(RootVolume {
-            size: Size::from_gib(number(volume.size()).unwrap_or(0)),
-            volume_type: VolumeType::Gp3,
-            iops: number(volume.iops()).and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
-            throughput: Bandwidth::new(number(volume.throughput()).unwrap_or(0)),
-        });
-    } else if matches!(member_state(instance), State::Ready) {
-        let id = instance.instance_id().unwrap_or("an instance");
-        return Err(Error::missing(&format!("the root volume of {id}")));
-    }
-    spec.normalize();
-    Ok(spec)
-}
-
-fn root<'v>(instance: &Instance, volumes: &'v Volumes) -> Option<&'v Volume> {
-    let device = instance.root_device_name()?;
-    let mapping = instance.block_device_mappings().iter().find(|m| m.device_name() == Some(device))?;
-    volumes.get(mapping.ebs()?.volume_id()?)
-}
-
-/// The fields that may differ between members.
-fn own_fields(spec: &InstanceGroup) -> Result<Map<String, Value>, Error> {
-    let value = serde_json::to_value(spec).map_err(|e| Error::bug(e.to_string()))?;
-    let Value::Object(mut map) = value else { return Err(Error::bug("a spec is an object")) };
-    map.retain(|field, _| InstanceGroup::ABOUT.rolling.contains(&field.as_str()));
-    Ok(map)
 }

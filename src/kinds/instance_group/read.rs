@@ -1,0 +1,100 @@
+//! The spec of one instance, as a blueprint would have written it.
+use super::{
+    InstanceGroup,
+    fields::{Interfaces, LayoutProfile, Market, Placement, RootVolume, VolumeType, two_hops},
+    live::{Volumes, member_state, placement_name},
+};
+use crate::{
+    aws::Error,
+    field::Ref,
+    resource::{Resource, State},
+    units::{Bandwidth, Size},
+};
+use aws_sdk_ec2::types::{Instance, InstanceLifecycleType, InstanceNetworkInterface, MonitoringState, Volume};
+use serde_json::{Map, Value};
+
+/// The spec of a group that has no member to read it from.
+pub(super) fn nothing() -> InstanceGroup {
+    InstanceGroup {
+        instance_type: String::new(),
+        count: 0,
+        subnet: Ref::to_id(""),
+        image: None,
+        interfaces: Interfaces { layout: LayoutProfile::Ip, security_groups: Vec::new() },
+        placement: Some(Placement::Cluster),
+        role: None,
+        root_volume: None,
+        kms_key: None,
+        market: Market::OnDemand,
+        reservation: None,
+        boot: None,
+        key_name: None,
+        metadata_hops: two_hops(),
+        monitoring: false,
+        rolling: None,
+    }
+}
+
+/// The spec of one instance.
+pub(super) fn read(instance: &Instance, volumes: &Volumes) -> Result<InstanceGroup, Error> {
+    let mut spec = nothing();
+    spec.instance_type = instance.instance_type().map(|t| t.as_str().to_owned()).unwrap_or_default();
+    spec.count = 1;
+    spec.subnet = Ref::to_id(instance.subnet_id().unwrap_or_default());
+    let groups = instance
+        .network_interfaces()
+        .iter()
+        .flat_map(InstanceNetworkInterface::groups)
+        .chain(instance.security_groups());
+    let mut groups: Vec<_> = groups.filter_map(|g| g.group_id()).map(Ref::to_id).collect();
+    groups.sort();
+    groups.dedup();
+    let plain = instance.network_interfaces().iter().filter(|n| n.interface_type() != Some("efa-only")).count();
+    let layout = if plain > 1 { LayoutProfile::Bandwidth } else { LayoutProfile::Ip };
+    spec.interfaces = Interfaces { layout, security_groups: groups };
+    let clustered = placement_name(instance).is_some();
+    spec.placement = Some(if clustered { Placement::Cluster } else { Placement::None });
+    // A profile has the name of its role.
+    let profile = instance.iam_instance_profile().and_then(|p| p.arn());
+    spec.role = profile.map(|arn| Ref::to_id(arn.rsplit('/').next().unwrap_or(arn)));
+    spec.market = match instance.instance_lifecycle() {
+        Some(InstanceLifecycleType::Spot) => Market::Spot,
+        Some(InstanceLifecycleType::CapacityBlock) => Market::CapacityBlock,
+        _ => Market::OnDemand,
+    };
+    spec.reservation = instance.capacity_reservation_id().map(str::to_owned);
+    spec.key_name = instance.key_name().map(str::to_owned);
+    let hops = instance.metadata_options().and_then(|m| m.http_put_response_hop_limit());
+    spec.metadata_hops = hops.and_then(|h| u32::try_from(h).ok()).unwrap_or(1);
+    let monitoring = instance.monitoring().and_then(|m| m.state());
+    spec.monitoring = matches!(monitoring, Some(MonitoringState::Enabled | MonitoringState::Pending));
+    if let Some(volume) = root(instance, volumes) {
+        spec.kms_key = volume.kms_key_id().map(|k| k.to_owned().into());
+        let number = |n: Option<i32>| n.and_then(|n| u64::try_from(n).ok());
+        spec.root_volume = Some(RootVolume {
+            size: Size::from_gib(number(volume.size()).unwrap_or(0)),
+            volume_type: VolumeType::Gp3,
+            iops: number(volume.iops()).and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
+            throughput: Bandwidth::new(number(volume.throughput()).unwrap_or(0)),
+        });
+    } else if matches!(member_state(instance), State::Ready) {
+        let id = instance.instance_id().unwrap_or("an instance");
+        return Err(Error::missing(&format!("the root volume of {id}")));
+    }
+    spec.normalize();
+    Ok(spec)
+}
+
+fn root<'v>(instance: &Instance, volumes: &'v Volumes) -> Option<&'v Volume> {
+    let device = instance.root_device_name()?;
+    let mapping = instance.block_device_mappings().iter().find(|m| m.device_name() == Some(device))?;
+    volumes.get(mapping.ebs()?.volume_id()?)
+}
+
+/// The fields that may differ between members.
+pub(super) fn own_fields(spec: &InstanceGroup) -> Result<Map<String, Value>, Error> {
+    let value = serde_json::to_value(spec).map_err(|e| Error::bug(e.to_string()))?;
+    let Value::Object(mut map) = value else { return Err(Error::bug("a spec is an object")) };
+    map.retain(|field, _| InstanceGroup::ABOUT.rolling.contains(&field.as_str()));
+    Ok(map)
+}
