@@ -122,8 +122,11 @@ impl Resource for NatGateway {
             // The address can be released only when AWS has let go of it; the next call does that.
             State::Deleting => Ok(()),
             State::Partial => {
-                let Some(allocation) = live.parts.get(ADDRESS) else { return Ok(()) };
-                gone(ctx.aws.ec2().release_address().allocation_id(allocation).send().await.map_err(Error::from))
+                for allocation in live.parts.values() {
+                    let call = ctx.aws.ec2().release_address().allocation_id(allocation);
+                    gone(call.send().await.map_err(Error::from))?;
+                }
+                Ok(())
             }
             _ => gone(ctx.aws.ec2().delete_nat_gateway().nat_gateway_id(&live.id).send().await.map_err(Error::from)),
         }
@@ -207,10 +210,10 @@ async fn assemble(
         let tags = ec2::tags(address.tags());
         let owner = ec2::address(ctx, &tags);
         let id = address.allocation_id.ok_or_else(|| Error::missing("the elastic address's allocation id"))?;
-        // A gateway that failed has let go of its address.
-        let bare = |l: &&mut Live<NatGateway>| l.address == owner && !l.parts.contains_key(ADDRESS);
-        if let Some(live) = out.iter_mut().find(bare) {
-            live.parts.insert(ADDRESS.to_owned(), id);
+        // A gateway that failed has let go of its address; more than one address is one too many, and goes with it.
+        if let Some(live) = out.iter_mut().find(|l| l.address == owner) {
+            let part = if live.parts.contains_key(ADDRESS) { format!("{ADDRESS} {id}") } else { ADDRESS.to_owned() };
+            live.parts.insert(part, id);
             continue;
         }
         let spec = NatGateway { subnet: Ref::to_id(""), internet_gateway: None };

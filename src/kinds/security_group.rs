@@ -44,7 +44,7 @@ fn everything() -> Vec<Rule> {
 const CREATE: Call = Call::new("ec2:CreateSecurityGroup", Class::Name);
 const INGRESS: Call = Call::new("ec2:AuthorizeSecurityGroupIngress", Class::Parent);
 const EGRESS: Call = Call::new("ec2:AuthorizeSecurityGroupEgress", Class::Parent);
-const NAME: NameRule = NameRule { max: 255, extra: "-", lower: false };
+const NAME: NameRule = NameRule { max: 247, extra: "-", lower: false };
 
 /// Which of a group's two lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,7 +137,7 @@ impl Resource for SecurityGroup {
 
     async fn create(&self, ctx: &Ctx, _: Option<&Live<Self>>) -> Result<Id, Error> {
         let vpc = &self.vpc_id(ctx).await?;
-        let name = &ctx.name(&NAME, vpc);
+        let name = &name(ctx, vpc);
         let description = &description(ctx);
         let params = json!({ "vpc": vpc, "name": name, "description": description });
         let ids = ctx
@@ -193,6 +193,12 @@ impl SecurityGroup {
             (None, None) => Err(Error::bug("a security group without a VPC was not refused")),
         }
     }
+}
+
+/// AWS refuses names that look like ids.
+fn name(ctx: &Ctx, vpc: &str) -> String {
+    let name = ctx.name(&NAME, vpc);
+    if name.starts_with("sg-") { format!("dlinfra-{name}") } else { name }
 }
 
 /// The description that AWS demands and never changes: at most 255 characters.
