@@ -1,0 +1,349 @@
+//! The network kinds through their whole life, driven by the real engine against the simulated AWS.
+use dlinfra::{
+    address::Address,
+    apply::Outcome,
+    aws::{Aws, Options},
+    clock::Clock,
+    engine::{Engine, Execution, Target, View},
+    journal::{Backend, MemoryBackend},
+    kinds::KINDS,
+    plan::{Action, Plan, Wanted},
+    resource::{Live, State},
+};
+use dlinfra_sandbox::{Behaviour, Consistency, FaultAction, FaultRule, Sandbox, SandboxConfig};
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+/// A blueprint: specs by address and kind.
+type Blueprint = BTreeMap<(&'static str, &'static str), Value>;
+
+struct World {
+    sandbox: Sandbox,
+    aws: Aws,
+    backend: Arc<dyn Backend>,
+}
+
+impl World {
+    async fn new(behaviour: Behaviour) -> Self {
+        let start = "2026-01-01T00:00:00Z".parse().unwrap();
+        let sandbox = Sandbox::open(SandboxConfig { start: Some(start), behaviour, ..Default::default() }).unwrap();
+        let aws = Aws::connect(Options {
+            region: "us-east-1".to_owned(),
+            profile: None,
+            endpoint_url: None,
+            http: Some(sandbox.http_client()),
+            clock: Clock::scaled(start, 1),
+        })
+        .await;
+        Self { sandbox, aws, backend: Arc::new(MemoryBackend::new()) }
+    }
+
+    async fn look(&self, blueprint: &Blueprint) -> (Engine, View, Plan, Vec<Wanted>) {
+        let wanted: Vec<Wanted> = blueprint.iter().map(|((address, kind), spec)| wanted(address, kind, spec)).collect();
+        let target = Target { stack: "demo".to_owned(), owner: Some("tests".to_owned()), ..Target::default() };
+        let engine = Engine::connect(self.aws.clone(), KINDS, target, self.backend.clone(), true).await.unwrap();
+        let view = engine.look(&wanted).await.unwrap();
+        let plan = engine.plan(&wanted, &view, &BTreeSet::new()).unwrap();
+        (engine, view, plan, wanted)
+    }
+
+    async fn try_apply(&self, blueprint: &Blueprint) -> Outcome {
+        let (engine, view, plan, wanted) = self.look(blueprint).await;
+        let (_keep, cancel) = tokio::sync::watch::channel(false);
+        let run = Execution {
+            command: "apply",
+            holder: "tests".to_owned(),
+            delete_data: true,
+            sink: Arc::new(|_| {}),
+            cancel,
+        };
+        engine.execute(&plan, &view, &wanted, run).await.unwrap()
+    }
+
+    /// Applies; the plan after it is empty.
+    async fn apply(&self, blueprint: &Blueprint) {
+        let outcome = self.try_apply(blueprint).await;
+        assert!(outcome.complete(), "{outcome:#?}");
+        self.settle().await;
+        let plan = self.look(blueprint).await.2;
+        let left: Vec<_> = plan
+            .steps
+            .iter()
+            .filter(|s| s.action != Action::Keep)
+            .map(|s| (&s.address, &s.reason, &s.fields))
+            .collect();
+        assert!(plan.is_empty(), "{left:#?}");
+    }
+
+    /// Removes everything, with no blueprint to tell the order.
+    async fn destroy(&self) {
+        let outcome = self.try_apply(&Blueprint::new()).await;
+        assert!(outcome.complete(), "{outcome:#?}");
+        assert_eq!(self.live().await, BTreeMap::new());
+        let ec2 = self.aws.ec2();
+        assert!(ec2.describe_vpcs().send().await.unwrap().vpcs().is_empty());
+        assert!(ec2.describe_addresses().send().await.unwrap().addresses().is_empty());
+        assert!(ec2.describe_internet_gateways().send().await.unwrap().internet_gateways().is_empty());
+    }
+
+    /// What AWS hides for a moment becomes visible.
+    async fn settle(&self) {
+        self.aws.clock().sleep(Duration::from_secs(120)).await;
+    }
+
+    async fn live(&self) -> BTreeMap<String, Live> {
+        let owned = self.look(&Blueprint::new()).await.1.snapshot.owned;
+        owned.into_iter().map(|(address, found)| (address.to_string(), found.live)).collect()
+    }
+
+    async fn steps(&self, blueprint: &Blueprint) -> Vec<(String, Action, Vec<String>)> {
+        let steps = self.look(blueprint).await.2.steps.into_iter().filter(|s| s.action != Action::Keep);
+        let paths = |fields: &[dlinfra::plan::FieldChange]| fields.iter().map(|f| f.path.clone()).collect();
+        steps.map(|s| (s.address.to_string(), s.action, paths(&s.fields))).collect()
+    }
+
+    fn count(&self, operation: &str) -> u64 {
+        self.sandbox.requests().count(&format!("ec2:{operation}"))
+    }
+}
+
+fn wanted(address: &str, kind: &str, spec: &Value) -> Wanted {
+    let kind = *KINDS.iter().find(|k| k.name() == kind).unwrap_or_else(|| panic!("no kind {kind}"));
+    let spec = kind.canonical(spec).unwrap_or_else(|p| panic!("{address}: {}", p.summary));
+    assert_eq!(kind.check(&spec), [], "{address}");
+    Wanted {
+        address: Address::parse(address).unwrap(),
+        kind,
+        spec,
+        depends_on: Vec::new(),
+        protect: None,
+        existing: None,
+        moved: Vec::new(),
+    }
+}
+
+fn to(address: &str) -> Value {
+    json!({ "$ref": address })
+}
+
+/// A VPC with a public and a private subnet, a NAT gateway, and two groups that refer to each other.
+fn network() -> Blueprint {
+    let everywhere = "0.0.0.0/0";
+    Blueprint::from([
+        (("vpc", "vpc"), json!({ "cidr": "10.0.0.0/16" })),
+        (("igw", "internet-gateway"), json!({ "vpc": to("vpc") })),
+        (
+            ("public", "subnet"),
+            json!({ "vpc": to("vpc"), "cidr": "10.0.0.0/24", "zone": "us-east-1a", "public": true }),
+        ),
+        (("private", "subnet"), json!({ "vpc": to("vpc"), "cidr": "10.0.16.0/20", "zone": "us-east-1a" })),
+        (("spare", "subnet"), json!({ "vpc": to("vpc"), "cidr": "10.0.32.0/20", "zone": "us-east-1b" })),
+        (("nat", "nat-gateway"), json!({ "subnet": to("public"), "internet_gateway": to("igw") })),
+        (
+            ("out", "route-table"),
+            json!({
+                "vpc": to("vpc"), "subnets": [to("public")],
+                "routes": [{ "to": everywhere, "internet_gateway": to("igw") }],
+            }),
+        ),
+        (
+            ("inside", "route-table"),
+            json!({
+                "vpc": to("vpc"), "subnets": [to("spare"), to("private")],
+                "routes": [{ "to": everywhere, "nat_gateway": to("nat") }],
+            }),
+        ),
+        (
+            ("nodes", "security-group"),
+            json!({
+                "vpc": to("vpc"),
+                "ingress": [
+                    { "protocol": "all", "self": true, "description": "EFA" },
+                    { "protocol": "tcp", "ports": "22", "source": to("head") },
+                ],
+                "egress": [{ "protocol": "all", "self": true }, { "protocol": "all", "cidr": everywhere }],
+            }),
+        ),
+        (
+            ("head", "security-group"),
+            json!({
+                "vpc": to("vpc"),
+                "ingress": [
+                    { "protocol": "tcp", "ports": "22", "cidr": "10.0.0.0/8" },
+                    { "protocol": "tcp", "ports": "1018-1023", "source": to("nodes") },
+                ],
+            }),
+        ),
+    ])
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_network_lives_through_every_change() {
+    let world = World::new(Behaviour::default()).await;
+    let mut blueprint = network();
+    world.apply(&blueprint).await;
+    let first = world.live().await;
+    assert_eq!(first.len(), 10);
+    assert!(first.values().all(|l| l.state == State::Ready));
+    assert!(first["nat"].outputs["public_ip"].is_string());
+    assert_eq!(first["nat"].spec["internet_gateway"], to("igw"));
+    assert!(first["nat"].parts["address"].starts_with("eipalloc-"));
+
+    // Everything that AWS can change in place, at once.
+    blueprint.get_mut(&("vpc", "vpc")).unwrap()["dns_hostnames"] = json!(false);
+    blueprint.get_mut(&("public", "subnet")).unwrap()["public"] = json!(false);
+    let inside = blueprint.get_mut(&("inside", "route-table")).unwrap();
+    inside["routes"] = json!([
+        { "to": "192.168.0.0/16", "nat_gateway": to("nat") },
+        { "to": "0.0.0.0/0", "internet_gateway": to("igw") },
+    ]);
+    inside["subnets"] = json!([to("private")]);
+    blueprint.get_mut(&("out", "route-table")).unwrap()["subnets"] = json!([to("public"), to("spare")]);
+    blueprint.get_mut(&("nodes", "security-group")).unwrap()["ingress"] = json!([
+        { "protocol": "all", "self": true, "description": "EFA and NCCL" },
+        { "protocol": "tcp", "ports": "2222", "source": to("head") },
+    ]);
+    blueprint.get_mut(&("head", "security-group")).unwrap()["egress"] = json!([]);
+    let steps = world.steps(&blueprint).await;
+    assert!(steps.iter().all(|(_, action, _)| *action == Action::Update), "{steps:#?}");
+    assert_eq!(steps.len(), 6);
+    world.apply(&blueprint).await;
+    let second = world.live().await;
+    let ids = |live: &BTreeMap<String, Live>| live.values().map(|l| l.id.clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&first), ids(&second));
+    assert_eq!(world.count("UpdateSecurityGroupRuleDescriptionsIngress"), 1);
+
+    // Back again: what is no longer written returns to its default.
+    world.apply(&network()).await;
+    world.destroy().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_changed_is_put_right() {
+    let world = World::new(Behaviour::default()).await;
+    let blueprint = network();
+    world.apply(&blueprint).await;
+    let live = world.live().await;
+    let id = |address: &str| live[address].id.clone();
+    let ec2 = world.aws.ec2();
+
+    // The NAT gateway is deleted (its route leads nowhere), a subnet loses its table, a group gains and loses rules.
+    ec2.delete_nat_gateway().nat_gateway_id(id("nat")).send().await.unwrap();
+    let tables = ec2.describe_route_tables().route_table_ids(id("out")).send().await.unwrap();
+    let association = tables.route_tables()[0].associations()[0].route_table_association_id().unwrap();
+    ec2.disassociate_route_table().association_id(association).send().await.unwrap();
+    ec2.create_route()
+        .route_table_id(id("out"))
+        .destination_cidr_block("172.16.0.0/12")
+        .gateway_id(id("igw"))
+        .send()
+        .await
+        .unwrap();
+    let open = aws_sdk_ec2::types::IpPermission::builder()
+        .ip_protocol("tcp")
+        .from_port(443)
+        .to_port(443)
+        .ip_ranges(aws_sdk_ec2::types::IpRange::builder().cidr_ip("0.0.0.0/0").build());
+    ec2.authorize_security_group_ingress().group_id(id("head")).ip_permissions(open.build()).send().await.unwrap();
+    let all = aws_sdk_ec2::types::IpPermission::builder()
+        .ip_protocol("-1")
+        .ip_ranges(aws_sdk_ec2::types::IpRange::builder().cidr_ip("0.0.0.0/0").build());
+    ec2.revoke_security_group_egress().group_id(id("head")).ip_permissions(all.build()).send().await.unwrap();
+    world.settle().await;
+
+    // Only the address of the NAT gateway is left of it, and is used again.
+    let now = world.live().await;
+    assert_eq!((now["nat"].state.clone(), &now["nat"].parts), (State::Partial, &live["nat"].parts));
+    let steps: BTreeMap<String, Vec<String>> =
+        world.steps(&blueprint).await.into_iter().map(|(address, _, paths)| (address, paths)).collect();
+    let changed: Vec<&str> = steps.keys().map(String::as_str).collect();
+    assert_eq!(changed, ["head", "inside", "nat", "out"]);
+    assert_eq!(steps["head"], ["egress", "ingress"]);
+    assert_eq!(steps["out"], ["routes", "subnets"]);
+    world.apply(&blueprint).await;
+    assert_eq!(world.live().await["nat"].parts, live["nat"].parts);
+    assert_eq!(world.count("AllocateAddress"), 1);
+    world.destroy().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cut_connection_makes_nothing_twice() {
+    let calls = [
+        "CreateVpc",
+        "CreateSubnet",
+        "CreateInternetGateway",
+        "AttachInternetGateway",
+        "AllocateAddress",
+        "CreateNatGateway",
+        "CreateRouteTable",
+        "CreateRoute",
+        "AssociateRouteTable",
+        "CreateSecurityGroup",
+        "AuthorizeSecurityGroupIngress",
+        "RevokeSecurityGroupEgress",
+    ];
+    for call in calls {
+        for action in [FaultAction::CutAfter, FaultAction::CutBefore] {
+            let world = World::new(Behaviour::default()).await;
+            world.sandbox.add_fault(FaultRule::new(format!("ec2:{call}"), action.clone()).nth(1));
+            let mut blueprint = network();
+            blueprint.get_mut(&("head", "security-group")).unwrap()["egress"] = json!([]);
+            // One run may stop; the next one goes on.
+            if !world.try_apply(&blueprint).await.complete() {
+                world.settle().await;
+            }
+            world.apply(&blueprint).await;
+            let made = world.live().await;
+            assert_eq!(made.len(), 10, "{call} {action:?}");
+            let ec2 = world.aws.ec2();
+            let vpcs = ec2.describe_vpcs().send().await.unwrap().vpcs().len();
+            let subnets = ec2.describe_subnets().send().await.unwrap().subnets().len();
+            let gateways = ec2.describe_internet_gateways().send().await.unwrap().internet_gateways().len();
+            let nat = ec2.describe_nat_gateways().send().await.unwrap().nat_gateways().len();
+            let addresses = ec2.describe_addresses().send().await.unwrap().addresses().len();
+            // With the VPC's own table and group.
+            let tables = ec2.describe_route_tables().send().await.unwrap().route_tables().len();
+            let groups = ec2.describe_security_groups().send().await.unwrap().security_groups().len();
+            let found = (vpcs, subnets, gateways, nat, addresses, tables, groups);
+            assert_eq!(found, (1, 3, 1, 1, 1, 3, 3), "{call} {action:?}");
+            world.destroy().await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_region_is_waited_for() {
+    let window = Consistency { describe: 20.0, reference: 8.0 };
+    let behaviour = Behaviour { consistency: BTreeMap::from([("ec2".to_owned(), window)]), ..Behaviour::default() };
+    let world = World::new(behaviour).await;
+    world.apply(&network()).await;
+    assert_eq!((world.count("CreateVpc"), world.count("CreateNatGateway")), (1, 1));
+    world.destroy().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_of_somebody_else_is_refused() {
+    let world = World::new(Behaviour::default()).await;
+    let mut blueprint = network();
+    blueprint.retain(|(address, _), _| ["vpc", "head"].contains(address));
+    blueprint.get_mut(&("head", "security-group")).unwrap()["ingress"] = json!([]);
+    world.apply(&blueprint).await;
+    // The same name in the same VPC, without our tags.
+    let group = world.live().await["head"].clone();
+    let name = group.outputs["name"].as_str().unwrap();
+    let vpc = world.live().await["vpc"].id.clone();
+    let ec2 = world.aws.ec2();
+    ec2.delete_security_group().group_id(&group.id).send().await.unwrap();
+    let other = ec2.create_security_group().group_name(name).description("not ours").vpc_id(vpc).send().await.unwrap();
+    world.settle().await;
+    let outcome = world.try_apply(&blueprint).await;
+    let error = &outcome.failed[0].1;
+    assert!(error.message.contains("was not made by dlinfra"), "{error}");
+    ec2.delete_security_group().group_id(other.group_id().unwrap()).send().await.unwrap();
+    world.apply(&blueprint).await;
+    world.destroy().await;
+}
