@@ -14,6 +14,25 @@ impl Dag {
         Self { children: vec![Vec::new(); len], parents: vec![Vec::new(); len] }
     }
 
+    /// One node more, without edges; its number.
+    pub fn node(&mut self) -> usize {
+        self.children.push(Vec::new());
+        self.parents.push(Vec::new());
+        self.children.len() - 1
+    }
+
+    /// Must `to` wait for `from`, at once or through others?
+    pub fn reaches(&self, from: usize, to: usize) -> bool {
+        let (mut stack, mut seen) = (vec![from], BTreeSet::new());
+        while let Some(node) = stack.pop() {
+            if node == to {
+                return true;
+            }
+            stack.extend(self.children[node].iter().filter(|c| seen.insert(**c)));
+        }
+        false
+    }
+
     /// `after` waits for `before`. A second equal edge is harmless.
     pub fn edge(&mut self, before: usize, after: usize) {
         if before != after {
@@ -109,6 +128,15 @@ impl Dag {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_graph_grows_and_knows_what_waits_for_what() {
+        let mut dag = Dag::new(2);
+        dag.edge(0, 1);
+        let third = dag.node();
+        dag.edge(1, third);
+        assert!(dag.reaches(0, third) && !dag.reaches(third, 0));
+    }
 
     fn diamond() -> Dag {
         let mut dag = Dag::new(4);

@@ -101,6 +101,29 @@ pub fn addresses(value: &Value, out: &mut BTreeSet<String>) {
     }
 }
 
+/// Takes what points at one of `addresses` out of these top-level fields: elements of lists, keys of maps, or the field.
+pub fn without(spec: &mut Value, fields: &[&str], addresses: &BTreeSet<String>) {
+    let points = |value: &Value| {
+        let mut found = BTreeSet::new();
+        self::addresses(value, &mut found);
+        !found.is_disjoint(addresses)
+    };
+    let Value::Object(map) = spec else { return };
+    for field in fields {
+        match map.get_mut(*field) {
+            Some(Value::Array(items)) => items.retain(|v| !points(v)),
+            Some(value) if points(value) => {
+                let plain = node(value) == Node::Plain;
+                match value {
+                    Value::Object(inner) if plain => inner.retain(|_, v| !points(v)),
+                    _ => drop(map.remove(*field)),
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
 /// Rewrites every pointer by id to a pointer by address where `known` has the id, so that both sides of a diff
 /// compare by name; a pointer that carries both keeps the address.
 pub fn by_address(value: &mut Value, known: &BTreeMap<String, String>) {
@@ -295,6 +318,14 @@ mod tests {
         assert!(diff(&want, &have).is_empty());
         assert_eq!(diff(&json!({"subnets": [{"$ref": "a"}, {"$ref": "a"}]}), &have).len(), 1);
         assert_eq!(diff(&json!({"l": [1, 2]}), &json!({"l": [2, 1]})).len(), 1);
+    }
+
+    #[test]
+    fn late_fields_lose_what_points_at_something() {
+        let mut spec = json!({"in": [{"from": {"$ref": "a"}}, {"from": {"$ref": "b"}}], "out": {"$ref": "a"}, "vpc": {"$ref": "a"},
+            "policies": {"x": {"$ref": "a", "attr": "arn"}, "y": 1}});
+        without(&mut spec, &["in", "out", "policies"], &["a".to_owned()].into());
+        assert_eq!(spec, json!({"in": [{"from": {"$ref": "b"}}], "vpc": {"$ref": "a"}, "policies": {"y": 1}}));
     }
 
     #[test]

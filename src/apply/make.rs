@@ -4,7 +4,7 @@ use crate::{
     address::Address,
     aws::{Error, ErrorClass, tags},
     kind,
-    plan::{self, Step},
+    plan::{self, Operation, Step, Task},
     record::Applied,
     resource::{Changes, Live, State},
     snapshot, spec,
@@ -26,21 +26,26 @@ struct Progress {
 }
 
 impl Shared<'_> {
-    /// Brings one resource to what is wanted.
-    pub(super) async fn make(&self, step: &Step) -> Result<Settled, Error> {
-        let (want, call, spec_tag) = self.settle(step)?;
+    /// Brings one resource to what is wanted; late fields that a later task applies are left out.
+    pub(super) async fn make(&self, task: Task) -> Result<Settled, Error> {
+        let step = &self.plan.steps[task.step];
+        let linking = task.operation == Operation::Link;
+        let waits = if linking { BTreeSet::new() } else { self.linked_later(task.step) };
+        let (want, call, spec_tag) = self.settle(step, &waits)?;
         let kind = step.kind;
         let expected = kind.durations(&call).create;
         let began = self.clock.now();
         let worst = SignedDuration::try_from(expected.worst.max(kind.durations(&call).update.worst))
             .unwrap_or(SignedDuration::from_mins(30));
         // What the plan saw is fresh enough for the first decision.
-        let mut look = false;
+        let mut look = linking;
         let mut live =
             if step.live_kind.is_some() || step.action == plan::Action::Replace { None } else { step.live.clone() };
         let mut progress = Progress { created: None, last: Vec::new(), same: 0, not_before: Instant::now() };
-        let mut moved =
-            live.as_ref().is_some_and(|l| l.tags.get(tags::ADDRESS).map(String::as_str) != Some(step.address.as_str()));
+        let mut moved = !linking
+            && live
+                .as_ref()
+                .is_some_and(|l| l.tags.get(tags::ADDRESS).map(String::as_str) != Some(step.address.as_str()));
         loop {
             if look {
                 // Until its tags are moved, the object is still found at its former address.
@@ -52,6 +57,8 @@ impl Shared<'_> {
             }
             let waited = self.clock.now().duration_since(began);
             match &live {
+                // Made by an earlier task of this run, and seen.
+                None if linking => {}
                 None => {
                     if self.create(step, &call, &spec_tag, None, &mut progress).await? {
                         continue;
@@ -93,9 +100,18 @@ impl Shared<'_> {
         }
     }
 
+    /// What late fields of this step point at and must wait for.
+    fn linked_later(&self, step: usize) -> BTreeSet<String> {
+        let is_link = |t: &&Task| t.step == step && t.operation == Operation::Link;
+        let Some(link) = self.plan.tasks.iter().position(|t| is_link(&t)) else { return BTreeSet::new() };
+        let parents = self.plan.dag.parents(link).iter().map(|t| self.plan.tasks[*t].step).filter(|s| *s != step);
+        parents.map(|s| self.plan.steps[s].address.to_string()).collect()
+    }
+
     /// The wanted spec with everything computed: for comparing (by address) and for calls (with ids).
-    fn settle(&self, step: &Step) -> Result<(Value, Value, String), Error> {
-        let wanted = step.want.clone().ok_or_else(|| Error::bug("a step without a wanted spec"))?;
+    fn settle(&self, step: &Step, waits: &BTreeSet<String>) -> Result<(Value, Value, String), Error> {
+        let mut wanted = step.want.clone().ok_or_else(|| Error::bug("a step without a wanted spec"))?;
+        spec::without(&mut wanted, step.kind.about().late, waits);
         let live = self.live();
         let output = |address: &str, name: &str| {
             let address = Address::parse(address)?;

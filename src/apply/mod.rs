@@ -94,7 +94,6 @@ struct Shared<'a> {
     watch: watch::Watch,
     /// Live objects by address as they are now: where pointers and outputs are resolved.
     live: Mutex<BTreeMap<Address, Live>>,
-    ids: BTreeMap<String, String>,
     clock: Clock,
 }
 
@@ -126,9 +125,9 @@ impl Shared<'_> {
         }
     }
 
-    /// Every id that is known now, to its address.
+    /// Every id that is known now, to its address; not those of what was removed.
     fn known_ids(&self) -> BTreeMap<String, String> {
-        let mut out = self.ids.clone();
+        let mut out = BTreeMap::new();
         for (address, live) in self.live().iter() {
             for id in live.ids.iter().chain([&live.id]).chain(live.parts.values()).filter(|i| !i.is_empty()) {
                 out.insert(id.clone(), address.to_string());
@@ -152,7 +151,6 @@ impl Executor {
             plan,
             watch: watch::Watch::new(self.kinds, self.sweep.clone()),
             live: Mutex::new(found.map(|(a, f)| (a.clone(), f.live.clone())).collect()),
-            ids: snapshot.ids.clone(),
             clock: self.aws.clock().clone(),
         };
         let mut waiting: Vec<usize> = (0..plan.tasks.len()).map(|t| plan.dag.parents(t).len()).collect();
@@ -215,7 +213,7 @@ impl Shared<'_> {
         self.emit(&step.address, What::Started { operation, verb: doing, expected: task.seconds });
         let work = async {
             match operation {
-                Operation::Make => self.make(step).await,
+                Operation::Make | Operation::Link => self.make(task).await,
                 Operation::Clear => self.clear(step).await,
                 Operation::Remove => self.remove(step).await,
             }
@@ -273,6 +271,7 @@ fn words(operation: Operation, step: &Step) -> (&'static str, &'static str) {
     match (operation, step.action) {
         (Operation::Clear, _) => ("releasing", "released"),
         (Operation::Remove, _) => ("deleting", "deleted"),
+        (Operation::Link, _) => ("linking", "linked"),
         (Operation::Make, Action::Update) => ("updating", "updated"),
         (Operation::Make, Action::Adopt) => ("adopting", "adopted"),
         (Operation::Make, _) => ("creating", "created"),

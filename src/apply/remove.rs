@@ -1,45 +1,46 @@
 //! Removal: clear what others wait for, ask AWS until a fresh sweep no longer finds the object, and say who holds it.
 use super::{Settled, Shared, What, poll_pause};
 use crate::{
-    aws::{Error, ErrorClass},
-    plan::{Protect, Step},
+    aws::{Error, ErrorClass, gone},
+    plan::{Action, Protect, Step},
     resource::{Changes, State},
-    spec::Difference,
+    spec::{self, Difference},
 };
 use jiff::SignedDuration;
 use serde_json::Value;
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 use tokio::time::Instant;
 
 impl Shared<'_> {
-    /// Empties the late fields of something that goes, so that mutual references do not hold each other.
+    /// Takes what goes out of the late fields that point at it, so that mutual references do not hold each other.
     pub(super) async fn clear(&self, step: &Step) -> Result<Settled, Error> {
         let Some(live) = &step.live else { return Ok(Settled::Done(String::new())) };
         let kind = step.live_kind.unwrap_or(step.kind);
+        let late = kind.about().late;
+        let goes = |s: &&Step| matches!(s.action, Action::Replace | Action::Delete) && s.address != step.address;
+        let going = self.plan.steps.iter().filter(goes).map(|s| s.address.to_string()).collect();
         let mut want = live.spec.clone();
-        let mut fields = Vec::new();
-        if let Value::Object(map) = &mut want {
-            for late in kind.about().late {
-                if let Some(before) = map.get(*late).filter(|v| !v.is_null()).cloned() {
-                    let after = if before.is_array() { Value::Array(Vec::new()) } else { Value::Null };
-                    map.insert((*late).to_owned(), after.clone());
-                    fields.push(Difference { path: (*late).to_owned(), before, after });
-                }
-            }
-        }
+        spec::without(&mut want, late, &going);
+        let value = |spec: &Value, field: &str| spec.get(field).cloned().unwrap_or(Value::Null);
+        let changed = |field: &&&str| value(&live.spec, field) != value(&want, field);
+        let difference = |field: &&str| Difference {
+            path: (*field).to_owned(),
+            before: value(&live.spec, field),
+            after: value(&want, field),
+        };
+        let fields: Vec<Difference> = late.iter().filter(changed).map(difference).collect();
         if !fields.is_empty() {
             let changes = Changes { fields, outdated: Vec::new() };
             let mut live = live.clone();
-            let ids = self
-                .live()
-                .iter()
-                .map(|(a, l)| (a.to_string(), l.id.clone()))
-                .collect::<std::collections::BTreeMap<_, _>>();
+            let ids: BTreeMap<String, String> =
+                self.live().iter().map(|(a, l)| (a.to_string(), l.id.clone())).collect();
             let id_of = |address: &str| ids.get(address).cloned();
-            crate::spec::with_ids(&mut live.spec, &id_of, &mut std::collections::BTreeSet::new());
-            crate::spec::with_ids(&mut want, &id_of, &mut std::collections::BTreeSet::new());
-            let done = kind.update(&self.ctx(step, String::new()), &want, &live, &changes).await;
-            crate::aws::gone(done)?;
+            spec::with_ids(&mut live.spec, &id_of, &mut BTreeSet::new());
+            spec::with_ids(&mut want, &id_of, &mut BTreeSet::new());
+            gone(kind.update(&self.ctx(step, String::new()), &want, &live, &changes).await)?;
         }
         Ok(Settled::Done(live.id.clone()))
     }

@@ -62,11 +62,41 @@ pub(super) fn decide(input: &Input<'_>) -> Result<Vec<Decision>, Diagnostics> {
         out[node] = Some(Decision { step, needs: needs[node].clone(), used });
     }
     let mut out: Vec<Decision> = out.into_iter().flatten().collect();
+    point_again(&mut out);
     for (address, found) in input.snapshot.owned.iter().filter(|(a, _)| !taken.contains(a)) {
         let used = edges_of(found.kind.about(), &found.live.spec);
         out.push(Decision { step: delete(address, found), needs: Vec::new(), used });
     }
     Ok(out)
+}
+
+/// A late field that points at something which is replaced changes too; that is known only when all is decided.
+fn point_again(decisions: &mut [Decision]) {
+    let replaced: BTreeSet<String> =
+        decisions.iter().filter(|d| d.step.action == Action::Replace).map(|d| d.step.address.to_string()).collect();
+    for decision in decisions {
+        let step = &mut decision.step;
+        let (Some(want), Some(live)) = (&step.want, &step.live) else { continue };
+        if !matches!(step.action, Action::Keep | Action::Update | Action::Adopt) {
+            continue;
+        }
+        let late = step.kind.about().late;
+        for (name, address) in spec::references(want) {
+            let known = step.fields.iter().any(|f| f.path == name);
+            if known || !late.contains(&name.as_str()) || !replaced.contains(&address) {
+                continue;
+            }
+            let value = |spec: &Value| spec.get(&name).cloned().unwrap_or(Value::Null);
+            let (before, after) = (value(&live.spec), value(want));
+            step.fields.push(FieldChange { path: name.clone(), before, after, forces: false });
+            if step.action != Action::Update {
+                step.action = Action::Update;
+                step.class = Some(ChangeClass::InPlace);
+                step.expected_seconds = step.kind.durations(want).update.typical.as_secs();
+                step.reason = format!("{address}, which `{name}` points at, is replaced");
+            }
+        }
+    }
 }
 
 fn needs(wanted: &Wanted) -> Vec<Edge> {

@@ -157,7 +157,7 @@ pub struct Step {
     pub protect: Protect,
 }
 
-/// One thing to execute; a replacement is two.
+/// One thing to execute; a replacement is two, and a ring of late fields needs a third.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operation {
     /// Clear the late fields of something that goes.
@@ -166,6 +166,8 @@ pub enum Operation {
     Remove,
     /// Create, or bring to the wanted state.
     Make,
+    /// Point late fields at what was made after this.
+    Link,
 }
 
 /// What the executor runs.

@@ -1,11 +1,11 @@
 //! The order of execution: creates follow edges, deletes run against them, and a deletion waits for whoever lets go.
-use super::{Action, Decision, Operation, Plan, Summary, Task, decide};
+use super::{Action, Decision, Edge, Operation, Plan, Summary, Task, decide};
 use crate::{diagnostic::Diagnostics, graph::Dag};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Arranges decisions into tasks with their order.
 pub(super) fn arrange(decisions: Vec<Decision>) -> Result<Plan, Diagnostics> {
-    let tasks = tasks(&decisions);
+    let mut tasks = tasks(&decisions);
     let at: BTreeMap<(usize, Operation), usize> =
         tasks.iter().enumerate().map(|(i, t)| ((t.step, t.operation), i)).collect();
     let by_address: BTreeMap<&str, usize> =
@@ -18,6 +18,7 @@ pub(super) fn arrange(decisions: Vec<Decision>) -> Result<Plan, Diagnostics> {
     };
     for (i, decision) in decisions.iter().enumerate() {
         edge((i, Operation::Clear), (i, Operation::Remove));
+        edge((i, Operation::Clear), (i, Operation::Make));
         edge((i, Operation::Remove), (i, Operation::Make));
         for need in decision.needs.iter().filter(|n| !n.late) {
             if let Some(parent) = by_address.get(need.address.as_str()) {
@@ -39,6 +40,7 @@ pub(super) fn arrange(decisions: Vec<Decision>) -> Result<Plan, Diagnostics> {
             }
         }
     }
+    link(&decisions, &by_address, &at, &mut tasks, &mut dag);
     let key = |n: usize| {
         let (task, decision) = (&tasks[n], &decisions[tasks[n].step]);
         let spends = task.operation == Operation::Remove && decision.step.kind.about().spends;
@@ -55,8 +57,50 @@ pub(super) fn arrange(decisions: Vec<Decision>) -> Result<Plan, Diagnostics> {
     finish(decisions, tasks, dag, &order, remaining, critical_path, expected_seconds)
 }
 
+/// Late fields: what they point at comes first where that closes no ring; where it does, a task of its own applies them
+/// once both ends are there. Whoever needs the resource waits for that task too, unless the ring goes through it.
+fn link(
+    decisions: &[Decision],
+    by_address: &BTreeMap<&str, usize>,
+    at: &BTreeMap<(usize, Operation), usize>,
+    tasks: &mut Vec<Task>,
+    dag: &mut Dag,
+) {
+    let made = |step: usize| at.get(&(step, Operation::Make)).copied();
+    let mut links: BTreeMap<usize, usize> = BTreeMap::new();
+    for (i, decision) in decisions.iter().enumerate() {
+        let Some(make) = made(i) else { continue };
+        for need in decision.needs.iter().filter(|n| n.late) {
+            let parent = by_address.get(need.address.as_str()).copied().filter(|p| *p != i).and_then(made);
+            let Some(parent) = parent else { continue };
+            if !dag.reaches(make, parent) {
+                dag.edge(parent, make);
+                continue;
+            }
+            let link = *links.entry(i).or_insert_with(|| {
+                tasks.push(Task { step: i, operation: Operation::Link, seconds: 2 });
+                let link = dag.node();
+                dag.edge(make, link);
+                link
+            });
+            dag.edge(parent, link);
+        }
+    }
+    for (i, decision) in decisions.iter().enumerate() {
+        let Some(make) = made(i) else { continue };
+        for need in decision.needs.iter().filter(|n| !n.late) {
+            let link = by_address.get(need.address.as_str()).and_then(|p| links.get(p));
+            if let Some(&link) = link.filter(|link| !dag.reaches(make, **link)) {
+                dag.edge(link, make);
+            }
+        }
+    }
+}
+
 fn tasks(decisions: &[Decision]) -> Vec<Task> {
     let mut out = Vec::new();
+    let goes = |d: &Decision| matches!(d.step.action, Action::Replace | Action::Delete);
+    let going: BTreeSet<&str> = decisions.iter().filter(|d| goes(d)).map(|d| d.step.address.as_str()).collect();
     for (step, decision) in decisions.iter().enumerate() {
         let s = &decision.step;
         let mut push = |operation, seconds| out.push(Task { step, operation, seconds });
@@ -64,10 +108,19 @@ fn tasks(decisions: &[Decision]) -> Vec<Task> {
             let kind = s.live_kind.unwrap_or(s.kind);
             s.live.as_ref().map_or(0, |l| kind.durations(&l.spec).delete.typical.as_secs())
         };
+        let points_at_going =
+            |u: &&Edge| u.late && u.address != s.address.as_str() && going.contains(u.address.as_str());
+        let holds = decision.used.iter().any(|u| points_at_going(&u));
         match s.action {
-            Action::Create | Action::Update | Action::Adopt => push(Operation::Make, s.expected_seconds),
+            Action::Create | Action::Update | Action::Adopt => {
+                // What it points at goes and comes back: it lets go, and points there again afterwards.
+                if holds && decision.used.iter().filter(points_at_going).any(|u| decision.needs.contains(u)) {
+                    push(Operation::Clear, 1);
+                }
+                push(Operation::Make, s.expected_seconds);
+            }
             Action::Replace | Action::Delete => {
-                if decision.used.iter().any(|u| u.late && u.address != s.address.as_str()) {
+                if holds {
                     push(Operation::Clear, 1);
                 }
                 push(Operation::Remove, removing());
