@@ -344,6 +344,7 @@ fn not_visible_yet(operation: &str, code: &str, message: &str) -> bool {
             code == "MalformedPolicyDocument" && message.contains("rincipal")
         }
         "iam:AddRoleToInstanceProfile" => code == "NoSuchEntity",
+        "ec2:CreateNatGateway" if code == "InvalidSubnet" => true,
         // A VPC, subnet or gateway that DescribeVpcs shows may still be unknown to the next call.
         _ if operation.starts_with("ec2:") && creates(operation) => code.ends_with(".NotFound"),
         "fsx:CreateFileSystem" => code == "BadRequest" && message.contains("does not exist"),
