@@ -317,11 +317,43 @@ async fn a_cut_connection_makes_nothing_twice() {
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_region_is_waited_for() {
-    let window = Consistency { describe: 20.0, reference: 8.0 };
-    let behaviour = Behaviour { consistency: BTreeMap::from([("ec2".to_owned(), window)]), ..Behaviour::default() };
-    let world = World::new(behaviour).await;
-    world.apply(&network()).await;
-    assert_eq!((world.count("CreateVpc"), world.count("CreateNatGateway")), (1, 1));
+    // Lists lag behind what calls accept, or calls lag behind what lists show.
+    for (describe, reference) in [(20.0, 8.0), (0.0, 8.0), (40.0, 0.0)] {
+        let consistency = BTreeMap::from([("ec2".to_owned(), Consistency { describe, reference })]);
+        let world = World::new(Behaviour { consistency, ..Behaviour::default() }).await;
+        world.apply(&network()).await;
+        let gateways = world.aws.ec2().describe_nat_gateways().send().await.unwrap().nat_gateways().len();
+        assert_eq!((world.count("AllocateAddress"), gateways), (1, 1), "{describe} {reference}");
+        world.destroy().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replaced_group_is_pointed_at_again() {
+    let world = World::new(Behaviour::default()).await;
+    let mut blueprint = network();
+    blueprint.insert(("other", "vpc"), json!({ "cidr": "10.1.0.0/16" }));
+    blueprint.insert(
+        ("client", "security-group"),
+        json!({ "vpc": to("vpc"), "egress": [{ "protocol": "tcp", "ports": "22", "source": to("head") }] }),
+    );
+    world.apply(&blueprint).await;
+    let before = world.live().await;
+    // Two groups that point at each other are replaced, a third that points at one of them stays.
+    let (engine, view, _, wanted) = world.look(&blueprint).await;
+    let again = ["head", "nodes"].map(|a| Address::parse(a).unwrap()).into();
+    let plan = engine.plan(&wanted, &view, &again).unwrap();
+    let actions: BTreeMap<&str, Action> = plan.steps.iter().map(|s| (s.address.as_str(), s.action)).collect();
+    assert_eq!((actions["head"], actions["client"]), (Action::Replace, Action::Update));
+    let (_keep, cancel) = tokio::sync::watch::channel(false);
+    let holder = "tests".to_owned();
+    let run = Execution { command: "apply", holder, delete_data: true, sink: Arc::new(|_| {}), cancel };
+    let outcome = engine.execute(&plan, &view, &wanted, run).await.unwrap();
+    assert!(outcome.complete(), "{outcome:#?}");
+    world.apply(&blueprint).await;
+    let after = world.live().await;
+    assert_ne!(before["head"].id, after["head"].id);
+    assert_eq!(before["client"].id, after["client"].id);
     world.destroy().await;
 }
 
