@@ -57,6 +57,8 @@ struct Inner {
     /// The same without the SDK's retries, for calls that make something.
     once: SdkConfig,
     gate: Gate,
+    /// The network, or what stands for it, before the gate.
+    network: SharedHttpClient,
     clock: Clock,
     path_style: bool,
     identity: OnceCell<Identity>,
@@ -95,11 +97,11 @@ impl Aws {
     pub async fn connect(options: Options) -> Self {
         let gate = Gate::new(options.clock.clone());
         let simulated = options.http.is_some();
-        let inner = options.http.unwrap_or_else(|| {
+        let network = options.http.unwrap_or_else(|| {
             use aws_smithy_http_client::{Builder, tls};
             Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc)).build_https()
         });
-        let http = SharedHttpClient::new(gate.wrap(inner));
+        let http = SharedHttpClient::new(gate.wrap(network.clone()));
         let retry = RetryConfig::standard().with_max_attempts(4);
         let region = Region::new(options.region.clone());
         let mut builder = if simulated {
@@ -133,14 +135,28 @@ impl Aws {
         if let Some(url) = &options.endpoint_url {
             builder = builder.endpoint_url(url);
         }
-        let config = builder.build();
+        let path_style = options.endpoint_url.is_some();
+        Self::assemble(builder.build(), gate, network, options.clock, path_style)
+    }
+
+    /// The same account and region behind a gate of its own: the guard that stops mutations does not stop these
+    /// clients. For the journal, which must be written when nothing else may be.
+    pub fn apart(&self) -> Self {
+        let gate = Gate::new(self.0.clock.clone());
+        let http = SharedHttpClient::new(gate.wrap(self.0.network.clone()));
+        let config = self.0.config.clone().into_builder().http_client(http).build();
+        Self::assemble(config, gate, self.0.network.clone(), self.0.clock.clone(), self.0.path_style)
+    }
+
+    fn assemble(config: SdkConfig, gate: Gate, network: SharedHttpClient, clock: Clock, path_style: bool) -> Self {
         let once = config.clone().into_builder().retry_config(RetryConfig::disabled()).build();
         Self(Arc::new(Inner {
             config,
             once,
             gate,
-            clock: options.clock,
-            path_style: options.endpoint_url.is_some(),
+            network,
+            clock,
+            path_style,
             identity: OnceCell::new(),
             ec2: OnceLock::new(),
             ec2_once: OnceLock::new(),

@@ -100,6 +100,12 @@ pub enum JournalError {
         /// Whose it should be.
         wanted: String,
     },
+    /// Somebody else worked on the stack since it was planned.
+    #[error("the stack has changed since this was planned: {by}")]
+    Changed {
+        /// Which command, by whom.
+        by: String,
+    },
     /// The bucket that the blueprint names does not exist.
     #[error("the bucket {bucket} of `backend:` does not exist")]
     NoBucket {
@@ -178,6 +184,7 @@ impl JournalError {
             Self::Credentials { .. } => "DL0515",
             Self::NothingLive { .. } => "DL0516",
             Self::Refused { .. } => "DL0517",
+            Self::Changed { .. } => "DL0518",
         }
     }
 
@@ -214,6 +221,7 @@ impl JournalError {
             Self::Lost { .. } => {
                 "see `dlinfra lock status`; run the same command again when the other process has ended".to_owned()
             }
+            Self::Changed { .. } => "run the same command again: it plans on what is there now".to_owned(),
             Self::NoBucket { bucket } => {
                 format!("create {bucket}, or leave `backend:` out: dlinfra then makes a bucket of its own")
             }
@@ -364,5 +372,11 @@ pub static CODES: &[Code] = &[
         title: "A record was refused",
         explain: "Records hold references to secrets, never values. dlinfra was about to write something else, and \
                   stopped. This is a bug: please report it.",
+    },
+    Code {
+        code: "DL0518",
+        title: "The stack changed while you were deciding",
+        explain: "The lock is taken when work begins, not while a plan is read. Between this plan and its execution \
+                  another run changed the stack, so the plan may be wrong. Nothing was changed: plan again.",
     },
 ];

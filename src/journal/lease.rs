@@ -27,7 +27,7 @@ pub const HEARTBEAT: Duration = Duration::from_secs(20);
 /// Pause after a failed renewal, and between looks at a lock of others.
 const RETRY: Duration = Duration::from_secs(5);
 /// A release that takes longer is left to time.
-const RELEASE: Duration = Duration::from_secs(4);
+const RELEASE: Duration = Duration::from_secs(3);
 
 /// How to take a lease.
 #[derive(Clone)]
@@ -119,7 +119,7 @@ impl Lease {
         })
     }
 
-    /// Gives the lock back, if it is still ours, within 4 s.
+    /// Gives the lock back, if it is still ours, within 3 s.
     ///
     /// # Errors
     /// The lock is somebody else's, or the place did not answer: the lock then ends by itself.

@@ -4,8 +4,7 @@
 //! is free, so two writers can never both go on: the second meets a taken number and stops. Records that are appended
 //! at the same time share one object (group commit), and every caller returns when its record is durable.
 //!
-//! The order of a mutating command: `prepare` the backend, take the [`Lease`], [`Journal::open`], [`Journal::claim`],
-//! [`JournalRecorder::begin`], work, [`JournalRecorder::end`], release the lease. Reading takes no lock.
+//! A mutating command holds a [`Session`]: prepared place, [`Lease`], journal, claim and run. Reading takes no lock.
 mod backend;
 mod cache;
 pub mod codec;
@@ -20,19 +19,21 @@ mod presence;
 mod recorder;
 mod recover;
 mod s3;
+mod session;
 
 pub use backend::{Backend, Pending, Place, Put, Stored};
 pub use error::{CODES, JournalError};
 pub use fold::{Accepted, Claim, Ended, LastRun, Memory, Sequence, fold};
 pub use lease::{HEARTBEAT, Lease, Request, TAKEOVER, TRUST};
 pub use local::LocalBackend;
-pub use location::Location;
+pub use location::backend;
 pub use lock::{Holder, LockStatus};
 pub use memory::MemoryBackend;
 pub use presence::Presence;
-pub use recorder::JournalRecorder;
+pub use recorder::{JournalRecorder, Waiting};
 pub use recover::{ByKind, Lost, Recovered, recover};
 pub use s3::S3Backend;
+pub use session::{Begin, Session};
 
 use crate::{
     clock::Clock,

@@ -10,8 +10,8 @@ use crate::aws::{
 
 /// `s3://bucket/prefix/`.
 ///
-/// Its connection should be of its own: the guard that stops mutations when the lease is lost must not stop the record
-/// of what was in flight, or the release of the lock.
+/// Its clients stand apart: the guard that stops mutations when the lease is lost must not stop the record of what was
+/// in flight, or the release of the lock.
 #[derive(Debug, Clone)]
 pub struct S3Backend {
     objects: Objects,
@@ -22,18 +22,22 @@ pub struct S3Backend {
 
 impl S3Backend {
     /// The account's own bucket, `dlinfra-<account>-<region>`.
-    pub fn own(aws: Aws, account: &str, stack: &str) -> Self {
+    pub fn own(aws: &Aws, account: &str, stack: &str) -> Self {
         let bucket = format!("dlinfra-{account}-{}", aws.region());
-        Self { objects: Objects::new(aws, account, &bucket), prefix: format!("journal/{stack}/"), own: true }
+        Self { objects: Objects::new(aws.apart(), account, &bucket), prefix: format!("journal/{stack}/"), own: true }
     }
 
     /// A bucket that the author names; `prefix` may be empty. Account, region and stack follow it, so that any number
     /// of stacks can share it.
-    pub fn named(aws: Aws, account: &str, stack: &str, bucket: &str, prefix: &str) -> Self {
+    pub fn named(aws: &Aws, account: &str, stack: &str, bucket: &str, prefix: &str) -> Self {
         let region = aws.region().to_owned();
         let parts = [prefix.trim_matches('/'), account, &region, stack];
         let parts: Vec<_> = parts.into_iter().filter(|p| !p.is_empty()).collect();
-        Self { objects: Objects::new(aws, account, bucket), prefix: format!("{}/", parts.join("/")), own: false }
+        Self {
+            objects: Objects::new(aws.apart(), account, bucket),
+            prefix: format!("{}/", parts.join("/")),
+            own: false,
+        }
     }
 
     /// The bucket's name.

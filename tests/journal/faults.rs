@@ -163,6 +163,7 @@ fn every_error_has_a_code_that_can_be_explained() {
         JournalError::SeveralOwners { ids: vec![] },
         JournalError::NothingLive { stack: text() },
         JournalError::Refused { why: text() },
+        JournalError::Changed { by: text() },
     ];
     let mut codes: Vec<_> = all.iter().map(JournalError::code).collect();
     codes.sort_unstable();

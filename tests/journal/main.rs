@@ -8,3 +8,4 @@ mod property;
 mod recover;
 mod s3;
 mod samples;
+mod session;

@@ -2,9 +2,10 @@
 use crate::samples::*;
 use dlinfra::{
     aws::{Aws, Options},
+    blueprint,
     clock::Clock,
     journal::{
-        self, Backend, Journal, JournalError, Lease, Location, Place, Put, Request, S3Backend,
+        self, Backend, Journal, JournalError, Lease, Place, Put, Request, S3Backend,
         lock::{self, Holder},
     },
 };
@@ -25,7 +26,7 @@ async fn connect(sandbox: &Sandbox, region: &str) -> Aws {
 }
 
 async fn own(sandbox: &Sandbox) -> Arc<S3Backend> {
-    Arc::new(S3Backend::own(connect(sandbox, "eu-west-1").await, SANDBOX_ACCOUNT, STACK))
+    Arc::new(S3Backend::own(&connect(sandbox, "eu-west-1").await, SANDBOX_ACCOUNT, STACK))
 }
 
 #[tokio::test(start_paused = true)]
@@ -151,17 +152,30 @@ async fn a_refusal_is_never_absence() {
 async fn a_strangers_bucket_gets_no_record() {
     let sandbox = sandbox();
     let aws = connect(&sandbox, "us-east-1").await;
-    S3Backend::own(aws.clone(), SANDBOX_ACCOUNT, STACK).prepare().await.unwrap();
+    S3Backend::own(&aws, SANDBOX_ACCOUNT, STACK).prepare().await.unwrap();
     // The same bucket name, expected in another account.
     let bucket = format!("dlinfra-{SANDBOX_ACCOUNT}-us-east-1");
-    let foreign = S3Backend::named(aws.clone(), "999999999999", STACK, &bucket, "x");
+    let foreign = S3Backend::named(&aws, "999999999999", STACK, &bucket, "x");
     assert!(matches!(foreign.prepare().await, Err(JournalError::Denied { .. })));
     assert!(matches!(foreign.put_if_absent("log/1", b"x").await, Err(JournalError::Denied { .. })));
     // A bucket that the author names must exist.
-    let named: Location = "s3://acme-ops/iac".parse().unwrap();
-    let backend = named.backend(Path::new(".dlinfra"), &aws, SANDBOX_ACCOUNT, STACK);
+    let said = blueprint::Backend::S3 { bucket: "acme-ops".into(), prefix: "iac".into() };
+    let backend = journal::backend(Some(&said), Path::new(".dlinfra"), &aws, SANDBOX_ACCOUNT, STACK);
     assert_eq!(backend.place(), format!("s3://acme-ops/iac/{SANDBOX_ACCOUNT}/us-east-1/{STACK}/"));
     for error in [backend.look().await.err(), backend.prepare().await.err(), journal::read(&*backend).await.err()] {
         assert_eq!(error, Some(JournalError::NoBucket { bucket: "acme-ops".into() }));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_guard_stops_changes_but_not_the_journal() {
+    let sandbox = sandbox();
+    let aws = connect(&sandbox, "us-east-1").await;
+    let backend = Arc::new(S3Backend::own(&aws, SANDBOX_ACCOUNT, STACK));
+    aws.gate().set_guard(Some(Arc::new(|| Some("the lease was lost: x".into()))));
+    let refused = aws.ec2_once().create_vpc().cidr_block("10.0.0.0/16").send().await.map_err(dlinfra::aws::Error::from);
+    assert_eq!(refused.unwrap_err().class, dlinfra::aws::ErrorClass::Stopped);
+    backend.prepare().await.unwrap();
+    let journal = Journal::open(backend, clock()).await.unwrap();
+    journal.append(claim()).await.unwrap();
 }
