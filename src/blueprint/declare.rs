@@ -304,9 +304,9 @@ impl Declarer<'_> {
                 "min" | "max" => {
                     let text = self.text(&e).map(str::to_string);
                     if &*e.key.text == "min" {
-                        bounds.min = text
+                        bounds.min = text;
                     } else {
-                        bounds.max = text
+                        bounds.max = text;
                     }
                     bounds_at = Some(e.value.span);
                 }

@@ -50,7 +50,7 @@ impl Resolver<'_> {
             {
                 (Some(address), Some(attr)) => Ok((self.lookup)(address, attr).unwrap_or_else(|| json.clone())),
                 _ => match map.get("$expr") {
-                    Some(expr) => self.expr(expr, map, depth),
+                    Some(expr) => self.expr(expr, map),
                     None => {
                         let mut out = JsonMap::new();
                         for (k, v) in map {
@@ -64,7 +64,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn expr(&self, expr: &Json, whole: &JsonMap<String, Json>, depth: usize) -> Result<Json, Diagnostic> {
+    fn expr(&self, expr: &Json, whole: &JsonMap<String, Json>) -> Result<Json, Diagnostic> {
         let text = whole.get("text").and_then(Json::as_str).unwrap_or("this expression");
         let want: Type = whole.get("type").and_then(Json::as_str).and_then(|t| t.parse().ok()).unwrap_or(Type::Any);
         let made = self.residual(expr, &[], 0).and_then(|value| match value {

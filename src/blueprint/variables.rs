@@ -32,7 +32,7 @@ pub(crate) fn read(world: &World<'_>, file: &Rc<File>) {
             for e in document.root.entries().unwrap_or_default() {
                 match find(&e.key.text) {
                     Some(input) => {
-                        set(world, file, input, &Given { source: document.source.clone(), node: e.value.clone() })
+                        set(world, file, input, &Given { source: document.source.clone(), node: e.value.clone() });
                     }
                     None => {
                         let d = unknown(&e.key.text, file).with_label(label(&document.source, e.key_span, ""));
