@@ -77,8 +77,10 @@ impl<'a> World<'a> {
             }
             What::Output(n) => {
                 let output = &scope.file.outputs[n];
+                // What a stack tells others is text and numbers; modules also hand out resources.
+                let purpose = if scope.call.is_none() { Purpose::Field } else { Purpose::Value };
                 let want = output.r#type.clone().unwrap_or(Type::Any);
-                self.with_checker(&scope, None, Purpose::Value, |c| c.convert(&output.node, &want, &output.name))
+                self.with_checker(&scope, None, purpose, |c| c.convert(&output.node, &want, &output.name))
             }
             What::Header(n) => self.header(&scope, n),
             What::Shape(n) => self.shape(id, &scope, n, thunk.scope),

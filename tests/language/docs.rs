@@ -64,7 +64,7 @@ fn every_block_compiles_or_is_wrong_as_it_says() {
         }
         checked += 1;
     }
-    assert!(checked > 20, "only {checked} blocks");
+    assert!(checked >= 20, "only {checked} blocks");
 }
 
 #[test]
