@@ -48,7 +48,11 @@ impl Builder<'_> {
     /// The parser stops at its first problem; its words are for people who know its grammar.
     fn syntax(&self, at: usize, message: &str) -> Box<ExprError> {
         // The parser steps back over white space before it gives up.
-        let at = at.min(self.text.len());
+        // Its offset may be inside of a character.
+        let mut at = at.min(self.text.len());
+        while !self.text.is_char_boundary(at) {
+            at -= 1;
+        }
         let at = at + self.text[at..].len() - self.text[at..].trim_start().len();
         let next = self.text.get(at..).and_then(|t| t.chars().next());
         let place = Place::new(self.offset + at, self.offset + at + next.map_or(0, char::len_utf8));
