@@ -2,6 +2,7 @@
 mod check;
 mod contents;
 mod lifecycle;
+mod name;
 mod read;
 
 use lifecycle::LifecycleRule;
@@ -28,7 +29,6 @@ use aws_sdk_s3::types::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 
 /// An S3 bucket. It is always closed: no public access, no access lists, no requests without TLS.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -160,7 +160,7 @@ impl Resource for Bucket {
                 let what = format!("the bucket {name}");
                 let sweep = ctx.sweep();
                 // In us-east-1 creating a bucket that this account owns is a success, so look first.
-                if let Some(tags) = read::tags_of(&sweep, name).await.map_err(|e| taken(name, e))? {
+                if let Some(tags) = read::tags_of(&sweep, name).await.map_err(|e| name::taken(name, e))? {
                     ctx.ours(&what, &tags)?;
                     return Ok(vec![name.clone()]);
                 }
@@ -182,7 +182,7 @@ impl Resource for Bucket {
                     _ => {}
                 }
                 // A success alone proves nothing: our intent in the tags does.
-                match read::tags_of(&sweep, name).await.map_err(|e| taken(name, e))? {
+                match read::tags_of(&sweep, name).await.map_err(|e| name::taken(name, e))? {
                     Some(tags) if tags.get(tags::INTENT) != attempt.tags.get(tags::INTENT) => ctx.ours(&what, &tags)?,
                     _ => {}
                 }
@@ -300,7 +300,7 @@ fn document(partition: &str, name: &str, own: Option<&Policy>) -> Policy {
         }
         statements.push(statement);
     }
-    Policy::of(statements)
+    Policy::of(&statements)
 }
 
 fn tls_only(everything: &Value) -> Value {
@@ -328,46 +328,9 @@ fn to_tags(tags: &tags::Tags) -> Result<Vec<Tag>, Error> {
     tags.iter().map(|(k, v)| Tag::builder().key(k).value(v).build().map_err(built)).collect()
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
 fn built(error: aws_sdk_s3::error::BuildError) -> Error {
     Error::bug(error.to_string())
-}
-
-/// Names are shared by the whole world: a refusal before the bucket exists is mostly somebody else's bucket.
-fn taken(name: &str, error: Error) -> Error {
-    if error.class != ErrorClass::Denied {
-        return error;
-    }
-    let help = format!("`{name}` may belong to another account: choose another `name`, or leave it out; \
-                        if it is yours, allow the action `s3:GetBucketTagging`");
-    error.help(help)
-}
-
-/// A bucket name's first part for every bucket of a stack that dlinfra names.
-fn prefix(stack: &str) -> String {
-    let legal = |c: char| if c == '_' { '-' } else { c.to_ascii_lowercase() };
-    let mut text: String =
-        stack.chars().map(legal).filter(|c| c.is_ascii_alphanumeric() || NAME.extra.contains(*c)).collect();
-    text.push('-');
-    // The hash at the end takes 11 characters, and no name keeps a dash before it.
-    text.truncate(NAME.max - 11);
-    text.trim_end_matches('-').to_owned()
-}
-
-/// Could this be the name of a bucket? Names of other kinds are among those that the journal gives.
-fn legal_name(name: &str) -> bool {
-    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-    (3..=63).contains(&name.len())
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.')
-        && edge(name.chars().next())
-        && edge(name.chars().last())
-        && !name.contains("..")
-}
-
-/// The names that are read: those with the stack's prefix, and those that somebody wrote or the journal knows.
-fn candidates(ctx: &SweepCtx, listed: BTreeSet<String>) -> BTreeSet<String> {
-    let mut out = listed;
-    out.extend(ctx.names.iter().filter(|n| legal_name(n)).cloned());
-    out
 }
 
 #[cfg(test)]

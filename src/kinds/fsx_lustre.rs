@@ -1,11 +1,14 @@
 //! fsx-lustre: the file system that training reads from and writes checkpoints to, with its links to buckets.
 mod check;
+mod choices;
+mod codes;
 mod limits;
 mod read;
 mod repository;
 mod request;
 
-pub(super) use check::CODES;
+pub(super) use codes::CODES;
+use choices::{Compression, Deployment, ReadCache, Storage, Version};
 use repository::Repository;
 
 use crate::{
@@ -91,76 +94,6 @@ pub struct FsxLustre {
     /// Directories that mirror buckets. Removing one leaves the data where it is.
     #[serde(default)]
     pub repositories: Vec<Repository>,
-}
-
-/// Scratch or persistent, and which generation.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Deployment {
-    /// The first generation of scratch.
-    #[serde(rename = "scratch-1")]
-    Scratch1,
-    /// Scratch: 200 MB/s/TiB, bursting.
-    #[serde(rename = "scratch-2")]
-    Scratch2,
-    /// Persistent of the first generation: SSD or HDD.
-    #[serde(rename = "persistent-1")]
-    Persistent1,
-    /// Persistent: SSD or intelligent tiering.
-    #[default]
-    #[serde(rename = "persistent-2")]
-    Persistent2,
-}
-
-/// What the data lies on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Storage {
-    /// Solid state.
-    #[default]
-    Ssd,
-    /// Disks (`persistent-1` only).
-    Hdd,
-    /// Elastic, moved between tiers by use (`persistent-2` only).
-    IntelligentTiering,
-}
-
-/// An SSD cache in front of slower storage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ReadCache {
-    /// No cache.
-    None,
-    /// Sized by AWS: 20 % of a disk file system, or by throughput with intelligent tiering.
-    Proportional,
-    /// Of the size in `read_cache_size` (intelligent tiering only).
-    Fixed,
-}
-
-/// Compression of data at rest.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Compression {
-    /// LZ4: faster than the disks, so mostly a gain.
-    #[default]
-    Lz4,
-    /// Off.
-    None,
-}
-
-/// A version of Lustre that FSx offers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub enum Version {
-    /// 2.10, scratch and persistent-1 only.
-    #[serde(rename = "2.10")]
-    V2_10,
-    /// 2.12.
-    #[serde(rename = "2.12")]
-    V2_12,
-    /// 2.15, for every type.
-    #[default]
-    #[serde(rename = "2.15")]
-    V2_15,
 }
 
 /// Root on the clients becomes an ordinary user.

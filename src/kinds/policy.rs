@@ -30,7 +30,7 @@ impl JsonSchema for Policy {
 
 impl Policy {
     /// A document of these statements.
-    pub(super) fn of(statements: Vec<Value>) -> Self {
+    pub(super) fn of(statements: &[Value]) -> Self {
         let mut out = Self(json!({ "Version": VERSION, "Statement": statements }));
         out.normalize();
         out
@@ -38,7 +38,7 @@ impl Policy {
 
     /// Lets services take a role.
     pub(super) fn trusting(services: &[String]) -> Self {
-        Self::of(vec![json!({ "Effect": "Allow", "Principal": { "Service": services }, "Action": "sts:AssumeRole" })])
+        Self::of(&[json!({ "Effect": "Allow", "Principal": { "Service": services }, "Action": "sts:AssumeRole" })])
     }
 
     /// The services, if all that the document does is let them take a role.

@@ -1,5 +1,5 @@
 //! Field checks of a bucket.
-use super::{Bucket, legal_name, lifecycle::{LifecycleRule, StorageClass}};
+use super::{Bucket,  lifecycle::{LifecycleRule, StorageClass}, name};
 use crate::{diagnostic::Code, kinds::policy::Policy, resource::Problem, units::Span};
 use serde_json::Value;
 
@@ -116,7 +116,7 @@ fn usable_name(name: &str) -> bool {
         || name.starts_with("sthree-")
         || name.starts_with("amzn-s3-demo-")
         || ["-s3alias", "--ol-s3", "--x-s3", "--table-s3"].iter().any(|end| name.ends_with(end));
-    legal_name(name) && !name.contains('.') && !reserved
+    name::legal(name) && !name.contains('.') && !reserved
 }
 
 fn whole_days(span: Span) -> bool {

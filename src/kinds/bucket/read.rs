@@ -1,5 +1,5 @@
 //! Reading buckets back: by name, each proved by its tags, every setting asked for.
-use super::{Bucket, Encryption, TLS_ONLY, arn, candidates, lifecycle, prefix, resources, taken, tls_only};
+use super::{Bucket, Encryption, TLS_ONLY, arn, lifecycle, name, resources, tls_only};
 use crate::{
     address::Address,
     aws::{Error, ErrorClass, tags::Tags},
@@ -18,8 +18,8 @@ use std::collections::BTreeSet;
 
 /// Every bucket of the stack.
 pub(super) async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<Bucket>>, Error> {
-    let first = if ctx.all_stacks { String::new() } else { prefix(&ctx.scope.stack) };
-    let names = candidates(ctx, listed(ctx, &first).await?);
+    let first = if ctx.all_stacks { String::new() } else { name::prefix(&ctx.scope.stack) };
+    let names = name::candidates(ctx, listed(ctx, &first).await?);
     let reads: Vec<_> = names.iter().map(|name| owned(ctx, name)).collect();
     let found: Vec<_> = stream::iter(reads).buffered(8).try_collect().await?;
     Ok(found.into_iter().flatten().collect())
@@ -30,7 +30,7 @@ async fn owned(ctx: &SweepCtx, name: &str) -> Result<Option<Live<Bucket>>, Error
         // Looking at every bucket of the account, one that is closed to the caller is nobody's stack's; a name that
         // this stack may own is never passed over.
         Err(e) if e.class == ErrorClass::Denied && ctx.all_stacks && !ctx.names.contains(name) => return Ok(None),
-        other => other.map_err(|e| taken(name, e))?,
+        other => other.map_err(|e| name::taken(name, e))?,
     };
     let Some(tags) = tags else { return Ok(None) };
     let Some(address) = ctx.owned(&tags) else { return Ok(None) };
@@ -110,7 +110,7 @@ pub(super) async fn bucket(
 fn split(partition: &str, name: &str, policy: Option<Policy>) -> (Option<Policy>, bool) {
     let Some(policy) = policy else { return (None, false) };
     let everything = resources(partition, name);
-    let expected = Policy::of(vec![tls_only(&everything)]);
+    let expected = Policy::of(&[tls_only(&everything)]);
     let is_ours = |s: &&Value| s.get("Sid").and_then(Value::as_str) == Some(TLS_ONLY);
     let tls = policy.statements().iter().find(is_ours) == expected.statements().first();
     let mut rest: Vec<Value> = policy.statements().iter().filter(|s| !is_ours(s)).cloned().collect();
@@ -120,7 +120,7 @@ fn split(partition: &str, name: &str, policy: Option<Policy>) -> (Option<Policy>
             statement.remove("Resource");
         }
     }
-    ((!rest.is_empty()).then(|| Policy::of(rest)), tls)
+    ((!rest.is_empty()).then(|| Policy::of(&rest)), tls)
 }
 
 async fn versioning(ctx: &SweepCtx, name: &str) -> Result<bool, Error> {
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn our_statement_is_added_and_taken_out_again() {
-        let own = Policy::of(vec![json!({ "Effect": "Allow", "Principal": { "AWS": "123456789012" },
+        let own = Policy::of(&[json!({ "Effect": "Allow", "Principal": { "AWS": "123456789012" },
             "Action": ["s3:GetObject", "s3:ListBucket"] })]);
         let whole = document("aws", "data", Some(&own));
         assert_eq!(whole.statements().len(), 2);
@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(split("aws", "data", Some(Policy::parse(&whole.text()).unwrap())), (Some(own), true));
         assert_eq!(split("aws", "data", Some(document("aws", "data", None))), (None, true));
         assert_eq!(split("aws", "data", None), (None, false));
-        let weak = Policy::of(vec![json!({ "Sid": TLS_ONLY, "Effect": "Deny", "Principal": "*", "Action": "s3:Get*" })]);
+        let weak = Policy::of(&[json!({ "Sid": TLS_ONLY, "Effect": "Deny", "Principal": "*", "Action": "s3:Get*" })]);
         assert_eq!(split("aws", "data", Some(weak)), (None, false));
     }
 }

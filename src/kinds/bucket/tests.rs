@@ -69,8 +69,8 @@ fn fields_are_checked() {
 
 #[test]
 fn names_of_other_kinds_are_not_asked_for() {
-    assert_eq!(prefix("Team_a"), "team-a");
-    assert!(legal_name("train-data-abcdefghij") && !legal_name("train-role-ABC") && !legal_name("ab"));
+    assert_eq!(name::prefix("Team_a"), "team-a");
+    assert!(name::legal("train-data-abcdefghij") && !name::legal("train-role-ABC") && !name::legal("ab"));
     let long = "x".repeat(80);
-    assert!(prefix(&long).len() < NAME.max - 10);
+    assert!(name::prefix(&long).len() < NAME.max - 10);
 }

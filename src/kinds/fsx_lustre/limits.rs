@@ -1,5 +1,6 @@
 //! What FSx for Lustre can be: legal sizes, throughputs and rates, and the nearest legal ones.
 use super::{Deployment, FsxLustre, Storage};
+use crate::units::PerTib;
 
 /// The sizes of a type in GiB: a few small ones, then every multiple of a step.
 pub(super) struct Sizes {
@@ -34,7 +35,7 @@ pub(super) fn throughputs(deployment: Deployment, storage: Storage) -> &'static 
 
 /// The sizes of this type; nothing where AWS decides.
 pub(super) fn sizes(fs: &FsxLustre) -> Option<Sizes> {
-    let throughput = fs.throughput.map(|t| t.mb_per_second());
+    let throughput = fs.throughput.map(PerTib::mb_per_second);
     Some(match (fs.deployment, fs.storage) {
         (_, Storage::IntelligentTiering) => return None,
         (Deployment::Scratch1, _) => Sizes { small: &[1200, 2400], step: 3600 },

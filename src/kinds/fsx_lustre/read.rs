@@ -89,7 +89,7 @@ async fn describe(
         let links: Vec<&Link> = all_links.iter().filter(its).filter(ours).collect();
         // All interfaces of a file system have the same groups.
         let groups = fs.network_interface_ids().iter().find_map(|i| groups.get(i)).cloned().unwrap_or_default();
-        live(fs, address, tags, &links, groups, now)
+        live(&fs, address, tags, &links, groups, now)
     };
     found.into_iter().map(live).collect()
 }
@@ -116,7 +116,7 @@ async fn groups(
 }
 
 fn live(
-    fs: FileSystem,
+    fs: &FileSystem,
     address: Address,
     tags: Tags,
     links: &[&Link],
@@ -126,10 +126,10 @@ fn live(
     let id = fs.file_system_id.clone().ok_or_else(|| Error::missing("the file system's id"))?;
     let lustre = fs.lustre_configuration.as_ref().ok_or_else(|| Error::missing("the Lustre configuration"))?;
     let staying: Vec<&&Link> = links.iter().filter(|l| l.state != DataRepositoryLifecycle::Deleting).collect();
-    let mut spec = spec(&fs, lustre, groups)?;
+    let mut spec = spec(fs, lustre, groups)?;
     spec.repositories = staying.iter().map(|l| l.repository.clone()).collect();
     let mut live = Live::new(address, &id, tags, spec);
-    live.state = state(&fs, links, now);
+    live.state = state(fs, links, now);
     live.parts = staying.iter().map(|l| (l.repository.part(), l.id.clone())).collect();
     live.created = fs.creation_time.and_then(|t| Timestamp::from_second(t.secs()).ok());
     live.ids = fs.resource_arn.iter().cloned().collect();

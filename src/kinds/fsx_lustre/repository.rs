@@ -88,13 +88,13 @@ impl Repository {
             self.path = self.path.trim_end_matches('/').to_owned();
         }
         // A literal address of S3 is a bucket and a prefix.
-        if let Some(rest) = self.bucket.id.as_deref().filter(|_| self.bucket.address.is_none()) {
-            if let Some((bucket, prefix)) = rest.strip_prefix("s3://").map(|r| r.split_once('/').unwrap_or((r, ""))) {
-                if self.prefix.is_empty() {
-                    self.prefix = prefix.to_owned();
-                }
-                self.bucket = Ref::to_id(bucket);
+        let literal = self.bucket.id.as_deref().filter(|_| self.bucket.address.is_none());
+        if let Some(rest) = literal.and_then(|id| id.strip_prefix("s3://")) {
+            let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+            if self.prefix.is_empty() {
+                self.prefix = prefix.to_owned();
             }
+            self.bucket = Ref::to_id(bucket);
         }
         self.prefix = self.prefix.trim_matches('/').to_owned();
         for events in [&mut self.import, &mut self.export] {

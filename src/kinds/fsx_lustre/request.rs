@@ -1,5 +1,5 @@
 //! What a Lustre file system looks like in AWS's requests, and AWS's words for our enums.
-use super::{Compression, Deployment, FsxLustre, ReadCache, RootSquash, Storage, Version};
+use super::{Deployment, FsxLustre, ReadCache, RootSquash, Storage, Version};
 use crate::{
     aws::{Error, ErrorClass, tags::Tags},
     call::Ctx,
@@ -13,13 +13,12 @@ use aws_sdk_fsx::{
         update_file_system::builders::UpdateFileSystemFluentBuilder,
     },
     types::{
-        CreateFileSystemLustreConfiguration, CreateFileSystemLustreMetadataConfiguration, DataCompressionType,
-        DriveCacheType, FileSystemType, LustreDeploymentType, LustreReadCacheConfiguration, LustreReadCacheSizingMode,
-        LustreRootSquashConfiguration, MetadataConfigurationMode, StorageType, Tag,
+        CreateFileSystemLustreConfiguration, CreateFileSystemLustreMetadataConfiguration,
+        DriveCacheType, FileSystemType, LustreReadCacheConfiguration, LustreReadCacheSizingMode,
+        LustreRootSquashConfiguration, MetadataConfigurationMode, Tag,
         UpdateFileSystemLustreConfiguration, UpdateFileSystemLustreMetadataConfiguration,
     },
 };
-use std::{fmt, str::FromStr};
 
 /// One UpdateFileSystem.
 pub(super) struct Update {
@@ -185,69 +184,4 @@ fn int(number: u64) -> i32 {
 
 fn gib(size: Size) -> i32 {
     int(size.gib_rounded_up())
-}
-
-impl Deployment {
-    pub(super) fn is_persistent(self) -> bool {
-        matches!(self, Self::Persistent1 | Self::Persistent2)
-    }
-
-    pub(super) fn to_aws(self) -> LustreDeploymentType {
-        match self {
-            Self::Scratch1 => LustreDeploymentType::Scratch1,
-            Self::Scratch2 => LustreDeploymentType::Scratch2,
-            Self::Persistent1 => LustreDeploymentType::Persistent1,
-            Self::Persistent2 => LustreDeploymentType::Persistent2,
-        }
-    }
-
-    pub(super) fn from_aws(found: &LustreDeploymentType) -> Option<Self> {
-        [Self::Scratch1, Self::Scratch2, Self::Persistent1, Self::Persistent2].into_iter().find(|d| d.to_aws() == *found)
-    }
-}
-
-impl Storage {
-    pub(super) fn to_aws(self) -> StorageType {
-        match self {
-            Self::Ssd => StorageType::Ssd,
-            Self::Hdd => StorageType::Hdd,
-            Self::IntelligentTiering => StorageType::IntelligentTiering,
-        }
-    }
-
-    pub(super) fn from_aws(found: &StorageType) -> Option<Self> {
-        [Self::Ssd, Self::Hdd, Self::IntelligentTiering].into_iter().find(|s| s.to_aws() == *found)
-    }
-}
-
-impl Compression {
-    fn to_aws(self) -> DataCompressionType {
-        match self {
-            Self::Lz4 => DataCompressionType::Lz4,
-            Self::None => DataCompressionType::None,
-        }
-    }
-}
-
-/// In the words of a blueprint.
-macro_rules! words {
-    ($($type:ty: $($variant:ident = $word:literal),+;)+) => { $(
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(match self { $(Self::$variant => $word),+ })
-            }
-        }
-        impl FromStr for $type {
-            type Err = ();
-            fn from_str(text: &str) -> Result<Self, ()> {
-                match text { $($word => Ok(Self::$variant),)+ _ => Err(()) }
-            }
-        }
-    )+ };
-}
-
-words! {
-    Deployment: Scratch1 = "scratch-1", Scratch2 = "scratch-2", Persistent1 = "persistent-1", Persistent2 = "persistent-2";
-    Storage: Ssd = "ssd", Hdd = "hdd", IntelligentTiering = "intelligent-tiering";
-    Version: V2_10 = "2.10", V2_12 = "2.12", V2_15 = "2.15";
 }
