@@ -1,2 +1,6 @@
-//! dlinfra command line.
-fn main() {}
+//! The `dlinfra` command: parse, run, turn the result into an exit code.
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    dlinfra::cli::main()
+}

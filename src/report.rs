@@ -1,3 +1,4 @@
 //! One model for each report, several renderers; the same numbers in every form.
 
 pub mod cost;
+pub mod plan;

@@ -1,0 +1,211 @@
+//! apply: plan, ask, execute, show the outputs.
+use super::{Exit, Result, Stop, arguments::{Source, Where}, output, plan};
+use crate::{
+    apply::Outcome,
+    diagnostic::{Diagnostic, Diagnostics},
+    engine::{Engine, Execution, View},
+    plan::{Action, Plan, Wanted},
+    report::plan as report,
+    ui::{Progress, Ui},
+};
+use serde_json::json;
+use std::sync::Arc;
+
+/// Bring AWS to what the blueprint says.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    place: Where,
+    /// Do not ask. Never covers destroyed data.
+    #[arg(long, short)]
+    yes: bool,
+    /// Allow this resource to be deleted or replaced although that destroys data.
+    #[arg(long, value_name = "ADDRESS")]
+    allow_destroy: Vec<String>,
+    /// Empty buckets and file systems that are deleted.
+    #[arg(long)]
+    delete_data: bool,
+    /// Replace this resource although nothing forces it.
+    #[arg(long, value_name = "ADDRESS")]
+    replace: Vec<String>,
+    /// Show every resource of a large plan.
+    #[arg(long)]
+    full: bool,
+}
+
+pub(super) async fn run(args: &Args, ui: Ui) -> Result {
+    can_answer(args.yes, ui, "apply")?;
+    let prepared = plan::prepare(&args.source, &args.place, &args.replace, ui).await?;
+    let plan = &prepared.plan;
+    if !ui.json {
+        ui.say(&report::text(&prepared.header, plan, Some(&prepared.figures), args.full));
+    }
+    refuse_destroyed_data(plan, &args.allow_destroy)?;
+    let wanted = &prepared.deployment.wanted;
+    if plan.is_empty() {
+        if ui.json {
+            ui.data(&summary("apply", &prepared.header, plan, &Outcome::default(), &prepared.deployment.notes));
+        } else {
+            output::show(&prepared.deployment.compiled, &prepared.view.snapshot, ui);
+        }
+        return Ok(Exit::Ok);
+    }
+    if !args.yes && !confirmed(&prepared.header, plan, ui) {
+        ui.say("nothing was changed");
+        return Ok(Exit::Error);
+    }
+    let outcome = execute(&prepared.engine, plan, &prepared.view, wanted, "apply", args.delete_data, ui).await?;
+    if ui.json {
+        ui.data(&summary("apply", &prepared.header, plan, &outcome, &prepared.deployment.notes));
+    } else {
+        ui.say(&closing("applied", plan, &outcome));
+        if outcome.complete() {
+            // A fresh look: outputs are what is live, not what was hoped for.
+            let view = prepared.engine.look(wanted).await?;
+            output::show(&prepared.deployment.compiled, &view.snapshot, ui);
+        } else {
+            ui.say(&format!("Next: {}", plan::next("apply", &args.source, &prepared.place)));
+        }
+    }
+    Ok(exit(&outcome))
+}
+
+/// No terminal and no `--yes`: say so at once, before AWS is read.
+pub(super) fn can_answer(yes: bool, ui: Ui, command: &str) -> std::result::Result<(), Stop> {
+    use std::io::IsTerminal;
+    if yes || (ui.terminal && std::io::stdin().is_terminal() && !ui.json) {
+        return Ok(());
+    }
+    Err(Diagnostic::error("DL0708", format!("`dlinfra {command}` asks before it changes anything, and nobody can answer here"))
+        .with_help(format!("run it in a terminal, or say yes beforehand: `dlinfra {command} … --yes`"))
+        .into())
+}
+
+/// What destroys data needs its address on the command line.
+fn refuse_destroyed_data(plan: &Plan, allowed: &[String]) -> std::result::Result<(), Stop> {
+    let mut out = Diagnostics::new();
+    for step in plan.destructive().filter(|s| !allowed.iter().any(|a| a == s.address.as_str())) {
+        let what = if step.action == Action::Replace { "replace" } else { "delete" };
+        let text = format!("this would {what} {} ({}), which destroys data: {}", step.address, step.summary, step.reason);
+        out.push(
+            Diagnostic::error("DL0534", text)
+                .at_address(step.address.as_str())
+                .with_help(format!("undo the change; or, if the data may be lost, add `--allow-destroy {}`", step.address)),
+        );
+    }
+    if out.is_empty() { Ok(()) } else { Err(out.into()) }
+}
+
+fn confirmed(header: &report::Header, plan: &Plan, ui: Ui) -> bool {
+    let s = plan.summary;
+    let count = s.create + s.update + s.replace + s.delete + s.adopt;
+    if plan.destructive().next().is_some() {
+        let question = format!("This destroys data. Type the stack's name ({}) to go on:", header.stack);
+        return ui.ask(&question).is_some_and(|a| a == header.stack);
+    }
+    let question = format!("Apply {count} changes in account {} {}? [y/N]", header.account, header.region);
+    ui.ask(&question).is_some_and(|a| matches!(a.as_str(), "y" | "Y" | "yes"))
+}
+
+/// Executes with progress, and stops cleanly on the first interrupt.
+pub(super) async fn execute(
+    engine: &Engine,
+    plan: &Plan,
+    view: &View,
+    wanted: &[Wanted],
+    command: &'static str,
+    delete_data: bool,
+    ui: Ui,
+) -> std::result::Result<Outcome, Stop> {
+    let progress = Progress::new(ui, plan);
+    let (stop, cancel) = tokio::sync::watch::channel(false);
+    let clock = engine.aws().clock().clone();
+    let beat = {
+        let (progress, clock) = (progress.clone(), clock.clone());
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+                progress.heartbeat(clock.now());
+            }
+        })
+    };
+    let signals = tokio::spawn(async move {
+        if interrupted().await {
+            let _ = stop.send(true);
+            ui.say("stopping: nothing new starts; what is in flight is recorded (interrupt again to leave at once)");
+            if interrupted().await {
+                std::process::exit(130);
+            }
+        }
+    });
+    let sink = progress.clone();
+    let run = Execution { command, holder: holder(), delete_data, sink: Arc::new(move |e| sink.event(&e)), cancel };
+    let outcome = engine.execute(plan, view, wanted, run).await;
+    beat.abort();
+    signals.abort();
+    progress.finish();
+    Ok(outcome?)
+}
+
+async fn interrupted() -> bool {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut term) = signal(SignalKind::terminate()) else { return false };
+    tokio::select! {
+        done = tokio::signal::ctrl_c() => done.is_ok(),
+        got = term.recv() => got.is_some(),
+    }
+}
+
+/// Who runs this, for the journal.
+fn holder() -> String {
+    let var = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+    let user = var("USER").or_else(|| var("LOGNAME")).unwrap_or_else(|| "somebody".to_owned());
+    let host = var("HOSTNAME").or_else(|| std::fs::read_to_string("/etc/hostname").ok()).unwrap_or_else(|| "this machine".to_owned());
+    format!("{user}@{} (process {})", host.trim(), std::process::id())
+}
+
+/// How an execution ended, as an exit code.
+pub(super) fn exit(outcome: &Outcome) -> Exit {
+    match outcome {
+        o if o.cancelled => Exit::Interrupted,
+        o if o.complete() => Exit::Ok,
+        o if o.failed.is_empty() || o.done > 0 => Exit::Partial,
+        _ => Exit::Error,
+    }
+}
+
+/// The closing words of an execution.
+pub(super) fn closing(verb: &str, plan: &Plan, outcome: &Outcome) -> String {
+    let s = plan.summary;
+    if outcome.complete() {
+        let mut parts = Vec::new();
+        for (n, what) in [(s.create, "created"), (s.update, "updated"), (s.replace, "replaced"), (s.delete, "deleted"), (s.adopt, "adopted")] {
+            if n > 0 {
+                parts.push(format!("{n} {what}"));
+            }
+        }
+        return format!("{verb}: {}", parts.join(", "));
+    }
+    let mut out = format!("not complete: {} done, {} failed, {} pending, {} not tried", outcome.done, outcome.failed.len(), outcome.pending.len(), outcome.skipped.len());
+    for (address, error) in &outcome.failed {
+        out.push_str(&format!("\n  {address}: {error}"));
+    }
+    for (address, why) in &outcome.pending {
+        out.push_str(&format!("\n  {address}: {why}"));
+    }
+    out
+}
+
+/// The last JSON line.
+pub(super) fn summary(command: &str, header: &report::Header, plan: &Plan, outcome: &Outcome, notes: &Diagnostics) -> String {
+    let failed: Vec<_> = outcome.failed.iter().map(|(a, e)| json!({ "address": a, "error": e.to_string(), "code": e.code, "help": e.help })).collect();
+    let pending: Vec<_> = outcome.pending.iter().map(|(a, why)| json!({ "address": a, "reason": why })).collect();
+    json!({
+        "type": "summary", "format_version": 1, "command": command, "stack": header.stack, "account": header.account,
+        "region": header.region, "summary": plan.summary, "complete": outcome.complete(), "done": outcome.done,
+        "failed": failed, "pending": pending, "skipped": outcome.skipped, "diagnostics": notes,
+    })
+    .to_string()
+}

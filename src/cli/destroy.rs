@@ -1,0 +1,88 @@
+//! destroy: remove everything that the stack owns, and prove it.
+use super::{Exit, Result, apply, plan, stack::{self, Which}};
+use crate::{
+    apply::Outcome,
+    diagnostic::{Diagnostic, Diagnostics},
+    plan::Protect,
+    report::plan as report,
+    ui::Ui,
+};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// Remove a stack, and prove that nothing is left.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    which: Which,
+    /// Do not ask.
+    #[arg(long, short)]
+    yes: bool,
+    /// Empty buckets and file systems that hold data; without it they stay and are named.
+    #[arg(long)]
+    delete_data: bool,
+}
+
+pub(super) async fn run(args: &Args, ui: Ui) -> Result {
+    apply::can_answer(args.yes, ui, "destroy")?;
+    let found = stack::find(&args.which).await?;
+    let engine = &found.engine;
+    let mut view = engine.look(&[]).await?;
+    view.snapshot.existing.clear();
+    let mut plan = engine.plan(&[], &view, &BTreeSet::new())?;
+    // What the blueprint protects stays protected.
+    for step in &mut plan.steps {
+        if let Some(Protect::Never) = found.wanted.iter().find(|w| w.address == step.address).and_then(|w| w.protect) {
+            step.protect = Protect::Never;
+        }
+        "destroy".clone_into(&mut step.reason);
+    }
+    let header = plan::header(&found.place, engine, &found.stack).await?;
+    let mut outcome = Outcome::default();
+    if !plan.is_empty() {
+        if !ui.json {
+            ui.say(&report::text(&header, &plan, None, true));
+        }
+        if !args.yes {
+            let question = format!("Type the stack's name ({}) to remove it from account {} {}:", found.stack, header.account, header.region);
+            if ui.ask(&question).is_none_or(|a| a != found.stack) {
+                ui.say("nothing was changed");
+                return Ok(Exit::Error);
+            }
+        }
+        outcome = apply::execute(engine, &plan, &view, &found.wanted, "destroy", args.delete_data, ui).await?;
+    }
+    let proof = engine.prove(&found.wanted).await?;
+    let place = format!("account {}, region {}, stack {}", header.account, header.region, found.stack);
+    if ui.json {
+        let mut last: serde_json::Value = serde_json::from_str(&apply::summary("destroy", &header, &plan, &outcome, &Diagnostics::new())).unwrap_or_default();
+        last["left"] = json!(proof.left.iter().map(|(kind, id, address, state)| json!({ "kind": kind, "id": id, "address": address, "state": state })).collect::<Vec<_>>());
+        ui.data(&last.to_string());
+    } else if proof.left.is_empty() {
+        if plan.is_empty() {
+            ui.say("Nothing to destroy.");
+        } else {
+            ui.say(&apply::closing("destroyed", &plan, &outcome));
+        }
+        ui.data(&format!("Proof: {place}: 0 resources, $0.00/h left"));
+    } else {
+        ui.say(&apply::closing("destroyed", &plan, &outcome));
+        ui.data(&format!("Left: {place}: {} resources", proof.left.len()));
+        for (kind, id, address, state) in &proof.left {
+            ui.data(&format!("  {address}  {kind}  {id}  {state}"));
+        }
+        let kept = outcome.failed.iter().any(|(_, e)| e.help.as_deref().is_some_and(|h| h.contains("--delete-data")));
+        if kept {
+            ui.say(&crate::diagnostic::render(
+                &Diagnostic::note("DL0535", "what holds data was kept").with_help("save what is needed, then `dlinfra destroy … --delete-data`"),
+                ui.color,
+                ui.width,
+            ));
+        }
+    }
+    Ok(match (proof.left.is_empty(), outcome.cancelled) {
+        (true, _) => Exit::Ok,
+        (false, true) => Exit::Interrupted,
+        (false, false) => Exit::Partial,
+    })
+}

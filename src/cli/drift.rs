@@ -1,0 +1,56 @@
+//! drift: what differs between the last apply and what is live, whoever changed it.
+use super::{Exit, Result, document, plan, stack::{self, Which}};
+use crate::{diagnostic::Diagnostics, plan as planner, report::plan::value, spec, ui::Ui};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// Show what was changed behind dlinfra's back since the last apply. Exit 2 when something was.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    which: Which,
+}
+
+pub(super) async fn run(args: &Args, ui: Ui) -> Result {
+    let found = stack::find(&args.which).await?;
+    let view = found.engine.look(&found.wanted).await?;
+    let header = plan::header(&found.place, &found.engine, &found.stack).await?;
+    let mut rows: BTreeMap<String, Vec<spec::Difference>> = BTreeMap::new();
+    let mut gone = Vec::new();
+    for (address, applied) in &found.engine.memory().applied {
+        match view.snapshot.owned.get(address) {
+            None => gone.push((address.to_string(), applied.kind.clone(), applied.id.clone())),
+            Some(live) => {
+                let (fields, _) = planner::differences(&applied.spec, &live.live);
+                let fields: Vec<_> = fields.into_iter().filter(|f| !f.after.is_null()).collect();
+                if !fields.is_empty() {
+                    rows.insert(address.to_string(), fields);
+                }
+            }
+        }
+    }
+    let drifted = !rows.is_empty() || !gone.is_empty();
+    if ui.json {
+        let changed: Vec<_> = rows
+            .iter()
+            .map(|(a, f)| json!({ "address": a, "fields": f.iter().map(|d| json!({ "path": d.path, "applied": d.after, "live": d.before })).collect::<Vec<_>>() }))
+            .collect();
+        let missing: Vec<_> = gone.iter().map(|(a, k, id)| json!({ "address": a, "kind": k, "id": id })).collect();
+        let fields = json!({ "stack": found.stack, "account": header.account, "region": header.region, "changed": changed, "missing": missing });
+        ui.data(&document("drift", &fields, &Diagnostics::new()).to_string());
+    } else {
+        let mut out = format!("{}   {}   {}\n", header.stack, header.region, header.place);
+        for (address, kind, id) in &gone {
+            out.push_str(&format!("- {address}  {kind} {id} is gone\n"));
+        }
+        for (address, fields) in &rows {
+            out.push_str(&format!("~ {address}\n"));
+            for field in fields {
+                out.push_str(&format!("      {}: applied {}, live {}\n", field.path, value(&field.after), value(&field.before)));
+            }
+        }
+        out.push_str(if drifted { "`dlinfra apply` brings it back\n" } else { "no drift: what is live is what was applied\n" });
+        ui.data(&out);
+    }
+    Ok(if drifted { Exit::Changes } else { Exit::Ok })
+}

@@ -1,0 +1,51 @@
+//! list: every stack in the account and region, from tags alone.
+use super::{Exit, Result, arguments::Where, document, place::Place, stack};
+use crate::{aws::tags, diagnostic::Diagnostics, engine::Engine, kinds::KINDS, ui::Ui};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// List every stack in the account and region, with owner, objects and expiry.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    place: Where,
+}
+
+#[derive(Default)]
+struct Row {
+    owner: Option<String>,
+    objects: usize,
+    expires: Option<String>,
+}
+
+pub(super) async fn run(args: &Args, ui: Ui) -> Result {
+    let region = stack::region(&args.place)?;
+    let place = Place::open(&args.place, &region, None).await?;
+    let mut rows: BTreeMap<String, Row> = BTreeMap::new();
+    for found in Engine::all_stacks(&place.aws, KINDS).await? {
+        let tags = &found.live.tags;
+        let Some(stack) = tags.get(tags::STACK) else { continue };
+        let row = rows.entry(stack.clone()).or_default();
+        row.objects += 1;
+        row.owner = row.owner.take().or_else(|| tags.get(tags::OWNER).cloned());
+        row.expires = row.expires.take().or_else(|| tags.get(tags::EXPIRES).cloned());
+    }
+    if ui.json {
+        let stacks: Vec<_> = rows.iter().map(|(s, r)| json!({ "stack": s, "owner": r.owner, "objects": r.objects, "expires": r.expires })).collect();
+        let fields = json!({ "account": place.aws.account().await?, "region": region, "stacks": stacks });
+        ui.data(&document("list", &fields, &Diagnostics::new()).to_string());
+        return Ok(Exit::Ok);
+    }
+    let mut out = format!("{region}   {}\n", place.heading().await?);
+    if rows.is_empty() {
+        out.push_str("no stacks\n");
+    }
+    let width = rows.keys().map(String::len).max().unwrap_or(0);
+    for (stack, row) in &rows {
+        let owner = row.owner.as_deref().unwrap_or("-");
+        let expires = row.expires.as_deref().map_or("never".to_owned(), |e| e.to_owned());
+        out.push_str(&format!("{stack:width$}  owner {owner}  {} objects  expires {expires}\n", row.objects));
+    }
+    ui.data(&out);
+    Ok(Exit::Ok)
+}

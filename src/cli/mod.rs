@@ -1,0 +1,306 @@
+//! The command line: each command parses its flags, makes one library call and shows the result.
+mod apply;
+mod arguments;
+mod destroy;
+mod drift;
+mod eval;
+mod explain;
+mod functions;
+mod graph;
+mod init;
+mod kinds;
+mod list;
+mod load;
+mod modules;
+mod output;
+mod place;
+mod plan;
+mod sandbox;
+mod schema;
+mod stack;
+mod status;
+mod topology;
+mod validate;
+
+use crate::{
+    diagnostic::{Diagnostic, Diagnostics},
+    ui::Ui,
+};
+use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
+use serde_json::{Value, json};
+use std::process::ExitCode;
+
+/// How a command ended; the numbers are documented in `dlinfra --help`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Everything as asked.
+    Ok = 0,
+    /// Any error.
+    Error = 1,
+    /// Changes are present (`plan --detailed-exitcode`).
+    Changes = 2,
+    /// Partly applied, or AWS still works on it.
+    Partial = 3,
+    /// Another run holds the lock.
+    Locked = 4,
+    /// Refused by a budget or a policy.
+    Refused = 5,
+    /// A saved plan is out of date.
+    Stale = 6,
+    /// Interrupted, after a clean stop.
+    Interrupted = 130,
+}
+
+/// What ends a command early.
+pub(crate) struct Stop {
+    exit: Exit,
+    diagnostics: Diagnostics,
+}
+
+impl From<Diagnostics> for Stop {
+    fn from(diagnostics: Diagnostics) -> Self {
+        let locked = diagnostics.iter().any(|d| d.code == "DL0509");
+        Self { exit: if locked { Exit::Locked } else { Exit::Error }, diagnostics }
+    }
+}
+impl From<Diagnostic> for Stop {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Diagnostics::from(diagnostic).into()
+    }
+}
+impl From<crate::aws::Error> for Stop {
+    fn from(error: crate::aws::Error) -> Self {
+        error.diagnostic().into()
+    }
+}
+
+pub(crate) type Result = std::result::Result<Exit, Stop>;
+
+const AFTER: &str = "\
+Exit codes:
+  0 ok   1 error   2 changes (with --detailed-exitcode)   3 partly applied or pending   4 locked
+  5 refused by budget or policy   6 saved plan out of date   130 interrupted after a clean stop
+
+Environment:
+  DLINFRA_VAR_name  value of the variable `name`      DLINFRA_SANDBOX=1  as --sandbox
+  DLINFRA_LOG       log filter, for example debug     NO_COLOR           no colour
+  CI                plain output, no prompts          AWS_*              as for the AWS CLI
+
+Start here:
+  dlinfra init                            writes a first blueprint
+  dlinfra plan --sandbox                  shows what it would make, without an AWS account
+  dlinfra apply --sandbox --yes           makes it in a simulated AWS";
+
+const HELP: &str = "\
+{name} {version}
+{about}
+
+Usage: {usage}
+
+Work:
+  init        Write a first blueprint
+  validate    Check a blueprint without AWS
+  plan        Show what apply would do, with money, time and risk
+  apply       Bring AWS to what the blueprint says
+  destroy     Remove a stack, and prove that nothing is left
+  status      Show what is live
+  drift       Show what was changed behind dlinfra's back
+  output      Print outputs
+  list        List every stack in the account and region
+
+Look up:
+  kinds       Kinds of resources and their fields
+  modules     Modules and their inputs
+  functions   Functions of the expression language
+  explain     What a diagnostic code means
+  topology    Network interfaces of an instance type
+  schema      JSON Schema of blueprints, for editors
+  eval        Evaluate an expression against a blueprint
+  graph       The resource graph, as Graphviz DOT
+
+More:
+  sandbox     Serve, reset and inspect the simulated AWS
+  completions Completions for your shell
+  help        Help on a command
+
+Options:
+{options}{after-help}";
+
+/// Declarative infrastructure as code for deep learning on AWS.
+#[derive(Parser)]
+#[command(name = "dlinfra", version, about, help_template = HELP, after_help = AFTER, disable_help_subcommand = false)]
+struct Cli {
+    /// `json` prints one document (apply and destroy: JSON lines).
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    format: Format,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Write a first blueprint.
+    Init(init::Args),
+    /// Check a blueprint without AWS.
+    Validate(validate::Args),
+    /// Show what apply would do, with money, time and risk.
+    Plan(plan::Args),
+    /// Bring AWS to what the blueprint says.
+    Apply(apply::Args),
+    /// Remove a stack, and prove that nothing is left.
+    Destroy(destroy::Args),
+    /// Show what is live.
+    Status(status::Args),
+    /// Show what was changed behind dlinfra's back.
+    Drift(drift::Args),
+    /// Print outputs.
+    Output(output::Args),
+    /// List every stack in the account and region.
+    List(list::Args),
+    /// Kinds of resources and their fields.
+    Kinds(kinds::Args),
+    /// Modules and their inputs.
+    Modules(modules::Args),
+    /// Functions of the expression language.
+    Functions(functions::Args),
+    /// What a diagnostic code means.
+    Explain(explain::Args),
+    /// Network interfaces of an instance type.
+    Topology(topology::Args),
+    /// JSON Schema of blueprints, for editors.
+    Schema,
+    /// Evaluate an expression against a blueprint.
+    Eval(eval::Args),
+    /// The resource graph, as Graphviz DOT.
+    Graph(graph::Args),
+    /// Serve, reset and inspect the simulated AWS.
+    Sandbox(sandbox::Args),
+    /// Completions for your shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+impl Command {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Init(_) => "init",
+            Self::Validate(_) => "validate",
+            Self::Plan(_) => "plan",
+            Self::Apply(_) => "apply",
+            Self::Destroy(_) => "destroy",
+            Self::Status(_) => "status",
+            Self::Drift(_) => "drift",
+            Self::Output(_) => "output",
+            Self::List(_) => "list",
+            Self::Kinds(_) => "kinds",
+            Self::Modules(_) => "modules",
+            Self::Functions(_) => "functions",
+            Self::Explain(_) => "explain",
+            Self::Topology(_) => "topology",
+            Self::Schema => "schema",
+            Self::Eval(_) => "eval",
+            Self::Graph(_) => "graph",
+            Self::Sandbox(_) => "sandbox",
+            Self::Completions { .. } => "completions",
+        }
+    }
+}
+
+/// Parses, runs, and says how it ended.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            let help = matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            let _ = e.print();
+            return ExitCode::from(u8::from(!help));
+        }
+    };
+    log();
+    let ui = Ui::new(cli.format == Format::Json);
+    let name = cli.command.name();
+    let exit = match runtime() {
+        Ok(runtime) => runtime.block_on(async {
+            match dispatch(cli.command, ui).await {
+                Ok(exit) => exit,
+                Err(stop) => {
+                    report(ui, name, &stop.diagnostics);
+                    stop.exit
+                }
+            }
+        }),
+        Err(e) => {
+            ui.say(&format!("error: the runtime did not start: {e}"));
+            Exit::Error
+        }
+    };
+    ExitCode::from(exit as u8)
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+fn log() {
+    if let Ok(filter) = std::env::var("DLINFRA_LOG") {
+        let filter = tracing_subscriber::EnvFilter::new(filter);
+        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    }
+}
+
+/// Problems in the form that was asked for.
+fn report(ui: Ui, command: &str, found: &Diagnostics) {
+    if ui.json {
+        ui.data(&document(command, &Value::Null, found).to_string());
+    } else {
+        ui.diagnostics(found);
+    }
+}
+
+/// One JSON document: `{format_version, command, …, diagnostics}`.
+fn document(command: &str, fields: &Value, found: &Diagnostics) -> Value {
+    let mut out = json!({ "format_version": 1, "command": command });
+    if let (Some(out), Value::Object(fields)) = (out.as_object_mut(), fields) {
+        out.extend(fields.clone());
+    }
+    out["diagnostics"] = json!(found);
+    out
+}
+
+async fn dispatch(command: Command, ui: Ui) -> Result {
+    match command {
+        Command::Init(args) => init::run(&args, ui),
+        Command::Validate(args) => validate::run(&args, ui),
+        Command::Plan(args) => plan::run(&args, ui).await,
+        Command::Apply(args) => apply::run(&args, ui).await,
+        Command::Destroy(args) => destroy::run(&args, ui).await,
+        Command::Status(args) => status::run(&args, ui).await,
+        Command::Drift(args) => drift::run(&args, ui).await,
+        Command::Output(args) => output::run(&args, ui).await,
+        Command::List(args) => list::run(&args, ui).await,
+        Command::Kinds(args) => kinds::run(&args, ui),
+        Command::Modules(args) => modules::run(&args, ui),
+        Command::Functions(args) => functions::run(&args, ui),
+        Command::Explain(args) => explain::run(&args, ui),
+        Command::Topology(args) => topology::run(&args, ui),
+        Command::Schema => schema::run(ui),
+        Command::Eval(args) => eval::run(&args, ui),
+        Command::Graph(args) => graph::run(&args, ui),
+        Command::Sandbox(args) => sandbox::run(&args, ui).await,
+        Command::Completions { shell } => {
+            let mut out = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "dlinfra", &mut out);
+            ui.data(&String::from_utf8_lossy(&out));
+            Ok(Exit::Ok)
+        }
+    }
+}

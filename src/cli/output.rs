@@ -1,0 +1,81 @@
+//! output: the blueprint's outputs, from what is live.
+use super::{Exit, Result, Stop, document, stack::{self, Which}};
+use crate::{
+    blueprint::{self, Compiled},
+    diagnostic::{Diagnostic, Diagnostics},
+    snapshot::Snapshot,
+    spec,
+    ui::Ui,
+};
+use serde_json::{Map, Value, json};
+
+/// Print outputs.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    which: Which,
+    /// Only this output, as plain text.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+}
+
+/// Every output that can be known now.
+pub(super) fn values(compiled: &Compiled, snapshot: &Snapshot) -> Map<String, Value> {
+    let known = |address: &str, name: &str| snapshot.output(address, name);
+    let mut out = Map::new();
+    for (name, output) in &compiled.outputs {
+        let mut value = blueprint::evaluate(&output.value, &known).unwrap_or_else(|_| output.value.clone());
+        if let spec::Node::Pointer { address: Some(address), .. } = spec::node(&value) {
+            value = snapshot.get(address).map_or(Value::Null, |f| json!(f.live.id));
+        }
+        if spec::has_unknown(&value) {
+            value = json!({ "$unknown": true });
+        }
+        out.insert(name.clone(), value);
+    }
+    out
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// After an apply.
+pub(super) fn show(compiled: &Compiled, snapshot: &Snapshot, ui: Ui) {
+    let values = values(compiled, snapshot);
+    if !values.is_empty() {
+        let lines: Vec<String> = values.iter().map(|(k, v)| format!("{k} = {}", plain(v))).collect();
+        ui.data(&lines.join("\n"));
+    }
+}
+
+pub(super) async fn run(args: &Args, ui: Ui) -> Result {
+    let found = stack::find(&args.which).await?;
+    let view = found.engine.look(&found.wanted).await?;
+    let values = match &found.compiled {
+        Some(compiled) => values(compiled, &view.snapshot),
+        // Without the blueprint nobody knows its outputs: every resource's own are shown.
+        None => view.snapshot.owned.iter().map(|(a, f)| (a.to_string(), Value::Object(f.live.outputs.clone()))).collect(),
+    };
+    if let Some(name) = &args.name {
+        let Some(value) = values.get(name) else {
+            let names: Vec<&str> = values.keys().map(String::as_str).collect();
+            let stop: Stop = Diagnostic::error("DL0710", format!("there is no output `{name}`"))
+                .with_help(format!("outputs: {}", names.join(", ")))
+                .into();
+            return Err(stop);
+        };
+        ui.data(&plain(value));
+        return Ok(Exit::Ok);
+    }
+    if ui.json {
+        ui.data(&document("output", &json!({ "stack": found.stack, "outputs": values }), &Diagnostics::new()).to_string());
+    } else {
+        let lines: Vec<String> = values.iter().map(|(k, v)| format!("{k} = {}", plain(v))).collect();
+        ui.data(&lines.join("\n"));
+    }
+    Ok(Exit::Ok)
+}

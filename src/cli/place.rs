@@ -1,0 +1,157 @@
+//! Where a command works: real AWS, an emulator, or the sandbox; and where the stack's journal lies.
+use super::{Stop, arguments::Where};
+use crate::{
+    aws::{Aws, Options},
+    blueprint,
+    catalog,
+    clock::Clock,
+    diagnostic::{Diagnostic, did_you_mean},
+    engine::{Engine, Target},
+    journal::{Backend, LocalBackend},
+    kinds::KINDS,
+};
+use dlinfra_sandbox::{Sandbox, SandboxConfig};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Clients and what surrounds them.
+pub(super) struct Place {
+    /// Clients.
+    pub aws: Aws,
+    /// The simulated AWS, if it is one.
+    pub sandbox: Option<Sandbox>,
+    /// `.dlinfra` beside the blueprint, or the sandbox's own folder.
+    state: PathBuf,
+    /// For people.
+    pub words: String,
+    /// `--sandbox`, as a next command must repeat it.
+    pub flag: String,
+}
+
+/// Was the sandbox asked for?
+pub(super) fn sandboxed(args: &Where) -> bool {
+    args.sandbox.is_some() || std::env::var("DLINFRA_SANDBOX").is_ok_and(|v| !v.is_empty() && v != "0")
+}
+
+/// The sandbox's folder.
+pub(super) fn sandbox_folder(args: &Where, beside: &Path) -> PathBuf {
+    match args.sandbox.as_deref() {
+        Some(dir) if !dir.is_empty() => PathBuf::from(dir),
+        _ => beside.join(".dlinfra").join("sandbox"),
+    }
+}
+
+/// The folder beside which `.dlinfra` lies.
+pub(super) fn beside(file: Option<&Path>) -> PathBuf {
+    match file.and_then(Path::parent) {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// The speed, and whether time jumps.
+pub(super) fn speed(text: &str) -> Result<(u32, bool), Stop> {
+    if text == "max" {
+        return Ok((1, true));
+    }
+    match text.parse::<u32>() {
+        Ok(n) if (1..=10_000).contains(&n) => Ok((n, false)),
+        _ => Err(Diagnostic::error("DL0703", format!("`{text}` is not a speed"))
+            .with_help("a whole number from 1 to 10000, or `max`")
+            .into()),
+    }
+}
+
+/// Opens the sandbox in its folder.
+pub(super) fn open_sandbox(folder: &Path, speed: u32) -> Result<Sandbox, Stop> {
+    ignore_in_git(folder)?;
+    let config = SandboxConfig { folder: Some(folder.to_owned()), speed: f64::from(speed), ..SandboxConfig::default() };
+    Sandbox::open(config).map_err(|e| {
+        Diagnostic::error("DL0704", format!("the sandbox in {} cannot be opened: {e}", folder.display()))
+            .with_help("wait for the other command that uses it, choose another folder with `--sandbox=DIR`, or `dlinfra sandbox reset`")
+            .into()
+    })
+}
+
+/// `.dlinfra` is nobody's source code.
+fn ignore_in_git(folder: &Path) -> Result<(), Stop> {
+    let Some(root) = folder.ancestors().find(|a| a.file_name().is_some_and(|n| n == ".dlinfra")) else { return Ok(()) };
+    let denied = |e: std::io::Error| {
+        Diagnostic::error("DL0705", format!("{} cannot be written: {e}", root.display()))
+            .with_help("run where you may write, or give another folder with `--sandbox=DIR`")
+    };
+    std::fs::create_dir_all(root).map_err(denied)?;
+    let file = root.join(".gitignore");
+    if !file.exists() {
+        std::fs::write(&file, "*\n").map_err(denied)?;
+    }
+    Ok(())
+}
+
+impl Place {
+    /// Prepares clients for a region; nothing is sent yet.
+    pub(super) async fn open(args: &Where, region: &str, file: Option<&Path>) -> Result<Self, Stop> {
+        if let Some(flag) = args.region.as_deref().filter(|r| *r != region) {
+            return Err(Diagnostic::error("DL0404", format!("the blueprint is for {region}, `--region` says {flag}"))
+                .with_help("a stack lives in one region: leave out `--region`, or change `region:`")
+                .into());
+        }
+        let beside = beside(file);
+        if !sandboxed(args) {
+            return Self::real(args, region, &beside).await;
+        }
+        if !catalog::is_known_region(region) {
+            let help = did_you_mean(region, catalog::regions().map(|r| r.code)).map_or("see the regions of AWS".to_owned(), |r| format!("did you mean `{r}`?"));
+            return Err(Diagnostic::error("DL0706", format!("`{region}` is no region that the sandbox knows")).with_help(help).into());
+        }
+        let (speed, jumps) = speed(&args.sandbox_speed)?;
+        let folder = sandbox_folder(args, &beside);
+        let sandbox = open_sandbox(&folder, speed)?;
+        if jumps {
+            tokio::time::pause();
+        }
+        let clock = Clock::scaled(sandbox.clock().now(), speed);
+        let http = Some(sandbox.http_client());
+        let aws = Aws::connect(Options { region: region.to_owned(), profile: None, endpoint_url: None, http, clock }).await;
+        let shown = folder.strip_prefix("./").unwrap_or(&folder).display().to_string();
+        let flag = args.sandbox.as_deref().filter(|d| !d.is_empty()).map_or("--sandbox".to_owned(), |d| format!("--sandbox={d}"));
+        Ok(Self { aws, sandbox: Some(sandbox), state: folder, words: format!("SANDBOX {shown} (nothing real is touched)"), flag })
+    }
+
+    async fn real(args: &Where, region: &str, beside: &Path) -> Result<Self, Stop> {
+        let aws = Aws::connect(Options {
+            region: region.to_owned(),
+            profile: args.profile.clone(),
+            endpoint_url: args.endpoint_url.clone(),
+            http: None,
+            clock: Clock::system(),
+        })
+        .await;
+        let words = args.endpoint_url.as_ref().map(|u| format!("endpoint {u}   ")).unwrap_or_default();
+        Ok(Self { aws, sandbox: None, state: beside.join(".dlinfra"), words, flag: String::new() })
+    }
+
+    /// The engine for a stack.
+    pub(super) async fn engine(&self, target: Target, backend: Option<&blueprint::Backend>) -> Result<Engine, Stop> {
+        let account = self.aws.account().await?;
+        let backend: Arc<dyn Backend> = match backend {
+            // The remote journal comes with the lease; until then every journal is local.
+            None | Some(blueprint::Backend::Local | blueprint::Backend::S3 { .. }) => {
+                ignore_in_git(&self.state)?;
+                Arc::new(LocalBackend::new(self.state.clone(), &account, self.aws.region(), &target.stack))
+            }
+        };
+        Ok(Engine::connect(self.aws.clone(), KINDS, target, backend, self.sandbox.is_some()).await?)
+    }
+
+    /// The header's words: whose account, or that it is none.
+    pub(super) async fn heading(&self) -> Result<String, Stop> {
+        if self.sandbox.is_some() {
+            return Ok(self.words.clone());
+        }
+        let identity = self.aws.identity().await?;
+        Ok(format!("{}account {} ({})", self.words, identity.account, identity.arn))
+    }
+}

@@ -1,0 +1,141 @@
+//! plan: the same steps as apply, up to the execution.
+use super::{Exit, Result, Stop, arguments::{Source, Where}, load, place::Place};
+use crate::{
+    address::Address,
+    blueprint::Compiled,
+    compose::Deployment,
+    cost::{Pricing, Run},
+    diagnostic::{Diagnostic, Diagnostics},
+    engine::{Engine, View},
+    plan::Plan,
+    price::{PriceBook, UsageBook},
+    report::{cost::PlanFigures, plan as report},
+    ui::Ui,
+};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// Show what apply would do: each resource, money, time, risk.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    place: Where,
+    /// Show every resource of a large plan.
+    #[arg(long)]
+    full: bool,
+    /// Exit 2 when there are changes, 0 when there are none.
+    #[arg(long)]
+    detailed_exitcode: bool,
+    /// Replace this resource although nothing forces it.
+    #[arg(long, value_name = "ADDRESS")]
+    replace: Vec<String>,
+}
+
+/// Everything up to the execution.
+pub(super) struct Prepared {
+    pub deployment: Deployment,
+    pub place: Place,
+    pub engine: Engine,
+    pub view: View,
+    pub plan: Plan,
+    pub header: report::Header,
+    pub figures: PlanFigures,
+}
+
+/// Loads, connects, looks and plans.
+pub(super) async fn prepare(source: &Source, place: &Where, replace: &[String], ui: Ui) -> std::result::Result<Prepared, Stop> {
+    let deployment = load::load(source)?;
+    if !ui.json {
+        ui.diagnostics(&deployment.notes);
+    }
+    let file = load::inputs(source)?.file;
+    let place = Place::open(place, &deployment.compiled.region, Some(&file)).await?;
+    let engine = place.engine(deployment.target(), deployment.compiled.backend.as_ref()).await?;
+    let replace = addresses(replace, &deployment)?;
+    let view = engine.look(&deployment.wanted).await?;
+    let plan = engine.plan(&deployment.wanted, &view, &replace)?;
+    let header = header(&place, &engine, &deployment.compiled.stack).await?;
+    let figures = price(&deployment.compiled, &plan)?;
+    Ok(Prepared { deployment, place, engine, view, plan, header, figures })
+}
+
+/// The plan's money, from the embedded price book.
+fn price(compiled: &Compiled, plan: &Plan) -> std::result::Result<PlanFigures, Stop> {
+    let (usage, problems) = UsageBook::read(compiled);
+    if problems.has_errors() {
+        return Err(problems.into());
+    }
+    let pricing = Pricing {
+        book: PriceBook::embedded(),
+        region: &compiled.region,
+        usage: &usage,
+        owner: compiled.owner.as_deref(),
+        run: compiled.ttl.map(|t| Run::ttl(t.hours())),
+    };
+    Ok(PlanFigures::new(&pricing.plan(plan)))
+}
+
+/// What stands above a plan.
+pub(super) async fn header(place: &Place, engine: &Engine, stack: &str) -> std::result::Result<report::Header, Stop> {
+    Ok(report::Header {
+        stack: stack.to_owned(),
+        region: engine.aws().region().to_owned(),
+        account: engine.identity().account.clone(),
+        place: place.heading().await?,
+    })
+}
+
+/// Addresses that the blueprint has.
+pub(super) fn addresses(texts: &[String], deployment: &Deployment) -> std::result::Result<BTreeSet<Address>, Stop> {
+    let mut out = BTreeSet::new();
+    let mut problems = Diagnostics::new();
+    for text in texts {
+        match deployment.wanted.iter().find(|w| w.address.as_str() == text) {
+            Some(found) => {
+                out.insert(found.address.clone());
+            }
+            None => {
+                let all = deployment.wanted.iter().map(|w| w.address.as_str());
+                let help = crate::diagnostic::did_you_mean(text, all).map(|n| format!("did you mean `{n}`?"));
+                problems.push(
+                    Diagnostic::error("DL0707", format!("the blueprint has no resource at `{text}`"))
+                        .with_help_opt(help.or_else(|| Some("`dlinfra plan --full` lists the addresses".to_owned()))),
+                );
+            }
+        }
+    }
+    Ok(problems.into_result(out).map(|(out, _)| out)?)
+}
+
+/// The command that comes next, as it must be typed.
+pub(super) fn next(command: &str, source: &Source, place: &Place) -> String {
+    let mut out = format!("dlinfra {command}");
+    if let Some(file) = &source.file {
+        out.push_str(&format!(" {}", file.display()));
+    }
+    for var in &source.vars {
+        out.push_str(&format!(" --var {var}"));
+    }
+    if !place.flag.is_empty() {
+        out.push_str(&format!(" {}", place.flag));
+    }
+    out
+}
+
+pub(super) async fn run(args: &Args, ui: Ui) -> Result {
+    let prepared = prepare(&args.source, &args.place, &args.replace, ui).await?;
+    let plan = &prepared.plan;
+    if ui.json {
+        let notes = json!(prepared.deployment.notes);
+        ui.data(&report::json(&prepared.header, "plan", plan, Some(&prepared.figures), &notes).to_string());
+    } else {
+        let mut text = report::text(&prepared.header, plan, Some(&prepared.figures), args.full);
+        if !plan.is_empty() {
+            text.push_str(&format!("Next: {}\n", next("apply", &args.source, &prepared.place)));
+        }
+        ui.data(&text);
+    }
+    Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Changes } else { Exit::Ok })
+}

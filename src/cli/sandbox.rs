@@ -1,0 +1,114 @@
+//! sandbox: serve, reset and inspect the simulated AWS.
+use super::{Exit, Result, Stop, document, place};
+use crate::{diagnostic::{Diagnostic, Diagnostics}, ui::Ui};
+use serde_json::json;
+use std::{fs, path::PathBuf};
+
+/// Serve, reset and inspect the simulated AWS.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The sandbox's folder.
+    #[arg(long, global = true, value_name = "DIR", default_value = ".dlinfra/sandbox")]
+    dir: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Listen on 127.0.0.1, so that the AWS CLI, boto3 or Terraform can talk to it.
+    Serve {
+        /// The port; 0 takes a free one.
+        #[arg(long, default_value = "4566")]
+        port: u16,
+        /// How much faster than real time it runs.
+        #[arg(long, default_value = "60")]
+        speed: String,
+        /// Keep nothing on disk.
+        #[arg(long)]
+        memory: bool,
+        /// Faults, quotas, capacity and delays, as JSON (see docs/sandbox.md).
+        #[arg(long, value_name = "FILE")]
+        behaviour: Option<PathBuf>,
+    },
+    /// Forget everything in it, the journals of its stacks included.
+    Reset,
+    /// What exists in it.
+    Status,
+    /// Requests since it was opened, by operation (of a served sandbox: GET /_sandbox/requests).
+    Requests,
+}
+
+pub(super) async fn run(args: &Args, ui: Ui) -> Result {
+    match &args.command {
+        Command::Serve { port, speed, memory, behaviour } => serve(args, *port, speed, *memory, behaviour.as_ref(), ui).await,
+        Command::Reset => reset(args, ui),
+        Command::Status => {
+            let sandbox = place::open_sandbox(&args.dir, 1)?;
+            ui.data(&format!("{:#}", json!(sandbox.status())));
+            Ok(Exit::Ok)
+        }
+        Command::Requests => {
+            let sandbox = place::open_sandbox(&args.dir, 1)?;
+            ui.data(&format!("{:#}", json!(sandbox.requests())));
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+async fn serve(args: &Args, port: u16, speed: &str, memory: bool, behaviour: Option<&PathBuf>, ui: Ui) -> Result {
+    let (speed, jumps) = place::speed(speed)?;
+    if jumps {
+        return Err(Diagnostic::error("DL0718", "a served sandbox cannot run at `max`: its clients' time does not jump")
+            .with_help("give a number, such as `--speed 600`")
+            .into());
+    }
+    let wrong = |e: &dyn std::fmt::Display| -> Stop {
+        Diagnostic::error("DL0719", format!("the behaviour file cannot be used: {e}")).with_help("it is JSON; see docs/sandbox.md").into()
+    };
+    let behaviour = match behaviour {
+        None => dlinfra_sandbox::Behaviour::default(),
+        Some(path) => serde_json::from_str(&fs::read_to_string(path).map_err(|e| wrong(&e))?).map_err(|e| wrong(&e))?,
+    };
+    let sandbox = if memory || behaviour_given(&behaviour) {
+        let folder = (!memory).then(|| args.dir.clone());
+        let config = dlinfra_sandbox::SandboxConfig { folder, speed: f64::from(speed), behaviour, ..Default::default() };
+        dlinfra_sandbox::Sandbox::open(config).map_err(|e| Diagnostic::error("DL0704", e.to_string()))?
+    } else {
+        place::open_sandbox(&args.dir, speed)?
+    };
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.map_err(|e| {
+        Diagnostic::error("DL0720", format!("127.0.0.1:{port} cannot be listened on: {e}")).with_help("choose another `--port`")
+    })?;
+    let at = listener.local_addr().map_err(|e| Diagnostic::error("DL0720", e.to_string()))?;
+    ui.data(&format!("http://{at}"));
+    ui.say("the sandbox listens; any credentials are accepted. For example:");
+    ui.say(&format!("  AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x dlinfra plan FILE --endpoint-url http://{at}"));
+    tokio::select! {
+        done = dlinfra_sandbox::serve(sandbox, listener) => {
+            done.map_err(|e| Diagnostic::error("DL0720", e.to_string()))?;
+        }
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    Ok(Exit::Ok)
+}
+
+fn behaviour_given(behaviour: &dlinfra_sandbox::Behaviour) -> bool {
+    json!(behaviour) != json!(dlinfra_sandbox::Behaviour::default())
+}
+
+fn reset(args: &Args, ui: Ui) -> Result {
+    // The lock is taken, so that nobody's running sandbox loses its folder.
+    if args.dir.exists() {
+        drop(place::open_sandbox(&args.dir, 1)?);
+        fs::remove_dir_all(&args.dir).map_err(|e| {
+            Diagnostic::error("DL0705", format!("{} cannot be removed: {e}", args.dir.display())).with_help("remove it by hand")
+        })?;
+    }
+    if ui.json {
+        ui.data(&document("sandbox", &json!({ "reset": args.dir }), &Diagnostics::new()).to_string());
+    } else {
+        ui.say(&format!("{} is empty", args.dir.display()));
+    }
+    Ok(Exit::Ok)
+}

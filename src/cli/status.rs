@@ -1,0 +1,62 @@
+//! status: what is live, from one sweep.
+use super::{Exit, Result, document, plan, stack::{self, Which}};
+use crate::{aws::tags, diagnostic::Diagnostics, resource::State, ui::Ui};
+use serde_json::json;
+
+/// Show what is live, with ids and states.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    which: Which,
+}
+
+pub(super) fn state(state: &State) -> String {
+    match state {
+        State::Partial => "partial".to_owned(),
+        State::Pending => "pending".to_owned(),
+        State::Ready => "ready".to_owned(),
+        State::Deleting => "deleting".to_owned(),
+        State::Degraded(why) => format!("degraded: {why}"),
+        State::Failed(why) => format!("failed: {why}"),
+    }
+}
+
+pub(super) async fn run(args: &Args, ui: Ui) -> Result {
+    let found = stack::find(&args.which).await?;
+    let view = found.engine.look(&found.wanted).await?;
+    let header = plan::header(&found.place, &found.engine, &found.stack).await?;
+    let objects = &view.snapshot.owned;
+    let expires = objects.values().find_map(|f| f.live.tags.get(tags::EXPIRES).cloned());
+    if ui.json {
+        let rows: Vec<_> = objects
+            .iter()
+            .map(|(a, f)| {
+                json!({ "address": a, "kind": f.kind.name(), "id": f.live.id, "state": state(&f.live.state),
+                        "summary": f.kind.summary(&f.live.spec), "created": f.live.created, "members": f.live.members.len(), "outputs": f.live.outputs })
+            })
+            .collect();
+        let fields = json!({ "stack": found.stack, "account": header.account, "region": header.region, "expires": expires, "resources": rows });
+        ui.data(&document("status", &fields, &Diagnostics::new()).to_string());
+        return Ok(Exit::Ok);
+    }
+    let mut out = format!("{}   {}   {}\n", header.stack, header.region, header.place);
+    if objects.is_empty() {
+        out.push_str("nothing is live\n");
+    }
+    let width = objects.keys().map(|a| a.as_str().len()).max().unwrap_or(0);
+    let ids = objects.values().map(|f| f.live.id.len()).max().unwrap_or(0);
+    for (address, found) in objects {
+        out.push_str(&format!("{:width$}  {:ids$}  {:<9}  {}\n", address.as_str(), found.live.id, state(&found.live.state), found.kind.summary(&found.live.spec)));
+        for member in &found.live.members {
+            out.push_str(&format!("{:width$}  {}  {}\n", "", member.id, state(&member.state)));
+        }
+    }
+    if let Some(at) = expires {
+        out.push_str(&format!("expires {at}\n"));
+    }
+    if let Some(run) = found.engine.memory().interrupted() {
+        out.push_str(&format!("the last `{}` ({}, {}) did not end: `dlinfra apply` continues it\n", run.command, run.holder, run.time));
+    }
+    ui.data(&out);
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,197 @@
+//! A compiled blueprint as the engine wants it: kinds found, specs canonical, every check run, problems at their lines.
+use crate::{
+    address::Address,
+    blueprint::{self, Compiled, Dialect, Existing, KindSchema, ResourceDecl, Type},
+    catalog,
+    diagnostic::{Diagnostic, Diagnostics, Label},
+    engine::Target,
+    kind::Kind,
+    kinds::KINDS,
+    plan::{Protect, Wanted},
+    resource::{Lookup, Problem},
+    rules,
+};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The modules in the program.
+pub static MODULES: &[(&str, &str)] = &[
+    ("network", include_str!("../modules/network.yaml")),
+    ("efa-cluster", include_str!("../modules/efa-cluster.yaml")),
+    ("efa-cluster/start.sh", include_str!("../modules/efa-cluster/start.sh")),
+    ("lustre-cache", include_str!("../modules/lustre-cache.yaml")),
+];
+
+/// The kind of this name.
+pub fn kind(name: &str) -> Option<&'static dyn Kind> {
+    KINDS.iter().copied().find(|k| k.name() == name)
+}
+
+/// The language with every kind, module and fact that this program has.
+pub fn dialect() -> Dialect {
+    let schema = |kind: &&'static dyn Kind| {
+        let outputs = kind.about().outputs.iter().filter_map(|o| Some((o.name.to_owned(), o.ty.parse::<Type>().ok()?)));
+        let schema = KindSchema {
+            name: kind.name().to_owned(),
+            doc: kind.about().doc.to_owned(),
+            fields: Type::from_schema(&kind.schema()),
+            outputs: outputs.collect(),
+        };
+        (schema.name.clone(), schema)
+    };
+    Dialect {
+        kinds: KINDS.iter().map(schema).collect(),
+        modules: MODULES,
+        instance: catalog::instance_facts,
+        zones: catalog::zones,
+    }
+}
+
+/// What the engine needs of a blueprint.
+pub struct Deployment {
+    /// The blueprint.
+    pub compiled: Compiled,
+    /// Its resources.
+    pub wanted: Vec<Wanted>,
+    /// Warnings and notes; no errors.
+    pub notes: Diagnostics,
+}
+
+impl Deployment {
+    /// Who the stack is.
+    pub fn target(&self) -> Target {
+        Target {
+            stack: self.compiled.stack.clone(),
+            account: self.compiled.account.clone(),
+            owner: self.compiled.owner.clone(),
+            ttl: self.compiled.ttl,
+            tags: self.compiled.tags.clone(),
+        }
+    }
+}
+
+/// Runs every check that needs no AWS.
+///
+/// # Errors
+/// Everything that is wrong, all at once.
+pub fn compose(compiled: Compiled) -> Result<Deployment, Diagnostics> {
+    let mut problems = Diagnostics::new();
+    problems.extend(compiled.warnings.iter().cloned());
+    let mut wanted = Vec::new();
+    for decl in &compiled.resources {
+        match one(decl, &compiled) {
+            Ok((item, found)) => {
+                wanted.push(item);
+                problems.extend(found);
+            }
+            Err(found) => problems.extend(found),
+        }
+    }
+    if !problems.has_errors() {
+        problems.extend(check_rules(&compiled, &wanted));
+    }
+    check_tags(&compiled, &mut problems);
+    problems.sort();
+    let ((), notes) = problems.into_result(())?;
+    Ok(Deployment { compiled, wanted, notes })
+}
+
+fn one(decl: &ResourceDecl, compiled: &Compiled) -> Result<(Wanted, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let bug = |text: String| vec![Diagnostic::error("DL0499", text).at_address(&decl.address)];
+    let kind = kind(&decl.kind).ok_or_else(|| bug(format!("the kind {} is not in the table", decl.kind)))?;
+    let address = Address::parse(&decl.address).ok_or_else(|| {
+        vec![
+            Diagnostic::error("DL0303", format!("`{}` is too long for an address", decl.address))
+                .with_help(format!("at most {} characters: shorten names or keys", Address::MAX))
+                .with_labels(decl.spans.get("").cloned()),
+        ]
+    })?;
+    let existing = decl.existing.as_ref().map(|e| match e {
+        Existing::Id(id) => Lookup::Id(id.clone()),
+        Existing::Name(name) => Lookup::Name(name.clone()),
+        Existing::Tags(tags) => Lookup::Tags(tags.clone()),
+    });
+    let (spec, found) = if existing.is_some() {
+        (decl.spec.clone(), Vec::new())
+    } else {
+        let spec = kind.canonical(&decl.spec).map_err(|p| vec![located(decl, &p)])?;
+        let found = kind.check(&spec).iter().map(|p| silence(located(decl, p), p.code, decl, compiled)).collect();
+        (spec, found)
+    };
+    let protect = decl.protect.map(|p| match p {
+        blueprint::Protect::Never => Protect::Never,
+        blueprint::Protect::Data => Protect::Data,
+        blueprint::Protect::Off => Protect::Off,
+    });
+    let moved = compiled.moved.iter().filter(|m| m.to == decl.address).filter_map(|m| Address::parse(&m.from)).collect();
+    Ok((Wanted { address, kind, spec, depends_on: decl.depends_on.clone(), protect, existing, moved }, found))
+}
+
+/// A field problem at its line, or at the nearest one around it.
+fn located(decl: &ResourceDecl, problem: &Problem) -> Diagnostic {
+    let mut path = problem.path.as_str();
+    let label: Option<Label> = loop {
+        if let Some(label) = decl.spans.get(path) {
+            break Some(label.clone());
+        }
+        if path.is_empty() {
+            break None;
+        }
+        path = path.rfind(['.', '[']).map_or("", |cut| &path[..cut]);
+    };
+    let help = (!problem.help.is_empty()).then(|| problem.help.clone());
+    Diagnostic::error(problem.code, problem.summary.clone()).with_help_opt(help).with_labels(label).at_address(&decl.address)
+}
+
+/// `allow:` turns a problem into a note that stays on record.
+fn silence(mut found: Diagnostic, code: &str, decl: &ResourceDecl, compiled: &Compiled) -> Diagnostic {
+    if let Some(allow) = decl.allow.iter().chain(&compiled.allow).find(|a| a.rule == code) {
+        found.severity = crate::diagnostic::Severity::Note;
+        found.detail = Some(format!("allowed: {}", allow.reason));
+    }
+    found
+}
+
+fn check_rules(compiled: &Compiled, wanted: &[Wanted]) -> Diagnostics {
+    let allow = |list: &'_ [blueprint::Allow]| -> Vec<(String, String)> {
+        list.iter().map(|a| (a.rule.clone(), a.reason.clone())).collect()
+    };
+    let by_resource: Vec<Vec<(String, String)>> = compiled.resources.iter().map(|d| allow(&d.allow)).collect();
+    let whole = allow(&compiled.allow);
+    fn borrow(list: &[(String, String)]) -> Vec<rules::Allow<'_>> {
+        list.iter().map(|(rule, reason)| rules::Allow { rule, reason }).collect()
+    }
+    let allows: Vec<Vec<rules::Allow<'_>>> = by_resource.iter().map(|l| borrow(l)).collect();
+    let specs: BTreeMap<&str, &Value> = wanted.iter().map(|w| (w.address.as_str(), &w.spec)).collect();
+    let resources: Vec<rules::Resource<'_>> = compiled
+        .resources
+        .iter()
+        .zip(&allows)
+        .map(|(decl, allow)| rules::Resource {
+            address: &decl.address,
+            kind: &decl.kind,
+            spec: specs.get(decl.address.as_str()).copied().unwrap_or(&decl.spec),
+            spans: &decl.spans,
+            existing: decl.existing.is_some(),
+            allow,
+        })
+        .collect();
+    rules::check(&rules::RuleInput {
+        region: &compiled.region,
+        has_ttl: compiled.ttl.is_some(),
+        tags: &compiled.tags,
+        resources: &resources,
+        allow: &borrow(&whole),
+        spans: &compiled.spans,
+    })
+}
+
+fn check_tags(compiled: &Compiled, problems: &mut Diagnostics) {
+    for key in compiled.tags.keys().filter(|k| k.starts_with(crate::aws::tags::PREFIX) || k.starts_with("aws:")) {
+        problems.push(
+            Diagnostic::error("DL0304", format!("the tag `{key}` has a reserved prefix"))
+                .with_help("`dlinfra:` tags are ownership, `aws:` tags are AWS's own: choose another key")
+                .with_labels(compiled.spans.get("tags").cloned()),
+        );
+    }
+}

@@ -1,0 +1,241 @@
+//! A plan as text and as JSON.
+use crate::{
+    plan::{Action, ChangeClass, Plan, Step},
+    report::cost::PlanFigures,
+    spec::{self, Node},
+};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+/// What stands above a plan.
+#[derive(Debug, Clone)]
+pub struct Header {
+    /// The stack.
+    pub stack: String,
+    /// The region.
+    pub region: String,
+    /// Twelve digits.
+    pub account: String,
+    /// `account 1234 (caller)` or `SANDBOX …`.
+    pub place: String,
+}
+
+/// More steps than this are folded by module.
+const FOLD: usize = 60;
+
+/// Seconds as people read them: `5s`, `8m00s`, `1h05m`.
+pub fn time(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        _ => format!("{}h{:02}m", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+fn symbol(step: &Step) -> &'static str {
+    match (step.action, step.class) {
+        (Action::Replace | Action::Delete, Some(ChangeClass::DestroysData)) => "!",
+        (Action::Create, _) => "+",
+        (Action::Update, _) => "~",
+        (Action::Replace, _) => "-/+",
+        (Action::Delete, _) => "-",
+        (Action::Adopt, _) => ">",
+        (Action::Keep | Action::Read, _) => "=",
+    }
+}
+
+/// A value on one line; scripts and secrets are never shown.
+pub fn value(value: &Value) -> String {
+    match spec::node(value) {
+        Node::Pointer { address, id } => return address.or(id).unwrap_or("nothing").to_owned(),
+        Node::Attribute { address, name } => return format!("{address}.{name} (known after apply)"),
+        Node::Expression(_) => return "(known after apply)".to_owned(),
+        Node::Digest(hex) => return format!("(digest {hex})"),
+        Node::Plain => {}
+    }
+    match value {
+        Value::Null => "(AWS's default)".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            let texts: Vec<String> = items.iter().map(self::value).collect();
+            format!("[{}]", texts.join(", "))
+        }
+        Value::Object(map) if map.contains_key("$secret") || map.contains_key("$parameter") => "(secret)".to_owned(),
+        Value::Object(map) => {
+            let texts: Vec<String> = map.iter().map(|(k, v)| format!("{k}: {}", self::value(v))).collect();
+            format!("{{{}}}", texts.join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+fn class(step: &Step) -> Option<&'static str> {
+    match (step.action, step.class?) {
+        (_, ChangeClass::DestroysData) => Some("destroys data"),
+        (Action::Update, ChangeClass::Rolling) => Some("rolling"),
+        (Action::Update, _) => Some("in place"),
+        (Action::Replace, _) => Some("replace"),
+        _ => None,
+    }
+}
+
+/// The plan as text.
+pub fn text(header: &Header, plan: &Plan, cost: Option<&PlanFigures>, full: bool) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "{}   {}   {}", header.stack, header.region, header.place);
+    let shown: Vec<&Step> = plan.steps.iter().filter(|s| s.action != Action::Keep).collect();
+    let changing = shown.iter().any(|s| s.action != Action::Read);
+    if changing {
+        if shown.len() > FOLD && !full { folded(&mut out, &shown) } else { steps(&mut out, &shown, cost) }
+    }
+    out.push_str(&footer(plan, cost));
+    out
+}
+
+fn steps(out: &mut String, shown: &[&Step], cost: Option<&PlanFigures>) {
+    let width = shown.iter().map(|s| s.address.as_str().chars().count()).max().unwrap_or(0).max(12);
+    let middle = shown.iter().map(|s| s.summary.chars().count()).max().unwrap_or(0).clamp(10, 48);
+    let _ = writeln!(out, "    {:width$}  {:middle$}  {:>10}  {:>8}", "", "", "$/h", "expected");
+    for step in shown {
+        let money = cost.and_then(|c| c.steps.get(step.address.as_str())).map_or("-".to_owned(), |c| c.column());
+        let time = if step.expected_seconds == 0 { "-".to_owned() } else { time(step.expected_seconds) };
+        let summary = if step.action == Action::Read { format!("{}, existing: only read", step.summary) } else { step.summary.clone() };
+        let _ = writeln!(out, "{:3} {:width$}  {:middle$}  {:>10}  {:>8}", symbol(step), step.address.as_str(), summary, money, time);
+        if matches!(step.action, Action::Create | Action::Read) && step.reason.starts_with("it does not exist") {
+            continue;
+        }
+        if !matches!(step.action, Action::Create | Action::Read) || !step.reason.is_empty() && step.action == Action::Create {
+            let words = class(step).map_or(step.reason.clone(), |c| format!("{c}: {}", step.reason));
+            let _ = writeln!(out, "      {words}");
+        }
+        for field in &step.fields {
+            let forces = if field.forces { "   (forces the replacement)" } else { "" };
+            let _ = writeln!(out, "      {}: {} -> {}{forces}", field.path, value(&field.before), value(&field.after));
+        }
+        if !step.outdated.is_empty() {
+            let _ = writeln!(out, "      members to replace, one after the other: {}", step.outdated.join(", "));
+        }
+    }
+}
+
+fn folded(out: &mut String, shown: &[&Step]) {
+    let mut modules: std::collections::BTreeMap<String, std::collections::BTreeMap<&str, usize>> = std::collections::BTreeMap::new();
+    for step in shown {
+        let address = step.address.as_str();
+        let module = address.split(['.', '/']).next().unwrap_or(address).to_owned();
+        *modules.entry(module).or_default().entry(symbol(step)).or_default() += 1;
+    }
+    for (module, counts) in modules {
+        let texts: Vec<String> = counts.iter().map(|(s, n)| format!("{s} {n}")).collect();
+        let _ = writeln!(out, "    {module}: {}", texts.join("   "));
+    }
+    let _ = writeln!(out, "    (folded by module; `--full` shows every resource)");
+}
+
+fn footer(plan: &Plan, cost: Option<&PlanFigures>) -> String {
+    let s = &plan.summary;
+    let mut out = String::new();
+    if plan.is_empty() {
+        let read = if s.read > 0 { format!("; {} only read", s.read) } else { String::new() };
+        let _ = writeln!(out, "No changes: {} resources are as the blueprint says{read}", s.keep);
+        return out;
+    }
+    let mut tail = String::new();
+    for (n, what) in [(s.adopt, "to adopt"), (s.keep, "unchanged"), (s.read, "only read")] {
+        if n > 0 {
+            let _ = write!(tail, "; {n} {what}");
+        }
+    }
+    let _ = writeln!(out, "Plan: {} to create, {} to update, {} to replace, {} to delete{tail}", s.create, s.update, s.replace, s.delete);
+    if let Some(cost) = cost {
+        let _ = writeln!(out, "Cost: {}", cost.summary());
+    }
+    let path: Vec<&str> = plan.critical_path.iter().map(crate::address::Address::as_str).collect();
+    let minutes = plan.expected_seconds.div_ceil(60).max(1);
+    let about = if plan.expected_seconds < 60 { time(plan.expected_seconds) } else { format!("{minutes}m") };
+    let _ = writeln!(out, "Time: about {about} ({})", path.join(" > "));
+    let _ = writeln!(out, "Risk: {}", risk(plan));
+    out
+}
+
+fn risk(plan: &Plan) -> String {
+    let mut parts = Vec::new();
+    let mut list = |what: &str, pick: &dyn Fn(&Step) -> bool| {
+        let names: Vec<&str> = plan.steps.iter().filter(|s| pick(s)).map(|s| s.address.as_str()).collect();
+        match names.len() {
+            0 => {}
+            1..=4 => parts.push(format!("{what}: {}", names.join(", "))),
+            n => parts.push(format!("{what}: {} and {} more", names[..3].join(", "), n - 3)),
+        }
+    };
+    list("DESTROYS DATA", &|s| s.class == Some(ChangeClass::DestroysData));
+    list("replaces", &|s| s.action == Action::Replace && s.class != Some(ChangeClass::DestroysData));
+    list("replaces members of", &|s| s.class == Some(ChangeClass::Rolling));
+    list("deletes", &|s| s.action == Action::Delete && s.class != Some(ChangeClass::DestroysData));
+    if parts.is_empty() { "nothing is replaced or destroyed".to_owned() } else { parts.join("; ") }
+}
+
+/// Unknowns as JSON shows them.
+fn public(value: &Value) -> Value {
+    match spec::node(value) {
+        Node::Attribute { .. } | Node::Expression(_) => json!({ "$unknown": true }),
+        Node::Pointer { address: Some(a), .. } => json!({ "$ref": a }),
+        Node::Pointer { .. } | Node::Digest(_) => value.clone(),
+        Node::Plain => match value {
+            // A script is shown as its name and digest.
+            Value::Object(map) if map.contains_key("text") && map.contains_key("sha256") => {
+                json!({ "name": map.get("name"), "sha256": map.get("sha256") })
+            }
+            Value::Object(map) => Value::Object(map.iter().map(|(k, v)| (k.clone(), public(v))).collect()),
+            Value::Array(items) => Value::Array(items.iter().map(public).collect()),
+            other => other.clone(),
+        },
+    }
+}
+
+/// The plan as one JSON document.
+pub fn json(header: &Header, command: &str, plan: &Plan, cost: Option<&PlanFigures>, diagnostics: &Value) -> Value {
+    let steps: Vec<Value> = plan
+        .steps
+        .iter()
+        .map(|s| {
+            let fields: Vec<Value> = s
+                .fields
+                .iter()
+                .map(|f| {
+                    let mut row = json!({ "path": f.path, "before": public(&f.before), "after": public(&f.after) });
+                    if f.forces {
+                        row["forces"] = json!(true);
+                    }
+                    row
+                })
+                .collect();
+            let mut row = json!({
+                "address": s.address, "kind": s.kind.name(), "action": s.action, "class": s.class, "fields": fields,
+                "reason": s.reason, "summary": s.summary, "expected_seconds": s.expected_seconds,
+                "id": s.live.as_ref().map(|l| l.id.clone()),
+            });
+            if let Some(cost) = cost.and_then(|c| c.steps.get(s.address.as_str())) {
+                row["cost"] = json!(cost);
+            }
+            if !s.outdated.is_empty() {
+                row["members"] = json!(s.outdated);
+            }
+            row
+        })
+        .collect();
+    let mut out = json!({
+        "format_version": 1, "command": command, "stack": header.stack, "account": header.account, "region": header.region,
+        "steps": steps, "summary": plan.summary, "expected_seconds": plan.expected_seconds,
+        "critical_path": plan.critical_path, "diagnostics": diagnostics,
+    });
+    if let Some(cost) = cost {
+        let mut figures = json!(cost);
+        if let Some(map) = figures.as_object_mut() {
+            // Each step carries its own.
+            map.remove("steps");
+        }
+        out["cost"] = figures;
+    }
+    out
+}
