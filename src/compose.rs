@@ -1,9 +1,8 @@
 //! A compiled blueprint as the engine wants it: kinds found, specs canonical, every check run, problems at their lines.
 use crate::{
     address::Address,
-    blueprint::{self, Compiled, Dialect, Existing, KindSchema, ResourceDecl, Type},
-    catalog,
-    diagnostic::{Diagnostic, Diagnostics, Label},
+    blueprint::{self, Compiled, Existing, ResourceDecl},
+    diagnostic::{Code, Diagnostic, Diagnostics, Label},
     engine::Target,
     kind::Kind,
     kinds::KINDS,
@@ -14,37 +13,9 @@ use crate::{
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The modules in the program.
-pub static MODULES: &[(&str, &str)] = &[
-    ("network", include_str!("../modules/network.yaml")),
-    ("efa-cluster", include_str!("../modules/efa-cluster.yaml")),
-    ("efa-cluster/start.sh", include_str!("../modules/efa-cluster/start.sh")),
-    ("lustre-cache", include_str!("../modules/lustre-cache.yaml")),
-];
-
 /// The kind of this name.
 pub fn kind(name: &str) -> Option<&'static dyn Kind> {
     KINDS.iter().copied().find(|k| k.name() == name)
-}
-
-/// The language with every kind, module and fact that this program has.
-pub fn dialect() -> Dialect {
-    let schema = |kind: &&'static dyn Kind| {
-        let outputs = kind.about().outputs.iter().filter_map(|o| Some((o.name.to_owned(), o.ty.parse::<Type>().ok()?)));
-        let schema = KindSchema {
-            name: kind.name().to_owned(),
-            doc: kind.about().doc.to_owned(),
-            fields: Type::from_schema(&kind.schema()),
-            outputs: outputs.collect(),
-        };
-        (schema.name.clone(), schema)
-    };
-    Dialect {
-        kinds: KINDS.iter().map(schema).collect(),
-        modules: MODULES,
-        instance: catalog::instance_facts,
-        zones: catalog::zones,
-    }
 }
 
 /// What the engine needs of a blueprint.
@@ -123,7 +94,8 @@ fn one(decl: &ResourceDecl, compiled: &Compiled) -> Result<(Wanted, Vec<Diagnost
         blueprint::Protect::Data => Protect::Data,
         blueprint::Protect::Off => Protect::Off,
     });
-    let moved = compiled.moved.iter().filter(|m| m.to == decl.address).filter_map(|m| Address::parse(&m.from)).collect();
+    let moved =
+        compiled.moved.iter().filter(|m| m.to == decl.address).filter_map(|m| Address::parse(&m.from)).collect();
     Ok((Wanted { address, kind, spec, depends_on: decl.depends_on.clone(), protect, existing, moved }, found))
 }
 
@@ -140,7 +112,10 @@ fn located(decl: &ResourceDecl, problem: &Problem) -> Diagnostic {
         path = path.rfind(['.', '[']).map_or("", |cut| &path[..cut]);
     };
     let help = (!problem.help.is_empty()).then(|| problem.help.clone());
-    Diagnostic::error(problem.code, problem.summary.clone()).with_help_opt(help).with_labels(label).at_address(&decl.address)
+    Diagnostic::error(problem.code, problem.summary.clone())
+        .with_help_opt(help)
+        .with_labels(label)
+        .at_address(&decl.address)
 }
 
 /// `allow:` turns a problem into a note that stays on record.
@@ -195,3 +170,27 @@ fn check_tags(compiled: &Compiled, problems: &mut Diagnostics) {
         );
     }
 }
+
+/// What `dlinfra explain` says about them.
+pub static CODES: &[Code] = &[
+    Code {
+        code: "DL0301",
+        title: "A field must be known before anything is made",
+        explain: "The field decides something that must be settled before the first call, so it cannot wait for another resource's attribute. Use a value that is known: a variable, a local, or another resource as a pointer.",
+    },
+    Code {
+        code: "DL0302",
+        title: "A resource does not have the shape of its kind",
+        explain: "The fields do not fit together in a way that the kind can read. `dlinfra kinds KIND` shows the fields.",
+    },
+    Code {
+        code: "DL0303",
+        title: "An address is too long",
+        explain: "An address stands in a tag of every object, and tags have at most 256 characters. Shorten names, or keys of `for_each`.",
+    },
+    Code {
+        code: "DL0304",
+        title: "A tag has a reserved prefix",
+        explain: "Tags that start with `dlinfra:` say who owns an object, and those that start with `aws:` are AWS's own. Nobody may set them.",
+    },
+];

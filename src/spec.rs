@@ -160,18 +160,6 @@ pub fn with_ids(value: &mut Value, id_of: &dyn Fn(&str) -> Option<String>, missi
     }
 }
 
-/// Replaces every attribute that `lookup` knows.
-pub fn substitute(value: &Value, lookup: &dyn Fn(&str, &str) -> Option<Value>) -> Value {
-    if let Node::Attribute { address, name } = node(value) {
-        return lookup(address, name).unwrap_or_else(|| value.clone());
-    }
-    match value {
-        Value::Object(map) => Value::Object(map.iter().map(|(k, v)| (k.clone(), substitute(v, lookup))).collect()),
-        Value::Array(items) => Value::Array(items.iter().map(|v| substitute(v, lookup)).collect()),
-        other => other.clone(),
-    }
-}
-
 /// The canonical text of a value: keys sorted, no spaces (RFC 8785 for the values that specs hold).
 pub fn canonical(value: &Value) -> String {
     // serde_json's map is a BTreeMap here, so keys are sorted already.

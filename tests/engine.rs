@@ -12,7 +12,11 @@ async fn a_network_is_made_kept_changed_and_removed() {
         vec![
             wanted("vpc", "vpc", json!({"cidr": cidr})),
             wanted("gateway", "internet-gateway", json!({"vpc": {"$ref": "vpc"}})),
-            wanted("a", "subnet", json!({"vpc": {"$ref": "vpc"}, "cidr": "10.0.1.0/24", "zone": "us-east-1a", "public": public})),
+            wanted(
+                "a",
+                "subnet",
+                json!({"vpc": {"$ref": "vpc"}, "cidr": "10.0.1.0/24", "zone": "us-east-1a", "public": public}),
+            ),
         ]
     };
     let plan = stage.plan(&network("10.0.0.0/16", false)).await;

@@ -3,7 +3,7 @@ use super::{Settled, Shared, What, poll_pause};
 use crate::{
     address::Address,
     aws::{Error, ErrorClass, tags},
-    kind,
+    blueprint, kind,
     plan::{self, Operation, Step, Task},
     record::Applied,
     resource::{Changes, Live, State},
@@ -117,7 +117,7 @@ impl Shared<'_> {
             let address = Address::parse(address)?;
             live.get(&address)?.outputs.get(name).filter(|v| !v.is_null()).cloned()
         };
-        let mut want = spec::substitute(&wanted, &output);
+        let mut want = blueprint::evaluate(&wanted, &output).map_err(|d| Error::new(ErrorClass::Invalid, d.summary))?;
         if spec::has_unknown(&want) {
             return Err(Error::new(
                 ErrorClass::Invalid,

@@ -1,5 +1,9 @@
 //! apply: plan, ask, execute, show the outputs.
-use super::{Exit, Result, Stop, arguments::{Source, Where}, output, plan};
+use super::{
+    Exit, Result, Stop,
+    arguments::{Source, Where},
+    output, plan,
+};
 use crate::{
     apply::Outcome,
     diagnostic::{Diagnostic, Diagnostics},
@@ -78,9 +82,12 @@ pub(super) fn can_answer(yes: bool, ui: Ui, command: &str) -> std::result::Resul
     if yes || (ui.terminal && std::io::stdin().is_terminal() && !ui.json) {
         return Ok(());
     }
-    Err(Diagnostic::error("DL0708", format!("`dlinfra {command}` asks before it changes anything, and nobody can answer here"))
-        .with_help(format!("run it in a terminal, or say yes beforehand: `dlinfra {command} … --yes`"))
-        .into())
+    Err(Diagnostic::error(
+        "DL0708",
+        format!("`dlinfra {command}` asks before it changes anything, and nobody can answer here"),
+    )
+    .with_help(format!("run it in a terminal, or say yes beforehand: `dlinfra {command} … --yes`"))
+    .into())
 }
 
 /// What destroys data needs its address on the command line.
@@ -88,12 +95,12 @@ fn refuse_destroyed_data(plan: &Plan, allowed: &[String]) -> std::result::Result
     let mut out = Diagnostics::new();
     for step in plan.destructive().filter(|s| !allowed.iter().any(|a| a == s.address.as_str())) {
         let what = if step.action == Action::Replace { "replace" } else { "delete" };
-        let text = format!("this would {what} {} ({}), which destroys data: {}", step.address, step.summary, step.reason);
-        out.push(
-            Diagnostic::error("DL0534", text)
-                .at_address(step.address.as_str())
-                .with_help(format!("undo the change; or, if the data may be lost, add `--allow-destroy {}`", step.address)),
-        );
+        let text =
+            format!("this would {what} {} ({}), which destroys data: {}", step.address, step.summary, step.reason);
+        out.push(Diagnostic::error("DL0534", text).at_address(step.address.as_str()).with_help(format!(
+            "undo the change; or, if the data may be lost, add `--allow-destroy {}`",
+            step.address
+        )));
     }
     if out.is_empty() { Ok(()) } else { Err(out.into()) }
 }
@@ -162,7 +169,9 @@ async fn interrupted() -> bool {
 fn holder() -> String {
     let var = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
     let user = var("USER").or_else(|| var("LOGNAME")).unwrap_or_else(|| "somebody".to_owned());
-    let host = var("HOSTNAME").or_else(|| std::fs::read_to_string("/etc/hostname").ok()).unwrap_or_else(|| "this machine".to_owned());
+    let host = var("HOSTNAME")
+        .or_else(|| std::fs::read_to_string("/etc/hostname").ok())
+        .unwrap_or_else(|| "this machine".to_owned());
     format!("{user}@{} (process {})", host.trim(), std::process::id())
 }
 
@@ -181,14 +190,26 @@ pub(super) fn closing(verb: &str, plan: &Plan, outcome: &Outcome) -> String {
     let s = plan.summary;
     if outcome.complete() {
         let mut parts = Vec::new();
-        for (n, what) in [(s.create, "created"), (s.update, "updated"), (s.replace, "replaced"), (s.delete, "deleted"), (s.adopt, "adopted")] {
+        for (n, what) in [
+            (s.create, "created"),
+            (s.update, "updated"),
+            (s.replace, "replaced"),
+            (s.delete, "deleted"),
+            (s.adopt, "adopted"),
+        ] {
             if n > 0 {
                 parts.push(format!("{n} {what}"));
             }
         }
         return format!("{verb}: {}", parts.join(", "));
     }
-    let mut out = format!("not complete: {} done, {} failed, {} pending, {} not tried", outcome.done, outcome.failed.len(), outcome.pending.len(), outcome.skipped.len());
+    let mut out = format!(
+        "not complete: {} done, {} failed, {} pending, {} not tried",
+        outcome.done,
+        outcome.failed.len(),
+        outcome.pending.len(),
+        outcome.skipped.len()
+    );
     for (address, error) in &outcome.failed {
         out.push_str(&format!("\n  {address}: {error}"));
     }
@@ -199,8 +220,18 @@ pub(super) fn closing(verb: &str, plan: &Plan, outcome: &Outcome) -> String {
 }
 
 /// The last JSON line.
-pub(super) fn summary(command: &str, header: &report::Header, plan: &Plan, outcome: &Outcome, notes: &Diagnostics) -> String {
-    let failed: Vec<_> = outcome.failed.iter().map(|(a, e)| json!({ "address": a, "error": e.to_string(), "code": e.code, "help": e.help })).collect();
+pub(super) fn summary(
+    command: &str,
+    header: &report::Header,
+    plan: &Plan,
+    outcome: &Outcome,
+    notes: &Diagnostics,
+) -> String {
+    let failed: Vec<_> = outcome
+        .failed
+        .iter()
+        .map(|(a, e)| json!({ "address": a, "error": e.to_string(), "code": e.code, "help": e.help }))
+        .collect();
     let pending: Vec<_> = outcome.pending.iter().map(|(a, why)| json!({ "address": a, "reason": why })).collect();
     json!({
         "type": "summary", "format_version": 1, "command": command, "stack": header.stack, "account": header.account,

@@ -1,5 +1,8 @@
 //! destroy: remove everything that the stack owns, and prove it.
-use super::{Exit, Result, apply, plan, stack::{self, Which}};
+use super::{
+    Exit, Result, apply, plan,
+    stack::{self, Which},
+};
 use crate::{
     apply::Outcome,
     diagnostic::{Diagnostic, Diagnostics},
@@ -44,7 +47,10 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
             ui.say(&report::text(&header, &plan, None, true));
         }
         if !args.yes {
-            let question = format!("Type the stack's name ({}) to remove it from account {} {}:", found.stack, header.account, header.region);
+            let question = format!(
+                "Type the stack's name ({}) to remove it from account {} {}:",
+                found.stack, header.account, header.region
+            );
             if ui.ask(&question).is_none_or(|a| a != found.stack) {
                 ui.say("nothing was changed");
                 return Ok(Exit::Error);
@@ -55,8 +61,16 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     let proof = engine.prove(&found.wanted).await?;
     let place = format!("account {}, region {}, stack {}", header.account, header.region, found.stack);
     if ui.json {
-        let mut last: serde_json::Value = serde_json::from_str(&apply::summary("destroy", &header, &plan, &outcome, &Diagnostics::new())).unwrap_or_default();
-        last["left"] = json!(proof.left.iter().map(|(kind, id, address, state)| json!({ "kind": kind, "id": id, "address": address, "state": state })).collect::<Vec<_>>());
+        let mut last: serde_json::Value =
+            serde_json::from_str(&apply::summary("destroy", &header, &plan, &outcome, &Diagnostics::new()))
+                .unwrap_or_default();
+        last["left"] = json!(
+            proof
+                .left
+                .iter()
+                .map(|(kind, id, address, state)| json!({ "kind": kind, "id": id, "address": address, "state": state }))
+                .collect::<Vec<_>>()
+        );
         ui.data(&last.to_string());
     } else if proof.left.is_empty() {
         if plan.is_empty() {
@@ -73,11 +87,9 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         }
         let kept = outcome.failed.iter().any(|(_, e)| e.help.as_deref().is_some_and(|h| h.contains("--delete-data")));
         if kept {
-            ui.say(&crate::diagnostic::render(
-                &Diagnostic::note("DL0535", "what holds data was kept").with_help("save what is needed, then `dlinfra destroy … --delete-data`"),
-                ui.color,
-                ui.width,
-            ));
+            let note = Diagnostic::note("DL0535", "what holds data was kept")
+                .with_help("save what is needed, then `dlinfra destroy … --delete-data`");
+            ui.diagnostics(&note.into());
         }
     }
     Ok(match (proof.left.is_empty(), outcome.cancelled) {

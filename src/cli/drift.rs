@@ -1,5 +1,8 @@
 //! drift: what differs between the last apply and what is live, whoever changed it.
-use super::{Exit, Result, document, plan, stack::{self, Which}};
+use super::{
+    Exit, Result, document, plan,
+    stack::{self, Which},
+};
 use crate::{diagnostic::Diagnostics, plan as planner, report::plan::value, spec, ui::Ui};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -46,10 +49,19 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         for (address, fields) in &rows {
             out.push_str(&format!("~ {address}\n"));
             for field in fields {
-                out.push_str(&format!("      {}: applied {}, live {}\n", field.path, value(&field.after), value(&field.before)));
+                out.push_str(&format!(
+                    "      {}: applied {}, live {}\n",
+                    field.path,
+                    value(&field.after),
+                    value(&field.before)
+                ));
             }
         }
-        out.push_str(if drifted { "`dlinfra apply` brings it back\n" } else { "no drift: what is live is what was applied\n" });
+        out.push_str(if drifted {
+            "`dlinfra apply` brings it back\n"
+        } else {
+            "no drift: what is live is what was applied\n"
+        });
         ui.data(&out);
     }
     Ok(if drifted { Exit::Changes } else { Exit::Ok })

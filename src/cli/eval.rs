@@ -2,8 +2,8 @@
 use super::{Exit, Result, arguments::Source, document, load};
 use crate::{
     blueprint::{RealFiles, eval_text},
-    compose::dialect,
     diagnostic::Diagnostics,
+    kinds::dialect,
     ui::Ui,
 };
 use serde_json::json;
@@ -18,7 +18,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, ui: Ui) -> Result {
-    let value = eval_text(&dialect(), &load::inputs(&args.source)?, &RealFiles, &args.expression)?;
+    let value = eval_text(dialect(), &load::inputs(&args.source)?, &RealFiles, &args.expression)?;
     if ui.json {
         ui.data(&document("eval", &json!({ "value": value }), &Diagnostics::new()).to_string());
     } else {

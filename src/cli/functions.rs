@@ -31,7 +31,8 @@ pub(super) fn run(args: &Args, ui: Ui) -> Result {
         let rows: Vec<String> = chosen
             .iter()
             .map(|f| {
-                let example = if args.function.is_some() { format!("\n  {} = {}", f.example, f.result) } else { String::new() };
+                let example =
+                    if args.function.is_some() { format!("\n  {} = {}", f.example, f.result) } else { String::new() };
                 format!("{:width$}  {}{example}", f.signature, f.doc)
             })
             .collect();

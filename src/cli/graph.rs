@@ -18,13 +18,19 @@ pub(super) fn run(args: &Args, ui: Ui) -> Result {
         for (field, address) in spec::references(&wanted.spec) {
             edges.push((wanted.address.to_string(), address, late.contains(&field.as_str()), field));
         }
-        edges.extend(wanted.depends_on.iter().map(|a| (wanted.address.to_string(), a.clone(), false, "depends_on".to_owned())));
+        edges.extend(
+            wanted.depends_on.iter().map(|a| (wanted.address.to_string(), a.clone(), false, "depends_on".to_owned())),
+        );
     }
     edges.retain(|e| e.0 != e.1);
     edges.sort();
     if ui.json {
-        let nodes: Vec<_> = deployment.wanted.iter().map(|w| json!({ "address": w.address, "kind": w.kind.name() })).collect();
-        let edges: Vec<_> = edges.iter().map(|(from, to, late, field)| json!({ "from": from, "to": to, "field": field, "late": late })).collect();
+        let nodes: Vec<_> =
+            deployment.wanted.iter().map(|w| json!({ "address": w.address, "kind": w.kind.name() })).collect();
+        let edges: Vec<_> = edges
+            .iter()
+            .map(|(from, to, late, field)| json!({ "from": from, "to": to, "field": field, "late": late }))
+            .collect();
         ui.data(&document("graph", &json!({ "nodes": nodes, "edges": edges }), &deployment.notes).to_string());
         return Ok(Exit::Ok);
     }

@@ -34,9 +34,17 @@ pub(super) fn run(args: &Args, ui: Ui) -> Result {
             .into());
     };
     let path = args.output.display();
-    let written = std::fs::OpenOptions::new().write(true).create_new(true).open(&args.output).and_then(|mut f| f.write_all(text.as_bytes()));
+    let written = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&args.output)
+        .and_then(|mut f| f.write_all(text.as_bytes()));
     if let Err(e) = written {
-        let help = if e.kind() == std::io::ErrorKind::AlreadyExists { "name another file with `--output`" } else { "choose a folder in which you may write" };
+        let help = if e.kind() == std::io::ErrorKind::AlreadyExists {
+            "name another file with `--output`"
+        } else {
+            "choose a folder in which you may write"
+        };
         return Err(Diagnostic::error("DL0717", format!("{path} was not written: {e}")).with_help(help).into());
     }
     if ui.json {

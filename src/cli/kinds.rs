@@ -38,7 +38,8 @@ pub(super) fn run(args: &Args, ui: Ui) -> Result {
     };
     if ui.json {
         let about = kind.about();
-        let outputs: Vec<_> = about.outputs.iter().map(|o| json!({ "name": o.name, "type": o.ty, "doc": o.doc })).collect();
+        let outputs: Vec<_> =
+            about.outputs.iter().map(|o| json!({ "name": o.name, "type": o.ty, "doc": o.doc })).collect();
         let quotas: Vec<_> = about.quotas.iter().map(|q| json!({ "code": q.code, "name": q.name })).collect();
         let fields = json!({
             "kind": kind.name(), "doc": about.doc, "schema": kind.schema(), "outputs": outputs, "fixed": about.fixed,
@@ -74,7 +75,11 @@ fn text(kind: &dyn Kind) -> String {
 }
 
 fn fields(schema: &Value, prefix: &str, fixed: &[&str], rolling: &[&str], out: &mut String) {
-    let required: Vec<&str> = schema.get("required").and_then(Value::as_array).map(|r| r.iter().filter_map(Value::as_str).collect()).unwrap_or_default();
+    let required: Vec<&str> = schema
+        .get("required")
+        .and_then(Value::as_array)
+        .map(|r| r.iter().filter_map(Value::as_str).collect())
+        .unwrap_or_default();
     for (name, field) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
         let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
         let mut notes = Vec::new();

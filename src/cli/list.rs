@@ -31,7 +31,10 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         row.expires = row.expires.take().or_else(|| tags.get(tags::EXPIRES).cloned());
     }
     if ui.json {
-        let stacks: Vec<_> = rows.iter().map(|(s, r)| json!({ "stack": s, "owner": r.owner, "objects": r.objects, "expires": r.expires })).collect();
+        let stacks: Vec<_> = rows
+            .iter()
+            .map(|(s, r)| json!({ "stack": s, "owner": r.owner, "objects": r.objects, "expires": r.expires }))
+            .collect();
         let fields = json!({ "account": place.aws.account().await?, "region": region, "stacks": stacks });
         ui.data(&document("list", &fields, &Diagnostics::new()).to_string());
         return Ok(Exit::Ok);

@@ -2,8 +2,9 @@
 use super::{Stop, arguments::Source};
 use crate::{
     blueprint::{Inputs, RealFiles, compile},
-    compose::{Deployment, compose, dialect},
+    compose::{Deployment, compose},
     diagnostic::Diagnostic,
+    kinds::dialect,
 };
 use std::{
     collections::BTreeMap,
@@ -12,7 +13,7 @@ use std::{
 
 /// Finds, compiles and checks the blueprint.
 pub(super) fn load(source: &Source) -> Result<Deployment, Stop> {
-    Ok(compose(compile(&dialect(), &inputs(source)?, &RealFiles)?)?)
+    Ok(compose(compile(dialect(), &inputs(source)?, &RealFiles)?)?)
 }
 
 /// The file and every way to give it variables.
@@ -43,7 +44,7 @@ fn file(source: &Source) -> Result<PathBuf, Stop> {
     if default.is_file() {
         return Ok(default);
     }
-    let mut here: Vec<String> = ["." , "blueprints"].iter().flat_map(|d| blueprints(Path::new(d))).collect();
+    let mut here: Vec<String> = [".", "blueprints"].iter().flat_map(|d| blueprints(Path::new(d))).collect();
     here.sort();
     let mut out = Diagnostic::error("DL0702", "no blueprint was named, and there is no ./dlinfra.yaml");
     if !here.is_empty() {

@@ -1,8 +1,8 @@
 //! modules: those in the program, as they are written.
 use super::{Exit, Result, document};
 use crate::{
-    compose::MODULES,
     diagnostic::{Diagnostic, Diagnostics, did_you_mean},
+    kinds::MODULES,
     ui::Ui,
 };
 use serde_json::json;
@@ -26,11 +26,16 @@ fn line(text: &str) -> &str {
 pub(super) fn run(args: &Args, ui: Ui) -> Result {
     match &args.module {
         None if ui.json => {
-            let rows: Vec<_> = MODULES.iter().filter(|(n, _)| !n.contains('/')).map(|(n, t)| json!({ "module": n, "doc": line(t) })).collect();
+            let rows: Vec<_> = MODULES
+                .iter()
+                .filter(|(n, _)| !n.contains('/'))
+                .map(|(n, t)| json!({ "module": n, "doc": line(t) }))
+                .collect();
             ui.data(&document("modules", &json!({ "modules": rows }), &Diagnostics::new()).to_string());
         }
         None => {
-            let rows: Vec<String> = MODULES.iter().filter(|(n, _)| !n.contains('/')).map(|(n, t)| format!("{n:14}  {}", line(t))).collect();
+            let rows: Vec<String> =
+                MODULES.iter().filter(|(n, _)| !n.contains('/')).map(|(n, t)| format!("{n:14}  {}", line(t))).collect();
             ui.data(&rows.join("\n"));
         }
         Some(name) => {

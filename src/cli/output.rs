@@ -1,5 +1,8 @@
 //! output: the blueprint's outputs, from what is live.
-use super::{Exit, Result, Stop, document, stack::{self, Which}};
+use super::{
+    Exit, Result, Stop, document,
+    stack::{self, Which},
+};
 use crate::{
     blueprint::{self, Compiled},
     diagnostic::{Diagnostic, Diagnostics},
@@ -58,7 +61,9 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     let values = match &found.compiled {
         Some(compiled) => values(compiled, &view.snapshot),
         // Without the blueprint nobody knows its outputs: every resource's own are shown.
-        None => view.snapshot.owned.iter().map(|(a, f)| (a.to_string(), Value::Object(f.live.outputs.clone()))).collect(),
+        None => {
+            view.snapshot.owned.iter().map(|(a, f)| (a.to_string(), Value::Object(f.live.outputs.clone()))).collect()
+        }
     };
     if let Some(name) = &args.name {
         let Some(value) = values.get(name) else {
@@ -72,7 +77,9 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         return Ok(Exit::Ok);
     }
     if ui.json {
-        ui.data(&document("output", &json!({ "stack": found.stack, "outputs": values }), &Diagnostics::new()).to_string());
+        ui.data(
+            &document("output", &json!({ "stack": found.stack, "outputs": values }), &Diagnostics::new()).to_string(),
+        );
     } else {
         let lines: Vec<String> = values.iter().map(|(k, v)| format!("{k} = {}", plain(v))).collect();
         ui.data(&lines.join("\n"));

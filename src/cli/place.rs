@@ -2,8 +2,7 @@
 use super::{Stop, arguments::Where};
 use crate::{
     aws::{Aws, Options},
-    blueprint,
-    catalog,
+    blueprint, catalog,
     clock::Clock,
     diagnostic::{Diagnostic, did_you_mean},
     engine::{Engine, Target},
@@ -103,8 +102,11 @@ impl Place {
             return Self::real(args, region, &beside).await;
         }
         if !catalog::is_known_region(region) {
-            let help = did_you_mean(region, catalog::regions().map(|r| r.code)).map_or("see the regions of AWS".to_owned(), |r| format!("did you mean `{r}`?"));
-            return Err(Diagnostic::error("DL0706", format!("`{region}` is no region that the sandbox knows")).with_help(help).into());
+            let help = did_you_mean(region, catalog::region::regions().map(|r| r.code.as_str()))
+                .map_or("see the regions of AWS".to_owned(), |r| format!("did you mean `{r}`?"));
+            return Err(Diagnostic::error("DL0706", format!("`{region}` is no region that the sandbox knows"))
+                .with_help(help)
+                .into());
         }
         let (speed, jumps) = speed(&args.sandbox_speed)?;
         let folder = sandbox_folder(args, &beside);
@@ -114,10 +116,21 @@ impl Place {
         }
         let clock = Clock::scaled(sandbox.clock().now(), speed);
         let http = Some(sandbox.http_client());
-        let aws = Aws::connect(Options { region: region.to_owned(), profile: None, endpoint_url: None, http, clock }).await;
+        let aws =
+            Aws::connect(Options { region: region.to_owned(), profile: None, endpoint_url: None, http, clock }).await;
         let shown = folder.strip_prefix("./").unwrap_or(&folder).display().to_string();
-        let flag = args.sandbox.as_deref().filter(|d| !d.is_empty()).map_or("--sandbox".to_owned(), |d| format!("--sandbox={d}"));
-        Ok(Self { aws, sandbox: Some(sandbox), state: folder, words: format!("SANDBOX {shown} (nothing real is touched)"), flag })
+        let flag = args
+            .sandbox
+            .as_deref()
+            .filter(|d| !d.is_empty())
+            .map_or("--sandbox".to_owned(), |d| format!("--sandbox={d}"));
+        Ok(Self {
+            aws,
+            sandbox: Some(sandbox),
+            state: folder,
+            words: format!("SANDBOX {shown} (nothing real is touched)"),
+            flag,
+        })
     }
 
     async fn real(args: &Where, region: &str, beside: &Path) -> Result<Self, Stop> {

@@ -1,14 +1,19 @@
 //! plan: the same steps as apply, up to the execution.
-use super::{Exit, Result, Stop, arguments::{Source, Where}, load, place::Place};
+use super::{
+    Exit, Result, Stop,
+    arguments::{Source, Where},
+    load,
+    place::Place,
+};
 use crate::{
     address::Address,
     blueprint::Compiled,
     compose::Deployment,
-    cost::{Pricing, Run},
+    cost::{Pricing, Stated},
     diagnostic::{Diagnostic, Diagnostics},
     engine::{Engine, View},
     plan::Plan,
-    price::{PriceBook, UsageBook},
+    price::PriceBook,
     report::{cost::PlanFigures, plan as report},
     ui::Ui,
 };
@@ -45,7 +50,12 @@ pub(super) struct Prepared {
 }
 
 /// Loads, connects, looks and plans.
-pub(super) async fn prepare(source: &Source, place: &Where, replace: &[String], ui: Ui) -> std::result::Result<Prepared, Stop> {
+pub(super) async fn prepare(
+    source: &Source,
+    place: &Where,
+    replace: &[String],
+    ui: Ui,
+) -> std::result::Result<Prepared, Stop> {
     let deployment = load::load(source)?;
     if !ui.json {
         ui.diagnostics(&deployment.notes);
@@ -63,16 +73,16 @@ pub(super) async fn prepare(source: &Source, place: &Where, replace: &[String], 
 
 /// The plan's money, from the embedded price book.
 fn price(compiled: &Compiled, plan: &Plan) -> std::result::Result<PlanFigures, Stop> {
-    let (usage, problems) = UsageBook::read(compiled);
+    let (stated, problems) = Stated::of(compiled, None, None);
     if problems.has_errors() {
         return Err(problems.into());
     }
     let pricing = Pricing {
         book: PriceBook::embedded(),
         region: &compiled.region,
-        usage: &usage,
+        usage: &stated.usage,
         owner: compiled.owner.as_deref(),
-        run: compiled.ttl.map(|t| Run::ttl(t.hours())),
+        run: stated.run,
     };
     Ok(PlanFigures::new(&pricing.plan(plan)))
 }

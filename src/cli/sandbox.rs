@@ -1,6 +1,9 @@
 //! sandbox: serve, reset and inspect the simulated AWS.
 use super::{Exit, Result, Stop, document, place};
-use crate::{diagnostic::{Diagnostic, Diagnostics}, ui::Ui};
+use crate::{
+    diagnostic::{Diagnostic, Diagnostics},
+    ui::Ui,
+};
 use serde_json::json;
 use std::{fs, path::PathBuf};
 
@@ -41,7 +44,9 @@ enum Command {
 
 pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     match &args.command {
-        Command::Serve { port, speed, memory, behaviour } => serve(args, *port, speed, *memory, behaviour.as_ref(), ui).await,
+        Command::Serve { port, speed, memory, behaviour } => {
+            serve(args, *port, speed, *memory, behaviour.as_ref(), ui).await
+        }
         Command::Reset => reset(args, ui),
         Command::Status => {
             let sandbox = place::open_sandbox(&args.dir, 1)?;
@@ -59,12 +64,17 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
 async fn serve(args: &Args, port: u16, speed: &str, memory: bool, behaviour: Option<&PathBuf>, ui: Ui) -> Result {
     let (speed, jumps) = place::speed(speed)?;
     if jumps {
-        return Err(Diagnostic::error("DL0718", "a served sandbox cannot run at `max`: its clients' time does not jump")
-            .with_help("give a number, such as `--speed 600`")
-            .into());
+        return Err(Diagnostic::error(
+            "DL0718",
+            "a served sandbox cannot run at `max`: its clients' time does not jump",
+        )
+        .with_help("give a number, such as `--speed 600`")
+        .into());
     }
     let wrong = |e: &dyn std::fmt::Display| -> Stop {
-        Diagnostic::error("DL0719", format!("the behaviour file cannot be used: {e}")).with_help("it is JSON; see docs/sandbox.md").into()
+        Diagnostic::error("DL0719", format!("the behaviour file cannot be used: {e}"))
+            .with_help("it is JSON; see docs/sandbox.md")
+            .into()
     };
     let behaviour = match behaviour {
         None => dlinfra_sandbox::Behaviour::default(),
@@ -72,13 +82,15 @@ async fn serve(args: &Args, port: u16, speed: &str, memory: bool, behaviour: Opt
     };
     let sandbox = if memory || behaviour_given(&behaviour) {
         let folder = (!memory).then(|| args.dir.clone());
-        let config = dlinfra_sandbox::SandboxConfig { folder, speed: f64::from(speed), behaviour, ..Default::default() };
+        let config =
+            dlinfra_sandbox::SandboxConfig { folder, speed: f64::from(speed), behaviour, ..Default::default() };
         dlinfra_sandbox::Sandbox::open(config).map_err(|e| Diagnostic::error("DL0704", e.to_string()))?
     } else {
         place::open_sandbox(&args.dir, speed)?
     };
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.map_err(|e| {
-        Diagnostic::error("DL0720", format!("127.0.0.1:{port} cannot be listened on: {e}")).with_help("choose another `--port`")
+        Diagnostic::error("DL0720", format!("127.0.0.1:{port} cannot be listened on: {e}"))
+            .with_help("choose another `--port`")
     })?;
     let at = listener.local_addr().map_err(|e| Diagnostic::error("DL0720", e.to_string()))?;
     ui.data(&format!("http://{at}"));
@@ -102,7 +114,8 @@ fn reset(args: &Args, ui: Ui) -> Result {
     if args.dir.exists() {
         drop(place::open_sandbox(&args.dir, 1)?);
         fs::remove_dir_all(&args.dir).map_err(|e| {
-            Diagnostic::error("DL0705", format!("{} cannot be removed: {e}", args.dir.display())).with_help("remove it by hand")
+            Diagnostic::error("DL0705", format!("{} cannot be removed: {e}", args.dir.display()))
+                .with_help("remove it by hand")
         })?;
     }
     if ui.json {

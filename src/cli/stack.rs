@@ -1,5 +1,10 @@
 //! Commands that work with or without a blueprint: `FILE`, or `--stack NAME` with live tags and journal only.
-use super::{Stop, arguments::{Source, Where}, load, place::Place};
+use super::{
+    Stop,
+    arguments::{Source, Where},
+    load,
+    place::Place,
+};
 use crate::{
     blueprint::Compiled,
     diagnostic::Diagnostic,

@@ -1,5 +1,8 @@
 //! status: what is live, from one sweep.
-use super::{Exit, Result, document, plan, stack::{self, Which}};
+use super::{
+    Exit, Result, document, plan,
+    stack::{self, Which},
+};
 use crate::{aws::tags, diagnostic::Diagnostics, resource::State, ui::Ui};
 use serde_json::json;
 
@@ -46,7 +49,13 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     let width = objects.keys().map(|a| a.as_str().len()).max().unwrap_or(0);
     let ids = objects.values().map(|f| f.live.id.len()).max().unwrap_or(0);
     for (address, found) in objects {
-        out.push_str(&format!("{:width$}  {:ids$}  {:<9}  {}\n", address.as_str(), found.live.id, state(&found.live.state), found.kind.summary(&found.live.spec)));
+        out.push_str(&format!(
+            "{:width$}  {:ids$}  {:<9}  {}\n",
+            address.as_str(),
+            found.live.id,
+            state(&found.live.state),
+            found.kind.summary(&found.live.spec)
+        ));
         for member in &found.live.members {
             out.push_str(&format!("{:width$}  {}  {}\n", "", member.id, state(&member.state)));
         }
@@ -55,7 +64,10 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         out.push_str(&format!("expires {at}\n"));
     }
     if let Some(run) = found.engine.memory().interrupted() {
-        out.push_str(&format!("the last `{}` ({}, {}) did not end: `dlinfra apply` continues it\n", run.command, run.holder, run.time));
+        out.push_str(&format!(
+            "the last `{}` ({}, {}) did not end: `dlinfra apply` continues it\n",
+            run.command, run.holder, run.time
+        ));
     }
     ui.data(&out);
     Ok(Exit::Ok)

@@ -20,8 +20,10 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, ui: Ui) -> Result {
     let instance = catalog::instance_type(&args.instance_type).map_err(|_| {
-        let help = did_you_mean(&args.instance_type, catalog::instance_types().map(|t| t.name.as_str())).map(|n| format!("did you mean `{n}`?"));
-        Diagnostic::error("DL0715", format!("the catalog has no instance type `{}`", args.instance_type)).with_help_opt(help)
+        let help = did_you_mean(&args.instance_type, catalog::instance::instance_types().map(|t| t.name.as_str()))
+            .map(|n| format!("did you mean `{n}`?"));
+        Diagnostic::error("DL0715", format!("the catalog has no instance type `{}`", args.instance_type))
+            .with_help_opt(help)
     })?;
     let layout = Layout::of(instance, Profile::from_name(&args.layout).unwrap_or(Profile::Ip));
     let json = layout.to_json();
@@ -29,13 +31,20 @@ pub(super) fn run(args: &Args, ui: Ui) -> Result {
         ui.data(&json.to_string());
         return Ok(Exit::Ok);
     }
-    let mut out = format!("{}   {} layout   {} EFA interfaces\n", args.instance_type, args.layout, layout.efa_interfaces());
+    let mut out =
+        format!("{}   {} layout   {} EFA interfaces\n", args.instance_type, args.layout, layout.efa_interfaces());
     out.push_str("card  device  type\n");
     for interface in &layout.interfaces {
         let _ = writeln!(out, "{:>4}  {:>6}  {}", interface.card, interface.device, interface.interface_type.name());
     }
     let text = |key: &str| json.get(key).map(crate::report::plan::value).unwrap_or_default();
-    let _ = writeln!(out, "{} IP addresses per node; confidence {} ({})", text("addresses_per_node"), text("confidence"), text("source"));
+    let _ = writeln!(
+        out,
+        "{} IP addresses per node; confidence {} ({})",
+        text("addresses_per_node"),
+        text("confidence"),
+        text("source")
+    );
     ui.data(&out);
     Ok(Exit::Ok)
 }

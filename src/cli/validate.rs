@@ -14,7 +14,8 @@ pub(super) fn run(args: &Args, ui: Ui) -> Result {
     let deployment = load::load(&args.source)?;
     let compiled = &deployment.compiled;
     if ui.json {
-        let fields = json!({ "stack": compiled.stack, "region": compiled.region, "resources": deployment.wanted.len() });
+        let fields =
+            json!({ "stack": compiled.stack, "region": compiled.region, "resources": deployment.wanted.len() });
         ui.data(&document("validate", &fields, &deployment.notes).to_string());
     } else {
         ui.diagnostics(&deployment.notes);

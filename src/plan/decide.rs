@@ -3,6 +3,7 @@ use super::{Action, ChangeClass, FieldChange, Input, Protect, Step, Wanted};
 use crate::{
     address::Address,
     aws::tags,
+    blueprint,
     diagnostic::{Diagnostic, Diagnostics},
     graph::Dag,
     kind,
@@ -393,5 +394,5 @@ fn settle(input: &Input<'_>, wanted: &Wanted, actions: &BTreeMap<&str, Action>) 
         Some(Action::Create | Action::Replace) => None,
         _ => input.snapshot.output(address, name),
     };
-    Ok(spec::substitute(&wanted.spec, &known))
+    blueprint::evaluate(&wanted.spec, &known).map_err(|d| Diagnostics::from(d.at_address(wanted.address.as_str())))
 }

@@ -99,12 +99,26 @@ fn steps(out: &mut String, shown: &[&Step], cost: Option<&PlanFigures>) {
     for step in shown {
         let money = cost.and_then(|c| c.steps.get(step.address.as_str())).map_or("-".to_owned(), |c| c.column());
         let time = if step.expected_seconds == 0 { "-".to_owned() } else { time(step.expected_seconds) };
-        let summary = if step.action == Action::Read { format!("{}, existing: only read", step.summary) } else { step.summary.clone() };
-        let _ = writeln!(out, "{:3} {:width$}  {:middle$}  {:>10}  {:>8}", symbol(step), step.address.as_str(), summary, money, time);
+        let summary = if step.action == Action::Read {
+            format!("{}, existing: only read", step.summary)
+        } else {
+            step.summary.clone()
+        };
+        let _ = writeln!(
+            out,
+            "{:3} {:width$}  {:middle$}  {:>10}  {:>8}",
+            symbol(step),
+            step.address.as_str(),
+            summary,
+            money,
+            time
+        );
         if matches!(step.action, Action::Create | Action::Read) && step.reason.starts_with("it does not exist") {
             continue;
         }
-        if !matches!(step.action, Action::Create | Action::Read) || !step.reason.is_empty() && step.action == Action::Create {
+        if !matches!(step.action, Action::Create | Action::Read)
+            || !step.reason.is_empty() && step.action == Action::Create
+        {
             let words = class(step).map_or(step.reason.clone(), |c| format!("{c}: {}", step.reason));
             let _ = writeln!(out, "      {words}");
         }
@@ -119,7 +133,8 @@ fn steps(out: &mut String, shown: &[&Step], cost: Option<&PlanFigures>) {
 }
 
 fn folded(out: &mut String, shown: &[&Step]) {
-    let mut modules: std::collections::BTreeMap<String, std::collections::BTreeMap<&str, usize>> = std::collections::BTreeMap::new();
+    let mut modules: std::collections::BTreeMap<String, std::collections::BTreeMap<&str, usize>> =
+        std::collections::BTreeMap::new();
     for step in shown {
         let address = step.address.as_str();
         let module = address.split(['.', '/']).next().unwrap_or(address).to_owned();
@@ -146,7 +161,11 @@ fn footer(plan: &Plan, cost: Option<&PlanFigures>) -> String {
             let _ = write!(tail, "; {n} {what}");
         }
     }
-    let _ = writeln!(out, "Plan: {} to create, {} to update, {} to replace, {} to delete{tail}", s.create, s.update, s.replace, s.delete);
+    let _ = writeln!(
+        out,
+        "Plan: {} to create, {} to update, {} to replace, {} to delete{tail}",
+        s.create, s.update, s.replace, s.delete
+    );
     if let Some(cost) = cost {
         let _ = writeln!(out, "Cost: {}", cost.summary());
     }

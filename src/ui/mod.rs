@@ -24,7 +24,8 @@ impl Ui {
     /// Looks at the terminal and at NO_COLOR.
     pub fn new(json: bool) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()) || std::env::var_os("TERM").is_some_and(|t| t == "dumb");
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
+            || std::env::var_os("TERM").is_some_and(|t| t == "dumb");
         let width = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).unwrap_or(110);
         Self { json, color: terminal && !plain, terminal, width }
     }
@@ -48,8 +49,8 @@ impl Ui {
 
     /// Problems, warnings and notes.
     pub fn diagnostics(&self, found: &Diagnostics) {
-        for diagnostic in found.iter() {
-            self.say(&render(diagnostic, self.color, self.width));
+        if !found.is_empty() {
+            self.say(&render(found, self.color, self.width));
         }
     }
 

@@ -48,7 +48,15 @@ impl Progress {
             (multi, total)
         });
         let total = plan.tasks.len();
-        Self(Arc::new(Mutex::new(State { ui, bars, running: BTreeMap::new(), left, done: 0, total, spoke: Instant::now() })))
+        Self(Arc::new(Mutex::new(State {
+            ui,
+            bars,
+            running: BTreeMap::new(),
+            left,
+            done: 0,
+            total,
+            spoke: Instant::now(),
+        })))
     }
 
     /// Takes an event.
@@ -63,7 +71,13 @@ impl Progress {
         state.tick(now);
         if state.bars.is_none() && !state.ui.json && state.spoke.elapsed() >= HEARTBEAT && !state.running.is_empty() {
             let names: Vec<&str> = state.running.keys().map(Address::as_str).collect();
-            let line = format!("{} still working on {} ({} of {} done)", stamp(now), names.join(", "), state.done, state.total);
+            let line = format!(
+                "{} still working on {} ({} of {} done)",
+                stamp(now),
+                names.join(", "),
+                state.done,
+                state.total
+            );
             state.line(&line);
         }
     }
@@ -104,7 +118,8 @@ impl State {
         let mut longest = 0;
         for (address, (bar, since, expected)) in &self.running {
             let gone = u64::try_from(now.duration_since(*since).as_secs()).unwrap_or(0);
-            let words = if *expected == 0 { time(gone) } else { format!("{} of about {}", time(gone), time(*expected)) };
+            let words =
+                if *expected == 0 { time(gone) } else { format!("{} of about {}", time(gone), time(*expected)) };
             bar.set_message(words);
             longest = longest.max(self.left.get(address).copied().unwrap_or(0).saturating_sub(gone));
         }
@@ -173,10 +188,14 @@ impl State {
             }
         };
         match &event.what {
-            What::Started { verb, expected, .. } => set("started", json!({ "operation": verb, "expected_seconds": expected })),
+            What::Started { verb, expected, .. } => {
+                set("started", json!({ "operation": verb, "expected_seconds": expected }))
+            }
             What::Waiting { why } => set("waiting", json!({ "reason": why })),
             What::Accepted { id } => set("accepted", json!({ "id": id })),
-            What::Done { verb, id, seconds, .. } => set("done", json!({ "operation": verb, "id": id, "seconds": seconds })),
+            What::Done { verb, id, seconds, .. } => {
+                set("done", json!({ "operation": verb, "id": id, "seconds": seconds }))
+            }
             What::Failed { error, help, .. } => set("failed", json!({ "error": error, "help": help })),
             What::Pending { why, .. } => set("pending", json!({ "reason": why })),
             What::Skipped { because, .. } => set("skipped", json!({ "because": because })),

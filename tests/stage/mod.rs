@@ -45,9 +45,22 @@ pub fn wanted(address: &str, kind: &str, spec: Value) -> Wanted {
 pub fn text(plan: &Plan) -> String {
     let mut out = String::new();
     for step in &plan.steps {
-        out.push_str(&format!("{:?} {} {} {:?} {}\n", step.action, step.address, step.kind.name(), step.class, step.reason));
+        out.push_str(&format!(
+            "{:?} {} {} {:?} {}\n",
+            step.action,
+            step.address,
+            step.kind.name(),
+            step.class,
+            step.reason
+        ));
         for field in &step.fields {
-            out.push_str(&format!("    {}: {} -> {}{}\n", field.path, field.before, field.after, if field.forces { " (forces)" } else { "" }));
+            out.push_str(&format!(
+                "    {}: {} -> {}{}\n",
+                field.path,
+                field.before,
+                field.after,
+                if field.forces { " (forces)" } else { "" }
+            ));
         }
     }
     out
@@ -61,7 +74,13 @@ impl Stage {
     pub async fn with(config: SandboxConfig) -> Self {
         let sandbox = Sandbox::open(config).unwrap();
         let clock = Clock::scaled(sandbox.clock().now(), 1);
-        Self { sandbox, backend: Arc::new(MemoryBackend::new()), events: Arc::default(), clock, region: "us-east-1".to_owned() }
+        Self {
+            sandbox,
+            backend: Arc::new(MemoryBackend::new()),
+            events: Arc::default(),
+            clock,
+            region: "us-east-1".to_owned(),
+        }
     }
 
     pub async fn aws(&self) -> Aws {
@@ -107,7 +126,13 @@ impl Stage {
 
     pub async fn apply(&self, wanted: &[Wanted]) -> Outcome {
         let outcome = self.try_apply(wanted).await;
-        assert!(outcome.complete(), "failed {:?} pending {:?} skipped {:?}", outcome.failed, outcome.pending, outcome.skipped);
+        assert!(
+            outcome.complete(),
+            "failed {:?} pending {:?} skipped {:?}",
+            outcome.failed,
+            outcome.pending,
+            outcome.skipped
+        );
         outcome
     }
 
