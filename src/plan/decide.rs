@@ -394,5 +394,8 @@ fn settle(input: &Input<'_>, wanted: &Wanted, actions: &BTreeMap<&str, Action>) 
         Some(Action::Create | Action::Replace) => None,
         _ => input.snapshot.output(address, name),
     };
-    blueprint::evaluate(&wanted.spec, &known).map_err(|d| Diagnostics::from(d.at_address(wanted.address.as_str())))
+    let settled = blueprint::evaluate(&wanted.spec, &known)
+        .map_err(|d| Diagnostics::from(d.at_address(wanted.address.as_str())))?;
+    // What was sorted with unknowns in it may sort differently now.
+    Ok(wanted.kind.canonical(&settled).unwrap_or(settled))
 }

@@ -60,6 +60,11 @@ pub fn value(value: &Value) -> String {
             let texts: Vec<String> = items.iter().map(self::value).collect();
             format!("[{}]", texts.join(", "))
         }
+        // A script is shown by its name and digest, never as text.
+        Value::Object(map) if map.contains_key("text") && map.contains_key("sha256") => {
+            let part = |key: &str| map.get(key).and_then(Value::as_str).unwrap_or("");
+            format!("{} (sha256 {})", part("name"), part("sha256").get(..12).unwrap_or(""))
+        }
         Value::Object(map) if map.contains_key("$secret") || map.contains_key("$parameter") => "(secret)".to_owned(),
         Value::Object(map) => {
             let texts: Vec<String> = map.iter().map(|(k, v)| format!("{k}: {}", self::value(v))).collect();
@@ -124,11 +129,32 @@ fn steps(out: &mut String, shown: &[&Step], cost: Option<&PlanFigures>) {
         }
         for field in &step.fields {
             let forces = if field.forces { "   (forces the replacement)" } else { "" };
+            if let (Value::Array(before), Value::Array(after)) = (&field.before, &field.after)
+                && before.len() + after.len() > 2
+            {
+                let _ = writeln!(out, "      {}:{forces}", field.path);
+                elements(out, before, after);
+                continue;
+            }
             let _ = writeln!(out, "      {}: {} -> {}{forces}", field.path, value(&field.before), value(&field.after));
         }
         if !step.outdated.is_empty() {
             let _ = writeln!(out, "      members to replace, one after the other: {}", step.outdated.join(", "));
         }
+    }
+}
+
+/// Only the elements that come or go, one a line.
+fn elements(out: &mut String, before: &[Value], after: &[Value]) {
+    let kept = before.iter().filter(|v| after.contains(v)).count();
+    for gone in before.iter().filter(|v| !after.contains(v)) {
+        let _ = writeln!(out, "        - {}", value(gone));
+    }
+    for new in after.iter().filter(|v| !before.contains(v)) {
+        let _ = writeln!(out, "        + {}", value(new));
+    }
+    if kept > 0 {
+        let _ = writeln!(out, "        ({kept} unchanged)");
     }
 }
 
