@@ -38,7 +38,8 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         if let Some(Protect::Never) = found.wanted.iter().find(|w| w.address == step.address).and_then(|w| w.protect) {
             step.protect = Protect::Never;
         }
-        "destroy".clone_into(&mut step.reason);
+        // Everything goes: a reason on every line would say nothing.
+        step.reason.clear();
     }
     let header = plan::header(&found.place, engine, &found.stack).await?;
     let mut outcome = Outcome::default();

@@ -20,7 +20,15 @@ pub(super) struct Args {
 
 /// Every code of the program.
 pub(crate) fn codes() -> BTreeMap<&'static str, &'static Code> {
-    let fixed = [blueprint::CODES, aws::CODES, engine::CODES, journal::CODES, cli::CODES, crate::compose::CODES];
+    let fixed = [
+        blueprint::CODES,
+        aws::CODES,
+        engine::CODES,
+        journal::CODES,
+        cli::CODES,
+        crate::compose::CODES,
+        crate::cost::budget::CODES,
+    ];
     let kinds = KINDS.iter().flat_map(|k| k.about().codes);
     fixed.into_iter().flatten().chain(rules::codes()).chain(kinds).map(|c| (c.code, c)).collect()
 }

@@ -14,7 +14,7 @@ use crate::price::{Usage, UsageBook};
 
 /// A `usage:` that means nothing.
 pub const USAGE: Code = Code {
-    code: "DL0706",
+    code: "DL0606",
     title: "`usage:` states something that prices do not need, or no quantity",
     explain: "`usage:` holds quantities per month, such as `processed_gb: 500` or `put_requests: 2000000`, and \
               `hours_per_day`. Each is a number that is not negative.",

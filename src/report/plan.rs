@@ -124,8 +124,14 @@ fn steps(out: &mut String, shown: &[&Step], cost: Option<&PlanFigures>) {
         if !matches!(step.action, Action::Create | Action::Read)
             || !step.reason.is_empty() && step.action == Action::Create
         {
-            let words = class(step).map_or(step.reason.clone(), |c| format!("{c}: {}", step.reason));
-            let _ = writeln!(out, "      {words}");
+            let words = match (class(step), step.reason.as_str()) {
+                (Some(class), "") => class.to_owned(),
+                (Some(class), reason) => format!("{class}: {reason}"),
+                (None, reason) => reason.to_owned(),
+            };
+            if !words.is_empty() {
+                let _ = writeln!(out, "      {words}");
+            }
         }
         for field in &step.fields {
             let forces = if field.forces { "   (forces the replacement)" } else { "" };
