@@ -246,9 +246,15 @@ impl Memory {
         Some(closed)
     }
 
-    /// The engine has looked at everything that this address could have: nothing is in doubt any more.
+    /// The engine has looked at everything that this address could have: nothing is in doubt any more, except money
+    /// that may have been spent, which only an answer settles.
     fn settle(&mut self, address: &Address) {
-        self.open.remove(address);
+        if let Some(open) = self.open.get_mut(address) {
+            open.retain(|i| i.class == Class::Money);
+            if open.is_empty() {
+                self.open.remove(address);
+            }
+        }
         self.accepted.remove(address);
     }
 

@@ -27,8 +27,8 @@ impl MemoryBackend {
     }
 
     /// Puts an object there without asking (to damage one, for example).
-    pub fn set(&self, key: &str, bytes: Vec<u8>) {
-        self.with(|o| o.write(key, &bytes));
+    pub fn set(&self, key: &str, bytes: &[u8]) {
+        self.with(|o| o.write(key, bytes));
     }
 
     /// Takes an object away without asking.

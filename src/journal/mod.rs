@@ -8,6 +8,7 @@
 mod backend;
 mod cache;
 pub mod codec;
+mod codes;
 mod error;
 mod fold;
 mod lease;
@@ -22,7 +23,8 @@ mod s3;
 mod session;
 
 pub use backend::{Backend, Pending, Place, Put, Stored};
-pub use error::{CODES, JournalError};
+pub use codes::CODES;
+pub use error::JournalError;
 pub use fold::{Accepted, Claim, Ended, LastRun, Memory, Sequence, fold};
 pub use lease::{HEARTBEAT, Lease, Request, TAKEOVER, TRUST};
 pub use local::LocalBackend;

@@ -15,7 +15,7 @@ use std::{
 
 /// When a write fails.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Fail {
+pub(crate) enum Fail {
     /// Nothing was written.
     Before,
     /// It was written, but the answer was lost.
@@ -24,16 +24,16 @@ pub enum Fail {
 
 /// A backend whose writes fail from the `at`-th on (counted from 0), `times` times.
 #[derive(Debug)]
-pub struct Faulty {
-    pub inner: MemoryBackend,
-    pub error: JournalError,
-    pub fail: Fail,
+pub(crate) struct Faulty {
+    pub(crate) inner: MemoryBackend,
+    pub(crate) error: JournalError,
+    pub(crate) fail: Fail,
     left: AtomicI64,
     times: AtomicI64,
 }
 
 impl Faulty {
-    pub fn new(inner: MemoryBackend, at: i64, times: i64, fail: Fail) -> Self {
+    pub(crate) fn new(inner: MemoryBackend, at: i64, times: i64, fail: Fail) -> Self {
         let error = JournalError::Unreachable { place: "memory".into(), why: "cut".into() };
         Self { inner, error, fail, left: AtomicI64::new(at), times: AtomicI64::new(times) }
     }

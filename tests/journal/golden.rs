@@ -25,7 +25,7 @@ fn expected() -> Memory {
 async fn format_1_is_read() {
     let backend = MemoryBackend::new();
     for (key, bytes) in stored() {
-        backend.set(&key, bytes);
+        backend.set(&key, &bytes);
     }
     assert_eq!(journal::read(&backend).await.unwrap(), expected());
 }

@@ -254,7 +254,7 @@ async fn whoever_can_wait_gets_it_when_it_is_free() {
 #[tokio::test(start_paused = true)]
 async fn a_lock_that_cannot_be_read_is_held_until_broken() {
     let memory = MemoryBackend::new();
-    memory.set("lock.json", b"rubbish".to_vec());
+    memory.set("lock.json", b"rubbish");
     let backend: Arc<dyn Backend> = Arc::new(memory);
     let clock = clock();
     let error = Lease::acquire(request(&backend, &clock, "ada")).await.unwrap_err();

@@ -8,7 +8,7 @@ use dlinfra::{
 use serde_json::json;
 use std::{fs, sync::Arc};
 
-pub async fn tell(backend: Arc<dyn Backend>) -> Journal {
+pub(crate) async fn tell(backend: Arc<dyn Backend>) -> Journal {
     let journal = Journal::open_as(backend, clock(), "w").await.unwrap();
     for batch in story() {
         journal.append_all(batch).await.unwrap();
@@ -116,21 +116,21 @@ async fn damage_names_file_and_line() {
     let key = "log/0001-000000000003.jsonl";
     let whole = backend.objects()[key].clone();
     let text = String::from_utf8(whole.clone()).unwrap();
-    backend.set(key, text.replace("acme-corpus-x", "acme-corpus-y").into_bytes());
+    backend.set(key, text.replace("acme-corpus-x", "acme-corpus-y").as_bytes());
     let error = journal::read(&backend).await.unwrap_err();
     assert_eq!(error.to_string(), format!("the journal is damaged at memory/{key} line 2: its check sum is wrong"));
     assert!(error.help().contains("dlinfra recover"));
-    backend.set(key, text.lines().next().map(|l| format!("{l}\n")).unwrap().into_bytes());
+    backend.set(key, text.lines().next().map(|l| format!("{l}\n")).unwrap().as_bytes());
     assert!(journal::read(&backend).await.unwrap_err().to_string().contains("lines are missing"));
     backend.lose(key);
     let error = journal::read(&backend).await.unwrap_err();
     assert_eq!(error.to_string(), format!("the journal is damaged at memory/{key}: it is missing"));
-    backend.set(key, text.replace("{\"v\":1,", "{\"v\":7,").into_bytes());
+    backend.set(key, text.replace("{\"v\":1,", "{\"v\":7,").as_bytes());
     assert_eq!(journal::read(&backend).await.unwrap_err().code(), "DL0508");
-    backend.set(key, whole);
+    backend.set(key, &whole);
     assert!(journal::read(&backend).await.is_ok());
-    backend.set("log/.DS_Store", b"x".to_vec());
-    backend.set("log/notes.txt", b"x".to_vec());
+    backend.set("log/.DS_Store", b"x");
+    backend.set("log/notes.txt", b"x");
     assert!(journal::read(&backend).await.is_ok(), "strangers' files are no records");
 }
 
@@ -154,13 +154,13 @@ async fn the_stored_fold_is_only_a_cache() {
     let kept = backend.objects();
     backend.lose("log/0001-000000000002.jsonl");
     assert_eq!(journal::read(&backend).await.unwrap(), whole);
-    backend.set("log/0001-000000000002.jsonl", kept["log/0001-000000000002.jsonl"].clone());
+    backend.set("log/0001-000000000002.jsonl", &kept["log/0001-000000000002.jsonl"]);
     // Damaged, the one before is taken; both damaged, the log alone.
     for fold in folds.iter().rev() {
         let text = String::from_utf8(kept[fold].clone()).unwrap();
-        backend.set(fold, text.replace("10.0.0.0/16", "10.9.0.0/16").into_bytes());
+        backend.set(fold, text.replace("10.0.0.0/16", "10.9.0.0/16").as_bytes());
         assert_eq!(journal::read(&backend).await.unwrap(), whole);
-        backend.set(fold, text.as_bytes()[..100].to_vec());
+        backend.set(fold, &text.as_bytes()[..100]);
         assert_eq!(journal::read(&backend).await.unwrap(), whole);
     }
 }
@@ -175,4 +175,12 @@ async fn a_secret_is_refused_and_harms_nobody_else() {
     assert!(matches!(bad, Err(JournalError::Refused { .. })));
     good.unwrap();
     assert!(backend.objects().values().all(|b| !String::from_utf8_lossy(b).contains("hunter2")));
+}
+
+#[test]
+fn money_that_may_have_been_spent_stays_open() {
+    let bought = intent("reserved.block", "I1", Class::Money, json!({"offering": "cb-1"}));
+    let records = [claim(), bought, stable("reserved.block", "x"), gone("reserved.block")];
+    assert_eq!(journal::fold(&records).open_at(&address("reserved.block")).len(), 1);
+    assert!(journal::fold(records.iter().chain([&failed("reserved.block", "I1")])).open.is_empty());
 }

@@ -52,7 +52,7 @@ async fn a_whole_journal_is_left_alone() {
 async fn a_damaged_journal_is_begun_again_beside_the_old_one() {
     let backend = MemoryBackend::new();
     let old = tell(Arc::new(backend.clone())).await;
-    backend.set("log/0001-000000000004.jsonl", b"{\"v\":1,\"x\"".to_vec());
+    backend.set("log/0001-000000000004.jsonl", b"{\"v\":1,\"x\"");
     let before = backend.objects();
     let live = account();
     let Recovered::Rebuilt { memory, damage } = recover(&backend, &clock(), &lost(&live)).await.unwrap() else {
@@ -75,7 +75,7 @@ async fn a_damaged_journal_is_begun_again_beside_the_old_one() {
     journal.append(run()).await.unwrap();
     assert_eq!(journal::read(&backend).await.unwrap(), journal.memory());
     // And may be damaged in its turn.
-    backend.set("log/0002-000000000002.jsonl", b"x\n".to_vec());
+    backend.set("log/0002-000000000002.jsonl", b"x\n");
     assert!(matches!(recover(&backend, &clock(), &lost(&live)).await, Ok(Recovered::Rebuilt { .. })));
     assert_eq!(journal::read(&backend).await.unwrap().next.generation, 3);
 }
@@ -89,8 +89,8 @@ async fn a_stored_fold_of_the_old_journal_does_not_survive() {
     }
     journal.compact().await;
     journal.append(run()).await.unwrap();
-    let last = backend.objects().into_keys().filter(|k| k.starts_with("log/")).next_back().unwrap();
-    backend.set(&last, b"x\n".to_vec());
+    let last = backend.objects().into_keys().rfind(|k| k.starts_with("log/")).unwrap();
+    backend.set(&last, b"x\n");
     let live = account();
     let Recovered::Rebuilt { memory, .. } = recover(&backend, &clock(), &lost(&live)).await.unwrap() else {
         panic!("not rebuilt")

@@ -9,25 +9,25 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-pub const ACCOUNT: &str = "123456789012";
-pub const REGION: &str = "us-east-1";
-pub const STACK: &str = "efa-training";
+pub(crate) const ACCOUNT: &str = "123456789012";
+pub(crate) const REGION: &str = "us-east-1";
+pub(crate) const STACK: &str = "efa-training";
 
-pub fn time(second: u64) -> Timestamp {
+pub(crate) fn time(second: u64) -> Timestamp {
     let base: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     base + std::time::Duration::from_secs(second)
 }
 
 /// Simulated time on tokio's paused clock.
-pub fn clock() -> Clock {
+pub(crate) fn clock() -> Clock {
     Clock::scaled(time(0), 1)
 }
 
-pub fn address(text: &str) -> Address {
+pub(crate) fn address(text: &str) -> Address {
     Address::parse(text).unwrap()
 }
 
-pub fn claim() -> Record {
+pub(crate) fn claim() -> Record {
     Record::Claim {
         stack: STACK.into(),
         stack_id: "11111111-2222-4333-8444-555555555555".into(),
@@ -37,11 +37,11 @@ pub fn claim() -> Record {
     }
 }
 
-pub fn run() -> Record {
+pub(crate) fn run() -> Record {
     Record::Run { command: "apply".into(), holder: "ada@host pid 1".into(), time: time(1) }
 }
 
-pub fn intent(at: &str, id: &str, class: Class, params: Value) -> Record {
+pub(crate) fn intent(at: &str, id: &str, class: Class, params: Value) -> Record {
     Record::Intent(Intent {
         id: id.into(),
         address: address(at),
@@ -56,16 +56,16 @@ pub fn intent(at: &str, id: &str, class: Class, params: Value) -> Record {
     })
 }
 
-pub fn accepted(at: &str, id: &str, ids: &[&str]) -> Record {
+pub(crate) fn accepted(at: &str, id: &str, ids: &[&str]) -> Record {
     let ids = ids.iter().map(|i| (*i).to_owned()).collect();
     Record::Accepted { address: address(at), intent: id.into(), ids, time: time(3) }
 }
 
-pub fn failed(at: &str, id: &str) -> Record {
+pub(crate) fn failed(at: &str, id: &str) -> Record {
     Record::Failed { address: address(at), intent: id.into(), error: "no".into(), time: time(3) }
 }
 
-pub fn stable(at: &str, id: &str) -> Record {
+pub(crate) fn stable(at: &str, id: &str) -> Record {
     let applied = Applied {
         kind: "vpc".into(),
         id: id.into(),
@@ -76,20 +76,20 @@ pub fn stable(at: &str, id: &str) -> Record {
     Record::Stable { address: address(at), applied, time: time(4) }
 }
 
-pub fn gone(at: &str) -> Record {
+pub(crate) fn gone(at: &str) -> Record {
     Record::Gone { address: address(at), time: time(5) }
 }
 
-pub fn pin(key: &str, value: Value) -> Record {
+pub(crate) fn pin(key: &str, value: Value) -> Record {
     Record::Pinned { key: key.into(), value, time: time(6) }
 }
 
-pub fn end(outcome: &str) -> Record {
+pub(crate) fn end(outcome: &str) -> Record {
     Record::End { outcome: outcome.into(), time: time(7) }
 }
 
 /// The life of a small stack, one tick a batch.
-pub fn story() -> Vec<Vec<Record>> {
+pub(crate) fn story() -> Vec<Vec<Record>> {
     vec![
         vec![claim()],
         vec![run(), pin("ttl", json!("72h"))],
