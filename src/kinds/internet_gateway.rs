@@ -18,7 +18,8 @@ use serde_json::json;
 #[serde(deny_unknown_fields)]
 pub struct InternetGateway {
     /// The VPC that it is attached to. A live gateway may have none: it was made, and not attached yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    // No `default`: it would make the field optional for authors too.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(required)]
     pub vpc: Option<Ref<Vpc>>,
 }
