@@ -3,12 +3,13 @@ use dlinfra::{
     address::Address,
     apply::Outcome,
     aws::{Aws, Options},
+    call::{Scope, SweepCtx},
     clock::Clock,
     engine::{Engine, Execution, Target, View},
     journal::{Backend, MemoryBackend},
     kinds::KINDS,
     plan::{Action, Plan, Wanted},
-    resource::{Live, State},
+    resource::{Live, Lookup, State},
 };
 use dlinfra_sandbox::{Behaviour, Consistency, FaultAction, FaultRule, Sandbox, SandboxConfig};
 use serde_json::{Value, json};
@@ -378,4 +379,80 @@ async fn a_group_of_somebody_else_is_refused() {
     ec2.delete_security_group().group_id(other.group_id().unwrap()).send().await.unwrap();
     world.apply(&blueprint).await;
     world.destroy().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_nat_gateway_that_failed_is_made_again() {
+    let world = World::new(Behaviour::default()).await;
+    let mut blueprint = network();
+    blueprint.retain(|(address, _), _| ["vpc", "public", "nat"].contains(address));
+    blueprint.insert(("nat", "nat-gateway"), json!({ "subnet": to("public") }));
+    let outcome = world.try_apply(&blueprint).await;
+    let error = &outcome.failed[0].1;
+    assert!(error.message.contains("has no Internet gateway attached"), "{error}");
+    assert!(matches!(world.live().await["nat"].state, State::Failed(_)));
+    blueprint.insert(("igw", "internet-gateway"), json!({ "vpc": to("vpc") }));
+    blueprint.insert(("nat", "nat-gateway"), json!({ "subnet": to("public"), "internet_gateway": to("igw") }));
+    world.apply(&blueprint).await;
+    world.destroy().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_of_somebody_else_keeps_its_subnet() {
+    let world = World::new(Behaviour::default()).await;
+    let ec2 = world.aws.ec2();
+    let mut blueprint = network();
+    blueprint.retain(|(address, _), _| ["vpc", "private"].contains(address));
+    world.apply(&blueprint).await;
+    let live = world.live().await;
+    let other = ec2.create_route_table().vpc_id(&live["vpc"].id).send().await.unwrap().route_table.unwrap();
+    let other = other.route_table_id.unwrap();
+    let call = ec2.associate_route_table().route_table_id(&other).subnet_id(&live["private"].id);
+    let association = call.send().await.unwrap().association_id.unwrap();
+    world.settle().await;
+    blueprint.insert(("inside", "route-table"), json!({ "vpc": to("vpc"), "subnets": [to("private")] }));
+    let outcome = world.try_apply(&blueprint).await;
+    let error = &outcome.failed[0].1;
+    assert!(error.message.contains(&other) && error.message.contains("was not made by dlinfra"), "{error}");
+    ec2.disassociate_route_table().association_id(association).send().await.unwrap();
+    ec2.delete_route_table().route_table_id(other).send().await.unwrap();
+    world.apply(&blueprint).await;
+    world.destroy().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_made_can_be_looked_up() {
+    let world = World::new(Behaviour::default()).await;
+    world.apply(&network()).await;
+    let owned = world.live().await;
+    let (engine, _, _, _) = world.look(&Blueprint::new()).await;
+    let scope = Scope { stack: "another".to_owned(), ..scope(&engine) };
+    let ctx = SweepCtx { aws: world.aws.clone(), scope: Arc::new(scope), names: Arc::default(), all_stacks: false };
+    for ((address, kind), _) in network() {
+        let kind = *KINDS.iter().find(|k| k.name() == kind).unwrap();
+        let mut ways = vec![
+            Lookup::Id(owned[address].id.clone()),
+            Lookup::Tags(BTreeMap::from([("dlinfra:address".to_owned(), address.to_owned())])),
+        ];
+        ways.extend(owned[address].outputs.get("name").map(|n| Lookup::Name(n.as_str().unwrap().to_owned())));
+        for by in ways {
+            let found = kind.lookup(&ctx, &by).await.unwrap();
+            assert_eq!(found.len(), 1, "{by:?}");
+            assert_eq!((&found[0].id, &found[0].address), (&owned[address].id, &Address::unowned()));
+            assert_eq!(found[0].outputs, owned[address].outputs);
+        }
+        let absent = kind.lookup(&ctx, &Lookup::Name("nobody".to_owned())).await.unwrap();
+        assert!(absent.is_empty(), "{address}");
+        assert!(kind.sweep(&ctx).await.unwrap().is_empty(), "{address}");
+    }
+}
+
+fn scope(engine: &Engine) -> Scope {
+    Scope {
+        partition: "aws".to_owned(),
+        account: engine.identity().account.clone(),
+        region: "us-east-1".to_owned(),
+        stack: "demo".to_owned(),
+        stack_id: "00000000".to_owned(),
+    }
 }
