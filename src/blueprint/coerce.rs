@@ -1,4 +1,6 @@
 //! Values against types: what an expression made must fit the field, the input or the output that takes it.
+//!
+//! One match over all pairs of types and values, kept in one file so that no pair is forgotten.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -10,6 +12,7 @@ use super::codes;
 use super::expression::{
     Env, ExprError, Fail, Key, Null, Outcome, Place, RefValue, ResidualKind, Unit, Unknown, Value,
 };
+use super::fits::{fits_shape, is_instances, may_become, plain_int};
 use super::types::{Bounds, ObjectType, Type};
 use crate::diagnostic::suggestion;
 use crate::units::{Cidr, UnitError};
@@ -381,51 +384,6 @@ impl Target<'_> {
 pub(crate) fn script(name: &str, text: &str) -> serde_json::Value {
     let base = name.rsplit('/').next().unwrap_or(name);
     serde_json::json!({ "name": base, "sha256": super::expression::functions::digest(text.as_bytes()), "text": text })
-}
-
-/// Whether a value of one type may turn out to fit another.
-fn may_become(from: &Type, to: &Type) -> bool {
-    match (from.unbounded(), to.unbounded()) {
-        (Type::Any, Type::Secret | Type::Script) => false,
-        (Type::Any, _) | (_, Type::Any) => true,
-        (from, Type::AnyOf(all)) => all.iter().any(|t| may_become(from, t)),
-        (Type::AnyOf(all), to) => all.iter().any(|t| may_become(t, to)),
-        (Type::List(a), Type::List(b)) | (Type::Map(a), Type::Map(b)) => may_become(a, b),
-        (Type::Object(_), Type::Map(b)) => matches!(**b, Type::Any),
-        (Type::Object(a), Type::Object(b)) => {
-            b.fields.iter().all(|(n, f)| a.fields.get(n).map_or(!f.required, |g| may_become(&g.r#type, &f.r#type)))
-        }
-        (Type::Ref(Some(a)), Type::Ref(Some(b))) => a == b,
-        (Type::Ref(_), Type::Ref(_) | Type::String) | (Type::String, Type::Ref(_)) => true,
-        (Type::Int, Type::Number | Type::String) => true,
-        (Type::Number, Type::Int | Type::String) | (Type::Bool, Type::String) => true,
-        (Type::Cidr | Type::OneOf(_), Type::String) | (Type::String, Type::Cidr | Type::OneOf(_)) => true,
-        (Type::OneOf(_), Type::OneOf(_)) => true,
-        (from, Type::String) if from.is_unit() => true,
-        (Type::String, to) if to.is_unit() => true,
-        (from, to) => from == to,
-    }
-}
-
-fn fits_shape(value: &Value, t: &Type) -> bool {
-    match (value, t.unbounded()) {
-        (Value::List(_), Type::List(_)) => true,
-        (Value::Map(m), Type::Object(o)) => m.entries().keys().all(|k| o.fields.contains_key(&*k.0)),
-        (Value::Map(_), Type::Map(_)) => true,
-        (Value::Map(_) | Value::List(_), _) => false,
-        (_, Type::List(_) | Type::Map(_) | Type::Object(_)) => false,
-        _ => true,
-    }
-}
-
-fn is_instances(m: &super::expression::Map) -> bool {
-    m.entries().values().next().is_some_and(|v| matches!(v, Value::Ref(_) | Value::Module(_)))
-}
-
-/// `0`, `16`, `-3`; not `007`, `+1`, `1e3`.
-fn plain_int(text: &str) -> bool {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'))
 }
 
 pub(crate) fn shorten(text: &str) -> String {

@@ -1,10 +1,12 @@
 //! `${…}`: finding it, parsing it, evaluating it as far as values are known.
 
+mod access;
 mod build;
 mod close;
 mod eval;
 mod fail;
 pub(crate) mod functions;
+mod loops;
 mod operators;
 mod residual;
 mod template;

@@ -7,14 +7,10 @@ use std::rc::Rc;
 use serde_json::Value as Json;
 
 use super::functions::{self, Arguments};
-use super::value::{Key, ModuleValue, Null, RefValue, TooLarge, Value};
-use super::{
-    Call, Expr, ExprError, ExprKind, Fail, For, Operator, Outcome, Part, Place, Residual, Step, StepKind, Template,
-    operators,
-};
+use super::value::{ModuleValue, Null, RefValue, TooLarge, Value};
+use super::{Call, Expr, ExprError, ExprKind, Fail, Operator, Outcome, Part, Place, Residual, Template, operators};
 use crate::blueprint::codes;
 use crate::blueprint::types::Type;
-use crate::diagnostic::did_you_mean;
 
 /// More steps than any honest expression takes.
 const FUEL: u64 = 3_000_000;
@@ -66,7 +62,7 @@ pub(crate) struct Evaluator<'a> {
     fuel: Cell<u64>,
 }
 
-type Vars<'v> = Option<&'v Variables<'v>>;
+pub(super) type Vars<'v> = Option<&'v Variables<'v>>;
 
 impl<'a> Evaluator<'a> {
     pub(crate) fn new(env: &'a dyn Env) -> Self {
@@ -146,7 +142,7 @@ impl<'a> Evaluator<'a> {
         ))
     }
 
-    fn spend(&self, place: Place) -> Outcome<()> {
+    pub(super) fn spend(&self, place: Place) -> Outcome<()> {
         match self.fuel.get().checked_sub(1) {
             Some(left) => {
                 self.fuel.set(left);
@@ -241,98 +237,6 @@ impl<'a> Evaluator<'a> {
         self.attribute(&base, attr, place)
     }
 
-    pub(crate) fn attribute(&self, base: &Value, attr: &str, place: Place) -> Outcome<Value> {
-        match base {
-            Value::Ref(r) => self.env.resource_attr(r, attr, place),
-            Value::Module(m) => self.env.module_attr(m, attr, place),
-            Value::Map(m) => m.get(attr).cloned().ok_or_else(|| missing_key(m, attr, place).into()),
-            Value::Unknown(u) => {
-                let inner = match u.r#type.unbounded() {
-                    Type::Object(o) => match o.fields.get(attr) {
-                        Some(field) => field.r#type.clone(),
-                        None => {
-                            let e = ExprError::new(codes::NO_ATTRIBUTE, place, format!("there is no `{attr}` here"));
-                            return Err(e.help_opt(crate::diagnostic::suggestion(attr, o.names())).into());
-                        }
-                    },
-                    Type::Map(item) => (**item).clone(),
-                    Type::Any => Type::Any,
-                    other => {
-                        let summary = format!("{} has no attributes", other.noun());
-                        return Err(ExprError::new(codes::NO_ATTRIBUTE, place, summary).into());
-                    }
-                };
-                later(inner, "attr", &[base.clone(), Value::text(attr)], place)
-            }
-            Value::Id(id) if attr == "id" => Ok(Value::String(id.clone())),
-            Value::Id(id) => {
-                let e = ExprError::new(codes::NO_ATTRIBUTE, place, format!("nothing but the id of `{id}` is known"));
-                Err(e.help("declare the resource with `existing:` to read its attributes").into())
-            }
-            Value::Null(n) => Err(null_error(n, place, &format!("null has no `{attr}`")).into()),
-            Value::List(_) => {
-                let e = ExprError::new(codes::NO_ATTRIBUTE, place, format!("a list has no `{attr}`"));
-                Err(e.help(format!("write `[*].{attr}` for all elements, or `[0].{attr}` for the first")).into())
-            }
-            other => {
-                Err(ExprError::new(codes::NO_ATTRIBUTE, place, format!("{} has no attributes", other.noun())).into())
-            }
-        }
-    }
-
-    pub(crate) fn index(&self, base: &Value, key: &Value, place: Place) -> Outcome<Value> {
-        match (base, key) {
-            (Value::Null(n), _) => Err(null_error(n, place, "null has no elements").into()),
-            (Value::Unknown(u), _) => {
-                let inner = match u.r#type.unbounded() {
-                    Type::List(item) | Type::Map(item) => (**item).clone(),
-                    Type::Object(o) => match key {
-                        Value::String(k) => o.fields.get(&**k).map_or(Type::Any, |f| f.r#type.clone()),
-                        _ => Type::Any,
-                    },
-                    Type::Any => Type::Any,
-                    other => {
-                        let summary = format!("{} has no elements", other.noun());
-                        return Err(ExprError::new(codes::NO_ATTRIBUTE, place, summary).into());
-                    }
-                };
-                later(inner, "index", &[base.clone(), key.clone()], place)
-            }
-            (_, Value::Unknown(_)) => later(Type::Any, "index", &[base.clone(), key.clone()], place),
-            (Value::List(l), key) => {
-                let n = key.as_int();
-                let found = n.and_then(|n| usize::try_from(n).ok()).and_then(|n| l.items().get(n));
-                found.cloned().ok_or_else(|| {
-                    let e = match n {
-                        None => ExprError::new(
-                            codes::TYPE,
-                            place,
-                            format!("a list is indexed by a number, not by {}", key.noun()),
-                        ),
-                        Some(n) => {
-                            let e = ExprError::new(codes::NO_ATTRIBUTE, place, format!("there is no element {n}"));
-                            match l.items().len() {
-                                0 => e.label("the list is empty"),
-                                len => e.label(format!("the list has elements 0 to {}", len - 1)),
-                            }
-                        }
-                    };
-                    e.into()
-                })
-            }
-            (Value::Map(m), key) => match key.to_text() {
-                Some(text) => m.get(&text).cloned().ok_or_else(|| missing_key(m, &text, place).into()),
-                None => Err(ExprError::new(codes::TYPE, place, format!("a key is text, not {}", key.noun())).into()),
-            },
-            (Value::Ref(_) | Value::Module(_) | Value::Id(_), Value::String(attr)) => self.attribute(base, attr, place),
-            (Value::Ref(_) | Value::Module(_), _) => {
-                let e = ExprError::new(codes::TYPE, place, format!("{} is one, not a list", base.noun()));
-                Err(e.help("an index is for what has `for_each`").into())
-            }
-            (other, _) => Err(ExprError::new(codes::TYPE, place, format!("{} has no elements", other.noun())).into()),
-        }
-    }
-
     fn object(&self, entries: &[(Expr, Expr)], place: Place, vars: Vars<'_>) -> Outcome<Value> {
         let mut map = BTreeMap::new();
         for (key, value) in entries {
@@ -340,134 +244,6 @@ impl<'a> Evaluator<'a> {
             map.insert(name, self.eval(value, vars)?);
         }
         Value::map(map).map_err(|_| too_large(place).into())
-    }
-
-    /// A key of a mapping: known text that does not start with `$`.
-    pub(crate) fn key(&self, value: &Value, place: Place) -> Outcome<Key> {
-        if let Value::Unknown(u) = value {
-            return Err(unknown_error(u, place, "a key of a mapping").into());
-        }
-        let text = self.text_of(value, place)?;
-        if text.starts_with('$') {
-            let e = ExprError::new(codes::RESERVED, place, format!("the key `{text}` starts with `$`"));
-            return Err(e.help("keys that start with `$` are reserved").into());
-        }
-        Ok(Key(text))
-    }
-
-    fn splat(&self, base: &Expr, steps: &[Step], place: Place, vars: Vars<'_>) -> Outcome<Value> {
-        let base = self.eval(base, vars)?;
-        let one = |value: &Value| -> Outcome<Value> {
-            let mut current = value.clone();
-            for step in steps {
-                self.spend(step.place)?;
-                current = match &step.kind {
-                    StepKind::Attr(name) => self.attribute(&current, name, step.place)?,
-                    StepKind::Index(index) => self.index(&current, &self.eval(index, vars)?, index.place)?,
-                };
-            }
-            Ok(current)
-        };
-        let items = match &base {
-            Value::Null(_) => Vec::new(),
-            Value::List(l) => l.items().iter().map(one).collect::<Outcome<Vec<_>>>()?,
-            Value::Map(m) => m.entries().values().map(one).collect::<Outcome<Vec<_>>>()?,
-            Value::Unknown(u) => {
-                let item = element_type(&u.r#type);
-                let result = one(&Value::unknown(item, Residual::variable("item")))?;
-                return later(
-                    Type::list(result.r#type()),
-                    "for",
-                    &[base, Value::text(""), Value::text("item"), result],
-                    place,
-                );
-            }
-            single => vec![one(single)?],
-        };
-        Value::list(items).map_err(|_| too_large(place).into())
-    }
-
-    fn for_each(&self, f: &For, place: Place, vars: Vars<'_>) -> Outcome<Value> {
-        let collection = self.eval(&f.collection, vars)?;
-        let pairs: Vec<(Value, Value)> = match &collection {
-            Value::List(l) => l
-                .items()
-                .iter()
-                .enumerate()
-                .map(|(i, v)| (Value::int(i64::try_from(i).unwrap_or(i64::MAX)), v.clone()))
-                .collect(),
-            Value::Map(m) => m.entries().iter().map(|(k, v)| (Value::String(k.0.clone()), v.clone())).collect(),
-            Value::Module(m) => match self.env.module_value(m, f.collection.place)? {
-                Value::Map(m) => m.entries().iter().map(|(k, v)| (Value::String(k.0.clone()), v.clone())).collect(),
-                _ => Vec::new(),
-            },
-            Value::Unknown(u) => {
-                if let Some(key) = &f.key_result {
-                    return Err(unknown_error(u, key.place, "a key of a mapping").into());
-                }
-                let keyed = matches!(u.r#type.unbounded(), Type::Map(_) | Type::Object(_));
-                let item = Value::unknown(element_type(&u.r#type), Residual::variable(&f.value));
-                let mut names = vec![(f.value.clone(), item)];
-                if let Some(key) = &f.key {
-                    let key_type = if keyed { Type::String } else { Type::Int };
-                    names.push((key.clone(), Value::unknown(key_type, Residual::variable(key))));
-                }
-                let vars = Variables { parent: vars, names: &names };
-                if let Some(condition) = &f.condition
-                    && !self.condition(condition, Some(&vars))?
-                {
-                    return Value::list(Vec::new()).map_err(|_| too_large(place).into());
-                }
-                let result = self.eval(&f.result, Some(&vars))?;
-                let key = Value::text(f.key.as_deref().unwrap_or_default());
-                let args = [collection.clone(), key, Value::String(f.value.clone()), result];
-                return later(Type::list(args[3].r#type()), "for", &args, place);
-            }
-            Value::Null(n) => return Err(null_error(n, f.collection.place, "null has no elements").into()),
-            other => {
-                let summary = format!("{} has no elements to go over", other.noun());
-                return Err(ExprError::new(codes::TYPE, f.collection.place, summary).into());
-            }
-        };
-        let mut list = Vec::new();
-        let mut groups: BTreeMap<Key, Vec<Value>> = BTreeMap::new();
-        for (k, v) in pairs {
-            let mut names = vec![(f.value.clone(), v)];
-            names.extend(f.key.iter().map(|name| (name.clone(), k.clone())));
-            let vars = Variables { parent: vars, names: &names };
-            if let Some(condition) = &f.condition
-                && !self.condition(condition, Some(&vars))?
-            {
-                continue;
-            }
-            let result = self.eval(&f.result, Some(&vars))?;
-            match &f.key_result {
-                None => list.push(result),
-                Some(key) => {
-                    let name = self.key(&self.eval(key, Some(&vars))?, key.place)?;
-                    let group = groups.entry(name.clone()).or_default();
-                    if !group.is_empty() && !f.group {
-                        let e = ExprError::new(codes::TYPE, key.place, format!("the key `{}` occurs twice", name.0));
-                        return Err(e.help("write `key => value...` to collect all values of a key").into());
-                    }
-                    group.push(result);
-                }
-            }
-        }
-        let made = if f.key_result.is_none() {
-            Value::list(list)
-        } else {
-            groups
-                .into_iter()
-                .map(|(k, mut all)| {
-                    let v =
-                        if f.group { Value::list(all)? } else { all.pop().unwrap_or(Value::Null(Null::Expression)) };
-                    Ok((k, v))
-                })
-                .collect::<Result<BTreeMap<_, _>, TooLarge>>()
-                .and_then(Value::map)
-        };
-        made.map_err(|_| too_large(place).into())
     }
 
     fn call(&self, call: &Call, place: Place, vars: Vars<'_>) -> Outcome<Value> {
@@ -546,13 +322,6 @@ pub(crate) fn as_condition(value: &Value, place: Place) -> Outcome<bool> {
     }
 }
 
-fn element_type(r#type: &Type) -> Type {
-    match r#type.unbounded() {
-        Type::List(item) | Type::Map(item) => (**item).clone(),
-        _ => Type::Any,
-    }
-}
-
 fn text_like(r#type: &Type) -> bool {
     !matches!(r#type.unbounded(), Type::List(_) | Type::Map(_) | Type::Object(_) | Type::Secret | Type::Script)
 }
@@ -570,22 +339,6 @@ pub(crate) fn null_error(null: &Null, place: Place, summary: &str) -> Box<ExprEr
     match null {
         Null::From(origin) => e.related(Some(origin.label.clone())),
         _ => e,
-    }
-}
-
-fn missing_key(map: &super::Map, key: &str, place: Place) -> Box<ExprError> {
-    let e = ExprError::new(codes::NO_ATTRIBUTE, place, format!("there is no `{key}` here"));
-    let names: Vec<&str> = map.entries().keys().map(|k| &*k.0).collect();
-    let instances = map.entries().values().next().is_some_and(|v| matches!(v, Value::Ref(_) | Value::Module(_)));
-    match did_you_mean(key, names.iter().copied()) {
-        Some(guess) => e.help(format!("did you mean `{guess}`?")),
-        None if instances => {
-            let first = names.first().copied().unwrap_or_default();
-            e.help(format!("it has `for_each`: write `[\"{first}\"].{key}` for one, `[*].{key}` for all"))
-        }
-        None if names.is_empty() => e.label("the mapping is empty"),
-        None if names.len() <= 12 => e.help(format!("it has {}", names.join(", "))),
-        None => e,
     }
 }
 
