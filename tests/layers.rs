@@ -1,0 +1,245 @@
+//! The architecture, checked: imports point down, SDK types and output stay in their places, files stay small.
+//!
+//! The crate docs (`src/lib.rs`) describe what this test enforces; change both together.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use regex_lite::Regex;
+
+/// The modules of the library, from the bottom up. A module may import its own layer and those below it.
+const LAYERS: &[&[&str]] = &[
+    &["address", "clock", "diagnostic", "facts", "graph", "spec", "units"],
+    &["aws"],
+    &["call", "catalog", "field", "kind", "price", "record", "resource"],
+    &["blueprint", "topology"],
+    &["snapshot"],
+    &["plan"],
+    &["apply", "journal"],
+    &["engine"],
+    &["cost"],
+    &["report"],
+    &["kinds", "rules"],
+    &["compose"],
+    &["ui"],
+    &["cli"],
+];
+
+/// Modules that stand high in the list, so that nothing below can import them, and yet import only what is low.
+const CEILINGS: &[(&str, &str)] = &[("kinds", "blueprint"), ("rules", "blueprint")];
+
+/// Lines of code, without comments, blank lines and test modules, above which a file must say why it is one file.
+const LARGE: usize = 350;
+
+#[test]
+fn imports_point_down() {
+    let layer: BTreeMap<&str, usize> =
+        LAYERS.iter().enumerate().flat_map(|(n, modules)| modules.iter().map(move |module| (*module, n))).collect();
+    let mut wrong = BTreeSet::new();
+    for file in sources("src") {
+        let Some(module) = module_of(&file) else { continue };
+        let Some(&own) = layer.get(module.as_str()) else {
+            wrong.insert(format!("{}: the module `{module}` has no layer in tests/layers.rs", show(&file)));
+            continue;
+        };
+        let ceiling = CEILINGS.iter().find(|(name, _)| *name == module).map_or(own, |(_, top)| layer[top]);
+        for used in imports(&code(&file)) {
+            match layer.get(used.as_str()) {
+                _ if used == module => {}
+                Some(&theirs) if theirs <= ceiling || theirs == own => {}
+                Some(_) => {
+                    wrong.insert(format!("{}: `{module}` must not import `{used}`, which is above it", show(&file)));
+                }
+                None => {}
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", lines(&wrong));
+}
+
+#[test]
+fn every_layer_exists() {
+    let found: BTreeSet<String> = sources("src").iter().filter_map(|file| module_of(file)).collect();
+    let stale: Vec<_> = LAYERS.iter().flat_map(|layer| layer.iter()).filter(|name| !found.contains(**name)).collect();
+    assert!(stale.is_empty(), "in tests/layers.rs, but not in src/: {stale:?}");
+}
+
+#[test]
+fn sdk_types_stay_in_aws_and_kinds() {
+    let sdk = Regex::new(r"\b(aws_sdk_\w+|aws_config|aws_smithy_\w+|aws_credential_types)\b").unwrap();
+    let mut wrong = BTreeSet::new();
+    for file in sources("src") {
+        if matches!(module_of(&file).as_deref(), Some("aws" | "kinds")) {
+            continue;
+        }
+        for (number, line) in code(&file).lines().enumerate() {
+            if let Some(found) = sdk.find(line) {
+                wrong.insert(format!("{}:{}: {}", show(&file), number + 1, found.as_str()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "SDK types outside src/aws and src/kinds:\n{}", lines(&wrong));
+}
+
+#[test]
+fn only_the_ui_prints() {
+    let print = Regex::new(r"\b(print|println|eprint|eprintln|dbg)!|\bio::(stdout|stderr)\(").unwrap();
+    let mut wrong = BTreeSet::new();
+    for file in sources("src") {
+        if matches!(module_of(&file).as_deref(), Some("ui") | None) {
+            continue;
+        }
+        for (number, line) in code(&file).lines().enumerate() {
+            if print.is_match(line) {
+                wrong.insert(format!("{}:{}: {}", show(&file), number + 1, line.trim()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "output outside src/ui:\n{}", lines(&wrong));
+}
+
+/// A file of `src/kinds/` that declares a kind and is missing in the table would be compiled and never used.
+#[test]
+fn every_kind_is_in_the_table() {
+    let declares = Regex::new(r"impl Resource for (\w+)").unwrap();
+    let table = code(Path::new("src/kinds/mod.rs"));
+    let table = &table[table.find("KINDS").expect("src/kinds/mod.rs has the table KINDS")..];
+    let mut seen = 0;
+    for file in sources("src/kinds") {
+        for found in declares.captures_iter(&code(&file)) {
+            seen += 1;
+            let kind = &found[1];
+            let entry = Regex::new(&format!(r"\b{kind}\b")).unwrap();
+            assert!(entry.is_match(table), "{}: `{kind}` is not in the table of src/kinds/mod.rs", show(&file));
+        }
+    }
+    assert_eq!(seen, dlinfra::kinds::KINDS.len(), "kinds declared in src/kinds/ and lines of the table");
+}
+
+#[test]
+fn names_say_what_a_file_is_for() {
+    let vague = ["util", "utils", "common", "helper", "helpers", "misc"];
+    let wrong: BTreeSet<String> = ["src", "sandbox/src", "tests", "sandbox/tests"]
+        .iter()
+        .flat_map(|folder| sources(folder))
+        .filter(|file| file.iter().any(|part| vague.contains(&part.to_string_lossy().trim_end_matches(".rs"))))
+        .map(|file| show(&file))
+        .collect();
+    assert!(wrong.is_empty(), "{}", lines(&wrong));
+}
+
+#[test]
+fn files_begin_with_their_job_and_stay_small() {
+    let mut wrong = BTreeSet::new();
+    for file in ["src", "sandbox/src"].iter().flat_map(|folder| sources(folder)) {
+        let text = fs::read_to_string(&file).unwrap();
+        let head: Vec<&str> = text.lines().take_while(|line| line.starts_with("//!")).collect();
+        if head.is_empty() {
+            wrong.insert(format!("{}: the first line says the file's one job, as `//! …`", show(&file)));
+        }
+        let size = size(&text);
+        if size > LARGE && !head.iter().any(|line| line.contains("One file:")) {
+            wrong.insert(format!("{}: {size} lines of code and no `//! One file: …` that says why", show(&file)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", lines(&wrong));
+}
+
+/// Every Rust file under a folder, sorted.
+fn sources(folder: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![PathBuf::from(folder)];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                open.push(entry);
+            } else if entry.extension().is_some_and(|ending| ending == "rs") {
+                found.push(entry);
+            }
+        }
+    }
+    found.sort();
+    assert!(!found.is_empty(), "no Rust file in {folder}");
+    found
+}
+
+/// The top module that a file belongs to; none for `lib.rs` and `main.rs`.
+fn module_of(file: &Path) -> Option<String> {
+    let first = file.strip_prefix("src").ok()?.iter().next()?.to_string_lossy().into_owned();
+    let name = first.trim_end_matches(".rs").to_owned();
+    (!matches!(name.as_str(), "lib" | "main")).then_some(name)
+}
+
+/// The text without comments and without what only tests compile; lines keep their numbers.
+fn code(file: &Path) -> String {
+    let text = fs::read_to_string(file).unwrap();
+    let comment = Regex::new(r"(^|\s)//.*$").unwrap();
+    let mut out = String::new();
+    for line in before_tests(&text) {
+        out.push_str(&comment.replace(line, ""));
+        out.push('\n');
+    }
+    out
+}
+
+/// The lines before the test module, which stands last in a file; none of a file of tests.
+fn before_tests(text: &str) -> Vec<&str> {
+    let all: Vec<&str> = text.lines().collect();
+    let end = all
+        .windows(2)
+        .position(|pair| pair[0] == "#[cfg(test)]" && pair[1].starts_with("mod ") && pair[1].ends_with('{'))
+        .unwrap_or(all.len());
+    all[..end].to_vec()
+}
+
+fn size(text: &str) -> usize {
+    before_tests(text)
+        .iter()
+        .map(|line| line.trim())
+        .filter(|line| !line.is_empty() && !line.starts_with("//"))
+        .count()
+}
+
+/// The top modules named by `crate::…`, also inside `crate::{…}`.
+fn imports(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (at, _) in text.match_indices("crate::") {
+        if text[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == '$') {
+            continue;
+        }
+        let rest = &text[at + "crate::".len()..];
+        let Some(list) = rest.strip_prefix('{') else {
+            found.insert(word(rest));
+            continue;
+        };
+        let mut depth = 0;
+        let mut start = true;
+        for (at, letter) in list.char_indices() {
+            match letter {
+                '}' if depth == 0 => break,
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                ',' if depth == 0 => start = true,
+                _ if start && depth == 0 && !letter.is_whitespace() => {
+                    found.insert(word(&list[at..]));
+                    start = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+fn word(text: &str) -> String {
+    text.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect()
+}
+
+fn show(file: &Path) -> String {
+    file.display().to_string()
+}
+
+fn lines(all: &BTreeSet<String>) -> String {
+    all.iter().map(|line| format!("  {line}\n")).collect()
+}
