@@ -1,4 +1,78 @@
 //! dlinfra: declarative infrastructure as code for deep learning on AWS.
+//!
+//! This page is the architecture of the project. `tests/layers.rs` enforces what it says about modules.
+//!
+//! # In one line
+//!
+//! blueprint text → typed blueprint → resource graph → live snapshot → plan → execution → report
+//!
+//! Data flows down this line and never up. `plan` and `apply` share every step until execution.
+//!
+//! # Layers
+//!
+//! A module imports its own layer and those below it, never one above.
+//!
+//! | layer | modules | what it is |
+//! |---|---|---|
+//! | 14 | [`cli`] | one file per command: parse flags, one library call, show the result |
+//! | 13 | [`ui`] | the only writer to the terminal: data to stdout, talk to stderr |
+//! | 12 | [`compose`] | a compiled blueprint as the engine wants it: kinds found, every check run |
+//! | 11 | [`kinds`], [`rules`] | one file per kind of resource; checks across resources, one code each |
+//! | 10 | [`report`] | one model per report, several renderers |
+//! | 9 | [`cost`] | lines added up, budgets, comparisons, advice |
+//! | 8 | [`engine`] | the commands as library calls: connect, look, plan, execute, prove |
+//! | 7 | [`apply`], [`journal`] | execution without waves; the write-ahead memory and the lease |
+//! | 6 | [`plan`] | graph × snapshot × last-applied → plan |
+//! | 5 | [`snapshot`] | one sweep per kind, all at once: what the stack owns, by address |
+//! | 4 | [`blueprint`], [`topology`] | the language; network interfaces of instance types |
+//! | 3 | [`resource`], [`kind`], [`field`], [`call`], [`record`], [`catalog`], [`price`] | the vocabulary of kinds |
+//! | 2 | [`aws`] | SDK configuration, error classes, rates, ownership tags |
+//! | 1 | [`address`], [`clock`], [`diagnostic`], [`facts`], [`graph`], [`spec`], [`units`] | what everything stands on |
+//!
+//! [`kinds`] and [`rules`] stand high so that nothing in the engine can name them: the engine takes a slice of kinds,
+//! and tests bring their own. They themselves import nothing above [`blueprint`].
+//!
+//! The sandbox, a simulated AWS behind the SDK's HTTP seam, is the crate `dlinfra-sandbox`. It knows nothing of
+//! dlinfra; what the SDK would send to AWS goes to it unchanged.
+//!
+//! # Invariants
+//!
+//! **Live AWS is the truth, the journal is the memory, and there is no state file to lose.** Every object carries its
+//! ownership tags from the create call on. Without a journal the next `plan` still finds everything.
+//!
+//! **A run may be killed at any instant.** The intent is durable before a call is sent, and the answer before anything
+//! depends on it. The next `apply` looks first and only then makes: one live object per address, no orphan, no twin.
+//!
+//! **Ownership comes only from a create call.** What exists without our tags is never tagged, changed or deleted.
+//! "Access denied" is never read as "not found".
+//!
+//! **Requests of a plan grow with the number of kinds, not of objects.** A sweep is paginated, per kind; there is no
+//! call per node, and a fleet of a thousand instances is one resource.
+//!
+//! **The planner is pure.** No clock, no AWS, no randomness: the same inputs give the same bytes.
+//!
+//! **Creation ends at a fixpoint.** `create` makes the primary object; `update` brings live to wanted, from a fresh
+//! difference each time, until there is none. Only then do dependants start.
+//!
+//! **Nothing is rolled back.** A failed step stops its descendants only; the next `apply` continues.
+//!
+//! **Data needs a second word.** What holds data is not deleted or replaced because a field changed: `--yes` does not
+//! cover it.
+//!
+//! **Teardown ends in proof.** A full sweep after the last delete: 0 resources, or each blocker by name.
+//!
+//! **Money is decimal, time is UTC.** An unknown price is "unpriced", never zero.
+//!
+//! **The library never prints**, never exits and never panics. Errors say who is to blame and what to do next.
+//!
+//! # Deliberately absent
+//!
+//! A state file; waves; retry as a way of ordering; resources that appear while a plan runs; a second implementation of
+//! teardown; `--target`; a configuration file of the user.
+//!
+//! # From Rust
+//!
+//! `examples/` holds a program that compiles a blueprint and prints what it will make.
 pub mod address;
 pub mod apply;
 pub mod aws;

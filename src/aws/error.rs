@@ -1,4 +1,6 @@
 //! What an AWS answer means: the one table of error classes, and errors that say who is to blame and what to do.
+//!
+//! One file: the classes, the words and the advice of an AWS answer are one table, read side by side.
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;

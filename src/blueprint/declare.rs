@@ -1,4 +1,6 @@
 //! One file as declarations: inputs, locals, resources and outputs, their names checked, their values not yet read.
+//!
+//! One file: the sections of a blueprint are read in one pass by one declarer.
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -1,4 +1,6 @@
 //! The values of thunks: variables and inputs, locals, outputs, and the shapes of resources.
+//!
+//! One file: the values of names need one another, so their order is one piece of reasoning.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;

@@ -1,4 +1,6 @@
 //! What happens to each resource, parents first, so that a replacement reaches what depends on it.
+//!
+//! One file: every class of change is decided here, and nowhere else.
 use super::{Action, ChangeClass, FieldChange, Input, Protect, Step, Wanted};
 use crate::{
     address::Address,

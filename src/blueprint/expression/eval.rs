@@ -1,4 +1,6 @@
 //! The evaluator: everything that is known is computed, unknown leaves stay as residuals.
+//!
+//! One file: one method per form of the syntax tree, with the same treatment of unknowns in each.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
