@@ -1,4 +1,5 @@
 //! Instance groups through their whole life, driven by the real planner and executor against the simulated AWS.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::needless_pass_by_value, reason = "a test fails by panicking")]
 use dlinfra::{
     address::Address,
     apply::{Executor, Outcome},

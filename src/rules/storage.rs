@@ -55,10 +55,10 @@ fn ports(stack: &Stack<'_>, found: &mut Findings<'_>) {
     for fs in stack.all("fsx-lustre") {
         let Some(groups) = stack.security_groups(fs, "security_groups").filter(|g| !g.is_empty()) else { continue };
         // The servers among themselves.
-        for group in groups.first() {
-            if let Some(missing) = closed(stack, &groups, &Other::Group(group)) {
-                report(found, fs, group, &missing, "its own servers");
-            }
+        if let Some(group) = groups.first()
+            && let Some(missing) = closed(stack, &groups, &Other::Group(group))
+        {
+            report(found, fs, group, &missing, "its own servers");
         }
         for client in stack.users(fs) {
             let Some(theirs) = stack.security_groups(client.resource, "interfaces.security_groups") else { continue };

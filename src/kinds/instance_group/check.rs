@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// The codes of this kind.
-pub const CODES: &[Code] = &[
+pub(in crate::kinds) const CODES: &[Code] = &[
     Code {
         code: "DL0370",
         title: "unknown instance type",

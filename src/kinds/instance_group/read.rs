@@ -10,7 +10,9 @@ use crate::{
     resource::{Resource, State},
     units::{Bandwidth, Size},
 };
-use aws_sdk_ec2::types::{Instance, InstanceLifecycleType, InstanceNetworkInterface, MonitoringState, Volume};
+use aws_sdk_ec2::types::{
+    Instance, InstanceLifecycleType, InstanceMetadataOptionsResponse, InstanceNetworkInterface, MonitoringState, Volume,
+};
 use serde_json::{Map, Value};
 
 /// The spec of a group that has no member to read it from.
@@ -64,7 +66,7 @@ pub(super) fn read(instance: &Instance, volumes: &Volumes) -> Result<InstanceGro
     };
     spec.reservation = instance.capacity_reservation_id().map(str::to_owned);
     spec.key_name = instance.key_name().map(str::to_owned);
-    let hops = instance.metadata_options().and_then(|m| m.http_put_response_hop_limit());
+    let hops = instance.metadata_options().and_then(InstanceMetadataOptionsResponse::http_put_response_hop_limit);
     spec.metadata_hops = hops.and_then(|h| u32::try_from(h).ok()).unwrap_or(1);
     let monitoring = instance.monitoring().and_then(|m| m.state());
     spec.monitoring = matches!(monitoring, Some(MonitoringState::Enabled | MonitoringState::Pending));
