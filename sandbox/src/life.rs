@@ -44,6 +44,11 @@ impl Life {
         begun.or(self.stages.first()).map_or("", |(_, state)| state)
     }
 
+    /// From when to when an object is used: from its first time in one state to its first time in another.
+    pub(crate) fn between(&self, begin: &str, end: &str) -> Option<(Timestamp, Option<Timestamp>)> {
+        Some((self.since(begin)?, self.since(end)))
+    }
+
     /// When the object first has, or will have, a state.
     pub(crate) fn since(&self, state: &str) -> Option<Timestamp> {
         self.stages.iter().find(|(_, name)| name == state).map(|(at, _)| *at)

@@ -256,6 +256,7 @@ impl Sandbox {
         now: Timestamp,
     ) -> Result<crate::wire::reply::Reply, ApiError> {
         settle(&mut state.world, now);
+        state.world.now = now;
         let (operation, params) = parse(service, request).1?;
         let bucket = format!("{}:{}", service.name, operation.name);
         let rate = service.rate(operation, &params);

@@ -1,6 +1,5 @@
 //! The account's objects: typed tables with transactions, timers and change tracking.
 
-use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -13,6 +12,9 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::config::SandboxConfig;
+use crate::history::{Meter, Past};
+pub(crate) use crate::table::ObjectKind;
+use crate::table::{AnyTable, Erased, Table};
 use crate::throttle::Throttle;
 
 /// The place of objects that belong to no region (IAM, bucket names).
@@ -34,6 +36,18 @@ pub(crate) trait Object: Serialize + DeserializeOwned + Clone + Send + Sync + 's
     fn state(&self, _now: Timestamp) -> &str {
         ""
     }
+    /// Its tags, if it carries tags itself.
+    fn tags(&self) -> Option<&BTreeMap<String, String>> {
+        None
+    }
+    /// The service and the last part of its ARN, if it carries tags itself.
+    fn arn(&self) -> Option<(String, String)> {
+        None
+    }
+    /// What it is billed for.
+    fn meters(&self) -> Vec<Meter> {
+        Vec::new()
+    }
     /// Kept, but no longer shown to any call.
     fn is_hidden(&self, _now: Timestamp) -> bool {
         false
@@ -49,8 +63,6 @@ pub(crate) struct Due {
     pub(crate) id: String,
 }
 
-type Erased = Arc<dyn Any + Send + Sync>;
-
 /// One change, as written to disk; `None` is a removal.
 #[derive(Debug, Clone)]
 pub(crate) struct Change {
@@ -58,73 +70,6 @@ pub(crate) struct Change {
     pub(crate) region: String,
     pub(crate) id: String,
     pub(crate) value: Option<Value>,
-}
-
-trait AnyTable: Send {
-    fn as_any(&self) -> &dyn Any;
-    /// Sets or removes one object; returns what was there.
-    fn set(&mut self, region: &str, id: &str, object: Option<Erased>) -> Option<Erased>;
-    fn due(&self, object: &Erased) -> Option<Timestamp>;
-    fn decode(&self, value: Value) -> Result<Erased, serde_json::Error>;
-    fn encode(&self, region: &str, id: &str) -> Result<Option<Value>, serde_json::Error>;
-    /// The state of an object that is shown.
-    fn shown(&self, region: &str, id: &str, now: Timestamp) -> Option<String>;
-    fn keys(&self) -> Vec<(String, String)>;
-    fn len(&self) -> usize;
-}
-
-struct Table<T>(BTreeMap<String, BTreeMap<String, Arc<T>>>);
-
-impl<T: Object> AnyTable for Table<T> {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn set(&mut self, region: &str, id: &str, object: Option<Erased>) -> Option<Erased> {
-        let old = match object.map(Arc::downcast::<T>) {
-            Some(Ok(object)) => self.0.entry(region.to_owned()).or_default().insert(id.to_owned(), object),
-            _ => self.0.get_mut(region).and_then(|rows| rows.remove(id)),
-        };
-        old.map(|object| object as Erased)
-    }
-
-    fn due(&self, object: &Erased) -> Option<Timestamp> {
-        object.downcast_ref::<T>().and_then(Object::due)
-    }
-
-    fn decode(&self, value: Value) -> Result<Erased, serde_json::Error> {
-        Ok(Arc::new(serde_json::from_value::<T>(value)?))
-    }
-
-    fn encode(&self, region: &str, id: &str) -> Result<Option<Value>, serde_json::Error> {
-        self.0.get(region).and_then(|rows| rows.get(id)).map(|object| serde_json::to_value(&**object)).transpose()
-    }
-
-    fn shown(&self, region: &str, id: &str, now: Timestamp) -> Option<String> {
-        let object = self.0.get(region)?.get(id)?;
-        (!object.is_hidden(now)).then(|| object.state(now).to_owned())
-    }
-
-    fn keys(&self) -> Vec<(String, String)> {
-        self.0.iter().flat_map(|(region, rows)| rows.keys().map(|id| (region.clone(), id.clone()))).collect()
-    }
-
-    fn len(&self) -> usize {
-        self.0.values().map(BTreeMap::len).sum()
-    }
-}
-
-/// A type of object that a service keeps.
-#[derive(Clone, Copy)]
-pub(crate) struct ObjectKind {
-    name: &'static str,
-    table: fn() -> Box<dyn AnyTable>,
-}
-
-impl ObjectKind {
-    pub(crate) fn of<T: Object>() -> Self {
-        Self { name: T::KIND, table: || Box::new(Table::<T>(BTreeMap::new())) }
-    }
 }
 
 struct Undo {
@@ -138,6 +83,8 @@ struct Undo {
 pub(crate) struct World {
     pub(crate) config: Arc<SandboxConfig>,
     pub(crate) throttle: Throttle,
+    /// The time of the request, or of the timer, that is being served.
+    pub(crate) now: Timestamp,
     tables: BTreeMap<&'static str, Box<dyn AnyTable>>,
     timers: BTreeSet<Due>,
     counter: u64,
@@ -155,6 +102,7 @@ impl World {
     pub(crate) fn new(config: Arc<SandboxConfig>, kinds: &[ObjectKind]) -> Self {
         Self {
             throttle: Throttle::new(config.behaviour.throttle),
+            now: Timestamp::UNIX_EPOCH,
             config,
             tables: kinds.iter().map(|kind| (kind.name, (kind.table)())).collect(),
             timers: BTreeSet::new(),
@@ -238,9 +186,27 @@ impl World {
     }
 
     fn set(&mut self, kind: &'static str, region: &str, id: &str, object: Option<Erased>) {
+        let is_removal = object.is_none();
         let old = self.place_object(kind, region, id, object);
+        let past = match (&old, self.tables.get(kind)) {
+            (Some(old), Some(table)) if is_removal => table.past(old, self.now),
+            _ => None,
+        };
         self.dirty.insert((kind, region.to_owned(), id.to_owned()));
         self.undo.push(Undo { kind, region: region.to_owned(), id: id.to_owned(), old });
+        if let Some(past) = past {
+            self.put(region, past);
+        }
+    }
+
+    /// What every tagged or billed object of a region is, as if it were remembered now, with when it was made.
+    pub(crate) fn present(&self, region: &str) -> Vec<(Timestamp, Past)> {
+        self.tables.values().flat_map(|table| table.present(region, self.now)).collect()
+    }
+
+    /// Every region in which there is anything.
+    pub(crate) fn regions(&self) -> BTreeSet<String> {
+        self.tables.values().flat_map(|table| table.keys()).map(|(region, _)| region).collect()
     }
 
     fn place_object(&mut self, kind: &'static str, region: &str, id: &str, object: Option<Erased>) -> Option<Erased> {
@@ -334,7 +300,8 @@ impl World {
     /// How many objects there are of each kind that has any.
     pub(crate) fn counts(&self) -> BTreeMap<String, usize> {
         let counts = self.tables.iter().map(|(kind, table)| ((*kind).to_owned(), table.len()));
-        counts.filter(|(_, count)| *count > 0).collect()
+        // What is only remembered is no object of the account.
+        counts.filter(|(kind, count)| *count > 0 && kind != Past::KIND).collect()
     }
 }
 

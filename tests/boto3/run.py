@@ -12,6 +12,7 @@ import shlex
 import sys
 
 import harness
+import costs
 import ec2_capacity
 import ec2_instances
 import ec2_network

@@ -1,5 +1,6 @@
 //! The services that the sandbox simulates, one module each.
 
+mod ce;
 mod ec2;
 mod fsx;
 mod iam;
@@ -7,9 +8,19 @@ mod pricing;
 mod s3;
 mod ssm;
 mod sts;
+mod tagging;
 
 use crate::service::Service;
 
 /// Every service; a request is for the one whose name is in its signature.
-pub(crate) static SERVICES: &[&Service] =
-    &[&ec2::SERVICE, &fsx::SERVICE, &iam::SERVICE, &pricing::SERVICE, &s3::SERVICE, &ssm::SERVICE, &sts::SERVICE];
+pub(crate) static SERVICES: &[&Service] = &[
+    &ce::SERVICE,
+    &ec2::SERVICE,
+    &fsx::SERVICE,
+    &iam::SERVICE,
+    &pricing::SERVICE,
+    &s3::SERVICE,
+    &ssm::SERVICE,
+    &sts::SERVICE,
+    &tagging::SERVICE,
+];

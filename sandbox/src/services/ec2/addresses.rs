@@ -11,6 +11,7 @@ use super::interfaces::Interface;
 use super::tags::{TagSpecs, erase, tag_set};
 use crate::call::Call;
 use crate::error::ApiError;
+use crate::history::Meter;
 use crate::service::{Operation, read, write};
 use crate::store::{Object, World};
 use crate::wire::reply::Reply;
@@ -35,6 +36,10 @@ impl Object for Address {
     }
     fn created(&self) -> Timestamp {
         self.created
+    }
+    fn meters(&self) -> Vec<Meter> {
+        let usage = if self.association.is_some() { "PublicIPv4:InUseAddress" } else { "PublicIPv4:IdleAddress" };
+        vec![Meter::new("Amazon Virtual Private Cloud", usage, self.created, None)]
     }
 }
 

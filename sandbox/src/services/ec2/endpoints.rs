@@ -16,6 +16,7 @@ use super::vpc::{self, Vpc};
 use crate::call::Call;
 use crate::client_token::{Replay, remember, replay};
 use crate::error::ApiError;
+use crate::history::Meter;
 use crate::life::{Life, durations};
 use crate::service::{Operation, read, write};
 use crate::store::{Object, World};
@@ -60,6 +61,14 @@ impl Object for Endpoint {
     }
     fn state(&self, now: Timestamp) -> &str {
         self.life.state(now)
+    }
+    fn meters(&self) -> Vec<Meter> {
+        let span = self.life.between("available", "deleting").filter(|_| self.endpoint_type == "Interface");
+        let meter = |(from, to)| {
+            let meter = Meter::new("Amazon Virtual Private Cloud", "VpcEndpoint-Hours", from, to);
+            meter.times(self.subnets.len() as f64)
+        };
+        span.map(meter).into_iter().collect()
     }
 }
 

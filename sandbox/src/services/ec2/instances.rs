@@ -10,6 +10,7 @@ use super::tags::{TagSet, erase};
 use super::volumes::Volume;
 use crate::call::Call;
 use crate::error::ApiError;
+use crate::history::Meter;
 use crate::life::{Life, after, durations};
 use crate::service::{Operation, write};
 use crate::store::{Object, World};
@@ -116,6 +117,18 @@ impl Object for Instance {
     }
     fn is_hidden(&self, now: Timestamp) -> bool {
         self.life.since("terminated").is_some_and(|at| after(at, durations::AFTERGLOW) <= now)
+    }
+    fn meters(&self) -> Vec<Meter> {
+        let usage = match self.market {
+            Market::OnDemand => format!("BoxUsage:{}", self.instance_type),
+            Market::Spot => format!("SpotUsage:{}", self.instance_type),
+            // Paid for at purchase.
+            Market::CapacityBlock => return Vec::new(),
+        };
+        let span = self.life.between("running", "shutting-down");
+        span.map(|(from, to)| Meter::new("Amazon Elastic Compute Cloud - Compute", usage, from, to))
+            .into_iter()
+            .collect()
     }
 }
 

@@ -13,6 +13,7 @@ use super::{invalid, token_mismatch};
 use crate::call::Call;
 use crate::client_token::{Replay, remember, replay};
 use crate::error::ApiError;
+use crate::history::Meter;
 use crate::life::{Life, after, durations};
 use crate::service::{Operation, read, write};
 use crate::store::{Object, World};
@@ -51,6 +52,10 @@ impl Object for NatGateway {
     }
     fn state(&self, now: Timestamp) -> &str {
         self.life.state(now)
+    }
+    fn meters(&self) -> Vec<Meter> {
+        let span = self.life.between("available", "deleting");
+        span.map(|(from, to)| Meter::new("EC2 - Other", "NatGateway-Hours", from, to)).into_iter().collect()
     }
 }
 

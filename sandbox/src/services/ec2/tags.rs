@@ -34,6 +34,12 @@ impl Object for TagSet {
     fn created(&self) -> Timestamp {
         self.created
     }
+    fn tags(&self) -> Option<&BTreeMap<String, String>> {
+        Some(&self.tags)
+    }
+    fn arn(&self) -> Option<(String, String)> {
+        Some(("ec2".to_owned(), format!("{}/{}", self.resource_type, self.id)))
+    }
 }
 
 /// The resource type of an id, by its prefix.

@@ -8,6 +8,7 @@ use super::tags::tag_set;
 use super::{invalid, not_found};
 use crate::call::Call;
 use crate::error::ApiError;
+use crate::history::{MONTH, Meter};
 use crate::images::Image;
 use crate::service::{Operation, read};
 use crate::store::Object;
@@ -45,6 +46,10 @@ impl Object for Volume {
     }
     fn created(&self) -> Timestamp {
         self.created
+    }
+    fn meters(&self) -> Vec<Meter> {
+        let usage = format!("EBS:VolumeUsage.{}", self.spec.volume_type);
+        vec![Meter::new("EC2 - Other", usage, self.created, None).times(self.spec.gib as f64 / MONTH)]
     }
 }
 

@@ -14,6 +14,7 @@ use super::{bad, token_mismatch};
 use crate::call::Call;
 use crate::client_token::{Replay, remember, replay};
 use crate::error::ApiError;
+use crate::history::{MONTH, Meter};
 use crate::life::{Life, durations};
 use crate::service::{Operation, write};
 use crate::services::ec2::groups::{allows_lustre, check_groups, default_group};
@@ -81,6 +82,21 @@ impl Object for FileSystem {
     }
     fn state(&self, now: Timestamp) -> &str {
         self.life.state(now)
+    }
+    fn meters(&self) -> Vec<Meter> {
+        let (Some((from, to)), Some(gib)) = (self.life.between("AVAILABLE", "DELETING"), self.gib) else {
+            return Vec::new();
+        };
+        let item = self.lustre.deployment.to_lowercase().replace('_', "-");
+        let throughput = self.lustre.throughput_per_unit.map(|value| format!("-{value}")).unwrap_or_default();
+        let usage = format!("Lustre.{item}-{}{throughput}-ByteHrs", self.storage_type.to_lowercase());
+        vec![Meter::new("Amazon FSx", usage, from, to).times(gib as f64 / MONTH)]
+    }
+    fn tags(&self) -> Option<&BTreeMap<String, String>> {
+        Some(&self.tags)
+    }
+    fn arn(&self) -> Option<(String, String)> {
+        Some(("fsx".to_owned(), format!("file-system/{}", self.id)))
     }
 }
 

@@ -60,6 +60,12 @@ impl Object for Association {
     fn state(&self, now: Timestamp) -> &str {
         self.life.state(now)
     }
+    fn tags(&self) -> Option<&BTreeMap<String, String>> {
+        Some(&self.tags)
+    }
+    fn arn(&self) -> Option<(String, String)> {
+        Some(("fsx".to_owned(), format!("association/{}/{}", self.file_system, self.id)))
+    }
 }
 
 fn missing(id: &str) -> ApiError {

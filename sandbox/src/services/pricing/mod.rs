@@ -154,3 +154,17 @@ fn get_attribute_values(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     }
     Ok(Reply::json(answer))
 }
+
+/// The prefix of usage types in a region.
+pub(crate) fn prefix(region: &str) -> &'static str {
+    products::prefix(region)
+}
+
+/// Dollars per unit of a usage type, given without its prefix; what has no price in a region costs what it costs in
+/// us-east-1, and spot instances a third of what they cost on demand.
+pub(crate) fn hourly(region: &str, usage: &str) -> f64 {
+    if let Some(kind) = usage.strip_prefix("SpotUsage:") {
+        return hourly(region, &format!("BoxUsage:{kind}")) / 3.0;
+    }
+    [region, "us-east-1"].iter().find_map(|region| products::rate(region, usage)).unwrap_or_default()
+}

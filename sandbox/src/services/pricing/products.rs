@@ -101,6 +101,23 @@ impl Product {
     }
 }
 
+/// The prefix of usage types in a region.
+pub(super) fn prefix(region: &str) -> &'static str {
+    REGION_NAMES.iter().find(|(name, ..)| *name == region).map_or("", |(_, _, prefix)| prefix)
+}
+
+/// The first tier of the price of a usage type, given without its prefix.
+pub(super) fn rate(region: &str, usage: &str) -> Option<f64> {
+    let wanted = format!("{}{usage}", prefix(region));
+    let plain = |product: &&Product| {
+        product.field("usagetype") == Some(&wanted)
+            && product.field("regionCode") == Some(region)
+            && product.field("preInstalledSw").is_none_or(|software| software == "NA")
+            && product.field("marketoption").is_none_or(|market| market == "OnDemand")
+    };
+    products().iter().find(plain)?.tiers.first()?.usd.parse().ok()
+}
+
 /// All products, by service and then by stock-keeping unit.
 pub(super) fn products() -> &'static [Product] {
     static PRODUCTS: LazyLock<Vec<Product>> = LazyLock::new(|| {
@@ -139,7 +156,7 @@ fn instances() -> Vec<Product> {
 
 /// The products of one instance type in one region.
 fn instance(out: &mut Vec<Product>, name: &str, region: &str, price: f64, (vcpus, memory): (&str, &str)) {
-    let prefix = REGION_NAMES.iter().find(|(known, ..)| *known == region).map_or("", |(_, _, prefix)| prefix);
+    let prefix = prefix(region);
     let family = if name.contains(".metal") { "Compute Instance (bare metal)" } else { "Compute Instance" };
     let used = ("Used", "OnDemand", "NA", "No License required", "BoxUsage", price);
     let mut variants = vec![

@@ -145,3 +145,10 @@ fn xml_of(value: &Value) -> Xml {
     }
     xml
 }
+
+/// The names of the buckets of a call's region, and of all that are gone.
+pub(crate) fn names_in(call: &Call<'_>) -> std::collections::BTreeSet<String> {
+    let gone = call.world.all::<crate::history::Past>(crate::store::GLOBAL).map(|past| past.object.clone());
+    let there = call.all::<Bucket>().filter(|bucket| bucket.region == call.region).map(|bucket| bucket.name.clone());
+    gone.chain(there).collect()
+}

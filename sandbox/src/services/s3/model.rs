@@ -40,6 +40,12 @@ impl Object for Bucket {
     fn created(&self) -> Timestamp {
         self.created
     }
+    fn tags(&self) -> Option<&BTreeMap<String, String>> {
+        Some(&self.tags)
+    }
+    fn arn(&self) -> Option<(String, String)> {
+        Some(("s3".to_owned(), self.name.clone()))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
