@@ -53,6 +53,8 @@ pub(super) struct FileSystem {
 pub(super) struct Next {
     pub(super) gib: Option<i64>,
     pub(super) lustre: Lustre,
+    #[serde(default)]
+    pub(super) version: Option<String>,
 }
 
 /// An entry of `AdministrativeActions`.
@@ -296,6 +298,7 @@ pub(super) fn settle(world: &mut World, region: &str, id: &str, _at: Timestamp) 
         if let Some(next) = file_system.next.take() {
             file_system.gib = next.gib;
             file_system.lustre = next.lustre;
+            file_system.version = next.version.unwrap_or(file_system.version);
         }
         file_system.timer = None;
         world.put(region, file_system);

@@ -65,8 +65,8 @@ fn take_lustre(config: &mut Params, old: &Lustre, storage_type: &str) -> Result<
         new.squash = Some(squash);
     }
     if let Some(throughput) = config.int_opt("PerUnitStorageThroughput")? {
-        if !old.is_newest() || storage_type != "SSD" {
-            return Err(bad("PerUnitStorageThroughput can be changed for PERSISTENT_2 SSD file systems only"));
+        if !old.is_persistent() || storage_type != "SSD" {
+            return Err(bad("PerUnitStorageThroughput can be changed for persistent SSD file systems only"));
         }
         if old.efa && Some(throughput) != old.throughput_per_unit {
             return Err(bad("PerUnitStorageThroughput of a file system with EFA cannot be changed"));
@@ -105,6 +105,7 @@ fn update(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let id = call.params.text("FileSystemId")?;
     let gib = call.params.int_opt("StorageCapacity")?;
     let storage_type = call.params.text_opt("StorageType")?;
+    let version = call.params.text_opt("FileSystemTypeVersion")?;
     let config = call.params.child_opt("LustreConfiguration")?;
     let old = call.find::<FileSystem>(&id).cloned().ok_or_else(|| missing(&id))?;
     if storage_type.as_ref().is_some_and(|wanted| *wanted != old.storage_type) {
@@ -129,10 +130,14 @@ fn update(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     if let Some(wanted) = gib {
         check_growth(call, &old, &next, wanted)?;
     }
-    if !grows && next == *current {
+    if let Some(wanted) = &version {
+        check_version(&old.version, wanted)?;
+    }
+    if !grows && version.is_none() && next == *current {
         return Err(bad("No updates to be performed: the values are those that are in force"));
     }
     let moves_data = grows
+        || version.is_some()
         || next.throughput_per_unit != current.throughput_per_unit
         || next.metadata != current.metadata
         || next.throughput != current.throughput;
@@ -163,12 +168,21 @@ fn update(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     new.life.enter(call.now, "UPDATING");
     new.life.plan(done, "AVAILABLE");
     let under_way = new.next.as_ref().map_or(new.gib, |next| next.gib);
-    new.next = Some(Next { gib: gib.or(under_way), lustre: next });
+    let version = version.or_else(|| new.next.take().and_then(|next| next.version));
+    new.next = Some(Next { gib: gib.or(under_way), lustre: next, version });
     new.timer = Some(done);
     remember(call, "UpdateFileSystem", token.as_deref(), fingerprint, &id);
     let reply = Reply::json(json!({"FileSystem": file_system_json(call, &new)}));
     call.put(new);
     Ok(reply)
+}
+
+/// Versions only go up.
+fn check_version(current: &str, wanted: &str) -> Result<(), ApiError> {
+    if !["2.12", "2.15"].contains(&wanted) || wanted <= current {
+        return Err(bad(format!("FileSystemTypeVersion {wanted} has to be 2.12 or 2.15, and above {current}")));
+    }
+    Ok(())
 }
 
 fn check_growth(call: &Call<'_>, old: &FileSystem, next: &Lustre, wanted: i64) -> Result<(), ApiError> {
