@@ -13,7 +13,7 @@ use dlinfra::{
     resource::{Changes, Live, Lookup, State},
     spec,
 };
-use dlinfra_sandbox::{FaultAction, FaultRule, Sandbox, SandboxConfig};
+use dlinfra_sandbox::{Behaviour, FaultAction, FaultRule, Sandbox, SandboxConfig};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -54,7 +54,9 @@ struct Lab {
 
 impl Lab {
     async fn new() -> Self {
-        let config = SandboxConfig { start: Some(START.parse().unwrap()), ..SandboxConfig::default() };
+        let foreign_buckets = BTreeSet::from(["theirs".to_owned()]);
+        let behaviour = Behaviour { foreign_buckets, ..Behaviour::default() };
+        let config = SandboxConfig { start: Some(START.parse().unwrap()), behaviour, ..SandboxConfig::default() };
         let sandbox = Sandbox::open(config).unwrap();
         let clock = Clock::scaled(START.parse().unwrap(), 1);
         let options = Options {
@@ -318,9 +320,17 @@ async fn a_bucket_lives_changes_and_goes_with_its_contents() {
 #[tokio::test(start_paused = true)]
 async fn buckets_named_by_their_author_and_in_other_regions_are_found() {
     let mut lab = Lab::new().await;
-    lab.names = Arc::new(BTreeSet::from(["my-own-bucket".to_owned(), "not-there".to_owned(), "A role".to_owned()]));
+    lab.names = Arc::new(BTreeSet::from([
+        "my-own-bucket".to_owned(),
+        "not-there".to_owned(),
+        "A role".to_owned(),
+        "theirs".to_owned(),
+    ]));
     let (live, _) = lab.apply("bucket", "data", json!({ "name": "my-own-bucket" })).await;
     assert_eq!(live.id, "my-own-bucket");
+    let want = kind_of("bucket").canonical(&json!({ "name": "theirs" })).unwrap();
+    let error = kind_of("bucket").create(&lab.ctx("other"), &want, None).await.unwrap_err();
+    assert!(error.class == ErrorClass::Denied && error.help.unwrap().contains("another account"));
     let by = Lookup::Tags(BTreeMap::from([("dlinfra:owner".to_owned(), "me".to_owned())]));
     assert_eq!(kind_of("bucket").lookup(&lab.sweep(), &by).await.unwrap().len(), 1);
     lab.delete("bucket", "data").await;
@@ -456,6 +466,19 @@ async fn lost_answers_make_nothing_twice() {
     {
         assert_eq!(objects.get(kind), Some(&1), "{kind} in {objects:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn throughput_and_version_change_one_after_the_other() {
+    let lab = Lab::new().await;
+    let (subnet, group) = network(&lab).await;
+    let of = |throughput: &str, version: &str| {
+        json!({ "subnet": subnet, "security_groups": [group], "deployment": "persistent-1", "size": "1200 GiB",
+            "throughput": throughput, "version": version, "backup_days": 7, "backup_time": "04:00" })
+    };
+    lab.apply("fsx-lustre", "fs", of("50 MB/s/TiB", "2.12")).await;
+    let (live, updates) = lab.apply("fsx-lustre", "fs", of("200 MB/s/TiB", "2.15")).await;
+    assert_eq!((updates, live.spec["version"].clone()), (2, json!("2.15")));
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,9 @@ use crate::{
     kinds::policy::Policy,
     resource::Live,
 };
-use aws_sdk_s3::types::{BucketVersioningStatus, ObjectOwnership, PublicAccessBlockConfiguration, ServerSideEncryption};
+use aws_sdk_s3::types::{
+    BucketVersioningStatus, ObjectOwnership, PublicAccessBlockConfiguration, ServerSideEncryption,
+};
 use futures_util::{
     StreamExt, TryStreamExt,
     future::{try_join, try_join3},
@@ -27,10 +29,16 @@ pub(super) async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<Bucket>>, Error> {
 
 async fn owned(ctx: &SweepCtx, name: &str) -> Result<Option<Live<Bucket>>, Error> {
     let tags = match tags_of(ctx, name).await {
-        // Looking at every bucket of the account, one that is closed to the caller is nobody's stack's; a name that
-        // this stack may own is never passed over.
-        Err(e) if e.class == ErrorClass::Denied && ctx.all_stacks && !ctx.names.contains(name) => return Ok(None),
-        other => other.map_err(|e| name::taken(name, e))?,
+        // Names are shared by the whole world. A refusal is no proof that the bucket is not ours, the list of the
+        // account's own buckets is; looking at every stack, a bucket that is closed to the caller is nobody's.
+        Err(e) if e.class == ErrorClass::Denied => {
+            let own = listed(ctx, name).await?.contains(name);
+            if own && (!ctx.all_stacks || ctx.names.contains(name)) {
+                return Err(name::taken(name, e));
+            }
+            return Ok(None);
+        }
+        other => other?,
     };
     let Some(tags) = tags else { return Ok(None) };
     let Some(address) = ctx.owned(&tags) else { return Ok(None) };
@@ -178,7 +186,9 @@ mod tests {
             "Action": ["s3:GetObject", "s3:ListBucket"] })]);
         let whole = document("aws", "data", Some(&own));
         assert_eq!(whole.statements().len(), 2);
-        assert!(whole.statements().iter().all(|s| s["Resource"] == json!(["arn:aws:s3:::data", "arn:aws:s3:::data/*"])));
+        assert!(
+            whole.statements().iter().all(|s| s["Resource"] == json!(["arn:aws:s3:::data", "arn:aws:s3:::data/*"]))
+        );
         assert_eq!(split("aws", "data", Some(Policy::parse(&whole.text()).unwrap())), (Some(own), true));
         assert_eq!(split("aws", "data", Some(document("aws", "data", None))), (None, true));
         assert_eq!(split("aws", "data", None), (None, false));
