@@ -1,4 +1,5 @@
 //! The network kinds through their whole life, driven by the real engine against the simulated AWS.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 use dlinfra::{
     address::Address,
     apply::Outcome,

@@ -144,7 +144,7 @@ impl Resource for Subnet {
     }
 
     fn default_of(path: &str) -> Option<Value> {
-        (path == "public").then(|| json!(false))
+        (path == "public").then_some(Value::Bool(false))
     }
 }
 

@@ -127,7 +127,7 @@ impl Resource for Vpc {
     }
 
     fn default_of(path: &str) -> Option<Value> {
-        (path == "dns_hostnames" || path == "dns_support").then(|| json!(true))
+        (path == "dns_hostnames" || path == "dns_support").then_some(Value::Bool(true))
     }
 }
 
