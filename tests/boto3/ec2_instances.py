@@ -292,3 +292,33 @@ def public_addresses(sandbox):
     one = ground.launch()["Instances"][0]["InstanceId"]
     ground.ec2.get_waiter("instance_running").wait(InstanceIds=[one], **SPEED)
     assert ground.instances(InstanceIds=[one])[0]["PublicIpAddress"]
+
+
+@check
+def running_instances_are_changed(sandbox):
+    ground = Ground(sandbox)
+    ec2 = ground.ec2
+    group = ec2.create_security_group(GroupName="g", Description="d", VpcId=ground.vpc)["GroupId"]
+    one = ground.launch()["Instances"][0]["InstanceId"]
+    read = lambda: eventually(lambda: ground.instances(InstanceIds=[one]))[0]
+    eventually(lambda: len(ground.instances()) == 1)
+    ec2.modify_instance_attribute(InstanceId=one, Groups=[group])
+    assert [found["GroupId"] for found in read()["SecurityGroups"]] == [group], read()
+    ec2.modify_instance_attribute(InstanceId=one, DisableApiTermination={"Value": True})
+    fails("OperationNotPermitted", ec2.terminate_instances, InstanceIds=[one])
+    ec2.modify_instance_attribute(InstanceId=one, DisableApiTermination={"Value": False})
+    ec2.modify_instance_attribute(InstanceId=one, InstanceInitiatedShutdownBehavior={"Value": "terminate"})
+    fails("InvalidParameterCombination", ec2.modify_instance_attribute, InstanceId=one)
+    fails("InvalidGroup.NotFound", ec2.modify_instance_attribute, InstanceId=one, Groups=["sg-0123456789abcdef0"])
+    refused("SourceDestCheck", ec2.modify_instance_attribute, InstanceId=one, SourceDestCheck={"Value": True},
+            DisableApiTermination={"Value": False})
+    assert ec2.monitor_instances(InstanceIds=[one])["InstanceMonitorings"][0]["Monitoring"]["State"] == "pending"
+    eventually(lambda: read()["Monitoring"]["State"] == "enabled")
+    ec2.unmonitor_instances(InstanceIds=[one])
+    eventually(lambda: read()["Monitoring"]["State"] == "disabled")
+    missing = "i-0123456789abcdef0"
+    for call in (ec2.monitor_instances, ec2.unmonitor_instances):
+        fails("InvalidInstanceID.NotFound", call, InstanceIds=[missing])
+    fails("InvalidInstanceID.NotFound", ec2.modify_instance_attribute, InstanceId=missing, Groups=[group])
+    ec2.terminate_instances(InstanceIds=[one])
+    fails("IncorrectInstanceState", ec2.modify_instance_attribute, InstanceId=one, Groups=[group])

@@ -1,7 +1,10 @@
 """EC2: VPCs, subnets, gateways, addresses, NAT gateways, routes, endpoints, tags, zones."""
 
+import json
+
 from harness import ACCOUNT, check, eventually, fails, pages, refused, tags, untag
 
+CLOSED = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}]}
 SPEED = {"WaiterConfig": {"Delay": 1, "MaxAttempts": 60}}
 
 
@@ -286,6 +289,11 @@ def endpoints(sandbox):
     kind = ec2.describe_network_interfaces(NetworkInterfaceIds=held)["NetworkInterfaces"][0]["InterfaceType"]
     assert kind == "vpc_endpoint", kind
     fails("DependencyViolation", ec2.delete_subnet, SubnetId=inside)
+    ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, RemoveRouteTableIds=[main], PolicyDocument=json.dumps(CLOSED))
+    found = ec2.describe_vpc_endpoints(VpcEndpointIds=[endpoint])["VpcEndpoints"][0]
+    assert found["RouteTableIds"] == [] and json.loads(found["PolicyDocument"]) == CLOSED, found
+    fails("InvalidParameter", ec2.modify_vpc_endpoint, VpcEndpointId=private, AddRouteTableIds=[main])
+    fails("InvalidVpcEndpointId.NotFound", ec2.modify_vpc_endpoint, VpcEndpointId="vpce-0123456789abcdef0", ResetPolicy=True)
     answer = ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint, private, "vpce-0123456789abcdef0"])["Unsuccessful"]
     assert [(one["ResourceId"], one["Error"]["Code"]) for one in answer] == [
         ("vpce-0123456789abcdef0", "InvalidVpcEndpoint.NotFound")], answer
