@@ -395,3 +395,19 @@ async fn requests_do_not_grow_with_the_fleet() {
     assert_eq!(count(&world) - before, two);
     assert_eq!(two, 3, "instances, placement groups, volumes");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_long_roll_is_not_given_up() {
+    let world = World::new(Behaviour { durations: 4.0, ..Behaviour::default() }).await;
+    let spec = |script: &str| {
+        let boot = json!({ "script": script });
+        world.spec(json!({ "instance_type": "p4d.24xlarge", "count": 4, "boot": boot }))
+    };
+    world.apply(Some(spec("#!/bin/sh\n"))).await;
+    let began = world.aws.clock().now();
+    world.apply(Some(spec("#!/bin/sh\necho new\n"))).await;
+    let took = world.aws.clock().now().duration_since(began);
+    // Longer than the worst time of one replacement, which is 40 minutes.
+    assert!(took.as_mins() > 40, "{took:?}");
+    assert_eq!(world.launches(), 5);
+}

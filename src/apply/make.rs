@@ -22,6 +22,8 @@ struct Progress {
     created: Option<(String, Timestamp)>,
     last: Vec<spec::Difference>,
     same: u32,
+    /// Members that were still to be replaced when it was last looked at.
+    outdated: usize,
     not_before: Instant,
 }
 
@@ -34,14 +36,15 @@ impl Shared<'_> {
         let (want, call, spec_tag) = self.settle(step, &waits)?;
         let kind = step.kind;
         let expected = kind.durations(&call).create;
-        let began = self.clock.now();
+        let mut began = self.clock.now();
         let worst = SignedDuration::try_from(expected.worst.max(kind.durations(&call).update.worst))
             .unwrap_or(SignedDuration::from_mins(30));
         // What the plan saw is fresh enough for the first decision.
         let mut look = linking;
         let mut live =
             if step.live_kind.is_some() || step.action == plan::Action::Replace { None } else { step.live.clone() };
-        let mut progress = Progress { created: None, last: Vec::new(), same: 0, not_before: Instant::now() };
+        let mut progress =
+            Progress { created: None, last: Vec::new(), same: 0, outdated: 0, not_before: Instant::now() };
         let mut moved = !linking
             && live
                 .as_ref()
@@ -77,8 +80,13 @@ impl Shared<'_> {
                     State::Pending | State::Deleting => {}
                     State::Ready | State::Degraded(_) | State::Partial => {
                         let live = self.mapped(l);
+                        let before = progress.outdated;
                         if self.update(step, &want, &call, &live, &spec_tag, &mut progress, &mut moved).await? {
                             return self.settled(step, &want, Some(live)).await;
+                        }
+                        // Each batch of a rolling change has the whole time.
+                        if progress.outdated != before {
+                            began = self.clock.now();
                         }
                         // A fleet that changes member by member takes as long as it has members.
                         if waited < worst.saturating_mul(1 + i32::try_from(l.members.len()).unwrap_or(i32::MAX)) {
@@ -225,6 +233,7 @@ impl Shared<'_> {
         if fields.is_empty() && outdated.is_empty() {
             return Ok(true);
         }
+        progress.outdated = outdated.len();
         progress.same = if fields == progress.last { progress.same + 1 } else { 0 };
         if progress.same > 0 {
             // AWS may show the change a moment later.
