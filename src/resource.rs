@@ -251,6 +251,9 @@ pub struct About {
     pub rolling: &'static [&'static str],
     /// Fields that make no edge at creation: the update pass applies them, teardown clears them first.
     pub late: &'static [&'static str],
+    /// Fields that can be changed in place, but through which the object keeps what it points at from being removed:
+    /// when that is replaced, so is this.
+    pub holds: &'static [&'static str],
     /// Top-level fields that AWS does not return; compared by the digest in `dlinfra:spec`.
     pub unreadable: &'static [&'static str],
     /// Top-level fields that steer dlinfra and are no property of the object (the size of a batch): never compared.
@@ -280,6 +283,7 @@ impl About {
             fixed: &[],
             rolling: &[],
             late: &[],
+            holds: &[],
             unreadable: &[],
             local: &[],
             discovery: Discovery::Filter,

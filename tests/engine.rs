@@ -35,7 +35,7 @@ async fn a_network_is_made_kept_changed_and_removed() {
 
     // A new range for the VPC reaches everything that stands in it.
     let plan = stage.plan(&network("10.0.0.0/20", true)).await;
-    assert_eq!(plan.summary.replace, 2, "{}", stage::text(&plan));
+    assert_eq!(plan.summary.replace, 3, "{}", stage::text(&plan));
     stage.apply(&network("10.0.0.0/20", true)).await;
     assert!(stage.plan(&network("10.0.0.0/20", true)).await.is_empty());
 

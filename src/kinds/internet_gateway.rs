@@ -37,6 +37,7 @@ const CODES: &[Code] = &[Code {
 impl Resource for InternetGateway {
     const KIND: &'static str = "internet-gateway";
     const ABOUT: About = About {
+        holds: &["vpc"],
         outputs: &[Output { name: "id", ty: "string", doc: "igw-…" }],
         calls: &[CREATE, ATTACH],
         iam: &[

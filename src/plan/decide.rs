@@ -350,6 +350,7 @@ fn forced(
         // A fleet cannot keep members on something that goes away, so rolling is not possible then.
         let inside = format!("{name}.");
         let whole = under(&name, about.fixed)
+            || about.holds.contains(&name.as_str())
             || under(&name, about.rolling)
             || about.fixed.iter().chain(about.rolling).any(|f| f.starts_with(&inside));
         if !step.fields.iter().any(|f| f.path == name || f.path.starts_with(&inside)) {
