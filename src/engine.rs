@@ -5,7 +5,7 @@ use crate::{
     aws::{Aws, Error, ErrorClass, Identity, tags},
     call::{Scope, SweepCtx},
     diagnostic::{Code, Diagnostic, Diagnostics},
-    journal::{self, Backend, Journal, JournalRecorder, Memory},
+    journal::{self, Backend, Memory},
     kind::Kind,
     plan::{self, Plan, Wanted},
     resource::{Discovery, Live, Lookup, State},
@@ -66,8 +66,8 @@ pub struct View {
 pub struct Execution {
     /// `apply`, `destroy`.
     pub command: &'static str,
-    /// Who runs it.
-    pub holder: String,
+    /// Recognises dead processes of this machine, so that their lock need not be waited for.
+    pub presence: Option<journal::Presence>,
     /// May a delete empty what still holds data?
     pub delete_data: bool,
     /// Where events go.
@@ -291,16 +291,26 @@ impl Engine {
         wanted: &[Wanted],
         run: Execution,
     ) -> Result<Outcome, Diagnostics> {
-        self.backend.prepare().await.map_err(|e| e.diagnostic())?;
-        let journal =
-            Journal::open(self.backend.clone(), self.aws.clock().clone()).await.map_err(|e| e.diagnostic())?;
-        self.claim(&journal, view).await.map_err(|e| e.diagnostic())?;
         let (sink, clock) = (run.sink.clone(), self.aws.clock().clone());
         let waiting = Arc::new(move |address: &Address, why: &Error| {
             sink(Event { time: clock.now(), address: address.clone(), what: What::Waiting { why: why.to_string() } });
         });
-        let recorder = Arc::new(JournalRecorder::new(journal.clone(), waiting));
-        recorder.begin(run.command, &run.holder).await.map_err(|e| e.diagnostic())?;
+        let holder = journal::Holder::current(run.command);
+        let mut lease = journal::Request::new(self.backend.clone(), self.aws.clock().clone(), holder);
+        lease.presence = run.presence;
+        let begin = journal::Begin {
+            lease,
+            stack: view.scope.stack.clone(),
+            account: view.scope.account.clone(),
+            region: view.scope.region.clone(),
+            stack_id: Some(view.scope.stack_id.clone()),
+            seen: self.memory.next,
+            waiting,
+        };
+        let session = journal::Session::begin(begin).await.map_err(|e| e.diagnostic())?;
+        // From here on nothing leaves this process that could change something unless the lease is held.
+        self.aws.gate().set_guard(Some(session.guard()));
+        let recorder = session.recorder().clone();
         if let (Some(ttl), Some(at)) = (self.target.ttl, view.expires)
             && run.command == "apply"
             && self.memory.pins.get("ttl") != Some(&json!(ttl.to_string()))
@@ -326,16 +336,9 @@ impl Engine {
             o if o.done > 0 || !o.pending.is_empty() => "partial",
             _ => "failed",
         };
-        recorder.end(word).await.map_err(|e| e.diagnostic())?;
+        self.aws.gate().set_guard(None);
+        session.end(word).await.map_err(|e| e.diagnostic())?;
         Ok(outcome)
-    }
-
-    /// The journal's claim carries the stack-id that the live objects carry.
-    async fn claim(&self, journal: &Journal, view: &View) -> Result<(), journal::JournalError> {
-        journal
-            .claim_as(&view.scope.stack, &view.scope.account, &view.scope.region, &view.scope.stack_id)
-            .await
-            .map(|_| ())
     }
 
     /// A full sweep: what the stack still owns.

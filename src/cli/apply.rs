@@ -8,6 +8,7 @@ use crate::{
     apply::Outcome,
     diagnostic::{Diagnostic, Diagnostics},
     engine::{Engine, Execution, View},
+    journal::Presence,
     plan::{Action, Plan, Wanted},
     report::plan as report,
     ui::{Progress, Ui},
@@ -60,7 +61,17 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         ui.say("nothing was changed");
         return Ok(Exit::Error);
     }
-    let outcome = execute(&prepared.engine, plan, &prepared.view, wanted, "apply", args.delete_data, ui).await?;
+    let outcome = execute(
+        &prepared.engine,
+        plan,
+        &prepared.view,
+        wanted,
+        "apply",
+        args.delete_data,
+        prepared.place.presence(),
+        ui,
+    )
+    .await?;
     if ui.json {
         ui.data(&summary("apply", &prepared.header, plan, &outcome, &prepared.deployment.notes));
     } else {
@@ -124,6 +135,7 @@ pub(super) async fn execute(
     wanted: &[Wanted],
     command: &'static str,
     delete_data: bool,
+    presence: Presence,
     ui: Ui,
 ) -> std::result::Result<Outcome, Stop> {
     let progress = Progress::new(ui, plan);
@@ -148,7 +160,8 @@ pub(super) async fn execute(
         }
     });
     let sink = progress.clone();
-    let run = Execution { command, holder: holder(), delete_data, sink: Arc::new(move |e| sink.event(&e)), cancel };
+    let run =
+        Execution { command, presence: Some(presence), delete_data, sink: Arc::new(move |e| sink.event(&e)), cancel };
     let outcome = engine.execute(plan, view, wanted, run).await;
     beat.abort();
     signals.abort();
@@ -163,16 +176,6 @@ async fn interrupted() -> bool {
         done = tokio::signal::ctrl_c() => done.is_ok(),
         got = term.recv() => got.is_some(),
     }
-}
-
-/// Who runs this, for the journal.
-fn holder() -> String {
-    let var = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
-    let user = var("USER").or_else(|| var("LOGNAME")).unwrap_or_else(|| "somebody".to_owned());
-    let host = var("HOSTNAME")
-        .or_else(|| std::fs::read_to_string("/etc/hostname").ok())
-        .unwrap_or_else(|| "this machine".to_owned());
-    format!("{user}@{} (process {})", host.trim(), std::process::id())
 }
 
 /// How an execution ended, as an exit code.

@@ -57,7 +57,17 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
                 return Ok(Exit::Error);
             }
         }
-        outcome = apply::execute(engine, &plan, &view, &found.wanted, "destroy", args.delete_data, ui).await?;
+        outcome = apply::execute(
+            engine,
+            &plan,
+            &view,
+            &found.wanted,
+            "destroy",
+            args.delete_data,
+            found.place.presence(),
+            ui,
+        )
+        .await?;
     }
     let proof = engine.prove(&found.wanted).await?;
     let place = format!("account {}, region {}, stack {}", header.account, header.region, found.stack);

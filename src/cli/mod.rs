@@ -60,7 +60,7 @@ pub(crate) struct Stop {
 
 impl From<Diagnostics> for Stop {
     fn from(diagnostics: Diagnostics) -> Self {
-        let locked = diagnostics.iter().any(|d| d.code == "DL0509");
+        let locked = diagnostics.iter().any(|d| d.code == "DL0510");
         Self { exit: if locked { Exit::Locked } else { Exit::Error }, diagnostics }
     }
 }

@@ -6,14 +6,11 @@ use crate::{
     clock::Clock,
     diagnostic::{Diagnostic, did_you_mean},
     engine::{Engine, Target},
-    journal::{Backend, LocalBackend},
+    journal::{self, Presence},
     kinds::KINDS,
 };
 use dlinfra_sandbox::{Sandbox, SandboxConfig};
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::path::{Path, PathBuf};
 
 /// Clients and what surrounds them.
 pub(super) struct Place {
@@ -147,16 +144,19 @@ impl Place {
     }
 
     /// The engine for a stack.
-    pub(super) async fn engine(&self, target: Target, backend: Option<&blueprint::Backend>) -> Result<Engine, Stop> {
+    pub(super) async fn engine(&self, target: Target, said: Option<&blueprint::Backend>) -> Result<Engine, Stop> {
         let account = self.aws.account().await?;
-        let backend: Arc<dyn Backend> = match backend {
-            // The remote journal comes with the lease; until then every journal is local.
-            None | Some(blueprint::Backend::Local | blueprint::Backend::S3 { .. }) => {
-                ignore_in_git(&self.state)?;
-                Arc::new(LocalBackend::new(self.state.clone(), &account, self.aws.region(), &target.stack))
-            }
-        };
+        ignore_in_git(&self.state)?;
+        // The sandbox keeps its journals in its own folder: nothing of it is mistaken for a real stack.
+        let said = if self.sandbox.is_some() { None } else { said };
+        let said = said.or(Some(&blueprint::Backend::Local));
+        let backend = journal::backend(said, &self.state, &self.aws, &account, &target.stack);
         Ok(Engine::connect(self.aws.clone(), KINDS, target, backend, self.sandbox.is_some()).await?)
+    }
+
+    /// Where processes of this machine show that they live.
+    pub(super) fn presence(&self) -> Presence {
+        Presence::new(&self.state)
     }
 
     /// The header's words: whose account, or that it is none.

@@ -116,7 +116,7 @@ impl Stage {
         let (_keep, cancel) = tokio::sync::watch::channel(false);
         let run = Execution {
             command: "apply",
-            holder: "test".to_owned(),
+            presence: None,
             delete_data: true,
             sink: Arc::new(move |e| events.lock().unwrap().push(e)),
             cancel,
