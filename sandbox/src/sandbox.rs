@@ -201,7 +201,7 @@ impl Sandbox {
         // Read under the lock, so that time is monotonic in the order of execution.
         let now = clock.now();
         let request_id = request_id(self.inner.config.seed, number);
-        let before = actions.iter().find_map(|action| injected_before(service, &name, action));
+        let before = actions.iter().find_map(|action| service.injected_before(&name, action));
         let cut_before = actions.contains(&FaultAction::CutBefore);
         let mut result = match before {
             Some(error) => Err(error),
@@ -336,18 +336,6 @@ fn parse(service: &'static Service, request: &Incoming) -> (String, Result<(&'st
         None => Err(ApiError::not_implemented(format!("{}:{name}", service.name))),
     });
     (name, found)
-}
-
-fn injected_before(service: &Service, operation: &str, action: &FaultAction) -> Option<ApiError> {
-    match action {
-        FaultAction::ErrorBefore { code, status } => {
-            Some(ApiError::new(*status, code.clone(), "Injected before execution"))
-        }
-        FaultAction::Throttle => Some((service.throttled())()),
-        FaultAction::AccessDenied => Some(service.access_denied(operation)),
-        FaultAction::ExpiredToken => Some(service.expired_token()),
-        _ => None,
-    }
 }
 
 /// A request id that looks like AWS's and is the same in every run.

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::call::Call;
 use crate::error::ApiError;
+use crate::faults::FaultAction;
 use crate::store::{Due, ObjectKind, World};
 use crate::throttle::{Rate, ec2_rate, rate};
 use crate::wire::Protocol;
@@ -150,6 +151,19 @@ impl Service {
             Protocol::AwsJson(_) | Protocol::RestJson => {
                 ApiError::bad("ExpiredTokenException", "The security token included in the request is expired")
             }
+        }
+    }
+
+    /// The error that a fault rule answers with instead of executing.
+    pub(crate) fn injected_before(&self, operation: &str, action: &FaultAction) -> Option<ApiError> {
+        match action {
+            FaultAction::ErrorBefore { code, status } => {
+                Some(ApiError::new(*status, code.clone(), "Injected before execution"))
+            }
+            FaultAction::Throttle => Some((self.throttled())()),
+            FaultAction::AccessDenied => Some(self.access_denied(operation)),
+            FaultAction::ExpiredToken => Some(self.expired_token()),
+            _ => None,
         }
     }
 

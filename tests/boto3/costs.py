@@ -2,7 +2,7 @@
 
 from ec2_network import vpc
 from fsx import Ground
-from harness import ACCOUNT, check, eventually, fails, pages, refused, tags, untag
+from harness import ACCOUNT, check, eventually, fails, refused, tags, untag
 
 
 @check

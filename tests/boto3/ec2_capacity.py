@@ -1,9 +1,9 @@
 """EC2: capacity reservations and Capacity Blocks."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
 from ec2_instances import Ground, image
-from ec2_network import SPEED, by_tag, spec
+from ec2_network import by_tag, spec
 from harness import check, eventually, fails, pages, untag
 from ssm import DLAMI
 

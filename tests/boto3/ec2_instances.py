@@ -3,7 +3,7 @@
 import base64
 
 from ec2_network import SPEED, by_tag, spec, subnet, vpc
-from harness import ACCOUNT, check, eventually, fails, pages, refused, tags, untag
+from harness import ACCOUNT, check, eventually, fails, pages, refused, untag
 from iam import create as create_role
 from ssm import AL2023, DLAMI
 

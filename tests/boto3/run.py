@@ -12,14 +12,18 @@ import shlex
 import sys
 
 import harness
+
+# Importing registers the checks.
 import costs
 import ec2_capacity
+import ec2_groups
 import ec2_instances
 import ec2_network
 import fsx
 import iam
 import pricing
-import s3
+import s3_buckets
+import s3_objects
 import ssm
 import sts
 
@@ -28,9 +32,8 @@ def main(arguments):
     if arguments[:1] == ["--url"]:
         return harness.run(arguments[1], *arguments[2:])
     if arguments[:1] == ["--serve"]:
-        command, _, rest = (arguments[1:] + ["--"]), None, []
-        at = command.index("--")
-        command, rest = command[:at], [part for part in command[at + 1 :] if part != "--"]
+        at = arguments.index("--") if "--" in arguments else len(arguments)
+        command, rest = arguments[1:at], arguments[at + 1 :]
     elif "DLINFRA_SANDBOX_SERVE" in os.environ:
         command, rest = shlex.split(os.environ["DLINFRA_SANDBOX_SERVE"]), arguments
     else:
