@@ -97,7 +97,13 @@ impl<'a> Checker<'a> {
                 value => value,
             };
             let place = template.single().map_or(target.place, |e| e.place);
-            return Target { place, ..target }.coerce(value, want);
+            return Target { place, ..target }.coerce(value, want).map_err(|f| match (f, template.single()) {
+                (Fail::Error(mut e), Some(single)) if e.code == codes::UNKNOWN => {
+                    e.place = Evaluator::new(self.env).culprit(single, None);
+                    Fail::Error(e)
+                }
+                (f, _) => f,
+            });
         }
         if s.is_null() {
             return Ok(Value::Null(Null::Written));

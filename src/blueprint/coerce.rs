@@ -78,6 +78,13 @@ impl Target<'_> {
                 self.check_bounds(&value, inner, bounds)?;
                 Ok(value)
             }
+            (Type::Known(inner), value) => match self.coerce(value, inner)? {
+                Value::Unknown(u) => {
+                    let what = format!("`{}`", self.field);
+                    Err(super::expression::unknown_error(&u, self.place, &what).into())
+                }
+                value => Ok(value),
+            },
             (Type::AnyOf(all), value) => self.any_of(&value, all),
             (want, Value::Unknown(u)) => self.unknown(u, want),
             (Type::Any, value) => self.any(value),

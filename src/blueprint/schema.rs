@@ -184,6 +184,7 @@ fn schema_of(t: &Type, depth: usize) -> Json {
                 _ => schema_of(inner, depth),
             }
         }
+        Type::Known(inner) => schema_of(inner, depth),
         Type::Secret => json!({ "anyOf": [
             { "type": "object", "properties": { "secret": { "type": "string" } }, "required": ["secret"], "additionalProperties": false },
             { "type": "object", "properties": { "parameter": { "type": "string" } }, "required": ["parameter"], "additionalProperties": false },

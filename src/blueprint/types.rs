@@ -49,6 +49,8 @@ pub enum Type {
     AnyOf(Arc<[Type]>),
     /// A type with a smallest and a largest value.
     Bounded(Arc<Type>, Bounds),
+    /// A type whose value must be known before apply: the field has no room for a value that AWS decides later.
+    Known(Arc<Type>),
     /// A script that is shipped byte for byte: the name of a file.
     Script,
     /// A pointer to a secret, never its value.
@@ -121,11 +123,21 @@ impl Type {
         Type::Object(Arc::new(ObjectType { fields: fields.into_iter().collect() }))
     }
 
-    /// The type without bounds.
+    /// The type without bounds and without the wish to be known.
     #[must_use]
     pub fn unbounded(&self) -> &Type {
         let mut t = self;
-        while let Type::Bounded(inner, _) = t {
+        while let Type::Bounded(inner, _) | Type::Known(inner) = t {
+            t = inner;
+        }
+        t
+    }
+
+    /// The type with room for values that are not known yet.
+    #[must_use]
+    pub(crate) fn unknowable(&self) -> &Type {
+        let mut t = self;
+        while let Type::Known(inner) = t {
             t = inner;
         }
         t
@@ -164,6 +176,7 @@ impl Type {
                 (None, Some(max)) => format!("{} of at most {max}", inner.noun()),
                 (None, None) => inner.noun(),
             },
+            Type::Known(inner) => inner.noun(),
             Type::Script => "the name of a script file".to_string(),
             Type::Secret => "a pointer to a secret".to_string(),
             Type::Any => "a value".to_string(),
@@ -191,6 +204,7 @@ impl Type {
             Type::OneOf(all) => all.first().cloned().unwrap_or_default(),
             Type::AnyOf(all) => all.first().map(Type::example).unwrap_or_default(),
             Type::Bounded(inner, bounds) => bounds.min.clone().unwrap_or_else(|| inner.example()),
+            Type::Known(inner) => inner.example(),
             Type::Script => "bootstrap.sh".to_string(),
             Type::Secret => "{ secret: ARN }".to_string(),
             Type::Any => "value".to_string(),
@@ -257,7 +271,7 @@ impl fmt::Display for Type {
                 }
                 f.write_str(")")
             }
-            Type::Bounded(inner, _) => inner.fmt(f),
+            Type::Bounded(inner, _) | Type::Known(inner) => inner.fmt(f),
             Type::Script => f.write_str("script"),
             Type::Secret => f.write_str("secret"),
             Type::Any => f.write_str("any"),

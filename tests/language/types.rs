@@ -171,3 +171,52 @@ fn any_of_chooses_by_shape() {
         ]
     );
 }
+
+#[test]
+fn fields_without_room_for_unknowns_say_so() {
+    let schema = json!({
+        "type": "object", "additionalProperties": false, "required": ["count"],
+        "properties": {
+            "count": { "type": "integer", "format": "uint32", "minimum": 0 },
+            "name": { "type": ["string", "null"], "x-deferred": true },
+            "names": { "type": "array", "items": { "type": "string", "x-deferred": true } },
+            "plain": { "type": "array", "items": { "type": "string" } },
+            "vpc": { "anyOf": [{ "x-dlinfra": { "ref": "vpc" } }, { "type": "null" }] },
+            "policy": { "x-dlinfra": "any" },
+        },
+    });
+    let mut dialect = dialect();
+    let fields = Type::from_schema(&schema);
+    dialect.kinds.insert(
+        "thing".into(),
+        dlinfra::blueprint::KindSchema { name: "thing".into(), doc: String::new(), fields, outputs: [].into() },
+    );
+    let compile = |rest: &str| {
+        let text = blueprint(&format!(
+            "resources:\n  g: {{ kind: instance-group, instance_type: x, subnet: subnet-1 }}\n  v: {{ kind: vpc, cidr: 10.0.0.0/16 }}\n  t: {{ kind: thing, {rest} }}\n"
+        ));
+        let files = dlinfra::blueprint::MemoryFiles::new().with("main.yaml", text);
+        dlinfra::blueprint::compile(&dialect, &inputs(), &files)
+            .map(|c| resource(&c, "t").spec.clone())
+            .map_err(|d| d.to_string())
+    };
+    assert_eq!(
+        compile("count: 2, name: '${v.arn}', names: ['${v.arn}'], vpc: '${v.id}', policy: { A: '${v.arn}' }").unwrap(),
+        json!({
+            "count": 2, "name": { "$ref": "v", "attr": "arn" }, "names": [{ "$ref": "v", "attr": "arn" }], "vpc": { "$ref": "v" },
+            "policy": { "A": { "$ref": "v", "attr": "arn" } },
+        })
+    );
+    for (rest, want) in [
+        ("count: '${1 + g.size}'", "main.yaml:6:35: error[DL0118]: `count` cannot depend on `${1 + g.size}`"),
+        (
+            "count: 1, names: '${g.addresses}'",
+            "main.yaml:6:41: error[DL0118]: `names` cannot depend on `${g.addresses}`",
+        ),
+        ("count: 1, plain: ['${v.arn}']", "main.yaml:6:42: error[DL0118]: `plain[0]` cannot depend on `${v.arn}`"),
+        ("count: 1, plain: ['a-${v.arn}']", "error[DL0118]: `plain[0]` cannot depend on `a-${v.arn}`"),
+    ] {
+        let message = compile(rest).unwrap_err();
+        assert!(message.contains(want), "{message}");
+    }
+}

@@ -18,7 +18,10 @@ impl Type {
     pub fn from_schema(schema: &Json) -> Type {
         let empty = Map::new();
         let definitions = schema.get("$defs").and_then(Json::as_object).unwrap_or(&empty);
-        Reader { definitions }.read(schema, 0)
+        match (Reader { definitions }).read(schema, 0) {
+            Type::Known(inner) => (*inner).clone(),
+            other => other,
+        }
     }
 }
 
@@ -41,7 +44,21 @@ impl<'a> Reader<'a> {
         current
     }
 
+    /// A field of the type `Field<T>` says `x-deferred`; every other one must be known before apply.
     fn read(&self, schema: &'a Json, depth: usize) -> Type {
+        let deferred = |s: &Json| s.get("x-deferred").and_then(Json::as_bool) == Some(true);
+        let deferred = deferred(schema) || deferred(self.resolve(schema));
+        match self.read_plain(schema, depth) {
+            known @ Type::Known(_) if !deferred => known,
+            Type::Known(inner) => (*inner).clone(),
+            Type::AnyOf(all) if deferred => Type::AnyOf(all.iter().map(|t| t.unknowable().clone()).collect()),
+            plain @ (Type::Any | Type::Secret | Type::Script | Type::AnyOf(_)) => plain,
+            plain if deferred => plain,
+            plain => Type::Known(Arc::new(plain)),
+        }
+    }
+
+    fn read_plain(&self, schema: &'a Json, depth: usize) -> Type {
         if depth > MAX_DEPTH {
             return Type::Any;
         }
@@ -78,7 +95,11 @@ impl<'a> Reader<'a> {
         let mut words: Vec<String> = Vec::new();
         for one in all.iter().filter(|s| s.get("type").and_then(Json::as_str) != Some("null")) {
             match self.read(one, depth + 1) {
-                Type::OneOf(texts) => words.extend(texts.iter().cloned()),
+                t if matches!(t.unknowable(), Type::OneOf(_)) => {
+                    if let Type::OneOf(texts) = t.unknowable() {
+                        words.extend(texts.iter().cloned());
+                    }
+                }
                 other => options.push(other),
             }
         }
