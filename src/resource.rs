@@ -268,6 +268,10 @@ pub struct About {
     pub iam: &'static [&'static str],
     /// Quotas that it counts against.
     pub quotas: &'static [Quota],
+    /// Fields whose targets work as they should only once this is made: a subnet without its route table leads nowhere.
+    pub completes: &'static [&'static str],
+    /// Does it start work at once, so that it must wait for what completes the things that it points at?
+    pub starts: bool,
     /// What its field checks find, for `dlinfra explain`.
     pub codes: &'static [Code],
     /// Teardown order among what edges allow: true = it costs money by the hour, so it goes first.
@@ -291,6 +295,8 @@ impl About {
             name: None,
             iam: &[],
             quotas: &[],
+            completes: &[],
+            starts: false,
             codes: &[],
             spends: false,
         }

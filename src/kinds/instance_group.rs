@@ -194,6 +194,8 @@ impl Resource for InstanceGroup {
             Quota { code: "L-1216C47A", name: "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances" },
         ],
         codes: CODES,
+        // A boot script that finds no way to the internet fails for good.
+        starts: true,
         spends: true,
         ..About::new("Equal EC2 instances: a training cluster, a pool of servers, one development machine")
     };

@@ -59,6 +59,8 @@ impl Resource for NatGateway {
             Quota { code: "L-FE5A380F", name: "NAT gateways per Availability Zone" },
             Quota { code: "L-0263D0A3", name: "EC2-VPC Elastic IPs" },
         ],
+        // It leads nowhere before its subnet's table leads to the internet gateway.
+        starts: true,
         spends: true,
         ..About::new("A way out to the internet for instances without public addresses")
     };

@@ -127,6 +127,7 @@ impl Resource for RouteTable {
             Quota { code: "L-93826ACB", name: "Routes per route table" },
         ],
         codes: CODES,
+        completes: &["subnets"],
         ..About::new("Where the packets of some subnets go")
     };
 

@@ -1,6 +1,6 @@
 //! The order of execution: creates follow edges, deletes run against them, and a deletion waits for whoever lets go.
 use super::{Action, Decision, Edge, Operation, Plan, Summary, Task, decide};
-use crate::{diagnostic::Diagnostics, graph::Dag};
+use crate::{diagnostic::Diagnostics, graph::Dag, spec};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Arranges decisions into tasks with their order.
@@ -41,6 +41,7 @@ pub(super) fn arrange(decisions: Vec<Decision>) -> Result<Plan, Diagnostics> {
         }
     }
     link(&decisions, &by_address, &at, &mut tasks, &mut dag);
+    complete(&decisions, &at, &mut dag);
     let key = |n: usize| {
         let (task, decision) = (&tasks[n], &decisions[tasks[n].step]);
         let spends = task.operation == Operation::Remove && decision.step.kind.about().spends;
@@ -92,6 +93,28 @@ fn link(
             let link = by_address.get(need.address.as_str()).and_then(|p| links.get(p));
             if let Some(&link) = link.filter(|link| !dag.reaches(make, **link)) {
                 dag.edge(link, make);
+            }
+        }
+    }
+}
+
+/// Machines that start in a subnet wait for its route table, and so for the gateway that it leads to, unless the table
+/// itself waits for them.
+fn complete(decisions: &[Decision], at: &BTreeMap<(usize, Operation), usize>, dag: &mut Dag) {
+    let made = |step: usize| at.get(&(step, Operation::Make)).copied();
+    let mut completed_by: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (i, decision) in decisions.iter().enumerate() {
+        let fields = decision.step.kind.about().completes;
+        let (Some(make), Some(want), false) = (made(i), &decision.step.want, fields.is_empty()) else { continue };
+        for (_, address) in spec::references(want).into_iter().filter(|(field, _)| fields.contains(&field.as_str())) {
+            completed_by.entry(address).or_default().push(make);
+        }
+    }
+    for (i, decision) in decisions.iter().enumerate().filter(|(_, d)| d.step.kind.about().starts) {
+        let Some(make) = made(i) else { continue };
+        for completer in decision.needs.iter().filter_map(|n| completed_by.get(&n.address)).flatten() {
+            if !dag.reaches(make, *completer) {
+                dag.edge(*completer, make);
             }
         }
     }
