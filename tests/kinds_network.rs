@@ -383,6 +383,30 @@ async fn a_group_of_somebody_else_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn machines_wait_for_the_way_out_of_their_subnet() {
+    let world = World::new(Behaviour::default()).await;
+    let mut blueprint = network();
+    blueprint.insert(
+        ("train", "instance-group"),
+        json!({
+            "instance_type": "m5.large", "count": 1, "image": "al2023", "subnet": to("private"),
+            "interfaces": { "security_groups": [to("nodes")] },
+        }),
+    );
+    let plan = world.look(&blueprint).await.2;
+    let made = |address: &str| {
+        let of = |t: &&dlinfra::plan::Task| plan.steps[t.step].address.as_str() == address;
+        let task = |t: &&dlinfra::plan::Task| of(t) && t.operation == dlinfra::plan::Operation::Make;
+        plan.tasks.iter().position(|t| task(&t)).unwrap()
+    };
+    for first in ["inside", "nat", "out", "igw"] {
+        assert!(plan.dag.reaches(made(first), made("train")), "{first}");
+    }
+    world.apply(&blueprint).await;
+    world.destroy().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_nat_gateway_that_failed_is_made_again() {
     let world = World::new(Behaviour::default()).await;
     let mut blueprint = network();
