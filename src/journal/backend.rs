@@ -1,5 +1,5 @@
 //! Where a journal lies: named objects with conditional writes, and nothing else.
-use super::JournalError;
+use super::{JournalError, Presence};
 use std::{fmt::Debug, future::Future, pin::Pin};
 
 /// A boxed future of a backend.
@@ -39,6 +39,11 @@ pub enum Place {
 pub trait Backend: Debug + Send + Sync {
     /// For people: a folder, or `s3://bucket/journal/stack/`.
     fn place(&self) -> String;
+
+    /// Recognises dead processes of this machine; `None` = only time does.
+    fn presence(&self) -> Option<Presence> {
+        None
+    }
 
     /// Is there anything to read from? Changes nothing.
     fn look(&self) -> Pending<'_, Place>;

@@ -49,14 +49,15 @@ pub struct Request {
 }
 
 impl Request {
-    /// Refuses at once when somebody else holds the lock.
+    /// Refuses at once when somebody else holds the lock; dead processes are recognised as the backend can.
     pub fn new(backend: Arc<dyn Backend>, clock: Clock, holder: Holder) -> Self {
         let time = clock.clone();
+        let presence = backend.presence();
         Self {
             backend,
             clock,
             holder,
-            presence: None,
+            presence,
             wait: Duration::ZERO,
             watching: Arc::new(|_| ()),
             uptime: Arc::new(move || time.uptime()),

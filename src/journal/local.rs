@@ -3,7 +3,7 @@
 //! A file appears under its name only when its bytes are on the disk (temporary file, sync, hard link, sync of the
 //! folder), so a torn file cannot exist, whatever is killed when.
 use super::{
-    JournalError,
+    JournalError, Presence,
     backend::{Backend, Pending, Place, Put, Stored},
 };
 use crate::{record, spec};
@@ -175,6 +175,10 @@ fn sync_folder(path: &Path) -> Result<(), JournalError> {
 impl Backend for LocalBackend {
     fn place(&self) -> String {
         self.folder.display().to_string()
+    }
+
+    fn presence(&self) -> Option<Presence> {
+        Some(Presence::new(&self.root))
     }
 
     fn look(&self) -> Pending<'_, Place> {

@@ -13,9 +13,9 @@ pub fn backend(
     stack: &str,
 ) -> Arc<dyn Backend> {
     match said {
-        None => Arc::new(S3Backend::own(aws, account, stack)),
+        None => Arc::new(S3Backend::own(aws, account, stack).beside(root)),
         Some(blueprint::Backend::S3 { bucket, prefix }) => {
-            Arc::new(S3Backend::named(aws, account, stack, bucket, prefix))
+            Arc::new(S3Backend::named(aws, account, stack, bucket, prefix).beside(root))
         }
         Some(blueprint::Backend::Local) => Arc::new(LocalBackend::new(root, account, aws.region(), stack)),
     }

@@ -1,13 +1,24 @@
 //! A journal in memory, for tests and for previews: the same conditions as S3, and as deterministic as its callers.
+use super::Presence;
 use super::backend::{Backend, Pending, Place, Put, Stored};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// Objects in memory; clones share them, as two processes share a bucket.
-#[derive(Debug, Clone, Default)]
-pub struct MemoryBackend(Arc<Mutex<Objects>>);
+/// Objects in memory; clones share them, as two processes of one machine share a folder. A dropped lease is a dead
+/// process.
+#[derive(Debug, Clone)]
+pub struct MemoryBackend {
+    objects: Arc<Mutex<Objects>>,
+    presence: Presence,
+}
+
+impl Default for MemoryBackend {
+    fn default() -> Self {
+        Self { objects: Arc::default(), presence: Presence::memory() }
+    }
+}
 
 #[derive(Debug, Default)]
 struct Objects {
@@ -37,7 +48,7 @@ impl MemoryBackend {
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut Objects) -> T) -> T {
-        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        f(&mut self.objects.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -53,6 +64,10 @@ impl Objects {
 impl Backend for MemoryBackend {
     fn place(&self) -> String {
         "memory".to_owned()
+    }
+
+    fn presence(&self) -> Option<Presence> {
+        Some(self.presence.clone())
     }
 
     fn look(&self) -> Pending<'_, Place> {

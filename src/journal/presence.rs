@@ -3,57 +3,97 @@
 //! The operating system frees the lock however the process ends, so a lease whose holder was killed here need not be
 //! waited for. Nothing is concluded from a file that is not there: the holder may be on another machine.
 use std::{
+    collections::BTreeSet,
     fs::{self, File, OpenOptions},
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
 };
 
-/// A folder of such files (`.dlinfra/run`).
+/// Where holders show that they live.
 #[derive(Debug, Clone)]
-pub struct Presence(PathBuf);
+pub struct Presence(Kind);
+
+#[derive(Debug, Clone)]
+enum Kind {
+    /// Locked files (`.dlinfra/run`).
+    Folder(PathBuf),
+    /// The nonces of those that live, for tests whose processes are tasks.
+    Memory(Arc<Mutex<BTreeSet<String>>>),
+}
 
 /// This process is here as long as this value is.
 #[derive(Debug)]
 pub struct Here {
-    _file: File,
-    path: PathBuf,
+    _file: Option<File>,
+    nonce: String,
+    presence: Presence,
 }
 
 impl Presence {
     /// Files below `root`, the `.dlinfra` folder.
     pub fn new(root: impl AsRef<Path>) -> Self {
-        Self(root.as_ref().join("run"))
+        Self(Kind::Folder(root.as_ref().join("run")))
     }
 
-    fn path(&self, nonce: &str) -> PathBuf {
-        self.0.join(format!("{nonce}.lock"))
+    /// Known to this process alone.
+    pub fn memory() -> Self {
+        Self(Kind::Memory(Arc::default()))
     }
 
     /// Shows that the holder of this nonce lives. `None` when the folder cannot be written: others then wait longer.
     pub fn enter(&self, nonce: &str) -> Option<Here> {
-        fs::create_dir_all(&self.0).ok()?;
-        let path = self.path(nonce);
-        let file = OpenOptions::new().create(true).append(true).open(&path).ok()?;
-        file.try_lock().ok()?;
-        Some(Here { _file: file, path })
+        let file = match &self.0 {
+            Kind::Folder(folder) => {
+                fs::create_dir_all(folder).ok()?;
+                let file = OpenOptions::new().create(true).append(true).open(path(folder, nonce)).ok()?;
+                file.try_lock().ok()?;
+                Some(file)
+            }
+            Kind::Memory(living) => {
+                living.lock().unwrap_or_else(PoisonError::into_inner).insert(nonce.to_owned());
+                None
+            }
+        };
+        Some(Here { _file: file, nonce: nonce.to_owned(), presence: self.clone() })
     }
 
     /// Is the holder of this nonce certainly dead?
     pub fn dead(&self, nonce: &str) -> bool {
-        let legal = !nonce.is_empty() && nonce.chars().all(|c| c.is_ascii_alphanumeric());
-        legal && OpenOptions::new().append(true).open(self.path(nonce)).is_ok_and(|f| f.try_lock().is_ok())
+        match &self.0 {
+            Kind::Folder(folder) => {
+                let legal = !nonce.is_empty() && nonce.chars().all(|c| c.is_ascii_alphanumeric());
+                legal && OpenOptions::new().append(true).open(path(folder, nonce)).is_ok_and(|f| f.try_lock().is_ok())
+            }
+            Kind::Memory(living) => !living.lock().unwrap_or_else(PoisonError::into_inner).contains(nonce),
+        }
     }
 
     /// Removes what a dead holder left.
     pub fn forget(&self, nonce: &str) {
         if self.dead(nonce) {
-            let _ = fs::remove_file(self.path(nonce));
+            self.remove(nonce);
+        }
+    }
+
+    fn remove(&self, nonce: &str) {
+        match &self.0 {
+            Kind::Folder(folder) => {
+                let _ = fs::remove_file(path(folder, nonce));
+            }
+            Kind::Memory(living) => {
+                living.lock().unwrap_or_else(PoisonError::into_inner).remove(nonce);
+            }
         }
     }
 }
 
+fn path(folder: &Path, nonce: &str) -> PathBuf {
+    folder.join(format!("{nonce}.lock"))
+}
+
 impl Drop for Here {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        self.presence.remove(&self.nonce);
     }
 }
 
@@ -65,16 +105,17 @@ mod tests {
     fn only_a_holder_that_let_go_is_dead() {
         let folder = tempfile::tempdir().unwrap();
         let presence = Presence::new(folder.path());
+        let path = |nonce| path(&folder.path().join("run"), nonce);
         assert!(!presence.dead("a"), "nobody knows");
         let here = presence.enter("a").unwrap();
         assert!(!presence.dead("a"));
         // A killed process leaves the file, but not the lock.
-        fs::write(presence.path("b"), b"").unwrap();
+        fs::write(path("b"), b"").unwrap();
         assert!(presence.dead("b"));
         presence.forget("b");
-        assert!(!presence.dead("b") && !presence.path("b").exists());
+        assert!(!presence.dead("b") && !path("b").exists());
         drop(here);
-        assert!(!presence.path("a").exists());
+        assert!(!path("a").exists());
         assert!(!presence.dead("../a"));
     }
 }

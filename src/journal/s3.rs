@@ -1,12 +1,13 @@
 //! A journal in a bucket: dlinfra's own in the stack's account and region, or one that the author names.
 use super::{
-    JournalError,
+    JournalError, Presence,
     backend::{Backend, Pending, Place, Put, Stored},
 };
 use crate::aws::{
     Aws, Error, ErrorClass,
     objects::{Objects, Written},
 };
+use std::path::Path;
 
 /// `s3://bucket/prefix/`.
 ///
@@ -18,13 +19,19 @@ pub struct S3Backend {
     prefix: String,
     /// dlinfra's own bucket, which it may make.
     own: bool,
+    presence: Option<Presence>,
 }
 
 impl S3Backend {
     /// The account's own bucket, `dlinfra-<account>-<region>`.
     pub fn own(aws: &Aws, account: &str, stack: &str) -> Self {
         let bucket = format!("dlinfra-{account}-{}", aws.region());
-        Self { objects: Objects::new(aws.apart(), account, &bucket), prefix: format!("journal/{stack}/"), own: true }
+        Self {
+            objects: Objects::new(aws.apart(), account, &bucket),
+            prefix: format!("journal/{stack}/"),
+            own: true,
+            presence: None,
+        }
     }
 
     /// A bucket that the author names; `prefix` may be empty. Account, region and stack follow it, so that any number
@@ -37,7 +44,14 @@ impl S3Backend {
             objects: Objects::new(aws.apart(), account, bucket),
             prefix: format!("{}/", parts.join("/")),
             own: false,
+            presence: None,
         }
+    }
+
+    /// The same, with processes of this machine known by files below `root`, the `.dlinfra` folder.
+    #[must_use]
+    pub fn beside(self, root: &Path) -> Self {
+        Self { presence: Some(Presence::new(root)), ..self }
     }
 
     /// The bucket's name.
@@ -79,6 +93,10 @@ impl S3Backend {
 impl Backend for S3Backend {
     fn place(&self) -> String {
         format!("s3://{}/{}", self.bucket(), self.prefix)
+    }
+
+    fn presence(&self) -> Option<Presence> {
+        self.presence.clone()
     }
 
     fn look(&self) -> Pending<'_, Place> {

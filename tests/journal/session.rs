@@ -52,3 +52,11 @@ async fn a_killed_run_is_seen_and_waited_for() {
     again.lease.clock = dlinfra::clock::Clock::scaled(time(200), 1);
     Session::begin(again).await.unwrap().end("ok").await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_died_on_this_machine_is_not_waited_for() {
+    let backend: Arc<dyn Backend> = Arc::new(MemoryBackend::new());
+    drop(Session::begin(begin(&backend, "ada", &Memory::default())).await.unwrap());
+    let found = journal::read(&*backend).await.unwrap();
+    Session::begin(begin(&backend, "ada", &found)).await.unwrap().end("ok").await.unwrap();
+}
