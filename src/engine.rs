@@ -297,7 +297,7 @@ impl Engine {
         });
         let holder = journal::Holder::current(run.command);
         let mut lease = journal::Request::new(self.backend.clone(), self.aws.clock().clone(), holder);
-        lease.presence = run.presence;
+        lease.presence = run.presence.or(lease.presence);
         let begin = journal::Begin {
             lease,
             stack: view.scope.stack.clone(),
