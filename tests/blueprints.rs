@@ -161,7 +161,7 @@ mod life {
             let told = events.clone();
             let run = Execution {
                 command: "apply",
-                holder: "tests".to_owned(),
+                presence: None,
                 delete_data: true,
                 sink: Arc::new(move |event| {
                     if matches!(event.what, What::Failed { .. } | What::Pending { .. }) {

@@ -58,7 +58,7 @@ impl World {
         let (_keep, cancel) = tokio::sync::watch::channel(false);
         let run = Execution {
             command: "apply",
-            holder: "tests".to_owned(),
+            presence: None,
             delete_data: true,
             sink: Arc::new(|_| {}),
             cancel,
@@ -348,8 +348,7 @@ async fn a_replaced_group_is_pointed_at_again() {
     let actions: BTreeMap<&str, Action> = plan.steps.iter().map(|s| (s.address.as_str(), s.action)).collect();
     assert_eq!((actions["head"], actions["client"]), (Action::Replace, Action::Update));
     let (_keep, cancel) = tokio::sync::watch::channel(false);
-    let holder = "tests".to_owned();
-    let run = Execution { command: "apply", holder, delete_data: true, sink: Arc::new(|_| {}), cancel };
+    let run = Execution { command: "apply", presence: None, delete_data: true, sink: Arc::new(|_| {}), cancel };
     let outcome = engine.execute(&plan, &view, &wanted, run).await.unwrap();
     assert!(outcome.complete(), "{outcome:#?}");
     world.apply(&blueprint).await;
