@@ -143,7 +143,8 @@ where
                 let code = meta.code().unwrap_or("Unknown");
                 out.class = classify(&operation, code, meta.message().unwrap_or(""));
                 out.code = Some(code.to_owned());
-                out.message = meta.message().unwrap_or("no message").to_owned();
+                // An answer that the SDK cannot read has no code and no message; what is wrong with it stands below.
+                out.message = meta.message().map_or_else(|| chain(&error), str::to_owned);
                 out.request_id = meta.extra("aws_request_id").map(str::to_owned);
             }
             SdkError::ConstructionFailure(_)
@@ -152,7 +153,7 @@ where
             | SdkError::ResponseError(_) => {
                 let text = chain(&error);
                 out.class = transport(&error, &text);
-                out.message = text;
+                out.message = if out.class == ErrorClass::Credentials { credentials(&text) } else { text };
             }
             _ => out.message = chain(&error),
         }
@@ -190,6 +191,17 @@ fn transport<E, R>(error: &SdkError<E, R>, text: &str) -> ErrorClass {
         }
         _ => ErrorClass::Ambiguous,
     }
+}
+
+/// The SDK reports every place where it looked for credentials, on a line each; people need to know that none had any,
+/// or the one thing that went wrong.
+fn credentials(text: &str) -> String {
+    if text.contains("no credentials found in chain") || text.contains("no providers in chain provided credentials") {
+        return "there are no credentials: neither in the environment nor in a profile, and no role of a container or \
+                an instance"
+            .to_owned();
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn chain(error: &dyn std::error::Error) -> String {

@@ -22,7 +22,7 @@ pub(super) struct Place {
     state: PathBuf,
     /// For people.
     pub words: String,
-    /// `--sandbox`, as a next command must repeat it.
+    /// `--sandbox`, `--profile`, `--endpoint-url`: what a next command must repeat.
     pub flag: String,
 }
 
@@ -140,7 +140,10 @@ impl Place {
         })
         .await;
         let words = args.endpoint_url.as_ref().map(|u| format!("endpoint {u}   ")).unwrap_or_default();
-        Ok(Self { aws, sandbox: None, state: beside.join(".dlinfra"), words, flag: String::new() })
+        let flags = [("--profile", &args.profile), ("--endpoint-url", &args.endpoint_url)];
+        let flags = flags.iter().filter_map(|(flag, value)| Some(format!("{flag} {}", value.as_ref()?)));
+        let flag = flags.collect::<Vec<_>>().join(" ");
+        Ok(Self { aws, sandbox: None, state: beside.join(".dlinfra"), words, flag })
     }
 
     /// The engine for a stack.
