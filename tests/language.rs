@@ -1,12 +1,14 @@
 //! The blueprint language: what compiles to what, and what every mistake is told.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what tests share fails by panicking")]
 
 #[path = "language/support.rs"]
 mod support;
 
 #[path = "language/compile.rs"]
 mod compile;
+#[path = "language/diagnostics.rs"]
+mod diagnostics;
 #[path = "language/docs.rs"]
 mod docs;
 #[path = "language/errors.rs"]

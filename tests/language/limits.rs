@@ -141,3 +141,27 @@ fn modules_do_not_nest_without_end() {
     let problems = try_with(&inputs(), files, &blueprint("resources: { r: { use: m0 } }\n")).unwrap_err();
     assert!(problems.to_string().contains("modules nest more than 16 deep"));
 }
+
+#[test]
+fn the_deepest_that_is_allowed_works() {
+    let deep = format!("{}x{}", "[".repeat(55), "]".repeat(55));
+    let mut files = MemoryFiles::new();
+    for i in 0..14 {
+        let rest =
+            format!("inputs: {{ v: {{ type: any }} }}\nresources: {{ r: {{ use: m{}, v: '${{var.v}}' }} }}\n", i + 1);
+        files = files.with(format!("modules/m{i}.yaml"), format!("module: m{i}\n{rest}"));
+    }
+    let last =
+        "module: m14\ninputs: { v: { type: any } }\nresources: { b: { kind: bucket, policy: { A: '${var.v}' } } }\n";
+    files = files.with("modules/m14.yaml", last);
+    let text = blueprint(&format!("resources: {{ r: {{ use: m0, v: {deep} }} }}\n"));
+    let c = try_with(&inputs(), files, &text).unwrap();
+    assert_eq!(c.resources.len(), 1);
+    let nested = format!("{}1{}", "[".repeat(50), "]".repeat(50));
+    assert!(eval_text(&dialect(), &Default::default(), &MemoryFiles::new(), &nested).is_ok());
+    let chain = format!("1{}", " + (1".repeat(50)) + &")".repeat(50);
+    assert_eq!(eval_text(&dialect(), &Default::default(), &MemoryFiles::new(), &chain).unwrap(), json!(51));
+    let residual = format!("{}v.arn{}", "upper(".repeat(60), ")".repeat(60));
+    let value = value("resources: { v: { kind: vpc, cidr: 10.0.0.0/16 } }", &residual);
+    assert_eq!(evaluate(&value, &|_, _| Some(json!("a"))).unwrap(), json!("A"));
+}
