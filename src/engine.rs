@@ -159,7 +159,7 @@ impl Engine {
         let ctx = self.sweep(claimed.as_deref().unwrap_or_default(), wanted);
         let (found, existing) = tokio::join!(snapshot::take(self.kinds, &ctx), self.existing(&ctx, wanted));
         let (found, existing) = (found?, existing?);
-        let stack_id = self.stack_id(claimed, &found)?;
+        let stack_id = self.stack_id(claimed.as_ref(), &found)?;
         if found.is_empty() && self.memory.applied.len() > 1 {
             let text = format!(
                 "the journal knows {} objects of {} and AWS shows none",
@@ -188,17 +188,17 @@ impl Engine {
     }
 
     /// The journal's stack-id, else the one in the live tags (the journal was lost), else a new one.
-    fn stack_id(&self, claimed: Option<String>, found: &[Found]) -> Result<String, Diagnostics> {
+    fn stack_id(&self, claimed: Option<&String>, found: &[Found]) -> Result<String, Diagnostics> {
         let live: BTreeMap<&String, &Found> =
             found.iter().filter_map(|f| Some((f.live.tags.get(tags::STACK_ID)?, f))).collect();
-        let all: BTreeSet<&String> = live.keys().copied().chain(claimed.as_ref()).collect();
+        let all: BTreeSet<&String> = live.keys().copied().chain(claimed).collect();
         if all.len() > 1 {
             let owners: Vec<String> = live
                 .iter()
                 .map(|(id, f)| {
                     format!("{id} (owner {})", f.live.tags.get(tags::OWNER).map_or("unknown", String::as_str))
                 })
-                .chain(claimed.iter().filter(|c| !live.contains_key(c)).map(|c| format!("{c} (this journal)")))
+                .chain(claimed.iter().filter(|c| !live.contains_key(*c)).map(|c| format!("{c} (this journal)")))
                 .collect();
             return Err(Diagnostic::error(
                 "DL0532",

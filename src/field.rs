@@ -27,7 +27,7 @@ impl<K> Ref<K> {
 
     /// The id; the engine resolves every pointer before it calls a kind.
     pub fn id(&self) -> Result<&str, Error> {
-        self.id.as_deref().ok_or_else(|| Error::bug(format!("the pointer to {} was not resolved", self)))
+        self.id.as_deref().ok_or_else(|| Error::bug(format!("the pointer to {self} was not resolved")))
     }
 }
 

@@ -79,7 +79,7 @@ impl<R: Resource> Of<R> {
         Ok(live.with_spec(Self::typed(&live.spec)?))
     }
 
-    fn erase(live: Live<R>) -> Result<Live, Error> {
+    fn erase(live: &Live<R>) -> Result<Live, Error> {
         let mut form = live.spec.clone();
         form.normalize();
         let value = serde_json::to_value(&form).map_err(|e| Error::bug(format!("{}: {e}", R::KIND)))?;
@@ -155,7 +155,7 @@ impl<R: Resource> Kind for Of<R> {
         }
     }
     fn sweep<'a>(&'a self, ctx: &'a SweepCtx) -> Boxed<'a, Vec<Live>> {
-        Box::pin(async move { R::sweep(ctx).await?.into_iter().map(Self::erase).collect() })
+        Box::pin(async move { R::sweep(ctx).await?.iter().map(Self::erase).collect() })
     }
     fn create<'a>(&'a self, ctx: &'a Ctx, want: &'a Value, found: Option<&'a Live>) -> Boxed<'a, Id> {
         Box::pin(async move {
@@ -170,7 +170,7 @@ impl<R: Resource> Kind for Of<R> {
         Box::pin(async move { R::delete(ctx, &Self::typed_live(live)?).await })
     }
     fn lookup<'a>(&'a self, ctx: &'a SweepCtx, by: &'a Lookup) -> Boxed<'a, Vec<Live>> {
-        Box::pin(async move { R::lookup(ctx, by).await?.into_iter().map(Self::erase).collect() })
+        Box::pin(async move { R::lookup(ctx, by).await?.iter().map(Self::erase).collect() })
     }
     fn tag_targets(&self, live: &Live) -> Result<Vec<TagTarget>, Error> {
         Ok(R::tag_targets(&Self::typed_live(live)?))

@@ -231,7 +231,7 @@ impl Shared<'_> {
         };
         match &ended {
             Ended::Failed(e) => {
-                self.emit(&step.address, What::Failed { operation, error: e.to_string(), help: e.help.clone() })
+                self.emit(&step.address, What::Failed { operation, error: e.to_string(), help: e.help.clone() });
             }
             Ended::Pending(why) => self.emit(&step.address, What::Pending { operation, why: why.clone() }),
             Ended::Done | Ended::Skipped => {}

@@ -61,17 +61,16 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         ui.say("nothing was changed");
         return Ok(Exit::Error);
     }
-    let outcome = execute(
-        &prepared.engine,
+    let job = Job {
+        engine: &prepared.engine,
         plan,
-        &prepared.view,
+        view: &prepared.view,
         wanted,
-        "apply",
-        args.delete_data,
-        prepared.place.presence(),
-        ui,
-    )
-    .await?;
+        command: "apply",
+        delete_data: args.delete_data,
+        presence: prepared.place.presence(),
+    };
+    let outcome = execute(job, ui).await?;
     if ui.json {
         ui.data(&summary("apply", &prepared.header, plan, &outcome, &prepared.deployment.notes));
     } else {
@@ -127,17 +126,20 @@ fn confirmed(header: &report::Header, plan: &Plan, ui: Ui) -> bool {
     ui.ask(&question).is_some_and(|a| matches!(a.as_str(), "y" | "Y" | "yes"))
 }
 
+/// What is executed.
+pub(super) struct Job<'a> {
+    pub engine: &'a Engine,
+    pub plan: &'a Plan,
+    pub view: &'a View,
+    pub wanted: &'a [Wanted],
+    pub command: &'static str,
+    pub delete_data: bool,
+    pub presence: Presence,
+}
+
 /// Executes with progress, and stops cleanly on the first interrupt.
-pub(super) async fn execute(
-    engine: &Engine,
-    plan: &Plan,
-    view: &View,
-    wanted: &[Wanted],
-    command: &'static str,
-    delete_data: bool,
-    presence: Presence,
-    ui: Ui,
-) -> std::result::Result<Outcome, Stop> {
+pub(super) async fn execute(job: Job<'_>, ui: Ui) -> std::result::Result<Outcome, Stop> {
+    let Job { engine, plan, view, wanted, command, delete_data, presence } = job;
     let progress = Progress::new(ui, plan);
     let (stop, cancel) = tokio::sync::watch::channel(false);
     let clock = engine.aws().clock().clone();

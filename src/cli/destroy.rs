@@ -58,13 +58,15 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
             }
         }
         outcome = apply::execute(
-            engine,
-            &plan,
-            &view,
-            &found.wanted,
-            "destroy",
-            args.delete_data,
-            found.place.presence(),
+            apply::Job {
+                engine,
+                plan: &plan,
+                view: &view,
+                wanted: &found.wanted,
+                command: "destroy",
+                delete_data: args.delete_data,
+                presence: found.place.presence(),
+            },
             ui,
         )
         .await?;

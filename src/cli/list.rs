@@ -46,7 +46,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     let width = rows.keys().map(String::len).max().unwrap_or(0);
     for (stack, row) in &rows {
         let owner = row.owner.as_deref().unwrap_or("-");
-        let expires = row.expires.as_deref().map_or("never".to_owned(), |e| e.to_owned());
+        let expires = row.expires.as_deref().unwrap_or("never");
         out.push_str(&format!("{stack:width$}  owner {owner}  {} objects  expires {expires}\n", row.objects));
     }
     ui.data(&out);

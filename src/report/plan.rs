@@ -102,7 +102,9 @@ fn steps(out: &mut String, shown: &[&Step], cost: Option<&PlanFigures>) {
     let middle = shown.iter().map(|s| s.summary.chars().count()).max().unwrap_or(0).clamp(10, 48);
     let _ = writeln!(out, "    {:width$}  {:middle$}  {:>10}  {:>8}", "", "", "$/h", "expected");
     for step in shown {
-        let money = cost.and_then(|c| c.steps.get(step.address.as_str())).map_or("-".to_owned(), |c| c.column());
+        let money = cost
+            .and_then(|c| c.steps.get(step.address.as_str()))
+            .map_or("-".to_owned(), crate::report::cost::StepFigures::column);
         let time = if step.expected_seconds == 0 { "-".to_owned() } else { time(step.expected_seconds) };
         let summary = if step.action == Action::Read {
             format!("{}, existing: only read", step.summary)

@@ -189,12 +189,12 @@ impl State {
         };
         match &event.what {
             What::Started { verb, expected, .. } => {
-                set("started", json!({ "operation": verb, "expected_seconds": expected }))
+                set("started", json!({ "operation": verb, "expected_seconds": expected }));
             }
             What::Waiting { why } => set("waiting", json!({ "reason": why })),
             What::Accepted { id } => set("accepted", json!({ "id": id })),
             What::Done { verb, id, seconds, .. } => {
-                set("done", json!({ "operation": verb, "id": id, "seconds": seconds }))
+                set("done", json!({ "operation": verb, "id": id, "seconds": seconds }));
             }
             What::Failed { error, help, .. } => set("failed", json!({ "error": error, "help": help })),
             What::Pending { why, .. } => set("pending", json!({ "reason": why })),
