@@ -56,13 +56,7 @@ impl World {
     async fn try_apply(&self, blueprint: &Blueprint) -> Outcome {
         let (engine, view, plan, wanted) = self.look(blueprint).await;
         let (_keep, cancel) = tokio::sync::watch::channel(false);
-        let run = Execution {
-            command: "apply",
-            presence: None,
-            delete_data: true,
-            sink: Arc::new(|_| {}),
-            cancel,
-        };
+        let run = Execution { command: "apply", presence: None, delete_data: true, sink: Arc::new(|_| {}), cancel };
         engine.execute(&plan, &view, &wanted, run).await.unwrap()
     }
 
