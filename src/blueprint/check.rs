@@ -40,12 +40,16 @@ impl<'a> Checker<'a> {
 
     /// An error of a scalar, positioned inside of it when it has expressions.
     #[allow(clippy::boxed_local, reason = "errors are boxed everywhere")]
-    fn report_in(&self, node: &Node, e: Box<ExprError>) -> Fail {
-        let at = match &node.kind {
-            NodeKind::Scalar(s) if s.template.is_some() => label_inside(self.source, node.span, s, e.place, ""),
-            _ => label(self.source, node.span, ""),
-        };
-        self.report(e.into_diagnostic(at))
+    fn report_in(&self, node: &Node, mut e: Box<ExprError>) -> Fail {
+        let also = std::mem::take(&mut e.also);
+        for e in std::iter::once(*e).chain(also) {
+            let at = match &node.kind {
+                NodeKind::Scalar(s) if s.template.is_some() => label_inside(self.source, node.span, s, e.place, ""),
+                _ => label(self.source, node.span, ""),
+            };
+            self.report(e.into_diagnostic(at));
+        }
+        Fail::Reported
     }
 
     /// Refuses what AWS decides where it must be known now, pointing at the attribute.

@@ -18,7 +18,7 @@ use super::scope::{Instance, Scope, What, World};
 use super::source::{Node, NodeKind, label};
 use super::types::{ObjectType, Type};
 use super::{Allow, Existing, Protect, ResourceDecl};
-use crate::diagnostic::{Diagnostic, suggestion};
+use crate::diagnostic::Diagnostic;
 
 /// What resources of a module take over from the call.
 #[derive(Clone, Default)]
@@ -244,10 +244,10 @@ impl Emitter<'_, '_> {
             let value = match item.scalar() {
                 Some(s) if s.template.is_none() => {
                     let Some(id) = World::resource_thunk(scope, &s.text) else {
-                        let all = names.scope.file.resources.iter().map(|r| &*r.name);
+                        let guess = self.world.guess(&s.text, &names.scope.file);
                         let d = Diagnostic::error(codes::DEPENDS_ON, format!("there is no resource `{}` here", s.text))
                             .with_label(label(&scope.file.source, item.span, ""))
-                            .with_help_opt(suggestion(&s.text, all));
+                            .with_help_opt(guess.map(|g| format!("did you mean `{g}`?")));
                         return Err(c.report(d));
                     };
                     self.world.value(id, place_of(item))?

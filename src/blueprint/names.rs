@@ -49,7 +49,7 @@ impl<'w, 'a> Names<'w, 'a> {
         if file.local_names.contains_key(name) {
             return e.help(format!("write `local.{name}` for the local"));
         }
-        if let Some(guess) = did_you_mean(name, file.resources.iter().map(|r| &*r.name)) {
+        if let Some(guess) = self.world.guess(name, file) {
             return e.help(format!("did you mean `{guess}`?"));
         }
         if name.starts_with(|c: char| c.is_ascii_uppercase()) {

@@ -4,7 +4,7 @@
 //! the header. `force` computes one after what it needs, with a stack of its own: a chain of 20,000 locals is no deeper
 //! for the program than a chain of two.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::declare::{File, Resource};
@@ -12,7 +12,7 @@ use super::expression::{Fail, Key, Outcome, Place, Value, for_each_name};
 use super::files::Recorder;
 use super::source::{Node, NodeKind, label_inside};
 use super::{Dialect, Inputs, codes};
-use crate::diagnostic::{Diagnostic, Diagnostics, Label};
+use crate::diagnostic::{Diagnostic, Diagnostics, Label, did_you_mean};
 
 /// What a thunk is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +97,9 @@ pub(crate) struct World<'a> {
     pub(crate) states: RefCell<Vec<State>>,
     pub(crate) instances: RefCell<std::collections::HashMap<usize, Rc<Vec<Instance>>>>,
     pub(crate) problems: RefCell<Diagnostics>,
+    /// How many names may still be compared for guesses: ten thousand mistakes times ten thousand resources would take
+    /// minutes.
+    guesses: Cell<usize>,
 }
 
 impl<'a> World<'a> {
@@ -111,7 +114,14 @@ impl<'a> World<'a> {
             states: RefCell::default(),
             instances: RefCell::default(),
             problems: RefCell::default(),
+            guesses: Cell::new(50_000),
         }
+    }
+
+    /// The resource of a file that a mistyped name most probably means.
+    pub(crate) fn guess<'f>(&self, name: &str, file: &'f File) -> Option<&'f str> {
+        self.guesses.set(self.guesses.get().checked_sub(file.resources.len())?);
+        did_you_mean(name, file.resources.iter().map(|r| &*r.name))
     }
 
     pub(crate) fn report(&self, d: Diagnostic) {

@@ -165,3 +165,15 @@ fn the_deepest_that_is_allowed_works() {
     let value = value("resources: { v: { kind: vpc, cidr: 10.0.0.0/16 } }", &residual);
     assert_eq!(evaluate(&value, &|_, _| Some(json!("a"))).unwrap(), json!("A"));
 }
+
+#[test]
+fn thousands_of_mistakes_are_told_in_time() {
+    let mut text = String::from("resources:\n");
+    for i in 0..3_000 {
+        let _ = writeln!(
+            text,
+            "  resource-number-{i}: {{ kind: bucket, name: '${{resource-nmber-{i}.arn}}', depends_on: [resource-nmber-{i}] }}"
+        );
+    }
+    assert_eq!(problems(&text).len(), 6_000);
+}

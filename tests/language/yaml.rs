@@ -62,7 +62,7 @@ outputs:
             assert_eq!(&label.source.text[label.span.clone()], "nope", "{d}");
             places.push((label.start().line, label.start().column));
         }
-        assert_eq!(places, [(4, 14), (5, 20), (6, 28), (9, 9), (14, 7), (17, 20), (17, 32), (19, 14)]);
+        assert_eq!(places, [(4, 14), (5, 20), (6, 28), (9, 9), (14, 7), (16, 14), (17, 20), (17, 32), (19, 14)]);
     }
 }
 

@@ -84,14 +84,24 @@ impl<'a> Evaluator<'a> {
         }
         let mut pieces = Vec::with_capacity(template.parts.len());
         let mut whole = Place::default();
+        let mut failed: Option<Box<ExprError>> = None;
         for part in &template.parts {
             match part {
                 Part::Text(text) => pieces.push((Value::String(text.clone()), whole)),
                 Part::Expr(e) => {
                     whole = e.place;
-                    pieces.push((self.eval(e, vars)?, e.place));
+                    match (self.eval(e, vars), &mut failed) {
+                        (Ok(v), _) => pieces.push((v, e.place)),
+                        // Each expression of a text is told its own problem.
+                        (Err(Fail::Error(e)), Some(first)) => first.also.push(*e),
+                        (Err(Fail::Error(e)), none) => *none = Some(e),
+                        (Err(other), _) => return Err(other),
+                    }
                 }
             }
+        }
+        if let Some(e) = failed {
+            return Err(e.into());
         }
         self.join(&pieces)
     }

@@ -15,6 +15,8 @@ pub(crate) struct ExprError {
     pub(crate) help: Vec<String>,
     /// Related places in files.
     pub(crate) related: Vec<Label>,
+    /// Further problems of the same scalar.
+    pub(crate) also: Vec<ExprError>,
 }
 
 impl ExprError {
@@ -28,6 +30,7 @@ impl ExprError {
             detail: None,
             help: Vec::new(),
             related: Vec::new(),
+            also: Vec::new(),
         })
     }
 
