@@ -174,6 +174,7 @@ impl World {
             kinds: KINDS,
             recorder: self.memory.clone(),
             open: BTreeMap::new(),
+            unseen: BTreeMap::new(),
             sweep: self.sweep.clone(),
             sink: Arc::new(|_| {}),
             cancel,

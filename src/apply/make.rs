@@ -6,7 +6,7 @@ use crate::{
     blueprint, kind,
     plan::{self, Operation, Step, Task},
     record::Applied,
-    resource::{Changes, Live, State},
+    resource::{About, Changes, Live, State},
     snapshot, spec,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -43,6 +43,14 @@ impl Shared<'_> {
         let mut look = linking;
         let mut live =
             if step.live_kind.is_some() || step.action == plan::Action::Replace { None } else { step.live.clone() };
+        // An earlier run ended right after AWS accepted its call: for a while AWS may not show what was made.
+        if let Some(accepted) = self.executor.unseen.get(&step.address) {
+            let end = *accepted + window(kind.about());
+            while self.clock.now() < end {
+                look = true;
+                self.watch.tick(Duration::from_secs(5)).await;
+            }
+        }
         let mut progress =
             Progress { created: None, last: Vec::new(), same: 0, outdated: 0, not_before: Instant::now() };
         let mut moved = !linking
@@ -193,8 +201,7 @@ impl Shared<'_> {
 
     /// Looks for the object through the consistency window; true = it is there.
     async fn look_first(&self, step: &Step) -> Result<bool, Error> {
-        let window = step.kind.about().calls.iter().map(|c| c.visible_within).max().unwrap_or(Duration::from_secs(60));
-        let end = self.clock.now() + SignedDuration::try_from(window).unwrap_or(SignedDuration::from_mins(1));
+        let end = self.clock.now() + window(step.kind.about());
         loop {
             if self.watch.look(step.kind, &step.address, Instant::now()).await?.is_some() {
                 return Ok(true);
@@ -338,4 +345,10 @@ impl Shared<'_> {
         self.executor.recorder.stable(&step.address, applied).await?;
         Ok(Settled::Done(id))
     }
+}
+
+/// How long AWS may hide what a call of this kind made.
+fn window(about: &About) -> SignedDuration {
+    let longest = about.calls.iter().map(|c| c.visible_within).max().unwrap_or(Duration::from_secs(60));
+    SignedDuration::try_from(longest).unwrap_or(SignedDuration::from_mins(1))
 }

@@ -18,6 +18,7 @@ use crate::{
     snapshot::Snapshot,
 };
 use futures_util::{StreamExt, stream::FuturesUnordered};
+use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BinaryHeap},
     sync::{Arc, Mutex, PoisonError, atomic::AtomicU32},
@@ -40,6 +41,8 @@ pub struct Executor {
     pub recorder: Arc<dyn Recorder>,
     /// Intents of earlier runs without an answer.
     pub open: BTreeMap<Address, Vec<Intent>>,
+    /// Resources for which AWS accepted a call of an earlier run that never saw the result, and when it did.
+    pub unseen: BTreeMap<Address, Timestamp>,
     /// What a sweep needs to find objects by name.
     pub sweep: SweepCtx,
     /// Where events go.
