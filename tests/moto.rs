@@ -1,0 +1,218 @@
+//! The real binary and the real SDK against moto: another simulator than ours, written by other people.
+//! moto is installed under target/ by itself. `CI=true` turns a missing Python or package index into a failure.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs)]
+
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+const MOTO: &str = "moto[server]==5.2.5";
+
+/// What moto cannot show, and why. Our own sandbox shows all of it.
+const SKIPPED: &[(&str, &str)] = &[
+    ("fsx-lustre", "moto knows no throughput, life cycle or repository associations of Lustre"),
+    ("instance-group: EFA", "moto ignores network cards and interface types"),
+    ("instance-group: placement groups", "moto has none; tests/moto/serve.py answers that there are none"),
+    (
+        "instance-group: rates of volumes",
+        "moto forgets them; tests/moto/serve.py gives every gp3 volume AWS's defaults",
+    ),
+    ("instance-group: tokens", "moto launches again for a token that it has seen"),
+    ("bucket: tags at creation", "moto ignores them; tests/moto/serve.py sets them"),
+];
+
+/// The virtual environment's Python, made once; the reason when there is none.
+fn python() -> Result<PathBuf, String> {
+    static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    PYTHON.get_or_init(install).clone()
+}
+
+fn install() -> Result<PathBuf, String> {
+    // Beside the binary under test: …/target/debug/dlinfra → …/target/moto-venv.
+    let target = Path::new(env!("CARGO_BIN_EXE_dlinfra")).ancestors().nth(2).unwrap();
+    let folder = target.join("moto-venv");
+    let python = folder.join("bin/python");
+    let works = |python: &Path| {
+        let check = "import importlib.metadata as m, moto.server; assert m.version('moto') == '5.2.5'";
+        Command::new(python).args(["-c", check]).output().is_ok_and(|o| o.status.success())
+    };
+    if works(&python) {
+        return Ok(python);
+    }
+    let run = |command: &mut Command, what: &str| match command.output() {
+        Ok(out) if out.status.success() => Ok(()),
+        Ok(out) => Err(format!("{what} failed: {}", String::from_utf8_lossy(&out.stderr).trim())),
+        Err(e) => Err(format!("{what} cannot start: {e}")),
+    };
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder), "python3 -m venv")?;
+    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", MOTO]), "pip install moto")?;
+    if works(&python) { Ok(python) } else { Err("moto was installed and does not work".to_owned()) }
+}
+
+/// A moto of its own for one test, and a folder for blueprints. Ends with the test, also when it panics.
+struct Moto {
+    server: Child,
+    port: u16,
+    folder: tempfile::TempDir,
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+impl Moto {
+    fn start() -> Option<Self> {
+        let python = match python() {
+            Ok(python) => python,
+            Err(why) => {
+                assert!(std::env::var("CI").is_err(), "moto is not available in CI: {why}");
+                eprintln!("skipped, moto is not available: {why}");
+                return None;
+            }
+        };
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/moto/serve.py");
+        let server = Command::new(python)
+            .arg(script)
+            .arg(port.to_string())
+            .env("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let moto = Self { server, port, folder: tempfile::tempdir().unwrap() };
+        let started = Instant::now();
+        while moto.ask().is_none() {
+            assert!(started.elapsed() < Duration::from_secs(120), "moto does not answer");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        Some(moto)
+    }
+
+    fn ask(&self) -> Option<BTreeMap<String, u64>> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
+        write!(stream, "GET /_requests HTTP/1.0\r\nHost: localhost\r\n\r\n").ok()?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).ok()?;
+        serde_json::from_str(text.split_once("\r\n\r\n")?.1).ok()
+    }
+
+    /// Requests since the last call that may have changed something.
+    fn mutations(&self) -> Vec<String> {
+        let reads = ["Describe", "List", "Get", "GET", "HEAD", "Head"];
+        let mut all: Vec<String> = self.ask().unwrap().into_keys().collect();
+        all.retain(|name| !reads.iter().any(|read| name.split(':').nth(1).unwrap_or("").starts_with(read)));
+        all
+    }
+
+    fn write(&self, text: &str) {
+        fs::write(self.folder.path().join("dlinfra.yaml"), text).unwrap();
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        let out = Command::new(env!("CARGO_BIN_EXE_dlinfra"))
+            .args(args)
+            .args(["--endpoint-url", &format!("http://127.0.0.1:{}", self.port)])
+            .current_dir(self.folder.path())
+            .env_remove("DLINFRA_SANDBOX")
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .output()
+            .unwrap();
+        let text = |b: &[u8]| String::from_utf8_lossy(b).into_owned();
+        let allowed = [Some(0), Some(2)];
+        assert!(
+            allowed.contains(&out.status.code()),
+            "{args:?}: {:?}\n{}{}",
+            out.status,
+            text(&out.stdout),
+            text(&out.stderr)
+        );
+        out
+    }
+
+    /// Applies, sees that nothing is left to do, and that looking changed nothing. Answers the applied plan.
+    fn apply(&self, vars: &[&str]) -> Value {
+        let vars: Vec<&str> = vars.iter().flat_map(|v| ["--var", v]).collect();
+        let plan = self.plan(&vars);
+        self.run(&[&["apply", "--yes", "--delete-data"], vars.as_slice()].concat());
+        self.mutations();
+        let after = self.plan(&vars);
+        let open: Vec<&Value> = after["steps"].as_array().unwrap().iter().filter(|s| s["action"] != "keep").collect();
+        assert!(open.is_empty(), "something is left to do after apply: {open:#?}");
+        assert_eq!(self.mutations(), Vec::<String>::new(), "a plan changed something");
+        self.run(&[&["apply", "--yes"], vars.as_slice()].concat());
+        assert_eq!(self.mutations(), Vec::<String>::new(), "an apply without changes changed something");
+        plan["summary"].clone()
+    }
+
+    fn plan(&self, vars: &[&str]) -> Value {
+        let out = self.run(&[&["plan", "--format", "json"], vars].concat());
+        serde_json::from_slice(&out.stdout).unwrap()
+    }
+
+    /// Destroys, and reads the proof.
+    fn destroy(&self) {
+        let out = self.run(&["destroy", "--yes", "--delete-data"]);
+        let text = String::from_utf8_lossy(&out.stdout).into_owned();
+        assert!(text.contains(": 0 resources, $0.00/h left"), "{text}");
+    }
+
+    /// The whole life of a blueprint with the variable `change`.
+    fn life(&self, blueprint: &str) {
+        self.write(blueprint);
+        let made = self.apply(&[]);
+        assert_eq!((&made["update"], &made["delete"]), (&0.into(), &0.into()), "{made}");
+        let changed = self.apply(&["change=true"]);
+        let n = ["create", "update", "replace", "delete"].iter().map(|k| changed[k].as_u64().unwrap()).sum::<u64>();
+        assert!(n > 0, "the variable changes nothing: {changed}");
+        self.destroy();
+    }
+}
+
+/// One blueprint per kind, each with a change in place (or a replacement where everything is fixed).
+fn blueprint(kind: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/moto").join(format!("{kind}.yaml"));
+    fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn cpu_smoke_is_applied_changed_and_destroyed() {
+    for (what, why) in SKIPPED {
+        eprintln!("not on moto: {what}: {why}");
+    }
+    let Some(moto) = Moto::start() else { return };
+    moto.life(&blueprint("cpu-smoke"));
+}
+
+#[test]
+fn every_kind_that_moto_has_lives_its_life() {
+    let Some(moto) = Moto::start() else { return };
+    for kind in [
+        "vpc",
+        "subnet",
+        "internet-gateway",
+        "nat-gateway",
+        "route-table",
+        "security-group",
+        "iam-role",
+        "instance-group",
+        "bucket",
+    ] {
+        eprintln!("{kind}");
+        moto.life(&blueprint(kind));
+    }
+}

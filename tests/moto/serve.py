@@ -1,0 +1,101 @@
+"""moto on 127.0.0.1:PORT for tests/moto.rs, with answers for the reads that moto lacks and a count of requests.
+
+GET /_requests answers {"ec2:DescribeVpcs": 3, ...} and starts the count again.
+"""
+
+import collections
+import io
+import json
+import re
+import sys
+from urllib.parse import parse_qs
+from xml.sax.saxutils import unescape
+
+from moto.ec2.models.elastic_block_store import EBSBackend
+from moto.ec2.responses import EC2Response
+from moto.fsx.responses import FSxResponse
+from moto.s3.responses import S3Response
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import run_simple
+from werkzeug.wrappers import Request, Response
+
+# moto has no placement groups and no repository associations. Every plan asks for them, so: there are none.
+EC2Response.describe_placement_groups = lambda self: (
+    '<DescribePlacementGroupsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
+    "<requestId>moto</requestId><placementGroupSet/></DescribePlacementGroupsResponse>"
+)
+FSxResponse.describe_data_repository_associations = lambda self: json.dumps({"Associations": []})
+
+
+
+def create_volume_with_rates(original):
+    """RunInstances of moto loses the rates of a volume; these are what AWS gives a gp3 volume without any."""
+
+    def create(self, *args, **kwargs):
+        if kwargs.get("volume_type") == "gp3":
+            kwargs["iops"] = kwargs.get("iops") or 3000
+            kwargs["throughput"] = kwargs.get("throughput") or 125
+        return original(self, *args, **kwargs)
+
+    return create
+
+
+EBSBackend.create_volume = create_volume_with_rates(EBSBackend.create_volume)
+
+
+def create_bucket_with_tags(original):
+    """CreateBucket of moto ignores the tags in its body."""
+
+    def put(self, request, bucket_name, querystring):
+        answer = original(self, request, bucket_name, querystring)
+        if not querystring and self.body and b"<Tags>" in self.body:
+            tags = re.findall(r"<Key>(.*?)</Key><Value>(.*?)</Value>", self.body.decode(), re.S)
+            if tags:
+                self.backend.put_bucket_tagging(bucket_name, {unescape(k): unescape(v) for k, v in tags})
+        return answer
+
+    return put
+
+
+S3Response._bucket_response_put = create_bucket_with_tags(S3Response._bucket_response_put)
+
+moto = DomainDispatcherApplication(create_backend_app)
+# moto gives some answers of S3 another root element than S3 does; boto3 does not look at it, the SDK for Rust does.
+ROOTS = {
+    b"GetBucketVersioningResponse": b"VersioningConfiguration",
+}
+requests = collections.Counter()
+
+
+def name_of(request: Request) -> str:
+    """The operation of a request, as `service:Operation` (S3: method and query, as moto names no operation)."""
+    service = re.search(r"/aws4_request|Credential=[^/]+/[^/]+/[^/]+/([^/]+)/", request.headers.get("Authorization", ""))
+    service = service.group(1) if service else "unknown"
+    if target := request.headers.get("X-Amz-Target"):
+        return f"{service}:{target.rsplit('.', 1)[-1]}"
+    if service == "s3":
+        return f"s3:{request.method}"
+    action = parse_qs(request.get_data(cache=True, as_text=True)).get("Action", ["unknown"])
+    return f"{service}:{action[0]}"
+
+
+def application(environ, start_response):
+    request = Request(environ)
+    if request.path == "/_requests":
+        answer = Response(json.dumps(requests), mimetype="application/json")
+        requests.clear()
+        return answer(environ, start_response)
+    if request.headers.get("Authorization"):
+        requests[name_of(request)] += 1
+        # Reading the body for its action used the stream up.
+        body = request.get_data(cache=True)
+        environ["wsgi.input"] = io.BytesIO(body)
+    answer = Response.from_app(moto, environ)
+    if name_of(request).startswith("s3:"):
+        for wrong, right in ROOTS.items():
+            answer.set_data(answer.get_data().replace(wrong, right))
+    return answer(environ, start_response)
+
+
+if __name__ == "__main__":
+    run_simple("127.0.0.1", int(sys.argv[1]), application, threaded=True)
