@@ -1,0 +1,266 @@
+//! Commands of the real binary: what they print, where, and how they end. Bad input: a code, exit 1, nothing half-written.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use serde_json::Value;
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+const SMALL: &str = "blueprint: small\nregion: us-east-1\nvariables:\n  names: { type: bool, default: true }\nresources:\n  vpc: { kind: vpc, cidr: 10.0.0.0/16, dns_hostnames: '${var.names}' }\noutputs:\n  range: ${vpc.cidr}\n";
+
+struct Desk(tempfile::TempDir);
+
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Said {
+    /// The command ended so; its whole words stand in the failure.
+    #[track_caller]
+    fn code(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        self
+    }
+
+    #[track_caller]
+    fn says(self, words: &[&str]) -> Self {
+        let all = format!("{}{}", self.out, self.err);
+        for word in words {
+            assert!(all.contains(word), "{word:?} is missing in:\n{all}");
+        }
+        self
+    }
+
+    #[track_caller]
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {}{}", self.out, self.err))
+    }
+
+    /// The diagnostic with this code, exit 1, no panic.
+    #[track_caller]
+    fn refuses(self, code: &str) -> Self {
+        let said = self.code(1).says(&[&format!("error[{code}]")]);
+        assert!(!said.err.contains("panicked"), "{}", said.err);
+        said
+    }
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn write(&self, name: &str, text: impl AsRef<[u8]>) -> &Self {
+        fs::write(self.path().join(name), text).unwrap();
+        self
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dlinfra"));
+        command.args(args).current_dir(self.path()).stdin(Stdio::null());
+        for (name, _) in std::env::vars().filter(|(n, _)| n.starts_with("AWS_") || n.starts_with("DLINFRA_")) {
+            command.env_remove(name);
+        }
+        command.env("AWS_EC2_METADATA_DISABLED", "true").env("HOME", self.path()).env("NO_COLOR", "1");
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Said {
+        finish(self.command(args))
+    }
+
+    /// With keys that nobody checks.
+    fn run_with_keys(&self, args: &[&str]) -> Said {
+        let mut command = self.command(args);
+        command.env("AWS_ACCESS_KEY_ID", "x").env("AWS_SECRET_ACCESS_KEY", "x");
+        finish(command)
+    }
+
+    /// `validate` of a file with this text.
+    fn validate(&self, text: impl AsRef<[u8]>) -> Said {
+        self.write("bad.yaml", text).run(&["validate", "bad.yaml"])
+    }
+
+    fn has_state(&self) -> bool {
+        self.path().join(".dlinfra/state").exists()
+    }
+}
+
+fn finish(mut command: Command) -> Said {
+    let out = command.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Said { code: out.status.code().unwrap_or(-1), out: text(&out.stdout), err: text(&out.stderr) }
+}
+
+#[test]
+fn a_stack_in_the_sandbox_from_plan_to_proof() {
+    let desk = Desk::new();
+    desk.write("dlinfra.yaml", SMALL);
+    let plan = desk.run(&["plan", "--sandbox"]).code(0);
+    let plan = plan.says(&[
+        "SANDBOX .dlinfra/sandbox (nothing real is touched)",
+        "+   vpc",
+        "Plan: 1 to create",
+        "Next: dlinfra apply --sandbox",
+    ]);
+    assert_eq!(plan.err, "");
+    desk.run(&["plan", "--sandbox", "--detailed-exitcode"]).code(2);
+    let json = desk.run(&["plan", "--sandbox", "--format", "json"]).code(0).json();
+    assert_eq!((&json["format_version"], &json["command"]), (&1.into(), &"plan".into()));
+    assert_eq!((&json["steps"][0]["address"], &json["steps"][0]["action"]), (&"vpc".into(), &"create".into()));
+    assert_eq!(json["summary"]["create"], 1);
+
+    desk.run(&["apply", "--sandbox"]).refuses("DL0708").says(&["--yes"]);
+    desk.run(&["destroy", "--sandbox"]).refuses("DL0708");
+    let speed = ["--sandbox-speed", "max"];
+    desk.run(&[&["apply", "--sandbox", "--yes"][..], &speed].concat())
+        .code(0)
+        .says(&["applied: 1 created", "10.0.0.0/16"]);
+    desk.run(&[&["apply", "--sandbox", "--yes"][..], &speed].concat()).code(0).says(&["No changes"]);
+    desk.run(&["plan", "--sandbox", "--detailed-exitcode"]).code(0);
+    desk.run(&["plan", "--sandbox", "--var", "names=false", "--detailed-exitcode"]).code(2).says(&["1 to update"]);
+    let status = desk.run(&["status", "--sandbox", "--format", "json"]).code(0).json();
+    assert_eq!(
+        (&status["resources"][0]["address"], &status["resources"][0]["state"]),
+        (&"vpc".into(), &"ready".into())
+    );
+    desk.run(&["output", "--sandbox"]).code(0).says(&["10.0.0.0/16"]);
+    desk.run(&["list", "--sandbox"]).code(0).says(&["small"]);
+    desk.run(&["drift", "--sandbox"]).code(0);
+
+    let proof = "Proof: account 000000000000, region us-east-1, stack small: 0 resources, $0.00/h left";
+    desk.run(&[&["destroy", "--sandbox", "--yes"][..], &speed].concat()).code(0).says(&["destroyed: 1 deleted", proof]);
+    desk.run(&["destroy", "--sandbox", "--yes"]).code(0).says(&["Nothing to destroy.", proof]);
+    desk.run(&["sandbox", "reset"]).code(0).says(&["is empty"]);
+    assert!(!desk.path().join(".dlinfra/sandbox").exists());
+}
+
+#[test]
+fn what_needs_no_account() {
+    let desk = Desk::new();
+    desk.run(&["--help"]).code(0).says(&["Work:", "Look up:", "Exit codes:", "Environment:"]);
+    desk.run(&["--nonsense"]).code(1);
+    desk.run(&["init"]).code(0).says(&["wrote dlinfra.yaml (cpu-smoke)", "Next: dlinfra plan --sandbox"]);
+    desk.run(&["init"]).refuses("DL0717");
+    desk.run(&["init", "nothing"]).refuses("DL0716");
+    desk.run(&["validate"]).code(0).says(&["cpu-smoke is valid: 11 resources in us-east-1"]);
+    desk.run(&["kinds"]).code(0).says(&["vpc", "fsx-lustre", "instance-group"]);
+    desk.run(&["kinds", "vpc"]).code(0).says(&["dns_hostnames", "ec2:CreateVpc"]);
+    desk.run(&["kinds", "vpcs"]).refuses("DL0711");
+    desk.run(&["explain", "DL0402"]).code(0).says(&["No usable credentials"]);
+    desk.run(&["eval", "1 + 1"]).code(0).says(&["2"]);
+    desk.run(&["graph"]).code(0).says(&["digraph", "network.vpc"]);
+    desk.run(&["completions", "bash"]).code(0).says(&["dlinfra"]);
+    let schema = desk.run(&["schema"]).code(0).json();
+    assert!(schema["$schema"].is_string() && schema["properties"].is_object());
+    for (layout, count) in [("ip", 32), ("bandwidth", 33)] {
+        let json = desk.run(&["topology", "p5.48xlarge", "--layout", layout, "--format", "json"]).code(0).json();
+        let efa = json["efa"].as_u64().unwrap_or_else(|| panic!("{json}"));
+        let interfaces = json["interfaces"].as_array().unwrap();
+        assert!(efa == 32 && interfaces.len() >= count, "{layout}: {efa} {}", interfaces.len());
+    }
+    desk.run(&["topology", "p5.48xlarg"]).refuses("DL0715").says(&["p5.48xlarge"]);
+}
+
+#[test]
+fn bad_files_are_refused_with_a_code() {
+    let desk = Desk::new();
+    desk.run(&["validate"]).refuses("DL0702");
+    desk.run(&["validate", "absent.yaml"]).refuses("DL0101");
+    desk.run(&["validate", "."]).refuses("DL0101");
+    desk.validate([0, 159, 146, 150, 255]).refuses("DL0102");
+    desk.validate("").refuses("DL0103");
+    let head = "blueprint: a\nregion: us-east-1\n";
+    desk.validate(format!("{head}resources: {{}}\n---\nblueprint: b\n")).refuses("DL0105");
+    desk.validate(format!("{head}blueprint: b\n")).refuses("DL0106");
+    let mut bomb = format!("{head}resources: {{}}\nlocals:\n  l0: &l0 [x, x, x, x, x, x, x, x, x]\n");
+    for n in 1..9 {
+        let all = format!("*l{}, ", n - 1).repeat(9);
+        bomb.push_str(&format!("  l{n}: &l{n} [{}]\n", all.trim_end_matches(", ")));
+    }
+    desk.validate(bomb).refuses("DL0108");
+    desk.validate(format!("{head}locals:\n  a: {}{}\n", "[".repeat(100_000), "]".repeat(100_000))).refuses("DL0108");
+    let deep = format!("{head}locals:\n  a: ${{{}1{}}}\n", "(".repeat(100_000), ")".repeat(100_000));
+    desk.validate(deep).refuses("DL0117");
+    let one = |line: &str| format!("{head}resources:\n  a: {line}\n");
+    desk.validate(one("{ kind: vpc, cidr: 10.0.0.0/16, cidrr: 1 }")).refuses("DL0120").says(&["did you mean `cidr`?"]);
+    desk.validate(one("{ kind: vpc, cidr: 5 }")).refuses("DL0123");
+    desk.validate(one("{ kind: internet-gateway, vpc: '${nothing}' }")).refuses("DL0112");
+    desk.validate(one("{ kind: bucket, name: '${file(\"../x\")}' }")).refuses("DL0143");
+    desk.validate(format!("{}variables:\n  x: {{ type: string }}\n", one("{ kind: bucket, name: '${var.x}' }")))
+        .refuses("DL0130");
+    let ring = "{ kind: bucket, name: '${b.name}' }\n  b: { kind: bucket, name: '${a.name}' }";
+    desk.validate(one(ring)).code(1).says(&["error[DL"]);
+    let mut big = format!("{head}resources: {{}}\nlocals:\n");
+    for n in 0..100_000 {
+        big.push_str(&format!("  key{n}: a value that is long enough to fill five megabytes {n}\n"));
+    }
+    let said = desk.validate(big);
+    assert!(said.code == 0 || said.code == 1 && said.err.contains("error[DL"), "{} {}", said.code, said.err);
+    assert!(!desk.path().join(".dlinfra").exists(), "validate writes nothing");
+}
+
+#[test]
+fn wrong_places_are_refused_before_anything_is_written() {
+    let desk = Desk::new();
+    desk.write("dlinfra.yaml", SMALL);
+    let none = desk.run(&["plan"]).refuses("DL0402").says(&["there are no credentials", "--sandbox"]);
+    assert!(none.err.lines().count() <= 4, "{}", none.err);
+    desk.run(&["plan", "--profile", "nobody"]).refuses("DL0402");
+    desk.run_with_keys(&["apply", "--yes", "--endpoint-url", "http://127.0.0.1:1"]).refuses("DL0403");
+    desk.run(&["plan", "--sandbox", "--region", "eu-west-1"]).refuses("DL0404");
+    assert!(!desk.has_state());
+    desk.write("other.yaml", format!("account: '111111111111'\n{SMALL}"));
+    desk.run(&["plan", "other.yaml", "--sandbox"]).refuses("DL0404").says(&["000000000000", "111111111111"]);
+    // A file where the folder should be: also root cannot write there.
+    let closed = Desk::new();
+    closed.write("dlinfra.yaml", SMALL).write(".dlinfra", "");
+    closed.run(&["apply", "--sandbox", "--yes"]).refuses("DL0705");
+}
+
+/// A served sandbox, ended with the test.
+struct Served(Child, String);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn serve(desk: &Desk, behaviour: &str) -> Served {
+    desk.write("behaviour.json", behaviour);
+    let args = ["sandbox", "serve", "--port", "0", "--memory", "--speed", "600", "--behaviour", "behaviour.json"];
+    let mut child = desk.command(&args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    Served(child, line.trim().to_owned())
+}
+
+#[test]
+fn refusals_of_aws_stop_before_a_change_or_name_what_was_not_done() {
+    let desk = Desk::new();
+    desk.write("dlinfra.yaml", SMALL);
+    let rule = |operation: &str, what: &str| {
+        format!(r#"{{"faults": [{{"operation": "{operation}", "action": {{"do": "{what}"}}}}]}}"#)
+    };
+    let expired = serve(&desk, &rule("sts:*", "expired-token"));
+    desk.run_with_keys(&["apply", "--yes", "--endpoint-url", &expired.1]).refuses("DL0402").says(&["ExpiredToken"]);
+    let denied = serve(&desk, &rule("ec2:DescribeVpcs", "access-denied"));
+    let said = desk.run_with_keys(&["apply", "--yes", "--endpoint-url", &denied.1]);
+    said.refuses("DL0401").says(&["allow the action `ec2:DescribeVpcs`"]);
+    assert!(!desk.has_state(), "nothing was begun");
+    let denied = serve(&desk, &rule("ec2:CreateVpc", "access-denied"));
+    let said = desk.run_with_keys(&["apply", "--yes", "--endpoint-url", &denied.1]);
+    said.code(1).says(&["failed vpc: ec2:CreateVpc", "allow the action `ec2:CreateVpc`"]);
+    desk.run_with_keys(&["destroy", "--yes", "--endpoint-url", &denied.1]).code(0).says(&["0 resources"]);
+}
