@@ -264,3 +264,19 @@ async fn a_lock_that_cannot_be_read_is_held_until_broken() {
     assert!(lock::break_lock(&*backend, &seen, clock.now()).await.unwrap());
     Lease::acquire(request(&backend, &clock, "ada")).await.unwrap();
 }
+
+/// A sandbox at the highest speed jumps from event to event; writing to a disk must not look like hours of silence.
+#[tokio::test(start_paused = true)]
+async fn a_folder_keeps_its_lease_while_time_jumps() {
+    let folder = tempfile::tempdir().unwrap();
+    let local = LocalBackend::new(folder.path(), ACCOUNT, REGION, STACK);
+    local.prepare().await.unwrap();
+    let backend: Arc<dyn Backend> = Arc::new(local);
+    let clock = clock();
+    let lease = Lease::acquire(request(&backend, &clock, "ada")).await.unwrap();
+    for _ in 0..5 {
+        tokio::time::sleep(seconds(600)).await;
+        assert_eq!(lease.lost(), None);
+    }
+    lease.release().await.unwrap();
+}
