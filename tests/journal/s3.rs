@@ -179,3 +179,21 @@ async fn the_guard_stops_changes_but_not_the_journal() {
     let journal = Journal::open(backend, clock()).await.unwrap();
     journal.append(claim()).await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn only_the_version_that_was_seen_is_deleted() {
+    use dlinfra::aws::objects::{Objects, Written};
+    let sandbox = sandbox();
+    let objects = Objects::new(connect(&sandbox, "us-east-1").await, SANDBOX_ACCOUNT, "dlinfra-objects");
+    assert_eq!(objects.list("", "", 10).await.unwrap(), None);
+    objects.make_bucket().await.unwrap();
+    objects.make_bucket().await.unwrap();
+    let Written::Done(first) = objects.put_if_absent("a", b"1").await.unwrap() else { panic!("taken") };
+    let Written::Done(second) = objects.put_if_match("a", b"2", &first).await.unwrap() else { panic!("taken") };
+    assert_eq!(objects.delete_if_match("a", &first).await.unwrap(), Written::Refused);
+    assert!(matches!(objects.delete_if_match("a", &second).await.unwrap(), Written::Done(_)));
+    assert_eq!(objects.get("a").await.unwrap(), None);
+    // A deleted object is absent, whatever older versions there are.
+    assert!(matches!(objects.put_if_absent("a", b"3").await.unwrap(), Written::Done(_)));
+    assert_eq!(objects.list("", "", 10).await.unwrap().unwrap(), ["a"]);
+}
