@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 /// Modules in the binary, and the files beside them as `MODULE/FILE`.
 pub static MODULES: &[(&str, &str)] = &[
-    ("efa-cluster", include_str!("../../modules/efa-cluster.yaml")),
+    ("efa-cluster", include_str!("../../modules/efa-cluster/module.yaml")),
     ("efa-cluster/boot.sh", include_str!("../../modules/efa-cluster/boot.sh")),
     ("lustre-cache", include_str!("../../modules/lustre-cache.yaml")),
     ("network", include_str!("../../modules/network.yaml")),
