@@ -131,14 +131,6 @@ impl Engine {
         self.backend.place()
     }
 
-    /// The last answer for each resource that was made by a run which ended before it saw the result.
-    fn unseen(&self) -> BTreeMap<Address, Timestamp> {
-        let last = |(address, all): (&Address, &Vec<journal::Accepted>)| {
-            Some((address.clone(), all.iter().map(|a| a.time).max()?))
-        };
-        self.memory.accepted.iter().filter_map(last).collect()
-    }
-
     fn sweep(&self, stack_id: &str, wanted: &[Wanted]) -> SweepCtx {
         let mut names = self.memory.names();
         for item in wanted.iter().filter(|w| matches!(w.kind.about().discovery, Discovery::Names | Discovery::Prefix)) {
@@ -332,7 +324,7 @@ impl Engine {
             kinds: self.kinds,
             recorder: recorder.clone(),
             open: self.memory.open.clone(),
-            unseen: self.unseen(),
+            unseen: self.memory.unseen(),
             sweep: SweepCtx { scope: view.scope.clone(), ..self.sweep("", wanted) },
             sink: run.sink,
             cancel: run.cancel,

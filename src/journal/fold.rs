@@ -162,6 +162,13 @@ impl Memory {
         self.run.as_ref().filter(|r| r.ended.is_none())
     }
 
+    /// The last answer for each resource that was made by a run which ended before it saw the result.
+    pub fn unseen(&self) -> BTreeMap<Address, Timestamp> {
+        let last =
+            |(address, all): (&Address, &Vec<Accepted>)| Some((address.clone(), all.iter().map(|a| a.time).max()?));
+        self.accepted.iter().filter_map(last).collect()
+    }
+
     /// Intents without an answer on one address.
     pub fn open_at(&self, address: &Address) -> &[Intent] {
         self.open.get(address).map_or(&[], Vec::as_slice)
