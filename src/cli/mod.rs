@@ -397,4 +397,9 @@ pub static CODES: &[Code] = &[
         title: "The port cannot be used",
         explain: "Another program listens on it, or it needs rights that you do not have.",
     },
+    Code {
+        code: "DL0721",
+        title: "No requests are known",
+        explain: "Every command that uses the sandbox leaves its requests in the sandbox's folder; none has used this one.",
+    },
 ];

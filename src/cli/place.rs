@@ -86,6 +86,21 @@ fn ignore_in_git(folder: &Path) -> Result<(), Stop> {
     Ok(())
 }
 
+/// `dlinfra sandbox requests` shows what the last command asked for.
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(sandbox) = &self.sandbox {
+            // A convenience: a folder that cannot be written was reported before.
+            let _ = std::fs::write(requests_file(&self.state), serde_json::json!(sandbox.requests()).to_string());
+        }
+    }
+}
+
+/// Where the requests of the last command are kept.
+pub(super) fn requests_file(folder: &Path) -> PathBuf {
+    folder.join("requests.json")
+}
+
 impl Place {
     /// Prepares clients for a region; nothing is sent yet.
     pub(super) async fn open(args: &Where, region: &str, file: Option<&Path>) -> Result<Self, Stop> {

@@ -38,7 +38,7 @@ enum Command {
     Reset,
     /// What exists in it.
     Status,
-    /// Requests since it was opened, by operation (of a served sandbox: GET /_sandbox/requests).
+    /// Requests of the last command, counted and in order (of a served sandbox: GET /_sandbox/requests).
     Requests,
 }
 
@@ -54,8 +54,23 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
             Ok(Exit::Ok)
         }
         Command::Requests => {
-            let sandbox = place::open_sandbox(&args.dir, 1)?;
-            ui.data(&format!("{:#}", json!(sandbox.requests())));
+            let file = place::requests_file(&args.dir);
+            let text = fs::read_to_string(&file).map_err(|e| {
+                Diagnostic::error("DL0721", format!("no command has used the sandbox in {}: {e}", args.dir.display()))
+                    .with_help("name the sandbox's folder with `--dir`")
+            })?;
+            let log: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+            if ui.json {
+                ui.data(&log.to_string());
+                return Ok(Exit::Ok);
+            }
+            let count = |key: &str| log.get(key).map(ToString::to_string).unwrap_or_default();
+            let mut out =
+                format!("{} requests of the last command, {} of them mutating\n", count("total"), count("mutating"));
+            for (operation, n) in log.get("counts").and_then(serde_json::Value::as_object).into_iter().flatten() {
+                out.push_str(&format!("{:>6}  {operation}\n", n.to_string()));
+            }
+            ui.data(&out);
             Ok(Exit::Ok)
         }
     }
