@@ -20,6 +20,8 @@ const FUTILE: u32 = 6;
 /// What the loop remembers between looks.
 struct Progress {
     created: Option<(String, Timestamp)>,
+    /// A sweep has shown what this run created: if it is not there any more, it is gone, not hidden.
+    seen: bool,
     last: Vec<spec::Difference>,
     same: u32,
     /// Members that were still to be replaced when it was last looked at.
@@ -52,7 +54,7 @@ impl Shared<'_> {
             }
         }
         let mut progress =
-            Progress { created: None, last: Vec::new(), same: 0, outdated: 0, not_before: Instant::now() };
+            Progress { created: None, seen: false, last: Vec::new(), same: 0, outdated: 0, not_before: Instant::now() };
         let mut moved = !linking
             && live
                 .as_ref()
@@ -63,6 +65,7 @@ impl Shared<'_> {
                 live = self.watch.look(kind, &step.address, progress.not_before).await?;
             }
             look = true;
+            progress.seen |= live.as_ref().is_some_and(|l| l.state != State::Partial);
             if kind.is_empty(&call) && live.is_none() {
                 return self.settled(step, &want, None).await;
             }
@@ -170,6 +173,7 @@ impl Shared<'_> {
     ) -> Result<bool, Error> {
         let window = SignedDuration::from_mins(5);
         if let Some((_, at)) = &progress.created
+            && !progress.seen
             && self.clock.now().duration_since(*at) < window
         {
             return Ok(false);
@@ -185,6 +189,7 @@ impl Shared<'_> {
             Ok(id) => {
                 self.emit(&step.address, What::Accepted { id: id.clone() });
                 progress.created = Some((id, self.clock.now()));
+                progress.seen = false;
             }
             Err(e) if matches!(e.class, ErrorClass::Ambiguous | ErrorClass::TokenMismatch) => {
                 self.emit(
