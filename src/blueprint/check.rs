@@ -1,4 +1,6 @@
 //! The tree against types: every scalar read as its field's type, every problem reported, every position kept.
+//!
+//! One file: the check of each form of type stands beside the others, so that all forms report alike.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
