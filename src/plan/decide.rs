@@ -252,19 +252,20 @@ fn compare(input: &Input<'_>, step: &mut Step, live: &Live, applied: Option<&App
     let mut want = step.want.clone().unwrap_or(Value::Null);
     spec::by_address(&mut want, &input.snapshot.ids);
     kind::conceal(step.kind.about(), &mut want);
-    let (fields, outdated) = differences(&want, live);
-    step.fields = fields.into_iter().map(FieldChange::from).collect();
-    step.outdated = outdated;
     // Set by us before and no longer written: back to AWS's default. Never ours: left alone.
-    if let (Some(last), Some(now)) = (applied.and_then(|a| a.spec.as_object()), want.as_object()) {
-        for key in last.iter().filter(|(k, v)| !v.is_null() && !now.contains_key(*k)).map(|(k, _)| k) {
-            let before = live.spec.get(key).cloned().unwrap_or(Value::Null);
-            let after = step.kind.default_of(key).unwrap_or(Value::Null);
-            if before != after && !before.is_null() {
-                step.fields.push(FieldChange { path: key.clone(), before, after, forces: false });
+    let mut removed = BTreeSet::new();
+    if let (Some(last), Some(now)) = (applied.and_then(|a| a.spec.as_object()), want.as_object_mut()) {
+        for key in last.iter().filter(|(_, v)| !v.is_null()).map(|(k, _)| k) {
+            if !now.contains_key(key) {
+                now.insert(key.clone(), step.kind.default_of(key).unwrap_or(Value::Null));
+                removed.insert(key);
             }
         }
     }
+    let (fields, outdated) = differences(&want, live);
+    step.fields = fields.into_iter().map(FieldChange::from).collect();
+    step.fields.retain(|f| !(f.before.is_null() && removed.contains(&f.path)));
+    step.outdated = outdated;
     let (tags, untag) = tag_changes(&step.tags, live, applied);
     step.fields.extend(tags);
     step.untag = untag;

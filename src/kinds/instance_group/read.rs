@@ -93,10 +93,16 @@ fn root<'v>(instance: &Instance, volumes: &'v Volumes) -> Option<&'v Volume> {
     volumes.get(mapping.ebs()?.volume_id()?)
 }
 
-/// The fields that may differ between members.
+/// The fields that may differ between members. What a machine is known not to have is there as null: otherwise a member
+/// without a role would not differ from a wanted one with it.
 pub(super) fn own_fields(spec: &InstanceGroup) -> Result<Map<String, Value>, Error> {
     let value = serde_json::to_value(spec).map_err(|e| Error::bug(e.to_string()))?;
     let Value::Object(mut map) = value else { return Err(Error::bug("a spec is an object")) };
     map.retain(|field, _| InstanceGroup::ABOUT.rolling.contains(&field.as_str()));
+    // The key is the volume's, which may not be there yet.
+    let key = spec.root_volume.is_some().then_some("kms_key");
+    for field in ["role", "reservation", "boot", "key_name"].into_iter().chain(key) {
+        map.entry(field).or_insert(Value::Null);
+    }
     Ok(map)
 }
