@@ -1,9 +1,6 @@
-//! The engine against the in-process sandbox on a virtual clock: plan, apply, plan again, change, destroy.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
-mod stage;
-
+//! A network is made, kept, changed and removed.
+use crate::stage::{self, Stage, wanted};
 use serde_json::json;
-use stage::{Stage, wanted};
 
 #[tokio::test(start_paused = true)]
 async fn a_network_is_made_kept_changed_and_removed() {
