@@ -132,7 +132,14 @@ impl Engine {
     }
 
     fn sweep(&self, stack_id: &str, wanted: &[Wanted]) -> SweepCtx {
-        let mut names = self.memory.names();
+        // Each name costs a request of each kind that is found by name, so names of other kinds stay out.
+        let by_tag = |address: &Address| {
+            let kind = self.memory.applied.get(address).map(|a| a.kind.as_str());
+            let kind = self.kinds.iter().find(|k| Some(k.name()) == kind);
+            kind.is_some_and(|k| matches!(k.about().discovery, Discovery::Filter | Discovery::ListAndMatch))
+        };
+        let named = self.memory.named.iter().filter(|(address, _)| !by_tag(address));
+        let mut names: BTreeSet<String> = named.flat_map(|(_, names)| names).cloned().collect();
         for item in wanted.iter().filter(|w| matches!(w.kind.about().discovery, Discovery::Names | Discovery::Prefix)) {
             names.extend(item.spec.get("name").and_then(Value::as_str).map(str::to_owned));
         }
