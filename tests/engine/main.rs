@@ -4,5 +4,7 @@ mod conformance;
 mod examples;
 mod network;
 mod plans;
+mod properties;
+mod requests;
 #[path = "../stage/mod.rs"]
 mod stage;
