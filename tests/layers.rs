@@ -3,8 +3,6 @@
 //! The crate docs (`src/lib.rs`) describe what this test enforces; change both together.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot read the sources must fail")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
