@@ -1,4 +1,6 @@
 //! The commands as library calls: connect, look, plan, execute, prove. Plan and apply share every step until execution.
+//!
+//! One file: every command takes a part of the same sequence, and the sequence is read from top to bottom.
 use crate::{
     address::Address,
     apply::{Event, Executor, Outcome, Sink, What},
