@@ -90,7 +90,7 @@ fn group(name: &str, from: &str) -> Wanted {
     let rules = json!([{ "protocol": "all", "source": to(from) }]);
     wanted(name, "security-group", json!({ "vpc": to("vpc"), "ingress": rules }))
 }
-fn role(extra: Value) -> Wanted {
+fn role(extra: &Value) -> Wanted {
     let mut spec = json!({ "trust": ["ec2.amazonaws.com"] });
     spec.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
     wanted("role", "iam-role", spec)
@@ -179,8 +179,8 @@ fn a_late_field_follows_what_is_replaced() {
 
 #[test]
 fn a_removed_field_goes_back_to_the_default() {
-    Account::with(&[role(json!({ "max_session": "4h" }))]).says(
-        &[role(json!({}))],
+    Account::with(&[role(&json!({ "max_session": "4h" }))]).says(
+        &[role(&json!({}))],
         r#"Update role (iam-role) InPlace: max_session changed
              max_session: "4h" -> "1h""#,
     );
@@ -188,16 +188,16 @@ fn a_removed_field_goes_back_to_the_default() {
 
 #[test]
 fn what_was_never_ours_is_left_alone() {
-    let mut account = Account::with(&[role(json!({}))]);
+    let mut account = Account::with(&[role(&json!({}))]);
     account.drift("role", "max_session", json!("4h"));
     account.live("role").tags.insert("team".to_owned(), "theirs".to_owned());
-    account.says(&[role(json!({}))], "Keep role (iam-role)");
+    account.says(&[role(&json!({}))], "Keep role (iam-role)");
 }
 
 #[test]
 fn null_is_the_default_and_managed() {
-    let null = [role(json!({ "max_session": null }))];
-    let mut account = Account::with(&[role(json!({}))]);
+    let null = [role(&json!({ "max_session": null }))];
+    let mut account = Account::with(&[role(&json!({}))]);
     account.says(&null, "Keep role (iam-role)");
     account.drift("role", "max_session", json!("1h"));
     account.says(&null, "Keep role (iam-role)");
@@ -278,7 +278,7 @@ fn replacing_what_holds_data_destroys_it() {
 
 #[test]
 fn a_part_of_something_is_completed() {
-    let all = [role(json!({ "instance_profile": true }))];
+    let all = [role(&json!({ "instance_profile": true }))];
     let mut account = Account::with(&all);
     account.live("role").state = State::Partial;
     account.says(&all, "Create role (iam-role): an earlier run made part of it");

@@ -31,6 +31,7 @@ pub(crate) struct Stage {
 }
 
 /// A resource as a blueprint would give it to the engine.
+#[allow(clippy::needless_pass_by_value, reason = "callers write the spec in place")]
 pub(crate) fn wanted(address: &str, kind: &str, spec: Value) -> Wanted {
     let kind = *KINDS.iter().find(|k| k.name() == kind).unwrap_or_else(|| panic!("no kind {kind}"));
     let spec = kind.canonical(&spec).unwrap_or_else(|p| panic!("{address}: {}", p.summary));
