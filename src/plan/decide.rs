@@ -179,7 +179,7 @@ fn one(
     let live = &found.live;
     if found.kind.name() != kind.name() {
         step.live_kind = Some(found.kind);
-        step.reason = format!("it is a {} now and shall be a {}", found.kind.name(), kind.name());
+        step.reason = format!("its kind is {} and shall be {}", found.kind.name(), kind.name());
         replace(&mut step, found, making);
         return Ok(step);
     }

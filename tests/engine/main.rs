@@ -1,6 +1,7 @@
 //! The engine against the in-process sandbox on a virtual clock: plan, apply, plan again, change, destroy.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 mod conformance;
+mod crash_fleet;
 mod examples;
 mod network;
 mod plans;

@@ -258,7 +258,7 @@ fn another_kind_at_the_same_address_is_a_replacement() {
     let all = [vpc("10.0.0.0/16"), wanted("data", "internet-gateway", json!({ "vpc": to("vpc") }))];
     account.says(
         &all,
-        "Replace data (internet-gateway) DestroysData: it is a bucket now and shall be a internet-gateway
+        "Replace data (internet-gateway) DestroysData: its kind is bucket and shall be internet-gateway
          Keep vpc (vpc)",
     );
     assert_eq!(account.plan(&all).destructive().count(), 1);

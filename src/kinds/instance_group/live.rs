@@ -138,7 +138,8 @@ pub(super) async fn fleet(ctx: &Ctx) -> Result<Fleet, Error> {
 /// Every volume that matches.
 pub(super) async fn volumes(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Volumes, Error> {
     let mut out = Volumes::new();
-    let call = ctx.aws.ec2().describe_volumes().set_filters(Some(filters)).max_results(500);
+    // Without a page size EC2 returns all of them at once; a page holds 500, which would make a large fleet cost more.
+    let call = ctx.aws.ec2().describe_volumes().set_filters(Some(filters));
     let mut pages = call.into_paginator().send();
     while let Some(page) = pages.next().await {
         let volumes = page?.volumes.unwrap_or_default();
