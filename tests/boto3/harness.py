@@ -120,10 +120,15 @@ def pages(client, operation, result, size_field, size, **parameters):
 
 
 def eventually(condition, seconds=30):
-    """Waits until a condition holds."""
+    """Waits until a condition holds; what a new object hides behind its consistency window does not hold yet."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        value = condition()
+        try:
+            value = condition()
+        except ClientError as error:
+            if not error.response["Error"]["Code"].endswith(".NotFound"):
+                raise
+            value = None
         if value:
             return value
         time.sleep(0.02)
