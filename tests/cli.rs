@@ -264,3 +264,54 @@ fn refusals_of_aws_stop_before_a_change_or_name_what_was_not_done() {
     said.code(1).says(&["failed vpc: ec2:CreateVpc", "allow the action `ec2:CreateVpc`"]);
     desk.run_with_keys(&["destroy", "--yes", "--endpoint-url", &denied.1]).code(0).says(&["0 resources"]);
 }
+
+/// What commands print, word by word: stdout, stderr and exit code, with ids and times replaced.
+/// `DLINFRA_BLESS=1 cargo test --test cli` writes it again.
+#[test]
+fn a_session_is_printed_as_it_was() {
+    let desk = Desk::new();
+    desk.write("small.yaml", SMALL)
+        .write("wrong.yaml", SMALL.replace("cidr: 10.0.0.0/16", "cidr: 10.0.0.1/16, zome: a"));
+    let places = "--sandbox --sandbox-speed max";
+    let commands = [
+        "validate small.yaml".to_owned(),
+        "validate wrong.yaml".to_owned(),
+        format!("plan small.yaml {places} --detailed-exitcode"),
+        format!("plan small.yaml {places} --format json"),
+        format!("apply small.yaml {places}"),
+        format!("apply small.yaml {places} --yes"),
+        format!("apply small.yaml {places} --yes"),
+        format!("plan small.yaml {places} --var names=false"),
+        format!("apply small.yaml {places} --yes --var names=false --format json"),
+        format!("output small.yaml {places} --var names=false"),
+        format!("status small.yaml {places} --var names=false"),
+        format!("drift small.yaml {places} --var names=false"),
+        format!("destroy small.yaml {places} --yes"),
+        format!("destroy small.yaml {places} --yes"),
+        "topology p5.4xlarge".to_owned(),
+        "explain DL0534".to_owned(),
+        "kinds nothing".to_owned(),
+        "frobnicate".to_owned(),
+    ];
+    let mut session = String::new();
+    for line in &commands {
+        let said = desk.run(&line.split(' ').collect::<Vec<_>>());
+        session.push_str(&format!("$ dlinfra {line}\nexit {}\n", said.code));
+        for (name, text) in [("stdout", &said.out), ("stderr", &said.err)].into_iter().filter(|(_, t)| !t.is_empty()) {
+            session.push_str(&format!("--- {name}\n{}\n", text.trim_end()));
+        }
+        session.push('\n');
+    }
+    let id = regex_lite::Regex::new(r"vpc-[0-9a-f]{17}").unwrap();
+    let time = regex_lite::Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z").unwrap();
+    let took = regex_lite::Regex::new(r"\(\d+s\)|(?P<key>.seconds.:)\d+").unwrap();
+    let session = id.replace_all(&session, "vpc-ID");
+    let session = time.replace_all(&session, "TIME");
+    let session = took.replace_all(&session, "${key}SECONDS").into_owned();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/session.txt");
+    if std::env::var_os("DLINFRA_BLESS").is_some() {
+        fs::write(&file, &session).unwrap();
+    }
+    let kept = fs::read_to_string(&file).unwrap();
+    assert!(kept == session, "the session differs from {}:\n{session}", file.display());
+}
