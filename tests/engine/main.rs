@@ -3,6 +3,8 @@
 mod conformance;
 mod crash_fleet;
 mod examples;
+#[path = "../kinds/mod.rs"]
+mod kinds;
 mod network;
 mod plans;
 mod properties;

@@ -63,7 +63,7 @@ pub(crate) fn text(plan: &Plan) -> String {
 }
 
 /// Records nothing: what somebody else does is in no journal.
-struct Quiet;
+pub(crate) struct Quiet;
 
 impl Recorder for Quiet {
     fn intent(&self, _: Intent) -> Boxed<'_, ()> {

@@ -1,13 +1,12 @@
 //! The network kinds through their whole life, driven by the real engine against the simulated AWS.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+use crate::stage::{self, Stage};
 use dlinfra::{
     address::Address,
     apply::Outcome,
-    aws::{Aws, Options},
+    aws::Aws,
     call::{Scope, SweepCtx},
-    clock::Clock,
     engine::{Engine, Execution, Target, View},
-    journal::{Backend, MemoryBackend},
+    journal::Backend,
     kinds::KINDS,
     plan::{Action, Plan, Wanted},
     resource::{Live, Lookup, State},
@@ -32,20 +31,14 @@ struct World {
 impl World {
     async fn new(behaviour: Behaviour) -> Self {
         let start = "2026-01-01T00:00:00Z".parse().unwrap();
-        let sandbox = Sandbox::open(SandboxConfig { start: Some(start), behaviour, ..Default::default() }).unwrap();
-        let aws = Aws::connect(Options {
-            region: "us-east-1".to_owned(),
-            profile: None,
-            endpoint_url: None,
-            http: Some(sandbox.http_client()),
-            clock: Clock::scaled(start, 1),
-        })
-        .await;
-        Self { sandbox, aws, backend: Arc::new(MemoryBackend::new()) }
+        let stage = Stage::with(SandboxConfig { start: Some(start), behaviour, ..Default::default() }).await;
+        let aws = stage.aws().await;
+        Self { sandbox: stage.sandbox, aws, backend: stage.backend }
     }
 
     async fn look(&self, blueprint: &Blueprint) -> (Engine, View, Plan, Vec<Wanted>) {
-        let wanted: Vec<Wanted> = blueprint.iter().map(|((address, kind), spec)| wanted(address, kind, spec)).collect();
+        let wanted: Vec<Wanted> =
+            blueprint.iter().map(|((address, kind), spec)| stage::wanted(address, kind, spec.clone())).collect();
         let target = Target { stack: "demo".to_owned(), owner: Some("tests".to_owned()), ..Target::default() };
         let engine = Engine::connect(self.aws.clone(), KINDS, target, self.backend.clone(), true).await.unwrap();
         let view = engine.look(&wanted).await.unwrap();
@@ -104,21 +97,6 @@ impl World {
 
     fn count(&self, operation: &str) -> u64 {
         self.sandbox.requests().count(&format!("ec2:{operation}"))
-    }
-}
-
-fn wanted(address: &str, kind: &str, spec: &Value) -> Wanted {
-    let kind = *KINDS.iter().find(|k| k.name() == kind).unwrap_or_else(|| panic!("no kind {kind}"));
-    let spec = kind.canonical(spec).unwrap_or_else(|p| panic!("{address}: {}", p.summary));
-    assert_eq!(kind.check(&spec), [], "{address}");
-    Wanted {
-        address: Address::parse(address).unwrap(),
-        kind,
-        spec,
-        depends_on: Vec::new(),
-        protect: None,
-        existing: None,
-        moved: Vec::new(),
     }
 }
 

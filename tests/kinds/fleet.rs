@@ -1,11 +1,11 @@
 //! Instance groups through their whole life, driven by the real planner and executor against the simulated AWS.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::needless_pass_by_value, reason = "a test fails by panicking")]
+#![allow(clippy::needless_pass_by_value, reason = "callers write the spec in place")]
+use crate::stage::Stage;
 use dlinfra::{
     address::Address,
     apply::{Executor, Outcome},
-    aws::{Aws, Error, Options},
+    aws::{Aws, Error},
     call::{Scope, SweepCtx},
-    clock::Clock,
     kind::{Boxed, Kind, Of},
     kinds::InstanceGroup,
     plan::{self, Action, Plan, Wanted},
@@ -65,15 +65,8 @@ struct World {
 impl World {
     async fn new(behaviour: Behaviour) -> Self {
         let start = "2026-01-01T00:00:00Z".parse().unwrap();
-        let sandbox = Sandbox::open(SandboxConfig { start: Some(start), behaviour, ..Default::default() }).unwrap();
-        let aws = Aws::connect(Options {
-            region: "us-east-1".to_owned(),
-            profile: None,
-            endpoint_url: None,
-            http: Some(sandbox.http_client()),
-            clock: Clock::scaled(start, 1),
-        })
-        .await;
+        let stage = Stage::with(SandboxConfig { start: Some(start), behaviour, ..Default::default() }).await;
+        let aws = stage.aws().await;
         let scope = Arc::new(Scope {
             partition: "aws".to_owned(),
             account: "000000000000".to_owned(),
@@ -90,7 +83,7 @@ impl World {
         let group = ec2.create_security_group().group_name("fleet").description("fleet").vpc_id(&vpc);
         let group = group.send().await.unwrap().group_id.unwrap();
         aws.clock().sleep(std::time::Duration::from_secs(5)).await;
-        Self { sandbox, aws, sweep, memory: Arc::default(), subnet, group }
+        Self { sandbox: stage.sandbox, aws, sweep, memory: Arc::default(), subnet, group }
     }
 
     fn spec(&self, changes: Value) -> Value {

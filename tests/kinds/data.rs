@@ -1,15 +1,12 @@
 //! Role, bucket and file system through their whole lives in the sandbox, kind by kind.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
+use crate::stage::{Quiet, Stage};
 use dlinfra::{
     address::Address,
-    aws::{Aws, Error, ErrorClass, Options},
+    aws::{Aws, ErrorClass},
     call::{Ctx, Scope, SweepCtx},
     clock::Clock,
-    kind::{Boxed, Kind},
+    kind::Kind,
     kinds::KINDS,
-    record::{Applied, Intent, Recorder},
     resource::{Changes, Live, Lookup, State},
     spec,
 };
@@ -22,27 +19,6 @@ use std::{
 };
 
 const START: &str = "2026-01-01T00:00:00Z";
-
-struct Quiet;
-
-impl Recorder for Quiet {
-    fn intent(&self, _: Intent) -> Boxed<'_, ()> {
-        Box::pin(async { Ok(()) })
-    }
-    fn accepted<'a>(&'a self, _: &'a Address, _: &'a str, _: &'a [String]) -> Boxed<'a, ()> {
-        Box::pin(async { Ok(()) })
-    }
-    fn failed<'a>(&'a self, _: &'a Address, _: &'a str, _: &'a str) -> Boxed<'a, ()> {
-        Box::pin(async { Ok(()) })
-    }
-    fn stable<'a>(&'a self, _: &'a Address, _: Applied) -> Boxed<'a, ()> {
-        Box::pin(async { Ok(()) })
-    }
-    fn gone<'a>(&'a self, _: &'a Address) -> Boxed<'a, ()> {
-        Box::pin(async { Ok(()) })
-    }
-    fn waiting(&self, _: &Address, _: &Error) {}
-}
 
 struct Lab {
     sandbox: Sandbox,
@@ -57,15 +33,7 @@ impl Lab {
         let foreign_buckets = BTreeSet::from(["theirs".to_owned()]);
         let behaviour = Behaviour { foreign_buckets, ..Behaviour::default() };
         let config = SandboxConfig { start: Some(START.parse().unwrap()), behaviour, ..SandboxConfig::default() };
-        let sandbox = Sandbox::open(config).unwrap();
-        let clock = Clock::scaled(START.parse().unwrap(), 1);
-        let options = Options {
-            region: "us-east-1".to_owned(),
-            profile: None,
-            endpoint_url: None,
-            http: Some(sandbox.http_client()),
-            clock: clock.clone(),
-        };
+        let stage = Stage::with(config).await;
         let scope = Scope {
             partition: "aws".to_owned(),
             account: "000000000000".to_owned(),
@@ -73,7 +41,8 @@ impl Lab {
             stack: "lab".to_owned(),
             stack_id: "0000-1111".to_owned(),
         };
-        Self { sandbox, aws: Aws::connect(options).await, clock, scope: Arc::new(scope), names: Arc::default() }
+        let aws = stage.aws().await;
+        Self { sandbox: stage.sandbox, aws, clock: stage.clock, scope: Arc::new(scope), names: Arc::default() }
     }
 
     fn ctx(&self, address: &str) -> Ctx {
