@@ -17,6 +17,7 @@ mod place;
 mod plan;
 mod sandbox;
 mod schema;
+mod served;
 mod stack;
 mod status;
 mod topology;

@@ -1,5 +1,5 @@
 //! Where a command works: real AWS, an emulator, or the sandbox; and where the stack's journal lies.
-use super::{Stop, arguments::Where};
+use super::{Stop, arguments::Where, served};
 use crate::{
     aws::{Aws, Options},
     blueprint, catalog,
@@ -146,12 +146,17 @@ impl Place {
     }
 
     async fn real(args: &Where, region: &str, beside: &Path) -> Result<Self, Stop> {
+        // Waits on a served sandbox are as much faster as it is, and what is recorded tells its time.
+        let clock = match args.endpoint_url.as_deref().and_then(served::ask) {
+            Some((time, speed)) => Clock::scaled(time, speed),
+            None => Clock::system(),
+        };
         let aws = Aws::connect(Options {
             region: region.to_owned(),
             profile: args.profile.clone(),
             endpoint_url: args.endpoint_url.clone(),
             http: None,
-            clock: Clock::system(),
+            clock,
         })
         .await;
         let words = args.endpoint_url.as_ref().map(|u| format!("endpoint {u}   ")).unwrap_or_default();
