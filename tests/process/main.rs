@@ -1,0 +1,10 @@
+//! The real binary as a process of its own, against the served sandbox: killed, interrupted, throttled, cut off.
+//!
+//! `driver` serves an account and starts the binary; `proxy` stands between them, counts requests and sets traps.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, reason = "a sweep says how far it is, and what it measured")]
+mod driver;
+mod faults;
+mod kill;
+mod proxy;
+mod signals;
