@@ -2,6 +2,7 @@
 use super::{
     Exit, Result, Stop,
     arguments::{Source, Where},
+    money::Limits,
     output, plan,
 };
 use crate::{
@@ -38,15 +39,18 @@ pub(super) struct Args {
     /// Show every resource of a large plan.
     #[arg(long)]
     full: bool,
+    #[command(flatten)]
+    limits: Limits,
 }
 
 pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     can_answer(args.yes, ui, "apply")?;
-    let prepared = plan::prepare(&args.source, &args.place, &args.replace, ui).await?;
+    let prepared = plan::prepare(&args.source, &args.place, &args.replace, &args.limits, ui).await?;
     let plan = &prepared.plan;
     if !ui.json {
-        ui.say(&report::text(&prepared.header, plan, Some(&prepared.figures), args.full));
+        ui.say(&report::text(&prepared.header, plan, Some(&prepared.money.figures), args.full));
     }
+    prepared.money.gate(ui)?;
     refuse_destroyed_data(plan, &args.allow_destroy)?;
     let wanted = &prepared.deployment.wanted;
     if plan.is_empty() {

@@ -1,6 +1,7 @@
 //! The command line: each command parses its flags, makes one library call and shows the result.
 mod apply;
 mod arguments;
+mod cost;
 mod destroy;
 mod drift;
 mod eval;
@@ -12,6 +13,7 @@ mod kinds;
 mod list;
 mod load;
 mod modules;
+mod money;
 mod output;
 mod place;
 mod plan;
@@ -107,6 +109,7 @@ Work:
   destroy     Remove a stack, and prove that nothing is left
   status      Show what is live
   drift       Show what was changed behind dlinfra's back
+  cost        What a blueprint costs, as text, JSON, CSV, Markdown or HTML
   output      Print outputs
   list        List every stack in the account and region
 
@@ -132,17 +135,42 @@ Options:
 #[derive(Parser)]
 #[command(name = "dlinfra", version, about, help_template = HELP, after_help = AFTER, disable_help_subcommand = false)]
 struct Cli {
-    /// `json` prints one document (apply and destroy: JSON lines).
-    #[arg(long, global = true, value_enum, default_value = "text")]
+    /// `json` prints one document (apply and destroy: JSON lines); `csv`, `markdown` and `html` are for `cost`.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "text",
+        hide_possible_values = true,
+        value_name = "text|json"
+    )]
     format: Format,
     #[command(subcommand)]
     command: Command,
 }
 
+/// The form of the answer; only reports have the last three.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     Text,
     Json,
+    Csv,
+    Markdown,
+    Html,
+}
+
+impl Format {
+    /// As reports name it.
+    fn report(self) -> crate::report::cost::Format {
+        use crate::report::cost::Format as Report;
+        match self {
+            Self::Text => Report::Text,
+            Self::Json => Report::Json,
+            Self::Csv => Report::Csv,
+            Self::Markdown => Report::Markdown,
+            Self::Html => Report::Html,
+        }
+    }
 }
 
 #[derive(Subcommand)]
@@ -161,6 +189,8 @@ enum Command {
     Status(status::Args),
     /// Show what was changed behind dlinfra's back.
     Drift(drift::Args),
+    /// What a blueprint costs, as text, JSON, CSV, Markdown or HTML.
+    Cost(cost::Args),
     /// Print outputs.
     Output(output::Args),
     /// List every stack in the account and region.
@@ -200,6 +230,7 @@ impl Command {
             Self::Destroy(_) => "destroy",
             Self::Status(_) => "status",
             Self::Drift(_) => "drift",
+            Self::Cost(_) => "cost",
             Self::Output(_) => "output",
             Self::List(_) => "list",
             Self::Kinds(_) => "kinds",
@@ -213,6 +244,11 @@ impl Command {
             Self::Sandbox(_) => "sandbox",
             Self::Completions { .. } => "completions",
         }
+    }
+
+    /// Does it make reports, which have more forms than text and JSON?
+    fn reports(&self) -> bool {
+        matches!(self, Self::Cost(_))
     }
 }
 
@@ -231,7 +267,7 @@ pub fn main() -> ExitCode {
     let name = cli.command.name();
     let exit = match runtime() {
         Ok(runtime) => runtime.block_on(async {
-            match dispatch(cli.command, ui).await {
+            match dispatch(cli.command, cli.format, ui).await {
                 Ok(exit) => exit,
                 Err(stop) => {
                     report(ui, name, &stop.diagnostics);
@@ -277,7 +313,13 @@ fn document(command: &str, fields: &Value, found: &Diagnostics) -> Value {
     out
 }
 
-async fn dispatch(command: Command, ui: Ui) -> Result {
+async fn dispatch(command: Command, format: Format, ui: Ui) -> Result {
+    if !matches!(format, Format::Text | Format::Json) && !command.reports() {
+        let form = format.report();
+        return Err(Diagnostic::error("DL0741", format!("`dlinfra {}` has no {form} form", command.name()))
+            .with_help("write `--format text` or `--format json`; `dlinfra cost` has the other forms")
+            .into());
+    }
     match command {
         Command::Init(args) => init::run(&args, ui),
         Command::Validate(args) => validate::run(&args, ui),
@@ -286,6 +328,7 @@ async fn dispatch(command: Command, ui: Ui) -> Result {
         Command::Destroy(args) => destroy::run(&args, ui).await,
         Command::Status(args) => status::run(&args, ui).await,
         Command::Drift(args) => drift::run(&args, ui).await,
+        Command::Cost(args) => cost::run(&args, format, ui).await,
         Command::Output(args) => output::run(&args, ui).await,
         Command::List(args) => list::run(&args, ui).await,
         Command::Kinds(args) => kinds::run(&args, ui),
@@ -402,5 +445,20 @@ pub static CODES: &[Code] = &[
         code: "DL0721",
         title: "No requests are known",
         explain: "Every command that uses the sandbox leaves its requests in the sandbox's folder; none has used this one.",
+    },
+    Code {
+        code: "DL0740",
+        title: "The file of refreshed prices cannot be read",
+        explain: "Refreshed prices lie in `.dlinfra/prices.json` beside the blueprint and go before the prices in the binary. The file is damaged, or a newer dlinfra wrote it. Delete it, and refresh the prices again where that is wanted.",
+    },
+    Code {
+        code: "DL0741",
+        title: "A form that the command does not have",
+        explain: "Every command has text and JSON. CSV, Markdown and HTML are forms of reports: `dlinfra cost --format html -o cost.html`.",
+    },
+    Code {
+        code: "DL0742",
+        title: "The report was not written",
+        explain: "The folder of the file does not exist, or you may not write it.",
     },
 ];

@@ -3,18 +3,16 @@ use super::{
     Exit, Result, Stop,
     arguments::{Source, Where},
     load,
-    place::Place,
+    money::{self, Judged, Limits},
+    place::{self, Place},
 };
 use crate::{
     address::Address,
-    blueprint::Compiled,
     compose::Deployment,
-    cost::{Pricing, Stated},
     diagnostic::{Diagnostic, Diagnostics},
     engine::{Engine, View},
     plan::Plan,
-    price::PriceBook,
-    report::{cost::PlanFigures, plan as report},
+    report::plan as report,
     ui::Ui,
 };
 use serde_json::json;
@@ -36,6 +34,8 @@ pub(super) struct Args {
     /// Replace this resource although nothing forces it.
     #[arg(long, value_name = "ADDRESS")]
     replace: Vec<String>,
+    #[command(flatten)]
+    limits: Limits,
 }
 
 /// Everything up to the execution.
@@ -46,7 +46,7 @@ pub(super) struct Prepared {
     pub view: View,
     pub plan: Plan,
     pub header: report::Header,
-    pub figures: PlanFigures,
+    pub money: Judged,
 }
 
 /// Loads, connects, looks and plans.
@@ -54,6 +54,7 @@ pub(super) async fn prepare(
     source: &Source,
     place: &Where,
     replace: &[String],
+    limits: &Limits,
     ui: Ui,
 ) -> std::result::Result<Prepared, Stop> {
     let deployment = load::load(source)?;
@@ -67,24 +68,9 @@ pub(super) async fn prepare(
     let view = engine.look(&deployment.wanted).await?;
     let plan = engine.plan(&deployment.wanted, &view, &replace)?;
     let header = header(&place, &engine, &deployment.compiled.stack).await?;
-    let figures = price(&deployment.compiled, &plan)?;
-    Ok(Prepared { deployment, place, engine, view, plan, header, figures })
-}
-
-/// The plan's money, from the embedded price book.
-fn price(compiled: &Compiled, plan: &Plan) -> std::result::Result<PlanFigures, Stop> {
-    let (stated, problems) = Stated::of(compiled, None, None);
-    if problems.has_errors() {
-        return Err(problems.into());
-    }
-    let pricing = Pricing {
-        book: PriceBook::embedded(),
-        region: &compiled.region,
-        usage: &stated.usage,
-        owner: compiled.owner.as_deref(),
-        run: stated.run,
-    };
-    Ok(PlanFigures::new(&pricing.plan(plan)))
+    let book = money::book(&place::beside(Some(&file)))?;
+    let money = Judged::new(&deployment.compiled, &plan, limits, &book)?;
+    Ok(Prepared { deployment, place, engine, view, plan, header, money })
 }
 
 /// What stands above a plan.
@@ -135,17 +121,23 @@ pub(super) fn next(command: &str, source: &Source, place: &Place) -> String {
 }
 
 pub(super) async fn run(args: &Args, ui: Ui) -> Result {
-    let prepared = prepare(&args.source, &args.place, &args.replace, ui).await?;
-    let plan = &prepared.plan;
+    let prepared = prepare(&args.source, &args.place, &args.replace, &args.limits, ui).await?;
+    let (plan, money) = (&prepared.plan, &prepared.money);
     if ui.json {
-        let notes = json!(prepared.deployment.notes);
-        ui.data(&report::json(&prepared.header, "plan", plan, Some(&prepared.figures), &notes).to_string());
+        let mut notes = prepared.deployment.notes.clone();
+        notes.extend(money.words.iter().cloned());
+        ui.data(&report::json(&prepared.header, "plan", plan, Some(&money.figures), &json!(notes)).to_string());
     } else {
-        let mut text = report::text(&prepared.header, plan, Some(&prepared.figures), args.full);
-        if !plan.is_empty() {
+        let mut text = report::text(&prepared.header, plan, Some(&money.figures), args.full);
+        if !plan.is_empty() && !money.refused() {
             text.push_str(&format!("Next: {}\n", next("apply", &args.source, &prepared.place)));
         }
         ui.data(&text);
+        ui.diagnostics(&money.words);
     }
-    Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Changes } else { Exit::Ok })
+    Ok(match (money.refused(), args.detailed_exitcode && !plan.is_empty()) {
+        (true, _) => Exit::Refused,
+        (false, true) => Exit::Changes,
+        (false, false) => Exit::Ok,
+    })
 }

@@ -20,10 +20,12 @@ pub struct Budget {
     pub run: Option<Decimal>,
     /// Dollars per month of 730 hours, upfront fees included.
     pub monthly: Option<Decimal>,
+    /// Whether the hourly limit is that of `--max-hourly`.
+    pub hourly_flag: bool,
 }
 
 /// The codes of money; `explain` shows them.
-pub const CODES: &[Code] = &[OVER, NEAR, UNPRICED, NO_RUN, OVER_BY_USE, super::stated::USAGE];
+pub const CODES: &[Code] = &[OVER, NEAR, UNPRICED, NO_RUN, OVER_BY_USE, super::stated::USAGE, STILL_OVER];
 
 /// Above the budget.
 pub const OVER: Code = Code {
@@ -57,6 +59,15 @@ pub const OVER_BY_USE: Code = Code {
     code: "DL0605",
     title: "with its usage the stack may cost more than its budget",
     explain: "Lines by use depend on quantities that are stated in `usage:` or assumed. They never refuse a plan.",
+};
+
+/// Above the budget already, and not made dearer.
+pub const STILL_OVER: Code = Code {
+    code: "DL0607",
+    title: "the stack is above its budget, and this plan does not make it dearer",
+    explain: "A warning. A plan that makes a stack cheaper, or leaves its cost as it is, is never refused by a budget: \
+              refusing it would keep the dearer stack alive. The limit still stands, and the next plan that adds cost is \
+              refused.",
 };
 
 /// The part of a budget past which a warning is shown.
@@ -104,9 +115,22 @@ pub struct Check {
     pub fixed: Decimal,
     /// With what goes by use.
     pub with_use: Decimal,
+    /// Whether the limit is that of `--max-hourly`.
+    pub flag: bool,
 }
 
 impl Check {
+    /// The limit as its author wrote it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match (self.limit, self.flag) {
+            (Limit::Hourly, true) => "--max-hourly",
+            (Limit::Hourly, false) => "budget.hourly",
+            (Limit::Run, _) => "budget.run",
+            (Limit::Monthly, _) => "budget.monthly",
+        }
+    }
+
     /// The part of the budget that certain money uses, in percent, rounded down.
     #[must_use]
     pub fn percent(&self) -> Option<Decimal> {
@@ -140,6 +164,8 @@ pub struct Verdict {
     pub checks: Vec<Check>,
     /// Why it is refused; empty when it is not.
     pub refusals: Vec<Refusal>,
+    /// What would refuse it if it were not so already: the plan makes nothing dearer.
+    pub tolerated: Vec<Refusal>,
 }
 
 /// A `budget:` field that is not what it should be.
@@ -174,6 +200,7 @@ impl Budget {
             hourly: take(hourly, Per::Hour, "hourly", "money per hour", "60 USD/h"),
             run: take(run, Per::Once, "run", "money once", "70000 USD"),
             monthly: take(monthly, Per::Month, "monthly", "money per month", "9000 USD/month"),
+            hourly_flag: false,
         };
         if wrong.is_empty() { Ok(budget) } else { Err(wrong) }
     }
@@ -181,11 +208,11 @@ impl Budget {
     /// This budget, with the hourly limit lowered to `max` when that is less.
     #[must_use]
     pub fn capped(self, max: Option<Decimal>) -> Self {
-        let hourly = match (self.hourly, max) {
-            (Some(own), Some(max)) => Some(own.min(max)),
-            (own, max) => own.or(max),
-        };
-        Self { hourly, ..self }
+        match (self.hourly, max) {
+            (Some(own), Some(max)) if own <= max => self,
+            (_, None) => self,
+            (_, max) => Self { hourly: max, hourly_flag: true, ..self },
+        }
     }
 
     /// Whether it allows everything.
@@ -206,7 +233,8 @@ impl Budget {
         let run = bill.run.map(|run| run.hours);
         let mut check = |limit, allowed: Option<Decimal>, cost: &dyn Fn(&Amount) -> Decimal| {
             let Some(allowed) = allowed else { return };
-            let check = Check { limit, allowed, fixed: cost(&sum.fixed), with_use: cost(&total) };
+            let flag = limit == Limit::Hourly && self.hourly_flag;
+            let check = Check { limit, allowed, fixed: cost(&sum.fixed), with_use: cost(&total), flag };
             verdict.checks.push(check);
             if check.fixed > allowed {
                 let certain = |line: &&PriceLine| !matches!(line.state, LineState::ByUse { .. });
@@ -244,6 +272,35 @@ impl Budget {
         }
         verdict
     }
+
+    /// Holds what a plan leads to against the budget. What is above it already and not made dearer is tolerated: nobody is
+    /// kept from making a stack cheaper.
+    #[must_use]
+    pub fn check_plan(&self, before: &Bill, after: &Bill, allow_unpriced: bool) -> Verdict {
+        let mut verdict = self.check(after, allow_unpriced);
+        let (was, is) = (before.sum(), after.sum());
+        let hours = after.run.map_or(Decimal::ZERO, |run| run.hours);
+        let dearer = |refusal: &Refusal| match refusal {
+            Refusal::Over { check, .. } => {
+                let cost = |amount: &Amount| match check.limit {
+                    Limit::Hourly => amount.hourly(),
+                    Limit::Run => amount.run(hours).saturating_add(amount.upfront),
+                    Limit::Monthly => amount.monthly().saturating_add(amount.upfront),
+                };
+                cost(&is.fixed) > cost(&was.fixed)
+            }
+            Refusal::Unpriced { lines } => {
+                let known: Vec<_> =
+                    before.unpriced().map(|line| (line.address.as_deref().unwrap_or_default(), &line.what)).collect();
+                lines.iter().any(|(address, what, _)| !known.contains(&(address.as_str(), what)))
+            }
+            Refusal::NoRunLength => {
+                is.total().hourly() > was.total().hourly() || is.total().upfront > was.total().upfront
+            }
+        };
+        (verdict.refusals, verdict.tolerated) = verdict.refusals.into_iter().partition(dearer);
+        verdict
+    }
 }
 
 impl Verdict {
@@ -257,18 +314,21 @@ impl Verdict {
     #[must_use]
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
         let mut diagnostics: Vec<Diagnostic> = self.refusals.iter().map(Refusal::diagnostic).collect();
+        for refusal in &self.tolerated {
+            let summary = format!("{}; this plan does not make it dearer", refusal.diagnostic().summary);
+            diagnostics.push(Diagnostic::warning(STILL_OVER.code, summary));
+        }
         for check in self.checks.iter().filter(|check| check.fixed <= check.allowed) {
-            let (name, per) = (check.limit.name(), check.limit.per());
+            let (name, per) = (check.name(), check.limit.per());
             let allowed = Dollars(check.allowed);
             if check.with_use > check.allowed {
                 let cost = Dollars(check.with_use);
-                let summary =
-                    format!("with its usage the stack comes to {cost}{per}, above budget.{name} of {allowed}");
+                let summary = format!("with its usage the stack comes to {cost}{per}, above {name} of {allowed}");
                 diagnostics.push(Diagnostic::warning(OVER_BY_USE.code, summary));
             } else if check.fixed > check.allowed.saturating_mul(NEAR_SHARE) {
                 let percent = check.percent().unwrap_or_default();
                 let cost = Dollars(check.fixed);
-                let summary = format!("{cost}{per} is {percent} % of budget.{name} ({allowed})");
+                let summary = format!("{cost}{per} is {percent} % of {name} ({allowed})");
                 diagnostics.push(Diagnostic::warning(NEAR.code, summary));
             }
         }
@@ -280,15 +340,19 @@ impl Refusal {
     fn diagnostic(&self) -> Diagnostic {
         match self {
             Self::Over { check, largest } => {
-                let (name, per) = (check.limit.name(), check.limit.per());
+                let (name, per) = (check.name(), check.limit.per());
                 let (cost, allowed) = (Dollars(check.fixed), Dollars(check.allowed));
                 let lines: Vec<String> = largest
                     .iter()
                     .map(|(address, what, dollars)| format!("{address}: {what}: {}{per}", Dollars(*dollars)))
                     .collect();
-                Diagnostic::error(OVER.code, format!("{cost}{per} is above budget.{name} of {allowed}"))
+                Diagnostic::error(OVER.code, format!("{cost}{per} is above {name} of {allowed}"))
                     .with_detail(format!("the largest lines:\n{}", lines.join("\n")))
-                    .with_help("raise the budget, or make the largest lines smaller")
+                    .with_help(if check.flag {
+                        "raise --max-hourly, or make the largest lines smaller"
+                    } else {
+                        "raise the budget, or make the largest lines smaller"
+                    })
             }
             Self::Unpriced { lines } => {
                 let count = lines.len();

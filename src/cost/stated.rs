@@ -57,6 +57,7 @@ impl Stated {
             hourly: amount(written.and_then(|budget| budget.hourly)),
             run: amount(written.and_then(|budget| budget.run)),
             monthly: amount(written.and_then(|budget| budget.monthly)),
+            hourly_flag: false,
         };
         let ttl = blueprint.ttl.map(|ttl| Run { hours: ttl.hours(), source: RunSource::Ttl });
         let run = hours.map(|hours| Run { hours, source: RunSource::Flag }).or(ttl);

@@ -1,0 +1,119 @@
+//! Money on the command line: the price book in use, flags about it, and what a budget says to a plan.
+use super::{Exit, Stop};
+use crate::{
+    blueprint::Compiled,
+    cost::{Pricing, Stated},
+    diagnostic::{Diagnostic, Diagnostics},
+    plan::Plan,
+    price::{PriceBook, refresh::Refreshed},
+    report::cost::PlanFigures,
+    ui::Ui,
+    units::{Money, Per, Span},
+};
+use rust_decimal::Decimal;
+use std::{borrow::Cow, path::Path};
+
+/// Flags of commands that check a budget.
+#[derive(clap::Args, Clone, Default)]
+pub(super) struct Limits {
+    /// Refuse what costs more than this in an hour, in USD; the blueprint's own budget still holds.
+    #[arg(long, value_name = "USD", value_parser = dollars)]
+    pub max_hourly: Option<Decimal>,
+    /// How long a run lasts, for $/run; without it the blueprint's `ttl`.
+    #[arg(long, value_name = "HOURS", value_parser = hours)]
+    pub hours: Option<Decimal>,
+    /// Check the budget although something has no price.
+    #[arg(long)]
+    pub allow_unpriced: bool,
+}
+
+/// `60`, `60.50` or `60 USD/h`.
+pub(super) fn dollars(text: &str) -> Result<Decimal, String> {
+    let plain = Decimal::from_str_exact(text).ok().filter(|d| !d.is_sign_negative());
+    let written = || text.parse::<Money>().ok().filter(|m| m.per() == Per::Hour).map(Money::amount);
+    plain.or_else(written).ok_or_else(|| "write dollars per hour: `60` or `'60 USD/h'`".to_owned())
+}
+
+/// `72`, `1.5` or `3d`.
+pub(super) fn hours(text: &str) -> Result<Decimal, String> {
+    let plain = Decimal::from_str_exact(text).ok();
+    let found = plain.or_else(|| text.parse::<Span>().ok().map(Span::hours));
+    let found = found.filter(|h| *h > Decimal::ZERO && *h <= Decimal::from(1_000_000));
+    found.ok_or_else(|| "write hours: `72`, `1.5` or `3d`".to_owned())
+}
+
+/// Where refreshed prices are kept: in `.dlinfra` beside the blueprint.
+pub(super) const CACHE: &str = "prices.json";
+
+/// The embedded price book, with refreshed prices over it where there are some. Nothing asks the network.
+pub(super) fn book(beside: &Path) -> Result<Cow<'static, PriceBook>, Stop> {
+    let embedded = PriceBook::embedded();
+    let file = beside.join(".dlinfra").join(CACHE);
+    let text = match std::fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound || e.kind() == std::io::ErrorKind::NotADirectory => {
+            return Ok(Cow::Borrowed(embedded));
+        }
+        Err(e) => return Err(bad_cache(&file, &e.to_string())),
+    };
+    let refreshed = Refreshed::from_json(&text).map_err(|e| bad_cache(&file, &e.to_string()))?;
+    Ok(Cow::Owned(refreshed.over(embedded)))
+}
+
+fn bad_cache(file: &Path, why: &str) -> Stop {
+    Diagnostic::error("DL0740", format!("{} cannot be read: {why}", file.display()))
+        .with_help("delete the file: prices then come from the book in the binary")
+        .into()
+}
+
+/// What the blueprint and the flags state about cost.
+pub(super) fn stated(compiled: &Compiled, limits: &Limits) -> Result<(Stated, Diagnostics), Stop> {
+    let (stated, problems) = Stated::of(compiled, limits.hours, limits.max_hourly);
+    Ok(problems.into_result(stated)?)
+}
+
+/// How a blueprint is priced.
+pub(super) fn pricing<'a>(compiled: &'a Compiled, stated: &'a Stated, book: &'a PriceBook) -> Pricing<'a> {
+    Pricing { book, region: &compiled.region, usage: &stated.usage, owner: compiled.owner.as_deref(), run: stated.run }
+}
+
+/// What a plan costs, and what the budget and the policies of the blueprint say about it.
+pub(super) struct Judged {
+    /// Before, after and step by step.
+    pub figures: PlanFigures,
+    /// Refusals as errors, and warnings.
+    pub words: Diagnostics,
+}
+
+impl Judged {
+    /// Prices a plan and holds it against the limits.
+    pub(super) fn new(compiled: &Compiled, plan: &Plan, limits: &Limits, book: &PriceBook) -> Result<Self, Stop> {
+        let (stated, mut words) = stated(compiled, limits)?;
+        let cost = pricing(compiled, &stated, book).plan(plan);
+        let verdict = stated.budget.check_plan(&cost.before, &cost.after, limits.allow_unpriced);
+        let label = |d: Diagnostic| match compiled.budget.as_ref().and_then(|b| b.label.clone()) {
+            // A limit of the command line has no line in the blueprint.
+            Some(label) if d.summary.contains("budget") => d.with_label(label),
+            _ => d,
+        };
+        words.extend(verdict.diagnostics().into_iter().map(label));
+        words.sort();
+        Ok(Self { figures: PlanFigures::new(&cost), words })
+    }
+
+    /// Must nothing be changed?
+    pub(super) fn refused(&self) -> bool {
+        self.words.has_errors()
+    }
+
+    /// Shows warnings; stops before anything is changed when the plan is refused.
+    pub(super) fn gate(&self, ui: Ui) -> Result<(), Stop> {
+        if self.refused() {
+            return Err(Stop { exit: Exit::Refused, diagnostics: self.words.clone() });
+        }
+        if !ui.json {
+            ui.diagnostics(&self.words);
+        }
+        Ok(())
+    }
+}
