@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
+use crate::error::ApiError;
 use crate::store::Object;
 
 /// A token that a create call was made with.
@@ -27,34 +28,49 @@ impl Object for ClientToken {
     }
 }
 
-/// What a token says about a request.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Replay {
-    /// The first request with this token, or one without a token.
-    Fresh,
-    /// The same request was made; this is the id of what it created.
-    Same(String),
-    /// Another request was made with this token.
-    Differs,
+/// The client token of a create call, or that it has none.
+pub(crate) struct Token {
+    operation: &'static str,
+    /// As the caller gave it.
+    pub(crate) text: Option<String>,
+    /// Every other parameter.
+    fingerprint: String,
 }
 
-fn key(call: &Call<'_>, operation: &str, token: &str) -> String {
-    format!("{}:{operation}/{token}", call.service)
-}
-
-pub(crate) fn replay(call: &Call<'_>, operation: &str, token: Option<&str>, fingerprint: &str) -> Replay {
-    let known = token.and_then(|token| call.get::<ClientToken>(&key(call, operation, token)));
-    match known {
-        None => Replay::Fresh,
-        Some(known) if known.fingerprint == fingerprint => Replay::Same(known.result.clone()),
-        Some(_) => Replay::Differs,
+impl Token {
+    /// Takes the token out of the parameters.
+    pub(crate) fn take(
+        call: &mut Call<'_>,
+        operation: &'static str,
+        parameter: &'static str,
+    ) -> Result<Self, ApiError> {
+        let fingerprint = call.params.fingerprint(&[parameter]);
+        Ok(Self { operation, text: call.params.text_opt(parameter)?, fingerprint })
     }
-}
 
-pub(crate) fn remember(call: &mut Call<'_>, operation: &str, token: Option<&str>, fingerprint: String, result: &str) {
-    if let Some(token) = token {
-        let id = key(call, operation, token);
-        let created = call.now;
-        call.put(ClientToken { id, created, fingerprint, result: result.to_owned() });
+    fn key(&self, call: &Call<'_>) -> Option<String> {
+        Some(format!("{}:{}/{}", call.service, self.operation, self.text.as_ref()?))
+    }
+
+    /// The id of what the first call with this token created, if there was one; the service's error if that call was
+    /// another one.
+    pub(crate) fn earlier(
+        &self,
+        call: &Call<'_>,
+        differs: impl FnOnce() -> ApiError,
+    ) -> Result<Option<String>, ApiError> {
+        match self.key(call).and_then(|key| call.get::<ClientToken>(&key)) {
+            None => Ok(None),
+            Some(known) if known.fingerprint == self.fingerprint => Ok(Some(known.result.clone())),
+            Some(_) => Err(differs()),
+        }
+    }
+
+    /// This call was the first one, and created this.
+    pub(crate) fn remember(&self, call: &mut Call<'_>, result: &str) {
+        if let Some(id) = self.key(call) {
+            let (created, fingerprint) = (call.now, self.fingerprint.clone());
+            call.put(ClientToken { id, created, fingerprint, result: result.to_owned() });
+        }
     }
 }

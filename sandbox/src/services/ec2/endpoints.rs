@@ -14,7 +14,7 @@ use super::tags::{TagSpecs, erase, tag_set};
 use super::token_mismatch;
 use super::vpc::{self, Vpc};
 use crate::call::Call;
-use crate::client_token::{Replay, remember, replay};
+use crate::client_token::Token;
 use crate::error::ApiError;
 use crate::history::Meter;
 use crate::life::{Life, durations};
@@ -89,8 +89,7 @@ const OPEN_POLICY: &str =
     r#"{"Version":"2008-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}"#;
 
 fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let fingerprint = call.params.fingerprint(&["ClientToken"]);
-    let token = call.params.text_opt("ClientToken")?;
+    let token = Token::take(call, "CreateVpcEndpoint", "ClientToken")?;
     let vpc_id = call.params.text("VpcId")?;
     let service = call.params.text("ServiceName")?;
     let endpoint_type = call.params.text_opt("VpcEndpointType")?.unwrap_or_else(|| "Gateway".to_owned());
@@ -100,15 +99,11 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let mut groups = call.params.texts("SecurityGroupId")?;
     let private_dns = call.params.flag_opt("PrivateDnsEnabled")?;
     let tags = TagSpecs::take(call, &["vpc-endpoint"])?;
-    match replay(call, "CreateVpcEndpoint", token.as_deref(), &fingerprint) {
-        Replay::Differs => return Err(token_mismatch()),
-        Replay::Same(id) => {
-            if let Some(endpoint) = call.get::<Endpoint>(&id) {
-                let xml = endpoint_xml(call, endpoint);
-                return Ok(Reply::xml(Xml::new().child("vpcEndpoint", xml).text_opt("clientToken", token)));
-            }
-        }
-        Replay::Fresh => {}
+    if let Some(id) = token.earlier(call, token_mismatch)?
+        && let Some(endpoint) = call.get::<Endpoint>(&id)
+    {
+        let xml = endpoint_xml(call, endpoint);
+        return Ok(Reply::xml(Xml::new().child("vpcEndpoint", xml).text_opt("clientToken", token.text)));
     }
     let vpc = call.find::<Vpc>(&vpc_id).cloned().ok_or_else(|| vpc::missing(&vpc_id))?;
     let known = service.strip_prefix(&format!("com.amazonaws.{}.", call.region));
@@ -212,10 +207,10 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         timer: None,
     };
     tags.apply(call, "vpc-endpoint", &id);
-    remember(call, "CreateVpcEndpoint", token.as_deref(), fingerprint, &id);
+    token.remember(call, &id);
     let xml = endpoint_xml(call, &endpoint);
     call.put(endpoint);
-    Ok(Reply::xml(Xml::new().child("vpcEndpoint", xml).text_opt("clientToken", token)))
+    Ok(Reply::xml(Xml::new().child("vpcEndpoint", xml).text_opt("clientToken", token.text)))
 }
 
 fn endpoint_xml(call: &Call<'_>, endpoint: &Endpoint) -> Xml {

@@ -17,7 +17,7 @@ use super::tags::TagSpecs;
 use super::volumes::{self, Volume, VolumeSpec};
 use super::{invalid, token_mismatch};
 use crate::call::Call;
-use crate::client_token::{Replay, remember, replay};
+use crate::client_token::Token;
 use crate::error::ApiError;
 use crate::life::{Life, durations};
 use crate::service::{Operation, write};
@@ -37,24 +37,19 @@ struct Launch {
 }
 
 fn run_instances(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let fingerprint = call.params.fingerprint(&["ClientToken"]);
-    let token = call.params.text_opt("ClientToken")?;
-    if token.as_ref().is_some_and(|token| token.len() > 64 || !token.is_ascii()) {
+    let token = Token::take(call, "RunInstances", "ClientToken")?;
+    if token.text.as_ref().is_some_and(|token| token.len() > 64 || !token.is_ascii()) {
         return Err(invalid("Invalid client token: at most 64 ASCII characters"));
     }
     let counts = take_counts(call)?;
-    match replay(call, "RunInstances", token.as_deref(), &fingerprint) {
-        Replay::Differs => return Err(token_mismatch()),
-        // The first launch again, also when its instances are terminated by now.
-        Replay::Same(reservation) => {
-            call.params.rest();
-            let instances: Vec<_> = call.all::<Instance>().filter(|it| it.reservation == reservation).collect();
-            let items: Vec<_> = instances.iter().map(|instance| instance_xml(call, instance)).collect();
-            return Ok(Reply::xml(reservation_xml(call, &reservation, items)));
-        }
-        Replay::Fresh => {}
+    // The first launch again, also when its instances are terminated by now.
+    if let Some(reservation) = token.earlier(call, token_mismatch)? {
+        call.params.rest();
+        let instances: Vec<_> = call.all::<Instance>().filter(|it| it.reservation == reservation).collect();
+        let items: Vec<_> = instances.iter().map(|instance| instance_xml(call, instance)).collect();
+        return Ok(Reply::xml(reservation_xml(call, &reservation, items)));
     }
-    let launch = take_launch(call, token.clone())?;
+    let launch = take_launch(call, token.text.clone())?;
     let target = launch.template.target_reservation.clone();
     let target = target.map(|id| reservations::usable(call, &id, &launch.template)).transpose()?;
     if launch.market == Market::CapacityBlock && !target.as_ref().is_some_and(|it| it.is_block) {
@@ -74,7 +69,7 @@ fn run_instances(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 
     let reservation = call.world.new_id("r-");
     let instances = start(call, &launch, &reservation, slots)?;
-    remember(call, "RunInstances", token.as_deref(), fingerprint, &reservation);
+    token.remember(call, &reservation);
     let items: Vec<_> = instances.iter().map(|instance| instance_xml(call, instance)).collect();
     Ok(Reply::xml(reservation_xml(call, &reservation, items)))
 }

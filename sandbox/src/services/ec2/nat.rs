@@ -11,7 +11,7 @@ use super::subnets::{self, Subnet};
 use super::tags::{TagSpecs, erase, tag_set};
 use super::{invalid, token_mismatch};
 use crate::call::Call;
-use crate::client_token::{Replay, remember, replay};
+use crate::client_token::Token;
 use crate::error::ApiError;
 use crate::history::Meter;
 use crate::life::{Life, after, durations};
@@ -70,20 +70,15 @@ pub(super) fn missing(id: &str) -> ApiError {
 }
 
 fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let fingerprint = call.params.fingerprint(&["ClientToken"]);
-    let token = call.params.text_opt("ClientToken")?;
+    let token = Token::take(call, "CreateNatGateway", "ClientToken")?;
     let subnet_id = call.params.text("SubnetId")?;
     let allocation = call.params.text_opt("AllocationId")?;
     let connectivity = call.params.text_opt("ConnectivityType")?.unwrap_or_else(|| "public".to_owned());
     let tags = TagSpecs::take(call, &["natgateway"])?;
-    match replay(call, "CreateNatGateway", token.as_deref(), &fingerprint) {
-        Replay::Differs => return Err(token_mismatch()),
-        Replay::Same(id) => {
-            if let Some(nat) = call.get::<NatGateway>(&id) {
-                return Ok(created(call, nat, token.as_deref()));
-            }
-        }
-        Replay::Fresh => {}
+    if let Some(id) = token.earlier(call, token_mismatch)?
+        && let Some(nat) = call.get::<NatGateway>(&id)
+    {
+        return Ok(created(call, nat, token.text.as_deref()));
     }
     let private = match connectivity.as_str() {
         "public" => false,
@@ -172,8 +167,8 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         timer,
     };
     tags.apply(call, "natgateway", &id);
-    remember(call, "CreateNatGateway", token.as_deref(), fingerprint, &id);
-    let reply = created(call, &nat, token.as_deref());
+    token.remember(call, &id);
+    let reply = created(call, &nat, token.text.as_deref());
     call.put(nat);
     Ok(reply)
 }

@@ -11,7 +11,7 @@ use super::instances::Instance;
 use super::tags::{TagSpecs, tag_set};
 use super::{done, invalid, token_mismatch};
 use crate::call::Call;
-use crate::client_token::{Replay, remember, replay};
+use crate::client_token::Token;
 use crate::error::ApiError;
 use crate::service::{Operation, read, write};
 use crate::store::Object;
@@ -126,8 +126,7 @@ pub(super) fn time(call: &mut Call<'_>, field: &str) -> Result<Option<Timestamp>
 }
 
 fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let fingerprint = call.params.fingerprint(&["ClientToken"]);
-    let token = call.params.text_opt("ClientToken")?;
+    let token = Token::take(call, "CreateCapacityReservation", "ClientToken")?;
     let kind = call.params.text("InstanceType")?;
     let platform = call.params.text("InstancePlatform")?;
     let zone_name = call.params.text_opt("AvailabilityZone")?;
@@ -140,15 +139,11 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let placement_group_arn = call.params.text_opt("PlacementGroupArn")?;
     let _every_type_is_optimized = call.params.flag_opt("EbsOptimized")?;
     let tags = TagSpecs::take(call, &["capacity-reservation"])?;
-    match replay(call, "CreateCapacityReservation", token.as_deref(), &fingerprint) {
-        Replay::Differs => return Err(token_mismatch()),
-        Replay::Same(id) => {
-            if let Some(reservation) = call.get::<Reservation>(&id) {
-                let xml = reservation_xml(call, reservation);
-                return Ok(Reply::xml(Xml::new().child("capacityReservation", xml)));
-            }
-        }
-        Replay::Fresh => {}
+    if let Some(id) = token.earlier(call, token_mismatch)?
+        && let Some(reservation) = call.get::<Reservation>(&id)
+    {
+        let xml = reservation_xml(call, reservation);
+        return Ok(Reply::xml(Xml::new().child("capacityReservation", xml)));
     }
     let facts = instance_type(&kind).ok_or_else(|| invalid(format!("Invalid value '{kind}' for InstanceType.")))?;
     let zones = zones(call.region);
@@ -195,7 +190,7 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         timer: None,
     };
     tags.apply(call, "capacity-reservation", &id);
-    remember(call, "CreateCapacityReservation", token.as_deref(), fingerprint, &id);
+    token.remember(call, &id);
     let xml = reservation_xml(call, &reservation);
     call.put(reservation);
     Ok(Reply::xml(Xml::new().child("capacityReservation", xml)))

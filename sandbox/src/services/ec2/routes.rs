@@ -15,7 +15,7 @@ use super::tags::{TagSpecs, erase, tag_set};
 use super::vpc::{self, Vpc};
 use super::{dependency, done, invalid, not_found, token_mismatch};
 use crate::call::Call;
-use crate::client_token::{Replay, remember, replay};
+use crate::client_token::Token;
 use crate::error::ApiError;
 use crate::service::{Operation, read, write};
 use crate::store::Object;
@@ -98,29 +98,24 @@ fn no_gateway(id: &str) -> ApiError {
 }
 
 fn create_table(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let fingerprint = call.params.fingerprint(&["ClientToken"]);
-    let token = call.params.text_opt("ClientToken")?;
+    let token = Token::take(call, "CreateRouteTable", "ClientToken")?;
     let vpc = call.params.text("VpcId")?;
     let tags = TagSpecs::take(call, &["route-table"])?;
-    match replay(call, "CreateRouteTable", token.as_deref(), &fingerprint) {
-        Replay::Differs => return Err(token_mismatch()),
-        Replay::Same(id) => {
-            if let Some(table) = call.get::<RouteTable>(&id) {
-                let xml = table_xml(call, table);
-                return Ok(Reply::xml(Xml::new().child("routeTable", xml).text_opt("clientToken", token)));
-            }
-        }
-        Replay::Fresh => {}
+    if let Some(id) = token.earlier(call, token_mismatch)?
+        && let Some(table) = call.get::<RouteTable>(&id)
+    {
+        let xml = table_xml(call, table);
+        return Ok(Reply::xml(Xml::new().child("routeTable", xml).text_opt("clientToken", token.text)));
     }
     call.find::<Vpc>(&vpc).ok_or_else(|| vpc::missing(&vpc))?;
     let id = call.world.new_id("rtb-");
     let associations = BTreeMap::new();
     let table = RouteTable { id: id.clone(), created: call.now, vpc, associations, routes: BTreeMap::new() };
     tags.apply(call, "route-table", &id);
-    remember(call, "CreateRouteTable", token.as_deref(), fingerprint, &id);
+    token.remember(call, &id);
     let xml = table_xml(call, &table);
     call.put(table);
-    Ok(Reply::xml(Xml::new().child("routeTable", xml).text_opt("clientToken", token)))
+    Ok(Reply::xml(Xml::new().child("routeTable", xml).text_opt("clientToken", token.text)))
 }
 
 /// Whether a route's target still takes packets.

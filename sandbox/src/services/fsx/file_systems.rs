@@ -12,7 +12,7 @@ use super::repositories::Association;
 use super::tags::read_tags;
 use super::{bad, token_mismatch};
 use crate::call::Call;
-use crate::client_token::{Replay, remember, replay};
+use crate::client_token::Token;
 use crate::error::ApiError;
 use crate::history::{MONTH, Meter};
 use crate::life::{Life, durations};
@@ -111,9 +111,8 @@ fn network_error(message: String) -> ApiError {
 }
 
 fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let fingerprint = call.params.fingerprint(&["ClientRequestToken"]);
-    let token = call.params.text_opt("ClientRequestToken")?;
-    if token.as_ref().is_some_and(|token| token.is_empty() || token.len() > 63 || !token.is_ascii()) {
+    let token = Token::take(call, "CreateFileSystem", "ClientRequestToken")?;
+    if token.text.as_ref().is_some_and(|token| token.is_empty() || token.len() > 63 || !token.is_ascii()) {
         return Err(bad("ClientRequestToken has 1 to 63 characters"));
     }
     let kind = call.params.text("FileSystemType")?;
@@ -134,14 +133,10 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     };
     let lustre = lustre::take(&mut config, &storage_type)?;
     drop(config);
-    match replay(call, "CreateFileSystem", token.as_deref(), &fingerprint) {
-        Replay::Differs => return Err(token_mismatch("ClientRequestToken")),
-        Replay::Same(id) => {
-            if let Some(existing) = call.get::<FileSystem>(&id) {
-                return Ok(Reply::json(json!({"FileSystem": file_system_json(call, existing)})));
-            }
-        }
-        Replay::Fresh => {}
+    if let Some(id) = token.earlier(call, token_mismatch)?
+        && let Some(existing) = call.get::<FileSystem>(&id)
+    {
+        return Ok(Reply::json(json!({"FileSystem": file_system_json(call, existing)})));
     }
     match gib {
         Some(_) if storage_type == "INTELLIGENT_TIERING" => {
@@ -200,7 +195,7 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         storage_type,
         id,
     };
-    remember(call, "CreateFileSystem", token.as_deref(), fingerprint, &created.id);
+    token.remember(call, &created.id);
     let reply = Reply::json(json!({"FileSystem": file_system_json(call, &created)}));
     call.put(created);
     Ok(reply)

@@ -45,9 +45,9 @@ fn bad(message: impl Into<String>) -> ApiError {
     ApiError::bad("BadRequest", message)
 }
 
-fn token_mismatch(parameter: &str) -> ApiError {
+fn token_mismatch() -> ApiError {
     let message = "A request with the same client request token but different parameters was made before";
-    ApiError::bad("IncompatibleParameterError", message).with("Parameter", parameter)
+    ApiError::bad("IncompatibleParameterError", message).with("Parameter", "ClientRequestToken")
 }
 
 /// JSON has no place for what is not there.

@@ -10,7 +10,7 @@ use super::file_systems::{self, FileSystem};
 use super::tags::{read_tags, tags_json};
 use super::{bad, page, seconds, token_mismatch, without_nulls};
 use crate::call::Call;
-use crate::client_token::{Replay, remember, replay};
+use crate::client_token::Token;
 use crate::error::ApiError;
 use crate::life::{Life, durations};
 use crate::service::{Operation, read, write};
@@ -129,8 +129,7 @@ fn overlap(one: &str, other: &str) -> bool {
 }
 
 fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let fingerprint = call.params.fingerprint(&["ClientRequestToken"]);
-    let token = call.params.text_opt("ClientRequestToken")?;
+    let token = Token::take(call, "CreateDataRepositoryAssociation", "ClientRequestToken")?;
     let file_system = call.params.text("FileSystemId")?;
     let path = call.params.text("FileSystemPath")?;
     let repository = call.params.text("DataRepositoryPath")?;
@@ -139,14 +138,10 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let (import, export) = take_policies(call)?;
     let tags = call.params.structs("Tags")?;
     let tags = read_tags(tags)?;
-    match replay(call, "CreateDataRepositoryAssociation", token.as_deref(), &fingerprint) {
-        Replay::Differs => return Err(token_mismatch("ClientRequestToken")),
-        Replay::Same(id) => {
-            if let Some(existing) = call.get::<Association>(&id) {
-                return Ok(Reply::json(json!({"Association": association_json(call, existing)})));
-            }
-        }
-        Replay::Fresh => {}
+    if let Some(id) = token.earlier(call, token_mismatch)?
+        && let Some(existing) = call.get::<Association>(&id)
+    {
+        return Ok(Reply::json(json!({"Association": association_json(call, existing)})));
     }
     check_chunk(chunk_mib)?;
     if !path.starts_with('/') || path.len() > 4096 {
@@ -201,7 +196,7 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         timer: None,
         id,
     };
-    remember(call, "CreateDataRepositoryAssociation", token.as_deref(), fingerprint, &association.id);
+    token.remember(call, &association.id);
     let reply = Reply::json(json!({"Association": association_json(call, &association)}));
     call.put(association);
     Ok(reply)

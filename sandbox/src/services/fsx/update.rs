@@ -9,7 +9,7 @@ use super::file_systems::{Action, FileSystem, Next, missing};
 use super::lustre::{self, Lustre};
 use super::{bad, token_mismatch, without_nulls};
 use crate::call::Call;
-use crate::client_token::{Replay, remember, replay};
+use crate::client_token::Token;
 use crate::error::ApiError;
 use crate::life::durations;
 use crate::service::{Operation, write};
@@ -100,8 +100,7 @@ fn take_lustre(config: &mut Params, old: &Lustre, storage_type: &str) -> Result<
 }
 
 fn update(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let fingerprint = call.params.fingerprint(&["ClientRequestToken"]);
-    let token = call.params.text_opt("ClientRequestToken")?;
+    let token = Token::take(call, "UpdateFileSystem", "ClientRequestToken")?;
     let id = call.params.text("FileSystemId")?;
     let gib = call.params.int_opt("StorageCapacity")?;
     let storage_type = call.params.text_opt("StorageType")?;
@@ -117,10 +116,8 @@ fn update(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         Some(mut config) => take_lustre(&mut config, current, &old.storage_type)?,
         None => current.clone(),
     };
-    match replay(call, "UpdateFileSystem", token.as_deref(), &fingerprint) {
-        Replay::Differs => return Err(token_mismatch("ClientRequestToken")),
-        Replay::Same(_) => return Ok(Reply::json(json!({"FileSystem": file_system_json(call, &old)}))),
-        Replay::Fresh => {}
+    if token.earlier(call, token_mismatch)?.is_some() {
+        return Ok(Reply::json(json!({"FileSystem": file_system_json(call, &old)})));
     }
     let state = old.life.state(call.now);
     if !matches!(state, "AVAILABLE" | "UPDATING") {
@@ -171,7 +168,7 @@ fn update(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let version = version.or_else(|| new.next.take().and_then(|next| next.version));
     new.next = Some(Next { gib: gib.or(under_way), lustre: next, version });
     new.timer = Some(done);
-    remember(call, "UpdateFileSystem", token.as_deref(), fingerprint, &id);
+    token.remember(call, &id);
     let reply = Reply::json(json!({"FileSystem": file_system_json(call, &new)}));
     call.put(new);
     Ok(reply)
