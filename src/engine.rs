@@ -9,7 +9,7 @@ use crate::{
     diagnostic::{Code, Diagnostic, Diagnostics},
     journal::{self, Backend, Memory},
     kind::Kind,
-    plan::{self, Plan, Wanted},
+    plan::{self, Image, Plan, Wanted},
     resource::{Discovery, Live, Lookup, State},
     snapshot::{self, Found, Snapshot},
     units::Span,
@@ -47,6 +47,19 @@ pub struct Engine {
     memory: Memory,
     /// In the sandbox what `existing:` names is imagined when it is not there.
     imagine: bool,
+    /// What a saved plan has settled.
+    settled: Option<Settled>,
+}
+
+/// What was settled when a plan was saved, so that the same inputs give the same steps later.
+#[derive(Debug, Clone, Default)]
+pub struct Settled {
+    /// The time that ages and a new time of expiry are told from.
+    pub now: Timestamp,
+    /// The id of a stack that nobody has claimed yet; empty = a new one.
+    pub stack_id: String,
+    /// What named images stand for.
+    pub images: BTreeMap<Address, Image>,
 }
 
 /// What was found in the account, and who the stack is.
@@ -110,7 +123,17 @@ impl Engine {
             journal::check(&backend.place(), claim, &target.stack, &identity.account, aws.region())
                 .map_err(|e| e.diagnostic())?;
         }
-        Ok(Self { aws, kinds, backend, target, identity, memory, imagine })
+        Ok(Self { aws, kinds, backend, target, identity, memory, imagine, settled: None })
+    }
+
+    /// Takes what was settled before instead of settling it anew.
+    pub fn settle(&mut self, settled: Settled) {
+        self.settled = Some(settled);
+    }
+
+    /// The time that plans are told from.
+    pub fn now(&self) -> Timestamp {
+        self.settled.as_ref().map_or_else(|| self.aws.clock().now(), |s| s.now)
     }
 
     /// The caller.
@@ -218,7 +241,8 @@ impl Engine {
             )
             .into());
         }
-        Ok(all.first().map_or_else(crate::record::uuid, |id| (*id).clone()))
+        let minted = self.settled.as_ref().map(|s| s.stack_id.clone()).filter(|id| !id.is_empty());
+        Ok(all.first().map(|id| (*id).clone()).or(minted).unwrap_or_else(crate::record::uuid))
     }
 
     /// Fixed at the first apply, changed only by a changed `ttl`.
@@ -232,7 +256,7 @@ impl Engine {
             None => live(),
         };
         let seconds = jiff::SignedDuration::try_from(ttl.duration()).unwrap_or(jiff::SignedDuration::from_hours(24));
-        kept.or_else(|| self.aws.clock().now().checked_add(seconds).ok())
+        kept.or_else(|| self.now().checked_add(seconds).ok())
     }
 
     async fn existing(&self, ctx: &SweepCtx, wanted: &[Wanted]) -> Result<BTreeMap<Address, Found>, Diagnostics> {
@@ -285,7 +309,7 @@ impl Engine {
             interrupted: &interrupted,
             tags: &view.tags,
             replace,
-            now: self.aws.clock().now(),
+            now: self.now(),
         })
     }
 

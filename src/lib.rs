@@ -16,7 +16,7 @@
 //! |---|---|---|
 //! | 14 | [`cli`] | one file per command: parse flags, one library call, show the result |
 //! | 13 | [`ui`] | the only writer to the terminal: data to stdout, talk to stderr |
-//! | 12 | [`compose`] | a compiled blueprint as the engine wants it: kinds found, every check run |
+//! | 12 | [`compose`], [`saved`] | a compiled blueprint as the engine wants it: kinds found, every check run; saved plans |
 //! | 11 | [`kinds`], [`rules`] | one file per kind of resource; checks across resources, one code each |
 //! | 10 | [`report`] | one model per report, several renderers |
 //! | 9 | [`cost`] | lines added up, budgets, comparisons, advice |
@@ -97,6 +97,7 @@ pub mod record;
 pub mod report;
 pub mod resource;
 pub mod rules;
+pub mod saved;
 pub mod snapshot;
 pub mod spec;
 pub mod topology;

@@ -22,7 +22,7 @@ const LAYERS: &[&[&str]] = &[
     &["cost"],
     &["report"],
     &["kinds", "rules"],
-    &["compose"],
+    &["compose", "saved"],
     &["ui"],
     &["cli"],
 ];

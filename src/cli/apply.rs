@@ -2,6 +2,7 @@
 use super::{
     Exit, Result, Stop,
     arguments::{Source, Where},
+    load,
     money::Limits,
     output, plan,
 };
@@ -44,9 +45,14 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: &Args, ui: Ui) -> Result {
-    can_answer(args.yes, ui, "apply")?;
+    // A saved plan was looked at when it was made, so it never asks.
+    let agreed = args.yes || load::is_saved(&args.source);
+    can_answer(agreed, ui, "apply")?;
     let prepared = plan::prepare(&args.source, &args.place, &args.replace, &args.limits, ui).await?;
     let plan = &prepared.plan;
+    if let Some(saved) = &prepared.saved {
+        saved.check_steps(&prepared.view, plan)?;
+    }
     if !ui.json {
         ui.say(&report::text(&prepared.header, plan, Some(&prepared.money.figures), args.full));
     }
@@ -61,7 +67,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         }
         return Ok(Exit::Ok);
     }
-    if !args.yes && !confirmed(&prepared.header, plan, ui) {
+    if !agreed && !confirmed(&prepared.header, plan, ui) {
         ui.say("nothing was changed");
         return Ok(Exit::Error);
     }
@@ -84,10 +90,22 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
             let view = prepared.engine.look(wanted).await?;
             output::show(&prepared.deployment.compiled, &view.snapshot, ui);
         } else {
-            ui.say(&format!("Next: {}", plan::next("apply", &args.source, &prepared.place)));
+            let next = plan::next("apply", &rest(&args.source, &prepared), &prepared.place);
+            ui.say(&format!("Next: {next}"));
         }
     }
     Ok(exit(&outcome))
+}
+
+/// What is left is applied from the blueprint: a saved plan no longer fits once a part of it is done.
+fn rest(source: &Source, prepared: &plan::Prepared) -> Source {
+    let Some(saved) = &prepared.saved else { return source.clone() };
+    let inputs = &saved.inputs;
+    Source {
+        file: Some((&inputs.file).into()),
+        vars: inputs.vars.iter().map(|(k, v)| format!("{k}={v}")).collect(),
+        var_files: inputs.var_files.iter().map(Into::into).collect(),
+    }
 }
 
 /// No terminal and no `--yes`: say so at once, before AWS is read.

@@ -30,8 +30,8 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: &Args, format: Format, ui: Ui) -> Result {
-    let deployment = load::load(&args.source)?;
-    let file = load::inputs(&args.source)?.file;
+    let opened = load::open(&args.source)?;
+    let (deployment, file) = (opened.deployment()?.0, opened.blueprint());
     let book = money::book(&place::beside(Some(&file)))?;
     let report = report(&deployment, &args.limits, &book)?;
     write(&report, format, args, ui)

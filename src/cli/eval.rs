@@ -1,9 +1,15 @@
 //! eval: one expression against a blueprint.
-use super::{Exit, Result, arguments::Source, document, load};
+use super::{
+    Exit, Result,
+    arguments::Source,
+    document,
+    load::{self, Opened},
+};
 use crate::{
     blueprint::{RealFiles, eval_text},
     diagnostic::Diagnostics,
     kinds::dialect,
+    saved::Recorded,
     ui::Ui,
 };
 use serde_json::json;
@@ -18,7 +24,12 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, ui: Ui) -> Result {
-    let value = eval_text(dialect(), &load::inputs(&args.source)?, &RealFiles, &args.expression)?;
+    let value = match load::open(&args.source)? {
+        Opened::Blueprint(inputs) => eval_text(dialect(), &inputs, &RealFiles, &args.expression)?,
+        Opened::Saved(plan) => {
+            eval_text(dialect(), &plan.inputs.inputs(), &Recorded::new(&plan.inputs), &args.expression)?
+        }
+    };
     if ui.json {
         ui.data(&document("eval", &json!({ "value": value }), &Diagnostics::new()).to_string());
     } else {

@@ -27,6 +27,7 @@ pub(crate) fn codes() -> BTreeMap<&'static str, &'static Code> {
         journal::CODES,
         cli::CODES,
         crate::compose::CODES,
+        crate::saved::CODES,
         crate::cost::budget::CODES,
     ];
     let kinds = KINDS.iter().flat_map(|k| k.about().codes);

@@ -27,6 +27,7 @@ mod validate;
 
 use crate::{
     diagnostic::{Code, Diagnostic, Diagnostics},
+    saved,
     ui::Ui,
 };
 use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
@@ -63,8 +64,13 @@ pub(crate) struct Stop {
 
 impl From<Diagnostics> for Stop {
     fn from(diagnostics: Diagnostics) -> Self {
-        let locked = diagnostics.iter().any(|d| d.code == "DL0510");
-        Self { exit: if locked { Exit::Locked } else { Exit::Error }, diagnostics }
+        let any = |codes: &[&str]| diagnostics.iter().any(|d| codes.contains(&d.code.as_str()));
+        let exit = match () {
+            () if any(&["DL0510"]) => Exit::Locked,
+            () if any(saved::STALE) => Exit::Stale,
+            () => Exit::Error,
+        };
+        Self { exit, diagnostics }
     }
 }
 impl From<Diagnostic> for Stop {

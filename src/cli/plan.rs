@@ -10,13 +10,18 @@ use crate::{
     address::Address,
     compose::Deployment,
     diagnostic::{Diagnostic, Diagnostics},
-    engine::{Engine, View},
+    engine::{Engine, Settled, View},
     plan::Plan,
     report::plan as report,
+    saved::{SavedInputs, SavedPlan},
     ui::Ui,
 };
+use jiff::Timestamp;
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 /// Show what apply would do: each resource, money, time, risk.
 #[derive(clap::Args)]
@@ -36,6 +41,9 @@ pub(super) struct Args {
     replace: Vec<String>,
     #[command(flatten)]
     limits: Limits,
+    /// Save the plan, so that `dlinfra apply PLAN.json` does this and nothing else.
+    #[arg(long, short, value_name = "PLAN.json")]
+    out: Option<PathBuf>,
 }
 
 /// Everything up to the execution.
@@ -47,6 +55,12 @@ pub(super) struct Prepared {
     pub plan: Plan,
     pub header: report::Header,
     pub money: Judged,
+    /// What the plan was made from, for saving it.
+    pub inputs: SavedInputs,
+    /// What shall be replaced although nothing forces it.
+    pub replace: BTreeSet<Address>,
+    /// The saved plan that FILE is.
+    pub saved: Option<Box<SavedPlan>>,
 }
 
 /// Loads, connects, looks and plans.
@@ -57,20 +71,35 @@ pub(super) async fn prepare(
     limits: &Limits,
     ui: Ui,
 ) -> std::result::Result<Prepared, Stop> {
-    let deployment = load::load(source)?;
+    let opened = load::open(source)?;
+    let (deployment, inputs) = opened.deployment()?;
     if !ui.json {
         ui.diagnostics(&deployment.notes);
     }
-    let file = load::inputs(source)?.file;
+    let file = opened.blueprint();
     let place = Place::open(place, &deployment.compiled.region, Some(&file)).await?;
-    let engine = place.engine(deployment.target(), deployment.compiled.backend.as_ref()).await?;
-    let replace = addresses(replace, &deployment)?;
+    let mut engine = place.engine(deployment.target(), deployment.compiled.backend.as_ref()).await?;
+    let (replace, saved) = match opened {
+        load::Opened::Blueprint(_) => (addresses(replace, &deployment)?, None),
+        load::Opened::Saved(_) if !replace.is_empty() => return Err(load::settled("`--replace`")),
+        load::Opened::Saved(plan) => {
+            plan.check_version()?;
+            plan.check_place(&engine)?;
+            (plan.replace.clone(), Some(plan))
+        }
+    };
+    // Every time in one plan is told from one moment, which a saved plan keeps.
+    let now = engine.now();
+    engine.settle(match &saved {
+        Some(plan) => plan.settled(),
+        None => Settled { now: Timestamp::from_second(now.as_second()).unwrap_or(now), ..Settled::default() },
+    });
     let view = engine.look(&deployment.wanted).await?;
     let plan = engine.plan(&deployment.wanted, &view, &replace)?;
     let header = header(&place, &engine, &deployment.compiled.stack).await?;
     let book = money::book(&place::beside(Some(&file)))?;
     let money = Judged::new(&deployment.compiled, &plan, limits, &book)?;
-    Ok(Prepared { deployment, place, engine, view, plan, header, money })
+    Ok(Prepared { deployment, place, engine, view, plan, header, money, inputs, replace, saved })
 }
 
 /// What stands above a plan.
@@ -121,23 +150,56 @@ pub(super) fn next(command: &str, source: &Source, place: &Place) -> String {
 }
 
 pub(super) async fn run(args: &Args, ui: Ui) -> Result {
+    if let Some(path) = &args.out {
+        load::can_write_saved(path)?;
+    }
     let prepared = prepare(&args.source, &args.place, &args.replace, &args.limits, ui).await?;
     let (plan, money) = (&prepared.plan, &prepared.money);
+    // What apply would refuse is not worth saving.
+    let saving = args.out.as_deref().filter(|_| !money.refused());
+    if let Some(path) = saving {
+        save(path, &prepared)?;
+    }
     if ui.json {
         let mut notes = prepared.deployment.notes.clone();
         notes.extend(money.words.iter().cloned());
         ui.data(&report::json(&prepared.header, "plan", plan, Some(&money.figures), &json!(notes)).to_string());
     } else {
         let mut text = report::text(&prepared.header, plan, Some(&money.figures), args.full);
+        if let Some(path) = saving {
+            text.push_str(&format!("Saved: {}\n", path.display()));
+        }
         if !plan.is_empty() && !money.refused() {
-            text.push_str(&format!("Next: {}\n", next("apply", &args.source, &prepared.place)));
+            text.push_str(&format!("Next: {}\n", after(args, &prepared)));
         }
         ui.data(&text);
         ui.diagnostics(&money.words);
+    }
+    if let Some(saved) = &prepared.saved {
+        // What a plan says about a saved plan is whether it still holds.
+        saved.check_steps(&prepared.view, plan)?;
+        ui.say("the saved plan is up to date");
     }
     Ok(match (money.refused(), args.detailed_exitcode && !plan.is_empty()) {
         (true, _) => Exit::Refused,
         (false, true) => Exit::Changes,
         (false, false) => Exit::Ok,
     })
+}
+
+/// The command that applies what was shown; destroyed data must be named again there.
+fn after(args: &Args, prepared: &Prepared) -> String {
+    let Some(path) = &args.out else { return next("apply", &args.source, &prepared.place) };
+    let source = Source { file: Some(path.clone()), ..Source::default() };
+    let mut out = next("apply", &source, &prepared.place);
+    for step in prepared.plan.destructive() {
+        out.push_str(&format!(" --allow-destroy {}", step.address));
+    }
+    out
+}
+
+fn save(path: &Path, prepared: &Prepared) -> std::result::Result<(), Stop> {
+    let Prepared { engine, deployment, view, plan, inputs, replace, .. } = prepared;
+    let saved = SavedPlan::new(engine, deployment, view, plan, inputs.clone(), replace)?;
+    load::write_saved(path, &saved)
 }

@@ -41,8 +41,9 @@ pub(super) async fn find(which: &Which) -> Result<Found, Stop> {
         let engine = place.engine(Target { stack: stack.clone(), ..Target::default() }, None).await?;
         return Ok(Found { place, engine, wanted: Vec::new(), compiled: None, stack: stack.clone() });
     }
-    let deployment = load::load(&which.source)?;
-    let file = load::inputs(&which.source)?.file;
+    let opened = load::open(&which.source)?;
+    let deployment = opened.deployment()?.0;
+    let file = opened.blueprint();
     let place = Place::open(&which.place, &deployment.compiled.region, Some(&file)).await?;
     let engine = place.engine(deployment.target(), deployment.compiled.backend.as_ref()).await?;
     let stack = deployment.compiled.stack.clone();

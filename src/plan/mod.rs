@@ -15,7 +15,7 @@ use crate::{
     spec::Difference,
 };
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -200,6 +200,15 @@ pub struct Summary {
     pub read: usize,
 }
 
+/// What a named image stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    /// The name in the blueprint.
+    pub name: String,
+    /// The `ami-` id.
+    pub id: String,
+}
+
 /// The plan: steps in order of execution, and the tasks with their order.
 #[derive(Clone)]
 pub struct Plan {
@@ -217,6 +226,10 @@ pub struct Plan {
     pub expected_seconds: u64,
     /// Counts.
     pub summary: Summary,
+    /// The images that machines are started from, by address.
+    pub images: BTreeMap<Address, Image>,
+    /// What people should know.
+    pub notes: Diagnostics,
 }
 
 impl Plan {

@@ -193,5 +193,6 @@ fn finish(
             Action::Read => summary.read += 1,
         }
     }
-    Ok(Plan { steps, tasks, dag, remaining, critical_path, expected_seconds, summary })
+    let (images, notes) = (BTreeMap::new(), Diagnostics::new());
+    Ok(Plan { steps, tasks, dag, remaining, critical_path, expected_seconds, summary, images, notes })
 }

@@ -15,7 +15,7 @@ const MOST_TAGS: usize = 40;
 pub(super) const RULES: &[Rule] = &[
     Rule {
         code: Code {
-            code: "DL0231",
+            code: SECRET,
             title: "secret in plain text",
             explain: "Something in the blueprint looks like a key, a token or a password. User data, tags and policies \
                       can be read by everybody who may describe the resource, and the blueprint is in your version \
@@ -48,6 +48,9 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
+/// The rule against secrets in plain text.
+pub const SECRET: &str = "DL0231";
+
 /// Texts that are secrets whatever they are called.
 static SHAPES: LazyLock<Vec<(&'static str, Regex)>> = LazyLock::new(|| {
     let shapes = [
@@ -71,7 +74,7 @@ static NAMES: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 /// What a text looks like, if it looks like a secret.
-fn looks_like(name: &str, text: &str) -> Option<&'static str> {
+pub fn looks_like(name: &str, text: &str) -> Option<&'static str> {
     if let Some((what, _)) = SHAPES.iter().find(|(_, shape)| shape.is_match(text)) {
         return Some(what);
     }

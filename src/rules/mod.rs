@@ -13,6 +13,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use hygiene::{SECRET, looks_like as looks_like_secret};
 pub use view::Stack;
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Label, Severity};
