@@ -2,6 +2,7 @@
 //!
 //! Kinds make the lines (`price`); nothing here knows a rate. Amounts are exact; only [`crate::report`] rounds.
 
+pub mod account;
 pub mod actual;
 pub mod advice;
 pub mod bill;

@@ -151,6 +151,14 @@ impl Engine {
         &self.memory
     }
 
+    /// What existed when, by the journal; empty without one.
+    ///
+    /// # Errors
+    /// A journal that cannot be read.
+    pub async fn history(&self) -> Result<Vec<journal::Stretch>, Diagnostics> {
+        journal::history(&*self.backend).await.map_err(|e| e.diagnostic().into())
+    }
+
     /// Where the journal lies.
     pub fn journal_place(&self) -> String {
         self.backend.place()

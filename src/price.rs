@@ -4,6 +4,7 @@
 //! region's rate is never used in its place, and zero is only a rate that AWS publishes as zero.
 
 pub mod book;
+pub mod cache;
 pub mod compute;
 pub mod line;
 pub mod list;
@@ -15,8 +16,11 @@ pub mod storage;
 pub mod usage;
 
 pub use book::{Confidence, Market, PriceBook, Rate, Tier, Unit};
+pub use cache::{Cache, PriceAge, Prices};
 pub use line::{Amount, HOURS_PER_MONTH, LineState, PriceLine};
 pub use usage::{Usage, UsageBook};
+
+use crate::diagnostic::Code;
 
 /// What a kind is given to price itself: the book, the stack's region and the usage stated for this resource.
 #[derive(Debug, Clone, Copy)]
@@ -36,3 +40,25 @@ impl<'a> PriceContext<'a> {
         Self { book, region, usage }
     }
 }
+
+/// What `dlinfra explain` says about prices that are asked for.
+pub static CODES: &[Code] = &[
+    Code {
+        code: "DL0620",
+        title: "A price was not refreshed",
+        explain: "The Price List must answer a query with exactly one price. It had none or several, or EC2 offers \
+                  nothing of the kind now. The old price stays, and the plan shows its date.",
+    },
+    Code {
+        code: "DL0621",
+        title: "The file of refreshed prices cannot be used",
+        explain: "The file is damaged or may not be read, so the prices that are part of dlinfra are used. It is only a \
+                  cache: delete it, or run `dlinfra prices refresh` again. DLINFRA_PRICES names another file, and \
+                  DLINFRA_PRICES=embedded uses none.",
+    },
+    Code {
+        code: "DL0622",
+        title: "Nothing with this name has a price",
+        explain: "`dlinfra prices show` knows instance types, kinds of resources and the services of the price book.",
+    },
+];

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::clock::Clock;
 use crate::faults::FaultRule;
@@ -66,6 +68,28 @@ pub struct Behaviour {
     pub durations: f64,
     /// Faults to inject from the beginning.
     pub faults: Vec<FaultRule>,
+    /// Further products of the Price List, each a document as GetProducts returns it (recorded answers).
+    pub products: Vec<Value>,
+    /// What Cost Explorer knows of what was used.
+    pub billing: Billing,
+}
+
+/// How bills differ from usage at list prices.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Billing {
+    /// Days, UTC, of which Cost Explorer has no data.
+    pub silent_days: BTreeSet<Date>,
+    /// What every amount is multiplied by: 0.9 is a discount of ten percent.
+    pub factor: f64,
+    /// How many groups a page of an answer holds.
+    pub page: usize,
+}
+
+impl Default for Billing {
+    fn default() -> Self {
+        Self { silent_days: BTreeSet::new(), factor: 1.0, page: 500 }
+    }
 }
 
 impl Default for Behaviour {
@@ -78,6 +102,8 @@ impl Default for Behaviour {
             foreign_buckets: BTreeSet::new(),
             durations: 1.0,
             faults: Vec::new(),
+            products: Vec::new(),
+            billing: Billing::default(),
         }
     }
 }

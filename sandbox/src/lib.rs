@@ -41,7 +41,7 @@ mod timeline;
 mod wire;
 
 pub use clock::{Clock, ScaledClock};
-pub use config::{Behaviour, Consistency, SandboxConfig};
+pub use config::{Behaviour, Billing, Consistency, SandboxConfig};
 pub use disk::OpenError;
 pub use faults::{FaultAction, FaultRule};
 pub use images::ami_for;

@@ -108,6 +108,8 @@ impl Service {
                     || ["InstanceId", "NetworkInterfaceId", "GroupId", "VolumeId"].iter().any(|id| params.has(id));
                 ec2_rate(operation.name, operation.mutating, narrow)
             }
+            // Not published either; known to be low.
+            Protocol::AwsJson(_) if self.name == "ce" => rate(10.0, 2.0),
             // Their limits are not published; ample for a client that paces itself.
             Protocol::RestXml => rate(5000.0, 3500.0),
             _ => rate(50.0, 10.0),
@@ -116,6 +118,10 @@ impl Service {
 
     pub(crate) fn throttled(&self) -> fn() -> ApiError {
         match self.protocol {
+            // Cost Explorer has a code of its own.
+            Protocol::AwsJson(_) if self.name == "ce" => {
+                || ApiError::bad("LimitExceededException", "You made too many calls in a short period of time")
+            }
             Protocol::Ec2Query => || ApiError::new(503, "RequestLimitExceeded", "Request limit exceeded."),
             Protocol::AwsQuery => || ApiError::bad("Throttling", "Rate exceeded"),
             Protocol::RestXml => || ApiError::new(503, "SlowDown", "Please reduce your request rate."),

@@ -221,6 +221,8 @@ fn chain(error: &dyn std::error::Error) -> String {
 fn operation<E>() -> String {
     let name = std::any::type_name::<E>();
     let service = name.strip_prefix("aws_sdk_").and_then(|n| n.split("::").next()).unwrap_or("aws");
+    // Policies and requests call it by its short name.
+    let service = if service == "costexplorer" { "ce" } else { service };
     let last = name.rsplit("::").next().unwrap_or(name);
     format!("{service}:{}", last.strip_suffix("Error").unwrap_or(last))
 }
@@ -230,6 +232,10 @@ fn classify(operation: &str, code: &str, message: &str) -> ErrorClass {
     use ErrorClass as C;
     if not_visible_yet(operation, code, message) {
         return C::NotVisibleYet;
+    }
+    // Cost Explorer calls a throttle a limit.
+    if operation.starts_with("ce:") && code == "LimitExceededException" {
+        return C::Throttled;
     }
     match code {
         "Throttling"

@@ -1,8 +1,12 @@
 //! The only place that knows how AWS SDK clients are made: region, endpoint, credentials, clock and the HTTP seam.
+pub mod cost_explorer;
 mod error;
 pub mod gate;
 pub mod objects;
+mod patience;
+pub mod pricing;
 pub mod rate;
+pub mod spot;
 pub mod tags;
 
 pub use error::{CODES, Error, ErrorClass, gone, optional};
@@ -71,6 +75,8 @@ struct Inner {
     fsx: OnceLock<aws_sdk_fsx::Client>,
     fsx_once: OnceLock<aws_sdk_fsx::Client>,
     ssm: OnceLock<aws_sdk_ssm::Client>,
+    pricing: OnceLock<aws_sdk_pricing::Client>,
+    cost_explorer: OnceLock<aws_sdk_costexplorer::Client>,
 }
 
 impl std::fmt::Debug for Aws {
@@ -167,6 +173,8 @@ impl Aws {
             fsx: OnceLock::new(),
             fsx_once: OnceLock::new(),
             ssm: OnceLock::new(),
+            pricing: OnceLock::new(),
+            cost_explorer: OnceLock::new(),
         }))
     }
 
@@ -256,5 +264,23 @@ impl Aws {
     /// Systems Manager (public parameters of images), with retries.
     pub fn ssm(&self) -> &aws_sdk_ssm::Client {
         self.0.ssm.get_or_init(|| aws_sdk_ssm::Client::new(&self.0.config))
+    }
+
+    /// The Price List, at the endpoint that is nearest to the region.
+    fn pricing(&self) -> Result<&aws_sdk_pricing::Client, Error> {
+        let region = Region::from_static(pricing::endpoint(self.region())?);
+        Ok(self.0.pricing.get_or_init(|| {
+            let config = aws_sdk_pricing::config::Builder::from(&self.0.config).region(region).build();
+            aws_sdk_pricing::Client::from_conf(config)
+        }))
+    }
+
+    /// Cost Explorer; it has one endpoint for all regions.
+    fn cost_explorer(&self) -> &aws_sdk_costexplorer::Client {
+        self.0.cost_explorer.get_or_init(|| {
+            let home = if self.region().starts_with("cn-") { "cn-northwest-1" } else { "us-east-1" };
+            let config = aws_sdk_costexplorer::config::Builder::from(&self.0.config);
+            aws_sdk_costexplorer::Client::from_conf(config.region(Region::from_static(home)).build())
+        })
     }
 }

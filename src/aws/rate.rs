@@ -26,6 +26,8 @@ pub fn published(operation: &str) -> Rate {
             Some("iam") => rate(20.0, 10.0),
             Some("fsx") => rate(10.0, 5.0),
             Some("s3") => rate(200.0, 100.0),
+            // Its limits are low and unpublished, and each request costs money.
+            Some("ce") => rate(5.0, 1.0),
             _ => rate(20.0, 10.0),
         };
     };

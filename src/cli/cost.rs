@@ -1,10 +1,11 @@
 //! cost: what a blueprint costs, offline, as a report in several forms.
 use super::{
     Exit, Format, Result, Stop,
-    arguments::Source,
-    load,
+    arguments::{Source, Where},
+    cost_actual::{self, Bills},
+    cost_all, load,
     money::{self, Limits},
-    place,
+    place, prices,
 };
 use crate::{
     compose::Deployment,
@@ -15,7 +16,7 @@ use crate::{
     report::cost::{CostReport, Heading},
     ui::Ui,
 };
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What a blueprint costs: no AWS call, no key, no network.
 #[derive(clap::Args)]
@@ -23,17 +24,34 @@ pub(super) struct Args {
     #[command(flatten)]
     source: Source,
     #[command(flatten)]
+    place: Where,
+    #[command(flatten)]
     limits: Limits,
+    #[command(flatten)]
+    bills: Bills,
+    /// Sum every stack in the account and region by owner, expired ones first, from live tags.
+    #[arg(long, conflicts_with_all = ["actual", "file"], help_heading = "Bills")]
+    all: bool,
     /// Write the report to this file.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
 pub(super) async fn run(args: &Args, format: Format, ui: Ui) -> Result {
+    let output = Output(args.output.as_deref());
+    if args.all {
+        return cost_all::run(&args.place, output, format, ui).await;
+    }
+    if args.bills.actual {
+        return cost_actual::run(&args.source, &args.place, &args.bills, output, format, ui).await;
+    }
     let opened = load::open(&args.source)?;
     let (deployment, file) = (opened.deployment()?.0, opened.blueprint());
-    let book = money::book(&place::beside(Some(&file)))?;
-    let report = report(&deployment, &args.limits, &book)?;
+    let (prices, notes) = prices::prices(&args.place, &place::beside(Some(&file)));
+    if !ui.json {
+        ui.diagnostics(&notes);
+    }
+    let report = report(&deployment, &args.limits, &prices.book)?;
     write(&report, format, args, ui)
 }
 
@@ -56,17 +74,27 @@ fn report(deployment: &Deployment, limits: &Limits, book: &PriceBook) -> std::re
 /// Prints the report, or writes it to the file that was asked for.
 fn write(report: &CostReport, format: Format, args: &Args, ui: Ui) -> Result {
     let text = report.render(format.report()).map_err(|e| Diagnostic::error("DL0499", e.to_string()))?;
-    match &args.output {
-        None => ui.data(&text),
-        Some(file) => {
-            std::fs::write(file, text).map_err(|e| {
-                Diagnostic::error("DL0742", format!("{} cannot be written: {e}", file.display()))
-                    .with_help("name a file in a folder that exists and that you may write")
-            })?;
-            if !ui.json {
-                ui.say(&format!("wrote {}", file.display()));
-            }
-        }
-    }
+    Output(args.output.as_deref()).write(&text, ui)?;
     Ok(Exit::Ok)
+}
+
+/// Where a report goes: to this file, or to the terminal.
+#[derive(Clone, Copy)]
+pub(super) struct Output<'a>(Option<&'a Path>);
+
+impl Output<'_> {
+    pub(super) fn write(self, text: &str, ui: Ui) -> std::result::Result<(), Stop> {
+        let Some(file) = self.0 else {
+            ui.data(text);
+            return Ok(());
+        };
+        std::fs::write(file, text).map_err(|e| {
+            Diagnostic::error("DL0742", format!("{} cannot be written: {e}", file.display()))
+                .with_help("name a file in a folder that exists and that you may write")
+        })?;
+        if !ui.json {
+            ui.say(&format!("wrote {}", file.display()));
+        }
+        Ok(())
+    }
 }

@@ -28,6 +28,8 @@ pub(crate) fn codes() -> BTreeMap<&'static str, &'static Code> {
         cli::CODES,
         crate::compose::CODES,
         crate::saved::CODES,
+        crate::price::CODES,
+        crate::cost::actual::CODES,
         crate::cost::budget::CODES,
     ];
     let kinds = KINDS.iter().flat_map(|k| k.about().codes);

@@ -1,7 +1,11 @@
 //! The command line: each command parses its flags, makes one library call and shows the result.
+//!
+//! One file: the table of commands, their help and the codes of the command line are one page.
 mod apply;
 mod arguments;
 mod cost;
+mod cost_actual;
+mod cost_all;
 mod destroy;
 mod drift;
 mod eval;
@@ -17,6 +21,8 @@ mod money;
 mod output;
 mod place;
 mod plan;
+mod prices;
+mod prices_refresh;
 mod sandbox;
 mod schema;
 mod served;
@@ -95,6 +101,7 @@ Environment:
   DLINFRA_VAR_name  value of the variable `name`      DLINFRA_SANDBOX=1  as --sandbox
   DLINFRA_LOG       log filter, for example debug     NO_COLOR           no colour
   CI                plain output, no prompts          AWS_*              as for the AWS CLI
+  DLINFRA_PRICES    the file of refreshed prices, or `embedded` for none
 
 Start here:
   dlinfra init                            writes a first blueprint
@@ -118,6 +125,9 @@ Work:
   cost        What a blueprint costs, as text, JSON, CSV, Markdown or HTML
   output      Print outputs
   list        List every stack in the account and region
+
+Money:
+  prices      Show prices, and refresh them from AWS
 
 Look up:
   kinds       Kinds of resources and their fields
@@ -201,6 +211,8 @@ enum Command {
     Output(output::Args),
     /// List every stack in the account and region.
     List(list::Args),
+    /// Show prices, and refresh them from AWS.
+    Prices(prices::Args),
     /// Kinds of resources and their fields.
     Kinds(kinds::Args),
     /// Modules and their inputs.
@@ -239,6 +251,7 @@ impl Command {
             Self::Cost(_) => "cost",
             Self::Output(_) => "output",
             Self::List(_) => "list",
+            Self::Prices(_) => "prices",
             Self::Kinds(_) => "kinds",
             Self::Modules(_) => "modules",
             Self::Functions(_) => "functions",
@@ -337,6 +350,7 @@ async fn dispatch(command: Command, format: Format, ui: Ui) -> Result {
         Command::Cost(args) => cost::run(&args, format, ui).await,
         Command::Output(args) => output::run(&args, ui).await,
         Command::List(args) => list::run(&args, ui).await,
+        Command::Prices(args) => prices::run(&args, ui).await,
         Command::Kinds(args) => kinds::run(&args, ui),
         Command::Modules(args) => modules::run(&args, ui),
         Command::Functions(args) => functions::run(&args, ui),
@@ -451,11 +465,6 @@ pub static CODES: &[Code] = &[
         code: "DL0721",
         title: "No requests are known",
         explain: "Every command that uses the sandbox leaves its requests in the sandbox's folder; none has used this one.",
-    },
-    Code {
-        code: "DL0740",
-        title: "The file of refreshed prices cannot be read",
-        explain: "Refreshed prices lie in `.dlinfra/prices.json` beside the blueprint and go before the prices in the binary. The file is damaged, or a newer dlinfra wrote it. Delete it, and refresh the prices again where that is wanted.",
     },
     Code {
         code: "DL0741",

@@ -5,13 +5,13 @@ use crate::{
     cost::{Pricing, Stated},
     diagnostic::{Diagnostic, Diagnostics},
     plan::Plan,
-    price::{PriceBook, refresh::Refreshed},
+    price::{PriceBook, Prices},
     report::cost::PlanFigures,
     ui::Ui,
     units::{Money, Per, Span},
 };
+use jiff::Timestamp;
 use rust_decimal::Decimal;
-use std::{borrow::Cow, path::Path};
 
 /// Flags of commands that check a budget.
 #[derive(clap::Args, Clone, Default)]
@@ -42,30 +42,6 @@ pub(super) fn hours(text: &str) -> Result<Decimal, String> {
     found.ok_or_else(|| "write hours: `72`, `1.5` or `3d`".to_owned())
 }
 
-/// Where refreshed prices are kept: in `.dlinfra` beside the blueprint.
-pub(super) const CACHE: &str = "prices.json";
-
-/// The embedded price book, with refreshed prices over it where there are some. Nothing asks the network.
-pub(super) fn book(beside: &Path) -> Result<Cow<'static, PriceBook>, Stop> {
-    let embedded = PriceBook::embedded();
-    let file = beside.join(".dlinfra").join(CACHE);
-    let text = match std::fs::read_to_string(&file) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound || e.kind() == std::io::ErrorKind::NotADirectory => {
-            return Ok(Cow::Borrowed(embedded));
-        }
-        Err(e) => return Err(bad_cache(&file, &e.to_string())),
-    };
-    let refreshed = Refreshed::from_json(&text).map_err(|e| bad_cache(&file, &e.to_string()))?;
-    Ok(Cow::Owned(refreshed.over(embedded)))
-}
-
-fn bad_cache(file: &Path, why: &str) -> Stop {
-    Diagnostic::error("DL0740", format!("{} cannot be read: {why}", file.display()))
-        .with_help("delete the file: prices then come from the book in the binary")
-        .into()
-}
-
 /// What the blueprint and the flags state about cost.
 pub(super) fn stated(compiled: &Compiled, limits: &Limits) -> Result<(Stated, Diagnostics), Stop> {
     let (stated, problems) = Stated::of(compiled, limits.hours, limits.max_hourly);
@@ -87,9 +63,15 @@ pub(super) struct Judged {
 
 impl Judged {
     /// Prices a plan and holds it against the limits.
-    pub(super) fn new(compiled: &Compiled, plan: &Plan, limits: &Limits, book: &PriceBook) -> Result<Self, Stop> {
+    pub(super) fn new(
+        compiled: &Compiled,
+        plan: &Plan,
+        limits: &Limits,
+        prices: &Prices,
+        now: Timestamp,
+    ) -> Result<Self, Stop> {
         let (stated, mut words) = stated(compiled, limits)?;
-        let cost = pricing(compiled, &stated, book).plan(plan);
+        let cost = pricing(compiled, &stated, &prices.book).plan(plan);
         let verdict = stated.budget.check_plan(&cost.before, &cost.after, limits.allow_unpriced);
         let label = |d: Diagnostic| match compiled.budget.as_ref().and_then(|b| b.label.clone()) {
             // A limit of the command line has no line in the blueprint.
@@ -98,7 +80,7 @@ impl Judged {
         };
         words.extend(verdict.diagnostics().into_iter().map(label));
         words.sort();
-        Ok(Self { figures: PlanFigures::new(&cost), words })
+        Ok(Self { figures: PlanFigures::new(&cost).with_prices(prices.age(&compiled.region, now)), words })
     }
 
     /// Must nothing be changed?

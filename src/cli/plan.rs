@@ -3,8 +3,9 @@ use super::{
     Exit, Result, Stop,
     arguments::{Source, Where},
     load,
-    money::{self, Judged, Limits},
+    money::{Judged, Limits},
     place::{self, Place},
+    prices,
 };
 use crate::{
     address::Address,
@@ -77,6 +78,10 @@ pub(super) async fn prepare(
         ui.diagnostics(&deployment.notes);
     }
     let file = opened.blueprint();
+    let (prices, notes) = prices::prices(place, &place::beside(Some(&file)));
+    if !ui.json {
+        ui.diagnostics(&notes);
+    }
     let place = Place::open(place, &deployment.compiled.region, Some(&file)).await?;
     let mut engine = place.engine(deployment.target(), deployment.compiled.backend.as_ref()).await?;
     let (replace, saved) = match opened {
@@ -97,8 +102,7 @@ pub(super) async fn prepare(
     let view = engine.look(&deployment.wanted).await?;
     let plan = engine.plan(&deployment.wanted, &view, &replace)?;
     let header = header(&place, &engine, &deployment.compiled.stack).await?;
-    let book = money::book(&place::beside(Some(&file)))?;
-    let money = Judged::new(&deployment.compiled, &plan, limits, &book)?;
+    let money = Judged::new(&deployment.compiled, &plan, limits, &prices, engine.now())?;
     Ok(Prepared { deployment, place, engine, view, plan, header, money, inputs, replace, saved })
 }
 

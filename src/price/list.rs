@@ -120,6 +120,8 @@ impl Query {
             ("capacitystatus", "Used"),
             ("licenseModel", "No License required"),
             ("marketoption", "OnDemand"),
+            // Local Zones have the same types at other prices.
+            ("locationType", "AWS Region"),
         ];
         Self::new(Market::OnDemand.service(), instance_type, region, "AmazonEC2", &filters, "", Unit::Hour)
     }
@@ -262,10 +264,10 @@ impl Query {
         }
     }
 
-    /// Regions prefix usage types (`EUC1-NatGateway-Hours`), us-east-1 often does not; volumes have `EBS:` too.
+    /// Regions prefix usage types (`EUC1-NatGateway-Hours`), us-east-1 often does not; volumes have `EBS:` too, alarms `CW:`.
     fn matches(&self, usage_type: &str) -> bool {
         let Some(prefix) = usage_type.strip_suffix(self.usage_type.as_str()) else { return false };
-        let prefix = prefix.strip_suffix("EBS:").unwrap_or(prefix);
+        let prefix = prefix.strip_suffix("EBS:").or_else(|| prefix.strip_suffix("CW:")).unwrap_or(prefix);
         self.usage_type.is_empty()
             || prefix.is_empty()
             || prefix.strip_suffix('-').is_some_and(|region| {

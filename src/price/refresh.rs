@@ -1,39 +1,47 @@
-//! Refreshing prices: asks the Price List for each item, keeps the answers in a file, and lays them over the book.
+//! Refreshing prices: asks the Price List for each item, and EC2 for spot prices and Capacity Blocks.
 //!
-//! Nothing here runs unless somebody asks for it: plans read the embedded book and the file.
+//! Nothing here runs unless somebody asks for it: plans read the embedded book and the file of refreshed prices.
 
-use std::fmt::Write;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
 
-use super::book::{Confidence, PriceBook, Rate, Tier, Unit};
+use super::book::{Confidence, Market, Rate, Tier, Unit};
+use super::cache::{Cache, Fresh, Key};
 use super::list::{ListError, Query};
+use crate::aws::pricing::{ProductPage, products};
+use crate::aws::spot::{Offer, ZonePrice, capacity_blocks, spot_prices};
+use crate::aws::{Aws, Error, ErrorClass};
 
-/// One page of an answer.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Page {
-    /// JSON documents, as strings.
-    pub documents: Vec<String>,
-    /// Where the next page begins.
-    pub next: Option<String>,
-}
-
-/// The Price List behind whatever carries the request; the caller retries throttles.
+/// The Price List behind whatever carries the request; the carrier waits out throttles.
 pub trait PriceList: Sync {
     /// One page of the products of a query.
     ///
     /// # Errors
-    /// The request failed, in words.
+    /// The request failed.
     fn page<'a>(
         &'a self,
         query: &'a Query,
         token: Option<String>,
-    ) -> Pin<Box<dyn Future<Output = Result<Page, String>> + Send + 'a>>;
+    ) -> Pin<Box<dyn Future<Output = Result<ProductPage, Error>> + Send + 'a>>;
+}
+
+impl PriceList for Aws {
+    fn page<'a>(
+        &'a self,
+        query: &'a Query,
+        token: Option<String>,
+    ) -> Pin<Box<dyn Future<Output = Result<ProductPage, Error>> + Send + 'a>> {
+        Box::pin(async move {
+            let filters: Vec<(&str, &str)> = query.filters.iter().map(|(f, v)| (*f, v.as_str())).collect();
+            products(self, query.service_code, &filters, token.as_deref()).await
+        })
+    }
 }
 
 /// Why an item was not refreshed.
@@ -43,180 +51,210 @@ pub enum RefreshError {
     #[error(transparent)]
     List(#[from] ListError),
     /// The request failed.
-    #[error("the Price List could not be asked for {service} {item}: {why}")]
-    Request {
-        /// Service of the book.
-        service: String,
-        /// Item of the book.
-        item: String,
-        /// In words.
-        why: String,
-    },
+    #[error(transparent)]
+    Request(#[from] Error),
     /// The pages do not end.
-    #[error("the Price List's answer for {service} {item} does not end")]
+    #[error("the Price List's answer for {service} {item} in {region} does not end")]
     Endless {
         /// Service of the book.
         service: String,
         /// Item of the book.
         item: String,
+        /// The region.
+        region: String,
     },
+    /// EC2 offers nothing of the kind now.
+    #[error("{0}")]
+    NotOffered(String),
 }
 
-/// Prices read at one time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refreshed {
-    /// When.
-    pub at: Timestamp,
-    /// Service, item, region, tiers.
-    pub rows: Vec<(String, String, String, Vec<Tier>)>,
+/// What a refresh brought.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Outcome {
+    /// Prices that were read.
+    pub cache: Cache,
+    /// Items without a price now; they keep their old one.
+    pub failed: Vec<(Key, RefreshError)>,
+    /// What ended it early: the same answer would meet every other request.
+    pub stopped: Option<Error>,
 }
 
 /// More pages than any answer to an exact query has.
 const MOST_PAGES: usize = 200;
+/// How many queries are open at once; the rate buckets of the connection hold them back.
+const AT_ONCE: usize = 8;
+/// The length of the Capacity Blocks whose fees give an hourly rate: a day, the shortest that AWS sells.
+const BLOCK_HOURS: u32 = 24;
 
-/// Asks for every query in order; items that fail keep their old price and are named.
-pub async fn refresh(list: &dyn PriceList, queries: &[Query], now: Timestamp) -> (Refreshed, Vec<RefreshError>) {
-    let mut refreshed = Refreshed { at: now, rows: Vec::new() };
-    let mut errors = Vec::new();
-    for query in queries {
-        match ask(list, query).await {
+/// Would the next request meet the same?
+fn ends_everything(error: &Error) -> bool {
+    matches!(
+        error.class,
+        ErrorClass::Denied
+            | ErrorClass::Credentials
+            | ErrorClass::Unreachable
+            | ErrorClass::Throttled
+            | ErrorClass::Stopped
+            | ErrorClass::Bug
+    )
+}
+
+impl Outcome {
+    fn take(&mut self, key: Key, at: Timestamp, result: Result<Vec<Tier>, RefreshError>) {
+        match result {
             Ok(tiers) => {
-                refreshed.rows.push((query.service.to_owned(), query.item.clone(), query.region.clone(), tiers));
+                self.cache.rows.insert(key, Fresh { at, tiers });
             }
-            Err(error) => errors.push(error),
+            Err(RefreshError::Request(error)) if ends_everything(&error) => self.stopped = Some(error),
+            Err(error) => self.failed.push((key, error)),
         }
     }
-    (refreshed, errors)
+}
+
+/// Asks the Price List for every query; items that fail are named, in the order of the queries.
+pub async fn refresh(list: &dyn PriceList, queries: &[Query], now: Timestamp) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut answers =
+        stream::iter(queries.iter().map(|query| async move { (query, ask(list, query).await) })).buffered(AT_ONCE);
+    while let Some((query, answer)) = answers.next().await {
+        let key = (query.service.to_owned(), query.item.clone(), query.region.clone());
+        outcome.take(key, now, answer);
+        if outcome.stopped.is_some() {
+            break;
+        }
+    }
+    outcome
 }
 
 async fn ask(list: &dyn PriceList, query: &Query) -> Result<Vec<Tier>, RefreshError> {
-    let (service, item) = (query.service.to_owned(), query.item.clone());
     let mut documents = Vec::new();
     let mut token = None;
     for _ in 0..MOST_PAGES {
-        let page = list.page(query, token.take()).await;
-        let page = page.map_err(|why| RefreshError::Request { service: service.clone(), item: item.clone(), why })?;
+        let page = list.page(query, token.take()).await?;
         documents.extend(page.documents);
         match page.next {
             Some(next) => token = Some(next),
             None => return Ok(query.read(documents.iter().map(String::as_str))?),
         }
     }
-    Err(RefreshError::Endless { service, item })
+    let (service, item, region) = (query.service.to_owned(), query.item.clone(), query.region.clone());
+    Err(RefreshError::Endless { service, item, region })
 }
 
-#[derive(Serialize, Deserialize)]
-struct File {
-    v: u32,
-    at: Timestamp,
-    rows: Vec<Row>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Row {
-    service: String,
-    item: String,
-    region: String,
-    unit: String,
-    usd: String,
-    from: String,
-    source: String,
-    date: String,
-    confidence: String,
-    note: String,
-}
-
-/// A file of refreshed prices that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the file of refreshed prices cannot be read: {0}; delete it, or run dlinfra prices refresh again")]
-pub struct BadCache(String);
-
-impl Refreshed {
-    /// As the cache file holds it.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        let row = |(service, item, region, tiers): &(String, String, String, Vec<Tier>)| {
-            let rows = tiers.iter().map(|Tier { from, rate }| Row {
-                service: service.clone(),
-                item: item.clone(),
-                region: region.clone(),
-                unit: rate.unit.name().to_owned(),
-                usd: rate.amount.to_string(),
-                from: from.to_string(),
-                source: rate.source.clone(),
-                date: rate.date.clone(),
-                confidence: rate.confidence.name().to_owned(),
-                note: rate.note.clone(),
-            });
-            rows.collect::<Vec<Row>>()
-        };
-        let file = File { v: 1, at: self.at, rows: self.rows.iter().flat_map(row).collect() };
-        let mut text = serde_json::to_string_pretty(&file).unwrap_or_default();
-        // Writing into a String cannot fail.
-        let _ = writeln!(text);
-        text
+/// Asks EC2 for the spot prices of these types, in one request where they fit.
+pub async fn refresh_spot(aws: &Aws, types: &[String]) -> Outcome {
+    let mut outcome = Outcome::default();
+    if types.is_empty() {
+        return outcome;
     }
-
-    /// Reads a cache file.
-    ///
-    /// # Errors
-    /// Damaged, or of a later version.
-    pub fn from_json(text: &str) -> Result<Self, BadCache> {
-        let file: File = serde_json::from_str(text).map_err(|error| BadCache(error.to_string()))?;
-        if file.v != 1 {
-            return Err(BadCache(format!("version {} is not known", file.v)));
+    let now = aws.clock().now();
+    let mut found = match spot_prices(aws, types).await {
+        Ok(found) => found,
+        Err(error) => {
+            outcome.stopped = Some(error);
+            return outcome;
         }
-        let mut rows: Vec<(String, String, String, Vec<Tier>)> = Vec::new();
-        for row in file.rows {
-            let text = format!("{} {} {}", row.service, row.item, row.region);
-            let (service, item, region, tier) = read(row).ok_or_else(|| BadCache(format!("the row {text}")))?;
-            match rows.last_mut() {
-                Some((last_service, last_item, last_region, tiers))
-                    if (&*last_service, &*last_item, &*last_region) == (&service, &item, &region) =>
-                {
-                    tiers.push(tier);
-                }
-                _ => rows.push((service, item, region, vec![tier])),
-            }
-        }
-        Ok(Self { at: file.at, rows })
-    }
-
-    /// A book with these prices in place of its own.
-    #[must_use]
-    pub fn over(&self, book: &PriceBook) -> PriceBook {
-        let mut book = book.clone();
-        for (service, item, region, tiers) in &self.rows {
-            book.replace(service, item, region, tiers.clone());
-        }
-        book
-    }
-
-    /// How old the prices are, in words: `3 days`.
-    #[must_use]
-    pub fn age(&self, now: Timestamp) -> String {
-        let minutes = now.duration_since(self.at).as_mins().max(0);
-        let (number, unit) = match minutes {
-            0..120 => (minutes, "minute"),
-            120..2880 => (minutes / 60, "hour"),
-            _ => (minutes / 1440, "day"),
-        };
-        if number == 1 { format!("1 {unit}") } else { format!("{number} {unit}s") }
-    }
-}
-
-fn read(row: Row) -> Option<(String, String, String, Tier)> {
-    let rate = Rate {
-        amount: Decimal::from_str_exact(&row.usd).ok().filter(|usd| !usd.is_sign_negative())?,
-        unit: Unit::from_name(&row.unit)?,
-        region: row.region.clone(),
-        source: row.source,
-        date: row.date,
-        confidence: Confidence::from_name(&row.confidence)?,
-        note: row.note,
     };
-    let tier = Tier { from: Decimal::from_str_exact(&row.from).ok()?, rate: Arc::new(rate) };
-    Some((row.service, row.item, row.region, tier))
+    for name in types {
+        let key = (Market::Spot.service().to_owned(), name.clone(), aws.region().to_owned());
+        let missing = || RefreshError::NotOffered(format!("{name} has no spot price in {}", aws.region()));
+        let tiers = found.remove(name).and_then(|zones| spot_rate(&zones, aws.region())).ok_or_else(missing);
+        outcome.take(key, now, tiers.map(|rate| vec![rate]));
+    }
+    outcome
+}
+
+/// Nobody knows in which zone a group will run, so the dearest zone counts; the note names them all.
+fn spot_rate(zones: &[ZonePrice], region: &str) -> Option<Tier> {
+    let dearest = zones.iter().max_by_key(|zone| zone.hourly)?;
+    let since = zones.iter().map(|zone| zone.since).max()?;
+    let words: Vec<String> = zones.iter().map(|zone| format!("{} {}", zone.zone, zone.hourly)).collect();
+    Some(tier(Rate {
+        amount: dearest.hourly,
+        unit: Unit::Hour,
+        region: region.to_owned(),
+        source: "EC2 spot price history".to_owned(),
+        date: since.strftime("%Y-%m-%d").to_string(),
+        confidence: Confidence::Medium,
+        note: format!("the dearest zone of: {}; it may change at any time", words.join(", ")),
+    }))
+}
+
+/// Asks EC2 for Capacity Blocks of one day for one instance of each of these types.
+pub async fn refresh_blocks(aws: &Aws, types: &[String]) -> Outcome {
+    let mut outcome = Outcome::default();
+    for name in types {
+        let key = (Market::CapacityBlock.service().to_owned(), name.clone(), aws.region().to_owned());
+        let now = aws.clock().now();
+        let rate = match capacity_blocks(aws, name, 1, BLOCK_HOURS).await {
+            Ok(offers) => block_rate(&offers, aws.region(), now).ok_or_else(|| {
+                RefreshError::NotOffered(format!("no Capacity Block of {name} is on offer in {}", aws.region()))
+            }),
+            Err(error) if error.class == ErrorClass::Invalid => {
+                Err(RefreshError::NotOffered(format!("{name} has no Capacity Blocks in {}: {error}", aws.region())))
+            }
+            Err(error) => Err(error.into()),
+        };
+        outcome.take(key, now, rate.map(|rate| vec![rate]));
+        if outcome.stopped.is_some() {
+            break;
+        }
+    }
+    outcome
+}
+
+/// The fee of an hour of one instance: of the dearest offer, because nobody knows which will be bought.
+fn block_rate(offers: &[Offer], region: &str, now: Timestamp) -> Option<Tier> {
+    let hourly = |offer: &Offer| {
+        let hours = Decimal::from(offer.hours).saturating_mul(Decimal::from(offer.count));
+        offer.fee.checked_div(hours)
+    };
+    let dearest = offers.iter().filter_map(hourly).max()?;
+    let first = offers.iter().map(|offer| offer.start).min()?;
+    let offers =
+        if offers.len() == 1 { "1 offer".to_owned() } else { format!("the dearest of {} offers", offers.len()) };
+    Some(tier(Rate {
+        amount: dearest.round_dp(6).normalize(),
+        unit: Unit::Hour,
+        region: region.to_owned(),
+        source: "EC2 Capacity Block offerings".to_owned(),
+        date: now.strftime("%Y-%m-%d").to_string(),
+        confidence: Confidence::Medium,
+        note: format!(
+            "{offers} of {BLOCK_HOURS} h, the first from {}; paid upfront",
+            first.strftime("%Y-%m-%dT%H:%MZ")
+        ),
+    }))
+}
+
+fn tier(rate: Rate) -> Tier {
+    Tier { from: Decimal::ZERO, rate: Arc::new(rate) }
+}
+
+/// Several outcomes as one, in order.
+#[must_use]
+pub fn together(outcomes: impl IntoIterator<Item = Outcome>) -> Outcome {
+    let mut all = Outcome::default();
+    for outcome in outcomes {
+        all.cache.rows.extend(outcome.cache.rows);
+        all.failed.extend(outcome.failed);
+        all.stopped = all.stopped.or(outcome.stopped);
+    }
+    all
+}
+
+/// How the prices of a refresh differ from those of a book: old and new rate of the first unit, by key.
+#[must_use]
+pub fn changes(cache: &Cache, book: &super::PriceBook) -> BTreeMap<Key, (Option<Decimal>, Decimal)> {
+    let mut out = BTreeMap::new();
+    for ((service, item, region), fresh) in &cache.rows {
+        let Some(new) = fresh.tiers.first().map(|tier| tier.rate.amount) else { continue };
+        let old = book.item(service, item, region).map(|rate| rate.amount);
+        if old != Some(new) {
+            out.insert((service.clone(), item.clone(), region.clone()), (old, new));
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -224,12 +262,20 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::price::Market;
+    use crate::price::PriceBook;
 
     /// Answers each query with the same pages, and remembers the tokens.
     struct Canned {
-        pages: Vec<Page>,
+        pages: Vec<ProductPage>,
+        fails: Error,
         tokens: Mutex<Vec<Option<String>>>,
+    }
+
+    impl Canned {
+        fn new(pages: Vec<ProductPage>) -> Self {
+            let fails = Error::new(ErrorClass::Other, "no such page");
+            Self { pages, fails, tokens: Mutex::default() }
+        }
     }
 
     impl PriceList for Canned {
@@ -237,21 +283,11 @@ mod tests {
             &'a self,
             _: &'a Query,
             token: Option<String>,
-        ) -> Pin<Box<dyn Future<Output = Result<Page, String>> + Send + 'a>> {
+        ) -> Pin<Box<dyn Future<Output = Result<ProductPage, Error>> + Send + 'a>> {
             let index = token.as_ref().map_or(0, |token| token.parse().unwrap());
             self.tokens.lock().unwrap().push(token);
-            let page = self.pages.get(index).cloned().ok_or_else(|| "ThrottlingException".to_owned());
+            let page = self.pages.get(index).cloned().ok_or_else(|| self.fails.clone());
             Box::pin(std::future::ready(page))
-        }
-    }
-
-    fn run<T>(future: impl Future<Output = T>) -> T {
-        let mut future = std::pin::pin!(future);
-        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        loop {
-            if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut context) {
-                return value;
-            }
         }
     }
 
@@ -265,52 +301,68 @@ mod tests {
         text.parse().unwrap()
     }
 
-    #[test]
-    fn pages_are_followed_and_laid_over_the_book() {
+    #[tokio::test]
+    async fn pages_are_followed_and_laid_over_the_book() {
         let pages = vec![
-            Page { documents: vec![document("0.0000000000")], next: Some("1".to_owned()) },
-            Page { documents: vec![document("1.1100000000")], next: None },
+            ProductPage { documents: vec![document("0.0000000000")], next: Some("1".to_owned()) },
+            ProductPage { documents: vec![document("1.1100000000")], next: None },
         ];
-        let list = Canned { pages, tokens: Mutex::default() };
+        let list = Canned::new(pages);
         let queries = [Query::instance("g5.xlarge", "us-east-1")];
-        let (refreshed, errors) = run(refresh(&list, &queries, at("2026-10-02T00:00:00Z")));
-        assert_eq!(errors, []);
+        let outcome = refresh(&list, &queries, at("2026-10-02T00:00:00Z")).await;
+        assert_eq!((outcome.failed.len(), outcome.stopped.is_some()), (0, false));
         assert_eq!(*list.tokens.lock().unwrap(), [None, Some("1".to_owned())]);
-        let book = Refreshed::from_json(&refreshed.to_json()).unwrap().over(PriceBook::embedded());
+        let book = Cache::from_json(&outcome.cache.to_json()).unwrap().over(PriceBook::embedded());
         let rate = book.instance("g5.xlarge", "us-east-1", Market::OnDemand).unwrap();
         assert_eq!((rate.amount.to_string().as_str(), rate.date.as_str()), ("1.11", "2026-10-01"));
-        let old = book.instance("g5.xlarge", "us-west-2", Market::OnDemand).unwrap();
-        assert_eq!(old.amount.to_string(), "1.006");
+        let changed = changes(&outcome.cache, PriceBook::embedded());
+        assert_eq!(changed.values().next(), Some(&(Some(Decimal::new(1006, 3)), Decimal::new(111, 2))));
+        assert!(changes(&outcome.cache, &book).is_empty());
     }
 
-    #[test]
-    fn failures_are_named_and_the_rest_goes_on() {
-        let list = Canned { pages: Vec::new(), tokens: Mutex::default() };
+    #[tokio::test]
+    async fn failures_are_named_and_the_rest_goes_on() {
+        let list = Canned::new(Vec::new());
         let queries = [Query::instance("g5.xlarge", "us-east-1"), Query::instance("g6.xlarge", "us-east-1")];
-        let (refreshed, errors) = run(refresh(&list, &queries, at("2026-10-02T00:00:00Z")));
-        assert!(refreshed.rows.is_empty());
-        assert_eq!(errors.len(), 2);
-        let text = "the Price List could not be asked for ec2-on-demand g5.xlarge: ThrottlingException";
-        assert_eq!(errors[0].to_string(), text);
-        let endless = Page { documents: Vec::new(), next: Some("0".to_owned()) };
-        let list = Canned { pages: vec![endless], tokens: Mutex::default() };
-        let (_, errors) = run(refresh(&list, &queries[..1], at("2026-10-02T00:00:00Z")));
-        assert!(matches!(errors[0], RefreshError::Endless { .. }));
+        let outcome = refresh(&list, &queries, at("2026-10-02T00:00:00Z")).await;
+        assert!(outcome.cache.rows.is_empty() && outcome.stopped.is_none());
+        let names: Vec<&str> = outcome.failed.iter().map(|((_, item, _), _)| item.as_str()).collect();
+        assert_eq!(names, ["g5.xlarge", "g6.xlarge"]);
+        let endless = ProductPage { documents: Vec::new(), next: Some("0".to_owned()) };
+        let outcome = refresh(&Canned::new(vec![endless]), &queries[..1], at("2026-10-02T00:00:00Z")).await;
+        assert!(matches!(outcome.failed[0].1, RefreshError::Endless { .. }));
+    }
+
+    #[tokio::test]
+    async fn what_would_fail_everywhere_ends_it() {
+        let mut list = Canned::new(Vec::new());
+        list.fails = Error::new(ErrorClass::Denied, "not authorized");
+        let queries: Vec<Query> = (0..40).map(|n| Query::instance(&format!("t{n}.large"), "us-east-1")).collect();
+        let outcome = refresh(&list, &queries, at("2026-10-02T00:00:00Z")).await;
+        assert_eq!(outcome.stopped.map(|e| e.class), Some(ErrorClass::Denied));
+        assert!(list.tokens.lock().unwrap().len() < 40);
     }
 
     #[test]
-    fn damaged_files_are_refused() {
-        assert!(Refreshed::from_json("{").is_err());
-        assert!(Refreshed::from_json(r#"{"v":2,"at":"2026-10-02T00:00:00Z","rows":[]}"#).is_err());
-        let row = r#"{"v":1,"at":"2026-10-02T00:00:00Z","rows":[{"service":"a","item":"b","region":"c","unit":"hour","usd":"-1","from":"0","source":"","date":"","confidence":"high","note":""}]}"#;
-        assert_eq!(Refreshed::from_json(row).unwrap_err(), BadCache("the row a b c".to_owned()));
-    }
-
-    #[test]
-    fn ages() {
-        let refreshed = Refreshed { at: at("2026-10-01T00:00:00Z"), rows: Vec::new() };
-        assert_eq!(refreshed.age(at("2026-10-01T00:01:30Z")), "1 minute");
-        assert_eq!(refreshed.age(at("2026-10-01T05:00:00Z")), "5 hours");
-        assert_eq!(refreshed.age(at("2026-10-09T05:00:00Z")), "8 days");
+    fn the_dearest_zone_and_offer_count() {
+        let zone = |name: &str, cents: i64| ZonePrice {
+            zone: name.to_owned(),
+            hourly: Decimal::new(cents, 2),
+            since: at("2026-10-01T00:00:00Z"),
+        };
+        let rate = spot_rate(&[zone("us-east-1a", 41), zone("us-east-1b", 44)], "us-east-1").unwrap().rate;
+        assert_eq!(rate.amount, Decimal::new(44, 2));
+        assert_eq!(rate.note, "the dearest zone of: us-east-1a 0.41, us-east-1b 0.44; it may change at any time");
+        let offer = |fee: i64, count| Offer {
+            zone: "us-east-1a".to_owned(),
+            start: at("2026-10-02T11:30:00Z"),
+            hours: 24,
+            count,
+            fee: Decimal::new(fee, 2),
+        };
+        let rate = block_rate(&[offer(75_456, 1), offer(76_800, 1)], "us-east-1", at("2026-10-01T00:00:00Z")).unwrap();
+        assert_eq!(rate.rate.amount.to_string(), "32");
+        assert!(rate.rate.note.starts_with("the dearest of 2 offers of 24 h, the first from 2026-10-02T11:30Z"));
+        assert!(block_rate(&[], "us-east-1", at("2026-10-01T00:00:00Z")).is_none());
     }
 }

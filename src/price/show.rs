@@ -29,10 +29,18 @@ pub enum Shown {
         /// Items that have a rate in other regions only.
         missing: Vec<String>,
     },
+    /// A kind that costs nothing by itself.
+    Free {
+        /// The kind.
+        kind: String,
+        /// The region.
+        region: String,
+    },
 }
 
 /// The kinds of a blueprint and the services that price them.
 const KINDS: &[(&str, &str)] = &[
+    ("instance-group", "ec2-on-demand"),
     ("nat-gateway", "vpc"),
     ("vpc-endpoint", "vpc"),
     ("bucket", "s3"),
@@ -43,12 +51,18 @@ const KINDS: &[(&str, &str)] = &[
     ("load-balancer", "elb"),
 ];
 
-/// Looks up an instance type, a kind or a service; `Err` holds the nearest name.
+/// The service of the book that prices a kind, or `name` itself.
+#[must_use]
+pub fn service_of(name: &str) -> &str {
+    KINDS.iter().find(|(kind, _)| *kind == name).map_or(name, |(_, service)| service)
+}
+
+/// Looks up an instance type, a service, or one of `kinds`; `Err` holds the nearest name.
 ///
 /// # Errors
 /// Nothing has this name; the error suggests one.
-pub fn show(book: &PriceBook, name: &str, region: &str) -> Result<Shown, Option<String>> {
-    let service = KINDS.iter().find(|(kind, _)| *kind == name).map_or(name, |(_, service)| service);
+pub fn show(book: &PriceBook, name: &str, region: &str, kinds: &[&str]) -> Result<Shown, Option<String>> {
+    let service = service_of(name);
     let known_type = || {
         let markets = [Market::OnDemand, Market::Spot, Market::CapacityBlock];
         markets.iter().any(|market| book.regions(market.service(), name).next().is_some())
@@ -68,8 +82,11 @@ pub fn show(book: &PriceBook, name: &str, region: &str) -> Result<Shown, Option<
         rows.extend(tiers.iter().map(|tier| (item.to_owned(), tier.from, Arc::clone(&tier.rate))));
     }
     if rows.is_empty() && missing.is_empty() {
+        if kinds.contains(&name) {
+            return Ok(Shown::Free { kind: name.to_owned(), region: region.to_owned() });
+        }
         let types = crate::catalog::instance::instance_types().map(|known| known.name.as_str());
-        let names = types.chain(book.services()).chain(KINDS.iter().map(|(kind, _)| *kind));
+        let names = types.chain(book.services()).chain(kinds.iter().copied());
         let near = crate::diagnostic::did_you_mean(name, names).map(str::to_owned);
         return Err(near.or_else(|| crate::catalog::instance_type(name).err()?.suggestion.map(str::to_owned)));
     }
@@ -115,6 +132,9 @@ impl Shown {
                     .collect();
                 json!({ "item": service, "region": region, "rates": rows, "unpriced": missing })
             }
+            Self::Free { kind, region } => {
+                json!({ "item": kind, "region": region, "rates": [], "unpriced": [], "free": true })
+            }
         }
     }
 }
@@ -125,7 +145,7 @@ mod tests {
 
     #[test]
     fn an_instance_type() {
-        let shown = show(PriceBook::embedded(), "p5.48xlarge", "us-east-1").unwrap().to_json();
+        let shown = show(PriceBook::embedded(), "p5.48xlarge", "us-east-1", &[]).unwrap().to_json();
         assert_eq!(shown["item"], "p5.48xlarge");
         assert_eq!((&shown["on_demand"], &shown["spot"]), (&json!("55.04"), &json!("17.6")));
         assert_eq!(
@@ -136,23 +156,35 @@ mod tests {
 
     #[test]
     fn no_price_is_null() {
-        let shown = show(PriceBook::embedded(), "p5e.48xlarge", "eu-west-1").unwrap().to_json();
+        let shown = show(PriceBook::embedded(), "p5e.48xlarge", "eu-west-1", &[]).unwrap().to_json();
         assert_eq!((&shown["on_demand"], &shown["source"]), (&Value::Null, &Value::Null));
     }
 
     #[test]
     fn kinds_and_services() {
-        let shown = show(PriceBook::embedded(), "bucket", "us-west-2").unwrap().to_json();
+        let shown = show(PriceBook::embedded(), "bucket", "us-west-2", &[]).unwrap().to_json();
         assert_eq!(shown["item"], "s3");
         assert_eq!(shown["rates"][0]["rate"], "0.023");
         assert!(shown["unpriced"].as_array().unwrap().len() > 10);
-        let lustre = show(PriceBook::embedded(), "fsx-lustre", "us-east-1").unwrap().to_json();
+        let lustre = show(PriceBook::embedded(), "fsx-lustre", "us-east-1", &[]).unwrap().to_json();
         assert!(lustre["rates"].as_array().unwrap().iter().any(|row| row["item"] == "persistent-2-ssd-500"));
     }
 
     #[test]
     fn a_wrong_name() {
-        assert_eq!(show(PriceBook::embedded(), "p5.48xlarg", "us-east-1"), Err(Some("p5.48xlarge".to_owned())));
-        assert!(show(PriceBook::embedded(), "zzzzzzzzzz", "us-east-1").is_err());
+        assert_eq!(show(PriceBook::embedded(), "p5.48xlarg", "us-east-1", &[]), Err(Some("p5.48xlarge".to_owned())));
+        assert!(show(PriceBook::embedded(), "zzzzzzzzzz", "us-east-1", &[]).is_err());
+        assert_eq!(show(PriceBook::embedded(), "sunbet", "us-east-1", &["subnet"]), Err(Some("subnet".to_owned())));
+    }
+
+    #[test]
+    fn a_free_kind_and_one_that_costs_its_instances() {
+        let kinds = ["subnet", "instance-group"];
+        let shown = show(PriceBook::embedded(), "subnet", "us-east-1", &kinds).unwrap().to_json();
+        assert_eq!(shown["free"], true);
+        let Ok(Shown::Service { rows, .. }) = show(PriceBook::embedded(), "instance-group", "us-east-1", &kinds) else {
+            panic!("instances have prices")
+        };
+        assert!(rows.iter().any(|(item, ..)| item == "p5.48xlarge"));
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Money is rounded here and nowhere else: rates as published, hours to four places, everything else to the cent.
 
+mod account;
+mod actual;
 mod assemble;
 mod csv;
 mod html;
@@ -11,6 +13,8 @@ mod model;
 mod plan;
 mod text;
 
+pub use account::AccountReport;
+pub use actual::ActualReport;
 pub use plan::{PlanFigures, StepFigures};
 
 pub use model::{

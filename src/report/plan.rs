@@ -202,6 +202,9 @@ fn footer(plan: &Plan, cost: Option<&PlanFigures>) -> String {
     );
     if let Some(cost) = cost {
         let _ = writeln!(out, "Cost: {}", cost.summary());
+        if cost.prices.refreshed > 0 {
+            let _ = writeln!(out, "Prices: {}", cost.prices.words());
+        }
     }
     let path: Vec<&str> = plan.critical_path.iter().map(crate::address::Address::as_str).collect();
     let minutes = plan.expected_seconds.div_ceil(60).max(1);

@@ -111,6 +111,6 @@ fn count(number: usize, noun: &str) -> String {
 }
 
 /// Text that cannot break out of a table cell or become markup.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     text.replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;").replace('`', "\\`").replace('\n', " ")
 }

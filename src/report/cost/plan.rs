@@ -9,7 +9,7 @@ use super::Figures;
 use super::model::Missing;
 use crate::cost::{PlanCost, StepCost, Sum};
 use crate::price::line::rounded;
-use crate::price::{Amount, LineState};
+use crate::price::{Amount, LineState, PriceAge};
 
 /// `cost` of one step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,6 +35,8 @@ pub struct StepFigures {
 pub struct PlanFigures {
     /// Always US dollars.
     pub currency: &'static str,
+    /// How old the prices are.
+    pub prices: PriceAge,
     /// Length of a run in hours, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hours: Option<String>,
@@ -73,6 +75,7 @@ impl PlanFigures {
         let steps = cost.steps.iter().filter(|(_, step)| step.before.lines() + step.after.lines() > 0);
         Self {
             currency: "USD",
+            prices: PriceAge::default(),
             hours: run.map(|hours| hours.normalize().to_string()),
             before: Figures::of(&before.total(), run),
             after: Figures::of(&after.total(), run),
@@ -81,6 +84,12 @@ impl PlanFigures {
             unpriced: unpriced.collect(),
             steps: steps.map(|(address, step)| (address.clone(), StepFigures::new(step))).collect(),
         }
+    }
+
+    /// The same figures, saying how old the prices are.
+    #[must_use]
+    pub fn with_prices(self, prices: PriceAge) -> Self {
+        Self { prices, ..self }
     }
 
     /// The last line of a plan: `$222.45/h (+$110.08/h), $16016.53 in 72 h, $162389.80/month; 1 line unpriced`.

@@ -11,6 +11,8 @@ mod usage;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::{Value, json};
@@ -124,9 +126,8 @@ fn get_cost_and_usage(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let metrics = take_metrics(call)?;
     let groups = take_groups(call)?;
     let filter = call.params.child_opt("Filter")?.map(take_filter).transpose()?;
-    if let Some(token) = call.params.text_opt("NextPageToken")? {
-        return Err(ApiError::bad("InvalidNextTokenException", format!("Invalid token {token}")));
-    }
+    let skip = take_token(call)?;
+    let billing = call.world.config.behaviour.billing.clone();
     let usages = usages(call);
     let active = call.all::<CostTag>().filter(|tag| tag.active).map(|tag| (tag.key.clone(), tag.since));
     let active: Vec<(String, Timestamp)> = active.collect();
@@ -136,6 +137,9 @@ fn get_cost_and_usage(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     for (from, to) in periods {
         let mut sums: BTreeMap<Vec<String>, (f64, f64)> = BTreeMap::new();
         for slice in slices(&usages, &active, midnight(from), midnight(to).min(known)) {
+            if billing.silent_days.contains(&from) {
+                continue;
+            }
             if filter.as_ref().is_some_and(|filter| !slice.passes(call, filter)) {
                 continue;
             }
@@ -144,7 +148,7 @@ fn get_cost_and_usage(call: &mut Call<'_>) -> Result<Reply, ApiError> {
                 _ => slice.usage.dimension(call, key),
             });
             let sum = sums.entry(key.collect()).or_default();
-            sum.0 += slice.hours * slice.usage.rate;
+            sum.0 += slice.hours * slice.usage.rate * billing.factor;
             sum.1 += slice.hours * slice.usage.meter.per_hour;
         }
         let mut result = json!({
@@ -163,10 +167,38 @@ fn get_cost_and_usage(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         }
         results.push(result);
     }
+    let next = cut(&mut results, skip, billing.page);
     let definitions: Vec<Value> = groups.iter().map(|(kind, key)| json!({"Type": kind, "Key": key})).collect();
     let mut answer = json!({"ResultsByTime": results, "DimensionValueAttributes": []});
     if !definitions.is_empty() {
         answer["GroupDefinitions"] = definitions.into();
     }
+    if let Some(next) = next {
+        answer["NextPageToken"] = STANDARD_NO_PAD.encode(next.to_string()).into();
+    }
     Ok(Reply::json(answer))
+}
+
+/// How many groups earlier pages had.
+fn take_token(call: &mut Call<'_>) -> Result<usize, ApiError> {
+    let Some(token) = call.params.text_opt("NextPageToken")?.filter(|token| !token.is_empty()) else { return Ok(0) };
+    let bytes = STANDARD_NO_PAD.decode(&token).ok();
+    let number = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).and_then(|text| text.parse().ok());
+    number.ok_or_else(|| ApiError::bad("InvalidNextTokenException", format!("Invalid token {token}")))
+}
+
+/// Leaves one page of groups in the days, which go on over pages, and says where the next begins.
+fn cut(results: &mut Vec<Value>, skip: usize, size: usize) -> Option<usize> {
+    let mut at = 0;
+    for result in results.iter_mut() {
+        let Some(groups) = result["Groups"].as_array_mut() else { continue };
+        groups.retain(|_| {
+            at += 1;
+            (skip..skip + size).contains(&(at - 1))
+        });
+    }
+    if skip > 0 || at > size {
+        results.retain(|result| result["Groups"].as_array().is_some_and(|groups| !groups.is_empty()));
+    }
+    (at > skip + size).then_some(skip + size)
 }

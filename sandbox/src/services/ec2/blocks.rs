@@ -72,6 +72,13 @@ fn describe_offerings(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let from = time(call, "StartDateRange")?;
     let until = time(call, "EndDateRange")?;
     let size = call.params.int_opt("MaxResults")?;
+    if size.is_some_and(|size| !(1..=1000).contains(&size)) {
+        return Err(invalid("MaxResults is invalid: 1 to 1000"));
+    }
+    let skip = match call.params.text_opt("NextToken")?.filter(|token| !token.is_empty()) {
+        Some(token) => token.parse::<usize>().map_err(|_| invalid("The nextToken is not valid"))?,
+        None => 0,
+    };
     let facts = instance_type(&kind).ok_or_else(|| invalid(format!("Invalid value '{kind}' for InstanceType.")))?;
     if !facts.usage_classes.iter().any(|class| class == "capacity-block") {
         let message = format!("Capacity Blocks are not offered for {kind}");
@@ -104,8 +111,9 @@ fn describe_offerings(call: &mut Call<'_>) -> Result<Reply, ApiError> {
             }
         }
     }
-    let size = size.and_then(|size| usize::try_from(size).ok()).unwrap_or(usize::MAX);
-    let items = offerings.iter().take(size).map(|offering| {
+    let size = size.and_then(|size| usize::try_from(size).ok()).unwrap_or(100);
+    let more = offerings.len() > skip.saturating_add(size);
+    let items = offerings.iter().skip(skip).take(size).map(|offering| {
         Xml::new()
             .text("capacityBlockOfferingId", offering.id())
             .text("instanceType", &offering.instance_type)
@@ -118,7 +126,7 @@ fn describe_offerings(call: &mut Call<'_>) -> Result<Reply, ApiError> {
             .text("currencyCode", "USD")
             .text("tenancy", "default")
     });
-    Ok(listing("capacityBlockOfferingSet", items, None))
+    Ok(listing("capacityBlockOfferingSet", items, more.then(|| (skip + size).to_string())))
 }
 
 fn purchase(call: &mut Call<'_>) -> Result<Reply, ApiError> {

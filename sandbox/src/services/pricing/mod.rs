@@ -76,10 +76,11 @@ fn page<T>(call: &mut Call<'_>, items: Vec<T>, largest: i64) -> Result<(Vec<T>, 
 
 fn of_service(code: &str) -> Result<Vec<&'static Product>, ApiError> {
     let found: Vec<_> = products().iter().filter(|product| product.service == code).collect();
-    if found.is_empty() {
-        return Err(bad(format!("Invalid service code {code}, or one that the sandbox has no prices of")));
-    }
-    Ok(found)
+    if found.is_empty() { Err(no_service(code)) } else { Ok(found) }
+}
+
+fn no_service(code: &str) -> ApiError {
+    bad(format!("Invalid service code {code}, or one that the sandbox has no prices of"))
 }
 
 /// Whether a field of a product passes a filter.
@@ -97,7 +98,14 @@ fn passes(kind: &str, found: Option<&str>, wanted: &str) -> bool {
 fn get_products(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     check_endpoint(call)?;
     check_format(call)?;
-    let mut found = of_service(&call.params.text("ServiceCode")?)?;
+    let code = call.params.text("ServiceCode")?;
+    let recorded: Vec<Product> = call.world.config.behaviour.products.iter().map(Product::recorded).collect();
+    let recorded = recorded.iter().filter(|product| product.service == code);
+    let mut found: Vec<&Product> =
+        products().iter().filter(|product| product.service == code).chain(recorded).collect();
+    if found.is_empty() {
+        return Err(no_service(&code));
+    }
     let filters = call.params.structs("Filters")?;
     if filters.len() > 50 {
         return Err(bad("At most 50 filters can be given"));

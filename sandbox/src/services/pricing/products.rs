@@ -29,6 +29,8 @@ pub(super) struct Product {
     family: String,
     attributes: BTreeMap<String, String>,
     tiers: Vec<Tier>,
+    /// The document itself, of a product that was given from outside.
+    recorded: Option<Value>,
 }
 
 const REGION_NAMES: &[(&str, &str, &str)] = &[
@@ -50,7 +52,22 @@ impl Product {
             common.iter().chain(attributes).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let digest = Sha256::digest(format!("{service}/{family}/{attributes:?}"));
         let sku = digest.iter().take(8).map(|byte| format!("{byte:02X}")).collect();
-        Self { service: service.to_owned(), sku, family: family.to_owned(), attributes, tiers }
+        Self { service: service.to_owned(), sku, family: family.to_owned(), attributes, tiers, recorded: None }
+    }
+
+    /// A product from a document as GetProducts returns it.
+    pub(super) fn recorded(document: &Value) -> Self {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let product = &document["product"];
+        let attributes = product["attributes"].as_object().into_iter().flatten();
+        Self {
+            service: text(&document["serviceCode"]),
+            sku: text(&product["sku"]),
+            family: text(&product["productFamily"]),
+            attributes: attributes.map(|(name, value)| (name.clone(), text(value))).collect(),
+            tiers: Vec::new(),
+            recorded: Some(document.clone()),
+        }
     }
 
     /// The value of a field that a filter names.
@@ -69,6 +86,9 @@ impl Product {
 
     /// The document that a price list holds as text.
     pub(super) fn document(&self) -> Value {
+        if let Some(recorded) = &self.recorded {
+            return recorded.clone();
+        }
         let term = format!("{}.JRTCKXETXF", self.sku);
         let dimension = |(at, tier): (usize, &Tier)| {
             let rate = if self.tiers.len() == 1 { "6YS6EN2CT7".to_owned() } else { format!("6YS6EN2CT{at}") };

@@ -1,0 +1,180 @@
+//! Every stack of an account by its owner as text, JSON, CSV and Markdown: expired ones first.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use super::Heading;
+use super::csv::field;
+use super::markdown::cell;
+use crate::cost::Sum;
+use crate::cost::account::{Account, Owner, Stack};
+use crate::cost::pricing::Spent;
+use crate::price::line::rounded;
+
+/// The stacks of an account, as strings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountReport<'a> {
+    heading: &'a Heading,
+    account: &'a str,
+    all: &'a Account,
+}
+
+/// An owner as people read it.
+fn owner(name: &str) -> &str {
+    if name.is_empty() { "(no owner)" } else { name }
+}
+
+/// Dollars an hour, and how many lines are missing from it.
+fn hourly(sum: &Sum) -> String {
+    let text = rounded(sum.total().hourly(), 4);
+    if sum.unpriced > 0 { format!("{text} + {} unpriced", sum.unpriced) } else { text }
+}
+
+/// Dollars until now, and how many objects are missing from it.
+fn spent(spent: &Spent) -> String {
+    let text = rounded(spent.dollars, 2);
+    if spent.unknown_age > 0 { format!("{text} + {} of unknown age", spent.unknown_age) } else { text }
+}
+
+fn figures(sum: &Sum, so_far: &Spent) -> Value {
+    json!({
+        "hourly": rounded(sum.total().hourly(), 4), "monthly": rounded(sum.total().monthly(), 2),
+        "spent": rounded(so_far.dollars, 2), "unpriced_lines": sum.unpriced, "unknown_age": so_far.unknown_age,
+    })
+}
+
+impl<'a> AccountReport<'a> {
+    /// The report; the heading names region and place.
+    #[must_use]
+    pub fn new(heading: &'a Heading, account: &'a str, all: &'a Account) -> Self {
+        Self { heading, account, all }
+    }
+
+    /// For programs; amounts are strings of dollars.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let with = |mut fields: Value, sum: &Sum, so_far: &Spent| {
+            if let (Some(fields), Value::Object(more)) = (fields.as_object_mut(), figures(sum, so_far)) {
+                fields.extend(more);
+            }
+            fields
+        };
+        let owners = self.all.owners.iter().map(|o| {
+            let name = (!o.name.is_empty()).then_some(&o.name);
+            with(json!({ "owner": name, "stacks": o.stacks, "expired": o.expired }), &o.sum, &o.spent)
+        });
+        let stacks = self.all.stacks.iter().map(|s| {
+            let fields = json!({
+                "stack": s.name, "stack_id": s.id, "owner": s.owner, "expires": s.expires, "expired": s.expired,
+                "objects": s.objects,
+            });
+            with(fields, &s.sum, &s.spent)
+        });
+        let (sum, so_far) = self.all.total();
+        json!({
+            "account": self.account, "region": self.heading.region, "currency": "USD",
+            "total": figures(&sum, &so_far), "owners": owners.collect::<Vec<_>>(), "stacks": stacks.collect::<Vec<_>>(),
+        })
+    }
+
+    /// For spreadsheets: one row per stack, RFC 4180.
+    #[must_use]
+    pub fn csv(&self) -> String {
+        let mut out = String::from(
+            "owner,stack,stack_id,expires,expired,objects,hourly,monthly,spent,unpriced_lines,unknown_age\r\n",
+        );
+        for s in &self.all.stacks {
+            let cells = [
+                s.owner.clone().unwrap_or_default(),
+                s.name.clone(),
+                s.id.clone(),
+                s.expires.map(|at| at.to_string()).unwrap_or_default(),
+                s.expired.to_string(),
+                s.objects.to_string(),
+                rounded(s.sum.total().hourly(), 4),
+                rounded(s.sum.total().monthly(), 2),
+                rounded(s.spent.dollars, 2),
+                s.sum.unpriced.to_string(),
+                s.spent.unknown_age.to_string(),
+            ];
+            out.push_str(&cells.map(|cell| field(&cell)).join(","));
+            out.push_str("\r\n");
+        }
+        out
+    }
+
+    fn stack_cells(s: &Stack) -> [String; 6] {
+        let expires = s.expires.map_or("never".to_owned(), |at| at.strftime("%Y-%m-%d %H:%MZ").to_string());
+        let expires = if s.expired { format!("EXPIRED {expires}") } else { expires };
+        let who = owner(s.owner.as_deref().unwrap_or_default()).to_owned();
+        [s.name.clone(), who, expires, s.objects.to_string(), hourly(&s.sum), spent(&s.spent)]
+    }
+
+    fn owner_cells(o: &Owner) -> [String; 5] {
+        let stacks = if o.expired > 0 { format!("{} ({} expired)", o.stacks, o.expired) } else { o.stacks.to_string() };
+        [owner(&o.name).to_owned(), stacks, hourly(&o.sum), rounded(o.sum.total().monthly(), 2), spent(&o.spent)]
+    }
+
+    /// For a wiki or a chat.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        let mut out = String::new();
+        // Writing into a String cannot fail.
+        let _ = self.write_markdown(&mut out);
+        out
+    }
+
+    fn write_markdown(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(out, "## Stacks of account {} in {}\n", self.account, self.heading.region)?;
+        writeln!(out, "| owner | stacks | $/h | $/month | spent so far |\n|---|---:|---:|---:|---:|")?;
+        for o in &self.all.owners {
+            writeln!(out, "| {} |", Self::owner_cells(o).map(|text| cell(&text)).join(" | "))?;
+        }
+        let (sum, so_far) = self.all.total();
+        let monthly = rounded(sum.total().monthly(), 2);
+        let count = self.all.stacks.len();
+        writeln!(out, "| **total** | {count} | {} | {monthly} | {} |", hourly(&sum), spent(&so_far))?;
+        writeln!(out, "\n| stack | owner | expires | objects | $/h | spent so far |\n|---|---|---|---:|---:|---:|")?;
+        for s in &self.all.stacks {
+            writeln!(out, "| {} |", Self::stack_cells(s).map(|text| cell(&text)).join(" | "))?;
+        }
+        Ok(())
+    }
+
+    /// For a terminal.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let heading = self.heading;
+        let mut out = format!("{}   {}\n", heading.region, heading.place);
+        if self.all.stacks.is_empty() {
+            out.push_str("no stacks\n");
+            return out;
+        }
+        let (sum, so_far) = self.all.total();
+        let mut owners = vec![["OWNER", "STACKS", "$/h", "$/month", "SPENT SO FAR"].map(str::to_owned)];
+        owners.extend(self.all.owners.iter().map(Self::owner_cells));
+        let count = self.all.stacks.len().to_string();
+        owners.push(["total".to_owned(), count, hourly(&sum), rounded(sum.total().monthly(), 2), spent(&so_far)]);
+        let mut stacks = vec![["STACK", "OWNER", "EXPIRES", "OBJECTS", "$/h", "SPENT SO FAR"].map(str::to_owned)];
+        stacks.extend(self.all.stacks.iter().map(Self::stack_cells));
+        out.push('\n');
+        table(&mut out, &stacks);
+        out.push('\n');
+        table(&mut out, &owners);
+        out
+    }
+}
+
+fn table<const N: usize>(out: &mut String, rows: &[[String; N]]) {
+    for row in rows {
+        let mut line = String::new();
+        for (at, cell) in row.iter().enumerate() {
+            let width = rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
+            // Writing into a String cannot fail.
+            let _ = write!(line, "{cell:width$}  ");
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+}

@@ -1,0 +1,247 @@
+//! Estimate against bill as text, JSON, CSV and Markdown: by day, by kind, by address, and the largest difference.
+
+use std::fmt::Write;
+
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use super::Heading;
+use super::csv::field;
+use super::markdown::cell;
+use crate::cost::actual::{Actual, Pair, Period};
+use crate::price::line::rounded;
+
+/// One row of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Row {
+    /// A day, a kind or an address.
+    name: String,
+    /// The estimate.
+    expected: String,
+    /// The bill.
+    billed: String,
+    /// Bill less estimate.
+    difference: String,
+    /// The difference in percent of the estimate; absent where nothing was expected.
+    percent: Option<String>,
+}
+
+/// The largest difference, explained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Explained {
+    /// Whose it is.
+    row: Row,
+    /// The likely reason.
+    reason: String,
+    /// What AWS billed, by usage type, the dearest first.
+    usage: Vec<(String, String)>,
+}
+
+/// Estimate against bill, as strings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActualReport {
+    heading: Heading,
+    from: String,
+    to: String,
+    days: Vec<Row>,
+    kinds: Vec<Row>,
+    addresses: Vec<Row>,
+    total: Row,
+    largest: Option<Explained>,
+    without_data: Vec<String>,
+    incomplete: Vec<String>,
+    before_tag: Vec<String>,
+    estimated: bool,
+    untagged: String,
+    notes: Vec<String>,
+}
+
+fn row(name: &impl ToString, pair: &Pair) -> Row {
+    let percent = pair.ratio().map(|ratio| {
+        let percent = ((ratio - Decimal::ONE) * Decimal::ONE_HUNDRED).round_dp(1);
+        signed(&rounded(percent, 1))
+    });
+    Row {
+        name: name.to_string(),
+        expected: rounded(pair.expected, 2),
+        billed: rounded(pair.billed, 2),
+        difference: rounded(pair.difference(), 2),
+        percent,
+    }
+}
+
+/// With a sign, unless it is nothing.
+fn signed(text: &str) -> String {
+    let nothing = text.chars().all(|c| matches!(c, '0' | '.' | '-'));
+    if nothing || text.starts_with('-') { text.to_owned() } else { format!("+{text}") }
+}
+
+/// The dearest first, then by name.
+fn rows<'a>(pairs: impl Iterator<Item = (&'a String, &'a Pair)>) -> Vec<Row> {
+    let mut pairs: Vec<(&String, &Pair)> = pairs.collect();
+    pairs.sort_by(|a, b| b.1.billed.max(b.1.expected).cmp(&a.1.billed.max(a.1.expected)).then_with(|| a.0.cmp(b.0)));
+    pairs.into_iter().map(|(name, pair)| row(name, pair)).collect()
+}
+
+impl ActualReport {
+    /// The report of a comparison.
+    #[must_use]
+    pub fn new(heading: &Heading, period: &Period, actual: &Actual) -> Self {
+        let dates = |dates: &[jiff::civil::Date]| dates.iter().map(ToString::to_string).collect();
+        let last = period.to.yesterday().unwrap_or(period.to);
+        Self {
+            heading: heading.clone(),
+            from: period.from.to_string(),
+            to: last.to_string(),
+            days: actual.days.iter().map(|(day, pair)| row(day, pair)).collect(),
+            kinds: rows(actual.kinds.iter()),
+            addresses: rows(actual.addresses.iter()),
+            total: row(&"total", &actual.total()),
+            largest: actual.largest.as_ref().map(|largest| Explained {
+                row: row(&largest.address, &largest.pair),
+                reason: largest.reason.clone(),
+                usage: largest.usage.iter().map(|(name, sum)| (name.clone(), rounded(*sum, 2))).collect(),
+            }),
+            without_data: dates(&actual.without_data),
+            incomplete: dates(&actual.incomplete),
+            before_tag: dates(&actual.before_tag),
+            estimated: actual.estimated,
+            untagged: rounded(actual.untagged, 2),
+            notes: actual.notes(),
+        }
+    }
+
+    /// For programs; amounts are strings of dollars.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let named = |key: &str, rows: &[Row]| -> Vec<Value> {
+            rows.iter()
+                .map(|row| {
+                    json!({ key: row.name, "expected": row.expected, "billed": row.billed,
+                            "difference": row.difference, "percent": row.percent })
+                })
+                .collect()
+        };
+        let total = &self.total;
+        json!({
+            "stack": self.heading.stack, "region": self.heading.region, "currency": "USD",
+            "from": self.from, "to": self.to,
+            "total": { "expected": total.expected, "billed": total.billed, "difference": total.difference, "percent": total.percent },
+            "days": named("date", &self.days), "kinds": named("kind", &self.kinds),
+            "resources": named("address", &self.addresses),
+            "largest_difference": self.largest.as_ref().map(|largest| json!({
+                "address": largest.row.name, "expected": largest.row.expected, "billed": largest.row.billed,
+                "difference": largest.row.difference, "reason": largest.reason,
+                "billed_by_usage_type": largest.usage.iter().map(|(name, sum)| json!({ "usage_type": name, "billed": sum })).collect::<Vec<_>>(),
+            })),
+            "days_without_data": self.without_data, "days_incomplete": self.incomplete,
+            "days_before_tag": self.before_tag, "untagged": self.untagged, "estimated": self.estimated,
+            "notes": self.notes,
+        })
+    }
+
+    /// For spreadsheets: one row per day, kind and resource, RFC 4180.
+    #[must_use]
+    pub fn csv(&self) -> String {
+        let mut out = String::from("by,name,expected,billed,difference,percent\r\n");
+        let total = std::slice::from_ref(&self.total);
+        for (by, rows) in
+            [("day", &self.days[..]), ("kind", &self.kinds), ("resource", &self.addresses), ("total", total)]
+        {
+            for row in rows {
+                let percent = row.percent.as_deref().unwrap_or_default();
+                let cells = [by, &row.name, &row.expected, &row.billed, &row.difference, percent];
+                out.push_str(&cells.map(field).join(","));
+                out.push_str("\r\n");
+            }
+        }
+        out
+    }
+
+    /// For a pull request or a wiki.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        let mut out = String::new();
+        // Writing into a String cannot fail.
+        let _ = self.write_markdown(&mut out);
+        out
+    }
+
+    fn write_markdown(&self, out: &mut String) -> std::fmt::Result {
+        let heading = &self.heading;
+        writeln!(
+            out,
+            "## Billed cost of {} in {}, {} to {}",
+            cell(&heading.stack),
+            heading.region,
+            self.from,
+            self.to
+        )?;
+        for (name, rows) in [("day", &self.days), ("kind", &self.kinds), ("resource", &self.addresses)] {
+            writeln!(out, "\n| {name} | estimate | billed | difference | % |\n|---|---:|---:|---:|---:|")?;
+            for row in rows.iter().chain((name == "day").then_some(&self.total)) {
+                let percent = row.percent.as_deref().unwrap_or("-");
+                let difference = signed(&row.difference);
+                writeln!(
+                    out,
+                    "| {} | {} | {} | {difference} | {percent} |",
+                    cell(&row.name),
+                    row.expected,
+                    row.billed
+                )?;
+            }
+        }
+        if let Some(largest) = &self.largest {
+            let (name, difference) = (cell(&largest.row.name), signed(&largest.row.difference));
+            writeln!(out, "\nLargest difference: `{name}`, {difference} USD: {}.", cell(&largest.reason))?;
+        }
+        if !self.notes.is_empty() {
+            writeln!(out)?;
+        }
+        for note in &self.notes {
+            writeln!(out, "- {}", cell(note))?;
+        }
+        Ok(())
+    }
+
+    /// For a terminal.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        // Writing into a String cannot fail.
+        let _ = self.write_text(&mut out);
+        out
+    }
+
+    fn write_text(&self, out: &mut String) -> std::fmt::Result {
+        let heading = &self.heading;
+        writeln!(out, "{}   {}   {}", heading.stack, heading.region, heading.place)?;
+        writeln!(out, "Billed by AWS against the estimate, {} to {} (UTC), in USD\n", self.from, self.to)?;
+        let all = || self.days.iter().chain(&self.kinds).chain(&self.addresses);
+        let width = all().map(|row| row.name.chars().count()).max().unwrap_or(0).max(12);
+        for (name, rows) in [("DAY", &self.days), ("KIND", &self.kinds), ("RESOURCE", &self.addresses)] {
+            writeln!(out, "{name:width$}  {:>14} {:>14} {:>14} {:>8}", "estimate", "billed", "difference", "%")?;
+            for row in rows.iter().chain((name == "DAY").then_some(&self.total)) {
+                let percent = row.percent.as_deref().unwrap_or("-");
+                let difference = signed(&row.difference);
+                let (name, expected, billed) = (&row.name, &row.expected, &row.billed);
+                writeln!(out, "{name:width$}  {expected:>14} {billed:>14} {difference:>14} {percent:>8}")?;
+            }
+            writeln!(out)?;
+        }
+        match &self.largest {
+            None => writeln!(out, "Nothing differs by a cent or more.")?,
+            Some(largest) => {
+                let difference = signed(&largest.row.difference);
+                writeln!(out, "Largest difference: {}, {difference} USD: {}", largest.row.name, largest.reason)?;
+                for (name, sum) in largest.usage.iter().take(5) {
+                    writeln!(out, "  billed as {name}: {sum}")?;
+                }
+            }
+        }
+        for note in &self.notes {
+            writeln!(out, "note: {note}")?;
+        }
+        Ok(())
+    }
+}
