@@ -233,6 +233,20 @@ pub enum Backend {
     },
 }
 
+impl Backend {
+    /// `local` or `s3://bucket/prefix`.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text == "local" {
+            return Some(Self::Local);
+        }
+        let rest = text.strip_prefix("s3://")?;
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let legal = (3..=63).contains(&bucket.len())
+            && bucket.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.');
+        legal.then(|| Self::S3 { bucket: bucket.to_owned(), prefix: prefix.trim_matches('/').to_owned() })
+    }
+}
+
 /// An output of the blueprint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutputDecl {

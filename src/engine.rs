@@ -7,7 +7,7 @@ use crate::{
     aws::{Aws, Error, ErrorClass, Identity, tags},
     call::{Scope, SweepCtx},
     diagnostic::{Code, Diagnostic, Diagnostics},
-    journal::{self, Backend, Memory},
+    journal::{self, Backend, JournalError, LockStatus, Memory},
     kind::Kind,
     plan::{self, Image, Plan, Wanted},
     resource::{Discovery, Live, Lookup, State},
@@ -18,7 +18,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, OnceLock},
+    time::Duration,
 };
 use tokio::sync::watch as signal;
 
@@ -49,6 +50,9 @@ pub struct Engine {
     imagine: bool,
     /// What a saved plan has settled.
     settled: Option<Settled>,
+    watching: OnceLock<Watching>,
+    /// Names that a search through the whole account has found.
+    searched: BTreeSet<String>,
 }
 
 /// What was settled when a plan was saved, so that the same inputs give the same steps later.
@@ -61,6 +65,12 @@ pub struct Settled {
     /// What named images stand for.
     pub images: BTreeMap<Address, Image>,
 }
+
+/// Told when the lock of a silent holder is watched before it is taken over.
+pub type Watching = Arc<dyn Fn(&LockStatus) + Send + Sync>;
+
+/// After a signal the lock is still waited for so long: a write of it that is under way should end.
+const PARTING: Duration = Duration::from_secs(2);
 
 /// What was found in the account, and who the stack is.
 #[derive(Debug, Clone)]
@@ -110,6 +120,23 @@ impl Engine {
         backend: Arc<dyn Backend>,
         imagine: bool,
     ) -> Result<Self, Diagnostics> {
+        let mut engine = Self::without_memory(aws, kinds, target, backend, imagine).await?;
+        engine.memory = journal::read(&*engine.backend).await.map_err(|e| e.diagnostic())?;
+        engine.check_claim(&engine.memory)?;
+        Ok(engine)
+    }
+
+    /// The same without the journal, which may be lost or damaged: what is looked at is found by tags alone.
+    ///
+    /// # Errors
+    /// No credentials, no connection, another account than stated.
+    pub async fn without_memory(
+        aws: Aws,
+        kinds: &'static [&'static dyn Kind],
+        target: Target,
+        backend: Arc<dyn Backend>,
+        imagine: bool,
+    ) -> Result<Self, Diagnostics> {
         let identity = aws.identity().await?.clone();
         if let Some(stated) = target.account.as_ref().filter(|a| **a != identity.account) {
             let text = format!("the blueprint is for the account {stated}, the caller is in {}", identity.account);
@@ -118,12 +145,9 @@ impl Engine {
                 .with_help("use the credentials of that account (`--profile`), or correct `account:`")
                 .into());
         }
-        let memory = journal::read(&*backend).await.map_err(|e| e.diagnostic())?;
-        if let Some(claim) = &memory.claim {
-            journal::check(&backend.place(), claim, &target.stack, &identity.account, aws.region())
-                .map_err(|e| e.diagnostic())?;
-        }
-        Ok(Self { aws, kinds, backend, target, identity, memory, imagine, settled: None })
+        let (memory, watching) = (Memory::default(), OnceLock::new());
+        let searched = BTreeSet::new();
+        Ok(Self { aws, kinds, backend, target, identity, memory, imagine, settled: None, watching, searched })
     }
 
     /// Takes what was settled before instead of settling it anew.
@@ -134,6 +158,55 @@ impl Engine {
     /// The time that plans are told from.
     pub fn now(&self) -> Timestamp {
         self.settled.as_ref().map_or_else(|| self.aws.clock().now(), |s| s.now)
+    }
+
+    /// Is this journal the one of this stack, account and region?
+    ///
+    /// # Errors
+    /// Both are named when it is not.
+    pub fn check_claim(&self, memory: &Memory) -> Result<(), Diagnostics> {
+        let Some(claim) = &memory.claim else { return Ok(()) };
+        let (place, account) = (self.backend.place(), &self.identity.account);
+        journal::check(&place, claim, &self.target.stack, account, self.aws.region()).map_err(|e| e.diagnostic())?;
+        Ok(())
+    }
+
+    /// Who is told when a silent holder's lock is watched; said once.
+    pub fn on_watching(&self, told: Watching) {
+        let _ = self.watching.set(told);
+    }
+
+    /// Where the journal lies.
+    pub fn backend(&self) -> &Arc<dyn Backend> {
+        &self.backend
+    }
+
+    /// The bucket that the first mutating command makes for the journal, if there is none yet.
+    ///
+    /// # Errors
+    /// A place that cannot be looked at.
+    pub async fn bucket_to_be_made(&self) -> Result<Option<String>, Diagnostics> {
+        let Some(bucket) = self.backend.bucket().filter(|_| self.memory.is_empty()) else { return Ok(None) };
+        let place = self.backend.look().await.map_err(|e| e.diagnostic())?;
+        Ok((place == journal::Place::ToBeMade).then(|| bucket.to_owned()))
+    }
+
+    /// Live objects of which the journal knows nothing: they were made with another one, or it was lost. Whoever
+    /// changes things then asks for the right journal first.
+    pub fn no_memory(&self, view: &View) -> Option<JournalError> {
+        let live = &view.snapshot.owned;
+        if !self.memory.is_empty() || live.is_empty() {
+            return None;
+        }
+        let owner = live.values().find_map(|f| f.live.tags.get(tags::OWNER)).map_or("an unknown owner", String::as_str);
+        let ours = journal::Holder::current("").name;
+        Some(JournalError::NoMemory {
+            stack: self.target.stack.clone(),
+            count: live.len(),
+            theirs: format!("{owner} (stack-id {})", view.scope.stack_id),
+            ours: self.target.owner.as_ref().map_or(ours.clone(), |owner| format!("{owner} ({ours})")),
+            place: self.backend.place(),
+        })
     }
 
     /// The caller.
@@ -164,6 +237,23 @@ impl Engine {
         self.backend.place()
     }
 
+    /// Looks through the whole account for objects that are found by name, when nobody knows their names any more: one
+    /// request for each bucket that there is, so only when the journal is lost and the blueprint cannot tell.
+    ///
+    /// # Errors
+    /// Anything that could not be read.
+    pub async fn search(&mut self) -> Result<(), Diagnostics> {
+        let ctx = SweepCtx { all_stacks: true, ..self.sweep("", &[]) };
+        for kind in self.kinds {
+            if matches!(kind.about().discovery, Discovery::Prefix | Discovery::Names) {
+                let found = kind.sweep(&ctx).await?;
+                let ours = found.into_iter().filter(|l| l.tags.get(tags::STACK) == Some(&self.target.stack));
+                self.searched.extend(ours.map(|l| l.id));
+            }
+        }
+        Ok(())
+    }
+
     fn sweep(&self, stack_id: &str, wanted: &[Wanted]) -> SweepCtx {
         // Each name costs a request of each kind that is found by name, so names of other kinds stay out.
         let by_tag = |address: &Address| {
@@ -173,6 +263,10 @@ impl Engine {
         };
         let named = self.memory.named.iter().filter(|(address, _)| !by_tag(address));
         let mut names: BTreeSet<String> = named.flat_map(|(_, names)| names).cloned().collect();
+        names.extend(self.searched.iter().cloned());
+        // Names of what was imported or recovered are known by its id alone.
+        let applied = self.memory.applied.iter().filter(|(address, _)| !by_tag(address));
+        names.extend(applied.map(|(_, a)| a.id.clone()));
         for item in wanted.iter().filter(|w| matches!(w.kind.about().discovery, Discovery::Names | Discovery::Prefix)) {
             names.extend(item.spec.get("name").and_then(Value::as_str).map(str::to_owned));
         }
@@ -208,7 +302,7 @@ impl Engine {
             );
             return Err(Diagnostic::error("DL0531", text)
                 .with_detail(format!("account {}, region {}, journal {}", self.identity.account, self.aws.region(), self.backend.place()))
-                .with_help("check account, region and `--endpoint-url`; if everything was really deleted by hand, remove the journal")
+                .with_help("check account, region and `--endpoint-url`; if everything was really deleted by hand, `dlinfra recover --forget`")
                 .into());
         }
         let snapshot = Snapshot::build(found, existing)?;
@@ -339,6 +433,9 @@ impl Engine {
         let holder = journal::Holder::current(run.command);
         let mut lease = journal::Request::new(self.backend.clone(), self.aws.clock().clone(), holder);
         lease.presence = run.presence.or(lease.presence);
+        if let Some(told) = self.watching.get() {
+            lease.watching = told.clone();
+        }
         let begin = journal::Begin {
             lease,
             stack: view.scope.stack.clone(),
@@ -348,7 +445,21 @@ impl Engine {
             seen: self.memory.next,
             waiting,
         };
-        let session = journal::Session::begin(begin).await.map_err(|e| e.diagnostic())?;
+        let mut cancel = run.cancel.clone();
+        let stopped = async {
+            if cancel.wait_for(|c| *c).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(PARTING).await;
+        };
+        let session = tokio::select! {
+            biased;
+            session = journal::Session::begin(begin) => session.map_err(|e| e.diagnostic())?,
+            () = stopped => {
+                let skipped: BTreeSet<Address> = plan.tasks.iter().map(|t| plan.steps[t.step].address.clone()).collect();
+                return Ok(Outcome { cancelled: true, skipped: skipped.into_iter().collect(), ..Outcome::default() });
+            }
+        };
         // From here on nothing leaves this process that could change something unless the lease is held.
         self.aws.gate().set_guard(Some(session.guard()));
         let recorder = session.recorder().clone();
@@ -356,8 +467,16 @@ impl Engine {
             && run.command == "apply"
             && self.memory.pins.get("ttl") != Some(&json!(ttl.to_string()))
         {
-            recorder.pin("ttl", json!(ttl.to_string())).await.map_err(|e| e.diagnostic())?;
-            recorder.pin("expires", json!(at.to_string())).await.map_err(|e| e.diagnostic())?;
+            let pinned = async {
+                recorder.pin("ttl", json!(ttl.to_string())).await?;
+                recorder.pin("expires", json!(at.to_string())).await
+            };
+            if let Err(error) = pinned.await {
+                self.aws.gate().set_guard(None);
+                // The lock must not stay behind; the first error is the one that matters.
+                let _ = session.end("failed").await;
+                return Err(error.diagnostic().into());
+            }
         }
         let executor = Executor {
             aws: self.aws.clone(),

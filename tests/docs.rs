@@ -63,9 +63,6 @@ fn blueprints_in_the_text_compile() {
     assert!(checked >= 7, "only {checked} blueprints were found: has the form of the blocks changed?");
 }
 
-/// Commands that explanations of codes already name and that the command line does not have yet.
-const TO_COME: &[&str] = &["lock", "recover"];
-
 /// `dlinfra WORD` in running text names a command that exists.
 #[test]
 fn commands_in_the_text_exist() {
@@ -79,7 +76,7 @@ fn commands_in_the_text_exist() {
     let mut wrong = Vec::new();
     for page in pages() {
         for found in named.captures_iter(&read(&page)) {
-            if !known.contains(&found[1]) && !TO_COME.contains(&&found[1]) {
+            if !known.contains(&found[1]) {
                 wrong.push(format!("{page}: there is no `dlinfra {}`", &found[1]));
             }
         }

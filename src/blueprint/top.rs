@@ -253,16 +253,8 @@ impl Reader<'_, '_> {
 
     fn backend(&self, node: &Node) -> Option<Backend> {
         let text = self.typed(node, &Type::String, "backend")?.to_text()?;
-        if &*text == "local" {
-            return Some(Backend::Local);
-        }
-        let (bucket, prefix) =
-            text.strip_prefix("s3://").map(|rest| rest.split_once('/').unwrap_or((rest, ""))).unwrap_or(("", ""));
-        let legal = (3..=63).contains(&bucket.len())
-            && bucket.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.');
-        if legal {
-            let prefix = prefix.trim_matches('/').to_string();
-            return Some(Backend::S3 { bucket: bucket.to_string(), prefix });
+        if let Some(backend) = Backend::parse(&text) {
+            return Some(backend);
         }
         self.wrong(
             node,

@@ -10,13 +10,16 @@ use crate::{
     apply::Outcome,
     diagnostic::{Diagnostic, Diagnostics},
     engine::{Engine, Execution, View},
-    journal::Presence,
+    journal::{self, LockStatus, Presence},
     plan::{Action, Plan, Wanted},
     report::plan as report,
     ui::{Progress, Ui},
 };
 use serde_json::json;
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 /// Bring AWS to what the blueprint says.
 #[derive(clap::Args)]
@@ -55,6 +58,9 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     }
     if !ui.json {
         ui.say(&report::text(&prepared.header, plan, Some(&prepared.money.figures), args.full));
+    }
+    if let Some(error) = prepared.no_memory {
+        return Err(error.diagnostic().into());
     }
     prepared.money.gate(ui)?;
     refuse_destroyed_data(plan, &args.allow_destroy)?;
@@ -174,32 +180,48 @@ pub(super) async fn execute(job: Job<'_>, ui: Ui) -> std::result::Result<Outcome
             }
         })
     };
-    let signals = tokio::spawn(async move {
-        if interrupted().await {
-            let _ = stop.send(true);
-            ui.say("stopping: nothing new starts; what is in flight is recorded (interrupt again to leave at once)");
-            if interrupted().await {
-                std::process::exit(130);
-            }
-        }
-    });
+    let over = Arc::new(AtomicBool::new(false));
+    tokio::spawn(interruptions(ui, stop, over.clone()));
+    engine.on_watching(Arc::new(move |lock| ui.say(&watching(lock))));
     let sink = progress.clone();
     let run =
         Execution { command, presence: Some(presence), delete_data, sink: Arc::new(move |e| sink.event(&e)), cancel };
     let outcome = engine.execute(plan, view, wanted, run).await;
+    over.store(true, Ordering::SeqCst);
     beat.abort();
-    signals.abort();
     progress.finish();
     Ok(outcome?)
 }
 
-async fn interrupted() -> bool {
+/// The first signal stops the run; the second, or one after the run, ends the process at once.
+async fn interruptions(ui: Ui, stop: tokio::sync::watch::Sender<bool>, over: Arc<AtomicBool>) {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut term) = signal(SignalKind::terminate()) else { return false };
-    tokio::select! {
-        done = tokio::signal::ctrl_c() => done.is_ok(),
-        got = term.recv() => got.is_some(),
+    // One listener each for both signals: between two listeners a signal would be lost.
+    let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+        // Without listeners the system's own handling stands: the process ends.
+        return std::future::pending().await;
+    };
+    for first in [true, false] {
+        tokio::select! {
+            _ = int.recv() => {}
+            _ = term.recv() => {}
+        }
+        if !first || over.load(Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+        let _ = stop.send(true);
+        ui.say("stopping: nothing new starts; what is in flight is recorded (interrupt again to leave at once)");
     }
+}
+
+/// Said when the holder of the lock has been silent, and must be watched before its lock is taken over.
+pub(super) fn watching(lock: &LockStatus) -> String {
+    let holder = lock.holder.as_ref().map_or("somebody unknown", |h| h.name.as_str());
+    let seen = lock.renewed.map(|t| t.to_string()).unwrap_or_default();
+    format!(
+        "the stack is locked by {holder}, last seen alive {seen}: watching for {} s before taking over",
+        journal::TAKEOVER.as_secs()
+    )
 }
 
 /// How an execution ended, as an exit code.

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     apply::Outcome,
-    diagnostic::{Diagnostic, Diagnostics},
+    diagnostic::{Diagnostic, Diagnostics, Severity},
     plan::Protect,
     report::plan as report,
     ui::Ui,
@@ -42,6 +42,15 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         step.reason.clear();
     }
     let header = plan::header(&found.place, engine, &found.stack).await?;
+    if let Some(error) = engine.no_memory(&view) {
+        if args.which.stack.is_none() {
+            return Err(error.diagnostic().into());
+        }
+        let help = "it is removed by its tags alone; if its blueprint names a `backend:`, give it as `--backend`, so \
+                    that the stack's own lock holds";
+        let warning = Diagnostic { severity: Severity::Warning, ..error.diagnostic() }.with_help(help);
+        ui.diagnostics(&warning.into());
+    }
     let mut outcome = Outcome::default();
     if !plan.is_empty() {
         if !ui.json {
@@ -72,6 +81,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         .await?;
     }
     let proof = engine.prove(&found.wanted).await?;
+    let keeps_journal = engine.backend().bucket().is_some() && (header.new_bucket.is_none() || !plan.is_empty());
     let place = format!("account {}, region {}, stack {}", header.account, header.region, found.stack);
     if ui.json {
         let mut last: serde_json::Value =
@@ -84,6 +94,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
                 .map(|(kind, id, address, state)| json!({ "kind": kind, "id": id, "address": address, "state": state }))
                 .collect::<Vec<_>>()
         );
+        last["journal"] = json!({ "place": header.journal, "kept": keeps_journal });
         ui.data(&last.to_string());
     } else if proof.left.is_empty() {
         if plan.is_empty() {
@@ -92,6 +103,12 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
             ui.say(&apply::closing("destroyed", &plan, &outcome));
         }
         ui.data(&format!("Proof: {place}: 0 resources, $0.00/h left"));
+        if keeps_journal {
+            ui.say(&format!(
+                "The journal stays in {}: it is the account's, not the stack's, and costs nothing by the hour (see docs/recovery.md)",
+                header.journal
+            ));
+        }
     } else {
         ui.say(&apply::closing("destroyed", &plan, &outcome));
         ui.data(&format!("Left: {place}: {} resources", proof.left.len()));

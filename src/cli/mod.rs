@@ -3,6 +3,7 @@
 //! One file: the table of commands, their help and the codes of the command line are one page.
 mod apply;
 mod arguments;
+mod codes;
 mod cost;
 mod cost_actual;
 mod cost_all;
@@ -16,6 +17,7 @@ mod init;
 mod kinds;
 mod list;
 mod load;
+mod lock;
 mod modules;
 mod money;
 mod output;
@@ -23,6 +25,7 @@ mod place;
 mod plan;
 mod prices;
 mod prices_refresh;
+mod recover;
 mod sandbox;
 mod schema;
 mod served;
@@ -31,8 +34,10 @@ mod status;
 mod topology;
 mod validate;
 
+pub use codes::CODES;
+
 use crate::{
-    diagnostic::{Code, Diagnostic, Diagnostics},
+    diagnostic::{Diagnostic, Diagnostics},
     saved,
     ui::Ui,
 };
@@ -125,6 +130,8 @@ Work:
   cost        What a blueprint costs, as text, JSON, CSV, Markdown or HTML
   output      Print outputs
   list        List every stack in the account and region
+  lock        Show who works on a stack, or end a lock by hand
+  recover     Rebuild a lost or damaged journal from the tags of what is live
 
 Money:
   prices      Show prices, and refresh them from AWS
@@ -213,6 +220,10 @@ enum Command {
     List(list::Args),
     /// Show prices, and refresh them from AWS.
     Prices(prices::Args),
+    /// Show who works on a stack, or end a lock by hand.
+    Lock(lock::Args),
+    /// Rebuild a lost or damaged journal from the tags of what is live.
+    Recover(recover::Args),
     /// Kinds of resources and their fields.
     Kinds(kinds::Args),
     /// Modules and their inputs.
@@ -252,6 +263,8 @@ impl Command {
             Self::Output(_) => "output",
             Self::List(_) => "list",
             Self::Prices(_) => "prices",
+            Self::Lock(_) => "lock",
+            Self::Recover(_) => "recover",
             Self::Kinds(_) => "kinds",
             Self::Modules(_) => "modules",
             Self::Functions(_) => "functions",
@@ -351,6 +364,8 @@ async fn dispatch(command: Command, format: Format, ui: Ui) -> Result {
         Command::Output(args) => output::run(&args, ui).await,
         Command::List(args) => list::run(&args, ui).await,
         Command::Prices(args) => prices::run(&args, ui).await,
+        Command::Lock(args) => lock::run(&args, ui).await,
+        Command::Recover(args) => recover::run(&args, ui).await,
         Command::Kinds(args) => kinds::run(&args, ui),
         Command::Modules(args) => modules::run(&args, ui),
         Command::Functions(args) => functions::run(&args, ui),

@@ -6,11 +6,14 @@ use crate::{
     clock::Clock,
     diagnostic::{Diagnostic, did_you_mean},
     engine::{Engine, Target},
-    journal::{self, Presence},
+    journal::{self, Backend, JournalError, LocalBackend, Presence},
     kinds::KINDS,
 };
 use dlinfra_sandbox::{Sandbox, SandboxConfig};
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// Clients and what surrounds them.
 pub(super) struct Place {
@@ -166,15 +169,82 @@ impl Place {
         Ok(Self { aws, sandbox: None, state: beside.join(".dlinfra"), words, flag })
     }
 
-    /// The engine for a stack.
-    pub(super) async fn engine(&self, target: Target, said: Option<&blueprint::Backend>) -> Result<Engine, Stop> {
+    /// Where the journal of a stack lies: where the blueprint says, else in the account's own bucket.
+    pub(super) async fn backend(
+        &self,
+        stack: &str,
+        said: Option<&blueprint::Backend>,
+    ) -> Result<Arc<dyn Backend>, Stop> {
         let account = self.aws.account().await?;
-        ignore_in_git(&self.state)?;
         // The sandbox keeps its journals in its own folder: nothing of it is mistaken for a real stack.
-        let said = if self.sandbox.is_some() { None } else { said };
-        let said = said.or(Some(&blueprint::Backend::Local));
-        let backend = journal::backend(said, &self.state, &self.aws, &account, &target.stack);
+        let said = if self.sandbox.is_some() { Some(&blueprint::Backend::Local) } else { said };
+        Ok(journal::backend(said, &self.state, &self.aws, &account, stack))
+    }
+
+    /// The engine for a stack whose blueprint is known.
+    pub(super) async fn engine(&self, target: Target, said: Option<&blueprint::Backend>) -> Result<Engine, Stop> {
+        let stack = target.stack.clone();
+        let backend = self.backend(&stack, said).await?;
+        let engine = self.connect(target, backend.clone()).await?;
+        if said.is_none()
+            && engine.memory().is_empty()
+            && let Some(local) = self.local(&stack).await?
+        {
+            let error = JournalError::Elsewhere { stack, found: local.place(), wanted: backend.place() };
+            return Err(error.diagnostic().into());
+        }
+        Ok(engine)
+    }
+
+    /// The engine for a stack that is known by its name alone: with the journal that is named, else with the one in the
+    /// account's own bucket, else with one beside the current folder; with none at all, tags must do.
+    pub(super) async fn engine_by_name(&self, stack: &str, said: Option<&blueprint::Backend>) -> Result<Engine, Stop> {
+        let backend = self.backend_by_name(stack, said).await?;
+        self.connect(Target { stack: stack.to_owned(), ..Target::default() }, backend).await
+    }
+
+    /// As [`Place::engine_by_name`].
+    pub(super) async fn backend_by_name(
+        &self,
+        stack: &str,
+        said: Option<&blueprint::Backend>,
+    ) -> Result<Arc<dyn Backend>, Stop> {
+        let named = self.backend(stack, said).await?;
+        if said.is_none()
+            && let Some(local) = self.local(stack).await?
+            && journal::read(&*named).await.is_ok_and(|memory| memory.is_empty())
+        {
+            return Ok(local);
+        }
+        Ok(named)
+    }
+
+    async fn connect(&self, target: Target, backend: Arc<dyn Backend>) -> Result<Engine, Stop> {
         Ok(Engine::connect(self.aws.clone(), KINDS, target, backend, self.sandbox.is_some()).await?)
+    }
+
+    /// The engine for a stack whose journal may be lost or damaged.
+    pub(super) async fn engine_without_memory(
+        &self,
+        target: Target,
+        backend: Arc<dyn Backend>,
+    ) -> Result<Engine, Stop> {
+        let imagine = self.sandbox.is_some();
+        Ok(Engine::without_memory(self.aws.clone(), KINDS, target, backend, imagine).await?)
+    }
+
+    /// A journal in the `.dlinfra` folder, if one was begun there: of a version before this one, of `backend: local`.
+    pub(super) async fn local(&self, stack: &str) -> Result<Option<Arc<LocalBackend>>, Stop> {
+        if self.sandbox.is_some() {
+            return Ok(None);
+        }
+        let local = LocalBackend::new(&self.state, &self.aws.account().await?, self.aws.region(), stack);
+        let memory = match journal::read(&local).await {
+            // Damaged, but there.
+            Err(JournalError::Damaged { .. }) => return Ok(Some(Arc::new(local))),
+            other => other.map_err(|e| e.diagnostic())?,
+        };
+        Ok((!memory.is_empty()).then(|| Arc::new(local)))
     }
 
     /// Where processes of this machine show that they live.

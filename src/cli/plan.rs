@@ -10,8 +10,9 @@ use super::{
 use crate::{
     address::Address,
     compose::Deployment,
-    diagnostic::{Diagnostic, Diagnostics},
+    diagnostic::{Diagnostic, Diagnostics, Severity},
     engine::{Engine, Settled, View},
+    journal::JournalError,
     plan::Plan,
     report::plan as report,
     saved::{SavedInputs, SavedPlan},
@@ -62,6 +63,8 @@ pub(super) struct Prepared {
     pub replace: BTreeSet<Address>,
     /// The saved plan that FILE is.
     pub saved: Option<Box<SavedPlan>>,
+    /// Why nothing may be changed before the stack's own journal is found.
+    pub no_memory: Option<JournalError>,
 }
 
 /// Loads, connects, looks and plans.
@@ -103,7 +106,8 @@ pub(super) async fn prepare(
     let plan = engine.plan(&deployment.wanted, &view, &replace)?;
     let header = header(&place, &engine, &deployment.compiled.stack).await?;
     let money = Judged::new(&deployment.compiled, &plan, limits, &prices, engine.now())?;
-    Ok(Prepared { deployment, place, engine, view, plan, header, money, inputs, replace, saved })
+    let no_memory = engine.no_memory(&view).filter(|_| !plan.is_empty());
+    Ok(Prepared { deployment, place, engine, view, plan, header, money, inputs, replace, saved, no_memory })
 }
 
 /// What stands above a plan.
@@ -113,6 +117,8 @@ pub(super) async fn header(place: &Place, engine: &Engine, stack: &str) -> std::
         region: engine.aws().region().to_owned(),
         account: engine.identity().account.clone(),
         place: place.heading().await?,
+        journal: engine.journal_place(),
+        new_bucket: engine.bucket_to_be_made().await?,
     })
 }
 
@@ -157,7 +163,14 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     if let Some(path) = &args.out {
         load::can_write_saved(path)?;
     }
-    let prepared = prepare(&args.source, &args.place, &args.replace, &args.limits, ui).await?;
+    let mut prepared = prepare(&args.source, &args.place, &args.replace, &args.limits, ui).await?;
+    if let Some(error) = &prepared.no_memory {
+        let warning = Diagnostics::from(Diagnostic { severity: Severity::Warning, ..error.diagnostic() });
+        if !ui.json {
+            ui.diagnostics(&warning);
+        }
+        prepared.deployment.notes.extend(warning);
+    }
     let (plan, money) = (&prepared.plan, &prepared.money);
     // What apply would refuse is not worth saving.
     let saving = args.out.as_deref().filter(|_| !money.refused());

@@ -40,6 +40,11 @@ pub trait Backend: Debug + Send + Sync {
     /// For people: a folder, or `s3://bucket/journal/stack/`.
     fn place(&self) -> String;
 
+    /// The bucket that holds it, if it lies in one.
+    fn bucket(&self) -> Option<&str> {
+        None
+    }
+
     /// Recognises dead processes of this machine; `None` = only time does.
     fn presence(&self) -> Option<Presence> {
         None

@@ -114,4 +114,25 @@ pub static CODES: &[Code] = &[
         explain: "The lock is taken when work begins, not while a plan is read. Between this plan and its execution \
                   another run changed the stack, so the plan may be wrong. Nothing was changed: plan again.",
     },
+    Code {
+        code: "DL0519",
+        title: "The journal lies elsewhere",
+        explain: "Without `backend:` a stack's journal lies in the account's own bucket. This stack's lies in a folder \
+                  beside the blueprint, and the bucket has none. Say `backend: local` to keep it there, or move it with \
+                  `dlinfra recover`, which copies every record and sets the folder aside.",
+    },
+    Code {
+        code: "DL0520",
+        title: "The stack's journal is not here",
+        explain: "Objects carry this stack's tags, and the journal that the blueprint names knows nothing of them. \
+                  Either somebody works on the stack with another journal (two laptops with `backend: local`, most \
+                  often), and two journals are two locks; or the journal was lost. A plan shows what it can; nothing \
+                  is changed before the right journal is named or `dlinfra recover` has rebuilt it.",
+    },
+    Code {
+        code: "DL0521",
+        title: "The lock changed hands",
+        explain: "Between showing the lock and breaking it, its holder renewed it, gave it back, or somebody else took \
+                  it. Nothing was broken.",
+    },
 ];

@@ -141,6 +141,39 @@ pub enum JournalError {
         /// The stack.
         stack: String,
     },
+    /// The journal lies where the blueprint does not say that it lies.
+    #[error("the journal of {stack} lies in {found}, and its blueprint names no `backend:`, which means {wanted}")]
+    Elsewhere {
+        /// The stack.
+        stack: String,
+        /// Where it is.
+        found: String,
+        /// Where it should be.
+        wanted: String,
+    },
+    /// Objects of the stack are live, and this journal knows nothing of them.
+    #[error(
+        "{count} objects of {stack} are live, made with another journal by {theirs}; the journal in {place}, used by \
+         {ours}, is empty"
+    )]
+    NoMemory {
+        /// The stack.
+        stack: String,
+        /// How many objects.
+        count: usize,
+        /// Whose they are: owner and stack-id.
+        theirs: String,
+        /// Who works here.
+        ours: String,
+        /// Where the empty journal lies.
+        place: String,
+    },
+    /// The lock is not the one that was looked at.
+    #[error("the lock of {stack} changed hands in the meantime")]
+    LockChanged {
+        /// The stack.
+        stack: String,
+    },
     /// A record would have held a secret, or could not be written as JSON.
     #[error("a record was refused: {why}")]
     Refused {
@@ -156,7 +189,9 @@ impl JournalError {
         match error.kind() {
             io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path },
             io::ErrorKind::PermissionDenied if doing != "read" => Self::ReadOnly { path },
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                Self::DiskFull { path }
+            }
             _ => Self::Io { doing, path, why: error.to_string() },
         }
     }
@@ -182,6 +217,9 @@ impl JournalError {
             Self::NothingLive { .. } => "DL0516",
             Self::Refused { .. } => "DL0517",
             Self::Changed { .. } => "DL0518",
+            Self::Elsewhere { .. } => "DL0519",
+            Self::NoMemory { .. } => "DL0520",
+            Self::LockChanged { .. } => "DL0521",
         }
     }
 
@@ -205,6 +243,9 @@ impl JournalError {
             Self::Conflict { .. } => "wait until the other process ends (`dlinfra lock status` names it), then run \
                                       the same command again"
                 .to_owned(),
+            Self::Damaged { at, .. } if at.ends_with(super::lock::KEY) => {
+                "look who works on the stack; when nobody does, `dlinfra lock break`".to_owned()
+            }
             Self::Damaged { .. } => "`dlinfra recover` rebuilds the journal from the tags of what is live".to_owned(),
             Self::NewerVersion { .. } => "upgrade dlinfra to the version that wrote it, or newer".to_owned(),
             Self::ForeignOwner { .. } => {
@@ -231,6 +272,15 @@ impl JournalError {
             Self::NothingLive { .. } => {
                 "check account and region; a stack that has nothing needs no journal".to_owned()
             }
+            Self::Elsewhere { wanted, .. } => format!(
+                "write `backend: local` into the blueprint to keep it there, or move it with `dlinfra recover` to {wanted}"
+            ),
+            Self::NoMemory { .. } => {
+                "if the stack has its journal elsewhere, run there or name that place with `backend:`; \
+                                      if it is lost, `dlinfra recover` rebuilds it from the tags of what is live"
+                    .to_owned()
+            }
+            Self::LockChanged { .. } => "look again: `dlinfra lock status`".to_owned(),
             Self::Refused { .. } => {
                 "this is a bug in dlinfra: please report it with the command and the blueprint".to_owned()
             }

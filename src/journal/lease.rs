@@ -27,7 +27,9 @@ pub const HEARTBEAT: Duration = Duration::from_secs(20);
 /// Pause after a failed renewal, and between looks at a lock of others.
 const RETRY: Duration = Duration::from_secs(5);
 /// A release that takes longer is left to time.
-const RELEASE: Duration = Duration::from_secs(3);
+const RELEASE: Duration = Duration::from_secs(10);
+/// The same after a signal.
+const RELEASE_IN_HASTE: Duration = Duration::from_millis(1200);
 
 /// How to take a lease.
 #[derive(Clone)]
@@ -120,17 +122,29 @@ impl Lease {
         })
     }
 
-    /// Gives the lock back, if it is still ours, within 3 s.
+    /// Gives the lock back, if it is still ours, within 10 s.
     ///
     /// # Errors
     /// The lock is somebody else's, or the place did not answer: the lock then ends by itself.
     pub async fn release(self) -> Result<(), JournalError> {
+        self.release_within(RELEASE).await
+    }
+
+    /// The same within little more than a second, for a run that was interrupted.
+    ///
+    /// # Errors
+    /// As [`Lease::release`].
+    pub async fn release_in_haste(self) -> Result<(), JournalError> {
+        self.release_within(RELEASE_IN_HASTE).await
+    }
+
+    async fn release_within(self, patience: Duration) -> Result<(), JournalError> {
         self.task.abort();
         let late = || JournalError::Unreachable {
             place: self.shared.request.backend.place(),
             why: "the lock could not be released in time; it ends by itself".to_owned(),
         };
-        tokio::time::timeout(RELEASE, self.shared.release()).await.unwrap_or_else(|_| Err(late()))
+        tokio::time::timeout(patience, self.shared.release()).await.unwrap_or_else(|_| Err(late()))
     }
 }
 

@@ -39,6 +39,21 @@ impl LocalBackend {
         &self.folder
     }
 
+    /// Sets the folder aside, so that it is no journal any more; where it lies then. Nobody holds its lock.
+    ///
+    /// # Errors
+    /// A folder that cannot be renamed.
+    pub fn set_aside(&self) -> Result<PathBuf, JournalError> {
+        let name = self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // A dot and a name that no stack can have.
+        let aside = (1..)
+            .map(|n| self.folder.with_file_name(format!(".{name}.moved-{n}")))
+            .find(|path| !path.exists())
+            .unwrap_or_else(|| self.folder.with_extension("moved"));
+        fs::rename(&self.folder, &aside).map_err(|e| JournalError::io("rename", &self.folder, &e))?;
+        Ok(aside)
+    }
+
     fn path(&self, key: &str) -> PathBuf {
         self.folder.join(key)
     }

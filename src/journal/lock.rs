@@ -1,6 +1,6 @@
 //! The lock as it is stored: who holds it, since when, and the two things that people do with it: look and break.
 use super::{
-    JournalError,
+    JournalError, Presence,
     backend::{Backend, Put},
     codec,
 };
@@ -89,7 +89,11 @@ pub struct LockStatus {
     /// When the holder was last seen alive, by its own clock.
     pub renewed: Option<Timestamp>,
     /// What [`break_lock`] compares.
+    #[serde(skip)]
     version: String,
+    /// The holder's, so that its own renewals are no change of hands.
+    #[serde(skip)]
+    nonce: String,
 }
 
 impl LockStatus {
@@ -100,7 +104,14 @@ impl LockStatus {
             since: Some(stored.since),
             renewed: Some(stored.renewed),
             version: version.to_owned(),
+            nonce: stored.nonce.clone(),
         }
+    }
+
+    /// Is the holder a process of this machine that is certainly dead? The next command then takes the lock at once.
+    pub fn is_dead(&self, here: &Presence) -> bool {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        self.held && self.holder.as_ref().is_some_and(|h| h.host == host) && here.dead(&self.nonce)
     }
 }
 
@@ -113,13 +124,14 @@ pub async fn status(backend: &dyn Backend) -> Result<Option<LockStatus>, Journal
     match Stored::decode(KEY, &found.bytes) {
         Ok(stored) => Ok(Some(LockStatus::new(&stored, &found.version))),
         Err(JournalError::Damaged { .. }) => {
-            Ok(Some(LockStatus { held: true, holder: None, since: None, renewed: None, version: found.version }))
+            let (version, nonce) = (found.version, String::new());
+            Ok(Some(LockStatus { held: true, holder: None, since: None, renewed: None, version, nonce }))
         }
         Err(error) => Err(error),
     }
 }
 
-/// Ends a lock by hand, if it is still the one that was looked at. The holder stops at its next heartbeat, at most
+/// Ends a lock by hand, if it is still held by the one that was looked at. The holder stops at its next heartbeat, at most
 /// 20 s later; what it does until then is found again by tags.
 ///
 /// # Errors
@@ -134,8 +146,21 @@ pub async fn break_lock(backend: &dyn Backend, seen: &LockStatus, now: Timestamp
         since: seen.since.unwrap_or(now),
         renewed: now,
     };
-    let put = backend.put_if_match(KEY, &free.encode()?, &seen.version).await?;
-    Ok(matches!(put, Put::Done(_)))
+    let mut version = seen.version.clone();
+    loop {
+        if let Put::Done(_) = backend.put_if_match(KEY, &free.encode()?, &version).await? {
+            return Ok(true);
+        }
+        match status(backend).await? {
+            // Our own write, whose answer was lost.
+            Some(found) if found.nonce == free.nonce => return Ok(true),
+            // A heartbeat came between.
+            Some(found) if found.held && found.nonce == seen.nonce && found.version != version => {
+                version = found.version;
+            }
+            _ => return Ok(false),
+        }
+    }
 }
 
 #[cfg(test)]

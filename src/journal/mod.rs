@@ -22,6 +22,7 @@ mod recorder;
 mod recover;
 mod s3;
 mod session;
+mod transfer;
 
 pub use backend::{Backend, Pending, Place, Put, Stored};
 pub use codes::CODES;
@@ -35,9 +36,10 @@ pub use lock::{Holder, LockStatus};
 pub use memory::MemoryBackend;
 pub use presence::Presence;
 pub use recorder::{JournalRecorder, Waiting};
-pub use recover::{ByKind, Lost, Recovered, recover};
+pub use recover::{ByKind, Lost, Recovered, forget, recover};
 pub use s3::S3Backend;
 pub use session::{Begin, Session};
+pub use transfer::transfer;
 
 use crate::{
     clock::Clock,

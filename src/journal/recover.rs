@@ -2,8 +2,9 @@
 //!
 //! The new journal is a new generation beside the old one, which stays as it is. What cannot be rebuilt is the memory
 //! of fields that the author has removed since, and of calls that were in flight and left nothing behind.
-use super::{Backend, FOLDER, JournalError, Memory, Put, Sequence, codec, full, key, read, sequence};
+use super::{Backend, Claim, FOLDER, JournalError, Memory, Put, Sequence, codec, full, key, read, sequence};
 use crate::{
+    address::Address,
     aws::tags,
     clock::Clock,
     record::{self, Applied, Record},
@@ -31,6 +32,11 @@ pub struct Lost<'l> {
     pub live: &'l ByKind,
     /// What the caller could resolve again (images, zones).
     pub pins: BTreeMap<String, Value>,
+    /// The fields that the blueprint writes, by address. Of other live fields nobody knows who set them, so they are
+    /// not remembered as ours: removed ones would be set back to AWS's defaults.
+    pub written: BTreeMap<Address, BTreeSet<String>>,
+    /// The keys of the blueprint's own tags.
+    pub tags: BTreeSet<String>,
 }
 
 /// What came of it.
@@ -60,21 +66,43 @@ pub async fn recover(backend: &dyn Backend, clock: &Clock, lost: &Lost<'_>) -> R
         Err(error) => return Err(error),
     };
     let stack_id = stack_id(lost)?;
-    let records = records(clock, lost, stack_id);
+    begin_again(backend, clock, &records(clock, lost, stack_id)).await?;
+    Ok(Recovered::Rebuilt { memory: read(backend).await?, damage })
+}
+
+/// Begins a new journal without any object, under the same stack-id, after somebody has removed everything by hand: the
+/// old one would go on to expect objects. The lease is held.
+///
+/// # Errors
+/// A place that cannot be used.
+pub async fn forget(backend: &dyn Backend, clock: &Clock, claim: &Claim, holder: &str) -> Result<Memory, JournalError> {
+    let time = clock.now();
+    let Claim { stack, stack_id, account, region, .. } = claim.clone();
+    let records = [
+        Record::Claim { stack, stack_id, account, region, time },
+        Record::Run { command: "recover --forget".to_owned(), holder: holder.to_owned(), time },
+        Record::End { outcome: "ok".to_owned(), time },
+    ];
+    begin_again(backend, clock, &records).await?;
+    read(backend).await
+}
+
+/// A new generation that begins with these records.
+async fn begin_again(backend: &dyn Backend, clock: &Clock, records: &[Record]) -> Result<(), JournalError> {
     let found: Vec<Sequence> = backend.list(FOLDER, "").await?.iter().filter_map(|k| sequence(k)).collect();
     let old = found.iter().max().copied();
     if let Some(last) = old {
         fence(backend, clock, last).await?;
     }
     let first = Sequence::first(old.map_or(1, |s| s.generation + 1));
-    let bytes = codec::encode(&records, &record::nonce())?;
+    let bytes = codec::encode(records, &record::nonce())?;
     if backend.put_if_absent(&key(first), &bytes).await? == Put::Taken {
         let stored = backend.get(&key(first)).await?;
         if stored.is_none_or(|s| s.bytes != bytes) {
             return Err(JournalError::Conflict { at: full(backend, &key(first)) });
         }
     }
-    Ok(Recovered::Rebuilt { memory: read(backend).await?, damage })
+    Ok(())
 }
 
 /// A writer of the old generation that lost its lease without knowing meets a taken number.
@@ -130,8 +158,13 @@ fn records(clock: &Clock, lost: &Lost<'_>, stack_id: &str) -> Vec<Record> {
             State::Ready | State::Degraded(_) => {
                 let mut spec = live.spec.clone();
                 spec::by_address(&mut spec, &known);
+                let written = lost.written.get(&address);
+                if let Some(fields) = spec.as_object_mut() {
+                    fields.retain(|name, _| written.is_some_and(|w| w.contains(name)));
+                }
                 let (kind, id) = (kind.to_owned(), live.id.clone());
-                let applied = Applied { kind, id, spec, outputs: live.outputs.clone(), tags: set_by_us(&live.tags) };
+                let tags = set_by_us(&live.tags, &lost.tags);
+                let applied = Applied { kind, id, spec, outputs: live.outputs.clone(), tags };
                 out.push(Record::Stable { address, applied, time });
             }
             State::Partial | State::Pending | State::Deleting | State::Failed(_) => {
@@ -144,8 +177,9 @@ fn records(clock: &Clock, lost: &Lost<'_>, stack_id: &str) -> Vec<Record> {
     out
 }
 
-/// Ownership tags are certainly ours; of the others nobody knows any more who set them, so they are left alone.
-fn set_by_us(live: &tags::Tags) -> tags::Tags {
-    let ours = |k: &str| k.starts_with(tags::PREFIX) && !tags::NEVER_DIFFED.contains(&k);
+/// Ownership tags and those of the blueprint are ours; of the others nobody knows any more who set them, so they are
+/// left alone.
+fn set_by_us(live: &tags::Tags, written: &BTreeSet<String>) -> tags::Tags {
+    let ours = |k: &str| written.contains(k) || k.starts_with(tags::PREFIX) && !tags::NEVER_DIFFED.contains(&k);
     live.iter().filter(|(k, _)| ours(k)).map(|(k, v)| (k.clone(), v.clone())).collect()
 }

@@ -54,17 +54,12 @@ impl S3Backend {
         Self { presence: Some(Presence::new(root)), ..self }
     }
 
-    /// The bucket's name.
-    pub fn bucket(&self) -> &str {
-        self.objects.bucket()
-    }
-
     fn key(&self, key: &str) -> String {
         format!("{}{key}", self.prefix)
     }
 
     fn no_bucket(&self) -> JournalError {
-        JournalError::NoBucket { bucket: self.bucket().to_owned() }
+        JournalError::NoBucket { bucket: self.objects.bucket().to_owned() }
     }
 
     fn failed(&self, error: Error) -> JournalError {
@@ -75,7 +70,7 @@ impl S3Backend {
             ErrorClass::Stopped => JournalError::Lost { why },
             ErrorClass::NotFound if error.is("NoSuchBucket") => self.no_bucket(),
             ErrorClass::Exists => JournalError::ForeignOwner {
-                bucket: self.bucket().to_owned(),
+                bucket: self.objects.bucket().to_owned(),
                 account: self.objects.account().to_owned(),
             },
             _ => JournalError::Unreachable { place, why },
@@ -92,7 +87,11 @@ impl S3Backend {
 
 impl Backend for S3Backend {
     fn place(&self) -> String {
-        format!("s3://{}/{}", self.bucket(), self.prefix)
+        format!("s3://{}/{}", self.objects.bucket(), self.prefix)
+    }
+
+    fn bucket(&self) -> Option<&str> {
+        Some(self.objects.bucket())
     }
 
     fn presence(&self) -> Option<Presence> {

@@ -6,8 +6,10 @@ use super::{
 use crate::{aws::gate::Guard, record};
 use std::{sync::Arc, time::Duration};
 
-/// The end of a run is written within this time, or left out: the lock must be free 5 s after a signal.
-const LAST_WORD: Duration = Duration::from_secs(2);
+/// The end of a run is written within this time, or left out.
+const LAST_WORD: Duration = Duration::from_secs(10);
+/// The same after a signal: work in flight has had 3 s, and the lock must be free within 5 s.
+const LAST_WORD_IN_HASTE: Duration = Duration::from_millis(800);
 
 /// Which stack, and what is known of it.
 pub struct Begin {
@@ -80,16 +82,19 @@ impl Session {
         self.lease.lost()
     }
 
-    /// Records how the run ended (`ok`, `partial`, `interrupted`, `failed`) and gives the lock back, within 5 s.
+    /// Records how the run ended (`ok`, `partial`, `interrupted`, `failed`) and gives the lock back; after an
+    /// interruption within 2 s.
     ///
     /// # Errors
     /// The lock is somebody else's, or the place did not answer. What was done is recorded all the same.
     pub async fn end(self, outcome: &str) -> Result<(), JournalError> {
         let journal = self.recorder.journal();
         let end = record::Record::End { outcome: outcome.to_owned(), time: journal.clock().now() };
-        let said = tokio::time::timeout(LAST_WORD, journal.append(end)).await;
-        let released = self.lease.release().await;
-        if outcome == "ok" && released.is_ok() {
+        let haste = outcome == "interrupted";
+        let patience = if haste { LAST_WORD_IN_HASTE } else { LAST_WORD };
+        let said = tokio::time::timeout(patience, journal.append(end)).await;
+        let released = if haste { self.lease.release_in_haste().await } else { self.lease.release().await };
+        if !haste && released.is_ok() {
             // A cache: written without the lock, and only if it is due.
             journal.compact().await;
         }

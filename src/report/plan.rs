@@ -18,6 +18,10 @@ pub struct Header {
     pub account: String,
     /// `account 1234 (caller)` or `SANDBOX …`.
     pub place: String,
+    /// Where the journal lies.
+    pub journal: String,
+    /// The bucket that apply makes for the journal first, if there is none yet.
+    pub new_bucket: Option<String>,
 }
 
 /// More steps than this are folded by module.
@@ -88,6 +92,12 @@ fn class(step: &Step) -> Option<&'static str> {
 pub fn text(header: &Header, plan: &Plan, cost: Option<&PlanFigures>, full: bool) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}   {}   {}", header.stack, header.region, header.place);
+    if let Some(bucket) = header.new_bucket.as_ref().filter(|_| !plan.is_empty()) {
+        let _ = writeln!(
+            out,
+            "The bucket {bucket} will be made for the journal: private, versioned, encrypted (this account has none yet)"
+        );
+    }
     let shown: Vec<&Step> = plan.steps.iter().filter(|s| s.action != Action::Keep).collect();
     let changing = shown.iter().any(|s| s.action != Action::Read);
     if changing {
@@ -284,6 +294,7 @@ pub fn json(header: &Header, command: &str, plan: &Plan, cost: Option<&PlanFigur
         "format_version": 1, "command": command, "stack": header.stack, "account": header.account, "region": header.region,
         "steps": steps, "summary": plan.summary, "expected_seconds": plan.expected_seconds,
         "critical_path": plan.critical_path, "diagnostics": diagnostics,
+        "journal": { "place": header.journal, "makes_bucket": header.new_bucket },
     });
     if let Some(cost) = cost {
         let mut figures = json!(cost);

@@ -164,6 +164,9 @@ fn every_error_has_a_code_that_can_be_explained() {
         JournalError::NothingLive { stack: text() },
         JournalError::Refused { why: text() },
         JournalError::Changed { by: text() },
+        JournalError::Elsewhere { stack: text(), found: text(), wanted: text() },
+        JournalError::NoMemory { stack: text(), count: 1, theirs: text(), ours: text(), place: text() },
+        JournalError::LockChanged { stack: text() },
     ];
     let mut codes: Vec<_> = all.iter().map(JournalError::code).collect();
     codes.sort_unstable();

@@ -6,7 +6,10 @@ use dlinfra::{
     resource::{Live, State},
 };
 use serde_json::json;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 const STACK_ID: &str = "11111111-2222-4333-8444-555555555555";
 
@@ -35,7 +38,17 @@ fn account() -> ByKind {
 }
 
 fn lost(live: &ByKind) -> Lost<'_> {
-    Lost { stack: STACK, account: ACCOUNT, region: REGION, holder: "ada@host", live, pins: BTreeMap::new() }
+    let fields = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
+    Lost {
+        stack: STACK,
+        account: ACCOUNT,
+        region: REGION,
+        holder: "ada@host",
+        live,
+        pins: BTreeMap::new(),
+        written: [(address("net.subnet"), fields(&["vpc"])), (address("net.vpc"), fields(&[]))].into(),
+        tags: BTreeSet::new(),
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -61,6 +74,7 @@ async fn a_damaged_journal_is_begun_again_beside_the_old_one() {
     assert!(matches!(damage, Some(JournalError::Damaged { .. })));
     assert_eq!(memory.claim.as_ref().unwrap().stack_id, STACK_ID);
     assert_eq!(memory.applied[&address("net.subnet")].spec, json!({"vpc": {"$ref": "net.vpc"}}));
+    assert_eq!(memory.applied[&address("net.vpc")].spec, json!({}), "of a field that nobody writes nobody knows");
     assert!(!memory.applied[&address("net.vpc")].tags.contains_key("team"), "nobody knows who set it");
     assert_eq!(memory.accepted[&address("net.other")][0].ids, ["subnet-2"]);
     assert_eq!(memory.run.as_ref().unwrap().command, "recover");
@@ -123,4 +137,40 @@ async fn two_owners_are_both_named_and_nothing_is_an_error() {
 
 fn live_of_another() -> Live {
     live("x", "vpc-2", "99999999", "bob", json!({}))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_is_moved_whole_or_seen_as_damaged() {
+    let from = MemoryBackend::new();
+    let memory = tell(Arc::new(from.clone())).await.memory();
+    let whole = MemoryBackend::new();
+    assert_eq!(journal::transfer(&from, &whole).await, Ok(memory.clone()));
+    let log: Vec<String> = whole.objects().into_keys().filter(|k| k.starts_with("log/")).collect();
+    // Killed after any number of records: damaged, and finished by doing it again.
+    for written in 1..log.len() {
+        let to = MemoryBackend::new();
+        for key in log.iter().rev().take(written) {
+            to.set(key, &whole.objects()[key]);
+        }
+        assert!(matches!(journal::read(&to).await, Err(JournalError::Damaged { .. })), "{written}");
+        assert_eq!(journal::transfer(&from, &to).await, Ok(memory.clone()), "{written}");
+    }
+    // Another journal there is not touched.
+    let other = MemoryBackend::new();
+    other.set("log/0001-000000000099.jsonl", b"x");
+    let before = other.objects();
+    assert!(matches!(journal::transfer(&from, &other).await, Err(JournalError::Conflict { .. })));
+    assert_eq!(other.objects(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_forgotten_keeps_its_claim() {
+    let backend = MemoryBackend::new();
+    let old = tell(Arc::new(backend.clone())).await;
+    let claim = old.memory().claim.unwrap();
+    let memory = journal::forget(&backend, &clock(), &claim, "ada@host").await.unwrap();
+    assert_eq!(memory.claim.unwrap().stack_id, claim.stack_id);
+    assert!(memory.applied.is_empty() && memory.open.is_empty() && memory.accepted.is_empty());
+    assert_eq!(memory.next.generation, 2);
+    assert!(matches!(old.append(run()).await, Err(JournalError::Conflict { .. })));
 }

@@ -156,6 +156,11 @@ impl Cli {
         fs::write(self.folder.path().join("dlinfra.yaml"), blueprint).unwrap();
     }
 
+    /// Its folder.
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Not started yet. Nothing of this machine's configuration reaches it.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dlinfra"));
@@ -227,7 +232,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    fn new(mut command: Command) -> Self {
+    pub(crate) fn new(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let read = |mut from: Box<dyn Read + Send>| {
             std::thread::spawn(move || {
@@ -239,6 +244,11 @@ impl Running {
         let out = read(Box::new(child.stdout.take().unwrap()));
         let err = read(Box::new(child.stderr.take().unwrap()));
         Self { child, out, err, started: Instant::now() }
+    }
+
+    /// The process's number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn ended(&mut self) -> bool {

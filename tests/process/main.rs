@@ -6,5 +6,7 @@
 mod driver;
 mod faults;
 mod kill;
+mod locks;
+mod memory;
 mod proxy;
 mod signals;
