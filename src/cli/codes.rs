@@ -104,11 +104,6 @@ pub static CODES: &[Code] = &[
         explain: "Every command that uses the sandbox leaves its requests in the sandbox's folder; none has used this one.",
     },
     Code {
-        code: "DL0740",
-        title: "The file of refreshed prices cannot be read",
-        explain: "Refreshed prices lie in `.dlinfra/prices.json` beside the blueprint and go before the prices in the binary. The file is damaged, or a newer dlinfra wrote it. Delete it, and refresh the prices again where that is wanted.",
-    },
-    Code {
         code: "DL0741",
         title: "A form that the command does not have",
         explain: "Every command has text and JSON. CSV, Markdown and HTML are forms of reports: `dlinfra cost --format html -o cost.html`.",

@@ -68,7 +68,7 @@ pub(super) async fn run(
             .with_help("write `--format text`, `json`, `csv` or `markdown`")
             .into());
     }
-    let which = Which { source: source.clone(), stack: bills.stack.clone(), place: at.clone() };
+    let which = Which { source: source.clone(), stack: bills.stack.clone(), backend: None, place: at.clone() };
     let found = stack::find(&which).await?;
     let aws = &found.place.aws;
     let now = aws.clock().now();

@@ -123,11 +123,8 @@ pub(super) async fn run(request: &Request, ui: Ui) -> Result {
     let is_file = |name: &String| name.ends_with(".yaml") || name.ends_with(".yml") || Path::new(name).is_file();
     let blueprint = match names.as_slice() {
         [name] if is_file(name) => {
-            let source = arguments::Source {
-                file: Some(PathBuf::from(name)),
-                vars: vars.clone(),
-                var_files: var_files.clone(),
-            };
+            let source =
+                arguments::Source { file: Some(PathBuf::from(name)), vars: vars.clone(), var_files: var_files.clone() };
             Some((load::load(&source)?.compiled, PathBuf::from(name)))
         }
         _ => {
