@@ -64,6 +64,8 @@ pub struct Behaviour {
     pub capacity: BTreeMap<String, u64>,
     /// Names of buckets that belong to somebody else.
     pub foreign_buckets: BTreeSet<String>,
+    /// How many newer builds (up to 3) of each machine image AWS has published: what `latest` stands for.
+    pub newer_images: u32,
     /// Scales how long AWS takes for things: 0 makes every life cycle immediate.
     pub durations: f64,
     /// Faults to inject from the beginning.
@@ -100,6 +102,7 @@ impl Default for Behaviour {
             quotas: BTreeMap::new(),
             capacity: BTreeMap::new(),
             foreign_buckets: BTreeSet::new(),
+            newer_images: 0,
             durations: 1.0,
             faults: Vec::new(),
             products: Vec::new(),

@@ -14,6 +14,9 @@ pub(crate) struct Image {
     pub(crate) root_device: &'static str,
 }
 
+/// The sandbox knows so many newer builds of each image.
+const BUILDS: u32 = 3;
+
 const DLAMI: &str = "/aws/service/deeplearning/ami";
 
 /// The kinds of Deep Learning AMI, with the architectures in which they are published.
@@ -73,13 +76,19 @@ pub(crate) fn parameters() -> Vec<(String, &'static str)> {
 
 /// The image that a public parameter stands for in a region, if the sandbox knows the parameter.
 pub fn ami_for(parameter: &str, region: &str) -> Option<String> {
-    parameters().iter().any(|(known, _)| known == parameter).then(|| image_id(parameter, region))
+    latest(parameter, region, 0)
+}
+
+/// The same after AWS has published so many newer builds.
+pub(crate) fn latest(parameter: &str, region: &str, newer: u32) -> Option<String> {
+    parameters().iter().any(|(known, _)| known == parameter).then(|| image_id(parameter, region, newer))
 }
 
 /// A known image of a region by its id.
 pub(crate) fn image(id: &str, region: &str) -> Option<Image> {
-    let (parameter, architecture) =
-        parameters().into_iter().find(|(parameter, _)| image_id(parameter, region) == id)?;
+    // Older builds stay for a long time.
+    let is = |parameter: &str| (0..=BUILDS).any(|newer| image_id(parameter, region, newer) == id);
+    let (parameter, architecture) = parameters().into_iter().find(|(parameter, _)| is(parameter))?;
     let linux_2023 = parameter.contains("amazon-linux") || parameter.contains("/eks/");
     Some(Image {
         id: id.to_owned(),
@@ -90,8 +99,9 @@ pub(crate) fn image(id: &str, region: &str) -> Option<Image> {
     })
 }
 
-fn image_id(parameter: &str, region: &str) -> String {
-    let digest = Sha256::digest(format!("{region}{parameter}"));
+fn image_id(parameter: &str, region: &str, newer: u32) -> String {
+    let build = if newer == 0 { String::new() } else { format!("#{}", newer.min(BUILDS)) };
+    let digest = Sha256::digest(format!("{region}{parameter}{build}"));
     let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     format!("ami-0{hex}")
 }
@@ -108,5 +118,9 @@ mod tests {
             assert!(image(&id, "us-west-2").is_none());
         }
         assert_eq!(ami_for("/aws/service/nothing", "us-east-1"), None);
+        let al2023 = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64";
+        let newer = latest(al2023, "us-east-1", 1).unwrap();
+        assert_ne!(Some(&newer), ami_for(al2023, "us-east-1").as_ref());
+        assert_eq!(image(&newer, "us-east-1").unwrap().architecture, "arm64");
     }
 }

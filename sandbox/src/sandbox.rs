@@ -166,6 +166,11 @@ impl Sandbox {
         out
     }
 
+    /// AWS publishes a newer build of every machine image, up to 3 times: `latest` moves on, older builds stay.
+    pub fn publish_images(&self) {
+        self.lock().world.newer_images += 1;
+    }
+
     /// The fault rules in force.
     pub fn faults(&self) -> Vec<FaultRule> {
         self.lock().faults.rules()

@@ -85,6 +85,8 @@ pub(crate) struct World {
     pub(crate) throttle: Throttle,
     /// The time of the request, or of the timer, that is being served.
     pub(crate) now: Timestamp,
+    /// How many newer builds of each image AWS has published.
+    pub(crate) newer_images: u32,
     tables: BTreeMap<&'static str, Box<dyn AnyTable>>,
     timers: BTreeSet<Due>,
     counter: u64,
@@ -103,6 +105,7 @@ impl World {
         Self {
             throttle: Throttle::new(config.behaviour.throttle),
             now: Timestamp::UNIX_EPOCH,
+            newer_images: config.behaviour.newer_images,
             config,
             tables: kinds.iter().map(|kind| (kind.name, (kind.table)())).collect(),
             timers: BTreeSet::new(),

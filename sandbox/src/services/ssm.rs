@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::call::Call;
 use crate::error::ApiError;
-use crate::images::ami_for;
+use crate::images::latest;
 use crate::service::{Service, read};
 use crate::wire::Protocol;
 use crate::wire::params::InputErrors;
@@ -43,7 +43,7 @@ fn check_name(name: &str) -> Result<(), ApiError> {
 }
 
 fn parameter(call: &Call<'_>, name: &str) -> Option<Value> {
-    let value = ami_for(name, call.region)?;
+    let value = latest(name, call.region, call.world.newer_images)?;
     Some(json!({
         "Name": name,
         "Type": "String",

@@ -7,7 +7,7 @@ use super::filters::{Filters, Query, listing};
 use super::invalid;
 use crate::call::Call;
 use crate::error::ApiError;
-use crate::images::{ami_for, image, parameters};
+use crate::images::{image, latest, parameters};
 use crate::service::{Operation, read};
 use crate::wire::reply::Reply;
 use crate::wire::xml::Xml;
@@ -176,7 +176,11 @@ fn describe_images(call: &mut Call<'_>) -> Result<Reply, ApiError> {
             return Err(ApiError::bad("InvalidAMIID.NotFound", message));
         }
     }
-    let known = parameters().into_iter().filter_map(|(parameter, _)| image(&ami_for(&parameter, region)?, region));
+    let newer = call.world.newer_images;
+    let published = parameters().into_iter().filter_map(|(parameter, _)| latest(&parameter, region, newer));
+    // Older builds are shown to whoever asks for them by id.
+    let asked: Vec<String> = if ids.is_empty() { published.collect() } else { ids.clone() };
+    let known = asked.into_iter().filter_map(|id| image(&id, region));
     let public = owners.is_empty() || owners.iter().any(|owner| owner == "amazon");
     let no_tags = BTreeMap::new();
     let items = known
