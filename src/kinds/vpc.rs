@@ -1,6 +1,6 @@
 //! vpc: a network of its own, with DNS inside.
 use crate::{
-    aws::{Error, gone, tags::TagTarget},
+    aws::{Error, gone, optional, tags::TagTarget},
     call::{Ctx, SweepCtx},
     catalog::durations,
     diagnostic::Code,
@@ -143,6 +143,8 @@ async fn find(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Live<Vpc>>, Er
                 attribute(ctx, &id, VpcAttributeName::EnableDnsHostnames),
                 attribute(ctx, &id, VpcAttributeName::EnableDnsSupport),
             )?;
+            // Removed between the two requests: then it is gone.
+            let (Some(dns_hostnames), Some(dns_support)) = (dns_hostnames, dns_support) else { continue };
             let spec = Vpc { cidr, dns_hostnames, dns_support };
             let mut live = Live::new(ec2::address(ctx, &tags), &id, tags, spec);
             live.state = if vpc.state == Some(VpcState::Pending) { State::Pending } else { State::Ready };
@@ -154,8 +156,9 @@ async fn find(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Live<Vpc>>, Er
 }
 
 /// A getter per VPC and attribute: DescribeVpcs does not return them.
-async fn attribute(ctx: &SweepCtx, id: &str, name: VpcAttributeName) -> Result<bool, Error> {
-    let out = ctx.aws.ec2().describe_vpc_attribute().vpc_id(id).attribute(name).send().await?;
+async fn attribute(ctx: &SweepCtx, id: &str, name: VpcAttributeName) -> Result<Option<bool>, Error> {
+    let out = ctx.aws.ec2().describe_vpc_attribute().vpc_id(id).attribute(name).send().await;
+    let Some(out) = optional(out.map_err(Error::from))? else { return Ok(None) };
     let value = out.enable_dns_hostnames.or(out.enable_dns_support).and_then(|a| a.value);
-    value.ok_or_else(|| Error::missing("a VPC attribute"))
+    value.map(Some).ok_or_else(|| Error::missing("a VPC attribute"))
 }
