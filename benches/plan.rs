@@ -41,6 +41,7 @@ fn median(shape: &str, count: usize) -> Duration {
                 snapshot: &snapshot,
                 applied: &BTreeMap::new(),
                 interrupted: &BTreeMap::new(),
+                settings: &BTreeMap::new(),
                 tags: &BTreeMap::new(),
                 replace: &BTreeSet::new(),
                 now: jiff::Timestamp::UNIX_EPOCH,

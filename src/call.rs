@@ -83,6 +83,8 @@ pub struct Ctx {
     pub tags: BTreeMap<String, String>,
     /// The value of the `dlinfra:spec` tag; empty = none.
     pub spec_tag: String,
+    /// What the plan says that the image's name stands for.
+    pub image: Option<String>,
     /// The journal.
     pub recorder: Arc<dyn Recorder>,
     /// Intents of earlier runs on this address that have no answer yet.

@@ -9,7 +9,8 @@ use crate::{
     diagnostic::{Code, Diagnostic, Diagnostics},
     journal::{self, Backend, JournalError, LockStatus, Memory},
     kind::Kind,
-    plan::{self, Image, Plan, Wanted},
+    plan::{self, Image, Plan, Wanted, images},
+    record::Recorder,
     resource::{Discovery, Live, Lookup, State},
     snapshot::{self, Found, Snapshot},
     units::Span,
@@ -83,6 +84,8 @@ pub struct View {
     pub tags: BTreeMap<String, String>,
     /// When the stack may be removed.
     pub expires: Option<Timestamp>,
+    /// What the public parameters that name images hold now; those that exist.
+    pub parameters: BTreeMap<String, String>,
     /// What people should know.
     pub notes: Diagnostics,
 }
@@ -291,8 +294,16 @@ impl Engine {
     pub async fn look(&self, wanted: &[Wanted]) -> Result<View, Diagnostics> {
         let claimed = self.memory.claim.as_ref().map(|c| c.stack_id.clone());
         let ctx = self.sweep(claimed.as_deref().unwrap_or_default(), wanted);
-        let (found, existing) = tokio::join!(snapshot::take(self.kinds, &ctx), self.existing(&ctx, wanted));
+        let (found, existing, parameters) =
+            tokio::join!(snapshot::take(self.kinds, &ctx), self.existing(&ctx, wanted), self.parameters(wanted));
         let (found, existing) = (found?, existing?);
+        let mut notes = Diagnostics::default();
+        let parameters = parameters.unwrap_or_else(|e| {
+            // Who may only look at machines can still plan; an apply asks again.
+            let text = format!("what the names of images stand for is not known: {e}");
+            notes.push(Diagnostic::warning("DL0537", text).with_help_opt(e.help.clone()));
+            BTreeMap::new()
+        });
         let stack_id = self.stack_id(claimed.as_ref(), &found)?;
         if found.is_empty() && self.memory.applied.len() > 1 {
             let text = format!(
@@ -318,7 +329,14 @@ impl Engine {
             tags.insert(tags::EXPIRES.to_owned(), at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
         }
         let scope = Arc::new(Scope { stack_id, ..(*ctx.scope).clone() });
-        Ok(View { scope, snapshot, tags, expires, notes: Diagnostics::default() })
+        Ok(View { scope, snapshot, tags, expires, parameters, notes })
+    }
+
+    /// What the names of wanted images stand for now.
+    async fn parameters(&self, wanted: &[Wanted]) -> Result<BTreeMap<String, String>, Error> {
+        let named = wanted.iter().filter(|w| w.existing.is_none()).filter_map(|w| w.kind.image(&w.spec));
+        let names: BTreeSet<String> = named.flat_map(|image| image.parameters).collect();
+        if names.is_empty() { Ok(BTreeMap::new()) } else { self.aws.parameters(&names).await }
     }
 
     /// The journal's stack-id, else the one in the live tags (the journal was lost), else a new one.
@@ -404,15 +422,27 @@ impl Engine {
         let opened = self.memory.open.iter().filter_map(|(a, i)| Some((a.clone(), i.first()?.time)));
         let accepted = self.memory.accepted.iter().filter_map(|(a, i)| Some((a.clone(), i.first()?.time)));
         let interrupted: BTreeMap<Address, Timestamp> = opened.chain(accepted).collect();
-        plan::plan(&plan::Input {
+        let settings = self.memory.settings();
+        let mut plan = plan::plan(&plan::Input {
             wanted,
             snapshot: &view.snapshot,
             applied: &self.memory.applied,
             interrupted: &interrupted,
+            settings: &settings,
             tags: &view.tags,
             replace,
             now: self.now(),
-        })
+        })?;
+        // What was removed since starts anew; a group that is known keeps its image although no member is left.
+        let known = |a: &&Address| self.memory.applied.contains_key(*a) || interrupted.contains_key(*a);
+        let pin = |a: &Address| serde_json::from_value(self.memory.pins.get(&images::pin(a))?.clone()).ok();
+        let pinned = wanted.iter().map(|w| &w.address).filter(known);
+        let pinned = pinned.filter_map(|a| Some((a.clone(), pin(a)?))).collect();
+        let none = BTreeMap::new();
+        let settled = self.settled.as_ref().map_or(&none, |s| &s.images);
+        plan.notes.extend(view.notes.iter().cloned());
+        images::decide(&mut plan, &images::Known { settled, pinned: &pinned, parameters: &view.parameters });
+        Ok(plan)
     }
 
     /// Executes a plan: claim, begin, work, end.
@@ -478,6 +508,13 @@ impl Engine {
                 return Err(error.diagnostic().into());
             }
         }
+        for (address, image) in &plan.images {
+            let (key, value) = (images::pin(address), json!(image));
+            let works = |s: &plan::Step| s.address == *address && s.action != plan::Action::Keep;
+            if self.memory.pins.get(&key) != Some(&value) && plan.steps.iter().any(works) {
+                recorder.pin(&key, value).await.map_err(|e| e.diagnostic())?;
+            }
+        }
         let executor = Executor {
             aws: self.aws.clone(),
             scope: view.scope.clone(),
@@ -491,6 +528,9 @@ impl Engine {
             delete_data: run.delete_data,
         };
         let outcome = executor.run(plan, &view.snapshot).await;
+        for (address, applied) in plan.unrecorded() {
+            Recorder::stable(&*recorder, address, applied.clone()).await.map_err(|e| e.diagnostic())?;
+        }
         let word = match &outcome {
             o if o.cancelled => "interrupted",
             o if o.complete() => "ok",
@@ -564,6 +604,16 @@ pub static CODES: &[Code] = &[
         code: "DL0530",
         title: "Resources need each other in a ring",
         explain: "Each resource in the ring waits for the next one, so none can be made first. References in late fields (rules of security groups) do not count. Let one of them use a value that is known beforehand.",
+    },
+    Code {
+        code: "DL0536",
+        title: "A newer build of an image is there",
+        explain: "AWS publishes new builds of its images under the same name. A group stays on the build that its first member was started from, so that a larger group is a uniform one. `--replace ADDRESS` makes the group anew from the newest build; an `ami-` id as `image` replaces the members one after the other.",
+    },
+    Code {
+        code: "DL0537",
+        title: "Names of images could not be looked up",
+        explain: "The ids behind the names of machine images are public parameters of Systems Manager, and they could not be read (`ssm:GetParameters`). Groups that run keep their image. A new group asks again when it is made; a plan for one cannot be saved.",
     },
     Code {
         code: "DL0531",

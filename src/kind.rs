@@ -5,7 +5,7 @@ use crate::{
     aws::{Error, tags::TagTarget},
     call::{Ctx, SweepCtx},
     price::{PriceContext, PriceLine, Unit},
-    resource::{About, Changes, Durations, Id, Live, Lookup, Problem, Resource},
+    resource::{About, Changes, Durations, Id, Live, Lookup, NamedImage, Problem, Resource},
     spec::{self, Difference, Node},
 };
 use serde_json::{Map, Value};
@@ -34,6 +34,8 @@ pub trait Kind: Send + Sync {
     fn holds_data(&self, spec: &Value) -> bool;
     /// Is the wanted state "nothing exists"?
     fn is_empty(&self, spec: &Value) -> bool;
+    /// The image that its machines start from, if that is a name whose meaning AWS moves on.
+    fn image(&self, spec: &Value) -> Option<NamedImage>;
     /// Must this change of a live object be a replace although the field is not always fixed?
     fn must_replace(&self, live: &Value, change: &Difference) -> bool;
     /// Expected times.
@@ -136,6 +138,9 @@ impl<R: Resource> Kind for Of<R> {
     }
     fn is_empty(&self, spec: &Value) -> bool {
         Self::typed(spec).is_ok_and(|r| r.is_empty())
+    }
+    fn image(&self, spec: &Value) -> Option<NamedImage> {
+        Self::typed(spec).ok()?.image()
     }
     fn must_replace(&self, live: &Value, change: &Difference) -> bool {
         Self::typed(live).is_ok_and(|r| r.must_replace(change))

@@ -3,7 +3,7 @@ use crate::{address::Address, aws::Error, kind::Boxed, resource::Class};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One call that is about to make something.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +44,29 @@ pub struct Applied {
     /// The tags that dlinfra set.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
+}
+
+/// What a run is about to set for the first time: it is ours from then on, although the run may never report it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setting {
+    /// Fields that go back to AWS's default once they are no longer wanted.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub fields: BTreeSet<String>,
+    /// Keys of tags.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub tags: BTreeSet<String>,
+}
+
+impl Setting {
+    /// Nothing new?
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty() && self.tags.is_empty()
+    }
+
+    /// The key of a resource's setting among the journal's pins; gone as soon as the resource is stable or gone.
+    pub fn key(address: &Address) -> String {
+        format!("setting:{address}")
+    }
 }
 
 /// One record.
@@ -112,9 +135,9 @@ pub enum Record {
         /// When.
         time: Timestamp,
     },
-    /// Resolved at the first apply and kept: images, zones, the time of expiry.
+    /// Resolved and kept: images, the time of expiry, what a run is about to set.
     Pinned {
-        /// `image:dlami…`, `expires`.
+        /// `image:train.group`, `expires`, `setting:role`.
         key: String,
         /// The value.
         value: Value,
@@ -142,6 +165,10 @@ pub trait Recorder: Send + Sync {
     fn stable<'a>(&'a self, address: &'a Address, applied: Applied) -> Boxed<'a, ()>;
     /// The resource is gone.
     fn gone<'a>(&'a self, address: &'a Address) -> Boxed<'a, ()>;
+    /// Before fields and tags are set that were not ours.
+    fn setting<'a>(&'a self, _: &'a Address, _: &'a Setting) -> Boxed<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
     /// For people: the call waits (for IAM, for a throttle); not recorded.
     fn waiting(&self, address: &Address, why: &Error);
 }

@@ -238,6 +238,15 @@ pub struct Quota {
     pub name: &'static str,
 }
 
+/// A machine image by a name whose meaning AWS moves on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedImage {
+    /// The name and the processor: `al2023/arm64`; a parameter is its own name.
+    pub name: String,
+    /// The public parameters that may hold its id, in the order to try.
+    pub parameters: Vec<String>,
+}
+
 /// What a kind states about itself; the docs, the planner and the conformance tests read it.
 #[derive(Debug, Clone, Copy)]
 pub struct About {
@@ -369,6 +378,11 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
     /// Is the wanted state "nothing exists" (a fleet of 0)?
     fn is_empty(&self) -> bool {
         false
+    }
+
+    /// The image that its machines start from, if that is a name whose meaning AWS moves on.
+    fn image(&self) -> Option<NamedImage> {
+        None
     }
 
     /// Must this change of a live object (`self`) be a replace although the field is not always fixed (a file system

@@ -9,7 +9,7 @@ mod codes;
 mod compare;
 mod files;
 
-pub use codes::{CODES, STALE};
+pub use codes::{CODES, STALE, changed_since};
 pub use files::{Recorded, Recording};
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     diagnostic::{Diagnostic, Diagnostics},
     engine::{Engine, Settled, View},
     kinds::dialect,
-    plan::{Image, Plan},
+    plan::{Action, Image, Plan},
     rules, spec,
 };
 use jiff::Timestamp;
@@ -128,6 +128,7 @@ impl SavedPlan {
             steps: plan.steps.iter().map(compare::row).collect(),
         };
         out.refuse_secrets(deployment)?;
+        out.need_images(plan)?;
         out.digest = digest(&serde_json::to_value(&out).map_err(|e| codes::unreadable(&e.to_string()))?);
         Ok(out)
     }
@@ -207,6 +208,27 @@ impl SavedPlan {
     /// Each step that is different, in words.
     pub fn check_steps(&self, view: &View, plan: &Plan) -> Result<(), Diagnostics> {
         compare::check(self, view, plan)
+    }
+
+    /// Machines that start must start from an image that the file names.
+    fn need_images(&self, plan: &Plan) -> Result<(), Diagnostics> {
+        let mut out = Diagnostics::new();
+        for step in plan.steps.iter().filter(|s| matches!(s.action, Action::Create | Action::Update | Action::Replace))
+        {
+            let Some(want) = step.want.as_ref().filter(|w| !step.kind.is_empty(w)) else { continue };
+            if let Some(named) = step.kind.image(want).filter(|_| !self.images.contains_key(&step.address)) {
+                out.push(codes::no_image(&step.address, &named.name));
+            }
+        }
+        if out.is_empty() { Ok(()) } else { Err(out) }
+    }
+
+    /// Files beside us that are not any more as they are in the plan; those that are not here do not count.
+    pub fn changed_since(&self, files: &dyn crate::blueprint::Files) -> Vec<&str> {
+        let differs = |path: &str, text: &str| {
+            files.read(std::path::Path::new(path), MAX_BYTES).is_ok_and(|found| found != text.as_bytes())
+        };
+        self.inputs.files.iter().filter(|(path, text)| differs(path, text)).map(|(path, _)| path.as_str()).collect()
     }
 
     fn refuse_secrets(&self, deployment: &Deployment) -> Result<(), Diagnostics> {

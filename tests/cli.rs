@@ -145,6 +145,59 @@ fn a_stack_in_the_sandbox_from_plan_to_proof() {
 }
 
 #[test]
+fn a_saved_plan_is_applied_as_it_was_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let desk = Desk::new();
+    let speed = ["--sandbox", "--sandbox-speed", "max"];
+    let run = |args: &[&str]| desk.run(&[args, &speed].concat());
+    desk.write("dlinfra.yaml", SMALL);
+    run(&["plan", "-o", "p.json"]).code(0).says(&["Saved: p.json", "Next: dlinfra apply p.json --sandbox"]);
+    let file = desk.path().join("p.json");
+    let saved = fs::read_to_string(&file).unwrap();
+    assert!(saved.starts_with("{\n  \"format_version\": 1,"), "{saved}");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(
+        !fs::read_dir(desk.path()).unwrap().any(|e| e.unwrap().file_name().to_string_lossy().starts_with(".p.json"))
+    );
+    run(&["plan", "p.json"]).code(0).says(&["the saved plan is up to date", "+   vpc"]);
+    desk.run(&["validate", "p.json"]).code(0);
+
+    // Inputs are in the file: flags are refused, an edited blueprint has no effect.
+    run(&["apply", "p.json", "--var", "names=false"]).refuses("DL0755");
+    run(&["apply", "p.json", "--replace", "vpc"]).refuses("DL0755");
+    desk.write("dlinfra.yaml", SMALL.replace("10.0.0.0/16", "10.1.0.0/16"));
+    // Nobody is asked, although nobody could answer.
+    run(&["apply", "p.json"]).code(0).says(&["note[DL0760]", "dlinfra.yaml", "applied: 1 created", "10.0.0.0/16"]);
+    for command in ["apply", "plan"] {
+        run(&[command, "p.json"]).code(6).says(&["error[DL0750]", "applied already", "vpc: saved create"]);
+    }
+    let refused = run(&["apply", "p.json", "--format", "json"]).code(6);
+    let last: Value = serde_json::from_str(refused.out.lines().last().unwrap()).unwrap();
+    assert_eq!(last["diagnostics"][0]["code"], "DL0750");
+
+    // What was edited, cut off or made for something else.
+    desk.write("dlinfra.yaml", SMALL);
+    run(&["plan", "--var", "names=false", "-o", "p.json"]).code(0).says(&["1 to update"]);
+    let saved = fs::read_to_string(&file).unwrap();
+    desk.write("edited.json", saved.replace("\"after\": false", "\"after\": true"));
+    run(&["apply", "edited.json"]).code(6).says(&["DL0750", "dns_hostnames: saved true -> true, now true -> false"]);
+    desk.write("edited.json", saved.replace("10.0.0.0/16", "10.2.0.0/16"));
+    run(&["apply", "edited.json"]).code(6).says(&["DL0751"]);
+    desk.write("edited.json", saved.replace("\"format_version\": 1", "\"format_version\": 7"));
+    run(&["apply", "edited.json"]).refuses("DL0753");
+    desk.write("edited.json", &saved[..saved.len() / 2]);
+    run(&["apply", "edited.json"]).refuses("DL0752").says(&["ends too early"]);
+    desk.write("report.json", run(&["plan", "--format", "json"]).out);
+    run(&["plan", "report.json"]).refuses("DL0752").says(&["is a report"]);
+    run(&["plan", "-o", "dlinfra.yaml"]).refuses("DL0757");
+    assert_eq!(fs::read_to_string(desk.path().join("dlinfra.yaml")).unwrap(), SMALL);
+    run(&["plan", "-o", "no/such/folder.json"]).refuses("DL0757");
+    run(&["apply", "p.json"]).code(0).says(&["applied: 1 updated"]);
+    run(&["plan", "-o", "p.json", "--var", "names=false"]).code(0).says(&["No changes"]);
+    run(&["apply", "p.json"]).code(0).says(&["No changes"]);
+}
+
+#[test]
 fn what_needs_no_account() {
     let desk = Desk::new();
     desk.run(&["--help"]).code(0).says(&["Work:", "Look up:", "Exit codes:", "Environment:"]);

@@ -38,6 +38,11 @@ fn sandbox() {
 }
 
 #[test]
+fn plans() {
+    run_page("docs/plans.md");
+}
+
+#[test]
 fn recovery() {
     run_page("docs/recovery.md");
 }

@@ -41,6 +41,9 @@ impl Shared<'_> {
         let mut began = self.clock.now();
         let worst = SignedDuration::try_from(expected.worst.max(kind.durations(&call).update.worst))
             .unwrap_or(SignedDuration::from_mins(30));
+        if !step.setting.is_empty() {
+            self.executor.recorder.setting(&step.address, &step.setting).await?;
+        }
         // What the plan saw is fresh enough for the first decision.
         let mut look = linking;
         let mut live =
@@ -55,10 +58,9 @@ impl Shared<'_> {
         }
         let mut progress =
             Progress { created: None, seen: false, last: Vec::new(), same: 0, outdated: 0, not_before: Instant::now() };
-        let mut moved = !linking
-            && live
-                .as_ref()
-                .is_some_and(|l| l.tags.get(tags::ADDRESS).map(String::as_str) != Some(step.address.as_str()));
+        let former = live.as_ref().and_then(|l| Address::parse(l.tags.get(tags::ADDRESS)?));
+        let former = former.filter(|a| !linking && *a != step.address);
+        let mut moved = former.is_some();
         loop {
             if look {
                 // Until its tags are moved, the object is still found at its former address.
@@ -73,6 +75,8 @@ impl Shared<'_> {
             match &live {
                 // Made by an earlier task of this run, and seen.
                 None if linking => {}
+                // Its tags have moved here a moment ago: a second object would be one too many.
+                None if former.is_some() && waited < window(kind.about()) => {}
                 None => {
                     if self.create(step, &call, &spec_tag, None, &mut progress).await? {
                         continue;
@@ -93,7 +97,11 @@ impl Shared<'_> {
                         let live = self.mapped(l);
                         let before = progress.outdated;
                         if self.update(step, &want, &call, &live, &spec_tag, &mut progress, &mut moved).await? {
-                            return self.settled(step, &want, Some(live)).await;
+                            let settled = self.settled(step, &want, Some(live)).await?;
+                            if let Some(former) = &former {
+                                self.executor.recorder.gone(former).await?;
+                            }
+                            return Ok(settled);
                         }
                         // Each batch of a rolling change has the whole time.
                         if progress.outdated != before {
@@ -238,10 +246,8 @@ impl Shared<'_> {
         let mut want = want.clone();
         self.restore_defaults(step, &mut want);
         let (fields, outdated) = plan::differences(&want, live);
-        let fields: Vec<_> = fields
-            .into_iter()
-            .filter(|d| !(d.after.is_null() && step.kind.default_of(&d.path).is_none_or(|v| v == d.before)))
-            .collect();
+        let fields: Vec<_> =
+            fields.into_iter().filter(|d| !plan::settled_by_default(step.kind, &d.path, &d.before, &d.after)).collect();
         if fields.is_empty() && outdated.is_empty() {
             return Ok(true);
         }

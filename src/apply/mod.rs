@@ -122,6 +122,7 @@ impl Shared<'_> {
             clock: self.clock.clone(),
             tags: step.tags.clone(),
             spec_tag,
+            image: self.plan.images.get(&step.address).map(|i| i.id.clone()),
             recorder: executor.recorder.clone(),
             open: Arc::new(executor.open.get(&step.address).cloned().unwrap_or_default()),
             ordinal: Arc::new(AtomicU32::new(0)),

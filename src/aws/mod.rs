@@ -3,6 +3,7 @@ pub mod cost_explorer;
 mod error;
 pub mod gate;
 pub mod objects;
+mod parameters;
 mod patience;
 pub mod pricing;
 pub mod rate;

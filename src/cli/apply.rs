@@ -62,10 +62,26 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     if let Some(error) = prepared.no_memory {
         return Err(error.diagnostic().into());
     }
+    if !ui.json {
+        ui.diagnostics(&plan.notes);
+    }
     prepared.money.gate(ui)?;
     refuse_destroyed_data(plan, &args.allow_destroy)?;
     let wanted = &prepared.deployment.wanted;
     if plan.is_empty() {
+        if plan.unrecorded().next().is_some() {
+            // Nothing changes in AWS; the journal learns what is ours.
+            let job = Job {
+                engine: &prepared.engine,
+                plan,
+                view: &prepared.view,
+                wanted,
+                command: "apply",
+                delete_data: false,
+                presence: prepared.place.presence(),
+            };
+            execute(job, ui).await?;
+        }
         if ui.json {
             ui.data(&summary("apply", &prepared.header, plan, &Outcome::default(), &prepared.deployment.notes));
         } else {

@@ -9,13 +9,14 @@ use super::{
 };
 use crate::{
     address::Address,
+    blueprint::RealFiles,
     compose::Deployment,
     diagnostic::{Diagnostic, Diagnostics, Severity},
     engine::{Engine, Settled, View},
     journal::JournalError,
     plan::Plan,
     report::plan as report,
-    saved::{SavedInputs, SavedPlan},
+    saved::{self, SavedInputs, SavedPlan},
     ui::Ui,
 };
 use jiff::Timestamp;
@@ -92,6 +93,10 @@ pub(super) async fn prepare(
         load::Opened::Saved(_) if !replace.is_empty() => return Err(load::settled("`--replace`")),
         load::Opened::Saved(plan) => {
             plan.check_version()?;
+            let edited = plan.changed_since(&RealFiles);
+            if !edited.is_empty() && !ui.json {
+                ui.diagnostics(&saved::changed_since(&edited).into());
+            }
             plan.check_place(&engine)?;
             (plan.replace.clone(), Some(plan))
         }
@@ -179,7 +184,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     }
     if ui.json {
         let mut notes = prepared.deployment.notes.clone();
-        notes.extend(money.words.iter().cloned());
+        notes.extend(plan.notes.iter().chain(money.words.iter()).cloned());
         ui.data(&report::json(&prepared.header, "plan", plan, Some(&money.figures), &json!(notes)).to_string());
     } else {
         let mut text = report::text(&prepared.header, plan, Some(&money.figures), args.full);
@@ -190,6 +195,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
             text.push_str(&format!("Next: {}\n", after(args, &prepared)));
         }
         ui.data(&text);
+        ui.diagnostics(&plan.notes);
         ui.diagnostics(&money.words);
     }
     if let Some(saved) = &prepared.saved {

@@ -1,7 +1,7 @@
 //! What a journal says, taken together: the memory of a stack.
 use crate::{
     address::Address,
-    record::{Applied, Intent, Record},
+    record::{Applied, Intent, Record, Setting},
     resource::{Class, Id},
 };
 use jiff::Timestamp;
@@ -174,6 +174,15 @@ impl Memory {
         self.open.get(address).map_or(&[], Vec::as_slice)
     }
 
+    /// What runs that never ended were about to set, by address.
+    pub fn settings(&self) -> BTreeMap<Address, Setting> {
+        let setting = |(key, value): (&String, &Value)| {
+            let address = Address::parse(key.strip_prefix("setting:")?)?;
+            Some((address, serde_json::from_value(value.clone()).ok()?))
+        };
+        self.pins.iter().filter_map(setting).collect()
+    }
+
     /// Adds one record.
     pub fn apply(&mut self, record: &Record) {
         match record {
@@ -198,10 +207,12 @@ impl Memory {
             }
             Record::Stable { address, applied, .. } => {
                 self.settle(address);
+                self.pins.remove(&Setting::key(address));
                 self.applied.insert(address.clone(), applied.clone());
             }
             Record::Gone { address, .. } => {
                 self.settle(address);
+                self.pins.remove(&Setting::key(address));
                 self.applied.remove(address);
                 self.named.remove(address);
             }

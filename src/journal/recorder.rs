@@ -4,7 +4,7 @@ use crate::{
     address::Address,
     aws::Error,
     kind::Boxed,
-    record::{Applied, Intent, Record, Recorder},
+    record::{Applied, Intent, Record, Recorder, Setting},
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -70,6 +70,11 @@ impl JournalRecorder {
 }
 
 impl Recorder for JournalRecorder {
+    fn setting<'a>(&'a self, address: &'a Address, setting: &'a Setting) -> Boxed<'a, ()> {
+        let record = Record::Pinned { key: Setting::key(address), value: serde_json::json!(setting), time: self.now() };
+        Box::pin(async move { Ok(self.journal.append(record).await?) })
+    }
+
     fn intent(&self, intent: Intent) -> Boxed<'_, ()> {
         Box::pin(async move { Ok(self.journal.append(Record::Intent(intent)).await?) })
     }

@@ -5,7 +5,8 @@
 //!
 //! **Images.** AWS moves `latest` on; a running fleet does not follow. The *name* of the image is compared (through the
 //! digest in `dlinfra:spec`), and members that are added later get the `ami-` id of the members that were launched with
-//! the same name. To take a newer build, write another name or the `ami-` id.
+//! the same name. A group without members gets the id that the plan has resolved, which the journal keeps. To take a newer
+//! build, write another name or the `ami-` id, or replace the group.
 mod boot;
 mod check;
 mod fields;
@@ -33,7 +34,8 @@ use crate::{
         storage::{Volume, volumes},
     },
     resource::{
-        About, Call, Changes, Class, Durations, Expected, Id, Live, Lookup, NameRule, Output, Problem, Quota, Resource,
+        About, Call, Changes, Class, Durations, Expected, Id, Live, Lookup, NameRule, NamedImage, Output, Problem, Quota,
+        Resource,
     },
     topology,
 };
@@ -184,6 +186,7 @@ impl Resource for InstanceGroup {
             "ec2:CreateTags",
             "ec2:DeleteTags",
             "ssm:GetParameter",
+            "ssm:GetParameters",
             "iam:PassRole",
         ],
         quotas: &[
@@ -233,6 +236,10 @@ impl Resource for InstanceGroup {
             "monitoring" => Some(json!(false)),
             _ => None,
         }
+    }
+
+    fn image(&self) -> Option<NamedImage> {
+        machine_image::named(self.image.as_deref()?, &self.instance_type)
     }
 
     fn is_empty(&self) -> bool {

@@ -8,8 +8,8 @@ use crate::{
     blueprint,
     diagnostic::{Diagnostic, Diagnostics},
     graph::Dag,
-    kind,
-    record::Applied,
+    kind::{self, Kind},
+    record::{Applied, Setting},
     resource::{About, Live, State},
     snapshot::Found,
     spec,
@@ -158,6 +158,8 @@ fn one(
         live_kind: None,
         tags: input.tags.clone(),
         untag: Vec::new(),
+        setting: Setting::default(),
+        remember: None,
         protect: protect(wanted.protect, kind.holds_data(&wanted.spec)),
     };
     step.tags.insert(tags::ADDRESS.to_owned(), wanted.address.to_string());
@@ -166,7 +168,10 @@ fn one(
         "existing: only read".clone_into(&mut step.reason);
         return Ok(step);
     }
-    let applied = input.applied.get(&wanted.address);
+    // The memory of what was moved lies at its former address until it is recorded at the new one.
+    let former = found.map(|f| &f.live.address).filter(|_| wanted.existing.is_none());
+    let applied = input.applied.get(&wanted.address).or_else(|| input.applied.get(former?));
+    step.setting = setting(&step, applied);
     let Some(found) = found else {
         if !step.want.as_ref().is_some_and(|w| kind.is_empty(w)) {
             step.action = Action::Create;
@@ -207,8 +212,33 @@ fn one(
     } else if let (Some(since), None) = (input.interrupted.get(&wanted.address), applied) {
         step.action = Action::Adopt;
         step.reason = format!("{}, made by an interrupted run {}", live.id, ago(*since, input.now));
+    } else if live.state == State::Ready && (applied.is_none() || !step.setting.is_empty()) {
+        // Wanted and live agree already; what is ours from now on must be known once it is no longer wanted.
+        let mut spec = step.want.clone().unwrap_or(Value::Null);
+        spec::by_address(&mut spec, &input.snapshot.ids);
+        kind::conceal(kind.about(), &mut spec);
+        step.remember = Some(Applied {
+            kind: kind.name().to_owned(),
+            id: live.id.clone(),
+            spec,
+            outputs: live.outputs.clone(),
+            tags: step.tags.clone(),
+        });
     }
     Ok(step)
+}
+
+/// What the journal must know before it is set, so that a run may be killed at any instant.
+fn setting(step: &Step, applied: Option<&Applied>) -> Setting {
+    let ours = |key: &str| applied.is_some_and(|a| a.spec.get(key).is_some_and(|v| !v.is_null()));
+    let want = step.want.as_ref().and_then(Value::as_object);
+    let fields = want
+        .into_iter()
+        .flatten()
+        .filter(|(key, value)| !value.is_null() && !ours(key) && step.kind.default_of(key).is_some());
+    let known = |key: &str| key.starts_with(tags::PREFIX) || applied.is_some_and(|a| a.tags.contains_key(key));
+    let tags = step.tags.keys().filter(|key| !known(key));
+    Setting { fields: fields.map(|(key, _)| key.clone()).collect(), tags: tags.cloned().collect() }
 }
 
 /// "2 min ago", in the largest unit that is at least 1.
@@ -253,25 +283,34 @@ fn compare(input: &Input<'_>, step: &mut Step, live: &Live, applied: Option<&App
     spec::by_address(&mut want, &input.snapshot.ids);
     kind::conceal(step.kind.about(), &mut want);
     // Set by us before and no longer written: back to AWS's default. Never ours: left alone.
-    let mut removed = BTreeSet::new();
-    if let (Some(last), Some(now)) = (applied.and_then(|a| a.spec.as_object()), want.as_object_mut()) {
-        for key in last.iter().filter(|(_, v)| !v.is_null()).map(|(k, _)| k) {
-            if !now.contains_key(key) {
-                now.insert(key.clone(), step.kind.default_of(key).unwrap_or(Value::Null));
-                removed.insert(key);
-            }
-        }
+    let begun = input.settings.get(&step.address);
+    let mut removed: BTreeSet<&String> = begun.into_iter().flat_map(|b| &b.fields).collect();
+    let last = applied.and_then(|a| a.spec.as_object()).into_iter().flatten();
+    removed.extend(last.filter(|(_, v)| !v.is_null()).map(|(k, _)| k));
+    if let Some(now) = want.as_object_mut() {
+        removed.retain(|key| !now.contains_key(*key));
+        now.extend(removed.iter().map(|key| ((*key).clone(), step.kind.default_of(key).unwrap_or(Value::Null))));
     }
     let (fields, outdated) = differences(&want, live);
     step.fields = fields.into_iter().map(FieldChange::from).collect();
     step.fields.retain(|f| !(f.before.is_null() && removed.contains(&f.path)));
     step.outdated = outdated;
-    let (tags, untag) = tag_changes(&step.tags, live, applied);
+    let ours = applied.iter().flat_map(|a| a.tags.keys()).chain(begun.into_iter().flat_map(|b| &b.tags)).collect();
+    let (tags, untag) = tag_changes(&step.tags, live, &ours);
     step.fields.extend(tags);
     step.untag = untag;
-    // An author's null is AWS's default; where that is what is live, nothing changes.
     let kind = step.kind;
-    step.fields.retain(|f| !(f.after.is_null() && kind.default_of(&f.path).is_some_and(|d| d == f.before)));
+    step.fields.retain(|f| !settled_by_default(kind, &f.path, &f.before, &f.after));
+}
+
+/// Is a field that shall have AWS's default at it already? One without a default in AWS stays as it is, unless it can
+/// only be set when the object is made.
+pub fn settled_by_default(kind: &dyn Kind, path: &str, before: &Value, after: &Value) -> bool {
+    let about = kind.about();
+    let fixed = || under(path, about.fixed) || under(path, about.rolling);
+    // Deeper paths are keys of maps, which are stated whole.
+    let inside = path.contains('.');
+    after.is_null() && kind.default_of(path).map_or_else(|| !inside && !fixed(), |default| default == *before)
 }
 
 /// Differences between a wanted spec (concealed, by address) and a live object with all its members, and the members
@@ -299,7 +338,7 @@ pub fn differences(want: &Value, live: &Live) -> (Vec<spec::Difference>, Vec<Str
 fn tag_changes(
     want: &BTreeMap<String, String>,
     live: &Live,
-    applied: Option<&Applied>,
+    ours: &BTreeSet<&String>,
 ) -> (Vec<FieldChange>, Vec<String>) {
     let text = |v: Option<&String>| v.map_or(Value::Null, |t| Value::String(t.clone()));
     let carriers: Vec<&BTreeMap<String, String>> =
@@ -312,8 +351,9 @@ fn tag_changes(
         }
     }
     let mut untag = Vec::new();
-    let ours = applied.iter().flat_map(|a| a.tags.keys()).filter(|k| !want.contains_key(*k));
-    for key in ours.filter(|k| !tags::NEVER_DIFFED.contains(&k.as_str())) {
+    for key in
+        ours.iter().copied().filter(|k| !want.contains_key(*k)).filter(|k| !tags::NEVER_DIFFED.contains(&k.as_str()))
+    {
         if let Some(tags) = carriers.iter().find(|tags| tags.contains_key(key)) {
             let before = text(tags.get(key));
             fields.push(FieldChange { path: format!("tags.{key}"), before, after: Value::Null, forces: false });
@@ -384,6 +424,8 @@ fn delete(address: &Address, found: &Found) -> Step {
         live_kind: None,
         tags: BTreeMap::new(),
         untag: Vec::new(),
+        setting: Setting::default(),
+        remember: None,
         protect: protect(None, data),
     }
 }

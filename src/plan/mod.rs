@@ -1,15 +1,16 @@
 //! graph × snapshot × last-applied → plan. Pure: no clock, no AWS, same inputs give the same bytes.
 mod decide;
+pub mod images;
 mod order;
 
-pub use decide::{Decision, Edge, differences};
+pub use decide::{Decision, Edge, differences, settled_by_default};
 
 use crate::{
     address::Address,
     diagnostic::Diagnostics,
     graph::Dag,
     kind::Kind,
-    record::Applied,
+    record::{Applied, Setting},
     resource::{Live, Lookup},
     snapshot::Snapshot,
     spec::Difference,
@@ -60,6 +61,8 @@ pub struct Input<'a> {
     pub applied: &'a BTreeMap<Address, Applied>,
     /// Addresses with calls of a run that never ended, and when they began.
     pub interrupted: &'a BTreeMap<Address, Timestamp>,
+    /// What runs that never ended were about to set.
+    pub settings: &'a BTreeMap<Address, Setting>,
     /// The tags that every object must carry beside its own address.
     pub tags: &'a BTreeMap<String, String>,
     /// Resources to replace although nothing forces it.
@@ -153,6 +156,10 @@ pub struct Step {
     pub tags: BTreeMap<String, String>,
     /// Keys of tags to remove.
     pub untag: Vec<String>,
+    /// What is set here for the first time.
+    pub setting: Setting,
+    /// What the journal does not know yet of something that stays as it is.
+    pub remember: Option<Applied>,
     /// Who may remove it.
     pub protect: Protect,
 }
@@ -236,6 +243,11 @@ impl Plan {
     /// Would applying it do nothing?
     pub fn is_empty(&self) -> bool {
         self.tasks.is_empty()
+    }
+
+    /// Resources that stay as they are, and that the journal does not remember so.
+    pub fn unrecorded(&self) -> impl Iterator<Item = (&Address, &Applied)> {
+        self.steps.iter().filter_map(|s| Some((&s.address, s.remember.as_ref()?)))
     }
 
     /// Steps that destroy data, or remove what is protected.

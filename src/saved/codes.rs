@@ -49,6 +49,16 @@ pub static CODES: &[Code] = &[
         title: "A saved plan is for another place",
         explain: "A saved plan belongs to one account and region, and to the sandbox if it was made there. Use the same credentials, `--sandbox` or not as before, and the folder in which the plan was made: paths in it, and the local journal, are found from there.",
     },
+    Code {
+        code: "DL0759",
+        title: "A plan with an unknown image cannot be saved",
+        explain: "A saved plan says which `ami-` id machines start from. The name of the image could not be looked up, or AWS has no such parameter here. Allow `ssm:GetParameters`, or write the `ami-` id as `image`.",
+    },
+    Code {
+        code: "DL0760",
+        title: "The blueprint was changed after the plan was saved",
+        explain: "A saved plan holds the text of every file that it was made from, and that is what is applied. What was written since has no effect until the next plan.",
+    },
 ];
 
 /// The codes that say that a saved plan must be made again.
@@ -96,4 +106,16 @@ pub(super) fn other_journal(place: &str) -> Diagnostic {
 pub(super) fn secret(where_: &str, what: &str) -> Diagnostic {
     Diagnostic::error("DL0756", format!("the plan is not saved: {where_} looks like {what}"))
         .with_help("store it in Secrets Manager and write its name; if it is no secret, allow DL0231 and say why")
+}
+
+pub(super) fn no_image(address: &crate::address::Address, name: &str) -> Diagnostic {
+    Diagnostic::error("DL0759", format!("the plan is not saved: nobody knows what the image {name} of {address} is"))
+        .with_help("allow `ssm:GetParameters`, or write the `ami-` id as `image`")
+        .at_address(address.as_str())
+}
+
+/// The plan's own copy is applied, whatever stands in the files now.
+pub fn changed_since(files: &[&str]) -> Diagnostic {
+    Diagnostic::note("DL0760", format!("changed since the plan was saved, without effect: {}", files.join(", ")))
+        .with_help("plan again to take the changes in")
 }

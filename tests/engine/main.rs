@@ -9,5 +9,7 @@ mod network;
 mod plans;
 mod properties;
 mod requests;
+mod saved;
 #[path = "../stage/mod.rs"]
 mod stage;
+mod three_way;

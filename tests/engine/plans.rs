@@ -6,7 +6,7 @@ use dlinfra::{
     kind,
     kinds::KINDS,
     plan::{self, Input, Plan, Wanted},
-    record::Applied,
+    record::{Applied, Setting},
     resource::{Live, Lookup, State},
     snapshot::{Found, Snapshot},
 };
@@ -14,25 +14,26 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-fn to(address: &str) -> Value {
+pub(crate) fn to(address: &str) -> Value {
     json!({ "$ref": address })
 }
 
-fn address(text: &str) -> Address {
+pub(crate) fn address(text: &str) -> Address {
     Address::parse(text).unwrap()
 }
 
 /// An account in which everything that was once wanted has been made.
-struct Account {
-    snapshot: Snapshot,
-    applied: BTreeMap<Address, Applied>,
-    interrupted: BTreeMap<Address, Timestamp>,
-    tags: BTreeMap<String, String>,
-    replace: BTreeSet<Address>,
+pub(crate) struct Account {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) applied: BTreeMap<Address, Applied>,
+    pub(crate) interrupted: BTreeMap<Address, Timestamp>,
+    pub(crate) settings: BTreeMap<Address, Setting>,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) replace: BTreeSet<Address>,
 }
 
 impl Account {
-    fn with(made: &[Wanted]) -> Self {
+    pub(crate) fn with(made: &[Wanted]) -> Self {
         let tags = BTreeMap::from([(tags::OWNER.to_owned(), "me".to_owned())]);
         let (mut snapshot, mut applied) = (Snapshot::default(), BTreeMap::new());
         for item in made {
@@ -47,24 +48,32 @@ impl Account {
             let memory = Applied { kind: item.kind.name().to_owned(), id, spec, outputs: Map::new(), tags: own };
             applied.insert(item.address.clone(), memory);
         }
-        Self { snapshot, applied, interrupted: BTreeMap::new(), tags, replace: BTreeSet::new() }
+        Self {
+            snapshot,
+            applied,
+            interrupted: BTreeMap::new(),
+            settings: BTreeMap::new(),
+            tags,
+            replace: BTreeSet::new(),
+        }
     }
 
-    fn live(&mut self, at: &str) -> &mut Live {
+    pub(crate) fn live(&mut self, at: &str) -> &mut Live {
         &mut self.snapshot.owned.get_mut(&address(at)).unwrap().live
     }
 
     /// Somebody changed a field behind dlinfra's back.
-    fn drift(&mut self, at: &str, field: &str, value: Value) {
+    pub(crate) fn drift(&mut self, at: &str, field: &str, value: Value) {
         self.live(at).spec[field] = value;
     }
 
-    fn plan(&self, wanted: &[Wanted]) -> Plan {
+    pub(crate) fn plan(&self, wanted: &[Wanted]) -> Plan {
         let plan = plan::plan(&Input {
             wanted,
             snapshot: &self.snapshot,
             applied: &self.applied,
             interrupted: &self.interrupted,
+            settings: &self.settings,
             tags: &self.tags,
             replace: &self.replace,
             now: "2026-01-01T00:10:00Z".parse().unwrap(),

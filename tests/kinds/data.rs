@@ -54,6 +54,7 @@ impl Lab {
             clock: self.clock.clone(),
             tags: tags.iter().map(|(k, v)| (format!("dlinfra:{k}"), (*v).to_owned())).collect(),
             spec_tag: String::new(),
+            image: None,
             recorder: Arc::new(Quiet),
             open: Arc::default(),
             ordinal: Arc::default(),

@@ -141,6 +141,7 @@ impl World {
             snapshot: &snapshot,
             applied: &self.memory.applied.lock().unwrap().clone(),
             interrupted: &BTreeMap::new(),
+            settings: &BTreeMap::new(),
             tags: &tags,
             replace: &BTreeSet::new(),
             now: self.aws.clock().now(),

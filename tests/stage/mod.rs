@@ -183,6 +183,7 @@ impl Stage {
             clock: self.clock.clone(),
             tags: view.tags.clone(),
             spec_tag: String::new(),
+            image: None,
             recorder: Arc::new(Quiet),
             open: Arc::default(),
             ordinal: Arc::default(),

@@ -59,7 +59,8 @@ pub(super) async fn launch(want: &InstanceGroup, ctx: &Ctx, fleet: &Fleet, count
     Ok(())
 }
 
-/// Members that were launched with the same name of an image decide what that name means here.
+/// Members that were launched with the same name of an image decide what that name means here; then the plan, which
+/// the journal keeps.
 async fn image(want: &InstanceGroup, ctx: &Ctx, fleet: &Fleet) -> Result<MachineImage, Error> {
     let name = want.image.as_deref().ok_or_else(|| Error::bug("a group without an image was not refused"))?;
     let digest = |tag: &str| tag.split('/').find_map(|pair| pair.strip_prefix("image=")).map(str::to_owned);
@@ -68,7 +69,7 @@ async fn image(want: &InstanceGroup, ctx: &Ctx, fleet: &Fleet) -> Result<Machine
         let tag = ec2::tags(m.tags()).get(tags::SPEC).and_then(|t| digest(t));
         tag.is_some() && tag == wanted && m.instance_type().map(InstanceType::as_str) == Some(&want.instance_type)
     });
-    let id = match same.and_then(|m| m.image_id()) {
+    let id = match same.and_then(|m| m.image_id()).or(ctx.image.as_deref()) {
         Some(id) => id.to_owned(),
         None => machine_image::resolve(ctx, name, &want.instance_type).await?,
     };
