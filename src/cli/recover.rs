@@ -43,7 +43,6 @@ enum Case {
 }
 
 pub(super) async fn run(args: &Args, ui: Ui) -> Result {
-    apply::can_answer(args.yes, ui, "recover")?;
     let mut found = stack::locate(&args.which).await?;
     found.engine.search().await?;
     let wanted = found.deployment.as_ref().map(|d| d.wanted.clone()).unwrap_or_default();
@@ -59,6 +58,8 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         }
         return Ok(Exit::Ok);
     }
+    // What would be written was shown: without a terminal this was the dry look.
+    apply::can_answer(args.yes, ui, "recover")?;
     if !args.yes {
         let question = format!("Write the journal of {} in {}? [y/N]", found.stack, header.journal);
         if !ui.ask(&question).is_some_and(|a| matches!(a.as_str(), "y" | "Y" | "yes")) {
