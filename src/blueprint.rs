@@ -22,6 +22,7 @@ mod inputs;
 pub mod keys;
 mod module;
 mod names;
+mod policy;
 mod schema;
 mod scope;
 mod shape;
@@ -42,6 +43,7 @@ pub use codes::CODES;
 pub use evaluate::{Lookup, evaluate};
 pub use expression::functions::Function;
 pub use files::{FileError, FileKind, Files, MemoryFiles, RealFiles};
+pub use policy::{BROKEN, Fact, Facts, NAMES, Policy, VIOLATED};
 pub use schema::blueprint_schema;
 pub use types::{Field, Type};
 
@@ -115,8 +117,8 @@ pub struct Compiled {
     pub software: Json,
     /// Assumptions for prices: an object.
     pub usage: Json,
-    /// Rules of the author.
-    pub policies: Vec<Json>,
+    /// Rules of the author about plans.
+    pub policies: Vec<Policy>,
     /// Silenced rules.
     pub allow: Vec<Allow>,
     /// New addresses of old resources, those of resources' own `moved` included.

@@ -2,14 +2,17 @@
 use crate::{
     address::Address,
     blueprint::{self, Compiled, Existing, ResourceDecl},
+    cost::{Pricing, Run, RunSource, Stated, policy},
     diagnostic::{Code, Diagnostic, Diagnostics, Label},
     engine::Target,
     kind::Kind,
-    kinds::KINDS,
+    kinds::{KINDS, dialect},
     plan::{Protect, Wanted},
+    price::PriceBook,
     resource::{Lookup, Problem},
     rules,
 };
+use rust_decimal::Decimal;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -60,6 +63,7 @@ pub fn compose(compiled: Compiled) -> Result<Deployment, Diagnostics> {
     }
     if !problems.has_errors() {
         problems.extend(check_rules(&compiled, &wanted));
+        problems.extend(check_money(&compiled, &wanted));
     }
     check_tags(&compiled, &mut problems);
     problems.sort();
@@ -159,6 +163,23 @@ fn check_rules(compiled: &Compiled, wanted: &[Wanted]) -> Diagnostics {
         allow: &borrow(&whole),
         spans: &compiled.spans,
     })
+}
+
+/// What blueprints state about cost, and whether their policies can be computed.
+fn check_money(compiled: &Compiled, wanted: &[Wanted]) -> Diagnostics {
+    let (stated, mut problems) = Stated::of(compiled, None, None);
+    if !compiled.policies.is_empty() && !problems.has_errors() {
+        let pricing = Pricing {
+            book: PriceBook::embedded(),
+            region: &compiled.region,
+            usage: &stated.usage,
+            owner: compiled.owner.as_deref(),
+            // `--hours` is not known yet: a rule about a run must not fail for want of it.
+            run: stated.run.or(Some(Run { hours: Decimal::ONE, source: RunSource::Flag })),
+        };
+        problems.extend(policy::rehearse(compiled, dialect(), wanted, &pricing));
+    }
+    problems
 }
 
 fn check_tags(compiled: &Compiled, problems: &mut Diagnostics) {

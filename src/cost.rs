@@ -8,6 +8,7 @@ pub mod advice;
 pub mod bill;
 pub mod budget;
 pub mod compare;
+pub mod policy;
 pub mod pricing;
 pub mod stated;
 

@@ -95,6 +95,13 @@ fn holds(k: &KeyDoc) -> Json {
         "resources" => json!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/resource" } }),
         "outputs" => json!({ "type": "object", "additionalProperties": true }),
         "allow" => json!({ "type": "array", "items": allow }),
+        "policies" => json!({ "type": "array", "items": {
+            "type": "object", "additionalProperties": false, "required": ["rule", "message"],
+            "properties": {
+                "rule": { "type": "string", "description": "An expression over the plan that is true when the plan is allowed" },
+                "message": { "type": "string", "description": "What is wrong, and what to do instead" },
+            },
+        } }),
         "moved" => json!({ "anyOf": [text, { "type": "array" }] }),
         "protect" => json!({ "enum": ["never", "data", "off"] }),
         "existing" => json!({ "anyOf": [

@@ -33,7 +33,7 @@ pub(crate) struct Top {
     pub(crate) dlinfra: Option<String>,
     pub(crate) software: Json,
     pub(crate) usage: Json,
-    pub(crate) policies: Vec<Json>,
+    pub(crate) policies: Vec<super::Policy>,
     pub(crate) allow: Vec<Allow>,
     pub(crate) moved: Vec<Moved>,
     pub(crate) spans: BTreeMap<String, Label>,
@@ -76,13 +76,7 @@ pub(crate) fn read(world: &World<'_>) -> Top {
                     top.usage = v.to_json();
                 }
             }
-            "policies" => {
-                if let Some(Json::Array(all)) =
-                    reader.typed(node, &Type::list(Type::Any), "policies").map(|v| v.to_json())
-                {
-                    top.policies = all;
-                }
-            }
+            "policies" => top.policies = super::policy::read(world, &reader.scope, node),
             "allow" => {
                 top.allow = world.settle(&reader.scope, &None, Purpose::Value, |c| allow(c, node)).unwrap_or_default();
             }

@@ -2,8 +2,9 @@
 use super::{Exit, Stop};
 use crate::{
     blueprint::Compiled,
-    cost::{Pricing, Stated},
+    cost::{Pricing, Stated, policy},
     diagnostic::{Diagnostic, Diagnostics},
+    kinds::dialect,
     plan::Plan,
     price::{PriceBook, Prices},
     report::cost::PlanFigures,
@@ -79,6 +80,7 @@ impl Judged {
             _ => d,
         };
         words.extend(verdict.diagnostics().into_iter().map(label));
+        words.extend(policy::check(compiled, dialect(), plan, &cost));
         words.sort();
         Ok(Self { figures: PlanFigures::new(&cost).with_prices(prices.age(&compiled.region, now)), words })
     }
