@@ -1,6 +1,9 @@
 //! Totals of whole blueprints against numbers worked out by hand, to the cent.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking")]
 
+#[path = "cost/cli.rs"]
+mod cli;
+
 use dlinfra::blueprint::{Compiled, Inputs, MemoryFiles, RealFiles, compile};
 use dlinfra::cost::{Pricing, Refusal, Stated, Sum, advice, stated};
 use dlinfra::kinds::{KINDS, dialect};

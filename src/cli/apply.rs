@@ -12,7 +12,7 @@ use crate::{
     engine::{Engine, Execution, View},
     journal::{self, LockStatus, Presence},
     plan::{Action, Plan, Wanted},
-    report::plan as report,
+    report::{cost::PlanFigures, plan as report},
     ui::{Progress, Ui},
 };
 use serde_json::json;
@@ -56,8 +56,9 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     if let Some(saved) = &prepared.saved {
         saved.check_steps(&prepared.view, plan)?;
     }
+    let money = &prepared.money.figures;
     if !ui.json {
-        ui.say(&report::text(&prepared.header, plan, Some(&prepared.money.figures), args.full));
+        ui.say(&report::text(&prepared.header, plan, Some(money), args.full));
     }
     if let Some(error) = prepared.no_memory {
         return Err(error.diagnostic().into());
@@ -83,7 +84,8 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
             execute(job, ui).await?;
         }
         if ui.json {
-            ui.data(&summary("apply", &prepared.header, plan, &Outcome::default(), &prepared.deployment.notes));
+            let outcome = Outcome::default();
+            ui.data(&summary("apply", &prepared.header, plan, &outcome, money, &prepared.deployment.notes));
         } else {
             output::show(&prepared.deployment.compiled, &prepared.view.snapshot, ui);
         }
@@ -104,7 +106,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     };
     let outcome = execute(job, ui).await?;
     if ui.json {
-        ui.data(&summary("apply", &prepared.header, plan, &outcome, &prepared.deployment.notes));
+        ui.data(&summary("apply", &prepared.header, plan, &outcome, money, &prepared.deployment.notes));
     } else {
         ui.say(&closing("applied", plan, &outcome));
         if outcome.complete() {
@@ -290,6 +292,7 @@ pub(super) fn summary(
     header: &report::Header,
     plan: &Plan,
     outcome: &Outcome,
+    money: &PlanFigures,
     notes: &Diagnostics,
 ) -> String {
     let failed: Vec<_> = outcome
@@ -301,7 +304,8 @@ pub(super) fn summary(
     json!({
         "type": "summary", "format_version": 1, "command": command, "stack": header.stack, "account": header.account,
         "region": header.region, "summary": plan.summary, "complete": outcome.complete(), "done": outcome.done,
-        "failed": failed, "pending": pending, "skipped": outcome.skipped, "diagnostics": notes,
+        "failed": failed, "pending": pending, "skipped": outcome.skipped, "cost": money.totals(),
+        "diagnostics": notes,
     })
     .to_string()
 }

@@ -2,6 +2,7 @@
 use super::{
     Exit, Format, Result, Stop,
     arguments::{Source, Where},
+    compare,
     cost_actual::{self, Bills},
     cost_all, load,
     money::{self, Limits},
@@ -9,7 +10,7 @@ use super::{
 };
 use crate::{
     compose::Deployment,
-    cost::{Bill, advice, stated},
+    cost::{Bill, Comparison, GroupBy, advice, stated},
     diagnostic::Diagnostic,
     kinds::KINDS,
     price::PriceBook,
@@ -32,6 +33,12 @@ pub(super) struct Args {
     /// Sum every stack in the account and region by owner, expired ones first, from live tags.
     #[arg(long, conflicts_with_all = ["actual", "file"], help_heading = "Bills")]
     all: bool,
+    /// Compare with another blueprint, a saved plan, or this file at a branch, tag or commit.
+    #[arg(long, value_name = "OTHER.yaml|PLAN.json|COMMIT")]
+    compare: Option<String>,
+    /// Add up by this only; without it by module and by kind.
+    #[arg(long, value_enum)]
+    by: Option<By>,
     /// Write the report to this file.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -51,13 +58,21 @@ pub(super) async fn run(args: &Args, format: Format, ui: Ui) -> Result {
     if !ui.json {
         ui.diagnostics(&notes);
     }
-    let report = report(&deployment, &args.limits, &prices.book)?;
+    let report = report(&deployment, args, &prices.book)?;
     write(&report, format, args, ui)
 }
 
+/// What lines are added up by.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum By {
+    Module,
+    Kind,
+    Owner,
+}
+
 /// The report of a blueprint as it is written.
-fn report(deployment: &Deployment, limits: &Limits, book: &PriceBook) -> std::result::Result<CostReport, Stop> {
-    let compiled = &deployment.compiled;
+fn report(deployment: &Deployment, args: &Args, book: &PriceBook) -> std::result::Result<CostReport, Stop> {
+    let (compiled, limits) = (&deployment.compiled, &args.limits);
     let (stated, _) = money::stated(compiled, limits)?;
     let bill: Bill = stated::bill(compiled, KINDS, &money::pricing(compiled, &stated, book));
     let heading = Heading {
@@ -68,7 +83,16 @@ fn report(deployment: &Deployment, limits: &Limits, book: &PriceBook) -> std::re
     };
     let advice = advice::advise(book, &compiled.region, &stated::subjects(compiled, &stated.usage));
     let verdict = stated.budget.check(&bill, limits.allow_unpriced);
-    Ok(CostReport::new(&heading, &bill).with_budget(&verdict).with_advice(&advice))
+    let by = args.by.map(|by| match by {
+        By::Module => GroupBy::Module,
+        By::Kind => GroupBy::Kind,
+        By::Owner => GroupBy::Owner,
+    });
+    let report = CostReport::new(&heading, &bill).with_budget(&verdict).with_advice(&advice).grouped_by(by);
+    let Some(with) = &args.compare else { return Ok(report) };
+    let other = compare::find(with, &args.source, limits, book)?;
+    let run = bill.run.map(|run| run.hours);
+    Ok(report.with_comparison(&other.words, &Comparison::of(&other.bill, &bill), run))
 }
 
 /// Prints the report, or writes it to the file that was asked for.

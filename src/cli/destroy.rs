@@ -1,13 +1,13 @@
 //! destroy: remove everything that the stack owns, and prove it.
 use super::{
-    Exit, Result, apply, plan,
+    Exit, Result, apply, money, plan,
     stack::{self, Which},
 };
 use crate::{
     apply::Outcome,
     diagnostic::{Diagnostic, Diagnostics, Severity},
     plan::Protect,
-    report::plan as report,
+    report::{cost::PlanFigures, plan as report},
     ui::Ui,
 };
 use serde_json::json;
@@ -41,6 +41,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         // Everything goes: a reason on every line would say nothing.
         step.reason.clear();
     }
+    let money = money::with_pricing(&args.which, &found, |pricing| PlanFigures::new(&pricing.plan(&plan)))?;
     let header = plan::header(&found.place, engine, &found.stack).await?;
     if let Some(error) = engine.no_memory(&view) {
         if args.which.stack.is_none() {
@@ -54,7 +55,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     let mut outcome = Outcome::default();
     if !plan.is_empty() {
         if !ui.json {
-            ui.say(&report::text(&header, &plan, None, true));
+            ui.say(&report::text(&header, &plan, Some(&money), true));
         }
         if !args.yes {
             let question = format!(
@@ -83,9 +84,10 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     let proof = engine.prove(&found.wanted).await?;
     let keeps_journal = engine.backend().bucket().is_some() && (header.new_bucket.is_none() || !plan.is_empty());
     let place = format!("account {}, region {}, stack {}", header.account, header.region, found.stack);
+    let left = money.hourly_of(proof.left.iter().map(|(_, _, address, _)| address.as_str()));
     if ui.json {
         let mut last: serde_json::Value =
-            serde_json::from_str(&apply::summary("destroy", &header, &plan, &outcome, &Diagnostics::new()))
+            serde_json::from_str(&apply::summary("destroy", &header, &plan, &outcome, &money, &Diagnostics::new()))
                 .unwrap_or_default();
         last["left"] = json!(
             proof
@@ -95,6 +97,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
                 .collect::<Vec<_>>()
         );
         last["journal"] = json!({ "place": header.journal, "kept": keeps_journal });
+        last["left_hourly"] = json!(left);
         ui.data(&last.to_string());
     } else if proof.left.is_empty() {
         if plan.is_empty() {
@@ -111,7 +114,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         }
     } else {
         ui.say(&apply::closing("destroyed", &plan, &outcome));
-        ui.data(&format!("Left: {place}: {} resources", proof.left.len()));
+        ui.data(&format!("Left: {place}: {} resources, ${left}/h", proof.left.len()));
         for (kind, id, address, state) in &proof.left {
             ui.data(&format!("  {address}  {kind}  {id}  {state}"));
         }

@@ -4,6 +4,7 @@
 mod apply;
 mod arguments;
 mod codes;
+mod compare;
 mod cost;
 mod cost_actual;
 mod cost_all;
@@ -12,6 +13,7 @@ mod drift;
 mod eval;
 mod explain;
 mod functions;
+mod git;
 mod graph;
 mod init;
 mod kinds;
@@ -383,3 +385,122 @@ async fn dispatch(command: Command, format: Format, ui: Ui) -> Result {
         }
     }
 }
+
+/// What `dlinfra explain` says about the command line's own codes.
+pub static CODES: &[Code] = &[
+    Code {
+        code: "DL0534",
+        title: "The plan would destroy data",
+        explain: "A resource that holds data (a bucket, a persistent file system) would be deleted or replaced. `--yes` never covers that. Undo the change, or name the resource with `--allow-destroy ADDRESS` when its data may be lost.",
+    },
+    Code {
+        code: "DL0535",
+        title: "What holds data was kept",
+        explain: "`destroy` removes everything but what still holds data, and says what that is and that it still costs money. With `--delete-data` it is emptied and removed too.",
+    },
+    Code {
+        code: "DL0701",
+        title: "A variable on the command line has no value",
+        explain: "Write `--var NAME=VALUE`. The value is read as the variable's declared type.",
+    },
+    Code {
+        code: "DL0702",
+        title: "No blueprint",
+        explain: "Without a file dlinfra takes ./dlinfra.yaml and nothing else. Name a file, or write a first one with `dlinfra init`.",
+    },
+    Code {
+        code: "DL0703",
+        title: "Not a speed",
+        explain: "The sandbox runs a whole number of times faster than real time, or at `max`, where time jumps whenever everybody waits.",
+    },
+    Code {
+        code: "DL0704",
+        title: "The sandbox cannot be opened",
+        explain: "The sandbox's folder is used by another command, cannot be written, or holds something else. One process at a time uses a sandbox.",
+    },
+    Code {
+        code: "DL0705",
+        title: "A folder cannot be written",
+        explain: "dlinfra keeps its journal and the sandbox in `.dlinfra` beside the blueprint. Run it where you may write.",
+    },
+    Code {
+        code: "DL0706",
+        title: "An unknown region",
+        explain: "The catalog has no such region. Names look like `us-east-1`.",
+    },
+    Code {
+        code: "DL0707",
+        title: "No such resource",
+        explain: "An address on the command line does not stand in the blueprint. Addresses are printed by `dlinfra plan --full`.",
+    },
+    Code {
+        code: "DL0708",
+        title: "Nobody can answer",
+        explain: "The command asks before it changes anything, and there is no terminal to ask on. In scripts say `--yes`; destroyed data needs `--allow-destroy` or `--delete-data` as well.",
+    },
+    Code {
+        code: "DL0709",
+        title: "No region",
+        explain: "Without a blueprint the region comes from `--region`, AWS_REGION or AWS_DEFAULT_REGION.",
+    },
+    Code { code: "DL0710", title: "No such output", explain: "The blueprint declares no output of this name." },
+    Code { code: "DL0711", title: "No such kind", explain: "`dlinfra kinds` lists the kinds of resources." },
+    Code {
+        code: "DL0712",
+        title: "No such module",
+        explain: "`dlinfra modules` lists the modules in the program; others are files in `modules/` beside the blueprint.",
+    },
+    Code {
+        code: "DL0713",
+        title: "No such function",
+        explain: "`dlinfra functions` lists the functions of the expression language.",
+    },
+    Code { code: "DL0714", title: "No such code", explain: "`dlinfra explain` lists the codes." },
+    Code {
+        code: "DL0715",
+        title: "Unknown instance type",
+        explain: "The catalog has no such instance type, so nothing is known about its network cards and price.",
+    },
+    Code { code: "DL0716", title: "No such template", explain: "`dlinfra init --help` lists the templates." },
+    Code { code: "DL0717", title: "The blueprint was not written", explain: "`init` never writes over a file." },
+    Code {
+        code: "DL0718",
+        title: "A served sandbox cannot jump in time",
+        explain: "Clients of a served sandbox have clocks of their own, so it runs at a fixed speed.",
+    },
+    Code {
+        code: "DL0719",
+        title: "The sandbox's behaviour cannot be read",
+        explain: "The file with faults, quotas, capacity and delays is JSON; docs/sandbox.md lists its fields.",
+    },
+    Code {
+        code: "DL0720",
+        title: "The port cannot be used",
+        explain: "Another program listens on it, or it needs rights that you do not have.",
+    },
+    Code {
+        code: "DL0721",
+        title: "No requests are known",
+        explain: "Every command that uses the sandbox leaves its requests in the sandbox's folder; none has used this one.",
+    },
+    Code {
+        code: "DL0741",
+        title: "A form that the command does not have",
+        explain: "Every command has text and JSON. CSV, Markdown and HTML are forms of reports: `dlinfra cost --format html -o cost.html`.",
+    },
+    Code {
+        code: "DL0742",
+        title: "The report was not written",
+        explain: "The folder of the file does not exist, or you may not write it.",
+    },
+    Code {
+        code: "DL0743",
+        title: "git cannot be asked",
+        explain: "`cost --compare` reads a blueprint as it was at a commit through the `git` program, which is not installed or failed. Nothing is checked out, and nothing is fetched.",
+    },
+    Code {
+        code: "DL0744",
+        title: "Nothing to compare with",
+        explain: "`--compare` takes a blueprint, a saved plan, or a branch, tag or commit of the repository that the blueprint lies in. A file goes before a commit of the same name.",
+    },
+];

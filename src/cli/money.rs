@@ -1,5 +1,8 @@
 //! Money on the command line: the price book in use, flags about it, and what a budget says to a plan.
-use super::{Exit, Stop};
+use super::{
+    Exit, Stop, place,
+    stack::{Found, Which},
+};
 use crate::{
     blueprint::Compiled,
     cost::{Pricing, Stated, policy},
@@ -52,6 +55,18 @@ pub(super) fn stated(compiled: &Compiled, limits: &Limits) -> Result<(Stated, Di
 /// How a blueprint is priced.
 pub(super) fn pricing<'a>(compiled: &'a Compiled, stated: &'a Stated, book: &'a PriceBook) -> Pricing<'a> {
     Pricing { book, region: &compiled.region, usage: &stated.usage, owner: compiled.owner.as_deref(), run: stated.run }
+}
+
+/// What is priced without a plan of a blueprint: a stack that is destroyed or looked at, with or without its blueprint.
+pub(super) fn with_pricing<T>(which: &Which, found: &Found, run: impl FnOnce(&Pricing<'_>) -> T) -> Result<T, Stop> {
+    let book = book(&place::beside(which.source.file.as_deref()))?;
+    let stated = match &found.compiled {
+        Some(compiled) => stated(compiled, &Limits::default())?.0,
+        None => Stated::default(),
+    };
+    let owner = found.compiled.as_ref().and_then(|compiled| compiled.owner.as_deref());
+    let region = found.engine.aws().region();
+    Ok(run(&Pricing { book: &book, region, usage: &stated.usage, owner, run: stated.run }))
 }
 
 /// What a plan costs, and what the budget and the policies of the blueprint say about it.

@@ -1,9 +1,9 @@
 //! status: what is live, from one sweep.
 use super::{
-    Exit, Result, document, plan,
+    Exit, Result, document, money, plan,
     stack::{self, Which},
 };
-use crate::{aws::tags, diagnostic::Diagnostics, resource::State, ui::Ui};
+use crate::{aws::tags, diagnostic::Diagnostics, report::cost::LiveFigures, resource::State, ui::Ui};
 use serde_json::json;
 
 /// Show what is live, with ids and states.
@@ -30,15 +30,18 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     let header = plan::header(&found.place, &found.engine, &found.stack).await?;
     let objects = &view.snapshot.owned;
     let expires = objects.values().find_map(|f| f.live.tags.get(tags::EXPIRES).cloned());
+    let now = found.engine.now();
+    let cost = money::with_pricing(&args.which, &found, |pricing| LiveFigures::new(pricing, objects.values(), now))?;
     if ui.json {
         let rows: Vec<_> = objects
             .iter()
             .map(|(a, f)| {
                 json!({ "address": a, "kind": f.kind.name(), "id": f.live.id, "state": state(&f.live.state),
-                        "summary": f.kind.summary(&f.live.spec), "created": f.live.created, "members": f.live.members.len(), "outputs": f.live.outputs })
+                        "summary": f.kind.summary(&f.live.spec), "created": f.live.created, "members": f.live.members.len(), "outputs": f.live.outputs,
+                        "cost": cost.resources.get(a.as_str()) })
             })
             .collect();
-        let fields = json!({ "stack": found.stack, "account": header.account, "region": header.region, "expires": expires, "resources": rows });
+        let fields = json!({ "stack": found.stack, "account": header.account, "region": header.region, "expires": expires, "cost": cost, "resources": rows });
         ui.data(&document("status", &fields, &Diagnostics::new()).to_string());
         return Ok(Exit::Ok);
     }
@@ -59,6 +62,9 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         for member in &found.live.members {
             out.push_str(&format!("{:width$}  {}  {}\n", "", member.id, state(&member.state)));
         }
+    }
+    if !objects.is_empty() {
+        out.push_str(&cost.text());
     }
     if let Some(at) = expires {
         out.push_str(&format!("expires {at}\n"));

@@ -25,7 +25,17 @@ pub struct Budget {
 }
 
 /// The codes of money; `explain` shows them.
-pub const CODES: &[Code] = &[OVER, NEAR, UNPRICED, NO_RUN, OVER_BY_USE, super::stated::USAGE, STILL_OVER];
+pub const CODES: &[Code] = &[
+    OVER,
+    NEAR,
+    UNPRICED,
+    NO_RUN,
+    OVER_BY_USE,
+    super::stated::USAGE,
+    STILL_OVER,
+    crate::blueprint::VIOLATED,
+    crate::blueprint::BROKEN,
+];
 
 /// Above the budget.
 pub const OVER: Code = Code {

@@ -8,6 +8,7 @@ mod assemble;
 mod csv;
 mod html;
 mod json;
+mod live;
 mod markdown;
 mod model;
 mod plan;
@@ -15,6 +16,7 @@ mod text;
 
 pub use account::AccountReport;
 pub use actual::ActualReport;
+pub use live::{LiveFigures, ResourceFigures};
 pub use plan::{PlanFigures, StepFigures};
 
 pub use model::{
@@ -72,6 +74,21 @@ impl fmt::Display for Format {
     }
 }
 
+/// A figure with its thousands apart, for people.
+fn grouped(figure: &str) -> String {
+    let (whole, rest) = figure.split_at(figure.find('.').unwrap_or(figure.len()));
+    let digits = whole.chars().filter(char::is_ascii_digit).count();
+    let mut text = String::new();
+    for (index, character) in whole.chars().enumerate() {
+        let left = whole.chars().count() - index;
+        if character.is_ascii_digit() && left < digits && left.is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(character);
+    }
+    text + rest
+}
+
 #[cfg(test)]
 mod tests {
     use rust_decimal::Decimal;
@@ -81,6 +98,14 @@ mod tests {
     use crate::cost::bill::tests::cluster;
     use crate::cost::{Bill, Budget, Comparison};
     use crate::price::{PriceLine, Unit};
+
+    #[test]
+    fn thousands() {
+        assert_eq!(
+            ["1234567.50", "-1234.5", "123.00", "1000"].map(grouped),
+            ["1,234,567.50", "-1,234.5", "123.00", "1,000"]
+        );
+    }
 
     fn heading() -> Heading {
         Heading {

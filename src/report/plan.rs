@@ -211,7 +211,7 @@ fn footer(plan: &Plan, cost: Option<&PlanFigures>) -> String {
         s.create, s.update, s.replace, s.delete
     );
     if let Some(cost) = cost {
-        let _ = writeln!(out, "Cost: {}", cost.summary());
+        let _ = writeln!(out, "{}", cost.line());
         if cost.prices.refreshed > 0 {
             let _ = writeln!(out, "Prices: {}", cost.prices.words());
         }
@@ -297,12 +297,8 @@ pub fn json(header: &Header, command: &str, plan: &Plan, cost: Option<&PlanFigur
         "journal": { "place": header.journal, "makes_bucket": header.new_bucket },
     });
     if let Some(cost) = cost {
-        let mut figures = json!(cost);
-        if let Some(map) = figures.as_object_mut() {
-            // Each step carries its own.
-            map.remove("steps");
-        }
-        out["cost"] = figures;
+        // Each step carries its own.
+        out["cost"] = cost.totals();
     }
     out
 }

@@ -60,7 +60,9 @@ impl CostReport {
             sources: sources(bill),
             over_time: over_time(bill),
             budget: Vec::new(),
+            refusals: Vec::new(),
             comparison: None,
+            by: None,
             advice: Vec::new(),
         }
     }
@@ -77,6 +79,8 @@ impl CostReport {
             over: check.fixed > check.allowed,
         };
         self.budget = verdict.checks.iter().map(line).collect();
+        let errors = verdict.diagnostics().into_iter().filter(|d| d.severity == crate::diagnostic::Severity::Error);
+        self.refusals = errors.map(|d| d.summary).collect();
         self
     }
 
@@ -122,14 +126,25 @@ impl CostReport {
         self
     }
 
-    /// The groups that a reader asked for.
+    /// The same report with one grouping only.
     #[must_use]
-    pub fn groups(&self, by: GroupBy) -> &[Group] {
-        match by {
-            GroupBy::Module => &self.modules,
-            GroupBy::Kind => &self.kinds,
-            GroupBy::Owner => &self.owners,
-        }
+    pub fn grouped_by(mut self, by: Option<GroupBy>) -> Self {
+        self.by = by;
+        self
+    }
+
+    /// The groupings to show, by name: the one that was asked for, or those that say something.
+    pub(super) fn groupings(&self) -> Vec<(&'static str, &[Group])> {
+        let all = [
+            (GroupBy::Module, "module", &self.modules),
+            (GroupBy::Kind, "kind", &self.kinds),
+            (GroupBy::Owner, "owner", &self.owners),
+        ];
+        let shown = |by: GroupBy| match self.by {
+            Some(only) => by == only,
+            None => by != GroupBy::Owner || self.owners.len() > 1,
+        };
+        all.into_iter().filter(|(by, ..)| shown(*by)).map(|(_, name, groups)| (name, groups.as_slice())).collect()
     }
 }
 

@@ -5,7 +5,34 @@ use super::CostReport;
 const HEADER: &str = "address,module,kind,what,quantity,unit,rate,state,hourly,run,monthly,upfront,because,confidence,\
                       source,date,note";
 
+/// With `--by`: one row per group.
+fn groups(report: &CostReport) -> String {
+    let mut text = String::new();
+    for (name, groups) in report.groupings() {
+        text.push_str(&format!("{name},hourly,run,monthly,upfront,percent,unpriced\r\n"));
+        for group in groups {
+            let figure = |pick: fn(&super::Figures) -> &str| group.cost.as_ref().map_or("", pick);
+            let unpriced = group.unpriced.to_string();
+            let row = [
+                group.name.as_str(),
+                figure(|cost| &cost.hourly),
+                figure(|cost| cost.run.as_deref().unwrap_or_default()),
+                figure(|cost| &cost.monthly),
+                figure(|cost| &cost.upfront),
+                &group.percent,
+                &unpriced,
+            ];
+            text.push_str(&row.map(field).join(","));
+            text.push_str("\r\n");
+        }
+    }
+    text
+}
+
 pub(super) fn render(report: &CostReport) -> String {
+    if report.by.is_some() {
+        return groups(report);
+    }
     let mut text = String::from(HEADER);
     text.push_str("\r\n");
     for resource in &report.resources {

@@ -16,8 +16,7 @@ struct Page<'a> {
 
 /// Groups of one sort.
 struct Section<'a> {
-    title: &'static str,
-    id: &'static str,
+    name: &'static str,
     bars: Vec<Bar<'a>>,
 }
 
@@ -49,31 +48,12 @@ pub(super) fn render(report: &CostReport) -> Result<String, RenderError> {
     let dates = report.sources.iter().map(|source| source.date.as_str()).filter(|date| !date.is_empty());
     let page = Page {
         report,
-        sections: vec![
-            Section { title: "By module", id: "modules", bars: bars(&report.modules) },
-            Section { title: "By kind", id: "kinds", bars: bars(&report.kinds) },
-            Section { title: "By owner", id: "owners", bars: bars(&report.owners) },
-        ],
+        sections: report.groupings().into_iter().map(|(name, groups)| Section { name, bars: bars(groups) }).collect(),
         confidence: confidence(report),
         curve: curve(report),
         dates: dates.clone().min().zip(dates.max()),
     };
     page.render().map_err(|error| RenderError(error.to_string()))
-}
-
-/// A figure with its thousands apart, for people.
-fn grouped(figure: &str) -> String {
-    let (whole, rest) = figure.split_at(figure.find('.').unwrap_or(figure.len()));
-    let digits = whole.chars().filter(char::is_ascii_digit).count();
-    let mut text = String::new();
-    for (index, character) in whole.chars().enumerate() {
-        let left = whole.chars().count() - index;
-        if character.is_ascii_digit() && left < digits && left.is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(character);
-    }
-    text + rest
 }
 
 /// Widths are for drawing only, so a float is precise enough.
@@ -117,18 +97,5 @@ fn curve(report: &CostReport) -> Curve {
         end_spent: last.map(|point| point.spent.clone()).unwrap_or_default(),
         half_hours: half.map(|point| point.hours.clone()).unwrap_or_default(),
         half_spent: half.map(|point| point.spent.clone()).unwrap_or_default(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::grouped;
-
-    #[test]
-    fn thousands() {
-        assert_eq!(
-            ["1234567.50", "-1234.5", "123.00", "1000"].map(grouped),
-            ["1,234,567.50", "-1,234.5", "123.00", "1,000"]
-        );
     }
 }

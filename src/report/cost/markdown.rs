@@ -36,6 +36,9 @@ fn write(report: &CostReport, text: &mut String) -> std::fmt::Result {
             writeln!(text, "| {} | ${allowed} | ${cost} | ${with_use} | {} %{over} |", line.limit, line.percent)?;
         }
     }
+    for refusal in &report.refusals {
+        writeln!(text, "\n**The budget refuses a plan of this**: {}", cell(refusal))?;
+    }
     if let Some(versus) = report.comparison.as_ref().filter(|versus| !versus.rows.is_empty()) {
         writeln!(text, "\n| changed | before $/h | after $/h | difference $/h | $/month |\n|---|---:|---:|---:|---:|")?;
         for row in &versus.rows {
@@ -48,8 +51,9 @@ fn write(report: &CostReport, text: &mut String) -> std::fmt::Result {
             )?;
         }
     }
-    groups(text, "module", &report.modules)?;
-    groups(text, "kind", &report.kinds)?;
+    for (title, rows) in report.groupings() {
+        groups(text, title, rows)?;
+    }
     writeln!(text, "\n<details><summary>Every line</summary>\n")?;
     writeln!(text, "| resource | what | $/h | $/month | state |\n|---|---|---:|---:|---|")?;
     for resource in &report.resources {

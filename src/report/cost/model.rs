@@ -263,9 +263,15 @@ pub struct CostReport {
     /// The budget.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub budget: Vec<BudgetLine>,
+    /// Why a plan of this would be refused by the budget.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refusals: Vec<String>,
     /// A comparison.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comparison: Option<Versus>,
+    /// The only grouping that people are shown; without one, all. Programs get all of them.
+    #[serde(skip)]
+    pub by: Option<crate::cost::GroupBy>,
     /// Advice.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub advice: Vec<AdviceLine>,

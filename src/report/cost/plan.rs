@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::Figures;
 use super::model::Missing;
+use super::{Figures, grouped};
 use crate::cost::{PlanCost, StepCost, Sum};
 use crate::price::line::rounded;
 use crate::price::{Amount, LineState, PriceAge};
@@ -28,6 +28,9 @@ pub struct StepFigures {
     /// How many of its lines have no price.
     #[serde(skip_serializing_if = "is_zero")]
     pub unpriced: usize,
+    /// How many have none now.
+    #[serde(skip)]
+    unpriced_before: usize,
 }
 
 /// `cost` of a plan.
@@ -52,6 +55,9 @@ pub struct PlanFigures {
     pub unpriced: Vec<Missing>,
     /// Each step that costs something before or after, by address.
     pub steps: BTreeMap<String, StepFigures>,
+    /// How many lines of what is live now have no price, when the plan leaves nothing.
+    #[serde(skip)]
+    ends: Option<usize>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
@@ -83,6 +89,7 @@ impl PlanFigures {
             by_use: Figures::of(&after.by_use, run),
             unpriced: unpriced.collect(),
             steps: steps.map(|(address, step)| (address.clone(), StepFigures::new(step))).collect(),
+            ends: (cost.after.items.is_empty() && !cost.before.items.is_empty()).then_some(before.unpriced),
         }
     }
 
@@ -92,7 +99,43 @@ impl PlanFigures {
         Self { prices, ..self }
     }
 
-    /// The last line of a plan: `$222.45/h (+$110.08/h), $16016.53 in 72 h, $162389.80/month; 1 line unpriced`.
+    /// What happens to money, in one line with its name.
+    #[must_use]
+    pub fn line(&self) -> String {
+        match self.ends {
+            None => format!("Cost: {}", self.summary()),
+            Some(unpriced) => {
+                format!(
+                    "Stops: ${}/h, ${}/month{}",
+                    cents(&self.before.hourly),
+                    grouped(&self.before.monthly),
+                    missing(unpriced)
+                )
+            }
+        }
+    }
+
+    /// Dollars an hour of what is at these addresses now, with `+?` where a part has no price.
+    #[must_use]
+    pub fn hourly_of<'a>(&self, addresses: impl IntoIterator<Item = &'a str>) -> String {
+        let steps: Vec<&StepFigures> = addresses.into_iter().filter_map(|address| self.steps.get(address)).collect();
+        let hourly = |step: &&StepFigures| Decimal::from_str_exact(step.before.as_deref()?).ok();
+        let sum = steps.iter().filter_map(hourly).fold(Decimal::ZERO, Decimal::saturating_add);
+        let unknown = steps.iter().any(|step| step.unpriced_before > 0);
+        format!("{}{}", grouped(&rounded(sum, 2)), if unknown { "+?" } else { "" })
+    }
+
+    /// As JSON without the steps, which carry their own.
+    #[must_use]
+    pub fn totals(&self) -> serde_json::Value {
+        let mut out = serde_json::json!(self);
+        if let Some(map) = out.as_object_mut() {
+            map.remove("steps");
+        }
+        out
+    }
+
+    /// The last line of a plan: `$222.45/h (+$110.08/h), $16,016.53 in 72 h, $162,389.80/month; 1 line unpriced`.
     #[must_use]
     pub fn summary(&self) -> String {
         let change = if self.difference.hourly == self.after.hourly || is_nothing(&self.difference.hourly) {
@@ -101,19 +144,16 @@ impl PlanFigures {
             format!(" ({}/h)", signed(&self.difference.hourly))
         };
         let run = match (&self.after.run, &self.hours) {
-            (Some(run), Some(hours)) => format!(", ${run} in {hours} h"),
+            (Some(run), Some(hours)) => format!(", ${} in {hours} h", grouped(run)),
             _ => String::new(),
         };
         let upfront = match self.after.upfront.as_str() {
             "0.00" => String::new(),
-            upfront => format!(", ${upfront} upfront"),
+            upfront => format!(", ${} upfront", grouped(upfront)),
         };
-        let unpriced = match self.unpriced.len() {
-            0 => String::new(),
-            1 => "; 1 line unpriced".to_owned(),
-            count => format!("; {count} lines unpriced"),
-        };
-        format!("${}/h{change}{run}, ${}/month{upfront}{unpriced}", cents(&self.after.hourly), self.after.monthly)
+        let unpriced = missing(self.unpriced.len());
+        let monthly = grouped(&self.after.monthly);
+        format!("${}/h{change}{run}, ${monthly}/month{upfront}{unpriced}", cents(&self.after.hourly))
     }
 }
 
@@ -128,6 +168,7 @@ impl StepFigures {
             difference: rounded(difference.hourly(), 4),
             upfront: (!upfront.is_zero()).then(|| rounded(upfront, 2)),
             unpriced: step.after.unpriced,
+            unpriced_before: step.before.unpriced,
         }
     }
 
@@ -136,7 +177,8 @@ impl StepFigures {
     pub fn column(&self) -> String {
         let figure = self.after.as_ref().or(self.before.as_ref());
         let figure = figure.and_then(|figure| Decimal::from_str_exact(figure).ok()).unwrap_or_default();
-        match (self.unpriced, figure.is_zero()) {
+        let unpriced = if self.after.is_some() { self.unpriced } else { self.unpriced_before };
+        match (unpriced, figure.is_zero()) {
             (0, true) => "-".to_owned(),
             (0, false) => rounded(figure, 3),
             (_, true) => "unpriced".to_owned(),
@@ -145,12 +187,20 @@ impl StepFigures {
     }
 }
 
+fn missing(lines: usize) -> String {
+    match lines {
+        0 => String::new(),
+        1 => "; 1 line unpriced".to_owned(),
+        count => format!("; {count} lines unpriced"),
+    }
+}
+
 fn is_nothing(figure: &str) -> bool {
     figure.chars().all(|character| matches!(character, '0' | '.' | '-'))
 }
 
 fn cents(figure: &str) -> String {
-    Decimal::from_str_exact(figure).map_or_else(|_| figure.to_owned(), |figure| rounded(figure, 2))
+    Decimal::from_str_exact(figure).map_or_else(|_| figure.to_owned(), |figure| grouped(&rounded(figure, 2)))
 }
 
 fn signed(figure: &str) -> String {
@@ -181,7 +231,7 @@ mod tests {
     #[test]
     fn a_first_plan() {
         let figures = PlanFigures::new(&plan_cost(Bill::default(), cluster()));
-        assert_eq!(figures.summary(), "$222.45/h, $16016.53 in 72 h, $162389.80/month");
+        assert_eq!(figures.summary(), "$222.45/h, $16,016.53 in 72 h, $162,389.80/month");
         assert_eq!(figures.steps["cache.file-system"].column(), "2.236");
         assert_eq!(figures.steps["train.group"].column(), "220.160");
         assert!(!figures.steps.contains_key("network.vpc"));
@@ -195,7 +245,7 @@ mod tests {
             .push(PriceLine::unpriced("cache", Decimal::ONE, Unit::Hour, "no rate").at("cache.file-system"));
         after.items[3].lines[0].quantity = Decimal::from(6);
         let figures = PlanFigures::new(&plan_cost(cluster(), after));
-        assert_eq!(figures.summary(), "$332.53/h (+$110.08/h), $23942.29 in 72 h, $242748.20/month; 1 line unpriced");
+        assert_eq!(figures.summary(), "$332.53/h (+$110.08/h), $23,942.29 in 72 h, $242,748.20/month; 1 line unpriced");
         assert_eq!(figures.steps["cache.file-system"].column(), "2.236+?");
         assert_eq!(figures.steps["train.group"].difference, "110.0800");
     }
@@ -205,6 +255,8 @@ mod tests {
         let figures = PlanFigures::new(&plan_cost(cluster(), Bill::default()));
         assert_eq!(figures.difference.hourly, "-222.4518");
         assert_eq!(figures.summary(), "$0.00/h (-$222.45/h), $0.00/month");
+        assert_eq!(figures.line(), "Stops: $222.45/h, $162,389.80/month");
         assert_eq!(figures.steps["train.group"].after, None);
+        assert_eq!(figures.hourly_of(["train.group", "network.vpc"]), "220.16");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{CostReport, Figures, Group};
+use super::{CostReport, Figures, Group, grouped};
 
 pub(super) fn render(report: &CostReport) -> String {
     let mut text = String::new();
@@ -33,8 +33,8 @@ fn write(report: &CostReport, text: &mut String) -> std::fmt::Result {
         )?;
         for line in &resource.lines {
             let (hourly, monthly) = match &line.cost {
-                Some(cost) if line.state == "upfront" => (format!("{} once", cost.upfront), String::new()),
-                Some(cost) => (cost.hourly.clone(), cost.monthly.clone()),
+                Some(cost) if line.state == "upfront" => (format!("{} once", grouped(&cost.upfront)), String::new()),
+                Some(cost) => (grouped(&cost.hourly), grouped(&cost.monthly)),
                 None => (if line.state == "unpriced" { "unpriced" } else { "-" }.to_owned(), String::new()),
             };
             let because = if line.because.is_empty() { String::new() } else { format!(" ({})", line.because) };
@@ -49,21 +49,23 @@ fn write(report: &CostReport, text: &mut String) -> std::fmt::Result {
         writeln!(text, "{:<width$}  {:>12} {:>14}", format!("{} more", report.free_resources), "free", "free")?;
     }
     writeln!(text)?;
-    groups(text, "module", &report.modules)?;
-    groups(text, "kind", &report.kinds)?;
-    if report.owners.len() > 1 {
-        groups(text, "owner", &report.owners)?;
+    for (title, rows) in report.groupings() {
+        groups(text, title, rows)?;
     }
     writeln!(text, "Total:    {}", total(&report.cost, report.hours.as_deref(), report.hours_from))?;
     if report.by_use.monthly != "0.00" {
-        writeln!(text, "By use:   ${}/month of it, as stated or assumed", report.by_use.monthly)?;
+        writeln!(text, "By use:   ${}/month of it, as stated or assumed", grouped(&report.by_use.monthly))?;
     }
     if report.cost.upfront != "0.00" {
-        writeln!(text, "Upfront:  ${} once, not in the total", report.cost.upfront)?;
+        writeln!(text, "Upfront:  ${} once, not in the total", grouped(&report.cost.upfront))?;
     }
     for line in &report.budget {
         let over = if line.over { ", OVER" } else { "" };
-        writeln!(text, "Budget:   {} ${} of ${}, {} %{over}", line.limit, line.cost, line.allowed, line.percent)?;
+        let (cost, allowed) = (grouped(&line.cost), grouped(&line.allowed));
+        writeln!(text, "Budget:   {} ${cost} of ${allowed}, {} %{over}", line.limit, line.percent)?;
+    }
+    for refusal in &report.refusals {
+        writeln!(text, "Budget:   refuses: {refusal}")?;
     }
     if report.unpriced_lines > 0 {
         writeln!(text, "Unpriced: {} in no total:", lines(report.unpriced_lines))?;
@@ -76,7 +78,8 @@ fn write(report: &CostReport, text: &mut String) -> std::fmt::Result {
     }
     if let Some(versus) = &report.comparison {
         let (before, difference) = (&versus.before, &versus.difference);
-        writeln!(text, "Before:   ${}/h, ${}/month ({})", before.hourly, before.monthly, versus.with)?;
+        let (hourly, monthly) = (grouped(&before.hourly), grouped(&before.monthly));
+        writeln!(text, "Before:   ${hourly}/h, ${monthly}/month ({})", versus.with)?;
         writeln!(text, "Change:   {}/h, {}/month", signed(&difference.hourly), signed(&difference.monthly))?;
         for row in &versus.rows {
             let word = match (&row.before, &row.after) {
@@ -88,8 +91,11 @@ fn write(report: &CostReport, text: &mut String) -> std::fmt::Result {
         }
     }
     for advice in &report.advice {
-        let saves =
-            advice.saves_monthly.as_ref().map(|dollars| format!("; saves ${dollars}/month")).unwrap_or_default();
+        let saves = advice
+            .saves_monthly
+            .as_ref()
+            .map(|dollars| format!("; saves ${}/month", grouped(dollars)))
+            .unwrap_or_default();
         writeln!(text, "Advice:   {}: {}{saves}", advice.address, advice.text)?;
     }
     Ok(())
@@ -99,17 +105,17 @@ fn write(report: &CostReport, text: &mut String) -> std::fmt::Result {
 fn money(figure: Option<&String>, unpriced: usize) -> String {
     match (figure, unpriced) {
         (None, _) => "unpriced".to_owned(),
-        (Some(figure), 0) => figure.clone(),
-        (Some(figure), _) => format!("{figure}+?"),
+        (Some(figure), 0) => grouped(figure),
+        (Some(figure), _) => format!("{}+?", grouped(figure)),
     }
 }
 
 fn total(cost: &Figures, hours: Option<&str>, from: Option<&str>) -> String {
     let run = match (&cost.run, hours) {
-        (Some(run), Some(hours)) => format!(", ${run}/run of {hours} h ({})", from.unwrap_or_default()),
+        (Some(run), Some(hours)) => format!(", ${}/run of {hours} h ({})", grouped(run), from.unwrap_or_default()),
         _ => String::new(),
     };
-    format!("${}/h{run}, ${}/month of 730 h", cost.hourly, cost.monthly)
+    format!("${}/h{run}, ${}/month of 730 h", grouped(&cost.hourly), grouped(&cost.monthly))
 }
 
 fn groups(text: &mut String, title: &str, groups: &[Group]) -> std::fmt::Result {
@@ -128,8 +134,8 @@ fn groups(text: &mut String, title: &str, groups: &[Group]) -> std::fmt::Result 
 
 fn signed(figure: &str) -> String {
     match figure.strip_prefix('-') {
-        Some(figure) => format!("-${figure}"),
-        None => format!("+${figure}"),
+        Some(figure) => format!("-${}", grouped(figure)),
+        None => format!("+${}", grouped(figure)),
     }
 }
 
