@@ -41,7 +41,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         // Everything goes: a reason on every line would say nothing.
         step.reason.clear();
     }
-    let money = money::with_pricing(&args.which, &found, |pricing| PlanFigures::new(&pricing.plan(&plan)))?;
+    let money = money::with_pricing(&args.which, &found, ui, |pricing| PlanFigures::new(&pricing.plan(&plan)))?;
     let header = plan::header(&found.place, engine, &found.stack).await?;
     if let Some(error) = engine.no_memory(&view) {
         if args.which.stack.is_none() {

@@ -1,11 +1,11 @@
 //! Money on the command line: the price book in use, flags about it, and what a budget says to a plan.
 use super::{
-    Exit, Stop, place,
+    Exit, Stop, place, prices,
     stack::{Found, Which},
 };
 use crate::{
     blueprint::Compiled,
-    cost::{Pricing, Stated, policy},
+    cost::{Pricing, Stated, advice, advice::Advice, policy, stated},
     diagnostic::{Diagnostic, Diagnostics},
     kinds::dialect,
     plan::Plan,
@@ -58,16 +58,27 @@ pub(super) fn pricing<'a>(compiled: &'a Compiled, stated: &'a Stated, book: &'a 
 }
 
 /// What is priced without a plan of a blueprint: a stack that is destroyed or looked at, with or without its blueprint.
-pub(super) fn with_pricing<T>(which: &Which, found: &Found, run: impl FnOnce(&Pricing<'_>) -> T) -> Result<T, Stop> {
-    let book = book(&place::beside(which.source.file.as_deref()))?;
+pub(super) fn with_pricing<T>(
+    which: &Which,
+    found: &Found,
+    ui: Ui,
+    run: impl FnOnce(&Pricing<'_>) -> T,
+) -> Result<T, Stop> {
+    let (prices, notes) = prices::prices(&which.place, &place::beside(which.source.file.as_deref()));
+    if !ui.json {
+        ui.diagnostics(&notes);
+    }
     let stated = match &found.compiled {
-        Some(compiled) => stated(compiled, &Limits::default())?.0,
+        Some(compiled) => self::stated(compiled, &Limits::default())?.0,
         None => Stated::default(),
     };
     let owner = found.compiled.as_ref().and_then(|compiled| compiled.owner.as_deref());
     let region = found.engine.aws().region();
-    Ok(run(&Pricing { book: &book, region, usage: &stated.usage, owner, run: stated.run }))
+    Ok(run(&Pricing { book: &prices.book, region, usage: &stated.usage, owner, run: stated.run }))
 }
+
+/// More groups than this are not looked over for savings in a plan.
+const MANY: usize = 100;
 
 /// What a plan costs, and what the budget and the policies of the blueprint say about it.
 pub(super) struct Judged {
@@ -86,7 +97,7 @@ impl Judged {
         prices: &Prices,
         now: Timestamp,
     ) -> Result<Self, Stop> {
-        let (stated, mut words) = stated(compiled, limits)?;
+        let (stated, mut words) = self::stated(compiled, limits)?;
         let cost = pricing(compiled, &stated, &prices.book).plan(plan);
         let verdict = stated.budget.check_plan(&cost.before, &cost.after, limits.allow_unpriced);
         let label = |d: Diagnostic| match compiled.budget.as_ref().and_then(|b| b.label.clone()) {
@@ -97,7 +108,15 @@ impl Judged {
         words.extend(verdict.diagnostics().into_iter().map(label));
         words.extend(policy::check(compiled, dialect(), plan, &cost));
         words.sort();
-        Ok(Self { figures: PlanFigures::new(&cost).with_prices(prices.age(&compiled.region, now)), words })
+        let mut figures = PlanFigures::new(&cost).with_prices(prices.age(&compiled.region, now));
+        let subjects = if plan.is_empty() { Vec::new() } else { stated::subjects(compiled, &stated.usage) };
+        // Whoever has hundreds of groups reads the report.
+        if (1..=MANY).contains(&subjects.len()) {
+            let advice = advice::advise(&prices.book, &compiled.region, &subjects);
+            let hint = Advice::hint(&advice, cost.after.sum().total().hourly());
+            figures.hint = hint.map(|hint| format!("{hint}; `dlinfra cost` says more"));
+        }
+        Ok(Self { figures, words })
     }
 
     /// Must nothing be changed?

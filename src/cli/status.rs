@@ -31,7 +31,8 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     let objects = &view.snapshot.owned;
     let expires = objects.values().find_map(|f| f.live.tags.get(tags::EXPIRES).cloned());
     let now = found.engine.now();
-    let cost = money::with_pricing(&args.which, &found, |pricing| LiveFigures::new(pricing, objects.values(), now))?;
+    let cost =
+        money::with_pricing(&args.which, &found, ui, |pricing| LiveFigures::new(pricing, objects.values(), now))?;
     if ui.json {
         let rows: Vec<_> = objects
             .iter()
@@ -64,7 +65,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         }
     }
     if !objects.is_empty() {
-        out.push_str(&cost.text());
+        out.push_str(cost.text());
     }
     if let Some(at) = expires {
         out.push_str(&format!("expires {at}\n"));

@@ -117,6 +117,25 @@ pub struct Advice {
     pub saved: Amount,
 }
 
+impl Advice {
+    /// One line about the largest saving, when it is a large part of what everything costs by the hour: `train.group as
+    /// spot would cost $149.76/h less`.
+    #[must_use]
+    pub fn hint(advice: &[Self], hourly: Decimal) -> Option<String> {
+        let large = |saved: Decimal| saved >= Decimal::ONE && saved.saturating_mul(LARGE) >= hourly;
+        let found = advice.iter().find(|advice| advice.topic <= Topic::Type && large(advice.saved.hourly()))?;
+        let how = match found.topic {
+            Topic::Spot => "as spot",
+            Topic::Region => "in another region",
+            _ => "with another type",
+        };
+        Some(format!("{} {how} would cost {}/h less", found.address, Dollars(found.saved.hourly())))
+    }
+}
+
+/// A saving of a third is worth a line.
+const LARGE: Decimal = Decimal::from_parts(3, 0, 0, false, 0);
+
 /// MB/s of file-system throughput per GPU below which training usually waits for data: a planning value, not AWS's.
 const MBPS_PER_GPU: u64 = 100;
 

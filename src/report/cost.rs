@@ -74,8 +74,16 @@ impl fmt::Display for Format {
     }
 }
 
+/// A difference with its sign, for people: `+$1,234.50`.
+pub(crate) fn signed(figure: &str) -> String {
+    match figure.strip_prefix('-') {
+        Some(figure) => format!("-${}", grouped(figure)),
+        None => format!("+${}", grouped(figure)),
+    }
+}
+
 /// A figure with its thousands apart, for people.
-fn grouped(figure: &str) -> String {
+pub(crate) fn grouped(figure: &str) -> String {
     let (whole, rest) = figure.split_at(figure.find('.').unwrap_or(figure.len()));
     let digits = whole.chars().filter(char::is_ascii_digit).count();
     let mut text = String::new();

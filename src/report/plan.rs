@@ -216,6 +216,9 @@ fn footer(plan: &Plan, cost: Option<&PlanFigures>) -> String {
             let _ = writeln!(out, "Prices: {}", cost.prices.words());
         }
     }
+    if let Some(hint) = cost.and_then(|cost| cost.hint.as_ref()) {
+        let _ = writeln!(out, "Hint: {hint}");
+    }
     let path: Vec<&str> = plan.critical_path.iter().map(crate::address::Address::as_str).collect();
     let minutes = plan.expected_seconds.div_ceil(60).max(1);
     let about = if plan.expected_seconds < 60 { time(plan.expected_seconds) } else { format!("{minutes}m") };

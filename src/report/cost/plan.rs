@@ -58,6 +58,9 @@ pub struct PlanFigures {
     /// How many lines of what is live now have no price, when the plan leaves nothing.
     #[serde(skip)]
     ends: Option<usize>,
+    /// One line about a large saving; the cost report says more.
+    #[serde(skip)]
+    pub hint: Option<String>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
@@ -90,6 +93,7 @@ impl PlanFigures {
             unpriced: unpriced.collect(),
             steps: steps.map(|(address, step)| (address.clone(), StepFigures::new(step))).collect(),
             ends: (cost.after.items.is_empty() && !cost.before.items.is_empty()).then_some(before.unpriced),
+            hint: None,
         }
     }
 

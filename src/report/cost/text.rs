@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{CostReport, Figures, Group, grouped};
+use super::{CostReport, Group, grouped, signed};
 
 pub(super) fn render(report: &CostReport) -> String {
     let mut text = String::new();
@@ -52,7 +52,7 @@ fn write(report: &CostReport, text: &mut String) -> std::fmt::Result {
     for (title, rows) in report.groupings() {
         groups(text, title, rows)?;
     }
-    writeln!(text, "Total:    {}", total(&report.cost, report.hours.as_deref(), report.hours_from))?;
+    writeln!(text, "Total:    {}", total(report))?;
     if report.by_use.monthly != "0.00" {
         writeln!(text, "By use:   ${}/month of it, as stated or assumed", grouped(&report.by_use.monthly))?;
     }
@@ -110,12 +110,19 @@ fn money(figure: Option<&String>, unpriced: usize) -> String {
     }
 }
 
-fn total(cost: &Figures, hours: Option<&str>, from: Option<&str>) -> String {
-    let run = match (&cost.run, hours) {
-        (Some(run), Some(hours)) => format!(", ${}/run of {hours} h ({})", grouped(run), from.unwrap_or_default()),
+fn total(report: &CostReport) -> String {
+    let cost = &report.cost;
+    let run = match (&cost.run, &report.hours) {
+        (Some(run), Some(hours)) => {
+            format!(", ${}/run of {hours} h ({})", grouped(run), report.hours_from.unwrap_or_default())
+        }
         _ => String::new(),
     };
-    format!("${}/h{run}, ${}/month of 730 h", grouped(&cost.hourly), grouped(&cost.monthly))
+    let unpriced = match report.unpriced_lines {
+        0 => String::new(),
+        count => format!("; {} without a price", lines(count)),
+    };
+    format!("${}/h{run}, ${}/month of 730 h{unpriced}", grouped(&cost.hourly), grouped(&cost.monthly))
 }
 
 fn groups(text: &mut String, title: &str, groups: &[Group]) -> std::fmt::Result {
@@ -130,13 +137,6 @@ fn groups(text: &mut String, title: &str, groups: &[Group]) -> std::fmt::Result 
         writeln!(text, "{:<width$}  {hourly:>12} {monthly:>14}  {:>5} %", group.name, group.percent)?;
     }
     writeln!(text)
-}
-
-fn signed(figure: &str) -> String {
-    match figure.strip_prefix('-') {
-        Some(figure) => format!("-${}", grouped(figure)),
-        None => format!("+${}", grouped(figure)),
-    }
 }
 
 fn lines(number: usize) -> String {
