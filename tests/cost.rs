@@ -205,6 +205,12 @@ fn reserved_instances_are_paid_elsewhere() {
 }
 
 #[test]
+fn metrics_of_each_minute() {
+    // 2 × 1.006 an hour; 2 × 200 × 0.08 + 2 × 7 × 0.30 a month
+    expect(&priced("us-east-1", "", &machines("dev", 2, "g5.xlarge\n    monitoring: true")), "2.0616", "1504.96");
+}
+
+#[test]
 fn an_empty_group_is_free() {
     expect(&priced("us-east-1", "", &machines("train", 0, "p5.48xlarge")), "0.0000", "0.00");
 }

@@ -1,6 +1,7 @@
 //! The command line: each command parses its flags, makes one library call and shows the result.
 //!
 //! One file: the table of commands, their help and the codes of the command line are one page.
+//! One file: the commands, what `--help` says of them and the codes that they end with are read side by side.
 mod apply;
 mod arguments;
 mod codes;

@@ -166,7 +166,7 @@ mod tests {
     fn text_for_people() {
         let text = rendered(Format::Text);
         assert!(
-            text.contains("Total:    $222.4518/h, $16016.53/run of 72 h (ttl), $162389.80/month of 730 h"),
+            text.contains("Total:    $222.4518/h, $16,016.53/run of 72 h (ttl), $162,389.80/month of 730 h; 1 line without a price"),
             "{text}"
         );
         assert!(text.contains("Unpriced: 1 line in no total:"), "{text}");
