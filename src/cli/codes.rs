@@ -113,4 +113,14 @@ pub static CODES: &[Code] = &[
         title: "The report was not written",
         explain: "The folder of the file does not exist, or you may not write it.",
     },
+    Code {
+        code: "DL0743",
+        title: "git cannot be asked",
+        explain: "`cost --compare` reads a blueprint as it was at a commit through the `git` program, which is not installed or failed. Nothing is checked out, and nothing is fetched.",
+    },
+    Code {
+        code: "DL0744",
+        title: "Nothing to compare with",
+        explain: "`--compare` takes a blueprint, a saved plan, or a branch, tag or commit of the repository that the blueprint lies in. A file goes before a commit of the same name.",
+    },
 ];

@@ -7,6 +7,7 @@ use crate::{
     apply::Outcome,
     diagnostic::{Diagnostic, Diagnostics, Severity},
     plan::Protect,
+    price::line::{Dollars, rounded},
     report::{cost::PlanFigures, plan as report},
     ui::Ui,
 };
@@ -84,7 +85,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     let proof = engine.prove(&found.wanted).await?;
     let keeps_journal = engine.backend().bucket().is_some() && (header.new_bucket.is_none() || !plan.is_empty());
     let place = format!("account {}, region {}, stack {}", header.account, header.region, found.stack);
-    let left = money.hourly_of(proof.left.iter().map(|(_, _, address, _)| address.as_str()));
+    let (left, unpriced) = money.hourly_of(proof.left.iter().map(|(_, _, address, _)| address.as_str()));
     if ui.json {
         let mut last: serde_json::Value =
             serde_json::from_str(&apply::summary("destroy", &header, &plan, &outcome, &money, &Diagnostics::new()))
@@ -97,7 +98,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
                 .collect::<Vec<_>>()
         );
         last["journal"] = json!({ "place": header.journal, "kept": keeps_journal });
-        last["left_hourly"] = json!(left);
+        last["left_cost"] = json!({ "hourly": rounded(left, 4), "unpriced": unpriced });
         ui.data(&last.to_string());
     } else if proof.left.is_empty() {
         if plan.is_empty() {
@@ -114,7 +115,12 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         }
     } else {
         ui.say(&apply::closing("destroyed", &plan, &outcome));
-        ui.data(&format!("Left: {place}: {} resources, ${left}/h", proof.left.len()));
+        ui.data(&format!(
+            "Left: {place}: {} resources, {}/h{}",
+            proof.left.len(),
+            Dollars(left),
+            if unpriced > 0 { "+?" } else { "" }
+        ));
         for (kind, id, address, state) in &proof.left {
             ui.data(&format!("  {address}  {kind}  {id}  {state}"));
         }

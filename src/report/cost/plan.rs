@@ -119,14 +119,13 @@ impl PlanFigures {
         }
     }
 
-    /// Dollars an hour of what is at these addresses now, with `+?` where a part has no price.
+    /// Dollars an hour of what is at these addresses now, and how many of its lines have no price.
     #[must_use]
-    pub fn hourly_of<'a>(&self, addresses: impl IntoIterator<Item = &'a str>) -> String {
+    pub fn hourly_of<'a>(&self, addresses: impl IntoIterator<Item = &'a str>) -> (Decimal, usize) {
         let steps: Vec<&StepFigures> = addresses.into_iter().filter_map(|address| self.steps.get(address)).collect();
         let hourly = |step: &&StepFigures| Decimal::from_str_exact(step.before.as_deref()?).ok();
         let sum = steps.iter().filter_map(hourly).fold(Decimal::ZERO, Decimal::saturating_add);
-        let unknown = steps.iter().any(|step| step.unpriced_before > 0);
-        format!("{}{}", grouped(&rounded(sum, 2)), if unknown { "+?" } else { "" })
+        (sum, steps.iter().map(|step| step.unpriced_before).sum())
     }
 
     /// As JSON without the steps, which carry their own.
@@ -261,6 +260,6 @@ mod tests {
         assert_eq!(figures.summary(), "$0.00/h (-$222.45/h), $0.00/month");
         assert_eq!(figures.line(), "Stops: $222.45/h, $162,389.80/month");
         assert_eq!(figures.steps["train.group"].after, None);
-        assert_eq!(figures.hourly_of(["train.group", "network.vpc"]), "220.16");
+        assert_eq!(figures.hourly_of(["train.group", "network.vpc"]), (Decimal::new(22_016, 2), 0));
     }
 }
