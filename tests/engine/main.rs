@@ -13,3 +13,4 @@ mod saved;
 #[path = "../stage/mod.rs"]
 mod stage;
 mod three_way;
+mod unrecorded;

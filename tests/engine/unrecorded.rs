@@ -1,0 +1,118 @@
+//! A journal that stops to take records in the middle of a run: no object without a recorded intent, and the next run
+//! with a journal finishes.
+use crate::stage::{Stage, text, wanted};
+use dlinfra::{
+    engine::Execution,
+    journal::{Backend, JournalError, MemoryBackend, Pending, Place, Put, Stored},
+    plan::Wanted,
+};
+use dlinfra_sandbox::StoredObject;
+use serde_json::json;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+/// Takes so many writes of records and refuses all others; the lock goes on to be written.
+#[derive(Debug)]
+struct Filling {
+    inner: MemoryBackend,
+    left: AtomicI64,
+    error: JournalError,
+}
+
+impl Backend for Filling {
+    fn place(&self) -> String {
+        self.inner.place()
+    }
+    fn look(&self) -> Pending<'_, Place> {
+        self.inner.look()
+    }
+    fn prepare(&self) -> Pending<'_, ()> {
+        self.inner.prepare()
+    }
+    fn put_if_absent<'a>(&'a self, key: &'a str, bytes: &'a [u8]) -> Pending<'a, Put> {
+        if key.starts_with("log/") && self.left.fetch_sub(1, Ordering::SeqCst) <= 0 {
+            return Box::pin(async { Err(self.error.clone()) });
+        }
+        self.inner.put_if_absent(key, bytes)
+    }
+    fn put_if_match<'a>(&'a self, key: &'a str, bytes: &'a [u8], version: &'a str) -> Pending<'a, Put> {
+        self.inner.put_if_match(key, bytes, version)
+    }
+    fn get<'a>(&'a self, key: &'a str) -> Pending<'a, Option<Stored>> {
+        self.inner.get(key)
+    }
+    fn list<'a>(&'a self, folder: &'a str, after: &'a str) -> Pending<'a, Vec<String>> {
+        self.inner.list(folder, after)
+    }
+    fn remove<'a>(&'a self, key: &'a str) -> Pending<'a, ()> {
+        self.inner.remove(key)
+    }
+}
+
+fn network() -> Vec<Wanted> {
+    vec![
+        wanted("vpc", "vpc", json!({ "cidr": "10.0.0.0/16" })),
+        wanted("subnet", "subnet", json!({ "vpc": { "$ref": "vpc" }, "cidr": "10.0.0.0/24", "zone": "us-east-1a" })),
+        wanted("gateway", "internet-gateway", json!({ "vpc": { "$ref": "vpc" } })),
+        wanted("data", "bucket", json!({})),
+    ]
+}
+
+/// The journal takes `records` writes and then no more. Did the run come to its end?
+async fn fill(records: i64, error: JournalError) -> bool {
+    let what = format!("{records} writes, then {error}");
+    let wanted = network();
+    let mut stage = Stage::new().await;
+    let journal = MemoryBackend::new();
+    stage.backend = Arc::new(Filling { inner: journal.clone(), left: AtomicI64::new(records), error });
+    let (engine, view, plan) = stage.look(&wanted).await;
+    let (_keep, cancel) = tokio::sync::watch::channel(false);
+    let run = Execution { command: "apply", presence: None, delete_data: false, sink: Arc::new(|_| {}), cancel };
+    let ended = engine.execute(&plan, &view, &wanted, run).await;
+    let done = ended.as_ref().is_ok_and(dlinfra::apply::Outcome::complete);
+    let written: String =
+        journal.objects().into_values().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect();
+    let mut objects: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for object in stage.sandbox.objects().into_iter().filter(StoredObject::is_live) {
+        if let Some(intent) = object.tags.get("dlinfra:intent") {
+            assert!(written.contains(intent), "{what}: {} {} was made without a record", object.kind, object.id);
+            *objects.entry((object.kind.clone(), object.tags["dlinfra:address"].clone())).or_default() += 1;
+        }
+    }
+    // The lock was given back although the end could not be written.
+    stage.backend = Arc::new(journal);
+    let again = stage.apply(&wanted).await;
+    assert!(again.complete(), "{what}");
+    let plan = stage.plan(&wanted).await;
+    assert!(plan.is_empty(), "{what}: {}", text(&plan));
+    for object in stage.sandbox.objects().into_iter().filter(StoredObject::is_live) {
+        if let Some(address) = object.tags.get("dlinfra:address") {
+            let twins = stage
+                .sandbox
+                .objects()
+                .into_iter()
+                .filter(|o| o.is_live() && o.kind == object.kind && o.tags.get("dlinfra:address") == Some(address));
+            assert_eq!(twins.count(), 1, "{what}: {} {address}", object.kind);
+        }
+    }
+    done
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_call_without_its_record_wherever_the_journal_ends() {
+    let errors = [
+        JournalError::DiskFull { path: "disk".into() },
+        JournalError::Unreachable { place: "bucket".into(), why: "cut".into() },
+    ];
+    let mut records = 0;
+    while !fill(records, errors[usize::try_from(records % 2).unwrap()].clone()).await {
+        records += 1;
+        assert!(records < 100, "the run never comes to its end");
+    }
+    assert!(records >= 6, "only {records} writes: the test has lost its subject");
+}
