@@ -1,16 +1,22 @@
 //! The commands as library calls: connect, look, plan, execute, prove. Plan and apply share every step until execution.
 //!
 //! One file: every command takes a part of the same sequence, and the sequence is read from top to bottom.
+mod contents;
+mod find;
+mod import;
+
+pub use import::{By, Claim as ImportClaim, Import};
+
 use crate::{
     address::Address,
-    apply::{Event, Executor, Outcome, Sink, What},
+    apply::{self, Event, Executor, Outcome, Sink, What},
     aws::{Aws, Error, ErrorClass, Identity, tags},
     call::{Scope, SweepCtx},
     diagnostic::{Code, Diagnostic, Diagnostics},
     journal::{self, Backend, JournalError, LockStatus, Memory},
     kind::Kind,
     plan::{self, Image, Plan, Wanted, images},
-    record::Recorder,
+    record::{Progress, Record, Recorder},
     resource::{Discovery, Live, Lookup, State},
     snapshot::{self, Found, Snapshot},
     units::Span,
@@ -419,6 +425,7 @@ impl Engine {
     /// # Errors
     /// A ring among resources.
     pub fn plan(&self, wanted: &[Wanted], view: &View, replace: &BTreeSet<Address>) -> Result<Plan, Diagnostics> {
+        self.imports_are_whole(wanted, view)?;
         let opened = self.memory.open.iter().filter_map(|(a, i)| Some((a.clone(), i.first()?.time)));
         let accepted = self.memory.accepted.iter().filter_map(|(a, i)| Some((a.clone(), i.first()?.time)));
         let interrupted: BTreeMap<Address, Timestamp> = opened.chain(accepted).collect();
@@ -492,9 +499,15 @@ impl Engine {
         };
         // From here on nothing leaves this process that could change something unless the lease is held.
         self.aws.gate().set_guard(Some(session.guard()));
-        let recorder = session.recorder().clone();
+        let (sink, clock, cancel) = (run.sink.clone(), self.aws.clock().clone(), run.cancel.clone());
+        let recorder = Arc::new(session.recorder().telling(Arc::new(move |address, progress| {
+            let Progress { count, bytes, complete } = progress;
+            let what = What::Progress { count, bytes, complete };
+            sink(Event { time: clock.now(), address: address.clone(), what });
+            !*cancel.borrow()
+        })));
         if let (Some(ttl), Some(at)) = (self.target.ttl, view.expires)
-            && run.command == "apply"
+            && matches!(run.command, "apply" | "import")
             && self.memory.pins.get("ttl") != Some(&json!(ttl.to_string()))
         {
             let pinned = async {
@@ -515,14 +528,34 @@ impl Engine {
                 recorder.pin(&key, value).await.map_err(|e| e.diagnostic())?;
             }
         }
+        let mut sweep = SweepCtx { scope: view.scope.clone(), ..self.sweep("", wanted) };
+        // What is imported has a name of its own, to which no prefix leads.
+        let foreign = plan.steps.iter().filter(|s| s.action == plan::Action::Adopt);
+        let foreign = foreign.filter(|s| matches!(s.kind.about().discovery, Discovery::Prefix | Discovery::Names));
+        let foreign: Vec<String> = foreign.filter_map(|s| s.live.as_ref().map(|l| l.id.clone())).collect();
+        Arc::make_mut(&mut sweep.names).extend(foreign);
+        // An import is recorded whole before its first tag: a plan after a kill must know everything that was meant.
+        let mut open = self.memory.open.clone();
+        let adopts = plan.tasks.iter().filter(|t| t.operation == plan::Operation::Adopt);
+        let now = self.aws.clock().now();
+        let intents: Vec<_> = adopts.filter_map(|t| apply::import_intent(&plan.steps[t.step], now)).collect();
+        let records = intents.iter().cloned().map(Record::Intent).collect();
+        if let Err(error) = recorder.journal().append_all(records).await {
+            self.aws.gate().set_guard(None);
+            let _ = session.end("failed").await;
+            return Err(error.diagnostic().into());
+        }
+        for intent in intents {
+            open.entry(intent.address.clone()).or_default().push(intent);
+        }
         let executor = Executor {
             aws: self.aws.clone(),
             scope: view.scope.clone(),
             kinds: self.kinds,
             recorder: recorder.clone(),
-            open: self.memory.open.clone(),
+            open,
             unseen: self.memory.unseen(),
-            sweep: SweepCtx { scope: view.scope.clone(), ..self.sweep("", wanted) },
+            sweep,
             sink: run.sink,
             cancel: run.cancel,
             delete_data: run.delete_data,
@@ -629,5 +662,30 @@ pub static CODES: &[Code] = &[
         code: "DL0533",
         title: "`existing:` does not match exactly one object",
         explain: "An `existing:` resource is read and never changed. It must match exactly one object by id, name or tags, so that nobody's else object is used by accident.",
+    },
+    Code {
+        code: "DL0540",
+        title: "An import was interrupted",
+        explain: "A run was stopped while it was taking up an object that exists: some of it may carry this stack's tags already. Run the same import again; it continues. Until then nothing is planned, because the plan would make a second object or remove a part of the first.",
+    },
+    Code {
+        code: "DL0541",
+        title: "Nothing to import",
+        explain: "There is no object with this id, name or these tags in the account and region of the stack. dlinfra reads only there; an action that is not allowed is reported as such and never as this.",
+    },
+    Code {
+        code: "DL0542",
+        title: "Several objects match",
+        explain: "An import takes exactly one object for an address (or the instances of one group), so that nobody else's object is taken by accident. Name it by its id.",
+    },
+    Code {
+        code: "DL0543",
+        title: "An address and an object do not fit one to one",
+        explain: "The address has an object already, or one object was given to two addresses. Each object has one address, each address one object (an instance group: its instances).",
+    },
+    Code {
+        code: "DL0544",
+        title: "An id of another kind",
+        explain: "The id belongs to another kind of object than the resource at the address. AWS's ids say what they are of by what they start with: `vpc-`, `subnet-`, `sg-`, `i-`, `fs-`.",
     },
 ];

@@ -52,6 +52,15 @@ pub trait Kind: Send + Sync {
     fn delete<'a>(&'a self, ctx: &'a Ctx, live: &'a Live) -> Boxed<'a, ()>;
     /// Objects that match, whoever owns them.
     fn lookup<'a>(&'a self, ctx: &'a SweepCtx, by: &'a Lookup) -> Boxed<'a, Vec<Live>>;
+    /// Objects with these ids, whoever owns them; a fleet is one object.
+    fn lookup_ids<'a>(&'a self, ctx: &'a SweepCtx, ids: &'a [Id]) -> Boxed<'a, Vec<Live>>;
+    /// Fields that no sweep returns, asked for one object: each with whether it is as wanted.
+    fn inspect<'a>(
+        &'a self,
+        ctx: &'a SweepCtx,
+        want: &'a Value,
+        live: &'a Live,
+    ) -> Boxed<'a, Vec<(&'static str, bool)>>;
     /// What carries this object's tags.
     fn tag_targets(&self, live: &Live) -> Result<Vec<TagTarget>, Error>;
     /// How much data a delete would destroy.
@@ -176,6 +185,17 @@ impl<R: Resource> Kind for Of<R> {
     }
     fn lookup<'a>(&'a self, ctx: &'a SweepCtx, by: &'a Lookup) -> Boxed<'a, Vec<Live>> {
         Box::pin(async move { R::lookup(ctx, by).await?.iter().map(Self::erase).collect() })
+    }
+    fn lookup_ids<'a>(&'a self, ctx: &'a SweepCtx, ids: &'a [Id]) -> Boxed<'a, Vec<Live>> {
+        Box::pin(async move { R::lookup_ids(ctx, ids).await?.iter().map(Self::erase).collect() })
+    }
+    fn inspect<'a>(
+        &'a self,
+        ctx: &'a SweepCtx,
+        want: &'a Value,
+        live: &'a Live,
+    ) -> Boxed<'a, Vec<(&'static str, bool)>> {
+        Box::pin(async move { R::inspect(ctx, &Self::typed(want)?, &Self::typed_live(live)?).await })
     }
     fn tag_targets(&self, live: &Live) -> Result<Vec<TagTarget>, Error> {
         Ok(R::tag_targets(&Self::typed_live(live)?))

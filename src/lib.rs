@@ -18,7 +18,7 @@
 //! | 13 | [`ui`] | the only writer to the terminal: data to stdout, talk to stderr |
 //! | 12 | [`compose`], [`saved`] | a compiled blueprint as the engine wants it: kinds found, every check run; saved plans |
 //! | 11 | [`kinds`], [`rules`] | one file per kind of resource; checks across resources, one code each |
-//! | 10 | [`report`] | one model per report, several renderers |
+//! | 10 | [`report`], [`terraform`] | one model per report, several renderers; Terraform's state and import blocks |
 //! | 9 | [`cost`] | lines added up, budgets, comparisons, advice |
 //! | 8 | [`engine`] | the commands as library calls: connect, look, plan, execute, prove |
 //! | 7 | [`apply`], [`journal`] | execution without waves; the write-ahead memory and the lease |
@@ -100,6 +100,7 @@ pub mod rules;
 pub mod saved;
 pub mod snapshot;
 pub mod spec;
+pub mod terraform;
 pub mod topology;
 pub mod ui;
 pub mod units;

@@ -153,6 +153,17 @@ pub enum Record {
     },
 }
 
+/// How far a long piece of work is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Things done (objects, versions and markers of a bucket).
+    pub count: u64,
+    /// Bytes in them.
+    pub bytes: u64,
+    /// Nothing is left.
+    pub complete: bool,
+}
+
 /// Where records go. Every method returns only when the record is durable.
 pub trait Recorder: Send + Sync {
     /// Before a call.
@@ -171,6 +182,10 @@ pub trait Recorder: Send + Sync {
     }
     /// For people: the call waits (for IAM, for a throttle); not recorded.
     fn waiting(&self, address: &Address, why: &Error);
+    /// For people: how far a long piece of work is; not recorded. False = the run was stopped: begin nothing new.
+    fn progress(&self, _address: &Address, _progress: Progress) -> bool {
+        true
+    }
 }
 
 /// A new ULID at this time.

@@ -420,6 +420,27 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
     /// Objects that match, whoever owns them; read only.
     fn lookup(ctx: &SweepCtx, by: &Lookup) -> impl Future<Output = Result<Vec<Live<Self>>, Error>> + Send;
 
+    /// Objects with these ids, whoever owns them; read only. A fleet answers with one object for all its members.
+    fn lookup_ids(ctx: &SweepCtx, ids: &[Id]) -> impl Future<Output = Result<Vec<Live<Self>>, Error>> + Send {
+        async move {
+            let mut out = Vec::new();
+            for id in ids {
+                out.extend(Self::lookup(ctx, &Lookup::Id(id.clone())).await?);
+            }
+            Ok(out)
+        }
+    }
+
+    /// Fields that no sweep returns but that can be asked object by object, when something is imported: each with
+    /// whether it is as wanted. What is not named here is believed.
+    fn inspect(
+        _ctx: &SweepCtx,
+        _want: &Self,
+        _live: &Live<Self>,
+    ) -> impl Future<Output = Result<Vec<(&'static str, bool)>, Error>> + Send {
+        async { Ok(Vec::new()) }
+    }
+
     /// What carries this object's tags.
     fn tag_targets(live: &Live<Self>) -> Vec<TagTarget>;
 

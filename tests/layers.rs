@@ -20,7 +20,7 @@ const LAYERS: &[&[&str]] = &[
     &["apply", "journal"],
     &["engine"],
     &["cost"],
-    &["report"],
+    &["report", "terraform"],
     &["kinds", "rules"],
     &["compose", "saved"],
     &["ui"],

@@ -31,6 +31,15 @@ pub enum What {
         /// For what.
         why: String,
     },
+    /// How far a long piece of work is (a bucket that is emptied).
+    Progress {
+        /// Things done.
+        count: u64,
+        /// Bytes in them.
+        bytes: u64,
+        /// Nothing is left.
+        complete: bool,
+    },
     /// AWS accepted it under this id.
     Accepted {
         /// The id.

@@ -327,7 +327,7 @@ impl Shared<'_> {
         Ok(())
     }
 
-    fn stop_if_cancelled(&self) -> Result<(), Error> {
+    pub(super) fn stop_if_cancelled(&self) -> Result<(), Error> {
         if self.cancelled() { Err(Error::new(ErrorClass::Stopped, "the run was stopped before this")) } else { Ok(()) }
     }
 

@@ -1,9 +1,11 @@
 //! plan → outcome: no waves; each task starts when its own parents are settled, longest expected path first.
+mod adopt;
 mod event;
 mod make;
 mod remove;
 mod watch;
 
+pub use adopt::{Carrier, IMPORT, carriers, free, import_intent, taken};
 pub use event::{Event, Sink, What};
 
 use crate::{
@@ -218,6 +220,7 @@ impl Shared<'_> {
         let work = async {
             match operation {
                 Operation::Make | Operation::Link => self.make(task).await,
+                Operation::Adopt => self.adopt(step).await,
                 Operation::Clear => self.clear(step).await,
                 Operation::Remove => self.remove(step).await,
             }
@@ -273,6 +276,7 @@ enum Settled {
 fn words(operation: Operation, step: &Step) -> (&'static str, &'static str) {
     use crate::plan::Action;
     match (operation, step.action) {
+        (Operation::Adopt, _) => ("importing", "imported"),
         (Operation::Clear, _) => ("releasing", "released"),
         (Operation::Remove, _) => ("deleting", "deleted"),
         (Operation::Link, _) => ("linking", "linked"),

@@ -56,6 +56,56 @@ pub async fn retag(aws: &Aws, target: &TagTarget, set: &Tags, remove: &[String])
     }
 }
 
+/// The tags that each object of a target carries now, by id or name; an object without tags is there with none.
+///
+/// # Errors
+/// Whatever the service answers.
+pub async fn read(aws: &Aws, target: &TagTarget) -> Result<BTreeMap<String, Tags>, Error> {
+    let mut out = BTreeMap::new();
+    match target {
+        TagTarget::Ec2(ids) => {
+            use aws_sdk_ec2::types::Filter;
+            out.extend(ids.iter().map(|id| (id.clone(), Tags::new())));
+            // A filter takes 200 values at most.
+            for ids in ids.chunks(200) {
+                let filter = Filter::builder().name("resource-id").set_values(Some(ids.to_vec())).build();
+                let mut pages = aws.ec2().describe_tags().filters(filter).into_paginator().send();
+                while let Some(page) = pages.next().await {
+                    for tag in page?.tags.unwrap_or_default() {
+                        let (id, key) = (tag.resource_id.unwrap_or_default(), tag.key.unwrap_or_default());
+                        out.entry(id).or_default().insert(key, tag.value.unwrap_or_default());
+                    }
+                }
+            }
+        }
+        // At most 50 tags, which is one page in every service below.
+        TagTarget::Role(name) => {
+            let tags = aws.iam().list_role_tags().role_name(name).send().await?.tags;
+            out.insert(name.clone(), tags.into_iter().map(|t| (t.key, t.value)).collect());
+        }
+        TagTarget::InstanceProfile(name) => {
+            let tags = aws.iam().list_instance_profile_tags().instance_profile_name(name).send().await?.tags;
+            out.insert(name.clone(), tags.into_iter().map(|t| (t.key, t.value)).collect());
+        }
+        TagTarget::Fsx(arn) => {
+            let found = aws.fsx().list_tags_for_resource().resource_arn(arn).send().await?.tags.unwrap_or_default();
+            let tags = found.into_iter().map(|t| (t.key.unwrap_or_default(), t.value.unwrap_or_default()));
+            out.insert(arn.clone(), tags.collect());
+        }
+        TagTarget::Bucket(name) => {
+            let owner = aws.account().await?;
+            let read = aws.s3().get_bucket_tagging().bucket(name).expected_bucket_owner(owner).send().await;
+            let tags = match read.map_err(Error::from) {
+                Ok(out) => out.tag_set.into_iter().map(|t| (t.key, t.value)).collect(),
+                Err(e) if e.is("NoSuchTagSet") => Tags::new(),
+                Err(e) => return Err(e),
+            };
+            out.insert(name.clone(), tags);
+        }
+    }
+    Ok(out)
+}
+
 async fn ec2(aws: &Aws, ids: &[String], set: &Tags, remove: &[String]) -> Result<(), Error> {
     use aws_sdk_ec2::types::Tag;
     // CreateTags takes 1,000 objects at most.

@@ -43,6 +43,13 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         step.reason.clear();
     }
     let money = money::with_pricing(&args.which, &found, ui, |pricing| PlanFigures::new(&pricing.plan(&plan)))?;
+    let contents = engine.contents(&plan, &view).await?;
+    for step in &mut plan.steps {
+        if let Some(what) = contents.get(&step.address) {
+            let stays = if args.delete_data { "" } else { ", and stays (`--delete-data` removes it)" };
+            step.reason = format!("it holds {what}{stays}");
+        }
+    }
     let header = plan::header(&found.place, engine, &found.stack).await?;
     if let Some(error) = engine.no_memory(&view) {
         if args.which.stack.is_none() {
@@ -99,6 +106,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         );
         last["journal"] = json!({ "place": header.journal, "kept": keeps_journal });
         last["left_cost"] = json!({ "hourly": rounded(left, 4), "unpriced": unpriced });
+        last["contents"] = json!(contents);
         ui.data(&last.to_string());
     } else if proof.left.is_empty() {
         if plan.is_empty() {

@@ -26,6 +26,7 @@ pub(crate) fn codes() -> BTreeMap<&'static str, &'static Code> {
         engine::CODES,
         journal::CODES,
         cli::CODES,
+        cli::import::CODES,
         crate::compose::CODES,
         crate::saved::CODES,
         crate::price::CODES,

@@ -12,9 +12,11 @@ mod destroy;
 mod drift;
 mod eval;
 mod explain;
+mod export;
 mod functions;
 mod git;
 mod graph;
+mod import;
 mod init;
 mod kinds;
 mod list;
@@ -149,6 +151,8 @@ Look up:
   graph       The resource graph, as Graphviz DOT
 
 More:
+  import      Take up objects that exist, also from a Terraform state
+  export      Write Terraform import blocks for a stack
   sandbox     Serve, reset and inspect the simulated AWS
   completions Completions for your shell
   help        Help on a command
@@ -242,6 +246,10 @@ enum Command {
     Eval(eval::Args),
     /// The resource graph, as Graphviz DOT.
     Graph(graph::Args),
+    /// Take up objects that exist: by id, name, tags, or from a Terraform state.
+    Import(import::Args),
+    /// Write Terraform import blocks for everything that a stack owns.
+    Export(export::Args),
     /// Serve, reset and inspect the simulated AWS.
     Sandbox(sandbox::Args),
     /// Completions for your shell.
@@ -275,6 +283,8 @@ impl Command {
             Self::Schema => "schema",
             Self::Eval(_) => "eval",
             Self::Graph(_) => "graph",
+            Self::Import(_) => "import",
+            Self::Export(_) => "export",
             Self::Sandbox(_) => "sandbox",
             Self::Completions { .. } => "completions",
         }
@@ -376,6 +386,8 @@ async fn dispatch(command: Command, format: Format, ui: Ui) -> Result {
         Command::Schema => schema::run(ui),
         Command::Eval(args) => eval::run(&args, ui),
         Command::Graph(args) => graph::run(&args, ui),
+        Command::Import(args) => import::run(&args, ui).await,
+        Command::Export(args) => export::run(&args, ui).await,
         Command::Sandbox(args) => sandbox::run(&args, ui).await,
         Command::Completions { shell } => {
             let mut out = Vec::new();

@@ -35,7 +35,7 @@ pub use location::backend;
 pub use lock::{Holder, LockStatus};
 pub use memory::MemoryBackend;
 pub use presence::Presence;
-pub use recorder::{JournalRecorder, Waiting};
+pub use recorder::{JournalRecorder, Telling, Waiting};
 pub use recover::{ByKind, Lost, Recovered, forget, recover};
 pub use s3::S3Backend;
 pub use session::{Begin, Session};

@@ -4,7 +4,7 @@ use crate::{
     address::Address,
     aws::Error,
     kind::Boxed,
-    record::{Applied, Intent, Record, Recorder, Setting},
+    record::{Applied, Intent, Progress, Record, Recorder, Setting},
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -13,11 +13,15 @@ use std::{fmt, sync::Arc};
 /// Told when a call waits, for people.
 pub type Waiting = Arc<dyn Fn(&Address, &Error) + Send + Sync>;
 
+/// Told how far a long piece of work is, for people; answers whether to go on.
+pub type Telling = Arc<dyn Fn(&Address, Progress) -> bool + Send + Sync>;
+
 /// Writes records with the journal's time.
 #[derive(Clone)]
 pub struct JournalRecorder {
     journal: Journal,
     waiting: Waiting,
+    telling: Option<Telling>,
 }
 
 impl fmt::Debug for JournalRecorder {
@@ -29,7 +33,13 @@ impl fmt::Debug for JournalRecorder {
 impl JournalRecorder {
     /// A recorder on this journal.
     pub fn new(journal: Journal, waiting: Waiting) -> Self {
-        Self { journal, waiting }
+        Self { journal, waiting, telling: None }
+    }
+
+    /// The same recorder, which tells of progress too.
+    #[must_use]
+    pub fn telling(&self, telling: Telling) -> Self {
+        Self { telling: Some(telling), ..self.clone() }
     }
 
     /// The journal.
@@ -103,5 +113,9 @@ impl Recorder for JournalRecorder {
 
     fn waiting(&self, address: &Address, why: &Error) {
         (self.waiting)(address, why);
+    }
+
+    fn progress(&self, address: &Address, progress: Progress) -> bool {
+        self.telling.as_ref().is_none_or(|telling| telling(address, progress))
     }
 }

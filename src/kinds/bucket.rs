@@ -236,7 +236,7 @@ impl Resource for Bucket {
 
     async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
         let (name, owner) = (&live.id, &ctx.scope.account);
-        gone(contents::empty(&ctx.aws, name, owner).await)?;
+        gone(contents::empty(ctx, name).await)?;
         gone(ctx.aws.s3().delete_bucket().bucket(name).expected_bucket_owner(owner).send().await.map_err(Error::from))
     }
 

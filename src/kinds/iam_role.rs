@@ -135,8 +135,12 @@ impl Resource for IamRole {
     }
 
     async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<Self>>, Error> {
-        let prefix = if ctx.all_stacks { "/dlinfra/".to_owned() } else { path(&ctx.scope.stack) };
-        let (mut names, profiles) = try_join(read::role_names(ctx, &prefix), read::profiles(ctx, &prefix)).await?;
+        // Imported roles lie anywhere: a search over all stacks looks at every role that is not AWS's own.
+        let (roles, profiles) = match ctx.all_stacks {
+            true => ("/".to_owned(), "/dlinfra/".to_owned()),
+            false => (path(&ctx.scope.stack), path(&ctx.scope.stack)),
+        };
+        let (mut names, profiles) = try_join(read::role_names(ctx, &roles), read::profiles(ctx, &profiles)).await?;
         // An imported role lies elsewhere; the journal knows its name.
         names.extend(ctx.names.iter().filter(|n| n.len() <= NAME.max && check::legal_name(n)).cloned());
         let reads: Vec<_> = names.iter().map(|name| read::role(ctx, name, read::Owner::This, &profiles)).collect();

@@ -153,6 +153,7 @@ impl Resource for InstanceGroup {
             Output { name: "count", ty: "int", doc: "how many members there are" },
             Output { name: "image_id", ty: "string", doc: "the ami- id that the oldest member runs" },
             Output { name: "zone", ty: "string", doc: "the availability zone" },
+            Output { name: "placement_group", ty: "string", doc: "the placement group's name, if it has one" },
         ],
         fixed: &["subnet", "placement"],
         rolling: &[
@@ -346,13 +347,15 @@ impl Resource for InstanceGroup {
     }
 
     async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<Self>>, Error> {
-        let fleets = live::fleets(ctx, ec2::lookup_filters("instance-id", by)).await?;
-        if fleets.is_empty() {
-            return Ok(Vec::new());
-        }
-        let groups = placement::named_by(ctx, &fleets).await?;
-        let volumes = live::volumes_of(ctx, &fleets).await?;
-        live::assemble(ctx, &fleets, &groups, &volumes)
+        live::looked_up(ctx, ec2::lookup_filters("instance-id", by)).await
+    }
+
+    async fn lookup_ids(ctx: &SweepCtx, ids: &[Id]) -> Result<Vec<Live<Self>>, Error> {
+        live::looked_up(ctx, vec![ec2::filter_any("instance-id", ids.iter().map(String::as_str))]).await
+    }
+
+    async fn inspect(ctx: &SweepCtx, want: &Self, live: &Live<Self>) -> Result<Vec<(&'static str, bool)>, Error> {
+        live::inspect(ctx, want, live).await
     }
 
     fn tag_targets(live: &Live<Self>) -> Vec<TagTarget> {

@@ -135,7 +135,18 @@ impl Resource for NatGateway {
     }
 
     async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<Self>>, Error> {
-        assemble(ctx, gateways(ctx, ec2::lookup_filters("nat-gateway-id", by)).await?, Vec::new()).await
+        let found = gateways(ctx, ec2::lookup_filters("nat-gateway-id", by)).await?;
+        // No tag says whose the address is; the gateway itself does.
+        let uses = |g: &Gateway| {
+            let address = g.nat_gateway_addresses().iter().find_map(|a| a.allocation_id().map(str::to_owned));
+            Some((g.nat_gateway_id()?.to_owned(), address?))
+        };
+        let addresses: BTreeMap<String, String> = found.iter().filter_map(uses).collect();
+        let mut out = assemble(ctx, found, Vec::new()).await?;
+        for live in &mut out {
+            live.parts.extend(addresses.get(&live.id).map(|id| (ADDRESS.to_owned(), id.clone())));
+        }
+        Ok(out)
     }
 
     fn tag_targets(live: &Live<Self>) -> Vec<TagTarget> {

@@ -169,6 +169,8 @@ pub struct Step {
 pub enum Operation {
     /// Clear the late fields of something that goes.
     Clear,
+    /// Take up an object that exists: ownership tags, nothing else.
+    Adopt,
     /// Remove.
     Remove,
     /// Create, or bring to the wanted state.
@@ -240,6 +242,24 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Objects to take up, each by itself: tags need no order.
+    pub fn adopting(steps: Vec<Step>) -> Self {
+        let tasks: Vec<Task> =
+            (0..steps.len()).map(|step| Task { step, operation: Operation::Adopt, seconds: 2 }).collect();
+        let count = tasks.len();
+        Self {
+            summary: Summary { adopt: count, ..Summary::default() },
+            dag: Dag::new(count),
+            remaining: vec![2; count],
+            critical_path: steps.first().map(|s| s.address.clone()).into_iter().collect(),
+            expected_seconds: if count == 0 { 0 } else { 2 },
+            steps,
+            tasks,
+            images: BTreeMap::new(),
+            notes: Diagnostics::new(),
+        }
+    }
+
     /// Would applying it do nothing?
     pub fn is_empty(&self) -> bool {
         self.tasks.is_empty()

@@ -5,6 +5,7 @@ use crate::{
     apply::{Event, What},
     plan::Plan,
     report::plan::time,
+    units::{Size, grouped},
 };
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
@@ -17,12 +18,18 @@ use std::{
 
 /// At most one sign of life in this time when nothing happens.
 const HEARTBEAT: Duration = Duration::from_secs(30);
+/// At most one line of progress in this time, for people and for programs; the first and the last always come.
+const LINES: Duration = Duration::from_secs(10);
+const EVENTS: Duration = Duration::from_millis(500);
 
 struct State {
     ui: Ui,
     bars: Option<(MultiProgress, ProgressBar)>,
     running: BTreeMap<Address, (ProgressBar, Timestamp, u64)>,
     left: BTreeMap<Address, u64>,
+    /// How far long pieces of work are, and when that was said last.
+    words: BTreeMap<Address, String>,
+    told: BTreeMap<Address, Instant>,
     done: usize,
     total: usize,
     spoke: Instant,
@@ -53,6 +60,8 @@ impl Progress {
             bars,
             running: BTreeMap::new(),
             left,
+            words: BTreeMap::new(),
+            told: BTreeMap::new(),
             done: 0,
             total,
             spoke: Instant::now(),
@@ -120,6 +129,10 @@ impl State {
             let gone = u64::try_from(now.duration_since(*since).as_secs()).unwrap_or(0);
             let words =
                 if *expected == 0 { time(gone) } else { format!("{} of about {}", time(gone), time(*expected)) };
+            let words = match self.words.get(address) {
+                Some(more) => format!("{words}, {more}"),
+                None => words,
+            };
             bar.set_message(words);
             longest = longest.max(self.left.get(address).copied().unwrap_or(0).saturating_sub(gone));
         }
@@ -147,6 +160,13 @@ impl State {
                 self.running.insert(address.clone(), (bar, event.time, *expected));
             }
             What::Waiting { why } => self.line(&format!("{at}  {address} waits: {why}")),
+            What::Progress { count, bytes, complete } => {
+                let words = format!("{} objects, {} deleted", grouped(*count), Size::from_bytes(*bytes).rough());
+                if self.bars.is_none() && self.due(address, *complete, LINES) {
+                    self.line(&format!("{at}  {address}: {words}"));
+                }
+                self.words.insert(address.clone(), words);
+            }
             What::Accepted { .. } => {}
             What::Done { verb, id, seconds, .. } => {
                 self.close(address);
@@ -169,7 +189,18 @@ impl State {
         self.tick(event.time);
     }
 
+    /// Is it time to tell of progress?
+    fn due(&mut self, address: &Address, last: bool, pause: Duration) -> bool {
+        let now = Instant::now();
+        let due = last || self.told.get(address).is_none_or(|t| now.duration_since(*t) >= pause);
+        if due {
+            self.told.insert(address.clone(), now);
+        }
+        due
+    }
+
     fn close(&mut self, address: &Address) {
+        self.words.remove(address);
         self.done += 1;
         if let Some((bar, _, _)) = self.running.remove(address) {
             bar.finish_and_clear();
@@ -180,6 +211,11 @@ impl State {
     }
 
     fn json(&mut self, event: &Event) {
+        if let What::Progress { complete, .. } = event.what
+            && !self.due(&event.address, complete, EVENTS)
+        {
+            return;
+        }
         let mut row = json!({ "type": "", "time": stamp(event.time), "address": event.address });
         let mut set = |kind: &str, fields: serde_json::Value| {
             row["type"] = json!(kind);
@@ -192,6 +228,9 @@ impl State {
                 set("started", json!({ "operation": verb, "expected_seconds": expected }));
             }
             What::Waiting { why } => set("waiting", json!({ "reason": why })),
+            What::Progress { count, bytes, complete } => {
+                set("progress", json!({ "count": count, "bytes": bytes, "complete": complete }));
+            }
             What::Accepted { id } => set("accepted", json!({ "id": id })),
             What::Done { verb, id, seconds, .. } => {
                 set("done", json!({ "operation": verb, "id": id, "seconds": seconds }));

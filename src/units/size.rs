@@ -63,6 +63,23 @@ impl Size {
         Decimal::from(self.0) / Decimal::from(1_u64 << 30)
     }
 
+    /// For people: one decimal, rounded down.
+    #[must_use]
+    pub fn rough(self) -> String {
+        let bytes = self.0;
+        let units = [("TiB", 1u64 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+        match units.iter().find(|(_, size)| bytes >= *size) {
+            Some((unit, size)) => {
+                let tenths = u128::from(bytes) * 10 / u128::from(*size);
+                match tenths % 10 {
+                    0 => format!("{} {unit}", tenths / 10),
+                    tenth => format!("{}.{tenth} {unit}", tenths / 10),
+                }
+            }
+            None => format!("{bytes} B"),
+        }
+    }
+
     /// The sum, unless it is too large.
     #[must_use]
     pub fn checked_add(self, other: Size) -> Option<Size> {

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 mod conformance;
 mod crash_fleet;
+mod emptying;
 mod examples;
+mod import;
 #[path = "../kinds/mod.rs"]
 mod kinds;
 mod network;

@@ -152,6 +152,10 @@ impl Cli {
         cli
     }
 
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub(crate) fn write(&self, blueprint: &str) {
         fs::write(self.folder.path().join("dlinfra.yaml"), blueprint).unwrap();
     }

@@ -3,6 +3,7 @@
 //! `driver` serves an account and starts the binary; `proxy` stands between them, counts requests and sets traps.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::print_stderr, reason = "a sweep says how far it is, and what it measured")]
+mod adoption;
 mod driver;
 mod faults;
 mod kill;

@@ -46,6 +46,8 @@ struct Shared {
     upstream: u16,
     count: AtomicU64,
     ended: AtomicBool,
+    /// Only requests that may change something are counted.
+    changes_only: AtomicBool,
     trap: Mutex<Option<(Trap, Sender<Sprung>)>>,
     names: Mutex<Vec<String>>,
     watcher: Option<Watcher>,
@@ -60,6 +62,7 @@ impl Proxy {
             upstream,
             count: AtomicU64::new(0),
             ended: AtomicBool::new(false),
+            changes_only: AtomicBool::new(false),
             trap: Mutex::new(None),
             names: Mutex::default(),
             watcher,
@@ -78,8 +81,16 @@ impl Proxy {
         Self { port, shared }
     }
 
+    /// The same at a request that may change something; `at` counts only those.
+    pub(crate) fn set_at_change(&self, trap: Trap) -> Receiver<Sprung> {
+        let sprung = self.set(trap);
+        self.shared.changes_only.store(true, Ordering::SeqCst);
+        sprung
+    }
+
     /// Counts from 1 again, and sets a trap.
     pub(crate) fn set(&self, trap: Trap) -> Receiver<Sprung> {
+        self.shared.changes_only.store(false, Ordering::SeqCst);
         let (send, receive) = channel();
         self.shared.names.lock().unwrap().clear();
         *self.shared.trap.lock().unwrap() = Some((trap, send));
@@ -119,7 +130,8 @@ impl Shared {
             // One lock, so that names stand in the order of their numbers.
             let mut names = self.names.lock().unwrap();
             names.push(name.clone());
-            self.count.fetch_add(1, Ordering::SeqCst) + 1
+            let counts = !self.changes_only.load(Ordering::SeqCst) || mutates(&name);
+            if counts { self.count.fetch_add(1, Ordering::SeqCst) + 1 } else { 0 }
         };
         let sprung = {
             let mut trap = self.trap.lock().unwrap();

@@ -1,13 +1,16 @@
 //! What is in a bucket, and how it goes: all versions and markers, a thousand a request, eight requests at a time.
 use crate::{
     aws::{Aws, Error, ErrorClass, optional},
+    call::Ctx,
     kinds::policy::decode,
+    record::Progress,
+    units::{Size, grouped},
 };
 use aws_sdk_s3::types::{Delete, EncodingType, ObjectIdentifier};
 use tokio::task::JoinSet;
 
-/// Pages of 1,000 that a count reads before it says "more than".
-const COUNTED_PAGES: usize = 1000;
+/// Pages of 1,000 that a count reads before it says "more than": some seconds, however large the bucket is.
+const COUNTED_PAGES: usize = 20;
 const PARALLEL: usize = 8;
 
 /// One page of versions and markers.
@@ -69,67 +72,61 @@ fn text(current: u64, old: u64, markers: u64, bytes: u64, more: bool) -> Option<
         }
     }
     if current + old > 0 {
-        parts.push(human(bytes));
+        parts.push(Size::from_bytes(bytes).rough());
     }
     (!parts.is_empty()).then(|| format!("{}{}", if more { "more than " } else { "" }, parts.join(", ")))
 }
 
-fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
-}
-
-/// Bytes for people, one decimal, rounded down.
-fn human(bytes: u64) -> String {
-    let units = [("TiB", 1u64 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
-    match units.iter().find(|(_, size)| bytes >= *size) {
-        Some((unit, size)) => {
-            let tenths = u128::from(bytes) * 10 / u128::from(*size);
-            match tenths % 10 {
-                0 => format!("{} {unit}", tenths / 10),
-                tenth => format!("{}.{tenth} {unit}", tenths / 10),
-            }
-        }
-        None => format!("{bytes} B"),
-    }
-}
-
-/// Deletes every version and marker. Killed anywhere, the next call goes on with what is left.
-pub(super) async fn empty(aws: &Aws, name: &str, owner: &str) -> Result<(), Error> {
+/// Deletes every version and marker, and says how far it is. At most some pages are held at a time. Killed anywhere, the
+/// next call goes on with what is left.
+pub(super) async fn empty(ctx: &Ctx, name: &str) -> Result<(), Error> {
+    let owner = &ctx.scope.account;
     let mut running = JoinSet::new();
-    let mut from = Some((None, None));
-    while let Some(place) = from.take() {
-        let page = page(aws, name, owner, place).await?;
+    let mut so_far = Progress::default();
+    let (mut from, mut stop) = (Some((None, None)), false);
+    while !stop && let Some(place) = from.take() {
+        let page = page(&ctx.aws, name, owner, place).await?;
         from = page.next;
         if !page.ids.is_empty() {
-            running.spawn(remove(aws.clone(), name.to_owned(), owner.to_owned(), page.ids));
+            let (aws, name, owner) = (ctx.aws.clone(), name.to_owned(), owner.clone());
+            let size = (page.ids.len() as u64, page.bytes);
+            running.spawn(async move { remove(&aws, &name, &owner, page.ids).await.map(|()| size) });
         }
-        while running.len() >= PARALLEL {
-            joined(running.join_next().await)?;
+        // What is done already is counted at once, so that progress does not come in leaps.
+        loop {
+            let full = running.len() >= PARALLEL;
+            let done = if full { running.join_next().await } else { running.try_join_next() };
+            let Some(done) = done else { break };
+            stop |= !tell(ctx, &mut so_far, done)?;
         }
     }
-    while !running.is_empty() {
-        joined(running.join_next().await)?;
+    while let Some(done) = running.join_next().await {
+        tell(ctx, &mut so_far, done)?;
+    }
+    if from.is_some() {
+        let count = grouped(so_far.count);
+        let what = format!("{count} objects of {name} were deleted before the run was stopped; the rest is there");
+        return Err(Error::new(ErrorClass::Stopped, what));
+    }
+    if so_far.count > 0 {
+        ctx.recorder.progress(&ctx.address, Progress { complete: true, ..so_far });
     }
     Ok(())
 }
 
-fn joined(done: Option<Result<Result<(), Error>, tokio::task::JoinError>>) -> Result<(), Error> {
-    match done {
-        Some(Ok(result)) => result,
-        Some(Err(e)) => Err(Error::bug(e.to_string())),
-        None => Ok(()),
-    }
+/// Adds what one request deleted; false = begin nothing new.
+fn tell(
+    ctx: &Ctx,
+    so_far: &mut Progress,
+    done: Result<Result<(u64, u64), Error>, tokio::task::JoinError>,
+) -> Result<bool, Error> {
+    let (count, bytes) = done.map_err(|e| Error::bug(e.to_string()))??;
+    so_far.count += count;
+    so_far.bytes += bytes;
+    Ok(ctx.recorder.progress(&ctx.address, *so_far))
 }
 
-async fn remove(aws: Aws, name: String, owner: String, ids: Vec<(String, Option<String>)>) -> Result<(), Error> {
+async fn remove(aws: &Aws, name: &str, owner: &str, ids: Vec<(String, Option<String>)>) -> Result<(), Error> {
     // A page holds 1,000 entries at most, which is what one request takes.
     let objects = ids
         .into_iter()
@@ -138,7 +135,7 @@ async fn remove(aws: Aws, name: String, owner: String, ids: Vec<(String, Option<
         .map_err(|e| Error::bug(e.to_string()))?;
     let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build();
     let delete = delete.map_err(|e| Error::bug(e.to_string()))?;
-    let out = aws.s3().delete_objects().bucket(&name).expected_bucket_owner(owner).delete(delete).send().await?;
+    let out = aws.s3().delete_objects().bucket(name).expected_bucket_owner(owner).delete(delete).send().await?;
     let refused = out.errors();
     let Some(first) = refused.first() else { return Ok(()) };
     let code = first.code().unwrap_or("Unknown");

@@ -34,7 +34,8 @@ pub(super) async fn role_names(ctx: &SweepCtx, prefix: &str) -> Result<BTreeSet<
     let mut out = BTreeSet::new();
     let mut pages = ctx.aws.iam().list_roles().path_prefix(prefix).into_paginator().send();
     while let Some(page) = pages.next().await {
-        out.extend(page?.roles.into_iter().map(|r| r.role_name));
+        let by_aws = |r: &Role| r.path.starts_with("/aws-service-role/") || r.path.starts_with("/aws-reserved/");
+        out.extend(page?.roles.into_iter().filter(|r| !by_aws(r)).map(|r| r.role_name));
     }
     Ok(out)
 }
@@ -108,9 +109,18 @@ pub(super) async fn role(
         }
     }
     let own = match owner {
-        Owner::This => profiles.iter().find(|p| ctx.owned(&p.tags).as_ref() == Some(&address)).map(|p| {
-            (p.name.clone(), p.arn.clone(), p.roles.iter().any(|r| r == name))
-        }),
+        Owner::This => {
+            let ours = |tags: &Tags| ctx.owned(tags).as_ref() == Some(&address);
+            let known = profiles.iter().find(|p| ours(&p.tags));
+            match known.map(|p| (p.name.clone(), p.arn.clone(), p.roles.iter().any(|r| r == name))) {
+                // That of an imported role lies elsewhere, as the role does.
+                None if !role.path.starts_with("/dlinfra/") => match profile_of(ctx, name).await? {
+                    Some(found) if ours(&profile_tags(ctx, &found.0).await?) => Some(found),
+                    _ => None,
+                },
+                known => known,
+            }
+        }
         Owner::Any(_) => profile_of(ctx, name).await?,
     };
     live(role, address, tags, policies, attached, own).map(Some)
@@ -169,6 +179,11 @@ pub(super) async fn inline(ctx: &SweepCtx, role: &str) -> Result<Vec<String>, Er
         out.extend(page?.policy_names);
     }
     Ok(out)
+}
+
+async fn profile_tags(ctx: &SweepCtx, name: &str) -> Result<Tags, Error> {
+    let read = ctx.aws.iam().list_instance_profile_tags().instance_profile_name(name).send().await;
+    Ok(optional(read.map_err(Error::from))?.map(|out| from_tags(&out.tags)).unwrap_or_default())
 }
 
 /// The profile of the same name that holds a role, or the only one.

@@ -161,6 +161,48 @@ pub(super) async fn volumes_of(ctx: &SweepCtx, fleets: &[Fleet]) -> Result<Volum
     Ok(out)
 }
 
+/// What a lookup finds, with the placement groups and volumes of its instances.
+pub(super) async fn looked_up(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Live<InstanceGroup>>, Error> {
+    let fleets = fleets(ctx, filters).await?;
+    if fleets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let groups = placement::named_by(ctx, &fleets).await?;
+    let volumes = volumes_of(ctx, &fleets).await?;
+    assemble(ctx, &fleets, &groups, &volumes)
+}
+
+/// User data and images can be asked for, instance by instance, which only an import does. What a *name* of an image
+/// stood for when the instances were launched, nobody can say.
+pub(super) async fn inspect(
+    ctx: &SweepCtx,
+    want: &InstanceGroup,
+    live: &Live<InstanceGroup>,
+) -> Result<Vec<(&'static str, bool)>, Error> {
+    use base64::Engine as _;
+    let mut out = Vec::new();
+    if let Some(image) = want.image.as_deref().filter(|image| image.starts_with("ami-")) {
+        out.push(("image", live.outputs.get("image_id").and_then(Value::as_str) == Some(image)));
+    }
+    let Some(boot) = &want.boot else { return Ok(out) };
+    let mut same = true;
+    // A value that waits for another resource cannot be what the machines were started with.
+    match boot.user_data() {
+        Err(_) => same = false,
+        Ok(wanted) => {
+            for member in &live.members {
+                let ask = ctx.aws.ec2().describe_instance_attribute().instance_id(&member.id);
+                let answer = ask.attribute(aws_sdk_ec2::types::InstanceAttributeName::UserData).send().await?;
+                let text = answer.user_data.and_then(|v| v.value).unwrap_or_default();
+                let has = base64::engine::general_purpose::STANDARD.decode(text.trim()).unwrap_or_default();
+                same = same && has == wanted.as_bytes();
+            }
+        }
+    }
+    out.push(("boot", same));
+    Ok(out)
+}
+
 /// Fleets and placement groups as resources. A placement group without instances is a resource that is partly there.
 pub(super) fn assemble(
     ctx: &SweepCtx,
@@ -311,5 +353,6 @@ fn outputs(id: &str, members: &[Instance], count: Option<u32>) -> Map<String, Va
     out.insert("count".into(), json!(count));
     out.insert("image_id".into(), json!(head.and_then(|m| m.image_id())));
     out.insert("zone".into(), json!(head.and_then(|m| m.placement()).and_then(|p| p.availability_zone())));
+    out.insert("placement_group".into(), json!(members.iter().find_map(placement_name)));
     out
 }

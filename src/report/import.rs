@@ -1,0 +1,143 @@
+//! An import as text and as JSON: which objects get tags, which fields are believed, and what is left to apply.
+use super::plan::{self as plan_report, Header};
+use crate::{apply::Carrier, engine::Import, plan::Step};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+/// More ids than this are counted instead of listed.
+const LISTED: usize = 6;
+
+/// What will be tagged, and what that leaves.
+pub fn text(header: &Header, import: &Import) -> String {
+    let mut out = format!("{}   {}   {}\n", header.stack, header.region, header.place);
+    let steps = &import.plan.steps;
+    let width = steps.iter().map(|s| s.address.as_str().chars().count()).max().unwrap_or(0).max(12);
+    let middle = steps.iter().map(|s| s.summary.chars().count()).max().unwrap_or(0).clamp(10, 48);
+    for step in steps {
+        let objects = import.carriers.get(&step.address).map(Vec::as_slice).unwrap_or_default();
+        let line = format!(">   {:width$}  {:middle$}  {}", step.address.as_str(), step.summary, ids(step, objects));
+        let _ = writeln!(out, "{}", line.trim_end());
+        if let Some(fields) = import.believed.get(&step.address) {
+            let verb = if fields.len() == 1 { "is" } else { "are" };
+            let _ = writeln!(
+                out,
+                "      {} {verb} taken as the blueprint says: AWS does not return this",
+                fields.join(", ")
+            );
+        }
+        if let Some(fields) = import.unlike.get(&step.address) {
+            let verb = if fields.len() == 1 { "differs" } else { "differ" };
+            let _ = writeln!(out, "      {} {verb} from the blueprint", fields.join(", "));
+        }
+    }
+    for (address, id) in &import.owned {
+        let _ = writeln!(out, "=   {address}: {id} belongs to this stack already");
+    }
+    if steps.is_empty() {
+        out.push_str("Nothing to import\n");
+        return out;
+    }
+    let objects: usize = import.carriers.values().flatten().map(|c| c.ids().len()).sum();
+    let _ = writeln!(
+        out,
+        "Import: {}; {} {} ownership tags, nothing else is changed",
+        count(steps.len(), "resource"),
+        count(objects, "object"),
+        if objects == 1 { "gets" } else { "get" }
+    );
+    if let Some(step) = steps.first() {
+        let varies = ["dlinfra:address", "dlinfra:spec"];
+        let tags = step.tags.iter().filter(|(k, _)| !varies.contains(&k.as_str())).map(|(k, v)| format!("{k}={v}"));
+        let _ = writeln!(
+            out,
+            "Tags: {}, and dlinfra:address, :intent, :part, :spec of each",
+            tags.collect::<Vec<_>>().join(", ")
+        );
+    }
+    if let Some(bucket) = &header.new_bucket {
+        let _ = writeln!(
+            out,
+            "The bucket {bucket} will be made for the journal: private, versioned, encrypted (this account has none yet)"
+        );
+    }
+    if !import.hidden.is_empty() {
+        let names: Vec<&str> = import.hidden.iter().map(crate::address::Address::as_str).collect();
+        let _ = writeln!(
+            out,
+            "Note: the names of {} do not follow from the blueprint: the journal keeps them, do not lose it",
+            names.join(", ")
+        );
+    }
+    if import.after.is_empty() {
+        out.push_str("After it the plan is empty: what is live is what the blueprint says\n");
+    } else {
+        out.push_str("After it `dlinfra plan` will show what differs from the blueprint:\n");
+        let whole = plan_report::text(header, &import.after, None, false);
+        for line in whole.lines().skip(1 + usize::from(header.new_bucket.is_some())) {
+            let _ = writeln!(out, "  {line}");
+        }
+    }
+    out
+}
+
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+/// An ARN of FSx ends with the id.
+fn short(id: &str) -> &str {
+    if id.starts_with("arn:") { id.rsplit('/').next().unwrap_or(id) } else { id }
+}
+
+/// The primary object first, then what goes with it by part.
+fn ids(step: &Step, carriers: &[Carrier]) -> String {
+    let (main, parts): (Vec<&Carrier>, Vec<&Carrier>) =
+        carriers.iter().partition(|c| c.part.is_empty() || c.part == "member");
+    let list = |ids: &[&str]| match ids.len() {
+        0..=LISTED => ids.iter().map(|id| short(id)).collect::<Vec<_>>().join(", "),
+        n => format!("{} and {} more", ids[..LISTED].join(", "), n - LISTED),
+    };
+    let mut main: Vec<&str> = main.iter().flat_map(|c| c.ids()).collect();
+    if main.is_empty() {
+        main = step.live.iter().map(|l| l.id.as_str()).collect();
+    }
+    let parts: Vec<String> = parts
+        .iter()
+        .map(|c| match c.ids().as_slice() {
+            [one] => format!("{} {}", c.part, short(one)),
+            many => format!("{} x {}", many.len(), c.part),
+        })
+        .collect();
+    match parts.as_slice() {
+        [] => list(&main),
+        some => format!("{}, with {}", list(&main), some.join(", ")),
+    }
+}
+
+/// The same as fields of a JSON document.
+pub fn json(header: &Header, import: &Import) -> Value {
+    let steps: Vec<Value> = import
+        .plan
+        .steps
+        .iter()
+        .map(|step| {
+            let carriers = import.carriers.get(&step.address).map(Vec::as_slice).unwrap_or_default();
+            let objects: Vec<Value> = carriers
+                .iter()
+                .flat_map(|c| c.ids().into_iter().map(|id| json!({ "id": id, "part": c.part })).collect::<Vec<_>>())
+                .collect();
+            json!({
+                "address": step.address, "kind": step.kind.name(), "id": step.live.as_ref().map(|l| l.id.clone()),
+                "objects": objects, "tags": step.tags,
+                "believed": import.believed.get(&step.address).cloned().unwrap_or_default(),
+                "differs": import.unlike.get(&step.address).cloned().unwrap_or_default(),
+            })
+        })
+        .collect();
+    let owned: Vec<Value> = import.owned.iter().map(|(a, id)| json!({ "address": a, "id": id })).collect();
+    json!({
+        "stack": header.stack, "account": header.account, "region": header.region, "imports": steps, "owned": owned,
+        "journal": { "place": header.journal, "makes_bucket": header.new_bucket },
+        "hidden": import.hidden, "after": plan_report::json(header, "plan", &import.after, None, &json!([])),
+    })
+}

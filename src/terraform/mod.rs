@@ -1,0 +1,4 @@
+//! Terraform's files: its state is read to import what it lists, import blocks are written for those who leave.
+pub mod export;
+pub mod matching;
+pub mod state;
