@@ -171,6 +171,8 @@ fn a_saved_plan_is_applied_as_it_was_read() {
     for command in ["apply", "plan"] {
         run(&[command, "p.json"]).code(6).says(&["error[DL0750]", "applied already", "vpc: saved create"]);
     }
+    let one = run(&["plan", "p.json", "--format", "json"]).code(6).json();
+    assert_eq!(one["diagnostics"][0]["code"], "DL0750", "one document, also when it is out of date");
     let refused = run(&["apply", "p.json", "--format", "json"]).code(6);
     let last: Value = serde_json::from_str(refused.out.lines().last().unwrap()).unwrap();
     assert_eq!(last["diagnostics"][0]["code"], "DL0750");

@@ -178,11 +178,15 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     }
     let (plan, money) = (&prepared.plan, &prepared.money);
     // What apply would refuse is not worth saving.
-    let saving = args.out.as_deref().filter(|_| !money.refused());
+    let saving = args.out.as_deref().filter(|_| !money.refused() && prepared.no_memory.is_none());
     if let Some(path) = saving {
         save(path, &prepared)?;
     }
+    // What a plan says about a saved plan is whether it still holds.
+    let holds = prepared.saved.as_ref().map_or(Ok(()), |saved| saved.check_steps(&prepared.view, plan));
     if ui.json {
+        // One document, whatever it is.
+        holds?;
         let mut notes = prepared.deployment.notes.clone();
         notes.extend(plan.notes.iter().chain(money.words.iter()).cloned());
         ui.data(&report::json(&prepared.header, "plan", plan, Some(&money.figures), &json!(notes)).to_string());
@@ -191,17 +195,16 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         if let Some(path) = saving {
             text.push_str(&format!("Saved: {}\n", path.display()));
         }
-        if !plan.is_empty() && !money.refused() {
+        if !plan.is_empty() && !money.refused() && holds.is_ok() {
             text.push_str(&format!("Next: {}\n", after(args, &prepared)));
         }
         ui.data(&text);
         ui.diagnostics(&plan.notes);
         ui.diagnostics(&money.words);
-    }
-    if let Some(saved) = &prepared.saved {
-        // What a plan says about a saved plan is whether it still holds.
-        saved.check_steps(&prepared.view, plan)?;
-        ui.say("the saved plan is up to date");
+        holds?;
+        if prepared.saved.is_some() {
+            ui.say("the saved plan is up to date");
+        }
     }
     Ok(match (money.refused(), args.detailed_exitcode && !plan.is_empty()) {
         (true, _) => Exit::Refused,
