@@ -3,7 +3,7 @@ use super::desk::Desk;
 use dlinfra_sandbox::{Behaviour, Billing, FaultAction, FaultRule};
 use serde_json::Value;
 
-const STACK: &str = "blueprint: small\nregion: us-east-1\nowner: ml\nttl: 24h\nresources:\n  network:\n    use: network\n    zones: 1\n  cache:\n    kind: fsx-lustre\n    deployment: scratch-2\n    size: 1200 GiB\n    subnet: ${network.private[0]}\n    security_groups: ['${group}']\n  group:\n    kind: security-group\n    vpc: ${network.vpc}\n";
+const STACK: &str = "blueprint: small\nregion: us-east-1\nowner: ml\nttl: 24h\nresources:\n  network:\n    use: network\n    zones: 1\n  cache:\n    kind: fsx-lustre\n    deployment: scratch-2\n    size: 1200 GiB\n    subnet: ${network.private[0]}\n    security_groups: ['${group}']\n  group:\n    kind: security-group\n    vpc: ${network.vpc}\n    ingress:\n      - { protocol: tcp, ports: \"988\", self: true }\n      - { protocol: tcp, ports: 1018-1023, self: true }\n";
 
 fn apply(desk: &Desk) {
     desk.write("dlinfra.yaml", STACK).run(&["apply", "--sandbox-speed", "max", "--yes"]).code(0);
@@ -94,7 +94,7 @@ async fn discounts_and_days_without_data_are_told_apart() {
     let whole = days.iter().find(|day| day.date == silent.tomorrow().unwrap()).unwrap();
     let lustre = whole.dollars["cache"].to_string().parse::<f64>().unwrap();
     assert!((lustre - 0.9 * 1200.0 * 0.14 / 730.0 * 24.0).abs() < 0.001, "{lustre}");
-    assert!(whole.usage["cache"].keys().any(|name| name.contains("Storage")), "{:?}", whole.usage);
+    assert!(whole.usage["cache"].keys().any(|name| name.contains("scratch-2-ssd")), "{:?}", whole.usage);
     // Two groups a page: the answer was put together from several.
     assert!(sandbox.requests().counts["ce:GetCostAndUsage"] > 2);
 
