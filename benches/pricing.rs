@@ -64,6 +64,7 @@ fn planned(deployment: &Deployment) -> Plan {
         interrupted: &BTreeMap::new(),
         tags: &BTreeMap::new(),
         replace: &BTreeSet::new(),
+        settings: &BTreeMap::new(),
         now: jiff::Timestamp::UNIX_EPOCH,
     })
     .unwrap()
