@@ -129,9 +129,8 @@ impl Shared<'_> {
 
     /// What late fields of this step point at and must wait for.
     fn linked_later(&self, step: usize) -> BTreeSet<String> {
-        let is_link = |t: &&Task| t.step == step && t.operation == Operation::Link;
-        let Some(link) = self.plan.tasks.iter().position(|t| is_link(&t)) else { return BTreeSet::new() };
-        let parents = self.plan.dag.parents(link).iter().map(|t| self.plan.tasks[*t].step).filter(|s| *s != step);
+        let Some(link) = self.links.get(&step) else { return BTreeSet::new() };
+        let parents = self.plan.dag.parents(*link).iter().map(|t| self.plan.tasks[*t].step).filter(|s| *s != step);
         parents.map(|s| self.plan.steps[s].address.to_string()).collect()
     }
 
@@ -164,8 +163,8 @@ impl Shared<'_> {
                 format!("{} needs {address}, which does not exist", step.address),
             ));
         }
+        spec::by_address(&mut want, &live.ids);
         drop(live);
-        spec::by_address(&mut want, &self.known_ids());
         let spec_tag = kind::conceal(step.kind.about(), &mut want);
         Ok((want, call, spec_tag))
     }
@@ -334,7 +333,7 @@ impl Shared<'_> {
     /// Live with pointers by address.
     fn mapped(&self, live: &Live) -> Live {
         let mut out = live.clone();
-        snapshot::by_address(&mut out, &self.known_ids());
+        snapshot::by_address(&mut out, &self.live().ids);
         out
     }
 

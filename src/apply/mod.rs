@@ -22,7 +22,7 @@ use crate::{
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use jiff::Timestamp;
 use std::{
-    collections::{BTreeMap, BinaryHeap},
+    collections::{BTreeMap, BinaryHeap, HashMap},
     sync::{Arc, Mutex, PoisonError, atomic::AtomicU32},
     time::Duration,
 };
@@ -97,9 +97,46 @@ struct Shared<'a> {
     executor: &'a Executor,
     plan: &'a Plan,
     watch: watch::Watch,
-    /// Live objects by address as they are now: where pointers and outputs are resolved.
-    live: Mutex<BTreeMap<Address, Live>>,
+    /// What is there now: where pointers and outputs are resolved.
+    live: Mutex<Present>,
+    /// The task that points the late fields of a step, where it has one.
+    links: HashMap<usize, usize>,
     clock: Clock,
+}
+
+/// Live objects by address, and the ids under which they are known. Both change together, so that nothing is built
+/// anew for each of many resources.
+#[derive(Default)]
+struct Present {
+    by_address: BTreeMap<Address, Live>,
+    /// Every id that is known now, to its address; not those of what was removed.
+    ids: BTreeMap<String, String>,
+}
+
+/// Every id of a live object.
+fn ids(live: &Live) -> impl Iterator<Item = &String> {
+    live.ids.iter().chain([&live.id]).chain(live.parts.values()).filter(|i| !i.is_empty())
+}
+
+impl Present {
+    fn get(&self, address: &Address) -> Option<&Live> {
+        self.by_address.get(address)
+    }
+
+    fn insert(&mut self, address: Address, live: Live) {
+        self.remove(&address);
+        self.ids.extend(ids(&live).map(|id| (id.clone(), address.to_string())));
+        self.by_address.insert(address, live);
+    }
+
+    fn remove(&mut self, address: &Address) {
+        let Some(gone) = self.by_address.remove(address) else { return };
+        for id in ids(&gone) {
+            if self.ids.get(id).is_some_and(|a| a == address.as_str()) {
+                self.ids.remove(id);
+            }
+        }
+    }
 }
 
 impl Shared<'_> {
@@ -107,7 +144,7 @@ impl Shared<'_> {
         (self.executor.sink)(Event { time: self.clock.now(), address: address.clone(), what });
     }
 
-    fn live(&self) -> std::sync::MutexGuard<'_, BTreeMap<Address, Live>> {
+    fn live(&self) -> std::sync::MutexGuard<'_, Present> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -130,17 +167,6 @@ impl Shared<'_> {
             ordinal: Arc::new(AtomicU32::new(0)),
         }
     }
-
-    /// Every id that is known now, to its address; not those of what was removed.
-    fn known_ids(&self) -> BTreeMap<String, String> {
-        let mut out = BTreeMap::new();
-        for (address, live) in self.live().iter() {
-            for id in live.ids.iter().chain([&live.id]).chain(live.parts.values()).filter(|i| !i.is_empty()) {
-                out.insert(id.clone(), address.to_string());
-            }
-        }
-        out
-    }
 }
 
 /// How long to pause between looks at something that typically takes `typical`.
@@ -151,12 +177,17 @@ fn poll_pause(typical: Duration) -> Duration {
 impl Executor {
     /// Executes the plan. Nothing is rolled back: what was done stays and is recorded.
     pub async fn run(&self, plan: &Plan, snapshot: &Snapshot) -> Outcome {
-        let found = snapshot.owned.iter().chain(&snapshot.existing);
+        let mut present = Present::default();
+        for (address, found) in snapshot.owned.iter().chain(&snapshot.existing) {
+            present.insert(address.clone(), found.live.clone());
+        }
+        let links = plan.tasks.iter().enumerate().filter(|(_, t)| t.operation == Operation::Link);
         let shared = Shared {
             executor: self,
             plan,
             watch: watch::Watch::new(self.kinds, self.sweep.clone()),
-            live: Mutex::new(found.map(|(a, f)| (a.clone(), f.live.clone())).collect()),
+            live: Mutex::new(present),
+            links: links.map(|(at, task)| (task.step, at)).collect(),
             clock: self.aws.clock().clone(),
         };
         let mut waiting: Vec<usize> = (0..plan.tasks.len()).map(|t| plan.dag.parents(t).len()).collect();
@@ -198,7 +229,7 @@ impl Executor {
         out.skipped.sort();
         out.skipped.dedup();
         drop(running);
-        out.live = shared.live.into_inner().unwrap_or_else(PoisonError::into_inner);
+        out.live = shared.live.into_inner().unwrap_or_else(PoisonError::into_inner).by_address;
         out
     }
 }

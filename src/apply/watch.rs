@@ -1,12 +1,12 @@
 //! Shared waiting: one sweep per kind answers everybody who waits for objects of that kind.
 use crate::{address::Address, aws::Error, call::SweepCtx, kind::Kind, resource::Live, snapshot};
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, time::Duration};
 use tokio::{sync::Mutex, time::Instant};
 
 /// The last sweep of one kind.
 struct Latest {
     started: Instant,
-    lives: Arc<Vec<Live>>,
+    lives: HashMap<Address, Live>,
 }
 
 /// Sweeps on demand; callers that wait at the same time share one.
@@ -30,13 +30,18 @@ impl Watch {
         let slot = self.kinds.get(kind.name()).ok_or_else(|| Error::bug(format!("{} is not watched", kind.name())))?;
         let mut latest = slot.lock().await;
         if latest.as_ref().is_none_or(|l| l.started < not_before) {
-            // Whoever waits for this lock meanwhile is answered by this sweep too, if it begins late enough for them.
+            // Everybody who comes in this tick is answered by the sweep that begins after it; whoever waits for this
+            // lock meanwhile is too, if it begins late enough for them.
+            tokio::task::yield_now().await;
             let started = Instant::now();
-            let lives = Arc::new(snapshot::one(kind, &self.ctx).await?);
+            let mut lives = HashMap::new();
+            for live in snapshot::one(kind, &self.ctx).await? {
+                // Two objects of one address are found by the next full sweep; the first one answers here.
+                lives.entry(live.address.clone()).or_insert(live);
+            }
             *latest = Some(Latest { started, lives });
         }
-        let lives = latest.as_ref().map(|l| l.lives.clone()).unwrap_or_default();
-        Ok(lives.iter().find(|l| l.address == *address).cloned())
+        Ok(latest.as_ref().and_then(|l| l.lives.get(address)).cloned())
     }
 
     /// Sleeps until the next tick of `pause`, so that everybody who polls a kind does it at the same moments.
