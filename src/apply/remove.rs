@@ -1,17 +1,15 @@
 //! Removal: clear what others wait for, ask AWS until a fresh sweep no longer finds the object, and say who holds it.
 use super::{Settled, Shared, What, poll_pause};
 use crate::{
+    address::Address,
     aws::{Error, ErrorClass, gone},
     plan::{Action, Protect, Step},
-    resource::{Changes, State},
+    resource::{Changes, Live, State},
     spec::{self, Difference},
 };
 use jiff::SignedDuration;
 use serde_json::Value;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 use tokio::time::Instant;
 
 impl Shared<'_> {
@@ -35,11 +33,12 @@ impl Shared<'_> {
         if !fields.is_empty() {
             let changes = Changes { fields, outdated: Vec::new() };
             let mut live = live.clone();
-            let ids: BTreeMap<String, String> =
-                self.live().iter().map(|(a, l)| (a.to_string(), l.id.clone())).collect();
-            let id_of = |address: &str| ids.get(address).cloned();
-            spec::with_ids(&mut live.spec, &id_of, &mut BTreeSet::new());
-            spec::with_ids(&mut want, &id_of, &mut BTreeSet::new());
+            {
+                let present = self.live();
+                let id_of = |address: &str| present.get(&Address::parse(address)?).map(|l| l.id.clone());
+                spec::with_ids(&mut live.spec, &id_of, &mut BTreeSet::new());
+                spec::with_ids(&mut want, &id_of, &mut BTreeSet::new());
+            }
             gone(kind.update(&self.ctx(step, String::new()), &want, &live, &changes).await)?;
         }
         Ok(Settled::Done(live.id.clone()))
@@ -103,12 +102,21 @@ impl Shared<'_> {
             if held.is_some() {
                 self.watch.tick(Duration::from_secs(5)).await;
             }
-            let first = Instant::now();
-            live = self.watch.look(kind, &step.address, first).await?;
-            if live.is_some() && held.is_none() {
+            let seen = self.watch.look(kind, &step.address, Instant::now()).await?;
+            // Part of it went and the rest waits for us (the address of a gateway, the placement group of machines):
+            // there is nothing to wait for.
+            let next = |now: &Live| now.state != State::Deleting && left(now) != left(found);
+            let pause = seen.as_ref().is_some_and(|now| held.is_none() && !next(now));
+            live = seen;
+            if pause {
                 self.watch.tick(poll_pause(expected.typical)).await;
                 live = self.watch.look(kind, &step.address, Instant::now()).await?;
             }
         }
     }
+}
+
+/// What of an object is there, to see whether a delete got further.
+fn left(live: &Live) -> (&State, usize, usize) {
+    (&live.state, live.parts.len(), live.members.len())
 }
