@@ -15,6 +15,7 @@ use aws_sdk_ec2::types::{
     Filter, ResourceType, Route as LiveRoute, RouteOrigin, RouteState, RouteTable as Table,
     RouteTableAssociationStateCode as Association,
 };
+use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -291,11 +292,12 @@ async fn associate(ctx: &Ctx, id: &str, want: &RouteTable, now: &RouteTable) -> 
             }
         }
     }
-    for subnet in wanted.difference(&have) {
+    // All at once; each answer is awaited, so that no call is given up half-way.
+    let holders = &holders;
+    let moves = wanted.difference(&have).map(|subnet| async move {
         let call = || ctx.aws.ec2().associate_route_table().route_table_id(id).subnet_id(subnet);
         let Some((association, table)) = holders.get(subnet) else {
-            ec2::patient(ctx, || async { ec2::there(call().send().await.map_err(Error::from)) }).await?;
-            continue;
+            return ec2::patient(ctx, || async { ec2::there(call().send().await.map_err(Error::from)) }).await;
         };
         let owner = ec2::tags(table.tags());
         if owner.get(tags::STACK_ID) != Some(&ctx.scope.stack_id) {
@@ -303,8 +305,9 @@ async fn associate(ctx: &Ctx, id: &str, want: &RouteTable, now: &RouteTable) -> 
             return Err(Error::stranger(&holder, owner.get(tags::STACK).map(String::as_str)));
         }
         let call = ctx.aws.ec2().replace_route_table_association().route_table_id(id);
-        call.association_id(association).send().await?;
-    }
+        call.association_id(association).send().await.map(|_| ()).map_err(Error::from)
+    });
+    join_all(moves).await.into_iter().collect::<Result<(), _>>()?;
     for subnet in have.difference(&wanted) {
         // Another table of the stack may have taken it over meanwhile.
         if let Some((association, _)) = holders.get(subnet).filter(|(_, t)| t.route_table_id() == Some(id)) {
