@@ -26,12 +26,38 @@ pub(crate) fn parse_expression(inside: &str, offset: usize, whole: Place) -> Bui
         let e = ExprError::new(codes::EXPRESSION, whole, "there is nothing between the braces");
         return Err(e.help("write `$${}` for the text `${}`"));
     }
+    if let Some(expr) = dotted(trimmed, offset) {
+        return Ok(expr);
+    }
     let text = join_lines(trimmed);
     let builder = Builder { text: &text, offset, whole };
     match hcl_edit::parser::parse_expr(&text) {
         Ok(parsed) => builder.expr(&parsed),
         Err(e) => Err(builder.syntax(e.location().offset(), e.message())),
     }
+}
+
+/// Names with dots between them, which most expressions are, without the grammar's parser: `vpc`, `local.zones`.
+fn dotted(text: &str, offset: usize) -> Option<Expr> {
+    let is_name = |name: &str| {
+        let bytes = name.as_bytes();
+        let legal = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+        bytes.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
+            && bytes.last().is_some_and(|b| *b != b'-')
+            && bytes.iter().all(legal)
+    };
+    let mut names = text.split('.');
+    let first = names.next().filter(|n| is_name(n) && !matches!(*n, "true" | "false" | "null" | "for" | "if"))?;
+    let mut end = offset + first.len();
+    let mut expr = Expr { kind: ExprKind::Name(first.into()), place: Place::new(offset, end) };
+    for (step, name) in names.enumerate() {
+        if step == MAX_STEPS || !is_name(name) {
+            return None;
+        }
+        end += 1 + name.len();
+        expr = Expr { kind: ExprKind::Attr(Box::new(expr), name.into()), place: Place::new(offset, end) };
+    }
+    Some(expr)
 }
 
 struct Builder<'a> {
@@ -285,5 +311,28 @@ fn operator(op: BinaryOperator) -> Operator {
         BinaryOperator::Mod => Operator::Remainder,
         BinaryOperator::And => Operator::And,
         BinaryOperator::Or => Operator::Or,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_read_the_same_without_the_parser() {
+        let whole = Place::new(0, 99);
+        for text in ["vpc", "a-b_c9", "_x", "local.zones", "var.a.b-c.d", "null-ish", "format.x", "iffy.for", "a.true"]
+        {
+            let parsed = hcl_edit::parser::parse_expr(text).unwrap();
+            let slow = Builder { text, offset: 7, whole }.expr(&parsed).unwrap();
+            let fast = dotted(text, 7).unwrap();
+            assert_eq!(format!("{fast:?}"), format!("{slow:?}"), "{text}");
+        }
+        for text in
+            ["", "true", "null", "for", "1", "a.", ".a", "a.0", "a.*", "a b", "a-", "a.b-", "-a", "é", "f(x)", "a\n.b"]
+        {
+            assert!(dotted(text, 0).is_none(), "{text}");
+        }
+        assert!(dotted(&vec!["a"; MAX_STEPS + 2].join("."), 0).is_none());
     }
 }
