@@ -51,22 +51,26 @@ pub(super) const RULES: &[Rule] = &[
 /// The rule against secrets in plain text.
 pub const SECRET: &str = "DL0231";
 
-/// Texts that are secrets whatever they are called.
-static SHAPES: LazyLock<Vec<(&'static str, Regex)>> = LazyLock::new(|| {
-    let shapes = [
-        ("an AWS access key", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
-        ("a private key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
-        ("a GitHub token", r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{50})"),
-        ("a Hugging Face token", r"\bhf_[A-Za-z0-9]{30}"),
-        ("an OpenAI or Anthropic key", r"\bsk-(?:ant-|proj-)?[A-Za-z0-9_-]{32}"),
-        ("a Slack token", r"\bxox[abprs]-[0-9A-Za-z-]{20}"),
-        ("a GitLab token", r"\bglpat-[A-Za-z0-9_-]{20}"),
-        ("an NGC key", r"\bnvapi-[A-Za-z0-9_-]{40}"),
-        ("a signed token", r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),
-        ("a password in a URL", r"[a-z]+://[^/\s:@]+:[^/\s:@$]{6,}@"),
+/// Texts that are secrets whatever they are called, each with what every such text contains: most texts of a blueprint
+/// contain none of that, and a search for a word is much cheaper than a pattern.
+static SHAPES: LazyLock<Vec<(&'static str, &'static [&'static str], Regex)>> = LazyLock::new(|| {
+    let shapes: [(_, &'static [&'static str], _); 10] = [
+        ("an AWS access key", &["AKIA", "ASIA"], r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+        ("a private key", &["PRIVATE KEY"], r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
+        ("a GitHub token", &["gh", "github_pat_"], r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{50})"),
+        ("a Hugging Face token", &["hf_"], r"\bhf_[A-Za-z0-9]{30}"),
+        ("an OpenAI or Anthropic key", &["sk-"], r"\bsk-(?:ant-|proj-)?[A-Za-z0-9_-]{32}"),
+        ("a Slack token", &["xox"], r"\bxox[abprs]-[0-9A-Za-z-]{20}"),
+        ("a GitLab token", &["glpat-"], r"\bglpat-[A-Za-z0-9_-]{20}"),
+        ("an NGC key", &["nvapi-"], r"\bnvapi-[A-Za-z0-9_-]{40}"),
+        ("a signed token", &["eyJ"], r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),
+        ("a password in a URL", &["://"], r"[a-z]+://[^/\s:@]+:[^/\s:@$]{6,}@"),
     ];
-    shapes.into_iter().filter_map(|(what, shape)| Some((what, Regex::new(shape).ok()?))).collect()
+    let compile = |(what, marks, shape)| Some((what, marks, Regex::new(shape).ok()?));
+    shapes.into_iter().filter_map(compile).collect()
 });
+/// The shortest text that any of these shapes has.
+const SHORTEST: usize = 12;
 
 /// Names whose value is a secret, unless it is the name of one.
 static NAMES: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -75,21 +79,26 @@ static NAMES: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 /// What a text looks like, if it looks like a secret.
 pub fn looks_like(name: &str, text: &str) -> Option<&'static str> {
-    if let Some((what, _)) = SHAPES.iter().find(|(_, shape)| shape.is_match(text)) {
+    if text.len() < SHORTEST {
+        return None;
+    }
+    let shaped =
+        |(_, marks, shape): &&(_, &[&str], Regex)| marks.iter().any(|m| text.contains(m)) && shape.is_match(text);
+    if let Some((what, ..)) = SHAPES.iter().find(shaped) {
         return Some(what);
     }
-    let named = NAMES.as_ref().is_some_and(|names| names.is_match(name));
+    let named = || NAMES.as_ref().is_some_and(|names| names.is_match(name));
     let reference = text.starts_with("arn:") || text.starts_with('/') || text.contains("${") || text.contains(' ');
     // Short words are settings (`true`, `required`); a secret has letters and digits.
     let dense =
         text.len() >= 16 && text.bytes().any(|b| b.is_ascii_digit()) && text.bytes().any(|b| b.is_ascii_alphabetic());
-    (named && dense && !reference).then_some("a secret, by its name")
+    (dense && !reference && named()).then_some("a secret, by its name")
 }
 
 fn secrets(stack: &Stack<'_>, found: &mut Findings<'_>) {
     for resource in stack.input.resources.iter().filter(|r| !r.existing) {
         let mut places = Vec::new();
-        walk(resource.spec, "", "", &mut places);
+        walk(resource.spec, "", &mut Vec::new(), &mut places);
         for (path, what) in places {
             let summary = format!("`{path}` of {} looks like {what}", resource.address);
             found.at(resource, &path, summary, "store it in Secrets Manager and let the role of the machines read it");
@@ -102,21 +111,43 @@ fn secrets(stack: &Stack<'_>, found: &mut Findings<'_>) {
     }
 }
 
-fn walk(value: &Value, name: &str, path: &str, out: &mut Vec<(String, &'static str)>) {
+/// A step from a value to one inside it.
+enum Step<'v> {
+    Key(&'v str),
+    Item(usize),
+}
+
+/// Where the steps lead: `env.TOKEN`, `list[2]`.
+fn written(steps: &[Step<'_>]) -> String {
+    let mut out = String::new();
+    for step in steps {
+        match step {
+            Step::Key(key) if out.is_empty() => out.push_str(key),
+            Step::Key(key) => out.extend([".", key]),
+            Step::Item(place) => out.push_str(&format!("[{place}]")),
+        }
+    }
+    out
+}
+
+fn walk<'v>(value: &'v Value, name: &'v str, steps: &mut Vec<Step<'v>>, out: &mut Vec<(String, &'static str)>) {
     if !matches!(spec::node(value), Node::Plain) {
         return;
     }
     match value {
-        Value::String(text) => out.extend(looks_like(name, text).map(|what| (path.to_owned(), what))),
+        Value::String(text) => out.extend(looks_like(name, text).map(|what| (written(steps), what))),
         Value::Object(map) => {
             for (key, inner) in map {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                walk(inner, key, &path, out);
+                steps.push(Step::Key(key));
+                walk(inner, key, steps, out);
+                steps.pop();
             }
         }
         Value::Array(items) => {
             for (place, inner) in items.iter().enumerate() {
-                walk(inner, name, &format!("{path}[{place}]"), out);
+                steps.push(Step::Item(place));
+                walk(inner, name, steps, out);
+                steps.pop();
             }
         }
         _ => {}
