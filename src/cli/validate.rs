@@ -21,5 +21,7 @@ pub(super) fn run(args: &Args, ui: Ui) -> Result {
         ui.diagnostics(&deployment.notes);
         ui.data(&format!("{} is valid: {} resources in {}", compiled.stack, deployment.wanted.len(), compiled.region));
     }
+    // The process ends here; taking a large blueprint apart again would only cost time.
+    std::mem::forget(deployment);
     Ok(Exit::Ok)
 }

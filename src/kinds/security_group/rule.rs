@@ -131,7 +131,9 @@ pub(super) fn normalize(rules: &mut Vec<Rule>) {
         rule.ports = rule.ports.take().map(|ports| shortest(&ports)).filter(|p| !p.is_empty());
         rule.description = rule.description.take().filter(|d| !d.is_empty());
     }
-    rules.sort_by_cached_key(|rule| serde_json::to_string(rule).unwrap_or_default());
+    if rules.len() > 1 {
+        rules.sort_by_cached_key(|rule| serde_json::to_string(rule).unwrap_or_default());
+    }
     rules.dedup();
 }
 
