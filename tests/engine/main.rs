@@ -5,6 +5,7 @@ mod crash_fleet;
 mod emptying;
 mod examples;
 mod import;
+mod growth;
 #[path = "../kinds/mod.rs"]
 mod kinds;
 mod network;

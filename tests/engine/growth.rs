@@ -1,0 +1,149 @@
+//! What grows, and how: depth of a stack, bytes of the journal, requests of a life. Counts only; `benches/goals` times.
+use crate::stage::{Stage, wanted};
+use dlinfra::{
+    address::Address,
+    blueprint::{Inputs, MemoryFiles, compile},
+    compose::{Deployment, compose},
+    journal::{Backend, MemoryBackend, Pending, Place, Put, Stored},
+    kinds::dialect,
+    plan::{Input, Wanted, plan},
+    resource::Live,
+    snapshot::{Found, Snapshot},
+};
+use dlinfra_sandbox::{Behaviour, SandboxConfig};
+use serde_json::json;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+/// The small cluster that the benchmark measures too.
+fn cluster(nodes: u32) -> Deployment {
+    let vars = [("nodes".to_owned(), nodes.to_string()), ("type".to_owned(), "c5n.18xlarge".to_owned())].into();
+    let inputs = Inputs { file: "cluster.yaml".into(), vars, ..Inputs::default() };
+    let files = MemoryFiles::new().with("cluster.yaml", include_str!("../../benches/goals/cluster.yaml"));
+    compile(dialect(), &inputs, &files).and_then(compose).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_life_sends_few_requests() {
+    let deployment = cluster(4);
+    // Nothing takes time and nothing is hidden, so that no request is a second try.
+    let behaviour = Behaviour { consistency: BTreeMap::new(), throttle: 0.0, durations: 0.0, ..Behaviour::default() };
+    let mut stage = Stage::with(SandboxConfig { behaviour, ..SandboxConfig::default() }).await;
+    stage.target = deployment.target();
+    stage.apply(&deployment.wanted).await;
+    let made = stage.sandbox.requests().mutating;
+    assert!(made <= 44, "an apply sends {made} changing requests; by hand it takes 44");
+    let before = stage.sandbox.requests();
+    assert!(stage.plan(&deployment.wanted).await.is_empty());
+    let after = stage.sandbox.requests();
+    assert_eq!(after.mutating, before.mutating, "a plan changes nothing");
+    assert!(after.total - before.total <= 32, "{} requests of a refresh", after.total - before.total);
+    stage.apply(&[]).await;
+    assert_eq!(stage.left().await, Vec::<String>::new());
+    let gone = stage.sandbox.requests().mutating - after.mutating;
+    assert!(gone <= 29, "a destroy sends {gone} changing requests; by hand it takes 27");
+}
+
+#[test]
+fn a_chain_of_20_000_is_planned_without_recursion() {
+    const DEPTH: usize = 20_000;
+    let first = wanted("r0", "vpc", json!({ "cidr": "10.0.0.0/16" }));
+    let link = |i: usize| Wanted {
+        address: Address::parse(&format!("r{i}")).unwrap(),
+        depends_on: i.checked_sub(1).map(|p| format!("r{p}")).into_iter().collect(),
+        ..first.clone()
+    };
+    let wanted: Vec<Wanted> = (0..DEPTH).map(link).collect();
+    let found = |w: &Wanted| {
+        let tags = BTreeMap::from([("dlinfra:address".to_owned(), w.address.to_string())]);
+        Found { kind: w.kind, live: Live::new(w.address.clone(), format!("vpc-{}", w.address), tags, w.spec.clone()) }
+    };
+    let all = Snapshot::build(wanted.iter().map(found).collect(), BTreeMap::new()).unwrap();
+    let planned = |snapshot: &Snapshot| {
+        let input = Input {
+            wanted: &wanted,
+            snapshot,
+            applied: &BTreeMap::new(),
+            interrupted: &BTreeMap::new(),
+            tags: &BTreeMap::new(),
+            replace: &BTreeSet::new(),
+            now: jiff::Timestamp::UNIX_EPOCH,
+        };
+        plan(&input).unwrap()
+    };
+    assert_eq!(planned(&Snapshot::default()).critical_path.len(), DEPTH);
+    assert!(planned(&all).is_empty());
+}
+
+/// A journal that knows how much was written to it.
+#[derive(Debug, Default)]
+struct Weighed {
+    inner: MemoryBackend,
+    bytes: AtomicUsize,
+}
+
+impl Backend for Weighed {
+    fn place(&self) -> String {
+        self.inner.place()
+    }
+    fn look(&self) -> Pending<'_, Place> {
+        self.inner.look()
+    }
+    fn prepare(&self) -> Pending<'_, ()> {
+        self.inner.prepare()
+    }
+    fn put_if_absent<'a>(&'a self, key: &'a str, bytes: &'a [u8]) -> Pending<'a, Put> {
+        self.bytes.fetch_add(bytes.len(), Ordering::Relaxed);
+        self.inner.put_if_absent(key, bytes)
+    }
+    fn put_if_match<'a>(&'a self, key: &'a str, bytes: &'a [u8], version: &'a str) -> Pending<'a, Put> {
+        self.bytes.fetch_add(bytes.len(), Ordering::Relaxed);
+        self.inner.put_if_match(key, bytes, version)
+    }
+    fn get<'a>(&'a self, key: &'a str) -> Pending<'a, Option<Stored>> {
+        self.inner.get(key)
+    }
+    fn list<'a>(&'a self, folder: &'a str, after: &'a str) -> Pending<'a, Vec<String>> {
+        self.inner.list(folder, after)
+    }
+    fn remove<'a>(&'a self, key: &'a str) -> Pending<'a, ()> {
+        self.inner.remove(key)
+    }
+}
+
+/// Bytes written by the apply of so many VPCs.
+async fn written(count: usize) -> usize {
+    let mut stage = Stage::new().await;
+    let weighed = Arc::new(Weighed::default());
+    stage.backend = weighed.clone();
+    let vpc = |i: usize| wanted(&format!("net{i:03}"), "vpc", json!({ "cidr": "10.0.0.0/16" }));
+    let all: Vec<Wanted> = (0..count).map(vpc).collect();
+    stage.apply(&all).await;
+    weighed.bytes.load(Ordering::Relaxed)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_journal_grows_with_what_happens_and_not_with_what_is_there() {
+    let (few, many) = (written(20).await, written(60).await);
+    assert!(many <= few * 3 + few / 5, "{few} bytes for 20, {many} for 60");
+    // One after the other, each run writes what it did and not the whole again, but for the fold every 32 objects.
+    let mut stage = Stage::new().await;
+    let weighed = Arc::new(Weighed::default());
+    stage.backend = weighed.clone();
+    let mut all = Vec::new();
+    let mut sizes = Vec::new();
+    for i in 0..24 {
+        all.push(wanted(&format!("net{i:03}"), "vpc", json!({ "cidr": "10.0.0.0/16" })));
+        let before = weighed.bytes.load(Ordering::Relaxed);
+        stage.apply(&all).await;
+        sizes.push(weighed.bytes.load(Ordering::Relaxed) - before);
+    }
+    sizes.sort_unstable();
+    let (smallest, median) = (sizes[0], sizes[sizes.len() / 2]);
+    assert!(median <= smallest * 3 / 2, "{sizes:?}");
+}
