@@ -89,8 +89,8 @@ fn one(decl: &ResourceDecl, compiled: &Compiled) -> Result<(Wanted, Vec<Diagnost
     let (spec, found) = if existing.is_some() {
         (decl.spec.clone(), Vec::new())
     } else {
-        let spec = kind.canonical(&decl.spec).map_err(|p| vec![located(decl, &p)])?;
-        let found = kind.check(&spec).iter().map(|p| silence(located(decl, p), p.code, decl, compiled)).collect();
+        let (spec, found) = kind.checked(&decl.spec).map_err(|p| vec![located(decl, &p)])?;
+        let found = found.iter().map(|p| silence(located(decl, p), p.code, decl, compiled)).collect();
         (spec, found)
     };
     let protect = decl.protect.map(|p| match p {

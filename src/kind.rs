@@ -26,6 +26,12 @@ pub trait Kind: Send + Sync {
     fn canonical(&self, raw: &Value) -> Result<Value, Problem>;
     /// Checks of fields against each other.
     fn check(&self, spec: &Value) -> Vec<Problem>;
+    /// The canonical form and what the checks find in it.
+    fn checked(&self, raw: &Value) -> Result<(Value, Vec<Problem>), Problem> {
+        let spec = self.canonical(raw)?;
+        let problems = self.check(&spec);
+        Ok((spec, problems))
+    }
     /// One line for a plan.
     fn summary(&self, spec: &Value) -> String;
     /// AWS's default of a removed field.
@@ -78,12 +84,29 @@ impl<R> Of<R> {
 impl<R: Resource> Of<R> {
     fn typed(spec: &Value) -> Result<R, Error> {
         // Nulls say "AWS's default" and digests say "cannot be read back" to the planner; the typed form has neither.
-        let mut plain = spec.clone();
-        if let Value::Object(map) = &mut plain {
-            map.retain(|_, v| !v.is_null() && !matches!(spec::node(v), Node::Digest(_)));
+        let untyped = |v: &Value| v.is_null() || matches!(spec::node(v), Node::Digest(_));
+        let read = match spec {
+            Value::Object(map) if map.values().any(untyped) => {
+                let plain = map.iter().filter(|(_, v)| !untyped(v)).map(|(k, v)| (k.clone(), v.clone())).collect();
+                R::deserialize(&Value::Object(plain))
+            }
+            // Most specs have neither, and need not be copied to be read.
+            plain => R::deserialize(plain),
+        };
+        read.map_err(|e| Error::bug(format!("a {} does not have the shape of its kind: {e}", R::KIND)))
+    }
+
+    /// The canonical form of a typed spec, with the nulls that its author wrote.
+    fn untyped(typed: &R, raw: &Value) -> Result<Value, Problem> {
+        let mut value = serde_json::to_value(typed).map_err(|e| shape_problem(raw, &Error::bug(e.to_string())))?;
+        if let (Value::Object(map), Value::Object(raw)) = (&mut value, raw) {
+            for key in raw.iter().filter(|(_, v)| v.is_null()).map(|(k, _)| k) {
+                if !map.contains_key(key) {
+                    map.insert(key.clone(), Value::Null);
+                }
+            }
         }
-        serde_json::from_value(plain)
-            .map_err(|e| Error::bug(format!("a {} does not have the shape of its kind: {e}", R::KIND)))
+        Ok(value)
     }
 
     fn typed_live(live: &Live) -> Result<Live<R>, Error> {
@@ -113,19 +136,16 @@ impl<R: Resource> Kind for Of<R> {
         .to_value()
     }
     fn canonical(&self, raw: &Value) -> Result<Value, Problem> {
-        let nulls: Vec<String> = match raw {
-            Value::Object(map) => map.iter().filter(|(_, v)| v.is_null()).map(|(k, _)| k.clone()).collect(),
-            _ => Vec::new(),
-        };
         let mut typed = Self::typed(raw).map_err(|e| shape_problem(raw, &e))?;
         typed.normalize();
-        let mut value = serde_json::to_value(&typed).map_err(|e| shape_problem(raw, &Error::bug(e.to_string())))?;
-        if let Value::Object(map) = &mut value {
-            for key in nulls {
-                map.entry(key).or_insert(Value::Null);
-            }
-        }
-        Ok(value)
+        Self::untyped(&typed, raw)
+    }
+    fn checked(&self, raw: &Value) -> Result<(Value, Vec<Problem>), Problem> {
+        let mut typed = Self::typed(raw).map_err(|e| shape_problem(raw, &e))?;
+        typed.normalize();
+        let mut problems = Vec::new();
+        typed.check(&mut problems);
+        Ok((Self::untyped(&typed, raw)?, problems))
     }
     fn check(&self, spec: &Value) -> Vec<Problem> {
         let mut out = Vec::new();
