@@ -10,7 +10,7 @@ use dlinfra::{
     resource::Live,
     snapshot::{Found, Snapshot},
 };
-use dlinfra_sandbox::{Behaviour, SandboxConfig};
+use dlinfra_sandbox::{Behaviour, FaultAction, FaultRule, SandboxConfig};
 use serde_json::json;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -31,8 +31,18 @@ fn cluster(nodes: u32) -> Deployment {
 #[tokio::test(start_paused = true)]
 async fn a_life_sends_few_requests() {
     let deployment = cluster(4);
-    // Nothing takes time and nothing is hidden, so that no request is a second try.
-    let behaviour = Behaviour { consistency: BTreeMap::new(), throttle: 0.0, durations: 0.0, ..Behaviour::default() };
+    // AWS answers after a while, and nothing else takes time or is hidden, so that no request is a second try.
+    let answer = |mutating, milliseconds| FaultRule {
+        mutating: Some(mutating),
+        ..FaultRule::new("*", FaultAction::Latency { milliseconds })
+    };
+    let behaviour = Behaviour {
+        consistency: BTreeMap::new(),
+        throttle: 0.0,
+        durations: 0.0,
+        faults: vec![answer(false, 80), answer(true, 250)],
+        ..Behaviour::default()
+    };
     let mut stage = Stage::with(SandboxConfig { behaviour, ..SandboxConfig::default() }).await;
     stage.target = deployment.target();
     stage.apply(&deployment.wanted).await;
