@@ -64,7 +64,10 @@ impl Terraform {
         if state {
             fs::write(place.join("terraform.tfstate"), dag::state(Shape::Dag, count)).unwrap();
         }
-        let init = Self::command(&place, &["init", "-input=false", "-no-color"]).stdout(Stdio::null()).status();
+        let init = Self::command(&place, &["init", "-input=false", "-no-color"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
         assert!(init.unwrap().success(), "terraform init");
         place
     }
