@@ -44,6 +44,7 @@ pub(crate) fn plan_of(file: &Path, exists: bool) {
         snapshot: &snapshot,
         applied: &applied,
         interrupted: &BTreeMap::new(),
+        settings: &BTreeMap::new(),
         tags: &tags,
         replace: &BTreeSet::new(),
         now: jiff::Timestamp::UNIX_EPOCH,
@@ -60,6 +61,8 @@ fn header() -> report::Header {
         region: "us-east-1".to_owned(),
         account: "000000000000".to_owned(),
         place: "account 000000000000".to_owned(),
+        journal: String::new(),
+        new_bucket: None,
     }
 }
 
