@@ -4,8 +4,8 @@ mod conformance;
 mod crash_fleet;
 mod emptying;
 mod examples;
-mod import;
 mod growth;
+mod import;
 #[path = "../kinds/mod.rs"]
 mod kinds;
 mod network;
