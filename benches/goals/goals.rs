@@ -324,8 +324,7 @@ impl Bench {
 const READ_BACK: &str = "whatever a call made is read back, and dependants start only when nothing differs from what is \
     wanted; a script that trusts each answer saves these reads, and does not notice what AWS did otherwise";
 const SETTINGS: &str = "each bucket costs seven reads, a role six: S3 and IAM have no call that reads several settings";
-const SERIAL_READS: &str =
-    "a role and a bucket are read in three steps, each of which needs the one before: list, getters, documents";
+const SERIAL_READS: &str = "a role is read in five steps, each of which needs the one before";
 
 /// What a command did in the cluster.
 struct Run {
