@@ -227,6 +227,19 @@ fn operation<E>() -> String {
     format!("{service}:{}", last.strip_suffix("Error").unwrap_or(last))
 }
 
+/// The codes that mean "too many requests": nothing was executed.
+pub(super) const THROTTLES: &[&str] = &[
+    "Throttling",
+    "ThrottlingException",
+    "RequestLimitExceeded",
+    "TooManyRequestsException",
+    "SlowDown",
+    "RequestThrottled",
+    "ThrottledException",
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
+];
+
 /// The one table of AWS codes.
 fn classify(operation: &str, code: &str, message: &str) -> ErrorClass {
     use ErrorClass as C;
@@ -234,19 +247,10 @@ fn classify(operation: &str, code: &str, message: &str) -> ErrorClass {
         return C::NotVisibleYet;
     }
     // Cost Explorer calls a throttle a limit.
-    if operation.starts_with("ce:") && code == "LimitExceededException" {
+    if THROTTLES.contains(&code) || operation.starts_with("ce:") && code == "LimitExceededException" {
         return C::Throttled;
     }
     match code {
-        "Throttling"
-        | "ThrottlingException"
-        | "RequestLimitExceeded"
-        | "TooManyRequestsException"
-        | "SlowDown"
-        | "RequestThrottled"
-        | "ThrottledException"
-        | "BandwidthLimitExceeded"
-        | "EC2ThrottledException" => C::Throttled,
         "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" | "AllAccessDisabled" | "Forbidden" => {
             C::Denied
         }

@@ -1,17 +1,26 @@
 //! What every request passes on its way out: a name, a count, a rate bucket, and the guard that may forbid mutations.
-use super::rate::Buckets;
+use super::{
+    error::THROTTLES,
+    rate::{Buckets, Ticket},
+};
 use crate::clock::Clock;
 use aws_smithy_runtime_api::client::{
     http::{
         HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
     },
-    orchestrator::HttpRequest,
+    orchestrator::{HttpRequest, HttpResponse},
     result::ConnectorError,
     runtime_components::RuntimeComponents,
 };
+use aws_smithy_types::{
+    body::SdkBody,
+    byte_stream::{AggregatedBytes, ByteStream},
+};
+use jiff::SignedDuration;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 /// Says why no mutation may leave this process now (the lease was lost, the run was cancelled), or nothing.
@@ -21,7 +30,13 @@ pub type Guard = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 #[derive(Clone)]
 pub struct Gate(Arc<Shared>);
 
+/// A request is refused for so long before its caller hears of it. Its signature is good for five minutes.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(150);
+/// The body of a refusal is a few hundred bytes; longer ones are something else.
+const LONGEST: u64 = 64 << 10;
+
 struct Shared {
+    clock: Clock,
     buckets: Buckets,
     counts: Mutex<BTreeMap<String, u64>>,
     guard: Mutex<Option<Guard>>,
@@ -35,7 +50,8 @@ impl std::fmt::Debug for Gate {
 
 impl Gate {
     pub(super) fn new(clock: Clock) -> Self {
-        let shared = Shared { buckets: Buckets::new(clock), counts: Mutex::default(), guard: Mutex::default() };
+        let buckets = Buckets::new(clock.clone());
+        let shared = Shared { clock, buckets, counts: Mutex::default(), guard: Mutex::default() };
         Self(Arc::new(shared))
     }
 
@@ -58,17 +74,45 @@ impl Gate {
         self.counts().iter().filter(|(name, _)| mutates(name)).map(|(_, n)| n).sum()
     }
 
-    async fn pass(&self, request: &HttpRequest) -> Result<(), ConnectorError> {
-        let name = operation(request);
-        self.0.buckets.take(&name).await;
-        if mutates(&name) {
+    async fn pass(&self, name: &str) -> Result<Ticket, ConnectorError> {
+        let ticket = self.0.buckets.take(name).await;
+        if mutates(name) {
             let guard = self.0.guard.lock().unwrap_or_else(PoisonError::into_inner).clone();
             if let Some(why) = guard.and_then(|g| g()) {
                 return Err(ConnectorError::user(why.into()));
             }
         }
-        *self.0.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
-        Ok(())
+        *self.0.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default() += 1;
+        Ok(ticket)
+    }
+
+    /// Sends a request. One that AWS refuses for its rate was not executed, so it is sent again, as fast as AWS grants.
+    async fn send(
+        &self,
+        inner: &SharedHttpConnector,
+        mut request: HttpRequest,
+    ) -> Result<HttpResponse, ConnectorError> {
+        let name = operation(&request);
+        let began = self.0.clock.now();
+        let mut pause = Duration::from_millis(250);
+        loop {
+            let again = request.try_clone();
+            let head = request.method() == "HEAD";
+            let ticket = self.pass(&name).await?;
+            let mut response = inner.call(request).await?;
+            if !refused(&mut response, head).await {
+                self.0.buckets.granted(&name, ticket);
+                return Ok(response);
+            }
+            self.0.buckets.refused(&name, ticket);
+            let Some(next) = again.filter(|_| self.0.clock.now().duration_since(began) < PATIENCE) else {
+                return Ok(response);
+            };
+            tracing::debug!(operation = name, "AWS refused a request for its rate");
+            self.0.clock.sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(8));
+            request = next;
+        }
     }
 }
 
@@ -98,6 +142,35 @@ fn operation(request: &HttpRequest) -> String {
         _ => "Post",
     };
     format!("{service}:{verb}")
+}
+
+/// Did AWS refuse this for its rate alone? An answer in doubt is none.
+async fn refused(response: &mut HttpResponse, head: bool) -> bool {
+    let status = response.status().as_u16();
+    if !matches!(status, 400 | 403 | 429 | 503) {
+        return false;
+    }
+    // An answer to HEAD has no body; S3 says with this status that it wants fewer requests.
+    if head {
+        return status == 503;
+    }
+    if response.body().content_length().is_some_and(|length| length > LONGEST) {
+        return false;
+    }
+    // Read whole, and put back: the SDK reads it again.
+    let Ok(bytes) = ByteStream::new(response.take_body()).collect().await.map(AggregatedBytes::into_bytes) else {
+        return false;
+    };
+    let said = String::from_utf8_lossy(&bytes).into_owned();
+    *response.body_mut() = SdkBody::from(bytes);
+    let header = response.headers().get("x-amzn-errortype").unwrap_or("").to_owned();
+    THROTTLES.iter().any(|code| stands_in(&said, code) || header.split(':').next() == Some(*code))
+}
+
+/// Is this code the content of an element or the end of a JSON string?
+fn stands_in(text: &str, code: &str) -> bool {
+    text.match_indices(code)
+        .any(|(at, _)| text[..at].ends_with(['>', '"', '#']) && text[at + code.len()..].starts_with(['<', '"', ':']))
 }
 
 /// The service in a SigV4 credential scope.
@@ -133,9 +206,33 @@ struct GatedConnector {
 impl HttpConnector for GatedConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let (inner, gate) = (self.inner.clone(), self.gate.clone());
-        HttpConnectorFuture::new(async move {
-            gate.pass(&request).await?;
-            inner.call(request).await
-        })
+        HttpConnectorFuture::new(async move { gate.send(&inner, request).await })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn refusals_of_every_protocol_are_known() {
+        let answer = |status: u16, body: &'static str| {
+            HttpResponse::new(status.try_into().unwrap_or_else(|e| panic!("{e}")), SdkBody::from(body))
+        };
+        let is = async |status, body| refused(&mut answer(status, body), false).await;
+        assert!(
+            is(503, "<Response><Errors><Error><Code>RequestLimitExceeded</Code></Error></Errors></Response>").await
+        );
+        assert!(is(503, "<Error><Code>SlowDown</Code></Error>").await);
+        assert!(is(400, "<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>").await);
+        assert!(is(400, r#"{"__type":"com.amazonaws#ThrottlingException","message":"Rate exceeded"}"#).await);
+        assert!(!is(400, r#"{"__type":"ValidationException","message":"no ThrottlingException here"}"#).await);
+        assert!(!is(503, "<Error><Code>ServiceUnavailable</Code></Error>").await);
+        assert!(!is(200, "<Code>SlowDown</Code>").await);
+
+        let mut read = answer(400, "<Error><Code>Other</Code></Error>");
+        assert!(!refused(&mut read, false).await);
+        assert_eq!(read.body().bytes(), Some(&b"<Error><Code>Other</Code></Error>"[..]), "the SDK reads it too");
+        assert!(refused(&mut answer(503, ""), true).await);
     }
 }

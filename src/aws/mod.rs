@@ -13,7 +13,10 @@ pub mod tags;
 pub use error::{CODES, Error, ErrorClass, gone, optional};
 
 use crate::clock::Clock;
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig, retry::RetryConfig, stalled_stream_protection::StalledStreamProtectionConfig,
+    timeout::TimeoutConfig,
+};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_async::{
     rt::sleep::{AsyncSleep, Sleep},
@@ -110,6 +113,8 @@ impl Aws {
         });
         let http = SharedHttpClient::new(gate.wrap(network.clone()));
         let retry = RetryConfig::standard().with_max_attempts(4);
+        // A request that waits at the gate for its rate is no stalled upload.
+        let stalls = StalledStreamProtectionConfig::enabled().upload_enabled(false).build();
         let region = Region::new(options.region.clone());
         let mut builder = if simulated {
             // Neither files nor environment are read: a sandbox must not depend on the machine.
@@ -119,6 +124,7 @@ impl Aws {
                 .region(region)
                 .credentials_provider(SharedCredentialsProvider::new(none))
                 .timeout_config(TimeoutConfig::disabled())
+                .stalled_stream_protection(stalls)
                 .retry_config(retry)
                 .http_client(http)
                 .sleep_impl(options.clock.clone())
@@ -128,10 +134,12 @@ impl Aws {
                 .region(region)
                 .http_client(http)
                 .retry_config(retry)
+                .stalled_stream_protection(stalls)
                 .timeout_config(
                     TimeoutConfig::builder()
                         .connect_timeout(Duration::from_secs(10))
-                        .operation_attempt_timeout(Duration::from_secs(60))
+                        // Of the answer, not of the attempt: that would count the wait for the action's rate.
+                        .read_timeout(Duration::from_secs(60))
                         .build(),
                 );
             if let Some(profile) = &options.profile {

@@ -15,5 +15,6 @@ mod requests;
 mod saved;
 #[path = "../stage/mod.rs"]
 mod stage;
+mod storm;
 mod three_way;
 mod unrecorded;
