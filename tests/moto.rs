@@ -1,20 +1,17 @@
 //! The real binary and the real SDK against moto: another simulator than ours, written by other people.
-//! moto is installed under target/ by itself. `CI=true` turns a missing Python or package index into a failure.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs)]
 
 use serde_json::Value;
+use server::Server;
 use std::{
-    collections::BTreeMap,
     fs,
-    io::{Read, Write},
-    net::{TcpListener, TcpStream},
-    path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
-    sync::OnceLock,
-    time::{Duration, Instant},
+    path::Path,
+    process::{Command, Output},
 };
 
-const MOTO: &str = "moto[server]==5.2.5";
+#[allow(dead_code, reason = "the tests of processes use the rest")]
+#[path = "moto/server.rs"]
+mod server;
 
 /// What moto cannot show, and why. Our own sandbox shows all of it.
 const SKIPPED: &[(&str, &str)] = &[
@@ -29,90 +26,21 @@ const SKIPPED: &[(&str, &str)] = &[
     ("bucket: tags at creation", "moto ignores them; tests/moto/serve.py sets them"),
 ];
 
-/// The virtual environment's Python, made once; the reason when there is none.
-fn python() -> Result<PathBuf, String> {
-    static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    PYTHON.get_or_init(install).clone()
-}
-
-fn install() -> Result<PathBuf, String> {
-    // Beside the binary under test: …/target/debug/dlinfra → …/target/moto-venv.
-    let target = Path::new(env!("CARGO_BIN_EXE_dlinfra")).ancestors().nth(2).unwrap();
-    let folder = target.join("moto-venv");
-    let python = folder.join("bin/python");
-    let works = |python: &Path| {
-        let check = "import importlib.metadata as m, moto.server; assert m.version('moto') == '5.2.5'";
-        Command::new(python).args(["-c", check]).output().is_ok_and(|o| o.status.success())
-    };
-    if works(&python) {
-        return Ok(python);
-    }
-    let run = |command: &mut Command, what: &str| match command.output() {
-        Ok(out) if out.status.success() => Ok(()),
-        Ok(out) => Err(format!("{what} failed: {}", String::from_utf8_lossy(&out.stderr).trim())),
-        Err(e) => Err(format!("{what} cannot start: {e}")),
-    };
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder), "python3 -m venv")?;
-    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", MOTO]), "pip install moto")?;
-    if works(&python) { Ok(python) } else { Err("moto was installed and does not work".to_owned()) }
-}
-
-/// A moto of its own for one test, and a folder for blueprints. Ends with the test, also when it panics.
+/// A moto of its own for one test, and a folder for blueprints.
 struct Moto {
-    server: Child,
-    port: u16,
+    server: Server,
     folder: tempfile::TempDir,
-}
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
 }
 
 impl Moto {
     fn start() -> Option<Self> {
-        let python = match python() {
-            Ok(python) => python,
-            Err(why) => {
-                assert!(std::env::var("CI").is_err(), "moto is not available in CI: {why}");
-                eprintln!("skipped, moto is not available: {why}");
-                return None;
-            }
-        };
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/moto/serve.py");
-        let server = Command::new(python)
-            .arg(script)
-            .arg(port.to_string())
-            .env("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let moto = Self { server, port, folder: tempfile::tempdir().unwrap() };
-        let started = Instant::now();
-        while moto.ask().is_none() {
-            assert!(started.elapsed() < Duration::from_secs(120), "moto does not answer");
-            std::thread::sleep(Duration::from_millis(200));
-        }
-        Some(moto)
-    }
-
-    fn ask(&self) -> Option<BTreeMap<String, u64>> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
-        write!(stream, "GET /_requests HTTP/1.0\r\nHost: localhost\r\n\r\n").ok()?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text).ok()?;
-        serde_json::from_str(text.split_once("\r\n\r\n")?.1).ok()
+        Some(Self { server: Server::start()?, folder: tempfile::tempdir().unwrap() })
     }
 
     /// Requests since the last call that may have changed something.
     fn mutations(&self) -> Vec<String> {
         let reads = ["Describe", "List", "Get", "GET", "HEAD", "Head"];
-        let mut all: Vec<String> = self.ask().unwrap().into_keys().collect();
+        let mut all: Vec<String> = self.server.counts().unwrap().into_keys().collect();
         all.retain(|name| !reads.iter().any(|read| name.split(':').nth(1).unwrap_or("").starts_with(read)));
         all
     }
@@ -124,7 +52,7 @@ impl Moto {
     fn run(&self, args: &[&str]) -> Output {
         let out = Command::new(env!("CARGO_BIN_EXE_dlinfra"))
             .args(args)
-            .args(["--endpoint-url", &format!("http://127.0.0.1:{}", self.port)])
+            .args(["--endpoint-url", &format!("http://127.0.0.1:{}", self.server.port)])
             .current_dir(self.folder.path())
             .env_remove("DLINFRA_SANDBOX")
             .env("AWS_ACCESS_KEY_ID", "test")

@@ -14,7 +14,7 @@ use serde_json::Value;
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::Instant;
 
-/// The same difference after this many updates will not go away by itself.
+/// The same difference after this many updates, and after as long as AWS may hide a change, will not go away by itself.
 const FUTILE: u32 = 6;
 
 /// What the loop remembers between looks.
@@ -24,6 +24,8 @@ struct Progress {
     seen: bool,
     last: Vec<spec::Difference>,
     same: u32,
+    /// Since when it is the same difference.
+    stuck: Timestamp,
     /// Members that were still to be replaced when it was last looked at.
     outdated: usize,
     not_before: Instant,
@@ -56,8 +58,15 @@ impl Shared<'_> {
                 self.watch.tick(Duration::from_secs(5)).await;
             }
         }
-        let mut progress =
-            Progress { created: None, seen: false, last: Vec::new(), same: 0, outdated: 0, not_before: Instant::now() };
+        let mut progress = Progress {
+            created: None,
+            seen: false,
+            last: Vec::new(),
+            same: 0,
+            stuck: began,
+            outdated: 0,
+            not_before: Instant::now(),
+        };
         let former = live.as_ref().and_then(|l| Address::parse(l.tags.get(tags::ADDRESS)?));
         let former = former.filter(|a| !linking && *a != step.address);
         let mut moved = former.is_some();
@@ -251,12 +260,16 @@ impl Shared<'_> {
             return Ok(true);
         }
         progress.outdated = outdated.len();
-        progress.same = if fields == progress.last { progress.same + 1 } else { 0 };
-        if progress.same > 0 {
-            // AWS may show the change a moment later.
-            self.watch.tick(Duration::from_secs(2)).await;
+        if fields == progress.last {
+            progress.same += 1;
+            // AWS may show the change a moment later, and what an update made as late as anything else.
+            self.watch.tick(Duration::from_secs(u64::from(progress.same.min(5)) * 2)).await;
+        } else {
+            (progress.same, progress.stuck) = (0, self.clock.now());
         }
-        if progress.same >= FUTILE && outdated.is_empty() {
+        let futile =
+            progress.same >= FUTILE && self.clock.now().duration_since(progress.stuck) > window(step.kind.about());
+        if futile && outdated.is_empty() {
             let names: Vec<&str> = fields.iter().map(|f| f.path.as_str()).collect();
             return Err(Error::new(
                 ErrorClass::Other,
@@ -280,7 +293,7 @@ impl Shared<'_> {
                         | ErrorClass::InUse
                         | ErrorClass::Ambiguous
                         | ErrorClass::Throttled
-                ) && progress.same < FUTILE =>
+                ) && !futile =>
             {
                 self.emit(&step.address, What::Waiting { why: e.to_string() });
                 progress.same += 1;

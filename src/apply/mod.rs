@@ -23,7 +23,10 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BinaryHeap, HashMap},
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicU32},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
     time::Duration,
 };
 use tokio::sync::watch as signal;
@@ -102,6 +105,8 @@ struct Shared<'a> {
     /// The task that points the late fields of a step, where it has one.
     links: HashMap<usize, usize>,
     clock: Clock,
+    /// Something failed that every other call would meet too.
+    halted: AtomicBool,
 }
 
 /// Live objects by address, and the ids under which they are known. Both change together, so that nothing is built
@@ -148,8 +153,9 @@ impl Shared<'_> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Nothing new may start.
     fn cancelled(&self) -> bool {
-        *self.executor.cancel.borrow()
+        *self.executor.cancel.borrow() || self.halted.load(Ordering::Relaxed)
     }
 
     fn ctx(&self, step: &Step, spec_tag: String) -> Ctx {
@@ -189,6 +195,7 @@ impl Executor {
             live: Mutex::new(present),
             links: links.map(|(at, task)| (task.step, at)).collect(),
             clock: self.aws.clock().clone(),
+            halted: AtomicBool::new(false),
         };
         let mut waiting: Vec<usize> = (0..plan.tasks.len()).map(|t| plan.dag.parents(t).len()).collect();
         let mut blocked: Vec<Option<Address>> = vec![None; plan.tasks.len()];
@@ -223,7 +230,7 @@ impl Executor {
                 }
             }
         }
-        out.cancelled = shared.cancelled();
+        out.cancelled = *self.cancel.borrow();
         out.failed.sort_by(|a, b| a.0.cmp(&b.0));
         out.pending.sort();
         out.skipped.sort();
@@ -264,6 +271,9 @@ impl Shared<'_> {
             }
             Some(Ok(Settled::Pending(why))) => Ended::Pending(why),
             Some(Err(e)) if e.class == ErrorClass::Stopped => Ended::Pending(e.message),
+            Some(Err(e)) if for_all(&e) && self.halted.swap(true, Ordering::Relaxed) => {
+                Ended::Pending(format!("stopped, for the same reason as others: {e}"))
+            }
             Some(Err(error)) => Ended::Failed(error),
             None => Ended::Pending("the run was stopped while this was in flight".to_owned()),
         };
@@ -294,6 +304,11 @@ impl Shared<'_> {
             () = stop => None,
         }
     }
+}
+
+/// Expired credentials or a journal that cannot be written end everything: one failure says so, nothing new starts.
+fn for_all(error: &Error) -> bool {
+    matches!(error.class, ErrorClass::Credentials | ErrorClass::Journal)
 }
 
 /// How the work on one task settled.

@@ -109,6 +109,15 @@ impl Error {
         self
     }
 
+    /// The error of a read that follows "it exists already": not found then means not shown yet.
+    #[must_use]
+    pub fn after_exists(mut self) -> Self {
+        if self.class == ErrorClass::NotFound {
+            self.class = ErrorClass::NotVisibleYet;
+        }
+        self
+    }
+
     /// Is this AWS code?
     pub fn is(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)

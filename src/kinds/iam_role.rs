@@ -173,7 +173,8 @@ impl Resource for IamRole {
                 match call.send().await.map_err(Error::from) {
                     Ok(_) => Ok(vec![name.clone()]),
                     Err(e) if e.class == ErrorClass::Exists => {
-                        let out = ctx.aws.iam().get_role().role_name(name).send().await?;
+                        let found = ctx.aws.iam().get_role().role_name(name).send().await;
+                        let out = found.map_err(|e| Error::from(e).after_exists())?;
                         let role = out.role.ok_or_else(|| Error::missing("the role"))?;
                         ctx.ours(&format!("the role {name}"), &from_tags(role.tags()))?;
                         Ok(vec![name.clone()])

@@ -283,9 +283,8 @@ impl Resource for InstanceGroup {
 
     async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<Self>>, Error> {
         let stack = || vec![ec2::filter("tag:dlinfra:stack", ctx.stack_filter())];
-        let fleets = live::fleets(ctx, stack()).await?;
+        let (fleets, volumes) = live::with_volumes(ctx, stack).await?;
         let groups = placement::all(ctx, stack()).await?;
-        let volumes = if fleets.is_empty() { live::Volumes::new() } else { live::volumes(ctx, stack()).await? };
         live::assemble(ctx, &fleets, &groups, &volumes)
     }
 

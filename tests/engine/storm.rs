@@ -104,8 +104,12 @@ async fn what_aws_hides_for_a_minute_is_not_made_again() {
             }
         }
         let stack = crowd();
-        stage.apply(&stack).await;
-        once(&stage);
+        // What is hidden for longer than its typical time may become pending: the next apply goes on.
+        for _ in 0..3 {
+            let outcome = stage.try_apply(&stack).await;
+            assert_eq!(outcome.failed, [], "cut: {cut}");
+            once(&stage);
+        }
         let kinds = stage.sandbox.objects().into_iter().filter(|o| o.is_live() && o.tags.contains_key("dlinfra:stack"));
         let subnets = kinds.filter(|o| o.kind == "ec2/subnet").count();
         assert_eq!(subnets, MANY, "cut: {cut}");

@@ -1,6 +1,7 @@
 """moto on 127.0.0.1:PORT for tests/moto.rs, with answers for the reads that moto lacks and a count of requests.
 
 GET /_requests answers {"ec2:DescribeVpcs": 3, ...} and starts the count again.
+GET /_objects answers every living object with its tags, read from moto's memory and not through its API.
 """
 
 import collections
@@ -11,9 +12,12 @@ import sys
 from urllib.parse import parse_qs
 from xml.sax.saxutils import unescape
 
+from moto.ec2.models import ec2_backends
 from moto.ec2.models.elastic_block_store import EBSBackend
 from moto.ec2.responses import EC2Response
 from moto.fsx.responses import FSxResponse
+from moto.iam.models import iam_backends
+from moto.s3.models import s3_backends
 from moto.s3.responses import S3Response
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import run_simple
@@ -79,12 +83,57 @@ def name_of(request: Request) -> str:
     return f"{service}:{action[0]}"
 
 
+def objects() -> list:
+    """Everything that carries tags and is neither gone nor going."""
+    found = []
+
+    def add(kind, id, tags):
+        found.append({"kind": kind, "id": id, "tags": tags})
+
+    def listed(tags):
+        return {tag.get("key", tag.get("Key")): tag.get("value", tag.get("Value")) for tag in tags}
+
+    for account in ec2_backends.values():
+        ec2 = account["us-east-1"]
+        plain = {
+            "vpc": ec2.vpcs.items(),
+            "subnet": [pair for zone in ec2.subnets.values() for pair in zone.items()],
+            "internet-gateway": ec2.internet_gateways.items(),
+            "route-table": ec2.route_tables.items(),
+            "security-group": [pair for vpc in ec2.groups.values() for pair in vpc.items()],
+            "nat-gateway": [(id, it) for id, it in ec2.nat_gateways.items() if it.state not in ("deleted", "deleting")],
+            "instance": [
+                (it.id, it)
+                for reservation in ec2.reservations.values()
+                for it in reservation.instances
+                if it._state.name not in ("terminated", "shutting-down")
+            ],
+            "address": [(it.allocation_id, it) for it in ec2.addresses.values()],
+        }
+        for kind, pairs in plain.items():
+            for id, it in list(pairs):
+                add(kind, id, listed(it.get_tags()))
+    for account in iam_backends.values():
+        iam = account["aws"]
+        for role in list(iam.roles.values()):
+            add("role", role.name, listed(role.tags.values()) if role.tags else {})
+        for profile in list(iam.instance_profiles.values()):
+            add("instance-profile", profile.name, profile.tags or {})
+    for account in s3_backends.values():
+        s3 = account["aws"]
+        for bucket in list(s3.buckets.values()):
+            add("bucket", bucket.name, s3.tagger.get_tag_dict_for_resource(bucket.arn))
+    return found
+
+
 def application(environ, start_response):
     request = Request(environ)
     if request.path == "/_requests":
         answer = Response(json.dumps(requests), mimetype="application/json")
         requests.clear()
         return answer(environ, start_response)
+    if request.path == "/_objects":
+        return Response(json.dumps(objects()), mimetype="application/json")(environ, start_response)
     if request.headers.get("Authorization"):
         requests[name_of(request)] += 1
         # Reading the body for its action used the stream up.

@@ -211,6 +211,17 @@ impl Cli {
 
     /// Files below the folder that hold the secret key.
     pub(crate) fn leaks(&self) -> Vec<PathBuf> {
+        self.files(|_, text| text.contains(SECRET_KEY))
+    }
+
+    /// Locks of local journals that are still held.
+    pub(crate) fn held_locks(&self) -> Vec<PathBuf> {
+        let lock = |path: &Path| path.file_name().is_some_and(|name| name == "lock.json");
+        assert!(!self.files(|path, _| lock(path)).is_empty(), "there is no local journal");
+        self.files(|path, text| lock(path) && text.contains(r#""held":true"#))
+    }
+
+    fn files(&self, wanted: impl Fn(&Path, &str) -> bool) -> Vec<PathBuf> {
         let mut out = Vec::new();
         let mut folders = vec![self.folder.path().to_owned()];
         while let Some(folder) = folders.pop() {
@@ -218,7 +229,7 @@ impl Cli {
                 let path = entry.path();
                 if path.is_dir() {
                     folders.push(path);
-                } else if String::from_utf8_lossy(&fs::read(&path).unwrap()).contains(SECRET_KEY) {
+                } else if wanted(&path, &String::from_utf8_lossy(&fs::read(&path).unwrap())) {
                     out.push(path);
                 }
             }

@@ -10,7 +10,7 @@ use std::sync::{
 };
 
 /// Sandbox seconds per second: not so many that a slow machine runs into the timeouts of waits.
-const SPEED: u32 = 60;
+const SPEED: u32 = 40;
 
 /// AWS takes a fiftieth of its time, so that what is tried is requests and not patience.
 fn account() -> Account {

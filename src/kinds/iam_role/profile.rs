@@ -16,7 +16,8 @@ pub(super) async fn add(ctx: &Ctx, live: &Live<IamRole>) -> Result<(), Error> {
             match call.send().await.map_err(Error::from) {
                 Ok(_) => Ok(vec![name.clone()]),
                 Err(e) if e.class == ErrorClass::Exists => {
-                    let out = ctx.aws.iam().get_instance_profile().instance_profile_name(name).send().await?;
+                    let found = ctx.aws.iam().get_instance_profile().instance_profile_name(name).send().await;
+                    let out = found.map_err(|e| Error::from(e).after_exists())?;
                     let profile = out.instance_profile.ok_or_else(|| Error::missing("the instance profile"))?;
                     ctx.ours(&format!("the instance profile {name}"), &from_tags(profile.tags()))?;
                     Ok(vec![name.clone()])

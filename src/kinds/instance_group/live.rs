@@ -2,7 +2,7 @@
 use super::{
     InstanceGroup, group_id,
     placement::{self, Group},
-    read::{nothing, own_fields, read},
+    read::{is_whole, nothing, own_fields, read},
 };
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 use aws_sdk_ec2::types::{Filter, Instance, InstanceStateName, Volume};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 /// Volumes by id.
 pub(super) type Volumes = BTreeMap<Id, Volume>;
@@ -146,6 +146,22 @@ pub(super) async fn volumes(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Volu
         out.extend(volumes.into_iter().filter_map(|v| Some((v.volume_id()?.to_owned(), v))));
     }
     Ok(out)
+}
+
+/// Instances and their volumes as of one moment: an instance that ends between the two reads takes its volume along.
+pub(super) async fn with_volumes(ctx: &SweepCtx, filters: impl Fn() -> Vec<Filter>) -> Result<(Vec<Fleet>, Volumes), Error> {
+    for _ in 0..3 {
+        let fleets = fleets(ctx, filters()).await?;
+        let volumes = if fleets.is_empty() { Volumes::new() } else { volumes(ctx, filters()).await? };
+        if fleets.iter().flat_map(|f| &f.members).all(|i| is_whole(i, &volumes)) {
+            return Ok((fleets, volumes));
+        }
+        ctx.aws.clock().sleep(Duration::from_secs(2)).await;
+    }
+    // What is missing now is missing, and is named when it is read.
+    let fleets = fleets(ctx, filters()).await?;
+    let volumes = volumes(ctx, filters()).await?;
+    Ok((fleets, volumes))
 }
 
 /// The volumes of these instances, for lookups, where no tag finds them.

@@ -80,7 +80,9 @@ pub(super) async fn ensure(want: &InstanceGroup, ctx: &Ctx, first: bool) -> Resu
         Ok(_) => {}
         Err(e) if e.class == ErrorClass::Exists => {
             let found = all(&ctx.sweep(), vec![ec2::filter("group-name", &name)]).await?;
-            let found = found.first().ok_or(e)?;
+            // The engine looks until AWS shows it.
+            let hidden = || Error::new(ErrorClass::Ambiguous, format!("{e}, and AWS does not show it yet"));
+            let found = found.first().ok_or_else(hidden)?;
             ctx.ours(&format!("placement group {name}"), &found.tags)?;
         }
         Err(e) => return Err(e),

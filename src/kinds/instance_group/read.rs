@@ -79,12 +79,17 @@ pub(super) fn read(instance: &Instance, volumes: &Volumes) -> Result<InstanceGro
             iops: number(volume.iops()).and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
             throughput: Bandwidth::new(number(volume.throughput()).unwrap_or(0)),
         });
-    } else if matches!(member_state(instance), State::Ready) {
+    } else if !is_whole(instance, volumes) {
         let id = instance.instance_id().unwrap_or("an instance");
         return Err(Error::missing(&format!("the root volume of {id}")));
     }
     spec.normalize();
     Ok(spec)
+}
+
+/// Is the root volume known of a machine that must have one by now?
+pub(super) fn is_whole(instance: &Instance, volumes: &Volumes) -> bool {
+    root(instance, volumes).is_some() || !matches!(member_state(instance), State::Ready)
 }
 
 fn root<'v>(instance: &Instance, volumes: &'v Volumes) -> Option<&'v Volume> {
