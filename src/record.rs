@@ -186,6 +186,11 @@ pub trait Recorder: Send + Sync {
     fn progress(&self, _address: &Address, _progress: Progress) -> bool {
         true
     }
+
+    /// Intents on this address without an answer, those of this run included. None where nothing is recorded.
+    fn unanswered(&self, _address: &Address) -> Vec<Intent> {
+        Vec::new()
+    }
 }
 
 /// A new ULID at this time.

@@ -169,7 +169,8 @@ impl Shared<'_> {
             spec_tag,
             image: self.plan.images.get(&step.address).map(|i| i.id.clone()),
             recorder: executor.recorder.clone(),
-            open: Arc::new(executor.open.get(&step.address).cloned().unwrap_or_default()),
+            // As they are now: an answer of this run closes one, a lost answer opens one.
+            open: Arc::new(executor.recorder.unanswered(&step.address)),
             ordinal: Arc::new(AtomicU32::new(0)),
         }
     }

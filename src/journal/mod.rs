@@ -42,8 +42,9 @@ pub use session::{Begin, Session};
 pub use transfer::transfer;
 
 use crate::{
+    address::Address,
     clock::Clock,
-    record::{self, Record},
+    record::{self, Intent, Record},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::{
@@ -185,6 +186,11 @@ impl Journal {
     /// What is recorded now, this process's records included.
     pub fn memory(&self) -> Memory {
         self.shared.state().memory.clone()
+    }
+
+    /// Intents on this address without an answer, this process's included.
+    pub fn unanswered(&self, address: &Address) -> Vec<Intent> {
+        self.shared.state().memory.open.get(address).cloned().unwrap_or_default()
     }
 
     /// Why nothing can be written any more. The engine then stops to change things.

@@ -118,4 +118,8 @@ impl Recorder for JournalRecorder {
     fn progress(&self, address: &Address, progress: Progress) -> bool {
         self.telling.as_ref().is_none_or(|telling| telling(address, progress))
     }
+
+    fn unanswered(&self, address: &Address) -> Vec<Intent> {
+        self.journal.unanswered(address)
+    }
 }

@@ -54,15 +54,15 @@ fn what_is_hidden_for_a_minute_is_not_made_again() {
 #[test]
 fn a_storm_of_throttling_is_weathered() {
     // Slow enough that ten seconds of the account are not over before anything was learnt.
-    let account = Account::serve(20, Behaviour { durations: 0.02, throttle: 0.1, ..Behaviour::default() });
+    let account = Account::serve(5, Behaviour { durations: 0.02, throttle: 0.1, ..Behaviour::default() });
     let crowd = "
 blueprint: crowd
 region: us-east-1
 resources:
   vpc: { kind: vpc, cidr: 10.0.0.0/16 }
-  part: { kind: subnet, for_each: '${range(25)}', vpc: '${vpc}', cidr: '10.0.${each.value}.0/24', zone: us-east-1a }
-  group: { kind: security-group, for_each: '${range(25)}', vpc: '${vpc}' }
-  role: { kind: iam-role, for_each: '${range(25)}', trust: [ec2.amazonaws.com], instance_profile: true }
+  part: { kind: subnet, for_each: '${range(12)}', vpc: '${vpc}', cidr: '10.0.${each.value}.0/24', zone: us-east-1a }
+  group: { kind: security-group, for_each: '${range(12)}', vpc: '${vpc}' }
+  role: { kind: iam-role, for_each: '${range(12)}', trust: [ec2.amazonaws.com], instance_profile: true }
 ";
     let cli = Cli::new(account.port, crowd);
     // Each process learns by itself: its first ten seconds are its own.
@@ -116,8 +116,15 @@ fn a_group_without_capacity_stops_only_what_needs_it() {
 outputs:";
     let text = blueprint("efa-training.yaml").replace("\noutputs:", spare);
     let cli = Cli::new(account.port, &text);
-    let ran = cli.run(&["apply", "--yes"]).must(3, "a group that AWS has no room for");
-    assert!(ran.err.contains(" 1 failed") && ran.err.contains("train.group"), "{}", ran.err);
+    let mut ran = cli.run(&["apply", "--yes"]).must(3, "a group that AWS has no room for");
+    // On a busy machine something may be pending first.
+    for _ in 0..2 {
+        if ran.err.contains(" 0 failed") || !ran.err.contains(" 0 pending, 0 not tried") {
+            ran = cli.run(&["apply", "--yes"]);
+        }
+    }
+    assert!(ran.err.contains(" 1 failed, 0 pending, 0 not tried"), "{}", ran.err);
+    assert!(ran.err.contains("failed train.group"), "{}", ran.err);
     assert!(ran.err.contains("InsufficientInstanceCapacity") && ran.err.contains("another zone"), "{}", ran.err);
     let count = |kind: &str| account.live().iter().filter(|o| o.kind == kind).count();
     assert_eq!(count("ec2/instance"), 2, "the other group runs");

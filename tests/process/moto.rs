@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// `blueprints/cpu-smoke.yaml` without what moto forgets, under a name of its own: one moto serves many stacks.
+/// `blueprints/cpu-smoke.yaml` without what moto forgets, under a name of its own.
 fn smoke(stack: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/moto/cpu-smoke.yaml");
     let text = fs::read_to_string(path).unwrap();
@@ -78,7 +78,9 @@ fn die_once(moto: u16, number: u64, executes: bool) -> Result<(), String> {
             seen.lock().unwrap().extend(twice.into_iter().map(|d| format!("after {name}: {d}")));
         })
     };
-    let proxy = Proxy::start(moto, Some(watcher));
+    // An account of its own in the one moto: not all of its filters look at the stack.
+    let account = format!("x-moto-account-id: {:012}", 100_000 + number);
+    let proxy = Proxy::with_header(moto, Some(watcher), Some(account));
     let cli = Cli::new(proxy.port, &smoke(&stack));
     let sprung = proxy.set(Trap { at: number, executes });
     let (mut running, sprung) = cli

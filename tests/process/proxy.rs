@@ -51,11 +51,17 @@ struct Shared {
     trap: Mutex<Option<(Trap, Sender<Sprung>)>>,
     names: Mutex<Vec<String>>,
     watcher: Option<Watcher>,
+    header: Option<String>,
 }
 
 impl Proxy {
     /// Listens in front of a server on 127.0.0.1.
     pub(crate) fn start(upstream: u16, watcher: Option<Watcher>) -> Self {
+        Self::with_header(upstream, watcher, None)
+    }
+
+    /// The same, with a header more in every request.
+    pub(crate) fn with_header(upstream: u16, watcher: Option<Watcher>, header: Option<String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
@@ -66,6 +72,7 @@ impl Proxy {
             trap: Mutex::new(None),
             names: Mutex::default(),
             watcher,
+            header,
         });
         let accepting = shared.clone();
         std::thread::spawn(move || {
@@ -164,6 +171,7 @@ impl Shared {
             out.extend_from_slice(line.as_bytes());
             out.extend_from_slice(b"\r\n");
         }
+        out.extend(self.header.iter().flat_map(|h| [h.as_bytes(), b"\r\n"].concat()));
         // The answer then says so too, and the client opens a connection for each request: no lengths to follow.
         out.extend_from_slice(b"Connection: close\r\n\r\n");
         out.extend_from_slice(body);
