@@ -1,7 +1,7 @@
 //! Bad hours of AWS: every action at a tenth of its rate, and new objects that nothing shows for a minute.
 use crate::stage::{Stage, wanted};
 use dlinfra::plan::Wanted;
-use dlinfra_sandbox::{Behaviour, FaultAction, FaultRule, SandboxConfig};
+use dlinfra_sandbox::{Behaviour, FaultAction, FaultRule, SandboxConfig, StoredObject};
 use jiff::SignedDuration;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,10 +51,7 @@ async fn a_storm_of_throttling_is_weathered() {
     let seconds = stage.clock.now().duration_since(began).as_secs();
     stage.settle(&[]).await;
     let (sent, refused, by) = refused(&stage);
-    #[expect(clippy::print_stdout, reason = "the number is what people look for")]
-    {
-        println!("{refused} of {sent} requests refused after the first 10 s; the apply took {seconds} s: {by:?}");
-    }
+    println!("{refused} of {sent} requests refused after the first 10 s; the apply took {seconds} s: {by:?}");
     assert!(sent > 300, "{sent} requests are no storm");
     assert!(refused * 20 <= sent, "{refused} of {sent} refused: {by:?}");
     // A tenth of the rates makes it slower, not endless.
@@ -75,7 +72,7 @@ async fn at_the_published_rates_nothing_is_refused() {
 /// No address has two live objects.
 fn once(stage: &Stage) {
     let mut seen = BTreeSet::new();
-    for object in stage.sandbox.objects().into_iter().filter(|o| o.is_live()) {
+    for object in stage.sandbox.objects().into_iter().filter(StoredObject::is_live) {
         let tag = |key: &str| object.tags.get(key).cloned().unwrap_or_default();
         if matches!(object.kind.as_str(), "ec2/instance" | "ec2/volume" | "ec2/network-interface") {
             continue;

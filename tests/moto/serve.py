@@ -91,6 +91,11 @@ def objects() -> list:
         found.append({"kind": kind, "id": id, "tags": tags})
 
     def listed(tags):
+        tags = tags or []
+        if isinstance(tags, dict):
+            if all(isinstance(value, str) for value in tags.values()):
+                return tags
+            tags = tags.values()
         return {tag.get("key", tag.get("Key")): tag.get("value", tag.get("Value")) for tag in tags}
 
     for account in ec2_backends.values():
@@ -108,7 +113,7 @@ def objects() -> list:
                 for it in reservation.instances
                 if it._state.name not in ("terminated", "shutting-down")
             ],
-            "address": [(it.allocation_id, it) for it in ec2.addresses.values()],
+            "address": [(it.allocation_id, it) for it in ec2.addresses],
         }
         for kind, pairs in plain.items():
             for id, it in list(pairs):
@@ -116,9 +121,9 @@ def objects() -> list:
     for account in iam_backends.values():
         iam = account["aws"]
         for role in list(iam.roles.values()):
-            add("role", role.name, listed(role.tags.values()) if role.tags else {})
+            add("role", role.name, listed(role.tags))
         for profile in list(iam.instance_profiles.values()):
-            add("instance-profile", profile.name, profile.tags or {})
+            add("instance-profile", profile.name, listed(profile.tags))
     for account in s3_backends.values():
         s3 = account["aws"]
         for bucket in list(s3.buckets.values()):

@@ -77,7 +77,8 @@ resources:
         let refused = late.iter().filter(|e| e.code.as_deref().is_some_and(|c| throttles.contains(&c))).count();
         eprintln!("{args:?}: {refused} of {} requests refused after the first 10 s", late.len());
         assert!(late.len() > 150, "{} requests are no storm", late.len());
-        assert!(refused * 20 <= late.len(), "{args:?}: {refused} of {} refused", late.len());
+        // Here the machine's load delays answers by seconds of the account; tests/engine/storm.rs holds 5 % in virtual time.
+        assert!(refused * 10 <= late.len(), "{args:?}: {refused} of {} refused", late.len());
     }
     assert_eq!(account.live().len(), 0);
 }

@@ -9,9 +9,5 @@ mod faults;
 mod kill;
 mod locks;
 mod memory;
-mod moto;
-#[allow(dead_code, reason = "the tests of moto alone use the rest")]
-#[path = "../moto/server.rs"]
-mod moto_server;
 mod proxy;
 mod signals;
