@@ -157,9 +157,8 @@ impl Ctx {
             let again = match error.class {
                 ErrorClass::NotVisibleYet => waited < jiff::SignedDuration::from_secs(120),
                 ErrorClass::Throttled => waited < jiff::SignedDuration::from_secs(600),
-                // A name cannot be taken twice. A token is sent again only after the engine has looked: not everything that
-                // speaks AWS's language knows tokens.
-                ErrorClass::Ambiguous => call.class == Class::Name && tries < 6,
+                // The same token cannot make a second object, and a name cannot be taken twice.
+                ErrorClass::Ambiguous => matches!(call.class, Class::Token | Class::Name) && tries < 6,
                 _ => false,
             };
             if !again {
