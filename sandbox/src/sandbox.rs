@@ -15,6 +15,7 @@ use crate::config::{Consistency, SandboxConfig};
 use crate::disk::{Disk, OpenError};
 use crate::error::ApiError;
 use crate::faults::{FaultAction, FaultRule, Faults};
+use crate::image::Image;
 use crate::inventory::{self, StoredObject};
 use crate::request_log::{LogEntry, RequestLog};
 use crate::service::{Operation, Service, execute};
@@ -135,6 +136,24 @@ impl Sandbox {
         settle(&mut state.world, now);
         // What cannot be encoded could not have been stored either.
         inventory::take(&state.world, now).unwrap_or_default()
+    }
+
+    /// The account as it is now.
+    pub fn image(&self) -> Image {
+        let at = self.inner.clock.now();
+        let mut state = self.lock();
+        settle(&mut state.world, at);
+        Image { config: Arc::clone(&self.inner.config), world: state.world.copy(), at }
+    }
+
+    /// An account in memory that goes on from an image: same objects, same time, nothing asked yet, no faults but the
+    /// configured ones. Call it inside a tokio runtime, whose clock it uses.
+    pub fn from_image(image: &Image) -> Self {
+        let (config, world) = (Arc::clone(&image.config), image.world.copy());
+        let clock = Arc::new(ScaledClock::new(image.at, config.speed));
+        let faults = Faults::new(config.seed, config.behaviour.faults.clone());
+        let state = State { world, disk: None, faults, log: RequestLog::default(), arrived: 0 };
+        Self { inner: Arc::new(Inner { config, clock, state: Mutex::new(state) }) }
     }
 
     /// Empties the account, the request log and the fault rules. Time goes on.

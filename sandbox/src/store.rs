@@ -90,6 +90,8 @@ pub(crate) struct World {
     tables: BTreeMap<&'static str, Box<dyn AnyTable>>,
     timers: BTreeSet<Due>,
     counter: u64,
+    /// How often anything was set or removed: between two equal numbers nothing changed.
+    revision: u64,
     undo: Vec<Undo>,
     dirty: BTreeSet<(&'static str, String, String)>,
 }
@@ -110,6 +112,7 @@ impl World {
             tables: kinds.iter().map(|kind| (kind.name, (kind.table)())).collect(),
             timers: BTreeSet::new(),
             counter: 0,
+            revision: 0,
             undo: Vec::new(),
             dirty: BTreeSet::new(),
         }
@@ -213,6 +216,7 @@ impl World {
     }
 
     fn place_object(&mut self, kind: &'static str, region: &str, id: &str, object: Option<Erased>) -> Option<Erased> {
+        self.revision += 1;
         let table = self.tables.get_mut(kind)?;
         let timer = |at| Due { at, kind, region: region.to_owned(), id: id.to_owned() };
         let next = object.as_ref().and_then(|object| table.due(object)).map(timer);
@@ -290,6 +294,26 @@ impl World {
             value.map(|value| table.decode(value)).transpose().map_err(|error| format!("{kind} {id}: {error}"))?;
         self.place_object(kind, region, id, object);
         Ok(())
+    }
+
+    /// The same account beside this one: what happens to one does not happen to the other. Request rates start full.
+    pub(crate) fn copy(&self) -> Self {
+        Self {
+            config: Arc::clone(&self.config),
+            throttle: Throttle::new(self.config.behaviour.throttle),
+            now: self.now,
+            newer_images: self.newer_images,
+            tables: self.tables.iter().map(|(kind, table)| (*kind, table.copy())).collect(),
+            timers: self.timers.clone(),
+            counter: self.counter,
+            revision: self.revision,
+            undo: Vec::new(),
+            dirty: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
     }
 
     pub(crate) fn counter(&self) -> u64 {

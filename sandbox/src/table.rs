@@ -14,7 +14,7 @@ use crate::store::Object;
 pub(crate) type Erased = Arc<dyn Any + Send + Sync>;
 
 /// A table of objects of one type.
-pub(crate) trait AnyTable: Send {
+pub(crate) trait AnyTable: Send + Sync {
     fn as_any(&self) -> &dyn Any;
     /// Sets or removes one object; returns what was there.
     fn set(&mut self, region: &str, id: &str, object: Option<Erased>) -> Option<Erased>;
@@ -29,6 +29,8 @@ pub(crate) trait AnyTable: Send {
     /// The same of every object in a region while it is there, with when it was made.
     fn present(&self, region: &str, now: Timestamp) -> Vec<(Timestamp, Past)>;
     fn len(&self) -> usize;
+    /// The same objects in a table of their own.
+    fn copy(&self) -> Box<dyn AnyTable>;
 }
 
 /// Objects by region and id.
@@ -79,6 +81,10 @@ impl<T: Object> AnyTable for Table<T> {
 
     fn len(&self) -> usize {
         self.0.values().map(BTreeMap::len).sum()
+    }
+
+    fn copy(&self) -> Box<dyn AnyTable> {
+        Box::new(Self(self.0.clone()))
     }
 }
 
