@@ -129,12 +129,18 @@ impl Ctx {
     ///
     /// # Errors
     /// [`ErrorClass::Ambiguous`] = nobody knows whether it happened: the engine looks before it calls again.
+    /// [`ErrorClass::Purchase`] = the same of a call that spends money, in this run or an earlier one: it is not sent
+    /// again until a person has decided.
     pub async fn call<P, F, Fut>(&self, call: &'static Call, part: &str, params: &P, send: F) -> Result<Vec<Id>, Error>
     where
         P: Serialize + ?Sized,
         F: Fn(Attempt) -> Fut,
         Fut: Future<Output = Result<Vec<Id>, Error>>,
     {
+        let bought = |i: &&Intent| i.class == Class::Money && i.call == call.api && i.part == part;
+        if let Some(open) = self.open.iter().find(bought).filter(|_| call.class == Class::Money) {
+            return Err(Error::purchase(call.api, &self.address, open.time));
+        }
         let params = serde_json::to_value(params).map_err(|e| Error::bug(e.to_string()))?;
         let ordinal = self.ordinal.fetch_add(1, Ordering::Relaxed);
         let intent = self.intent(call, part, &params, ordinal);
@@ -162,6 +168,9 @@ impl Ctx {
                 _ => false,
             };
             if !again {
+                if error.class == ErrorClass::Ambiguous && call.class == Class::Money {
+                    return Err(Error::purchase(call.api, &self.address, started));
+                }
                 if error.class != ErrorClass::Ambiguous {
                     self.recorder.failed(&self.address, &intent.id, &error.to_string()).await?;
                 }

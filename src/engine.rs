@@ -16,12 +16,12 @@ use crate::{
     journal::{self, Backend, JournalError, LockStatus, Memory},
     kind::Kind,
     plan::{self, Image, Plan, Wanted, images},
-    record::{Progress, Record, Recorder},
-    resource::{Discovery, Live, Lookup, State},
+    record::{self, Progress, Record, Recorder},
+    resource::{Class, Discovery, Live, Lookup, State},
     snapshot::{self, Found, Snapshot},
     units::Span,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -301,7 +301,7 @@ impl Engine {
         let claimed = self.memory.claim.as_ref().map(|c| c.stack_id.clone());
         let ctx = self.sweep(claimed.as_deref().unwrap_or_default(), wanted);
         let (found, existing, parameters) =
-            tokio::join!(snapshot::take(self.kinds, &ctx), self.existing(&ctx, wanted), self.parameters(wanted));
+            tokio::join!(self.found(&ctx, wanted), self.existing(&ctx, wanted), self.parameters(wanted));
         let (found, existing) = (found?, existing?);
         let mut notes = Diagnostics::default();
         let parameters = parameters.unwrap_or_else(|e| {
@@ -311,7 +311,9 @@ impl Engine {
             BTreeMap::new()
         });
         let stack_id = self.stack_id(claimed.as_ref(), &found)?;
-        if found.is_empty() && self.memory.applied.len() > 1 {
+        // A run that did not end well may have removed the last of them without a word.
+        let settled = self.memory.run.as_ref().is_none_or(|r| r.ended.as_ref().is_some_and(|e| e.outcome == "ok"));
+        if found.is_empty() && settled && self.memory.applied.len() > 1 {
             let text = format!(
                 "the journal knows {} objects of {} and AWS shows none",
                 self.memory.applied.len(),
@@ -343,6 +345,48 @@ impl Engine {
         let named = wanted.iter().filter(|w| w.existing.is_none()).filter_map(|w| w.kind.image(&w.spec));
         let names: BTreeSet<String> = named.flat_map(|image| image.parameters).collect();
         if names.is_empty() { Ok(BTreeMap::new()) } else { self.aws.parameters(&names).await }
+    }
+
+    /// A sweep that does not pass over what a killed run made a moment ago. What is wanted is looked for when its turn
+    /// comes; what is not wanted any more would be forgotten for good, so AWS gets the time that it may hide it.
+    async fn found(&self, ctx: &SweepCtx, wanted: &[Wanted]) -> Result<Vec<Found>, Error> {
+        let mut hidden = self.in_flight(wanted);
+        loop {
+            let found = snapshot::take(self.kinds, ctx).await?;
+            let now = self.aws.clock().now();
+            hidden.retain(|address, end| *end > now && !found.iter().any(|f| f.live.address == *address));
+            if hidden.is_empty() {
+                return Ok(found);
+            }
+            self.aws.clock().sleep(Duration::from_secs(5)).await;
+        }
+    }
+
+    /// Addresses at which a call of a killed run may have made something that no step of a plan looks for, and until
+    /// when AWS may hide it.
+    fn in_flight(&self, wanted: &[Wanted]) -> BTreeMap<Address, Timestamp> {
+        let opened = self.memory.open.iter().flat_map(|(a, all)| all.iter().map(move |i| (a, i.call.as_str(), i.time)));
+        let accepted =
+            self.memory.accepted.iter().flat_map(|(a, all)| all.iter().map(move |i| (a, i.call.as_str(), i.time)));
+        let mut out = BTreeMap::new();
+        for (address, api, time) in opened.chain(accepted) {
+            let call = self.kinds.iter().find_map(|k| Some((*k, k.about().calls.iter().find(|c| c.api == api)?)));
+            // What was bought is looked for by people.
+            if call.is_some_and(|(_, c)| c.class == Class::Money) {
+                continue;
+            }
+            let looked_for = |w: &&Wanted| {
+                w.address == *address && w.existing.is_none() && call.is_none_or(|(k, _)| k.name() == w.kind.name())
+            };
+            if wanted.iter().find(looked_for).is_some_and(|w| !w.kind.is_empty(&w.spec)) {
+                continue;
+            }
+            let window = call.map_or(Duration::from_secs(60), |(_, c)| c.visible_within);
+            let end = SignedDuration::try_from(window).ok().and_then(|w| time.checked_add(w).ok()).unwrap_or(time);
+            let slot: &mut Timestamp = out.entry(address.clone()).or_insert(end);
+            *slot = end.max(*slot);
+        }
+        out
     }
 
     /// The journal's stack-id, else the one in the live tags (the journal was lost), else a new one.
@@ -430,6 +474,7 @@ impl Engine {
         let accepted = self.memory.accepted.iter().filter_map(|(a, i)| Some((a.clone(), i.first()?.time)));
         let interrupted: BTreeMap<Address, Timestamp> = opened.chain(accepted).collect();
         let settings = self.memory.settings();
+        let now = self.now();
         let mut plan = plan::plan(&plan::Input {
             wanted,
             snapshot: &view.snapshot,
@@ -438,7 +483,7 @@ impl Engine {
             settings: &settings,
             tags: &view.tags,
             replace,
-            now: self.now(),
+            now,
         })?;
         // What was removed since starts anew; a group that is known keeps its image although no member is left.
         let known = |a: &&Address| self.memory.applied.contains_key(*a) || interrupted.contains_key(*a);
@@ -449,7 +494,59 @@ impl Engine {
         let settled = self.settled.as_ref().map_or(&none, |s| &s.images);
         plan.notes.extend(view.notes.iter().cloned());
         images::decide(&mut plan, &images::Known { settled, pinned: &pinned, parameters: &view.parameters });
+        for step in plan.steps.iter_mut().filter(|s| matches!(s.action, plan::Action::Create | plan::Action::Replace)) {
+            if let Some(intent) = self.purchases().find(|i| i.address == step.address) {
+                let when = plan::ago(intent.time, now);
+                step.reason = format!(
+                    "{} was sent {when} and nobody knows whether AWS executed it: it is looked for, and not bought again",
+                    intent.call
+                );
+            }
+        }
         Ok(plan)
+    }
+
+    /// Calls that spend money and have no answer.
+    fn purchases(&self) -> impl Iterator<Item = &record::Intent> {
+        self.memory.open.values().flatten().filter(|i| i.class == Class::Money)
+    }
+
+    /// Records what a person found out: that no purchase without an answer at this address was executed. The next
+    /// apply may buy.
+    ///
+    /// # Errors
+    /// Nothing is in doubt at the address; a lock that somebody holds; a journal that cannot be written.
+    pub async fn not_bought(
+        &mut self,
+        address: &Address,
+        presence: Option<journal::Presence>,
+    ) -> Result<(), Diagnostics> {
+        let doubtful: Vec<String> = self.purchases().filter(|i| i.address == *address).map(|i| i.id.clone()).collect();
+        let Some(claim) = self.memory.claim.clone().filter(|_| !doubtful.is_empty()) else {
+            return Err(Diagnostic::error("DL0549", format!("no purchase at {address} waits for an answer"))
+                .at_address(address.as_str())
+                .with_help("leave out `--not-bought`: nothing is in doubt")
+                .into());
+        };
+        let holder = journal::Holder::current("not-bought");
+        let mut lease = journal::Request::new(self.backend.clone(), self.aws.clock().clone(), holder);
+        lease.presence = presence.or(lease.presence);
+        let begin = journal::Begin {
+            lease,
+            stack: claim.stack,
+            account: claim.account,
+            region: claim.region,
+            stack_id: Some(claim.stack_id),
+            seen: self.memory.next,
+            waiting: Arc::new(|_, _| ()),
+        };
+        let session = journal::Session::begin(begin).await.map_err(|e| e.diagnostic())?;
+        for intent in doubtful {
+            session.recorder().failed(address, &intent, "it was not executed: a person looked").await?;
+        }
+        session.end("ok").await.map_err(|e| e.diagnostic())?;
+        self.memory = journal::read(&*self.backend).await.map_err(|e| e.diagnostic())?;
+        Ok(())
     }
 
     /// Executes a plan: claim, begin, work, end.
@@ -506,27 +603,37 @@ impl Engine {
             sink(Event { time: clock.now(), address: address.clone(), what });
             !*cancel.borrow()
         })));
-        if let (Some(ttl), Some(at)) = (self.target.ttl, view.expires)
-            && matches!(run.command, "apply" | "import")
-            && self.memory.pins.get("ttl") != Some(&json!(ttl.to_string()))
-        {
-            let pinned = async {
+        // What is neither wanted nor there went without a word: by hand, or by a run that was killed.
+        let here = |a: &Address| view.snapshot.owned.contains_key(a) || plan.steps.iter().any(|s| s.address == *a);
+        let opened = self.memory.open.iter().filter(|(_, all)| all.iter().any(|i| i.class != Class::Money));
+        let opened = opened.map(|(address, _)| address);
+        let known = self.memory.applied.keys().chain(opened).chain(self.memory.accepted.keys());
+        let gone: BTreeSet<&Address> = known.filter(|a| !here(a)).collect();
+        let first_words = async {
+            if let (Some(ttl), Some(at)) = (self.target.ttl, view.expires)
+                && matches!(run.command, "apply" | "import")
+                && self.memory.pins.get("ttl") != Some(&json!(ttl.to_string()))
+            {
                 recorder.pin("ttl", json!(ttl.to_string())).await?;
-                recorder.pin("expires", json!(at.to_string())).await
-            };
-            if let Err(error) = pinned.await {
-                self.aws.gate().set_guard(None);
-                // The lock must not stay behind; the first error is the one that matters.
-                let _ = session.end("failed").await;
-                return Err(error.diagnostic().into());
+                recorder.pin("expires", json!(at.to_string())).await?;
             }
-        }
-        for (address, image) in &plan.images {
-            let (key, value) = (images::pin(address), json!(image));
-            let works = |s: &plan::Step| s.address == *address && s.action != plan::Action::Keep;
-            if self.memory.pins.get(&key) != Some(&value) && plan.steps.iter().any(works) {
-                recorder.pin(&key, value).await.map_err(|e| e.diagnostic())?;
+            for (address, image) in &plan.images {
+                let (key, value) = (images::pin(address), json!(image));
+                let works = |s: &plan::Step| s.address == *address && s.action != plan::Action::Keep;
+                if self.memory.pins.get(&key) != Some(&value) && plan.steps.iter().any(works) {
+                    recorder.pin(&key, value).await?;
+                }
             }
+            for address in gone {
+                recorder.gone(address).await?;
+            }
+            Ok::<(), Error>(())
+        };
+        if let Err(error) = first_words.await {
+            self.aws.gate().set_guard(None);
+            // The lock must not stay behind; the first error is the one that matters.
+            let _ = session.end("failed").await;
+            return Err(error.diagnostic().into());
         }
         let mut sweep = SweepCtx { scope: view.scope.clone(), ..self.sweep("", wanted) };
         // What is imported has a name of its own, to which no prefix leads.
@@ -571,8 +678,13 @@ impl Engine {
             _ => "failed",
         };
         self.aws.gate().set_guard(None);
-        session.end(word).await.map_err(|e| e.diagnostic())?;
-        Ok(outcome)
+        match session.end(word).await {
+            // Without credentials a journal in a bucket takes no last word: the lock ends by itself.
+            Err(e) if !outcome.failed.iter().any(|(_, e)| e.class == ErrorClass::Credentials) => {
+                Err(e.diagnostic().into())
+            }
+            _ => Ok(outcome),
+        }
     }
 
     /// A full sweep: what the stack still owns.
@@ -591,6 +703,11 @@ impl Engine {
             .into_iter()
             .map(|f| (f.kind.name().to_owned(), f.live.id, f.live.address.to_string(), state(&f.live.state)))
             .collect();
+        // What may have been bought is no proof of emptiness.
+        let doubt = "nobody knows whether it was bought".to_owned();
+        left.extend(
+            self.purchases().map(|i| ("purchase".to_owned(), i.call.clone(), i.address.to_string(), doubt.clone())),
+        );
         left.sort();
         Ok(Proof { left })
     }
@@ -657,6 +774,11 @@ pub static CODES: &[Code] = &[
         code: "DL0532",
         title: "Two stacks have the same name",
         explain: "Objects in this account and region carry this stack's name and another stack-id than the journal. Somebody else runs a stack of the same name, or it was made with another journal. dlinfra changes neither.",
+    },
+    Code {
+        code: "DL0549",
+        title: "Nothing to decide about a purchase",
+        explain: "`--not-bought ADDRESS` tells dlinfra that a purchase whose answer never came was not executed. At this address no purchase is in doubt.",
     },
     Code {
         code: "DL0533",

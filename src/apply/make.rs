@@ -5,8 +5,8 @@ use crate::{
     aws::{Error, ErrorClass, tags},
     blueprint, kind,
     plan::{self, Operation, Step, Task},
-    record::Applied,
-    resource::{About, Changes, Live, State},
+    record::{Applied, Intent},
+    resource::{About, Changes, Class, Live, State},
     snapshot, spec,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -214,10 +214,22 @@ impl Shared<'_> {
                 );
                 self.look_first(step).await?;
             }
+            Err(e) if e.class == ErrorClass::Purchase => {
+                self.emit(&step.address, What::Waiting { why: format!("{e}: looking whether it was bought") });
+                if !self.look_first(step).await? {
+                    return Err(e);
+                }
+            }
             Err(e) => return Err(e),
         }
-        progress.not_before = Instant::now();
+        self.look_anew(step, progress).await;
         Ok(true)
+    }
+
+    /// Something was changed: only what is seen from now on counts.
+    async fn look_anew(&self, step: &Step, progress: &mut Progress) {
+        self.watch.forget(step.kind).await;
+        progress.not_before = Instant::now();
     }
 
     /// Looks for the object through the consistency window; true = it is there.
@@ -248,7 +260,7 @@ impl Shared<'_> {
     ) -> Result<bool, Error> {
         self.retag(step, live, spec_tag).await?;
         if std::mem::take(moved) {
-            progress.not_before = Instant::now();
+            self.look_anew(step, progress).await;
             return Ok(false);
         }
         let mut want = want.clone();
@@ -301,7 +313,7 @@ impl Shared<'_> {
             }
             Err(e) => return Err(e),
         }
-        progress.not_before = Instant::now();
+        self.look_anew(step, progress).await;
         Ok(false)
     }
 
@@ -352,6 +364,14 @@ impl Shared<'_> {
 
     async fn settled(&self, step: &Step, want: &Value, live: Option<Live>) -> Result<Settled, Error> {
         let id = live.as_ref().map(|l| l.id.clone()).unwrap_or_default();
+        // What a purchase without an answer bought is here: that is the answer.
+        let made_by = |intent: &&Intent| {
+            let tags = live.iter().flat_map(|l| std::iter::once(&l.tags).chain(l.members.iter().map(|m| &m.tags)));
+            intent.class == Class::Money && tags.into_iter().any(|t| t.get(tags::INTENT) == Some(&intent.id))
+        };
+        for intent in self.executor.open.get(&step.address).into_iter().flatten().filter(made_by) {
+            self.executor.recorder.accepted(&step.address, &intent.id, std::slice::from_ref(&id)).await?;
+        }
         let outputs = live.as_ref().map(|l| l.outputs.clone()).unwrap_or_default();
         if let Some(live) = live {
             self.live().insert(step.address.clone(), live);

@@ -1,9 +1,13 @@
 //! What an AWS answer means: the one table of error classes, and errors that say who is to blame and what to do.
 //!
 //! One file: the classes, the words and the advice of an AWS answer are one table, read side by side.
-use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::{
+    address::Address,
+    diagnostic::{Code, Diagnostic, Diagnostics},
+};
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use jiff::Timestamp;
 use std::fmt;
 
 /// What the engine may do about an error.
@@ -39,6 +43,8 @@ pub enum ErrorClass {
     Invalid,
     /// The object belongs to somebody else.
     Stranger,
+    /// Money may have been spent, and nobody knows: only a person decides whether it is tried again.
+    Purchase,
     /// The lock was lost or the run was cancelled: no call was made.
     Stopped,
     /// The journal could not be written.
@@ -100,6 +106,19 @@ impl Error {
         let owner = stack.map_or("was not made by dlinfra".to_owned(), |s| format!("belongs to the stack `{s}`"));
         Self::new(ErrorClass::Stranger, format!("{what} exists already and {owner}"))
             .help("use it with `existing:`, take it over with `dlinfra import`, or choose another name")
+    }
+
+    /// A call that spends money got no answer, now or in an earlier run.
+    pub fn purchase(api: &str, address: &Address, when: Timestamp) -> Self {
+        let when = when.round(jiff::Unit::Second).unwrap_or(when);
+        let text = format!(
+            "{api} was sent for {address} at {when}, and nobody knows whether AWS executed it; it spends money, so it is \
+             not sent again by itself"
+        );
+        Self::new(ErrorClass::Purchase, text).help(format!(
+            "look in the AWS console: if it was bought, apply again when AWS shows it, and it is taken over by its tags; \
+             if it was not, `dlinfra apply … --not-bought {address}` lets it be bought again"
+        ))
     }
 
     /// The same error with advice.
@@ -434,6 +453,7 @@ impl Error {
             ErrorClass::Quota => "DL0407",
             ErrorClass::Stranger => "DL0408",
             ErrorClass::Stopped => "DL0410",
+            ErrorClass::Purchase => "DL0411",
             ErrorClass::Bug => "DL0499",
             ErrorClass::Journal => self.code.as_deref().unwrap_or("DL0501"),
             _ => "DL0409",
@@ -513,6 +533,11 @@ pub static CODES: &[Code] = &[
         code: "DL0410",
         title: "The run was stopped",
         explain: "The run was cancelled or lost its lock before this call, which was therefore not made. Apply again to go on.",
+    },
+    Code {
+        code: "DL0411",
+        title: "Nobody knows whether something was bought",
+        explain: "A call that spends money which cannot be had back (the purchase of a Capacity Block, for example) was sent, and its answer never came: the run was killed, or the connection was cut. dlinfra looks for what may have been bought and takes it over when AWS shows it, but it never buys a second time by itself. If nothing was bought, say so with `--not-bought ADDRESS`.",
     },
     Code {
         code: "DL0499",

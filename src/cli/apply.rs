@@ -40,6 +40,9 @@ pub(super) struct Args {
     /// Replace this resource although nothing forces it.
     #[arg(long, value_name = "ADDRESS")]
     replace: Vec<String>,
+    /// Say that a purchase whose answer never came was not executed, so that it may be made.
+    #[arg(long, value_name = "ADDRESS")]
+    not_bought: Vec<String>,
     /// Show every resource of a large plan.
     #[arg(long)]
     full: bool,
@@ -51,7 +54,13 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     // A saved plan was looked at when it was made, so it never asks.
     let agreed = args.yes || load::is_saved(&args.source);
     can_answer(agreed, ui, "apply")?;
-    let prepared = plan::prepare(&args.source, &args.place, &args.replace, &args.limits, ui).await?;
+    let mut prepared = plan::prepare(&args.source, &args.place, &args.replace, &args.limits, ui).await?;
+    if !args.not_bought.is_empty() {
+        for address in plan::addresses(&args.not_bought, &prepared.deployment)? {
+            prepared.engine.not_bought(&address, Some(prepared.place.presence())).await?;
+        }
+        prepared = plan::prepare(&args.source, &args.place, &args.replace, &args.limits, ui).await?;
+    }
     let plan = &prepared.plan;
     if let Some(saved) = &prepared.saved {
         saved.check_steps(&prepared.view, plan)?;

@@ -3,6 +3,7 @@ mod decide;
 pub mod images;
 mod order;
 
+pub(crate) use decide::ago;
 pub use decide::{Decision, Edge, differences, settled_by_default};
 
 use crate::{
