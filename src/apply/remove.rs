@@ -102,6 +102,7 @@ impl Shared<'_> {
             if held.is_some() {
                 self.watch.tick(Duration::from_secs(5)).await;
             }
+            self.watch.forget(kind).await;
             let seen = self.watch.look(kind, &step.address, Instant::now()).await?;
             // Part of it went and the rest waits for us (the address of a gateway, the placement group of machines):
             // there is nothing to wait for.

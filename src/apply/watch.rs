@@ -44,6 +44,14 @@ impl Watch {
         Ok(latest.as_ref().and_then(|l| l.lives.get(address)).cloned())
     }
 
+    /// What was seen of a kind is older than a change that this process made: the next look asks again, however little
+    /// time has passed.
+    pub(super) async fn forget(&self, kind: &dyn Kind) {
+        if let Some(slot) = self.kinds.get(kind.name()) {
+            *slot.lock().await = None;
+        }
+    }
+
     /// Sleeps until the next tick of `pause`, so that everybody who polls a kind does it at the same moments.
     pub(super) async fn tick(&self, pause: Duration) {
         let clock = self.ctx.aws.clock();

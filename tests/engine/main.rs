@@ -1,16 +1,26 @@
 //! The engine against the in-process sandbox on a virtual clock: plan, apply, plan again, change, destroy.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 mod conformance;
-mod crash_fleet;
+mod crash_defects;
+mod crash_faults;
+mod crash_lives;
+mod crash_matrix;
+mod crash_page;
+mod crash_tape;
 mod emptying;
 mod examples;
 mod growth;
 mod import;
 #[path = "../kinds/mod.rs"]
 mod kinds;
+mod money;
 mod network;
 mod plans;
 mod properties;
+mod random;
+mod random_fate;
+mod random_hand;
+mod random_model;
 mod requests;
 mod saved;
 #[path = "../stage/mod.rs"]

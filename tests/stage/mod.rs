@@ -1,13 +1,15 @@
 //! An engine on an in-process sandbox with a virtual clock and a journal in memory.
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use dlinfra::{
     address::Address,
     apply::{Event, Outcome},
     aws::{Aws, Error, ErrorClass, Options},
     call::{Ctx, SweepCtx},
     clock::Clock,
+    diagnostic::Diagnostics,
     engine::{Engine, Execution, Target, View},
     journal::{Backend, MemoryBackend},
-    kind::Boxed,
+    kind::{Boxed, Kind},
     kinds::KINDS,
     plan::{Plan, Wanted},
     record::{Applied, Intent, Recorder},
@@ -28,6 +30,14 @@ pub(crate) struct Stage {
     pub(crate) events: Arc<Mutex<Vec<Event>>>,
     pub(crate) clock: Clock,
     pub(crate) target: Target,
+    pub(crate) kinds: &'static [&'static dyn Kind],
+    /// Stands between the engine and the sandbox; none = nothing does.
+    pub(crate) http: Option<SharedHttpClient>,
+}
+
+/// Stops nothing: kept for as long as a run shall not be cancelled.
+pub(crate) fn never() -> (tokio::sync::watch::Sender<bool>, tokio::sync::watch::Receiver<bool>) {
+    tokio::sync::watch::channel(false)
 }
 
 /// A resource as a blueprint would give it to the engine.
@@ -90,14 +100,20 @@ impl Stage {
     }
 
     pub(crate) async fn with(config: SandboxConfig) -> Self {
-        let sandbox = Sandbox::open(config).unwrap();
+        Self::on(Sandbox::open(config).unwrap(), Arc::new(MemoryBackend::new()))
+    }
+
+    /// A stack in this account, with this journal.
+    pub(crate) fn on(sandbox: Sandbox, backend: Arc<dyn Backend>) -> Self {
         let clock = Clock::scaled(sandbox.clock().now(), 1);
         Self {
             sandbox,
-            backend: Arc::new(MemoryBackend::new()),
+            backend,
             events: Arc::default(),
             clock,
             target: Target { stack: "test".to_owned(), owner: Some("tests".to_owned()), ..Target::default() },
+            kinds: KINDS,
+            http: None,
         }
     }
 
@@ -106,14 +122,14 @@ impl Stage {
             region: "us-east-1".to_owned(),
             profile: None,
             endpoint_url: None,
-            http: Some(self.sandbox.http_client()),
+            http: Some(self.http.clone().unwrap_or_else(|| self.sandbox.http_client())),
             clock: self.clock.clone(),
         })
         .await
     }
 
     pub(crate) async fn engine(&self) -> Engine {
-        Engine::connect(self.aws().await, KINDS, self.target.clone(), self.backend.clone(), true).await.unwrap()
+        Engine::connect(self.aws().await, self.kinds, self.target.clone(), self.backend.clone(), true).await.unwrap()
     }
 
     pub(crate) async fn look(&self, wanted: &[Wanted]) -> (Engine, View, Plan) {
@@ -127,18 +143,61 @@ impl Stage {
         self.look(wanted).await.2
     }
 
-    pub(crate) async fn try_apply(&self, wanted: &[Wanted]) -> Outcome {
-        let (engine, view, plan) = self.look(wanted).await;
+    /// One command from its beginning to its end, as a process would run it.
+    pub(crate) async fn command(
+        &self,
+        wanted: &[Wanted],
+        cancel: tokio::sync::watch::Receiver<bool>,
+    ) -> Result<Outcome, Diagnostics> {
+        let engine =
+            Engine::connect(self.aws().await, self.kinds, self.target.clone(), self.backend.clone(), true).await?;
+        let view = engine.look(wanted).await?;
+        let plan = engine.plan(wanted, &view, &BTreeSet::new())?;
         let events = self.events.clone();
-        let (_keep, cancel) = tokio::sync::watch::channel(false);
         let run = Execution {
-            command: "apply",
+            command: if wanted.is_empty() { "destroy" } else { "apply" },
             presence: None,
             delete_data: true,
             sink: Arc::new(move |e| events.lock().unwrap().push(e)),
             cancel,
         };
-        engine.execute(&plan, &view, wanted, run).await.unwrap()
+        engine.execute(&plan, &view, wanted, run).await
+    }
+
+    /// The command after one that died: it takes the lock over, and where that took time it is asked to plan again.
+    pub(crate) async fn resume(&self, wanted: &[Wanted]) -> Result<Outcome, String> {
+        let mut last = String::new();
+        for _ in 0..4 {
+            let (_keep, cancel) = never();
+            match self.command(wanted, cancel).await {
+                Ok(outcome) if outcome.complete() => return Ok(outcome),
+                Ok(o) => {
+                    return Err(format!("failed {:?} pending {:?} skipped {:?}", o.failed, o.pending, o.skipped));
+                }
+                Err(problems) if problems.iter().all(|d| d.code == "DL0518") => last = problems.to_string(),
+                // The holder wrote a moment ago, and may live: people are told so, and come back.
+                Err(problems) if problems.iter().all(|d| d.code == "DL0510") => {
+                    last = problems.to_string();
+                    self.clock.sleep(Duration::from_secs(95)).await;
+                }
+                Err(problems) => return Err(problems.to_string()),
+            }
+        }
+        Err(format!("the lock was not taken over: {last}"))
+    }
+
+    /// A plan, where a refusal is a result and no panic.
+    pub(crate) async fn look_again(&self, wanted: &[Wanted]) -> Result<Plan, String> {
+        let text = |d: Diagnostics| format!("plan: {d}");
+        let connect = Engine::connect(self.aws().await, self.kinds, self.target.clone(), self.backend.clone(), true);
+        let engine = connect.await.map_err(text)?;
+        let view = engine.look(wanted).await.map_err(text)?;
+        engine.plan(wanted, &view, &BTreeSet::new()).map_err(text)
+    }
+
+    pub(crate) async fn try_apply(&self, wanted: &[Wanted]) -> Outcome {
+        let (_keep, cancel) = never();
+        self.command(wanted, cancel).await.unwrap_or_else(|problems| panic!("{problems}"))
     }
 
     pub(crate) async fn apply(&self, wanted: &[Wanted]) -> Outcome {
