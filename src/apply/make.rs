@@ -207,16 +207,11 @@ impl Shared<'_> {
                 progress.created = Some((id, self.clock.now()));
                 progress.seen = false;
             }
-            Err(e) if matches!(e.class, ErrorClass::Ambiguous | ErrorClass::TokenMismatch) => {
-                self.emit(
-                    &step.address,
-                    What::Waiting { why: format!("AWS did not answer ({e}): looking whether it was made") },
-                );
-                self.look_first(step).await?;
-            }
-            Err(e) if e.class == ErrorClass::Purchase => {
-                self.emit(&step.address, What::Waiting { why: format!("{e}: looking whether it was bought") });
-                if !self.look_first(step).await? {
+            Err(e) if matches!(e.class, ErrorClass::Ambiguous | ErrorClass::TokenMismatch | ErrorClass::Purchase) => {
+                let why = format!("AWS did not answer ({e}): looking whether it was made");
+                self.emit(&step.address, What::Waiting { why });
+                // Money is not spent twice on a guess.
+                if !self.look_first(step).await? && e.class == ErrorClass::Purchase {
                     return Err(e);
                 }
             }
