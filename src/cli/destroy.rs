@@ -124,8 +124,8 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     } else {
         ui.say(&apply::closing("destroyed", &plan, &outcome));
         ui.data(&format!(
-            "Left: {place}: {} resources, {}/h{}",
-            proof.left.len(),
+            "Left: {place}: {}, {}/h{}",
+            crate::report::counted(proof.left.len(), "resource"),
             Dollars(left),
             if unpriced > 0 { "+?" } else { "" }
         ));

@@ -1,6 +1,6 @@
 //! list: every stack in the account and region, from tags alone.
 use super::{Exit, Result, arguments::Where, document, place::Place, stack};
-use crate::{aws::tags, diagnostic::Diagnostics, engine::Engine, kinds::KINDS, ui::Ui};
+use crate::{aws::tags, diagnostic::Diagnostics, engine::Engine, kinds::KINDS, report::counted, ui::Ui};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -47,7 +47,10 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     for (stack, row) in &rows {
         let owner = row.owner.as_deref().unwrap_or("-");
         let expires = row.expires.as_deref().unwrap_or("never");
-        out.push_str(&format!("{stack:width$}  owner {owner}  {} objects  expires {expires}\n", row.objects));
+        out.push_str(&format!(
+            "{stack:width$}  owner {owner}  {}  expires {expires}\n",
+            counted(row.objects, "object")
+        ));
     }
     ui.data(&out);
     Ok(Exit::Ok)

@@ -1,6 +1,6 @@
 //! validate: everything that can be checked without AWS.
 use super::{Exit, Result, arguments::Source, document, load};
-use crate::ui::Ui;
+use crate::{report::counted, ui::Ui};
 use serde_json::json;
 
 /// Check a blueprint without AWS: language, types, hardware rules. All problems at once.
@@ -19,7 +19,12 @@ pub(super) fn run(args: &Args, ui: Ui) -> Result {
         ui.data(&document("validate", &fields, &deployment.notes).to_string());
     } else {
         ui.diagnostics(&deployment.notes);
-        ui.data(&format!("{} is valid: {} resources in {}", compiled.stack, deployment.wanted.len(), compiled.region));
+        ui.data(&format!(
+            "{} is valid: {} in {}",
+            compiled.stack,
+            counted(deployment.wanted.len(), "resource"),
+            compiled.region
+        ));
     }
     // The process ends here; taking a large blueprint apart again would only cost time.
     std::mem::forget(deployment);

@@ -196,7 +196,11 @@ fn footer(plan: &Plan, cost: Option<&PlanFigures>) -> String {
     let mut out = String::new();
     if plan.is_empty() {
         let read = if s.read > 0 { format!("; {} only read", s.read) } else { String::new() };
-        let _ = writeln!(out, "No changes: {} resources are as the blueprint says{read}", s.keep);
+        let _ = writeln!(
+            out,
+            "No changes: {} as the blueprint says{read}",
+            if s.keep == 1 { "1 resource is".to_owned() } else { format!("{} resources are", s.keep) }
+        );
         return out;
     }
     let mut tail = String::new();

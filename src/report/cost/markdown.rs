@@ -23,7 +23,11 @@ fn write(report: &CostReport, text: &mut String) -> std::fmt::Result {
         figures(text, "difference", &versus.difference)?;
     }
     if report.unpriced_lines > 0 {
-        writeln!(text, "\n**{} without a price**, not in the total:\n", count(report.unpriced_lines, "line"))?;
+        writeln!(
+            text,
+            "\n**{} without a price**, not in the total:\n",
+            crate::report::counted(report.unpriced_lines, "line")
+        )?;
         for missing in &report.unpriced {
             writeln!(text, "- `{}`: {}: {}", missing.address, cell(&missing.what), cell(&missing.why))?;
         }
@@ -108,10 +112,6 @@ fn groups(text: &mut String, title: &str, groups: &[Group]) -> std::fmt::Result 
         writeln!(text, "| {} | {hourly} | {monthly} | {} % |", cell(&group.name), group.percent)?;
     }
     Ok(())
-}
-
-fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("{number} {noun}") } else { format!("{number} {noun}s") }
 }
 
 /// Text that cannot break out of a table cell or become markup.
