@@ -163,8 +163,9 @@ impl Ctx {
             let again = match error.class {
                 ErrorClass::NotVisibleYet => waited < jiff::SignedDuration::from_secs(120),
                 ErrorClass::Throttled => waited < jiff::SignedDuration::from_secs(600),
-                // The same token cannot make a second object, and a name cannot be taken twice.
-                ErrorClass::Ambiguous => matches!(call.class, Class::Token | Class::Name) && tries < 6,
+                // A name cannot be taken twice. A token goes out again only after a look: not everything that speaks
+                // AWS's protocol remembers tokens, and AWS does not say for every call how long it does.
+                ErrorClass::Ambiguous => call.class == Class::Name && tries < 6,
                 _ => false,
             };
             if !again {

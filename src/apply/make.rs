@@ -1,12 +1,12 @@
 //! Create, then update to the fixpoint: a resource is done when a fresh sweep shows no difference.
-use super::{Settled, Shared, What, poll_pause};
+use super::{Settled, Shared, What, doubt::window, poll_pause};
 use crate::{
     address::Address,
     aws::{Error, ErrorClass, tags},
     blueprint, kind,
     plan::{self, Operation, Step, Task},
     record::{Applied, Intent},
-    resource::{About, Changes, Class, Live, State},
+    resource::{Changes, Class, Live, State},
     snapshot, spec,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -227,20 +227,6 @@ impl Shared<'_> {
         progress.not_before = Instant::now();
     }
 
-    /// Looks for the object through the consistency window; true = it is there.
-    async fn look_first(&self, step: &Step) -> Result<bool, Error> {
-        let end = self.clock.now() + window(step.kind.about());
-        loop {
-            if self.watch.look(step.kind, &step.address, Instant::now()).await?.is_some() {
-                return Ok(true);
-            }
-            if self.clock.now() >= end {
-                return Ok(false);
-            }
-            self.watch.tick(Duration::from_secs(5)).await;
-        }
-    }
-
     /// One round of tags and updates; true = no difference is left.
     #[allow(clippy::too_many_arguments, reason = "one round of the loop above, split off for reading")]
     async fn update(
@@ -305,6 +291,9 @@ impl Shared<'_> {
                 self.emit(&step.address, What::Waiting { why: e.to_string() });
                 progress.same += 1;
                 self.watch.tick(Duration::from_secs(5)).await;
+                if e.class == ErrorClass::Ambiguous {
+                    self.look_for_doubtful(step).await?;
+                }
             }
             Err(e) => return Err(e),
         }
@@ -383,10 +372,4 @@ impl Shared<'_> {
         self.executor.recorder.stable(&step.address, applied).await?;
         Ok(Settled::Done(id))
     }
-}
-
-/// How long AWS may hide what a call of this kind made.
-fn window(about: &About) -> SignedDuration {
-    let longest = about.calls.iter().map(|c| c.visible_within).max().unwrap_or(Duration::from_secs(60));
-    SignedDuration::try_from(longest).unwrap_or(SignedDuration::from_mins(1))
 }

@@ -1,5 +1,6 @@
 //! plan → outcome: no waves; each task starts when its own parents are settled, longest expected path first.
 mod adopt;
+mod doubt;
 mod event;
 mod make;
 mod remove;
