@@ -85,7 +85,7 @@ fn die_everywhere(blueprint: &str, every: u64) {
     let next = AtomicU64::new(1);
     let (deaths, wrong) = (AtomicU64::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
-        for _ in 0..2 {
+        for _ in 0..3 {
             scope.spawn(|| {
                 loop {
                     let number = next.fetch_add(every, Ordering::SeqCst);

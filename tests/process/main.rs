@@ -9,5 +9,8 @@ mod faults;
 mod kill;
 mod locks;
 mod memory;
+mod moto;
+#[path = "../moto/server.rs"]
+mod moto_server;
 mod proxy;
 mod signals;
