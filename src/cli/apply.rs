@@ -256,7 +256,7 @@ pub(super) fn exit(outcome: &Outcome) -> Exit {
     match outcome {
         o if o.cancelled => Exit::Interrupted,
         o if o.complete() => Exit::Ok,
-        o if o.failed.is_empty() || o.done > 0 => Exit::Partial,
+        o if o.failed.is_empty() || o.done > 0 || !o.pending.is_empty() => Exit::Partial,
         _ => Exit::Error,
     }
 }
