@@ -1,0 +1,66 @@
+//! The engine's own codes.
+use crate::diagnostic::Code;
+
+/// What `dlinfra explain` says about the engine's own codes.
+pub static CODES: &[Code] = &[
+    Code {
+        code: "DL0530",
+        title: "Resources need each other in a ring",
+        explain: "Each resource in the ring waits for the next one, so none can be made first. References in late fields (rules of security groups) do not count. Let one of them use a value that is known beforehand.",
+    },
+    Code {
+        code: "DL0536",
+        title: "A newer build of an image is there",
+        explain: "AWS publishes new builds of its images under the same name. A group stays on the build that its first member was started from, so that a larger group is a uniform one. `--replace ADDRESS` makes the group anew from the newest build; an `ami-` id as `image` replaces the members one after the other.",
+    },
+    Code {
+        code: "DL0537",
+        title: "Names of images could not be looked up",
+        explain: "The ids behind the names of machine images are public parameters of Systems Manager, and they could not be read (`ssm:GetParameters`). Groups that run keep their image. A new group asks again when it is made; a plan for one cannot be saved.",
+    },
+    Code {
+        code: "DL0531",
+        title: "Everything that the journal knows is missing",
+        explain: "The journal records objects that were made, and AWS shows none of them. That nearly always means another account, region or endpoint, so dlinfra does not take it as a proof that nothing is left.",
+    },
+    Code {
+        code: "DL0532",
+        title: "Two stacks have the same name",
+        explain: "Objects in this account and region carry this stack's name and another stack-id than the journal. Somebody else runs a stack of the same name, or it was made with another journal. dlinfra changes neither.",
+    },
+    Code {
+        code: "DL0549",
+        title: "Nothing to decide about a purchase",
+        explain: "`--not-bought ADDRESS` tells dlinfra that a purchase whose answer never came was not executed. At this address no purchase is in doubt.",
+    },
+    Code {
+        code: "DL0533",
+        title: "`existing:` does not match exactly one object",
+        explain: "An `existing:` resource is read and never changed. It must match exactly one object by id, name or tags, so that nobody's else object is used by accident.",
+    },
+    Code {
+        code: "DL0540",
+        title: "An import was interrupted",
+        explain: "A run was stopped while it was taking up an object that exists: some of it may carry this stack's tags already. Run the same import again; it continues. Until then nothing is planned, because the plan would make a second object or remove a part of the first.",
+    },
+    Code {
+        code: "DL0541",
+        title: "Nothing to import",
+        explain: "There is no object with this id, name or these tags in the account and region of the stack. dlinfra reads only there; an action that is not allowed is reported as such and never as this.",
+    },
+    Code {
+        code: "DL0542",
+        title: "Several objects match",
+        explain: "An import takes exactly one object for an address (or the instances of one group), so that nobody else's object is taken by accident. Name it by its id.",
+    },
+    Code {
+        code: "DL0543",
+        title: "An address and an object do not fit one to one",
+        explain: "The address has an object already, or one object was given to two addresses. Each object has one address, each address one object (an instance group: its instances).",
+    },
+    Code {
+        code: "DL0544",
+        title: "An id of another kind",
+        explain: "The id belongs to another kind of object than the resource at the address. AWS's ids say what they are of by what they start with: `vpc-`, `subnet-`, `sg-`, `i-`, `fs-`.",
+    },
+];
