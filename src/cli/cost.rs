@@ -4,17 +4,17 @@ use super::{
     arguments::{Source, Where},
     compare,
     cost_actual::{self, Bills},
-    cost_all, load,
+    cost_all, document, load,
     money::{self, Limits},
     place, prices,
 };
 use crate::{
     compose::Deployment,
     cost::{Bill, Comparison, GroupBy, advice, stated},
-    diagnostic::Diagnostic,
+    diagnostic::{Diagnostic, Diagnostics},
     kinds::KINDS,
     price::PriceBook,
-    report::cost::{CostReport, Heading},
+    report::cost::{CostReport, Forms, Heading},
     ui::Ui,
 };
 use std::path::{Path, PathBuf};
@@ -46,6 +46,12 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: &Args, format: Format, ui: Ui) -> Result {
     let output = Output(args.output.as_deref());
+    let flag = if args.all { Some("--all") } else { args.bills.actual.then_some("--actual") };
+    if let Some(flag) = flag.filter(|_| format == Format::Html) {
+        return Err(Diagnostic::error("DL0741", format!("`dlinfra cost {flag}` has no html form"))
+            .with_help("write `--format text`, `json`, `csv` or `markdown`")
+            .into());
+    }
     if args.all {
         return cost_all::run(&args.place, output, format, ui).await;
     }
@@ -99,6 +105,21 @@ fn report(deployment: &Deployment, args: &Args, book: &PriceBook) -> std::result
 fn write(report: &CostReport, format: Format, args: &Args, ui: Ui) -> Result {
     let text = report.render(format.report()).map_err(|e| Diagnostic::error("DL0499", e.to_string()))?;
     Output(args.output.as_deref()).write(&text, ui)?;
+    Ok(Exit::Ok)
+}
+
+/// Shows what is known of live stacks, with what people should know beside it.
+pub(super) fn show(report: &impl Forms, format: Format, notes: &Diagnostics, output: Output<'_>, ui: Ui) -> Result {
+    let text = match format {
+        Format::Json => document("cost", &report.json(), notes).to_string(),
+        Format::Csv => report.csv(),
+        Format::Markdown => report.markdown(),
+        Format::Text | Format::Html => report.text(),
+    };
+    output.write(&text, ui)?;
+    if !ui.json {
+        ui.diagnostics(notes);
+    }
     Ok(Exit::Ok)
 }
 

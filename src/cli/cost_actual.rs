@@ -63,11 +63,6 @@ pub(super) async fn run(
     format: Format,
     ui: Ui,
 ) -> Result {
-    if format == Format::Html {
-        return Err(Diagnostic::error("DL0741", "`dlinfra cost --actual` has no html form")
-            .with_help("write `--format text`, `json`, `csv` or `markdown`")
-            .into());
-    }
     let which = Which { source: source.clone(), stack: bills.stack.clone(), backend: None, place: at.clone() };
     let found = stack::find(&which).await?;
     let aws = &found.place.aws;
@@ -107,17 +102,7 @@ pub(super) async fn run(
         place: found.place.heading().await?,
     };
     let report = ActualReport::new(&heading, &period, &actual);
-    let text = match format {
-        Format::Json => document("cost", &report.json(), &notes).to_string(),
-        Format::Csv => report.csv(),
-        Format::Markdown => report.markdown(),
-        Format::Text | Format::Html => report.text(),
-    };
-    output.write(&text, ui)?;
-    if !ui.json {
-        ui.diagnostics(&notes);
-    }
-    Ok(Exit::Ok)
+    cost::show(&report, format, &notes, output, ui)
 }
 
 fn today(now: Timestamp) -> Date {

@@ -1,8 +1,7 @@
 //! cost --all: what every stack in the account and region costs, by owner, from live tags; expired ones first.
-use super::{Exit, Format, Result, arguments::Where, cost, document, place, place::Place, prices, stack};
+use super::{Format, Result, arguments::Where, cost, place, place::Place, prices, stack};
 use crate::{
     cost::{Pricing, account::Account},
-    diagnostic::Diagnostic,
     engine::Engine,
     kinds::KINDS,
     price::UsageBook,
@@ -11,11 +10,6 @@ use crate::{
 };
 
 pub(super) async fn run(at: &Where, output: cost::Output<'_>, format: Format, ui: Ui) -> Result {
-    if format == Format::Html {
-        return Err(Diagnostic::error("DL0741", "`dlinfra cost --all` has no html form")
-            .with_help("write `--format text`, `json`, `csv` or `markdown`")
-            .into());
-    }
     let region = stack::region(at)?;
     let (prices, notes) = prices::prices(at, &place::beside(None));
     let place = Place::open(at, &region, None).await?;
@@ -27,15 +21,5 @@ pub(super) async fn run(at: &Where, output: cost::Output<'_>, format: Format, ui
     let account = place.aws.account().await?;
     let heading = Heading { region: region.clone(), place: place.heading().await?, ..Heading::default() };
     let report = AccountReport::new(&heading, &account, &all);
-    let text = match format {
-        Format::Json => document("cost", &report.json(), &notes).to_string(),
-        Format::Csv => report.csv(),
-        Format::Markdown => report.markdown(),
-        Format::Text | Format::Html => report.text(),
-    };
-    output.write(&text, ui)?;
-    if !ui.json {
-        ui.diagnostics(&notes);
-    }
-    Ok(Exit::Ok)
+    cost::show(&report, format, &notes, output, ui)
 }

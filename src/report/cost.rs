@@ -24,6 +24,7 @@ pub use model::{
     Versus, VersusRow,
 };
 
+use serde_json::Value;
 use std::fmt;
 
 /// The forms of a cost report.
@@ -39,6 +40,29 @@ pub enum Format {
     Markdown,
     /// For managers: one self-contained page.
     Html,
+}
+
+/// A report on what is live. It has no page for managers: it is read once.
+pub trait Forms {
+    /// For a terminal.
+    fn text(&self) -> String;
+    /// For programs: the fields of the document.
+    fn json(&self) -> Value;
+    /// For spreadsheets.
+    fn csv(&self) -> String;
+    /// For a pull request, a wiki or a chat.
+    ///
+    /// # Errors
+    /// Those of `out`; a `String` has none.
+    fn write_markdown(&self, out: &mut String) -> fmt::Result;
+
+    /// [`Forms::write_markdown`] as a text.
+    fn markdown(&self) -> String {
+        let mut out = String::new();
+        // Writing into a String cannot fail.
+        let _ = self.write_markdown(&mut out);
+        out
+    }
 }
 
 /// Why a report could not be written.

@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::Heading;
 use super::csv::field;
 use super::markdown::cell;
+use super::{Forms, Heading};
 use crate::cost::Sum;
 use crate::cost::account::{Account, Owner, Stack};
 use crate::cost::pricing::Spent;
@@ -51,9 +51,42 @@ impl<'a> AccountReport<'a> {
         Self { heading, account, all }
     }
 
-    /// For programs; amounts are strings of dollars.
-    #[must_use]
-    pub fn json(&self) -> Value {
+    fn stack_cells(s: &Stack) -> [String; 6] {
+        let expires = s.expires.map_or("never".to_owned(), |at| at.strftime("%Y-%m-%d %H:%MZ").to_string());
+        let expires = if s.expired { format!("EXPIRED {expires}") } else { expires };
+        let who = owner(s.owner.as_deref().unwrap_or_default()).to_owned();
+        [s.name.clone(), who, expires, s.objects.to_string(), hourly(&s.sum), spent(&s.spent)]
+    }
+
+    fn owner_cells(o: &Owner) -> [String; 5] {
+        let stacks = if o.expired > 0 { format!("{} ({} expired)", o.stacks, o.expired) } else { o.stacks.to_string() };
+        [owner(&o.name).to_owned(), stacks, hourly(&o.sum), rounded(o.sum.total().monthly(), 2), spent(&o.spent)]
+    }
+}
+
+impl<'a> Forms for AccountReport<'a> {
+    fn text(&self) -> String {
+        let heading = self.heading;
+        let mut out = format!("{}   {}\n", heading.region, heading.place);
+        if self.all.stacks.is_empty() {
+            out.push_str("no stacks\n");
+            return out;
+        }
+        let (sum, so_far) = self.all.total();
+        let mut owners = vec![["OWNER", "STACKS", "$/h", "$/month", "SPENT SO FAR"].map(str::to_owned)];
+        owners.extend(self.all.owners.iter().map(Self::owner_cells));
+        let count = self.all.stacks.len().to_string();
+        owners.push(["total".to_owned(), count, hourly(&sum), rounded(sum.total().monthly(), 2), spent(&so_far)]);
+        let mut stacks = vec![["STACK", "OWNER", "EXPIRES", "OBJECTS", "$/h", "SPENT SO FAR"].map(str::to_owned)];
+        stacks.extend(self.all.stacks.iter().map(Self::stack_cells));
+        out.push('\n');
+        table(&mut out, &stacks);
+        out.push('\n');
+        table(&mut out, &owners);
+        out
+    }
+
+    fn json(&self) -> Value {
         let with = |mut fields: Value, sum: &Sum, so_far: &Spent| {
             if let (Some(fields), Value::Object(more)) = (fields.as_object_mut(), figures(sum, so_far)) {
                 fields.extend(more);
@@ -78,9 +111,7 @@ impl<'a> AccountReport<'a> {
         })
     }
 
-    /// For spreadsheets: one row per stack, RFC 4180.
-    #[must_use]
-    pub fn csv(&self) -> String {
+    fn csv(&self) -> String {
         let mut out = String::from(
             "owner,stack,stack_id,expires,expired,objects,hourly,monthly,spent,unpriced_lines,unknown_age\r\n",
         );
@@ -104,27 +135,6 @@ impl<'a> AccountReport<'a> {
         out
     }
 
-    fn stack_cells(s: &Stack) -> [String; 6] {
-        let expires = s.expires.map_or("never".to_owned(), |at| at.strftime("%Y-%m-%d %H:%MZ").to_string());
-        let expires = if s.expired { format!("EXPIRED {expires}") } else { expires };
-        let who = owner(s.owner.as_deref().unwrap_or_default()).to_owned();
-        [s.name.clone(), who, expires, s.objects.to_string(), hourly(&s.sum), spent(&s.spent)]
-    }
-
-    fn owner_cells(o: &Owner) -> [String; 5] {
-        let stacks = if o.expired > 0 { format!("{} ({} expired)", o.stacks, o.expired) } else { o.stacks.to_string() };
-        [owner(&o.name).to_owned(), stacks, hourly(&o.sum), rounded(o.sum.total().monthly(), 2), spent(&o.spent)]
-    }
-
-    /// For a wiki or a chat.
-    #[must_use]
-    pub fn markdown(&self) -> String {
-        let mut out = String::new();
-        // Writing into a String cannot fail.
-        let _ = self.write_markdown(&mut out);
-        out
-    }
-
     fn write_markdown(&self, out: &mut String) -> std::fmt::Result {
         writeln!(out, "## Stacks of account {} in {}\n", self.account, self.heading.region)?;
         writeln!(out, "| owner | stacks | $/h | $/month | spent so far |\n|---|---:|---:|---:|---:|")?;
@@ -140,29 +150,6 @@ impl<'a> AccountReport<'a> {
             writeln!(out, "| {} |", Self::stack_cells(s).map(|text| cell(&text)).join(" | "))?;
         }
         Ok(())
-    }
-
-    /// For a terminal.
-    #[must_use]
-    pub fn text(&self) -> String {
-        let heading = self.heading;
-        let mut out = format!("{}   {}\n", heading.region, heading.place);
-        if self.all.stacks.is_empty() {
-            out.push_str("no stacks\n");
-            return out;
-        }
-        let (sum, so_far) = self.all.total();
-        let mut owners = vec![["OWNER", "STACKS", "$/h", "$/month", "SPENT SO FAR"].map(str::to_owned)];
-        owners.extend(self.all.owners.iter().map(Self::owner_cells));
-        let count = self.all.stacks.len().to_string();
-        owners.push(["total".to_owned(), count, hourly(&sum), rounded(sum.total().monthly(), 2), spent(&so_far)]);
-        let mut stacks = vec![["STACK", "OWNER", "EXPIRES", "OBJECTS", "$/h", "SPENT SO FAR"].map(str::to_owned)];
-        stacks.extend(self.all.stacks.iter().map(Self::stack_cells));
-        out.push('\n');
-        table(&mut out, &stacks);
-        out.push('\n');
-        table(&mut out, &owners);
-        out
     }
 }
 

@@ -5,9 +5,9 @@ use std::fmt::Write;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::Heading;
 use super::csv::field;
 use super::markdown::cell;
+use super::{Forms, Heading};
 use crate::cost::actual::{Actual, Pair, Period};
 use crate::price::line::rounded;
 
@@ -111,9 +111,48 @@ impl ActualReport {
         }
     }
 
-    /// For programs; amounts are strings of dollars.
-    #[must_use]
-    pub fn json(&self) -> Value {
+    fn write_text(&self, out: &mut String) -> std::fmt::Result {
+        let heading = &self.heading;
+        writeln!(out, "{}   {}   {}", heading.stack, heading.region, heading.place)?;
+        writeln!(out, "Billed by AWS against the estimate, {} to {} (UTC), in USD\n", self.from, self.to)?;
+        let all = || self.days.iter().chain(&self.kinds).chain(&self.addresses);
+        let width = all().map(|row| row.name.chars().count()).max().unwrap_or(0).max(12);
+        for (name, rows) in [("DAY", &self.days), ("KIND", &self.kinds), ("RESOURCE", &self.addresses)] {
+            writeln!(out, "{name:width$}  {:>14} {:>14} {:>14} {:>8}", "estimate", "billed", "difference", "%")?;
+            for row in rows.iter().chain((name == "DAY").then_some(&self.total)) {
+                let percent = row.percent.as_deref().unwrap_or("-");
+                let difference = signed(&row.difference);
+                let (name, expected, billed) = (&row.name, &row.expected, &row.billed);
+                writeln!(out, "{name:width$}  {expected:>14} {billed:>14} {difference:>14} {percent:>8}")?;
+            }
+            writeln!(out)?;
+        }
+        match &self.largest {
+            None => writeln!(out, "Nothing differs by a cent or more.")?,
+            Some(largest) => {
+                let difference = signed(&largest.row.difference);
+                writeln!(out, "Largest difference: {}, {difference} USD: {}", largest.row.name, largest.reason)?;
+                for (name, sum) in largest.usage.iter().take(5) {
+                    writeln!(out, "  billed as {name}: {sum}")?;
+                }
+            }
+        }
+        for note in &self.notes {
+            writeln!(out, "note: {note}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Forms for ActualReport {
+    fn text(&self) -> String {
+        let mut out = String::new();
+        // Writing into a String cannot fail.
+        let _ = self.write_text(&mut out);
+        out
+    }
+
+    fn json(&self) -> Value {
         let named = |key: &str, rows: &[Row]| -> Vec<Value> {
             rows.iter()
                 .map(|row| {
@@ -140,9 +179,7 @@ impl ActualReport {
         })
     }
 
-    /// For spreadsheets: one row per day, kind and resource, RFC 4180.
-    #[must_use]
-    pub fn csv(&self) -> String {
+    fn csv(&self) -> String {
         let mut out = String::from("by,name,expected,billed,difference,percent\r\n");
         let total = std::slice::from_ref(&self.total);
         for (by, rows) in
@@ -155,15 +192,6 @@ impl ActualReport {
                 out.push_str("\r\n");
             }
         }
-        out
-    }
-
-    /// For a pull request or a wiki.
-    #[must_use]
-    pub fn markdown(&self) -> String {
-        let mut out = String::new();
-        // Writing into a String cannot fail.
-        let _ = self.write_markdown(&mut out);
         out
     }
 
@@ -200,47 +228,6 @@ impl ActualReport {
         }
         for note in &self.notes {
             writeln!(out, "- {}", cell(note))?;
-        }
-        Ok(())
-    }
-
-    /// For a terminal.
-    #[must_use]
-    pub fn text(&self) -> String {
-        let mut out = String::new();
-        // Writing into a String cannot fail.
-        let _ = self.write_text(&mut out);
-        out
-    }
-
-    fn write_text(&self, out: &mut String) -> std::fmt::Result {
-        let heading = &self.heading;
-        writeln!(out, "{}   {}   {}", heading.stack, heading.region, heading.place)?;
-        writeln!(out, "Billed by AWS against the estimate, {} to {} (UTC), in USD\n", self.from, self.to)?;
-        let all = || self.days.iter().chain(&self.kinds).chain(&self.addresses);
-        let width = all().map(|row| row.name.chars().count()).max().unwrap_or(0).max(12);
-        for (name, rows) in [("DAY", &self.days), ("KIND", &self.kinds), ("RESOURCE", &self.addresses)] {
-            writeln!(out, "{name:width$}  {:>14} {:>14} {:>14} {:>8}", "estimate", "billed", "difference", "%")?;
-            for row in rows.iter().chain((name == "DAY").then_some(&self.total)) {
-                let percent = row.percent.as_deref().unwrap_or("-");
-                let difference = signed(&row.difference);
-                let (name, expected, billed) = (&row.name, &row.expected, &row.billed);
-                writeln!(out, "{name:width$}  {expected:>14} {billed:>14} {difference:>14} {percent:>8}")?;
-            }
-            writeln!(out)?;
-        }
-        match &self.largest {
-            None => writeln!(out, "Nothing differs by a cent or more.")?,
-            Some(largest) => {
-                let difference = signed(&largest.row.difference);
-                writeln!(out, "Largest difference: {}, {difference} USD: {}", largest.row.name, largest.reason)?;
-                for (name, sum) in largest.usage.iter().take(5) {
-                    writeln!(out, "  billed as {name}: {sum}")?;
-                }
-            }
-        }
-        for note in &self.notes {
-            writeln!(out, "note: {note}")?;
         }
         Ok(())
     }
