@@ -1,6 +1,9 @@
 //! Applying resources that cost nothing: the real engine, planner, executor and local journal, and a kind whose objects
 //! live in this process, as Terraform's `terraform_data` do in its own.
-use crate::{dag, process};
+use crate::{
+    asked::{Asked, Fate},
+    dag, process,
+};
 use dlinfra::{
     address::Address,
     aws::{Aws, Error, Options, tags::TagTarget},
@@ -8,7 +11,7 @@ use dlinfra::{
     clock::Clock,
     engine::{Engine, Execution, Target},
     field::Ref,
-    journal::{self, Backend, LocalBackend, Pending, Place, Presence, Put, Stored},
+    journal::{self, LocalBackend},
     kind::{Kind, Of},
     plan::Wanted,
     record::Record,
@@ -97,53 +100,6 @@ impl Resource for Node {
     }
 }
 
-/// Counts what goes to the disk.
-#[derive(Debug)]
-struct Counted {
-    inner: LocalBackend,
-    bytes: AtomicU64,
-    writes: AtomicU64,
-}
-
-impl Counted {
-    fn count(&self, bytes: &[u8]) {
-        self.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        self.writes.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-impl Backend for Counted {
-    fn place(&self) -> String {
-        self.inner.place()
-    }
-    fn presence(&self) -> Option<Presence> {
-        self.inner.presence()
-    }
-    fn look(&self) -> Pending<'_, Place> {
-        self.inner.look()
-    }
-    fn prepare(&self) -> Pending<'_, ()> {
-        self.inner.prepare()
-    }
-    fn put_if_absent<'a>(&'a self, key: &'a str, bytes: &'a [u8]) -> Pending<'a, Put> {
-        self.count(bytes);
-        self.inner.put_if_absent(key, bytes)
-    }
-    fn put_if_match<'a>(&'a self, key: &'a str, bytes: &'a [u8], version: &'a str) -> Pending<'a, Put> {
-        self.count(bytes);
-        self.inner.put_if_match(key, bytes, version)
-    }
-    fn get<'a>(&'a self, key: &'a str) -> Pending<'a, Option<Stored>> {
-        self.inner.get(key)
-    }
-    fn list<'a>(&'a self, folder: &'a str, after: &'a str) -> Pending<'a, Vec<String>> {
-        self.inner.list(folder, after)
-    }
-    fn remove<'a>(&'a self, key: &'a str) -> Pending<'a, ()> {
-        self.inner.remove(key)
-    }
-}
-
 fn wanted(edges: &[Vec<usize>]) -> Vec<Wanted> {
     let address = |i: usize| format!("r{i:05}");
     let one = |(i, parents): (usize, &Vec<usize>)| {
@@ -162,15 +118,18 @@ fn wanted(edges: &[Vec<usize>]) -> Vec<Wanted> {
     edges.iter().enumerate().map(one).collect()
 }
 
-/// Applies `count` nodes with a journal in `folder`, checks the journal, and prints the bytes and objects written.
-pub(crate) fn apply(count: usize, folder: &Path) {
-    let edges = dag::edges(dag::Shape::Dag, count);
+/// Applies so many nodes with a journal in `folder`, checks the journal, and prints the bytes and objects written.
+pub(crate) fn apply(nodes: usize, folder: &Path) {
+    let edges = dag::edges(dag::Shape::Dag, nodes);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let backend = Arc::new(Counted {
-        inner: LocalBackend::new(folder, "000000000000", "us-east-1", "bench"),
-        bytes: AtomicU64::new(0),
-        writes: AtomicU64::new(0),
-    });
+    let disk = Arc::new(LocalBackend::new(folder, "000000000000", "us-east-1", "bench"));
+    let count = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
+    let counted = count.clone();
+    let backend = Arc::new(Asked::new(disk.clone(), move |_, written| {
+        counted.0.fetch_add(written.len() as u64, Ordering::Relaxed);
+        counted.1.fetch_add(1, Ordering::Relaxed);
+        Fate::Written
+    }));
     runtime.block_on(async {
         let sandbox = Sandbox::open(SandboxConfig::default()).unwrap();
         let options = Options {
@@ -182,19 +141,19 @@ pub(crate) fn apply(count: usize, folder: &Path) {
         };
         let aws = Aws::connect(options).await;
         let target = Target { stack: "bench".to_owned(), ..Target::default() };
-        let engine = Engine::connect(aws, KINDS, target, backend.clone(), false).await.unwrap();
+        let engine = Engine::connect(aws, KINDS, target, backend, false).await.unwrap();
         let wanted = wanted(&edges);
         let view = engine.look(&wanted).await.unwrap();
         let plan = engine.plan(&wanted, &view, &BTreeSet::new()).unwrap();
-        assert_eq!(plan.summary.create, count);
+        assert_eq!(plan.summary.create, nodes);
         let (_keep, cancel) = tokio::sync::watch::channel(false);
         let run = Execution { command: "apply", presence: None, delete_data: false, sink: Arc::new(|_| {}), cancel };
         let outcome = engine.execute(&plan, &view, &wanted, run).await.unwrap();
         assert!(outcome.complete(), "{outcome:?}");
     });
-    ordered(&backend.inner, &edges);
+    ordered(&disk, &edges);
     let peak = process::field("self", "status", "VmHWM:").unwrap();
-    let (bytes, writes) = (backend.bytes.load(Ordering::Relaxed), backend.writes.load(Ordering::Relaxed));
+    let (bytes, writes) = (count.0.load(Ordering::Relaxed), count.1.load(Ordering::Relaxed));
     println!("{bytes} {writes} {}", peak * 1024);
 }
 

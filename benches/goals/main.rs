@@ -10,6 +10,8 @@
     clippy::panic,
     reason = "a benchmark prints, and fails by panicking"
 )]
+#[path = "../../tests/stage/asked.rs"]
+mod asked;
 mod bookkeeping;
 mod dag;
 mod engine;

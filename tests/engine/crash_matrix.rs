@@ -3,20 +3,17 @@
 use crate::{
     crash_lives::{Life, SECRET},
     crash_tape::{Act, Moment, Store, Tape},
-    stage::{Stage, never, text},
+    stage::{Stage, filling, never, text},
 };
 use dlinfra::{
-    journal::{Backend, JournalError, MemoryBackend, Pending, Place, Presence, Put, Stored},
+    journal::{Backend, JournalError, MemoryBackend},
     plan::Wanted,
 };
 use dlinfra_sandbox::{Sandbox, SandboxConfig};
 use regex_lite::{Captures, Regex};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::Arc,
 };
 
 /// Live objects by kind, address and part, whoever made them.
@@ -258,7 +255,8 @@ fn refused(life: &Life, command: &Recorded, row: &mut Row, destroyed: &mut BTree
         let result = in_virtual_time(async {
             let mut stage = tape.moments[0].stage().await;
             let whole = stage.backend.clone();
-            stage.backend = Arc::new(Failing { inner: whole.clone(), left: Arc::new(AtomicI64::new(allowed as i64)) });
+            let full = JournalError::Unreachable { place: whole.place(), why: "no space left on device".to_owned() };
+            stage.backend = filling(whole.clone(), allowed, full);
             let (_keep, cancel) = never();
             if stage.command(wanted, cancel).await.is_ok_and(|o| o.complete()) {
                 return Err("the run did not notice".to_owned());
@@ -286,47 +284,6 @@ async fn recorded_first(stage: &Stage, journal: &dyn Backend) -> Result<(), Stri
     match unknown.map(|o| o.id).collect::<Vec<_>>() {
         ids if ids.is_empty() => Ok(()),
         ids => Err(format!("made without a recorded intent: {}", ids.join(", "))),
-    }
-}
-
-/// A journal that takes some more records and then none.
-#[derive(Debug)]
-struct Failing {
-    inner: Arc<dyn Backend>,
-    left: Arc<AtomicI64>,
-}
-
-impl Backend for Failing {
-    fn place(&self) -> String {
-        self.inner.place()
-    }
-    fn presence(&self) -> Option<Presence> {
-        self.inner.presence()
-    }
-    fn look(&self) -> Pending<'_, Place> {
-        self.inner.look()
-    }
-    fn prepare(&self) -> Pending<'_, ()> {
-        self.inner.prepare()
-    }
-    fn put_if_absent<'a>(&'a self, key: &'a str, bytes: &'a [u8]) -> Pending<'a, Put> {
-        if key.starts_with("log/") && self.left.fetch_sub(1, Ordering::SeqCst) <= 0 {
-            let why = JournalError::Unreachable { place: self.place(), why: "no space left on device".to_owned() };
-            return Box::pin(async move { Err(why) });
-        }
-        self.inner.put_if_absent(key, bytes)
-    }
-    fn put_if_match<'a>(&'a self, key: &'a str, bytes: &'a [u8], version: &'a str) -> Pending<'a, Put> {
-        self.inner.put_if_match(key, bytes, version)
-    }
-    fn get<'a>(&'a self, key: &'a str) -> Pending<'a, Option<Stored>> {
-        self.inner.get(key)
-    }
-    fn list<'a>(&'a self, folder: &'a str, after: &'a str) -> Pending<'a, Vec<String>> {
-        self.inner.list(folder, after)
-    }
-    fn remove<'a>(&'a self, key: &'a str) -> Pending<'a, ()> {
-        self.inner.remove(key)
     }
 }
 

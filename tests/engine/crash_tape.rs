@@ -3,14 +3,8 @@
 //!
 //! What it leaves is the account, the journal and the time, and nothing else: a process that starts again has no other
 //! memory. Moments that agree in all three are therefore one moment, and are tried once.
-use crate::stage::{Stage, never};
-use aws_smithy_runtime_api::client::{
-    http::{
-        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
-    },
-    orchestrator::HttpRequest,
-    runtime_components::RuntimeComponents,
-};
+use crate::stage::{Stage, never, wire::wire};
+use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use dlinfra::{
     apply::Outcome,
     diagnostic::Diagnostics,
@@ -116,7 +110,16 @@ impl Tape {
             order: 0,
             writes: 0,
         })));
-        stage.http = Some(SharedHttpClient::new(Client(head.clone())));
+        let to = head.clone();
+        stage.http = Some(wire(move |request| {
+            let head = to.clone();
+            async move {
+                let (event, inner) = head.arrives();
+                let answer = inner.call(request).await;
+                head.0.lock().unwrap().end(event);
+                answer
+            }
+        }));
         stage.backend = match store {
             Store::Memory => Arc::new(head.clone()),
             Store::Bucket => bucket(stage).await,
@@ -232,6 +235,16 @@ impl Head {
         result
     }
 
+    /// A request begins; answers its event and who executes it.
+    fn arrives(&self) -> (usize, SharedHttpConnector) {
+        let mut recording = self.0.lock().unwrap();
+        let event = recording.begin(Act::Request { operation: String::new(), changes: false });
+        recording.arrived += 1;
+        let number = recording.arrived;
+        recording.numbers.insert(event, number);
+        (event, SharedHttpConnector::new(recording.sandbox.clone()))
+    }
+
     fn journal(&self) -> Arc<MemoryBackend> {
         self.0.lock().unwrap().journal.clone()
     }
@@ -264,34 +277,5 @@ impl Backend for Head {
     }
     fn remove<'a>(&'a self, key: &'a str) -> Pending<'a, ()> {
         Box::pin(async move { self.journal().remove(key).await })
-    }
-}
-
-/// The client of a recorded process.
-#[derive(Debug, Clone)]
-struct Client(Head);
-
-impl HttpClient for Client {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
-    }
-}
-
-impl HttpConnector for Client {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let head = self.0.clone();
-        HttpConnectorFuture::new(async move {
-            let (event, inner) = {
-                let mut recording = head.0.lock().unwrap();
-                let event = recording.begin(Act::Request { operation: String::new(), changes: false });
-                recording.arrived += 1;
-                let number = recording.arrived;
-                recording.numbers.insert(event, number);
-                (event, SharedHttpConnector::new(recording.sandbox.clone()))
-            };
-            let answer = inner.call(request).await;
-            head.0.lock().unwrap().end(event);
-            answer
-        })
     }
 }

@@ -1,10 +1,13 @@
 //! What grows, and how: depth of a stack, bytes of the journal, requests of a life. Counts only; `benches/goals` times.
-use crate::stage::{Stage, wanted};
+use crate::stage::{
+    Stage,
+    asked::{Asked, Fate},
+    wanted,
+};
 use dlinfra::{
     address::Address,
     blueprint::{Inputs, MemoryFiles, compile},
     compose::{Deployment, compose},
-    journal::{Backend, MemoryBackend, Pending, Place, Put, Stored},
     kinds::dialect,
     plan::{Input, Wanted, plan},
     resource::Live,
@@ -91,51 +94,25 @@ fn a_chain_of_20_000_is_planned_without_recursion() {
     assert!(planned(&all).is_empty());
 }
 
-/// A journal that knows how much was written to it.
-#[derive(Debug, Default)]
-struct Weighed {
-    inner: MemoryBackend,
-    bytes: AtomicUsize,
-}
-
-impl Backend for Weighed {
-    fn place(&self) -> String {
-        self.inner.place()
-    }
-    fn look(&self) -> Pending<'_, Place> {
-        self.inner.look()
-    }
-    fn prepare(&self) -> Pending<'_, ()> {
-        self.inner.prepare()
-    }
-    fn put_if_absent<'a>(&'a self, key: &'a str, bytes: &'a [u8]) -> Pending<'a, Put> {
-        self.bytes.fetch_add(bytes.len(), Ordering::Relaxed);
-        self.inner.put_if_absent(key, bytes)
-    }
-    fn put_if_match<'a>(&'a self, key: &'a str, bytes: &'a [u8], version: &'a str) -> Pending<'a, Put> {
-        self.bytes.fetch_add(bytes.len(), Ordering::Relaxed);
-        self.inner.put_if_match(key, bytes, version)
-    }
-    fn get<'a>(&'a self, key: &'a str) -> Pending<'a, Option<Stored>> {
-        self.inner.get(key)
-    }
-    fn list<'a>(&'a self, folder: &'a str, after: &'a str) -> Pending<'a, Vec<String>> {
-        self.inner.list(folder, after)
-    }
-    fn remove<'a>(&'a self, key: &'a str) -> Pending<'a, ()> {
-        self.inner.remove(key)
-    }
+/// What is written to the stage's journal from now on, in bytes.
+fn weighed(stage: &mut Stage) -> Arc<AtomicUsize> {
+    let bytes = Arc::new(AtomicUsize::new(0));
+    let scale = bytes.clone();
+    stage.backend = Arc::new(Asked::new(stage.backend.clone(), move |_, written| {
+        scale.fetch_add(written.len(), Ordering::Relaxed);
+        Fate::Written
+    }));
+    bytes
 }
 
 /// Bytes written by the apply of so many VPCs.
 async fn written(count: usize) -> usize {
     let mut stage = Stage::new().await;
-    let weighed = Arc::new(Weighed::default());
-    stage.backend = weighed.clone();
+    let bytes = weighed(&mut stage);
     let vpc = |i: usize| wanted(&format!("net{i:03}"), "vpc", json!({ "cidr": "10.0.0.0/16" }));
     let all: Vec<Wanted> = (0..count).map(vpc).collect();
     stage.apply(&all).await;
-    weighed.bytes.load(Ordering::Relaxed)
+    bytes.load(Ordering::Relaxed)
 }
 
 #[tokio::test(start_paused = true)]
@@ -144,15 +121,14 @@ async fn the_journal_grows_with_what_happens_and_not_with_what_is_there() {
     assert!(many <= few * 3 + few / 5, "{few} bytes for 20, {many} for 60");
     // One after the other, each run writes what it did and not the whole again, but for the fold every 32 objects.
     let mut stage = Stage::new().await;
-    let weighed = Arc::new(Weighed::default());
-    stage.backend = weighed.clone();
+    let bytes = weighed(&mut stage);
     let mut all = Vec::new();
     let mut sizes = Vec::new();
     for i in 0..24 {
         all.push(wanted(&format!("net{i:03}"), "vpc", json!({ "cidr": "10.0.0.0/16" })));
-        let before = weighed.bytes.load(Ordering::Relaxed);
+        let before = bytes.load(Ordering::Relaxed);
         stage.apply(&all).await;
-        sizes.push(weighed.bytes.load(Ordering::Relaxed) - before);
+        sizes.push(bytes.load(Ordering::Relaxed) - before);
     }
     sizes.sort_unstable();
     let (smallest, median) = (sizes[0], sizes[sizes.len() / 2]);

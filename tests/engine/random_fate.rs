@@ -1,12 +1,6 @@
 //! What befalls a run at its nth act: it is killed, cancelled, or its credentials end.
-use crate::stage::Stage;
-use aws_smithy_runtime_api::client::{
-    http::{
-        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
-    },
-    orchestrator::HttpRequest,
-    runtime_components::RuntimeComponents,
-};
+use crate::stage::{Stage, wire::wire};
+use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use dlinfra::{
     apply::Outcome,
     diagnostic::Diagnostics,
@@ -69,7 +63,14 @@ impl Fate {
             died: Notify::new(),
             cancel,
         }));
-        stage.http = Some(SharedHttpClient::new(Client(fate.clone())));
+        let to = fate.clone();
+        stage.http = Some(wire(move |request| {
+            let fate = to.clone();
+            async move {
+                let inner = SharedHttpConnector::new(fate.0.sandbox.clone());
+                fate.act(async move { inner.call(request).await }).await
+            }
+        }));
         stage.backend = Arc::new(fate.clone());
         let ending = tokio::select! {
             biased;
@@ -156,24 +157,5 @@ impl Backend for Fate {
     }
     fn remove<'a>(&'a self, key: &'a str) -> Pending<'a, ()> {
         self.0.backend.remove(key)
-    }
-}
-
-#[derive(Debug, Clone)]
-struct Client(Fate);
-
-impl HttpClient for Client {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
-    }
-}
-
-impl HttpConnector for Client {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let fate = self.0.clone();
-        HttpConnectorFuture::new(async move {
-            let inner = SharedHttpConnector::new(fate.0.sandbox.clone());
-            fate.act(async move { inner.call(request).await }).await
-        })
     }
 }

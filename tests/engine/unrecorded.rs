@@ -1,58 +1,14 @@
 //! A journal that stops to take records in the middle of a run: no object without a recorded intent, and the next run
 //! with a journal finishes.
-use crate::stage::{Stage, text, wanted};
+use crate::stage::{Stage, filling, text, wanted};
 use dlinfra::{
     engine::Execution,
-    journal::{Backend, JournalError, MemoryBackend, Pending, Place, Put, Stored},
+    journal::{JournalError, MemoryBackend},
     plan::Wanted,
 };
 use dlinfra_sandbox::StoredObject;
 use serde_json::json;
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-};
-
-/// Takes so many writes of records and refuses all others; the lock goes on to be written.
-#[derive(Debug)]
-struct Filling {
-    inner: MemoryBackend,
-    left: AtomicI64,
-    error: JournalError,
-}
-
-impl Backend for Filling {
-    fn place(&self) -> String {
-        self.inner.place()
-    }
-    fn look(&self) -> Pending<'_, Place> {
-        self.inner.look()
-    }
-    fn prepare(&self) -> Pending<'_, ()> {
-        self.inner.prepare()
-    }
-    fn put_if_absent<'a>(&'a self, key: &'a str, bytes: &'a [u8]) -> Pending<'a, Put> {
-        if key.starts_with("log/") && self.left.fetch_sub(1, Ordering::SeqCst) <= 0 {
-            return Box::pin(async { Err(self.error.clone()) });
-        }
-        self.inner.put_if_absent(key, bytes)
-    }
-    fn put_if_match<'a>(&'a self, key: &'a str, bytes: &'a [u8], version: &'a str) -> Pending<'a, Put> {
-        self.inner.put_if_match(key, bytes, version)
-    }
-    fn get<'a>(&'a self, key: &'a str) -> Pending<'a, Option<Stored>> {
-        self.inner.get(key)
-    }
-    fn list<'a>(&'a self, folder: &'a str, after: &'a str) -> Pending<'a, Vec<String>> {
-        self.inner.list(folder, after)
-    }
-    fn remove<'a>(&'a self, key: &'a str) -> Pending<'a, ()> {
-        self.inner.remove(key)
-    }
-}
+use std::{collections::BTreeMap, sync::Arc};
 
 fn network() -> Vec<Wanted> {
     vec![
@@ -64,12 +20,12 @@ fn network() -> Vec<Wanted> {
 }
 
 /// The journal takes `records` writes and then no more. Did the run come to its end?
-async fn fill(records: i64, error: JournalError) -> bool {
+async fn fill(records: usize, error: JournalError) -> bool {
     let what = format!("{records} writes, then {error}");
     let wanted = network();
     let mut stage = Stage::new().await;
     let journal = MemoryBackend::new();
-    stage.backend = Arc::new(Filling { inner: journal.clone(), left: AtomicI64::new(records), error });
+    stage.backend = filling(Arc::new(journal.clone()), records, error);
     let (engine, view, plan) = stage.look(&wanted).await;
     let (_keep, cancel) = tokio::sync::watch::channel(false);
     let run = Execution { command: "apply", presence: None, delete_data: false, sink: Arc::new(|_| {}), cancel };

@@ -1,8 +1,11 @@
 //! A backend that fails when told to, and the errors that people then read.
-use crate::samples::*;
+use crate::{
+    asked::{Asked, Fate},
+    samples::*,
+};
 use dlinfra::{
     aws,
-    journal::{self, Backend, Journal, JournalError, LocalBackend, MemoryBackend, Pending, Place, Put, Stored},
+    journal::{self, Backend, Journal, JournalError, LocalBackend, MemoryBackend},
 };
 use std::{
     io,
@@ -13,78 +16,19 @@ use std::{
     },
 };
 
-/// When a write fails.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Fail {
-    /// Nothing was written.
-    Before,
-    /// It was written, but the answer was lost.
-    After,
-}
-
-/// A backend whose writes fail from the `at`-th on (counted from 0), `times` times.
-#[derive(Debug)]
-pub(crate) struct Faulty {
-    pub(crate) inner: MemoryBackend,
-    pub(crate) error: JournalError,
-    pub(crate) fail: Fail,
-    left: AtomicI64,
-    times: AtomicI64,
-}
-
-impl Faulty {
-    pub(crate) fn new(inner: MemoryBackend, at: i64, times: i64, fail: Fail) -> Self {
-        let error = JournalError::Unreachable { place: "memory".into(), why: "cut".into() };
-        Self { inner, error, fail, left: AtomicI64::new(at), times: AtomicI64::new(times) }
-    }
-
-    fn strikes(&self) -> bool {
-        self.left.fetch_sub(1, Ordering::SeqCst) <= 0 && self.times.fetch_sub(1, Ordering::SeqCst) > 0
-    }
-
-    async fn write(&self, put: impl Future<Output = Result<Put, JournalError>>) -> Result<Put, JournalError> {
-        if !self.strikes() {
-            return put.await;
-        }
-        if self.fail == Fail::After {
-            put.await?;
-        }
-        Err(self.error.clone())
-    }
-}
-
-impl Backend for Faulty {
-    fn place(&self) -> String {
-        self.inner.place()
-    }
-    fn look(&self) -> Pending<'_, Place> {
-        self.inner.look()
-    }
-    fn prepare(&self) -> Pending<'_, ()> {
-        self.inner.prepare()
-    }
-    fn put_if_absent<'a>(&'a self, key: &'a str, bytes: &'a [u8]) -> Pending<'a, Put> {
-        Box::pin(self.write(self.inner.put_if_absent(key, bytes)))
-    }
-    fn put_if_match<'a>(&'a self, key: &'a str, bytes: &'a [u8], version: &'a str) -> Pending<'a, Put> {
-        Box::pin(self.write(self.inner.put_if_match(key, bytes, version)))
-    }
-    fn get<'a>(&'a self, key: &'a str) -> Pending<'a, Option<Stored>> {
-        self.inner.get(key)
-    }
-    fn list<'a>(&'a self, folder: &'a str, after: &'a str) -> Pending<'a, Vec<String>> {
-        self.inner.list(folder, after)
-    }
-    fn remove<'a>(&'a self, key: &'a str) -> Pending<'a, ()> {
-        self.inner.remove(key)
-    }
+/// A journal whose writes fail from the `at`-th on (counted from 0), `times` times; `fate` is told why.
+pub(crate) fn faulty(inner: MemoryBackend, at: i64, times: i64, fate: fn(JournalError) -> Fate) -> Asked {
+    let why = JournalError::Unreachable { place: "memory".into(), why: "cut".into() };
+    let (left, times) = (AtomicI64::new(at), AtomicI64::new(times));
+    let strikes = move || left.fetch_sub(1, Ordering::SeqCst) <= 0 && times.fetch_sub(1, Ordering::SeqCst) > 0;
+    Asked::new(Arc::new(inner), move |_, _| if strikes() { fate(why.clone()) } else { Fate::Written })
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_full_disk_stops_before_the_call_and_goes_on_later() {
     let memory = MemoryBackend::new();
-    let mut faulty = Faulty::new(memory.clone(), 1, 1, Fail::Before);
-    faulty.error = JournalError::DiskFull { path: ".dlinfra/state".into() };
+    let full = |_| Fate::Refused(JournalError::DiskFull { path: ".dlinfra/state".into() });
+    let faulty = faulty(memory.clone(), 1, 1, full);
     let journal = Journal::open(Arc::new(faulty), clock()).await.unwrap();
     journal.append(claim()).await.unwrap();
     let error = journal.append(run()).await.unwrap_err();
@@ -102,7 +46,7 @@ async fn a_full_disk_stops_before_the_call_and_goes_on_later() {
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_is_no_conflict() {
     let memory = MemoryBackend::new();
-    let faulty = Faulty::new(memory.clone(), 1, 1, Fail::After);
+    let faulty = faulty(memory.clone(), 1, 1, Fate::Unanswered);
     let journal = Journal::open(Arc::new(faulty), clock()).await.unwrap();
     journal.append(claim()).await.unwrap();
     assert!(journal.append(run()).await.is_err());

@@ -1,10 +1,7 @@
 //! Killed at every write: what was acknowledged is there, and the next process goes on.
-use crate::{
-    faults::{Fail, Faulty},
-    samples::*,
-};
+use crate::{asked::Fate, faults::faulty, samples::*};
 use dlinfra::{
-    journal::{self, Backend, Journal, Lease, LocalBackend, MemoryBackend, Request, fold, lock::Holder},
+    journal::{self, Backend, Journal, JournalError, Lease, LocalBackend, MemoryBackend, Request, fold, lock::Holder},
     record::Record,
 };
 use std::{
@@ -38,19 +35,20 @@ async fn process(backend: Arc<dyn Backend>) -> Result<usize, usize> {
 async fn at_every_write_before_and_after() {
     let whole: Vec<Record> = story().into_iter().flatten().collect();
     let writes = 1 + story().len() as i64 + 1;
-    for fail in [Fail::Before, Fail::After] {
+    let fates: [(fn(JournalError) -> Fate, bool); 2] = [(Fate::Refused, false), (Fate::Unanswered, true)];
+    for (fate, last_is_written) in fates {
         for at in 0..writes {
             let memory = MemoryBackend::new();
-            let dead = process(Arc::new(Faulty::new(memory.clone(), at, i64::MAX, fail))).await;
+            let dead = process(Arc::new(faulty(memory.clone(), at, i64::MAX, fate))).await;
             let acknowledged = dead.expect_err("it was killed");
             let found = journal::read(&memory).await.unwrap();
             let written = usize::try_from(found.next.number).unwrap() - 1;
-            let extra = usize::from(fail == Fail::After && (1..=story().len() as i64).contains(&at));
-            assert_eq!(written, acknowledged + extra, "{fail:?} write {at}");
+            let extra = usize::from(last_is_written && (1..=story().len() as i64).contains(&at));
+            assert_eq!(written, acknowledged + extra, "write {at}, {last_is_written}");
             let prefix: Vec<Record> = story().into_iter().take(written).flatten().collect();
             assert_eq!(journal::Memory { next: journal::Memory::default().next, ..found }, fold(&prefix));
             // The next process waits for the lease of the dead one and finishes the story.
-            assert_eq!(process(Arc::new(memory.clone())).await, Ok(story().len()), "{fail:?} write {at}");
+            assert_eq!(process(Arc::new(memory.clone())).await, Ok(story().len()), "write {at}, {last_is_written}");
             let found = journal::read(&memory).await.unwrap();
             assert_eq!(found.next.number as usize, story().len() + 1);
             assert_eq!(journal::Memory { next: journal::Memory::default().next, ..found }, fold(&whole));

@@ -1,8 +1,5 @@
 //! The lease on paused time: who may, who must wait, and who must know that it may not any more.
-use crate::{
-    faults::{Fail, Faulty},
-    samples::*,
-};
+use crate::{asked::Fate, faults::faulty, samples::*};
 use dlinfra::{
     clock::Clock,
     journal::{
@@ -166,7 +163,7 @@ async fn a_renewal_whose_answer_was_lost_is_ours() {
     let clock = clock();
     for at in 0..4 {
         let memory = MemoryBackend::new();
-        let backend: Arc<dyn Backend> = Arc::new(Faulty::new(memory, at, 1, Fail::After));
+        let backend: Arc<dyn Backend> = Arc::new(faulty(memory, at, 1, Fate::Unanswered));
         let lease = Lease::acquire(request(&backend, &clock, "ada")).await;
         let lease = match lease {
             Ok(lease) => lease,
@@ -186,7 +183,7 @@ async fn a_renewal_whose_answer_was_lost_is_ours() {
 #[tokio::test(start_paused = true)]
 async fn a_place_that_does_not_answer_costs_the_lease_after_75_seconds() {
     let clock = clock();
-    let backend: Arc<dyn Backend> = Arc::new(Faulty::new(MemoryBackend::new(), 2, i64::MAX, Fail::Before));
+    let backend: Arc<dyn Backend> = Arc::new(faulty(MemoryBackend::new(), 2, i64::MAX, Fate::Refused));
     let lease = Lease::acquire(request(&backend, &clock, "ada")).await.unwrap();
     tokio::time::sleep(seconds(90)).await;
     assert_eq!(lease.lost(), None, "renewed once, 70 s ago");
@@ -200,7 +197,7 @@ async fn a_place_that_does_not_answer_costs_the_lease_after_75_seconds() {
 #[tokio::test(start_paused = true)]
 async fn a_short_outage_costs_nothing() {
     let clock = clock();
-    let backend: Arc<dyn Backend> = Arc::new(Faulty::new(MemoryBackend::new(), 1, 8, Fail::Before));
+    let backend: Arc<dyn Backend> = Arc::new(faulty(MemoryBackend::new(), 1, 8, Fate::Refused));
     let lease = Lease::acquire(request(&backend, &clock, "ada")).await.unwrap();
     tokio::time::sleep(seconds(300)).await;
     assert_eq!(lease.lost(), None);

@@ -7,6 +7,8 @@
     reason = "a test's helpers may fail it"
 )]
 
+#[path = "../stage/asked.rs"]
+mod asked;
 mod faults;
 mod golden;
 mod kill;

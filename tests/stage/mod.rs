@@ -1,4 +1,8 @@
 //! An engine on an in-process sandbox with a virtual clock and a journal in memory.
+pub(crate) mod asked;
+pub(crate) mod wire;
+
+use asked::{Asked, Fate};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use dlinfra::{
     address::Address,
@@ -8,7 +12,7 @@ use dlinfra::{
     clock::Clock,
     diagnostic::Diagnostics,
     engine::{Engine, Execution, Target, View},
-    journal::{Backend, MemoryBackend},
+    journal::{Backend, JournalError, MemoryBackend},
     kind::{Boxed, Kind},
     kinds::KINDS,
     plan::{Plan, Wanted},
@@ -19,7 +23,10 @@ use dlinfra_sandbox::{Sandbox, SandboxConfig};
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -55,6 +62,15 @@ pub(crate) fn wanted(address: &str, kind: &str, spec: Value) -> Wanted {
         existing: None,
         moved: Vec::new(),
     }
+}
+
+/// A journal that takes so many writes of records and then none, while its lock goes on to be written.
+pub(crate) fn filling(inner: Arc<dyn Backend>, records: usize, why: JournalError) -> Arc<dyn Backend> {
+    let taken = AtomicUsize::new(0);
+    Arc::new(Asked::new(inner, move |key, _| {
+        let full = key.starts_with("log/") && taken.fetch_add(1, Ordering::SeqCst) >= records;
+        if full { Fate::Refused(why.clone()) } else { Fate::Written }
+    }))
 }
 
 /// The plan in a form for assertions and goldens.
