@@ -1,83 +1,20 @@
 //! Commands of the real binary: what they print, where, and how they end. Bad input: a code, exit 1, nothing half-written.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod desk;
+
+use desk::{Desk, Said, finish};
 use serde_json::Value;
 use std::{
     fs,
     io::{BufRead, BufReader},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
 };
 
 const SMALL: &str = "blueprint: small\nregion: us-east-1\nvariables:\n  names: { type: bool, default: true }\nresources:\n  vpc: { kind: vpc, cidr: 10.0.0.0/16, dns_hostnames: '${var.names}' }\noutputs:\n  range: ${vpc.cidr}\n";
 
-struct Desk(tempfile::TempDir);
-
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Said {
-    /// The command ended so; its whole words stand in the failure.
-    #[track_caller]
-    fn code(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.out, self.err);
-        self
-    }
-
-    #[track_caller]
-    fn says(self, words: &[&str]) -> Self {
-        let all = format!("{}{}", self.out, self.err);
-        for word in words {
-            assert!(all.contains(word), "{word:?} is missing in:\n{all}");
-        }
-        self
-    }
-
-    #[track_caller]
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {}{}", self.out, self.err))
-    }
-
-    /// The diagnostic with this code, exit 1, no panic.
-    #[track_caller]
-    fn refuses(self, code: &str) -> Self {
-        let said = self.code(1).says(&[&format!("error[{code}]")]);
-        assert!(!said.err.contains("panicked"), "{}", said.err);
-        said
-    }
-}
-
 impl Desk {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn write(&self, name: &str, text: impl AsRef<[u8]>) -> &Self {
-        fs::write(self.path().join(name), text).unwrap();
-        self
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_dlinfra"));
-        command.args(args).current_dir(self.path()).stdin(Stdio::null());
-        for (name, _) in std::env::vars().filter(|(n, _)| n.starts_with("AWS_") || n.starts_with("DLINFRA_")) {
-            command.env_remove(name);
-        }
-        command.env("AWS_EC2_METADATA_DISABLED", "true").env("HOME", self.path()).env("NO_COLOR", "1");
-        command
-    }
-
-    fn run(&self, args: &[&str]) -> Said {
-        finish(self.command(args))
-    }
-
     /// With keys that nobody checks.
     fn run_with_keys(&self, args: &[&str]) -> Said {
         let mut command = self.command(args);
@@ -93,12 +30,6 @@ impl Desk {
     fn has_state(&self) -> bool {
         self.path().join(".dlinfra/state").exists()
     }
-}
-
-fn finish(mut command: Command) -> Said {
-    let out = command.output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Said { code: out.status.code().unwrap_or(-1), out: text(&out.stdout), err: text(&out.stderr) }
 }
 
 #[test]

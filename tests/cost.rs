@@ -3,6 +3,7 @@
 
 #[path = "cost/cli.rs"]
 mod cli;
+mod desk;
 
 use dlinfra::blueprint::{Compiled, Inputs, MemoryFiles, RealFiles, compile};
 use dlinfra::cost::{Pricing, Refusal, Stated, Sum, advice, stated};

@@ -1,94 +1,30 @@
 //! Money on the command line: reports in every form, budgets and policies that refuse before anything is changed.
 
+use crate::desk::{Desk, Said, finish};
 use serde_json::Value;
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::fs;
 
-struct Desk(tempfile::TempDir);
-
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Said {
-    #[track_caller]
-    fn code(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.out, self.err);
-        self
-    }
-
-    #[track_caller]
-    fn says(self, words: &[&str]) -> Self {
-        let all = format!("{}{}", self.out, self.err);
-        for word in words {
-            assert!(all.contains(word), "{word:?} is missing in:\n{all}");
-        }
-        self
-    }
-
-    #[track_caller]
-    fn never_says(self, word: &str) -> Self {
-        assert!(!self.out.contains(word) && !self.err.contains(word), "{word:?} stands in:\n{}{}", self.out, self.err);
-        self
-    }
-
-    #[track_caller]
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {}{}", self.out, self.err))
-    }
+/// A folder with this blueprint as `a.yaml`.
+fn desk(text: &str) -> Desk {
+    let desk = Desk::new();
+    desk.write("a.yaml", text);
+    desk
 }
 
 impl Desk {
-    fn new(text: &str) -> Self {
-        let desk = Self(tempfile::tempdir().unwrap());
-        desk.write("a.yaml", text);
-        desk
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.path().join(name), text).unwrap();
-    }
-
-    fn command(&self, program: &str, line: &str) -> Command {
-        let mut command = Command::new(program);
-        command.args(line.split(' ')).current_dir(self.path()).stdin(Stdio::null());
-        for (name, _) in std::env::vars() {
-            if ["AWS_", "DLINFRA_", "GIT_"].iter().any(|p| name.starts_with(p)) {
-                command.env_remove(name);
-            }
-        }
-        command.env("HOME", self.path()).env("NO_COLOR", "1");
-        command
-    }
-
-    fn run(&self, line: &str) -> Said {
-        let out = self.command(env!("CARGO_BIN_EXE_dlinfra"), line).output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Said { code: out.status.code().unwrap_or(-1), out: text(&out.stdout), err: text(&out.stderr) }
-    }
-
     /// In the sandbox, as fast as it goes.
     fn sandbox(&self, line: &str) -> Said {
         self.run(&format!("{line} --sandbox --sandbox-speed max"))
     }
 
     fn git(&self, line: &str) {
-        let mut git = self.command("git", line);
+        let mut git = self.program("git", line);
         git.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
         for who in ["AUTHOR", "COMMITTER"] {
             git.env(format!("GIT_{who}_NAME"), "a").env(format!("GIT_{who}_EMAIL"), "a@example.com");
         }
-        let out = git.output().unwrap();
-        assert!(out.status.success(), "git {line}: {}", String::from_utf8_lossy(&out.stderr));
+        let said = finish(git);
+        assert_eq!(said.code, 0, "git {line}: {}", said.err);
     }
 
     /// Requests of the last command that changed something.
@@ -113,7 +49,7 @@ fn machines(region: &str, head: &str) -> String {
 
 #[test]
 fn a_budget_refuses_before_anything_is_changed() {
-    let desk = Desk::new(&machines("us-east-1", "ttl: 24h\nbudget: { hourly: 2 USD/h, run: 5000 USD }\n"));
+    let desk = desk(&machines("us-east-1", "ttl: 24h\nbudget: { hourly: 2 USD/h, run: 5000 USD }\n"));
     let words =
         ["error[DL0601]", "$2.11/h is above budget.hourly of $2.00", "train.group: 2 x g5.xlarge, on-demand: $2.01/h"];
     let plan = desk.sandbox("plan a.yaml").code(5).says(&words).says(&["Plan: 10 to create", "budget: { hourly"]);
@@ -137,7 +73,7 @@ fn a_budget_refuses_before_anything_is_changed() {
 
 #[test]
 fn a_budget_never_keeps_a_stack_dear() {
-    let desk = Desk::new(&machines("us-east-1", "budget: { hourly: 3 USD/h }\n"));
+    let desk = desk(&machines("us-east-1", "budget: { hourly: 3 USD/h }\n"));
     desk.sandbox("apply a.yaml --yes --var nodes=2").code(0).says(&["applied: 10 created"]);
     assert!(desk.mutating() > 0);
     let lower = "budget: { hourly: 1 USD/h }\n";
@@ -153,7 +89,7 @@ fn a_budget_never_keeps_a_stack_dear() {
 #[test]
 fn what_has_no_price_is_said_and_refuses_a_budget() {
     // No row of the price book is from this region.
-    let desk = Desk::new(&machines("eu-south-2", "budget: { hourly: 100 USD/h }\n"));
+    let desk = desk(&machines("eu-south-2", "budget: { hourly: 100 USD/h }\n"));
     let why = "no on-demand price of g5.xlarge in eu-south-2";
     desk.run("cost a.yaml").code(0).says(&["unpriced", "in no total", why, "Budget:   refuses: "]);
     let json = desk.run("cost a.yaml --format json").code(0).json();
@@ -175,7 +111,7 @@ fn what_has_no_price_is_said_and_refuses_a_budget() {
 
 #[test]
 fn what_goes_by_use_never_refuses() {
-    let desk = Desk::new(
+    let desk = desk(
         "blueprint: a\nregion: us-east-1\nttl: 24h\nbudget: { hourly: 1 USD/h }\nresources:\n  corpus:\n    kind: bucket\n    \
          usage: { stored_gb: 1000000 }\n",
     );
@@ -190,7 +126,7 @@ fn policies_refuse_with_their_own_words() {
                     - rule: cost.hourly < var.limit / money(\"1 USD/h\")\n    message: '${cost.hourly} USD/h, and ${var.limit} are allowed'\n  \
                     - rule: '${alltrue([for r in resources : contains([\"p5.48xlarge\"], r.instance_type) if r.kind == \"instance-group\"])}'\n    message: only p5 here.\n  \
                     - rule: '${alltrue(resources[*].owner != null ? [true] : [false])}'\n    message: no owner\n";
-    let desk = Desk::new(&machines("us-east-1", policies));
+    let desk = desk(&machines("us-east-1", policies));
     desk.run("validate a.yaml").code(0).says(&["small is valid"]);
     let words = ["error[DL0608]: only p5 here\n", "this rule is false", "a.yaml:12:"];
     desk.sandbox("plan a.yaml").code(5).says(&words).never_says("never seen").never_says("no owner");
@@ -219,7 +155,7 @@ fn policies_refuse_with_their_own_words() {
 #[test]
 fn mistakes_in_policies_are_found_without_aws() {
     let wrong = |rule: &str| {
-        let desk = Desk::new(&format!(
+        let desk = desk(&format!(
             "blueprint: a\nregion: us-east-1\npolicies:\n  - rule: {rule}\n    message: m\nresources:\n  data: {{ kind: bucket }}\n"
         ));
         desk.run("validate a.yaml").code(1).says(&["a.yaml:4:"])
@@ -233,7 +169,7 @@ fn mistakes_in_policies_are_found_without_aws() {
     wrong("${1 +}").says(&["error[DL0110]"]);
     wrong("cost ${cost.hourly < 1}").says(&["a rule is one expression"]);
     // The length of a run is not known before the flags are.
-    let desk = Desk::new(
+    let desk = desk(
         "blueprint: a\nregion: us-east-1\npolicies:\n  - rule: ${cost.run < 5}\n    message: m\nresources:\n  data: { kind: bucket }\n",
     );
     desk.run("validate a.yaml").code(0);
@@ -243,7 +179,7 @@ fn mistakes_in_policies_are_found_without_aws() {
 
 #[test]
 fn every_form_of_the_report_has_the_same_total() {
-    let desk = Desk::new(&machines("us-east-1", "ttl: 24h\nbudget: { hourly: 3 USD/h }\n"));
+    let desk = desk(&machines("us-east-1", "ttl: 24h\nbudget: { hourly: 3 USD/h }\n"));
     let json = desk.run("cost a.yaml --format json").code(0).json();
     assert_eq!((&json["format_version"], &json["command"]), (&1.into(), &"cost".into()));
     assert_eq!((&json["cost"]["hourly"], &json["cost"]["monthly"]), (&"2.1120".into(), &"1541.76".into()));
@@ -275,7 +211,7 @@ fn every_form_of_the_report_has_the_same_total() {
 
 #[test]
 fn a_report_is_compared_with_files_plans_and_commits() {
-    let desk = Desk::new(&machines("us-east-1", ""));
+    let desk = desk(&machines("us-east-1", ""));
     desk.write("old.yaml", &machines("us-east-1", "").replace("default: 2", "default: 1"));
     let grown = ["Change:   +$1.0279/h", "+$1.0279/h  train.group (changed)"];
     desk.run("cost a.yaml --compare old.yaml").code(0).says(&grown).says(&["Before:   $1.0841/h", "(old.yaml)"]);
@@ -309,7 +245,7 @@ fn a_report_is_compared_with_files_plans_and_commits() {
 
 #[test]
 fn live_stacks_tell_what_they_cost() {
-    let desk = Desk::new(&(machines("us-east-1", "ttl: 24h\n") + "  data: { kind: bucket }\n"));
+    let desk = desk(&(machines("us-east-1", "ttl: 24h\n") + "  data: { kind: bucket }\n"));
     let json = desk.sandbox("plan a.yaml --format json").code(0).json();
     assert_eq!(json["cost"]["before"]["hourly"], "0.0000");
     let group = json["steps"].as_array().unwrap().iter().find(|s| s["address"] == "train.group").unwrap();

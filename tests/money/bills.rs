@@ -1,5 +1,5 @@
 //! Bills: a stack that ran, its estimate against what Cost Explorer says, days that cannot be compared, and owners.
-use super::desk::Desk;
+use crate::{account::desk, desk::Desk};
 use dlinfra_sandbox::{Behaviour, Billing, FaultAction, FaultRule};
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ async fn two_days(desk: &Desk) {
 
 #[tokio::test(start_paused = true)]
 async fn the_estimate_is_held_against_the_bill() {
-    let desk = Desk::new();
+    let desk = desk();
     two_days(&desk).await;
     let report = desk.run(&["cost", "--actual", "--format", "json"]).code(0).json();
     let days = report["days"].as_array().unwrap();
@@ -66,7 +66,7 @@ async fn the_estimate_is_held_against_the_bill() {
 
 #[tokio::test(start_paused = true)]
 async fn discounts_and_days_without_data_are_told_apart() {
-    let desk = Desk::new();
+    let desk = desk();
     two_days(&desk).await;
     let first = desk.run(&["cost", "--actual", "--format", "json"]).code(0).json();
     let silent = first["days"][0]["date"].as_str().unwrap().parse().unwrap();
@@ -111,7 +111,7 @@ async fn discounts_and_days_without_data_are_told_apart() {
 
 #[tokio::test(start_paused = true)]
 async fn every_stack_by_owner_with_expired_ones_first() {
-    let desk = Desk::new();
+    let desk = desk();
     desk.run(&["cost", "--all"]).code(0).says(&["no stacks"]);
     apply(&desk);
     let lasting = STACK

@@ -1,5 +1,5 @@
 //! The Price List and EC2's own prices: answers as AWS records them, pages, tiers, no match and two, throttles, denial.
-use super::desk::Desk;
+use crate::account::desk;
 use dlinfra::{
     aws::{Aws, ErrorClass, Options},
     clock::Clock,
@@ -175,7 +175,7 @@ async fn spot_prices_and_capacity_blocks_come_from_ec2() {
 
 #[test]
 fn plans_ask_nobody_for_prices_and_count_with_refreshed_ones() {
-    let desk = Desk::new();
+    let desk = desk();
     desk.write("dlinfra.yaml", include_str!("../../blueprints/gpu-dev-box.yaml"));
     let asked = || -> Vec<String> {
         let counts = desk.run(&["sandbox", "requests", "--format", "json"]).code(0).json();
@@ -216,7 +216,7 @@ fn plans_ask_nobody_for_prices_and_count_with_refreshed_ones() {
 
 #[test]
 fn what_is_named_wrongly_is_said_and_nothing_is_asked() {
-    let desk = Desk::new();
+    let desk = desk();
     desk.run(&["prices", "refresh", "g5.xlrge"])
         .code(1)
         .says(&["error[DL0620]", "the Price List has no ec2-on-demand g5.xlrge"]);
