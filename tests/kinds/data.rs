@@ -1,5 +1,5 @@
 //! Role, bucket and file system through their whole lives in the sandbox, kind by kind.
-use crate::stage::{Quiet, Stage};
+use crate::stage::{Memory, Stage};
 use dlinfra::{
     address::Address,
     aws::{Aws, ErrorClass},
@@ -55,7 +55,7 @@ impl Lab {
             tags: tags.iter().map(|(k, v)| (format!("dlinfra:{k}"), (*v).to_owned())).collect(),
             spec_tag: String::new(),
             image: None,
-            recorder: Arc::new(Quiet),
+            recorder: Arc::new(Memory::default()),
             open: Arc::default(),
             ordinal: Arc::default(),
         }

@@ -1,15 +1,14 @@
 //! Instance groups through their whole life, driven by the real planner and executor against the simulated AWS.
 #![allow(clippy::needless_pass_by_value, reason = "callers write the spec in place")]
-use crate::stage::Stage;
+use crate::stage::{Memory, Stage};
 use dlinfra::{
     address::Address,
     apply::{Executor, Outcome},
-    aws::{Aws, Error},
+    aws::Aws,
     call::{Scope, SweepCtx},
-    kind::{Boxed, Kind, Of},
+    kind::{Kind, Of},
     kinds::InstanceGroup,
     plan::{self, Action, Plan, Wanted},
-    record::{Applied, Intent, Recorder},
     resource::{Live, State},
     snapshot::{self, Snapshot},
 };
@@ -17,40 +16,10 @@ use dlinfra_sandbox::{Behaviour, FaultAction, FaultRule, Sandbox, SandboxConfig}
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
 static KINDS: &[&dyn Kind] = &[&Of::<InstanceGroup>::KIND];
-
-/// Keeps what was applied; everything else is forgotten.
-#[derive(Default)]
-struct Memory {
-    applied: Mutex<BTreeMap<Address, Applied>>,
-    waits: Mutex<Vec<String>>,
-}
-
-impl Recorder for Memory {
-    fn intent(&self, _: Intent) -> Boxed<'_, ()> {
-        Box::pin(async { Ok(()) })
-    }
-    fn accepted<'a>(&'a self, _: &'a Address, _: &'a str, _: &'a [String]) -> Boxed<'a, ()> {
-        Box::pin(async { Ok(()) })
-    }
-    fn failed<'a>(&'a self, _: &'a Address, _: &'a str, _: &'a str) -> Boxed<'a, ()> {
-        Box::pin(async { Ok(()) })
-    }
-    fn stable<'a>(&'a self, address: &'a Address, applied: Applied) -> Boxed<'a, ()> {
-        self.applied.lock().unwrap().insert(address.clone(), applied);
-        Box::pin(async { Ok(()) })
-    }
-    fn gone<'a>(&'a self, address: &'a Address) -> Boxed<'a, ()> {
-        self.applied.lock().unwrap().remove(address);
-        Box::pin(async { Ok(()) })
-    }
-    fn waiting(&self, _: &Address, why: &Error) {
-        self.waits.lock().unwrap().push(why.to_string());
-    }
-}
 
 /// An account with a network, and a stack that holds one group.
 struct World {

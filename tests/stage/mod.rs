@@ -22,7 +22,7 @@ use dlinfra::{
 use dlinfra_sandbox::{Sandbox, SandboxConfig};
 use serde_json::Value;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -88,10 +88,14 @@ pub(crate) fn text(plan: &Plan) -> String {
     out
 }
 
-/// Records nothing: what somebody else does is in no journal.
-pub(crate) struct Quiet;
+/// Keeps what was applied until the test ends; everything else is forgotten.
+#[derive(Default)]
+pub(crate) struct Memory {
+    pub(crate) applied: Mutex<BTreeMap<Address, Applied>>,
+    pub(crate) waits: Mutex<Vec<String>>,
+}
 
-impl Recorder for Quiet {
+impl Recorder for Memory {
     fn intent(&self, _: Intent) -> Boxed<'_, ()> {
         Box::pin(async { Ok(()) })
     }
@@ -101,13 +105,17 @@ impl Recorder for Quiet {
     fn failed<'a>(&'a self, _: &'a Address, _: &'a str, _: &'a str) -> Boxed<'a, ()> {
         Box::pin(async { Ok(()) })
     }
-    fn stable<'a>(&'a self, _: &'a Address, _: Applied) -> Boxed<'a, ()> {
+    fn stable<'a>(&'a self, address: &'a Address, applied: Applied) -> Boxed<'a, ()> {
+        self.applied.lock().unwrap().insert(address.clone(), applied);
         Box::pin(async { Ok(()) })
     }
-    fn gone<'a>(&'a self, _: &'a Address) -> Boxed<'a, ()> {
+    fn gone<'a>(&'a self, address: &'a Address) -> Boxed<'a, ()> {
+        self.applied.lock().unwrap().remove(address);
         Box::pin(async { Ok(()) })
     }
-    fn waiting(&self, _: &Address, _: &Error) {}
+    fn waiting(&self, _: &Address, why: &Error) {
+        self.waits.lock().unwrap().push(why.to_string());
+    }
 }
 
 impl Stage {
@@ -259,7 +267,7 @@ impl Stage {
             tags: view.tags.clone(),
             spec_tag: String::new(),
             image: None,
-            recorder: Arc::new(Quiet),
+            recorder: Arc::new(Memory::default()),
             open: Arc::default(),
             ordinal: Arc::default(),
         };
