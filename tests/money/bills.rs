@@ -110,6 +110,25 @@ async fn discounts_and_days_without_data_are_told_apart() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_day_without_data_is_named_and_not_compared() {
+    let desk = desk();
+    two_days(&desk).await;
+    let before = desk.run(&["cost", "--actual", "--format", "json"]).code(0).json();
+    let dates = |report: &Value| -> Vec<String> {
+        report["days"].as_array().unwrap().iter().map(|d| d["date"].as_str().unwrap().to_owned()).collect()
+    };
+    let silent = dates(&before)[0].clone();
+    let billing = Billing { silent_days: [silent.parse().unwrap()].into(), ..Billing::default() };
+    let behaviour = Behaviour { billing, ..Behaviour::default() };
+    let said = desk.run_served(behaviour, &["cost", "served.yaml", "--actual", "--format", "json"]).code(0);
+    let after = said.json();
+    assert_eq!(dates(&after), dates(&before)[1..], "{after}");
+    let named = format!("no data, although something ran, not compared: {silent}");
+    assert!(after["notes"].as_array().unwrap().iter().any(|note| *note == named.as_str()), "{after}");
+    assert!(number(&after["total"]["expected"]) < number(&before["total"]["expected"]), "{after}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_stack_by_owner_with_expired_ones_first() {
     let desk = desk();
     desk.run(&["cost", "--all"]).code(0).says(&["no stacks"]);
