@@ -77,7 +77,7 @@ fn a_budget_never_keeps_a_stack_dear() {
     desk.sandbox("apply a.yaml --yes --var nodes=2").code(0).says(&["applied: 10 created"]);
     assert!(desk.mutating() > 0);
     let lower = "budget: { hourly: 1 USD/h }\n";
-    desk.write("a.yaml", &machines("us-east-1", lower));
+    desk.write("a.yaml", machines("us-east-1", lower));
     let tolerated = ["warning[DL0607]", "$2.11/h is above budget.hourly of $1.00; this plan does not make it dearer"];
     desk.sandbox("plan a.yaml --var nodes=2").code(0).says(&tolerated).says(&["No changes"]);
     desk.sandbox("apply a.yaml --yes --var nodes=3").code(5).says(&["error[DL0601]"]);
@@ -105,7 +105,7 @@ fn what_has_no_price_is_said_and_refuses_a_budget() {
     let json = desk.sandbox("plan a.yaml --allow-unpriced --format json").code(0).json();
     assert!(!json["cost"]["unpriced"].as_array().unwrap().is_empty());
     // Without a budget nothing has to be checked.
-    desk.write("a.yaml", &machines("eu-south-2", ""));
+    desk.write("a.yaml", machines("eu-south-2", ""));
     desk.sandbox("plan a.yaml").code(0).says(&["unpriced"]).never_says("error[");
 }
 
@@ -143,7 +143,7 @@ fn policies_refuse_with_their_own_words() {
     let expected = [("policies[1]", "2.112 USD/h, and 1 USD/h are allowed"), ("policies[2]", "only p5 here")];
     assert_eq!(found, expected);
     // What is removed is no longer asked for its type, and destroy asks nothing.
-    desk.write("a.yaml", &machines("us-east-1", ""));
+    desk.write("a.yaml", machines("us-east-1", ""));
     desk.sandbox("apply a.yaml --yes").code(0);
     let without = machines("us-east-1", policies);
     desk.write("a.yaml", &without[..without.find("  train:").unwrap()]);
@@ -212,7 +212,7 @@ fn every_form_of_the_report_has_the_same_total() {
 #[test]
 fn a_report_is_compared_with_files_plans_and_commits() {
     let desk = desk(&machines("us-east-1", ""));
-    desk.write("old.yaml", &machines("us-east-1", "").replace("default: 2", "default: 1"));
+    desk.write("old.yaml", machines("us-east-1", "").replace("default: 2", "default: 1"));
     let grown = ["Change:   +$1.0279/h", "+$1.0279/h  train.group (changed)"];
     desk.run("cost a.yaml --compare old.yaml").code(0).says(&grown).says(&["Before:   $1.0841/h", "(old.yaml)"]);
     let json = desk.run("cost a.yaml --compare old.yaml --format json").code(0).json();
@@ -226,12 +226,12 @@ fn a_report_is_compared_with_files_plans_and_commits() {
     let module = |size: &str| {
         format!("module: disk\nresources:\n  data:\n    kind: bucket\n    usage: {{ stored_gb: {size} }}\n")
     };
-    desk.write("modules/disk.yaml", &module("1000"));
+    desk.write("modules/disk.yaml", module("1000"));
     let with = machines("us-east-1", "") + "  store:\n    use: disk\n";
     desk.write("a.yaml", &with);
     desk.git("add a.yaml modules");
     desk.git("commit -q -m one");
-    desk.write("modules/disk.yaml", &module("3000"));
+    desk.write("modules/disk.yaml", module("3000"));
     let newer = with.replace("variables:\n", "variables:\n  tier: { type: string, default: x }\n");
     desk.write("a.yaml", &newer);
     let words = ["Before:", "(main (", "store.data (changed)", "Change:   +$0.0630/h, +$46.00/month"];

@@ -35,8 +35,8 @@ async fn process(backend: Arc<dyn Backend>) -> Result<usize, usize> {
 async fn at_every_write_before_and_after() {
     let whole: Vec<Record> = story().into_iter().flatten().collect();
     let writes = 1 + story().len() as i64 + 1;
-    let fates: [(fn(JournalError) -> Fate, bool); 2] = [(Fate::Refused, false), (Fate::Unanswered, true)];
-    for (fate, last_is_written) in fates {
+    for last_is_written in [false, true] {
+        let fate: fn(JournalError) -> Fate = if last_is_written { Fate::Unanswered } else { Fate::Refused };
         for at in 0..writes {
             let memory = MemoryBackend::new();
             let dead = process(Arc::new(faulty(memory.clone(), at, i64::MAX, fate))).await;

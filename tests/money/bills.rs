@@ -137,7 +137,7 @@ async fn every_stack_by_owner_with_expired_ones_first() {
         .replace("blueprint: small", "blueprint: lasting")
         .replace("ttl: 24h\n", "")
         .replace("owner: ml", "owner: infra");
-    desk.write("lasting.yaml", &lasting.replace("1200 GiB", "2400 GiB"));
+    desk.write("lasting.yaml", lasting.replace("1200 GiB", "2400 GiB"));
     desk.run(&["apply", "lasting.yaml", "--sandbox-speed", "max", "--yes"]).code(0);
     desk.pass(48).await;
     let report = desk.run(&["cost", "--all", "--format", "json"]).code(0).json();
