@@ -119,8 +119,11 @@ fn offered(stack: &Stack<'_>, found: &mut Findings<'_>) {
     for m in stack.machines() {
         let name = &m.facts.name;
         let service = Market::OnDemand.service();
+        if in_block(m.resource) || book.instance(name, region, Market::OnDemand).is_some() {
+            continue;
+        }
         let elsewhere: Vec<&str> = book.regions(service, name).map(|(region, _)| region).collect();
-        if !elsewhere.is_empty() && book.instance(name, region, Market::OnDemand).is_none() && !in_block(m.resource) {
+        if !elsewhere.is_empty() {
             let summary = format!("{name} has no price in {region}: AWS may not offer it there");
             let help = format!("regions with a price: {}", elsewhere.join(", "));
             found.at(m.resource, "instance_type", summary, help);
@@ -130,7 +133,7 @@ fn offered(stack: &Stack<'_>, found: &mut Findings<'_>) {
 
 fn quota(stack: &Stack<'_>, found: &mut Findings<'_>) {
     let mut need: BTreeMap<&str, (u64, Vec<super::Resource<'_>>, &crate::catalog::quota::Quota)> = BTreeMap::new();
-    for m in stack.machines().into_iter().filter(|m| !in_block(m.resource)) {
+    for m in stack.machines().filter(|m| !in_block(m.resource)) {
         let spot = view::text(m.resource, "market") == Some("spot");
         let quota = if spot { m.facts.spot_quota() } else { m.facts.on_demand_quota() };
         if let (Some(quota), Some(count)) = (quota, m.count) {

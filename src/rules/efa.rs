@@ -29,7 +29,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 fn self_traffic(stack: &Stack<'_>, found: &mut Findings<'_>) {
-    for machines in stack.machines().iter().filter(|m| m.use_efa()) {
+    for machines in stack.machines().filter(|m| m.use_efa()) {
         let Some(groups) = stack.security_groups(machines.resource, "interfaces.security_groups") else { continue };
         let lacking: Vec<_> = groups.iter().map(|g| (*g, lacks(stack, g))).collect();
         // One group that lets it through both ways is enough.
@@ -76,8 +76,7 @@ fn lacks(stack: &Stack<'_>, group: &Resource<'_>) -> Option<Vec<&'static str>> {
 
 fn one_zone(stack: &Stack<'_>, found: &mut Findings<'_>) {
     let mut first: BTreeMap<&str, (&str, &Resource<'_>)> = BTreeMap::new();
-    let machines = stack.machines();
-    for m in machines.iter().filter(|m| m.use_efa()) {
+    for m in stack.machines().filter(|m| m.use_efa()) {
         let Some(zone) = stack.zone(m.resource, "subnet") else { continue };
         for group in stack.security_groups(m.resource, "interfaces.security_groups").unwrap_or_default() {
             let (there, other) = *first.entry(group.address).or_insert((zone, m.resource));

@@ -140,23 +140,25 @@ fn label(spans: &BTreeMap<String, Label>, path: &str) -> Option<Label> {
 /// Runs every rule.
 #[must_use]
 pub fn check(input: &RuleInput<'_>) -> Diagnostics {
-    let stack = Stack::new(input);
+    over(&Stack::new(input))
+}
+
+fn over(stack: &Stack<'_>) -> Diagnostics {
     let mut found = Vec::new();
     for rule in rules() {
-        let mut findings = Findings { rule, input, out: Vec::new() };
-        (rule.check)(&stack, &mut findings);
+        let mut findings = Findings { rule, input: stack.input, out: Vec::new() };
+        (rule.check)(stack, &mut findings);
         found.extend(findings.out);
     }
-    let mut out: Diagnostics = found.into_iter().map(|d| silence(d, input)).collect();
+    let mut out: Diagnostics = found.into_iter().map(|d| silence(d, stack)).collect();
     out.sort();
     out
 }
 
-/// An allowed finding stays as a note with the reason; field checks of kinds are silenced the same way.
-#[must_use]
-pub fn silence(found: Diagnostic, input: &RuleInput<'_>) -> Diagnostic {
-    let own = input.resources.iter().filter(|r| Some(r.address) == found.address.as_deref()).flat_map(|r| r.allow);
-    match own.chain(input.allow).find(|a| a.rule == found.code) {
+/// An allowed finding stays as a note with the reason.
+fn silence(found: Diagnostic, stack: &Stack<'_>) -> Diagnostic {
+    let own = found.address.as_deref().and_then(|a| stack.at(a)).into_iter().flat_map(|r| r.allow);
+    match own.chain(stack.input.allow).find(|a| a.rule == found.code) {
         Some(allow) => {
             let detail = format!("allowed here: {}", allow.reason);
             Diagnostic { severity: Severity::Note, help: Vec::new(), ..found }.with_detail(detail)

@@ -3,7 +3,10 @@ use super::{
     Findings, Resource, Rule, Stack,
     view::{self, WayOut},
 };
-use crate::diagnostic::{Code, Severity};
+use crate::{
+    diagnostic::{Code, Severity},
+    units::Cidr,
+};
 use std::collections::BTreeMap;
 
 /// Addresses of a subnet that AWS keeps for itself.
@@ -113,15 +116,10 @@ fn private_nat(stack: &Stack<'_>, found: &mut Findings<'_>) {
     }
 }
 
-fn room(stack: &Stack<'_>, found: &mut Findings<'_>) {
-    let mut need: BTreeMap<&str, (u64, Vec<String>, Resource<'_>, &Resource<'_>)> = BTreeMap::new();
-    let mut take = |subnet: Option<&'_ Resource<'_>>, addresses: u64, what: String, by: &Resource<'_>| {
-        // Addresses are told by the subnet's own address, which outlives this closure.
-        let Some(subnet) = subnet.and_then(|s| stack.input.resources.iter().find(|r| r.address == s.address)) else {
-            return;
-        };
-        let by = stack.input.resources.iter().find(|r| r.address == by.address).copied();
-        let Some(by) = by else { return };
+fn room<'a>(stack: &Stack<'a>, found: &mut Findings<'_>) {
+    let mut need: BTreeMap<&str, (u64, Vec<String>, &Resource<'_>, &Resource<'_>)> = BTreeMap::new();
+    let mut take = |by: &'a Resource<'a>, addresses: u64, what: String| {
+        let Some(subnet) = stack.parent(by, "subnet") else { return };
         let entry = need.entry(subnet.address).or_insert((0, Vec::new(), by, subnet));
         entry.0 = entry.0.saturating_add(addresses);
         entry.1.push(what);
@@ -129,15 +127,14 @@ fn room(stack: &Stack<'_>, found: &mut Findings<'_>) {
     for m in stack.machines() {
         let each = m.layout.addresses_per_node() as u64;
         let Some(count) = m.count else { continue };
-        let what = format!("{count} x {each} of {}", m.resource.address);
-        take(stack.parent(m.resource, "subnet"), each.saturating_mul(count), what, m.resource);
+        take(m.resource, each.saturating_mul(count), format!("{count} x {each} of {}", m.resource.address));
     }
     for nat in stack.all("nat-gateway") {
-        take(stack.parent(nat, "subnet"), 1, format!("1 of {}", nat.address), nat);
+        take(nat, 1, format!("1 of {}", nat.address));
     }
     for fs in stack.all("fsx-lustre") {
         // At least one; larger file systems have more servers.
-        take(stack.parent(fs, "subnet"), 1, format!("1 or more of {}", fs.address), fs);
+        take(fs, 1, format!("1 or more of {}", fs.address));
     }
     for (need, what, by, subnet) in need.into_values() {
         let Some(range) = view::cidr(subnet, "cidr") else { continue };
@@ -146,13 +143,13 @@ fn room(stack: &Stack<'_>, found: &mut Findings<'_>) {
             let summary =
                 format!("{} has {free} free addresses, {need} are needed ({})", subnet.address, what.join(", "));
             let help = "give the subnet a larger range, or use fewer instances";
-            found.with(&by, "subnet", summary, help, Some((subnet, "cidr", "its range")));
+            found.with(by, "subnet", summary, help, Some((subnet, "cidr", "its range")));
         }
     }
 }
 
 fn ranges(stack: &Stack<'_>, found: &mut Findings<'_>) {
-    let mut seen: Vec<(&Resource<'_>, &str, crate::units::Cidr)> = Vec::new();
+    let mut seen: BTreeMap<&str, Taken<'_>> = BTreeMap::new();
     for subnet in stack.all("subnet") {
         let (Some(vpc), Some(range)) = (stack.parent(subnet, "vpc"), view::cidr(subnet, "cidr")) else { continue };
         if let Some(whole) = view::cidr(vpc, "cidr").filter(|whole| !whole.covers(range)) {
@@ -160,7 +157,7 @@ fn ranges(stack: &Stack<'_>, found: &mut Findings<'_>) {
             let help = "take a part of the VPC's range, for example with `cidrsubnet(…)`";
             found.with(subnet, "cidr", summary, help, Some((vpc, "cidr", "the VPC's range")));
         }
-        if let Some((other, _, taken)) = seen.iter().find(|(_, v, taken)| *v == vpc.address && taken.overlaps(range)) {
+        if let Some((taken, other)) = seen.entry(vpc.address).or_default().add(range, subnet) {
             let summary = format!("{range} of {} overlaps {taken} of {}", subnet.address, other.address);
             found.with(
                 subnet,
@@ -170,7 +167,44 @@ fn ranges(stack: &Stack<'_>, found: &mut Findings<'_>) {
                 Some((other, "cidr", "taken here")),
             );
         }
-        seen.push((subnet, vpc.address, range));
+    }
+}
+
+/// The ranges of one VPC's subnets. Of two ranges that overlap one holds the other, so whoever overlaps a new one is
+/// among the 32 ranges that could hold it, or starts inside of it.
+#[derive(Default)]
+struct Taken<'a> {
+    all: Vec<(Cidr, &'a Resource<'a>)>,
+    /// By first address and prefix.
+    ranges: BTreeMap<(u32, u8), First>,
+}
+
+/// Numbers of subnets.
+struct First {
+    /// The first that has this range.
+    own: usize,
+    /// The first that has this range or one inside of it. Who comes after `own` is later, so this does not change.
+    inside: usize,
+}
+
+impl<'a> Taken<'a> {
+    /// Takes a range; returns the first that overlaps it.
+    fn add(&mut self, range: Cidr, by: &'a Resource<'a>) -> Option<(Cidr, &'a Resource<'a>)> {
+        let (start, end) = (u32::from(range.network()), u32::from(range.broadcast()));
+        let own = (start, range.prefix());
+        let holder = |prefix: u8| {
+            let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
+            self.ranges.get(&(start & mask, prefix)).map(|first| first.own)
+        };
+        let outside = (0..range.prefix()).filter_map(holder).min();
+        let inside = match self.ranges.get(&own) {
+            Some(first) => Some(first.inside),
+            None => self.ranges.range(own..=(end, 32)).map(|(_, first)| first.own).min(),
+        };
+        let number = self.all.len();
+        self.ranges.entry(own).or_insert(First { own: number, inside: inside.unwrap_or(number) });
+        self.all.push((range, by));
+        outside.into_iter().chain(inside).min().map(|first| self.all[first])
     }
 }
 

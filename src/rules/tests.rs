@@ -1,6 +1,6 @@
 //! Every rule has an explanation and a failing example; a clean stack and an unknown one give nothing.
-use super::{Allow, Resource, RuleInput, check, rules};
-use crate::diagnostic::{Diagnostics, Severity};
+use super::{Allow, Resource, RuleInput, Stack, check, over, rules};
+use crate::diagnostic::{Diagnostics, Label, Severity};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,25 +56,30 @@ struct Run<'a> {
     allow: &'a [Allow<'a>],
 }
 
-fn run(stack: &Value, with: &Run<'_>) -> Diagnostics {
+/// Address, kind and fields.
+type Part = (String, String, Value);
+
+fn parts(stack: &Value) -> Vec<Part> {
     let split = |(address, fields): (&String, &Value)| {
         let mut fields: Map<String, Value> = fields.as_object().unwrap().clone();
         let kind = fields.remove("kind").unwrap().as_str().unwrap().to_owned();
         (address.clone(), kind, Value::Object(fields))
     };
-    let parts: Vec<_> = stack.as_object().unwrap().iter().map(split).collect();
+    stack.as_object().unwrap().iter().map(split).collect()
+}
+
+fn resource<'a>(
+    (address, kind, spec): &'a Part,
+    spans: &'a BTreeMap<String, Label>,
+    allow: &'a [Allow<'a>],
+) -> Resource<'a> {
+    Resource { address, kind, spec, spans, existing: false, allow }
+}
+
+fn run(stack: &Value, with: &Run<'_>) -> Diagnostics {
+    let parts = parts(stack);
     let spans = BTreeMap::new();
-    let resources: Vec<Resource<'_>> = parts
-        .iter()
-        .map(|(address, kind, spec)| Resource {
-            address,
-            kind,
-            spec,
-            spans: &spans,
-            existing: false,
-            allow: with.allow,
-        })
-        .collect();
+    let resources: Vec<Resource<'_>> = parts.iter().map(|part| resource(part, &spans, with.allow)).collect();
     check(&RuleInput {
         region: "us-east-1",
         has_ttl: with.has_ttl,
@@ -242,6 +247,67 @@ fn a_type_without_a_price_in_the_region_is_doubted() {
     let input = |region| RuleInput { region, has_ttl: true, tags: &tags, resources: &group, allow: &[], spans: &spans };
     assert!(!codes(&check(&input("us-east-1"))).contains("DL0205"));
     assert!(codes(&check(&input("af-south-1"))).contains("DL0205"));
+}
+
+/// The stack so many times, and as many subnets with machines more in its first VPC, all of which mount its cache.
+fn copies(count: usize) -> Value {
+    let one = good();
+    let one = one.as_object().unwrap();
+    let mut out = Map::new();
+    for number in 0..count {
+        for (address, resource) in one {
+            let text = one.keys().fold(resource.to_string(), |text, other| {
+                text.replace(&format!("\"$ref\":\"{other}\""), &format!("\"$ref\":\"{other}-{number}\""))
+            });
+            out.insert(format!("{address}-{number}"), serde_json::from_str(&text).unwrap());
+        }
+        let mut subnet = out["private-0"].clone();
+        subnet["cidr"] = json!(format!("10.0.{}.{}/28", 64 + number / 16, number % 16 * 16));
+        out.insert(format!("wide-{number}"), subnet);
+        let mut machines = out["train-0"].clone();
+        machines["subnet"] = json!({ "$ref": format!("wide-{number}") });
+        out.insert(format!("many-{number}"), machines);
+        let subnets = out["in-0"]["subnets"].as_array_mut().unwrap();
+        subnets.push(json!({ "$ref": format!("wide-{number}") }));
+    }
+    Value::Object(out)
+}
+
+#[test]
+fn what_rules_look_at_grows_with_the_stack_and_no_faster() {
+    let looked = |count: usize| {
+        let stack = copies(count);
+        let resources = parts(&stack);
+        let spans = BTreeMap::new();
+        let resources: Vec<Resource<'_>> = resources.iter().map(|part| resource(part, &spans, &[])).collect();
+        let (tags, region) = (BTreeMap::new(), "us-east-1");
+        let input = RuleInput { region, has_ttl: true, tags: &tags, resources: &resources, allow: &[], spans: &spans };
+        let view = Stack::new(&input);
+        let found = over(&view);
+        assert_eq!(found.count(Severity::Error), 0, "{found}");
+        view.looked.get()
+    };
+    let (few, many) = (looked(10), looked(100));
+    assert!(many > 9 * few && many < 11 * few, "{few} looks for 10 stacks, {many} for 100");
+}
+
+#[test]
+fn the_first_subnet_that_overlaps_is_named() {
+    let ranges =
+        ["10.0.0.0/24", "10.0.2.0/24", "10.0.0.0/22", "10.0.3.0/24", "10.0.0.0/22", "10.0.0.128/25", "10.0.4.0/24"];
+    let mut stack = json!({ "vpc": { "kind": "vpc", "cidr": "10.0.0.0/16" } });
+    for (number, range) in ranges.iter().enumerate() {
+        let subnet = json!({ "kind": "subnet", "vpc": { "$ref": "vpc" }, "cidr": range, "zone": "us-east-1a" });
+        stack[format!("s{number}")] = subnet;
+    }
+    let found: Vec<String> = plain(&stack).iter().map(|d| d.summary.clone()).collect();
+    let expected = [
+        "10.0.0.0/22 of s2 overlaps 10.0.0.0/24 of s0",
+        "10.0.0.0/22 of s4 overlaps 10.0.0.0/24 of s0",
+        "10.0.0.128/25 of s5 overlaps 10.0.0.0/24 of s0",
+        "10.0.3.0/24 of s3 overlaps 10.0.0.0/22 of s2",
+    ];
+    assert_eq!(found, expected);
 }
 
 #[test]
