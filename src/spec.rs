@@ -291,8 +291,23 @@ fn points(items: &[Value]) -> bool {
 /// The same elements in any order. AWS keeps no order among the objects that a list points at, and kinds sort such
 /// lists by id on the live side and by address on the wanted side.
 fn same_set(x: &[Value], y: &[Value]) -> bool {
+    // Plain pointers are sorted: a route table may name hundreds of subnets.
+    if let (Some(x), Some(y)) = (pointed_at(x), pointed_at(y)) {
+        return x == y;
+    }
     let mut left: Vec<&Value> = y.iter().collect();
     x.iter().all(|a| left.iter().position(|b| equal(a, b)).map(|i| left.swap_remove(i)).is_some())
+}
+
+/// The addresses of a list of pointers, sorted; nothing if something else is in it.
+fn pointed_at(items: &[Value]) -> Option<Vec<&str>> {
+    let address = |item| match node(item) {
+        Node::Pointer { address, .. } => address,
+        _ => None,
+    };
+    let mut out: Vec<&str> = items.iter().map(address).collect::<Option<_>>()?;
+    out.sort_unstable();
+    Some(out)
 }
 
 #[cfg(test)]

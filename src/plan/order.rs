@@ -25,6 +25,7 @@ pub(super) fn arrange(decisions: Vec<Decision>) -> Result<Plan, Diagnostics> {
                 edge((*parent, Operation::Make), (i, Operation::Make));
             }
         }
+        let needs: BTreeSet<&str> = decision.needs.iter().map(|n| n.address.as_str()).collect();
         for used in &decision.used {
             let Some(&parent) = by_address.get(used.address.as_str()) else { continue };
             if used.late {
@@ -34,8 +35,7 @@ pub(super) fn arrange(decisions: Vec<Decision>) -> Result<Plan, Diagnostics> {
                 edge((i, Operation::Remove), (parent, Operation::Remove));
             }
             // Whoever stays must have let go before the parent can go.
-            let lets_go = !decision.needs.iter().any(|n| n.address == used.address);
-            if lets_go && decision.step.action == Action::Update {
+            if !needs.contains(used.address.as_str()) && decision.step.action == Action::Update {
                 edge((i, Operation::Make), (parent, Operation::Remove));
             }
         }
@@ -68,34 +68,35 @@ fn link(
     dag: &mut Dag,
 ) {
     let made = |step: usize| at.get(&(step, Operation::Make)).copied();
-    let mut links: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut late: Vec<(usize, (usize, usize))> = Vec::new();
     for (i, decision) in decisions.iter().enumerate() {
         let Some(make) = made(i) else { continue };
         for need in decision.needs.iter().filter(|n| n.late) {
             let parent = by_address.get(need.address.as_str()).copied().filter(|p| *p != i).and_then(made);
-            let Some(parent) = parent else { continue };
-            if !dag.reaches(make, parent) {
-                dag.edge(parent, make);
-                continue;
-            }
-            let link = *links.entry(i).or_insert_with(|| {
-                tasks.push(Task { step: i, operation: Operation::Link, seconds: 2 });
-                let link = dag.node();
-                dag.edge(make, link);
-                link
-            });
-            dag.edge(parent, link);
+            late.extend(parent.map(|parent| (i, (parent, make))));
         }
     }
+    let edges: Vec<(usize, usize)> = late.iter().map(|(_, edge)| *edge).collect();
+    let added = dag.join(&edges);
+    let mut links: BTreeMap<usize, usize> = BTreeMap::new();
+    for ((i, (parent, make)), _) in late.into_iter().zip(added).filter(|(_, added)| !added) {
+        let link = *links.entry(i).or_insert_with(|| {
+            tasks.push(Task { step: i, operation: Operation::Link, seconds: 2 });
+            let link = dag.node();
+            dag.edge(make, link);
+            link
+        });
+        dag.edge(parent, link);
+    }
+    let mut waits = Vec::new();
     for (i, decision) in decisions.iter().enumerate() {
         let Some(make) = made(i) else { continue };
         for need in decision.needs.iter().filter(|n| !n.late) {
             let link = by_address.get(need.address.as_str()).and_then(|p| links.get(p));
-            if let Some(&link) = link.filter(|link| !dag.reaches(make, **link)) {
-                dag.edge(link, make);
-            }
+            waits.extend(link.map(|link| (*link, make)));
         }
     }
+    dag.join(&waits);
 }
 
 /// Machines that start in a subnet wait for its route table, and so for the gateway that it leads to, unless the table
@@ -110,14 +111,13 @@ fn complete(decisions: &[Decision], at: &BTreeMap<(usize, Operation), usize>, da
             completed_by.entry(address).or_default().push(make);
         }
     }
+    let mut waits = Vec::new();
     for (i, decision) in decisions.iter().enumerate().filter(|(_, d)| d.step.kind.about().starts) {
         let Some(make) = made(i) else { continue };
-        for completer in decision.needs.iter().filter_map(|n| completed_by.get(&n.address)).flatten() {
-            if !dag.reaches(make, *completer) {
-                dag.edge(*completer, make);
-            }
-        }
+        let completers = decision.needs.iter().filter_map(|n| completed_by.get(&n.address)).flatten();
+        waits.extend(completers.map(|completer| (*completer, make)));
     }
+    dag.join(&waits);
 }
 
 fn tasks(decisions: &[Decision]) -> Vec<Task> {
