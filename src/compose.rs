@@ -14,7 +14,7 @@ use crate::{
 };
 use rust_decimal::Decimal;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The kind of this name.
 pub fn kind(name: &str) -> Option<&'static dyn Kind> {
@@ -51,9 +51,14 @@ impl Deployment {
 pub fn compose(compiled: Compiled) -> Result<Deployment, Diagnostics> {
     let mut problems = Diagnostics::new();
     problems.extend(compiled.warnings.iter().cloned());
-    let mut wanted = Vec::new();
+    let mut moved: HashMap<&str, Vec<&str>> = HashMap::new();
+    for step in &compiled.moved {
+        moved.entry(&step.to).or_default().push(&step.from);
+    }
+    let mut wanted = Vec::with_capacity(compiled.resources.len());
     for decl in &compiled.resources {
-        match one(decl, &compiled) {
+        let moved = moved.get(decl.address.as_str()).map_or(&[][..], Vec::as_slice);
+        match one(decl, moved, &compiled) {
             Ok((item, found)) => {
                 wanted.push(item);
                 problems.extend(found);
@@ -71,7 +76,7 @@ pub fn compose(compiled: Compiled) -> Result<Deployment, Diagnostics> {
     Ok(Deployment { compiled, wanted, notes })
 }
 
-fn one(decl: &ResourceDecl, compiled: &Compiled) -> Result<(Wanted, Vec<Diagnostic>), Vec<Diagnostic>> {
+fn one(decl: &ResourceDecl, moved: &[&str], compiled: &Compiled) -> Result<(Wanted, Vec<Diagnostic>), Vec<Diagnostic>> {
     let bug = |text: String| vec![Diagnostic::error("DL0499", text).at_address(&decl.address)];
     let kind = kind(&decl.kind).ok_or_else(|| bug(format!("the kind {} is not in the table", decl.kind)))?;
     let address = Address::parse(&decl.address).ok_or_else(|| {
@@ -98,8 +103,7 @@ fn one(decl: &ResourceDecl, compiled: &Compiled) -> Result<(Wanted, Vec<Diagnost
         blueprint::Protect::Data => Protect::Data,
         blueprint::Protect::Off => Protect::Off,
     });
-    let moved =
-        compiled.moved.iter().filter(|m| m.to == decl.address).filter_map(|m| Address::parse(&m.from)).collect();
+    let moved = moved.iter().filter_map(|from| Address::parse(from)).collect();
     Ok((Wanted { address, kind, spec, depends_on: decl.depends_on.clone(), protect, existing, moved }, found))
 }
 

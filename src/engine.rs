@@ -406,7 +406,8 @@ impl Engine {
             !*cancel.borrow()
         })));
         // What is neither wanted nor there went without a word: by hand, or by a run that was killed.
-        let here = |a: &Address| view.snapshot.owned.contains_key(a) || plan.steps.iter().any(|s| s.address == *a);
+        let actions: BTreeMap<&Address, plan::Action> = plan.steps.iter().map(|s| (&s.address, s.action)).collect();
+        let here = |a: &Address| view.snapshot.owned.contains_key(a) || actions.contains_key(a);
         let opened = self.memory.open.iter().filter(|(_, all)| all.iter().any(|i| i.class != Class::Money));
         let opened = opened.map(|(address, _)| address);
         let known = self.memory.applied.keys().chain(opened).chain(self.memory.accepted.keys());
@@ -421,8 +422,8 @@ impl Engine {
             }
             for (address, image) in &plan.images {
                 let (key, value) = (images::pin(address), json!(image));
-                let works = |s: &plan::Step| s.address == *address && s.action != plan::Action::Keep;
-                if self.memory.pins.get(&key) != Some(&value) && plan.steps.iter().any(works) {
+                let works = actions.get(address).is_some_and(|action| *action != plan::Action::Keep);
+                if self.memory.pins.get(&key) != Some(&value) && works {
                     recorder.pin(&key, value).await?;
                 }
             }

@@ -4,6 +4,7 @@ use super::{
     stack::{self, Which},
 };
 use crate::{
+    address::Address,
     apply::Outcome,
     diagnostic::{Diagnostic, Diagnostics, Severity},
     plan::Protect,
@@ -35,8 +36,10 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     view.snapshot.existing.clear();
     let mut plan = engine.plan(&[], &view, &BTreeSet::new())?;
     // What the blueprint protects stays protected.
+    let never = found.wanted.iter().filter(|w| w.protect == Some(Protect::Never)).map(|w| &w.address);
+    let never: BTreeSet<&Address> = never.collect();
     for step in &mut plan.steps {
-        if let Some(Protect::Never) = found.wanted.iter().find(|w| w.address == step.address).and_then(|w| w.protect) {
+        if never.contains(&step.address) {
             step.protect = Protect::Never;
         }
         // Everything goes: a reason on every line would say nothing.

@@ -143,6 +143,7 @@ const MBPS_PER_GPU: u64 = 100;
 #[must_use]
 pub fn advise(book: &PriceBook, region: &str, subjects: &[Subject]) -> Vec<Advice> {
     let mut advice = Vec::new();
+    let gpus = gpus(subjects);
     for subject in subjects {
         match subject {
             Subject::Machines { address, instance_type: name, count, market: Some(Market::OnDemand) } => {
@@ -153,7 +154,7 @@ pub fn advise(book: &PriceBook, region: &str, subjects: &[Subject]) -> Vec<Advic
             }
             Subject::Machines { .. } => {}
             Subject::Cache { address, size_gib, throughput_per_tib: Some(throughput) } => {
-                advice.extend(slow_cache(address, *size_gib, *throughput, gpus(subjects)));
+                advice.extend(slow_cache(address, *size_gib, *throughput, gpus));
             }
             Subject::Cache { .. } => {}
             Subject::Nat { address, processed_gb } => advice.extend(endpoints(book, region, address, *processed_gb)),

@@ -6,7 +6,7 @@ use super::advice::Subject;
 use super::bill::{Bill, Run, RunSource};
 use super::budget::Budget;
 use super::pricing::Pricing;
-use crate::blueprint::Compiled;
+use crate::blueprint::{Compiled, ResourceDecl};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::kind::Kind;
 use crate::price::usage::UsageError;
@@ -36,17 +36,17 @@ impl Stated {
     #[must_use]
     pub fn of(blueprint: &Compiled, hours: Option<Decimal>, max_hourly: Option<Decimal>) -> (Self, Diagnostics) {
         let mut problems = Diagnostics::new();
-        let mut read = |usage: &serde_json::Value, address: Option<&str>| {
+        let mut read = |usage: &serde_json::Value, resource: Option<&ResourceDecl>| {
             Usage::from_json(usage).unwrap_or_else(|errors| {
                 for error in errors {
-                    problems.push(problem(blueprint, address, &error));
+                    problems.push(problem(blueprint, resource, &error));
                 }
                 Usage::default()
             })
         };
         let mut usage = UsageBook { stack: read(&blueprint.usage, None), ..UsageBook::default() };
         for resource in &blueprint.resources {
-            let own = read(&resource.usage, Some(&resource.address));
+            let own = read(&resource.usage, Some(resource));
             if own != Usage::default() {
                 usage.resources.insert(resource.address.clone(), own);
             }
@@ -65,14 +65,10 @@ impl Stated {
     }
 }
 
-fn problem(blueprint: &Compiled, address: Option<&str>, error: &UsageError) -> Diagnostic {
+fn problem(blueprint: &Compiled, resource: Option<&ResourceDecl>, error: &UsageError) -> Diagnostic {
     let diagnostic = Diagnostic::error(USAGE.code, error.to_string());
-    match address {
-        Some(address) => {
-            let resource = blueprint.resources.iter().find(|resource| resource.address == address);
-            let label = resource.and_then(|resource| resource.spans.get(""));
-            diagnostic.at_address(address).with_labels(label.cloned())
-        }
+    match resource {
+        Some(resource) => diagnostic.at_address(&resource.address).with_labels(resource.spans.get("").cloned()),
         None => diagnostic.with_labels(blueprint.spans.get("usage").cloned()),
     }
 }
@@ -81,7 +77,7 @@ fn problem(blueprint: &Compiled, address: Option<&str>, error: &UsageError) -> D
 #[must_use]
 pub fn bill(blueprint: &Compiled, kinds: &[&'static dyn Kind], pricing: &Pricing<'_>) -> Bill {
     let own = blueprint.resources.iter().filter(|resource| resource.existing.is_none());
-    let item = |resource: &crate::blueprint::ResourceDecl| {
+    let item = |resource: &ResourceDecl| {
         let kind = kinds.iter().find(|kind| kind.name() == resource.kind)?;
         Some(pricing.item(&resource.address, *kind, &resource.spec))
     };
