@@ -2,23 +2,27 @@
 //! screen, with live objects as a sweep would return them and a memory as the journal would.
 use dlinfra::{
     address::Address,
-    blueprint::{Inputs, RealFiles, compile},
-    compose::compose,
+    blueprint::{self, Inputs, RealFiles, compile},
+    compose::{Deployment, compose},
+    cost::{Pricing, Stated},
+    kind,
     kinds::dialect,
-    plan::{Input, Wanted, plan},
+    plan::{Input, Plan, Wanted, plan},
+    price::PriceBook,
     record::Applied,
-    report::plan as report,
+    report::{cost::PlanFigures, plan as report},
     resource::Live,
     snapshot::{Found, Snapshot},
+    spec,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
 };
 
-/// Plans the blueprint twice: nothing exists, or all of it does and nothing changed. Prints the plan.
-pub(crate) fn plan_of(file: &Path, exists: bool) {
+/// Plans the blueprint: nothing exists, or all of it does and nothing changed. Prints the plan.
+pub(crate) fn plan_of(file: &Path, exists: bool, priced: bool) {
     let inputs = Inputs { file: file.to_owned(), ..Inputs::default() };
     let deployment = compile(dialect(), &inputs, &RealFiles).and_then(compose).unwrap();
     let tags = BTreeMap::from(
@@ -52,7 +56,16 @@ pub(crate) fn plan_of(file: &Path, exists: bool) {
     .unwrap();
     assert_eq!(made.is_empty(), exists, "{}", report::text(&header(), &made, None, true));
     assert_eq!(made.steps.len(), deployment.wanted.len());
-    println!("{}", report::text(&header(), &made, None, false));
+    let figures = priced.then(|| price(&deployment, &made));
+    println!("{}", report::text(&header(), &made, figures.as_ref(), false));
+}
+
+fn price(deployment: &Deployment, made: &Plan) -> PlanFigures {
+    let compiled = &deployment.compiled;
+    let (stated, _) = Stated::of(compiled, None, None);
+    let (book, region) = (PriceBook::embedded(), compiled.region.as_str());
+    let pricing = Pricing { book, region, usage: &stated.usage, owner: compiled.owner.as_deref(), run: stated.run };
+    PlanFigures::new(&pricing.plan(made))
 }
 
 fn header() -> report::Header {
@@ -66,16 +79,28 @@ fn header() -> report::Header {
     }
 }
 
-/// What a sweep would find: ids instead of addresses, tags as dlinfra sets them.
+/// What a sweep would find: ids instead of addresses, outputs instead of references to them, digests of what AWS does not
+/// return, tags as dlinfra sets them.
 fn live(wanted: &Wanted, tags: &BTreeMap<String, String>) -> Live {
-    let mut spec = wanted.spec.clone();
+    let known = |address: &str, name: &str| Some(output(address, name));
+    let mut spec = match spec::has_unknown(&wanted.spec) {
+        true => wanted.kind.canonical(&blueprint::evaluate(&wanted.spec, &known).unwrap()).unwrap(),
+        false => wanted.spec.clone(),
+    };
+    kind::conceal(wanted.kind.about(), &mut spec);
     by_id(&mut spec);
+    let address = wanted.address.as_str();
     let mut tags = tags.clone();
-    tags.insert("dlinfra:address".to_owned(), wanted.address.to_string());
-    let id = id(wanted.address.as_str());
-    let mut live = Live::new(Address::parse(wanted.address.as_str()).unwrap(), id.clone(), tags, spec);
-    live.outputs = Map::from_iter([("id".to_owned(), json!(id))]);
+    tags.insert("dlinfra:address".to_owned(), address.to_owned());
+    let mut live = Live::new(Address::parse(address).unwrap(), id(address), tags, spec);
+    let outputs = wanted.kind.about().outputs.iter().map(|o| o.name).chain(["id"]);
+    live.outputs = outputs.map(|name| (name.to_owned(), output(address, name))).collect();
     live
+}
+
+/// The outputs that references of the graphs ask for are texts.
+fn output(address: &str, name: &str) -> Value {
+    json!(if name == "id" { id(address) } else { format!("{name}-{address}") })
 }
 
 fn id(address: &str) -> String {

@@ -1,6 +1,7 @@
 //! What is measured for each goal.
 use crate::{
     dag::{self, Shape},
+    mixed,
     process::{self, Cost},
     stack::{self, Phase, READ, Stack},
     table::{self, Row},
@@ -103,6 +104,18 @@ impl Bench {
         file
     }
 
+    fn mixed(&self, count: usize) -> PathBuf {
+        let file = self.folder.join(format!("mixed-{count}.yaml"));
+        for (file, text) in [
+            (&file, mixed::blueprint(count)),
+            (&self.folder.join("cell.yaml"), mixed::module()),
+            (&self.folder.join("boot.sh"), mixed::SCRIPT.to_owned()),
+        ] {
+            fs::write(file, text).unwrap();
+        }
+        file
+    }
+
     fn plan(&mut self) {
         let file = self.blueprint(Shape::Dag, 10_000);
         let ours = process::median(5, || child(&["plan"], &file));
@@ -122,21 +135,37 @@ impl Bench {
         ];
         for (shape, name) in [(Shape::Dag, "dag"), (Shape::Chain, "chain")] {
             let (small, large) = (self.blueprint(shape, 2_000), self.blueprint(shape, 20_000));
-            for (work, command) in works {
-                let few = process::short(3, 5, || command(&small));
-                let many = process::short(3, 1, || command(&large));
-                self.rows.push(Row {
-                    goal: 2,
-                    what: format!("{work}, {name} of 20,000"),
-                    ours: seconds(many),
-                    theirs: format!("{} for 2,000", seconds(few)),
-                    ratio: format!("{:.1}", many / few),
-                    wanted: "12".to_owned(),
-                    met: Some(many <= 12.0 * few),
-                    note: "",
-                });
+            for work in works {
+                self.grows(work, name, (&small, "2,000"), (&large, "20,000"));
             }
         }
+        let works: [Work<'_>; 5] = [
+            ("validate", &dlinfra("validate")),
+            ("plan, no change", &|file| child(&["plan", "--prices"], file)),
+            ("plan, all new", &|file| child(&["create", "--prices"], file)),
+            ("graph", &dlinfra("graph")),
+            ("cost", &dlinfra("cost")),
+        ];
+        let (small, large) = (self.mixed(1_000), self.mixed(10_000));
+        for work in works {
+            self.grows(work, "mixed", (&small, "1,000"), (&large, "10,000"));
+        }
+    }
+
+    /// Ten times as much takes at most twelve times as long.
+    fn grows(&mut self, (work, command): Work<'_>, shape: &str, small: (&Path, &str), large: (&Path, &str)) {
+        let few = process::short(3, 5, || command(small.0));
+        let many = process::short(3, 1, || command(large.0));
+        self.rows.push(Row {
+            goal: 2,
+            what: format!("{work}, {shape} of {}", large.1),
+            ours: seconds(many),
+            theirs: format!("{} for {}", seconds(few), small.1),
+            ratio: format!("{:.1}", many / few),
+            wanted: "12".to_owned(),
+            met: Some(many <= 12.0 * few),
+            note: "",
+        });
     }
 
     fn validate(&mut self) {

@@ -16,6 +16,7 @@ mod bookkeeping;
 mod dag;
 mod engine;
 mod goals;
+mod mixed;
 mod process;
 mod stack;
 mod table;
@@ -27,8 +28,10 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["--child", "plan", file] => engine::plan_of(Path::new(file), true),
-        ["--child", "create", file] => engine::plan_of(Path::new(file), false),
+        ["--child", "plan", file] => engine::plan_of(Path::new(file), true, false),
+        ["--child", "create", file] => engine::plan_of(Path::new(file), false, false),
+        ["--child", "plan", "--prices", file] => engine::plan_of(Path::new(file), true, true),
+        ["--child", "create", "--prices", file] => engine::plan_of(Path::new(file), false, true),
         ["--child", "apply", count, folder] => bookkeeping::apply(count.parse().unwrap(), Path::new(folder)),
         ["--requests", what, nodes] => stack::show(what, nodes.parse().unwrap()),
         _ => {

@@ -94,6 +94,42 @@ fn a_chain_of_20_000_is_planned_without_recursion() {
     assert!(planned(&all).is_empty());
 }
 
+/// The blueprint of many kinds that the benchmark measures too.
+#[path = "../../benches/goals/mixed.rs"]
+mod mixed;
+
+#[test]
+fn a_plan_of_many_kinds_grows_with_them_and_no_faster() {
+    // Tasks, what they wait for, and words about them.
+    let sizes = |count: usize| {
+        let inputs = Inputs { file: "mixed.yaml".into(), ..Inputs::default() };
+        let files = MemoryFiles::new()
+            .with("mixed.yaml", mixed::blueprint(count))
+            .with("cell.yaml", mixed::module())
+            .with("boot.sh", mixed::SCRIPT);
+        let made =
+            compile(dialect(), &inputs, &files).and_then(compose).unwrap_or_else(|problems| panic!("{problems}"));
+        assert_eq!(made.wanted.len(), count);
+        let plan = plan(&Input {
+            wanted: &made.wanted,
+            snapshot: &Snapshot::default(),
+            applied: &BTreeMap::new(),
+            interrupted: &BTreeMap::new(),
+            settings: &BTreeMap::new(),
+            tags: &BTreeMap::new(),
+            replace: &BTreeSet::new(),
+            now: jiff::Timestamp::UNIX_EPOCH,
+        });
+        let plan = plan.unwrap();
+        let edges: usize = (0..plan.dag.len()).map(|task| plan.dag.children(task).len()).sum();
+        [plan.tasks.len(), edges, made.notes.len()]
+    };
+    let (few, many) = (sizes(200), sizes(1_000));
+    for (few, many) in few.into_iter().zip(many) {
+        assert!(many >= few && many <= 6 * few, "{few} for 200 resources, {many} for 1,000");
+    }
+}
+
 /// What is written to the stage's journal from now on, in bytes.
 fn weighed(stage: &mut Stage) -> Arc<AtomicUsize> {
     let bytes = Arc::new(AtomicUsize::new(0));
