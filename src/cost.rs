@@ -15,5 +15,5 @@ pub mod stated;
 pub use bill::{Bill, GroupBy, Item, Run, RunSource, Sum};
 pub use budget::{Budget, Refusal, Verdict};
 pub use compare::{Comparison, Row};
-pub use pricing::{PlanCost, Pricing, Spent, StepCost};
+pub use pricing::{PlanCost, Pricing, Spent, StepCost, since};
 pub use stated::Stated;

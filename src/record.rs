@@ -199,6 +199,12 @@ pub fn mint(now: Timestamp) -> String {
     ulid::Ulid::from_parts(millis, random()).to_string()
 }
 
+/// When an id of [`mint`] was made; nothing for other texts.
+pub fn minted(id: &str) -> Option<Timestamp> {
+    let millis = ulid::Ulid::from_string(id).ok()?.timestamp_ms();
+    Timestamp::from_millisecond(i64::try_from(millis).ok()?).ok()
+}
+
 /// A new stack-id in the form of a random UUID (version 4).
 pub fn uuid() -> String {
     let bits = (random() & !(0xF << 76) & !(0b11 << 62)) | (4 << 76) | (0b10 << 62);

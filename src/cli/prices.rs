@@ -161,12 +161,7 @@ fn page(found: &Shown, prices: &Prices, now: jiff::Timestamp) -> String {
             None => rate.date.clone(),
         };
         let trust = format!("{} confidence", rate.confidence.name());
-        rows.push([
-            name.to_owned(),
-            format!("${} per {}", rate.amount.normalize(), rate.unit),
-            date,
-            format!("{trust}, {}", rate.source),
-        ]);
+        rows.push([name.to_owned(), rate.words(), date, format!("{trust}, {}", rate.source)]);
         if !rate.note.is_empty() {
             notes.insert(format!("{name}: {}", rate.note));
         }

@@ -235,7 +235,7 @@ fn text_of(outcome: &Outcome, before: &Prices, region: &str, file: &Path, only_c
             let key: Key = (service.clone(), item.clone(), region.clone());
             let old = before.book.item(service, item, region).map(|rate| rate.amount);
             let change = changes.get(&key).map_or("unchanged".to_owned(), |(_, new)| difference(old, *new));
-            let price = format!("${} per {}", rate.amount.normalize(), rate.unit);
+            let price = rate.words();
             Some([service.clone(), item.clone(), price, rate.date.clone(), change])
         })
         .collect();

@@ -7,9 +7,11 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::bill::{Bill, Item, Run, Sum};
+use crate::aws::tags;
 use crate::kind::Kind;
 use crate::plan::{Action, Plan, Step};
 use crate::price::{PriceBook, PriceContext, UsageBook};
+use crate::record;
 use crate::snapshot::Found;
 
 /// What prices depend on beside the resources.
@@ -95,9 +97,9 @@ impl Pricing<'_> {
         let mut spent = Spent::default();
         for found in found {
             let total = self.item(found.live.address.as_str(), found.kind, &found.live.spec).sum().total();
-            match found.live.created {
-                Some(created) => {
-                    let seconds = now.duration_since(created).as_secs().max(0);
+            match since(found) {
+                Some(since) => {
+                    let seconds = now.duration_since(since).as_secs().max(0);
                     let hours = Decimal::from(seconds) / Decimal::from(3600);
                     spent.dollars = spent.dollars.saturating_add(total.run(hours)).saturating_add(total.upfront);
                 }
@@ -117,6 +119,14 @@ impl Pricing<'_> {
         let want = step.want.as_ref()?;
         (step.action != Action::Delete).then(|| self.item(step.address.as_str(), step.kind, want))
     }
+}
+
+/// Since when an object costs money: when it was made, or, where AWS does not tell, when the call that made it or took
+/// it over was intended, by the object's own tag.
+#[must_use]
+pub fn since(found: &Found) -> Option<Timestamp> {
+    let intended = || record::minted(found.live.tags.get(tags::INTENT)?);
+    found.live.created.or_else(intended)
 }
 
 /// What was spent until now.

@@ -7,7 +7,7 @@ use super::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::env;
+use std::{env, fs, os::unix::fs::MetadataExt};
 
 /// The key of the lock.
 pub(super) const KEY: &str = "lock.json";
@@ -28,7 +28,10 @@ pub struct Holder {
 impl Holder {
     /// This process.
     pub fn current(command: &str) -> Self {
-        let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|k| set(k)).unwrap_or_else(|| "unknown".to_owned());
+        let named = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|k| set(k));
+        // In a container nobody may have told who the user is.
+        let numbered = || fs::metadata("/proc/self").ok().map(|own| format!("uid {}", own.uid()));
+        let user = named.or_else(numbered).unwrap_or_else(|| "unknown".to_owned());
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let name = format!("{user}@{host} pid {}", std::process::id());
         Self { name, host, command: command.to_owned(), ci: ci_run(&set) }

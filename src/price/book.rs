@@ -89,9 +89,23 @@ impl Unit {
     }
 }
 
+/// The words used in texts for people.
 impl fmt::Display for Unit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.write_str(match self {
+            Self::Hour => "hour",
+            Self::GbMonth => "GB-month",
+            Self::Gb => "GB",
+            Self::IopsMonth => "IOPS-month",
+            Self::MibpsMonth => "MiB/s-month",
+            Self::MbpsMonth => "MB/s-month",
+            Self::Requests1000 => "1,000 requests",
+            Self::Requests10000 => "10,000 requests",
+            Self::Objects1000Month => "1,000 objects a month",
+            Self::Month => "month",
+            Self::LcuHour => "LCU-hour",
+            Self::Once => "use",
+        })
     }
 }
 
@@ -112,6 +126,18 @@ pub struct Rate {
     pub confidence: Confidence,
     /// What else to know; may be empty.
     pub note: String,
+}
+
+impl Rate {
+    /// With at least its cents, and every digit that AWS gives it: `$17.60 per hour`, `$0.0125 per GB-month`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let mut amount = self.amount.normalize();
+        if amount.scale() < 2 {
+            amount.rescale(2);
+        }
+        format!("${amount} per {}", self.unit)
+    }
 }
 
 /// A rate that holds from a quantity on; untiered prices are one tier from zero.

@@ -128,6 +128,19 @@ async fn a_day_without_data_is_named_and_not_compared() {
     assert!(number(&after["total"]["expected"]) < number(&before["total"]["expected"]), "{after}");
 }
 
+/// S3 does not tell reliably when a bucket was made; the tag of the call that made it does.
+#[tokio::test(start_paused = true)]
+async fn a_bucket_costs_since_it_was_intended() {
+    let desk = desk();
+    desk.write("dlinfra.yaml", "blueprint: small\nregion: us-east-1\nresources:\n  data: { kind: bucket }\n");
+    desk.run(&["apply", "--sandbox-speed", "max", "--yes"]).code(0);
+    desk.pass(1000).await;
+    let status = desk.run(&["status", "--format", "json"]).code(0).json();
+    assert_eq!(status["cost"]["unknown_age"], 0, "{status}");
+    let spent = number(&status["cost"]["spent"]) / number(&status["cost"]["hourly"]);
+    assert!((995.0..1010.0).contains(&spent), "{status}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn every_stack_by_owner_with_expired_ones_first() {
     let desk = desk();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::cost::{Pricing, Sum};
+use crate::cost::{Pricing, Sum, since};
 use crate::price::line::{Dollars, rounded};
 use crate::snapshot::Found;
 
@@ -60,10 +60,7 @@ impl LiveFigures {
         let costly = bill.items.iter().filter(|item| !item.lines.is_empty());
         let resources: BTreeMap<String, ResourceFigures> =
             costly.map(|item| (item.address.clone(), of(&item.sum()))).collect();
-        let since = found
-            .filter(|found| resources.contains_key(found.live.address.as_str()))
-            .filter_map(|found| found.live.created)
-            .min();
+        let oldest = found.filter(|found| resources.contains_key(found.live.address.as_str())).filter_map(since).min();
         let missing = match sum.unpriced {
             0 => String::new(),
             1 => "; 1 line unpriced".to_owned(),
@@ -75,7 +72,7 @@ impl LiveFigures {
             1 => "; 1 resource does not say when it was made".to_owned(),
             count => format!("; {count} resources do not say when they were made"),
         };
-        if let Some(since) = since {
+        if let Some(since) = oldest {
             words.push_str(&format!("Spent: about {} since {}{ages}\n", Dollars(spent.dollars), whole(since)));
         } else if spent.unknown_age > 0 {
             words.push_str(&format!("Spent: not known{ages}\n"));
@@ -85,7 +82,7 @@ impl LiveFigures {
             hourly: rounded(total.hourly(), 4),
             monthly: rounded(total.monthly(), 2),
             spent: rounded(spent.dollars, 2),
-            since,
+            since: oldest,
             unknown_age: spent.unknown_age,
             unpriced: sum.unpriced,
             resources,
