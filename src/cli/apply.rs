@@ -77,20 +77,19 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     }
     prepared.money.gate(ui)?;
     refuse_destroyed_data(plan, &args.allow_destroy)?;
-    let wanted = &prepared.deployment.wanted;
+    let job = || Job {
+        engine: &prepared.engine,
+        plan,
+        view: &prepared.view,
+        wanted: &prepared.deployment.wanted,
+        command: "apply",
+        delete_data: args.delete_data,
+        presence: prepared.place.presence(),
+    };
     if plan.is_empty() {
         if plan.unrecorded().next().is_some() {
             // Nothing changes in AWS; the journal learns what is ours.
-            let job = Job {
-                engine: &prepared.engine,
-                plan,
-                view: &prepared.view,
-                wanted,
-                command: "apply",
-                delete_data: false,
-                presence: prepared.place.presence(),
-            };
-            execute(job, ui).await?;
+            execute(job(), ui).await?;
         }
         if ui.json {
             let outcome = Outcome::default();
@@ -104,23 +103,14 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         ui.say("nothing was changed");
         return Ok(Exit::Error);
     }
-    let job = Job {
-        engine: &prepared.engine,
-        plan,
-        view: &prepared.view,
-        wanted,
-        command: "apply",
-        delete_data: args.delete_data,
-        presence: prepared.place.presence(),
-    };
-    let outcome = execute(job, ui).await?;
+    let outcome = execute(job(), ui).await?;
     if ui.json {
         ui.data(&summary("apply", &prepared.header, plan, &outcome, money, &prepared.deployment.notes));
     } else {
         ui.say(&closing("applied", plan, &outcome));
         if outcome.complete() {
             // A fresh look: outputs are what is live, not what was hoped for.
-            let view = prepared.engine.look(wanted).await?;
+            let view = prepared.engine.look(&prepared.deployment.wanted).await?;
             output::show(&prepared.deployment.compiled, &view.snapshot, ui);
         } else {
             let next = plan::next("apply", &rest(&args.source, &prepared), &prepared.place);
