@@ -504,7 +504,7 @@ impl Engine {
         };
         let mut left: Vec<_> = found
             .into_iter()
-            .map(|f| (f.kind.name().to_owned(), f.live.id, f.live.address.to_string(), state(&f.live.state)))
+            .map(|f| (f.kind.name().to_owned(), f.live.id.clone(), f.live.address.to_string(), state(&f.live.state)))
             .collect();
         // What may have been bought is no proof of emptiness.
         let doubt = "nobody knows whether it was bought".to_owned();

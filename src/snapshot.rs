@@ -8,15 +8,16 @@ use crate::{
     spec,
 };
 use futures_util::future::join_all;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// A live object and its kind.
 #[derive(Clone)]
 pub struct Found {
     /// The kind whose sweep found it.
     pub kind: &'static dyn Kind,
-    /// The object; pointers by address where the snapshot knows the id, what cannot be read back as digests.
-    pub live: Live,
+    /// The object; pointers by address where the snapshot knows the id, what cannot be read back as digests. Plans share
+    /// it, since most of them change little of what is there.
+    pub live: Arc<Live>,
 }
 
 /// Everything that one stack owns, at one moment.
@@ -44,7 +45,7 @@ pub async fn take(kinds: &[&'static dyn Kind], ctx: &SweepCtx) -> Result<Vec<Fou
     let sweeps = kinds.iter().map(|kind| async move { (*kind, one(*kind, ctx).await) });
     let mut out = Vec::new();
     for (kind, lives) in join_all(sweeps).await {
-        out.extend(lives?.into_iter().map(|live| Found { kind, live }));
+        out.extend(lives?.into_iter().map(|live| Found { kind, live: Arc::new(live) }));
     }
     Ok(out)
 }
@@ -105,7 +106,7 @@ impl Snapshot {
         }
         let ids = std::mem::take(&mut out.ids);
         for item in out.owned.values_mut() {
-            by_address(&mut item.live, &ids);
+            by_address(Arc::make_mut(&mut item.live), &ids);
         }
         out.ids = ids;
         Ok(out)

@@ -40,7 +40,7 @@ pub(crate) fn plan_of(file: &Path, exists: bool, priced: bool) {
             tags: live.tags.clone(),
         };
         applied.insert(wanted.address.clone(), memory);
-        found.push(Found { kind: wanted.kind, live });
+        found.push(Found { kind: wanted.kind, live: live.into() });
     }
     let snapshot = Snapshot::build(found, BTreeMap::new()).unwrap();
     let made = plan(&Input {

@@ -48,8 +48,8 @@ impl Shared<'_> {
         }
         // What the plan saw is fresh enough for the first decision.
         let mut look = linking;
-        let mut live =
-            if step.live_kind.is_some() || step.action == plan::Action::Replace { None } else { step.live.clone() };
+        let replaced = step.live_kind.is_some() || step.action == plan::Action::Replace;
+        let mut live = step.live.as_deref().filter(|_| !replaced).cloned();
         // An earlier run ended right after AWS accepted its call: for a while AWS may not show what was made.
         if let Some(accepted) = self.executor.unseen.get(&step.address) {
             let end = *accepted + window(kind.about());

@@ -187,7 +187,7 @@ impl Executor {
     pub async fn run(&self, plan: &Plan, snapshot: &Snapshot) -> Outcome {
         let mut present = Present::default();
         for (address, found) in snapshot.owned.iter().chain(&snapshot.existing) {
-            present.insert(address.clone(), found.live.clone());
+            present.insert(address.clone(), Live::clone(&found.live));
         }
         let links = plan.tasks.iter().enumerate().filter(|(_, t)| t.operation == Operation::Link);
         let shared = Shared {

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 impl Shared<'_> {
     /// Takes what goes out of the late fields that point at it, so that mutual references do not hold each other.
     pub(super) async fn clear(&self, step: &Step) -> Result<Settled, Error> {
-        let Some(live) = &step.live else { return Ok(Settled::Done(String::new())) };
+        let Some(live) = step.live.as_deref() else { return Ok(Settled::Done(String::new())) };
         let kind = step.live_kind.unwrap_or(step.kind);
         let late = kind.about().late;
         let goes = |s: &&Step| matches!(s.action, Action::Replace | Action::Delete) && s.address != step.address;
@@ -47,7 +47,7 @@ impl Shared<'_> {
     /// Removes one object, parts included.
     pub(super) async fn remove(&self, step: &Step) -> Result<Settled, Error> {
         let kind = step.live_kind.unwrap_or(step.kind);
-        let Some(planned) = &step.live else { return Ok(Settled::Done(String::new())) };
+        let Some(planned) = step.live.as_deref() else { return Ok(Settled::Done(String::new())) };
         if step.protect == Protect::Never {
             return Err(Error::new(ErrorClass::Invalid, format!("{} is protected (`protect: never`)", step.address))
                 .help("set `protect: off` in the blueprint and apply that first"));

@@ -9,6 +9,7 @@ use crate::{
     journal::{self, Backend, ByKind, Holder, JournalError, Lease, LocalBackend, Lost, Memory, Recovered, Request},
     plan::Wanted,
     report::plan::Header,
+    resource::Live,
     ui::Ui,
 };
 use serde_json::json;
@@ -217,7 +218,7 @@ async fn write(
         Case::Rebuild(_) => {
             let mut live = ByKind::new();
             for item in view.snapshot.owned.values() {
-                live.entry(item.kind.name().to_owned()).or_default().push(item.live.clone());
+                live.entry(item.kind.name().to_owned()).or_default().push(Live::clone(&item.live));
             }
             let fields = |w: &Wanted| w.spec.as_object().map(|m| m.keys().cloned().collect()).unwrap_or_default();
             let lost = Lost {

@@ -15,7 +15,10 @@ use crate::{
 };
 use futures_util::{StreamExt, stream};
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// How an object to be imported is named.
 #[derive(Debug, Clone, PartialEq)]
@@ -223,7 +226,7 @@ impl Engine {
     pub(super) fn imports_are_whole(&self, wanted: &[Wanted], view: &View) -> Result<(), Diagnostics> {
         let mut problems = Diagnostics::new();
         for (address, intents) in &self.memory.open {
-            let live = view.snapshot.owned.get(address).map(|f| &f.live);
+            let live = view.snapshot.owned.get(address).map(|f| &*f.live);
             let concerned = live.is_some() || wanted.iter().any(|w| w.address == *address);
             for intent in intents.iter().filter(|i| i.call == apply::IMPORT && concerned && !apply::taken(i, live)) {
                 let text = |key: &str| intent.params.get(key).and_then(Value::as_str);
@@ -260,7 +263,7 @@ fn with(view: &View, new: &[(&Wanted, &Claim)], sets: &BTreeMap<Address, tags::T
         live.tags.extend(set.clone());
         live.members.iter_mut().for_each(|m| m.tags.extend(set.clone()));
         snapshot::reveal(&mut live);
-        all.push(Found { kind: item.kind, live });
+        all.push(Found { kind: item.kind, live: Arc::new(live) });
     }
     Snapshot::build(all, view.snapshot.existing.clone())
 }
@@ -298,7 +301,7 @@ fn step(item: &Wanted, claim: &Claim, snapshot: &Snapshot, set: tags::Tags) -> R
         summary,
         expected_seconds: 2,
         want: Some(json!(agreed)),
-        live: Some(claim.live.clone()),
+        live: Some(Arc::new(claim.live.clone())),
         live_kind: None,
         tags: set,
         untag: Vec::new(),

@@ -201,10 +201,10 @@ impl Engine {
                 1 => {
                     let mut live = lives.remove(0);
                     live.address = item.address.clone();
-                    out.insert(item.address.clone(), Found { kind: item.kind, live });
+                    out.insert(item.address.clone(), Found { kind: item.kind, live: Arc::new(live) });
                 }
                 0 if self.imagine => {
-                    out.insert(item.address.clone(), Found { kind: item.kind, live: imagined(item, by) });
+                    out.insert(item.address.clone(), Found { kind: item.kind, live: Arc::new(imagined(item, by)) });
                 }
                 n => {
                     let text = format!("`existing:` of {} matches {n} objects and must match one", item.address);

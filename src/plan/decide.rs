@@ -16,7 +16,10 @@ use crate::{
 };
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 /// A step and the addresses that its wanted and live specs point at.
 pub struct Decision {
@@ -154,7 +157,7 @@ fn one(
         summary: kind.summary(&settled),
         expected_seconds: 0,
         want: Some(settled),
-        live: found.map(|f| f.live.clone()),
+        live: found.map(|f| Arc::clone(&f.live)),
         live_kind: None,
         tags: input.tags.clone(),
         untag: Vec::new(),
@@ -420,7 +423,7 @@ fn delete(address: &Address, found: &Found) -> Step {
         summary: found.kind.summary(&live.spec),
         expected_seconds: found.kind.durations(&live.spec).delete.typical.as_secs(),
         want: None,
-        live: Some(live.clone()),
+        live: Some(Arc::clone(live)),
         live_kind: None,
         tags: BTreeMap::new(),
         untag: Vec::new(),

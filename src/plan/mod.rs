@@ -19,7 +19,10 @@ use crate::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Who may remove it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -150,7 +153,7 @@ pub struct Step {
     /// What is wanted, settled as far as it is known; `None` for deletes.
     pub want: Option<Value>,
     /// What is live.
-    pub live: Option<Live>,
+    pub live: Option<Arc<Live>>,
     /// The kind of what is live, where it differs from the wanted one.
     pub live_kind: Option<&'static dyn Kind>,
     /// Every tag that the object must carry.

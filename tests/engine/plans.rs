@@ -12,7 +12,10 @@ use dlinfra::{
 };
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 pub(crate) fn to(address: &str) -> Value {
     json!({ "$ref": address })
@@ -44,7 +47,7 @@ impl Account {
             let id = format!("id-{}", item.address);
             let mut live = Live::new(item.address.clone(), &id, own.clone(), spec.clone());
             live.outputs.insert("arn".to_owned(), json!(format!("arn:{id}")));
-            snapshot.owned.insert(item.address.clone(), Found { kind: item.kind, live });
+            snapshot.owned.insert(item.address.clone(), Found { kind: item.kind, live: live.into() });
             let memory = Applied { kind: item.kind.name().to_owned(), id, spec, outputs: Map::new(), tags: own };
             applied.insert(item.address.clone(), memory);
         }
@@ -59,7 +62,7 @@ impl Account {
     }
 
     pub(crate) fn live(&mut self, at: &str) -> &mut Live {
-        &mut self.snapshot.owned.get_mut(&address(at)).unwrap().live
+        Arc::make_mut(&mut self.snapshot.owned.get_mut(&address(at)).unwrap().live)
     }
 
     /// Somebody changed a field behind dlinfra's back.

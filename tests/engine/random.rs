@@ -151,7 +151,7 @@ async fn recovered(stage: &Stage, model: &Model) -> Result<(), String> {
     let view = stage.engine().await.look(&[]).await.map_err(|e| e.to_string())?;
     let mut live = ByKind::new();
     for found in view.snapshot.owned.into_values() {
-        live.entry(found.kind.name().to_owned()).or_default().push(found.live);
+        live.entry(found.kind.name().to_owned()).or_default().push(Arc::unwrap_or_clone(found.live));
     }
     let (account, region) = (view.scope.account.as_str(), view.scope.region.as_str());
     let fields = |spec: &Value| spec.as_object().into_iter().flatten().map(|(field, _)| field.clone()).collect();

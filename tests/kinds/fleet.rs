@@ -148,7 +148,7 @@ impl World {
     }
 
     async fn live(&self) -> Option<Live> {
-        self.snapshot().await.owned.into_values().next().map(|f| f.live)
+        self.snapshot().await.owned.into_values().next().map(|f| Arc::unwrap_or_clone(f.live))
     }
 
     async fn members(&self) -> Vec<String> {

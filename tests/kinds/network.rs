@@ -86,7 +86,7 @@ impl World {
 
     async fn live(&self) -> BTreeMap<String, Live> {
         let owned = self.look(&Blueprint::new()).await.1.snapshot.owned;
-        owned.into_iter().map(|(address, found)| (address.to_string(), found.live)).collect()
+        owned.into_iter().map(|(address, found)| (address.to_string(), Arc::unwrap_or_clone(found.live))).collect()
     }
 
     async fn steps(&self, blueprint: &Blueprint) -> Vec<(String, Action, Vec<String>)> {
