@@ -44,7 +44,7 @@ pub struct Edge {
 pub(super) fn decide(input: &Input<'_>) -> Result<Vec<Decision>, Diagnostics> {
     let index: HashMap<&str, usize> = input.wanted.iter().enumerate().map(|(i, w)| (w.address.as_str(), i)).collect();
     let mut dag = Dag::new(input.wanted.len());
-    let needs: Vec<Vec<Edge>> = input.wanted.iter().map(needs).collect();
+    let mut needs: Vec<Vec<Edge>> = input.wanted.iter().map(needs).collect();
     for (node, edges) in needs.iter().enumerate() {
         for edge in edges.iter().filter(|e| !e.late) {
             if let Some(parent) = index.get(edge.address.as_str()) {
@@ -65,7 +65,7 @@ pub(super) fn decide(input: &Input<'_>) -> Result<Vec<Decision>, Diagnostics> {
         let step = one(input, wanted, found, &actions)?;
         actions.insert(wanted.address.as_str(), step.action);
         let used = found.map(|f| edges_of(f.kind.about(), &f.live.spec)).unwrap_or_default();
-        out[node] = Some(Decision { step, needs: needs[node].clone(), used });
+        out[node] = Some(Decision { step, needs: std::mem::take(&mut needs[node]), used });
     }
     let mut out: Vec<Decision> = out.into_iter().flatten().collect();
     point_again(&mut out);
