@@ -182,6 +182,11 @@ impl Ctx {
         }
     }
 
+    /// Tells people why something takes another way or more time.
+    pub fn waiting(&self, why: &Error) {
+        self.recorder.waiting(&self.address, why);
+    }
+
     fn intent(&self, call: &'static Call, part: &str, params: &serde_json::Value, ordinal: u32) -> Intent {
         let digest = spec::sha256(spec::canonical(params).as_bytes());
         // A token is trusted for an hour: how long AWS remembers it is documented for few calls only.

@@ -42,6 +42,8 @@ pub trait Kind: Send + Sync {
     fn is_empty(&self, spec: &Value) -> bool;
     /// The image that its machines start from, if that is a name whose meaning AWS moves on.
     fn image(&self, spec: &Value) -> Option<NamedImage>;
+    /// How something found shall be seen that is one of several things that `want` takes; nothing = as it is.
+    fn accept(&self, want: &Value, found: &Value) -> Option<Value>;
     /// Must this change of a live object be a replace although the field is not always fixed?
     fn must_replace(&self, live: &Value, change: &Difference) -> bool;
     /// Expected times.
@@ -170,6 +172,9 @@ impl<R: Resource> Kind for Of<R> {
     }
     fn image(&self, spec: &Value) -> Option<NamedImage> {
         Self::typed(spec).ok()?.image()
+    }
+    fn accept(&self, want: &Value, found: &Value) -> Option<Value> {
+        R::accept(want, found)
     }
     fn must_replace(&self, live: &Value, change: &Difference) -> bool {
         Self::typed(live).is_ok_and(|r| r.must_replace(change))

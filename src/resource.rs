@@ -385,6 +385,13 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
         None
     }
 
+    /// What is found, of an object or of one member of a fleet, may be one of several things that `want` takes: then this
+    /// is how it shall be seen, namely as what `want` says first. Nothing = it is compared as it is. Both by top-level
+    /// field.
+    fn accept(_want: &Value, _found: &Value) -> Option<Value> {
+        None
+    }
+
     /// Must this change of a live object (`self`) be a replace although the field is not always fixed (a file system
     /// grows, but never shrinks)?
     fn must_replace(&self, _change: &Difference) -> bool {

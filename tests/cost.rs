@@ -119,6 +119,25 @@ fn spot_with_a_fast_disk() {
 }
 
 #[test]
+fn spot_or_on_demand_counts_as_the_dearer() {
+    let bare = |ways: &str| {
+        let group = format!("g5.xlarge\n    root_volume:\n      size: 100 GiB\n    {ways}");
+        priced("us-east-1", "", &machines("dev", 2, &group))
+    };
+    // 2 × 1.006 and 2 × 100 × 0.08 ÷ 730
+    expect(&bare("market: on-demand"), "2.0339", "1484.76");
+    let either = bare("market: spot\n    fallback: [on-demand]");
+    expect(&either, "2.0339", "1484.76");
+    let json: serde_json::Value = serde_json::from_str(&either.report.render(Format::Json).unwrap()).unwrap();
+    let line =
+        json["resources"].as_array().unwrap().iter().find(|r| r["address"] == "dev").unwrap()["lines"][0].clone();
+    assert_eq!(
+        line["alternatives"],
+        serde_json::json!(["2 x g5.xlarge, spot: $0.83/h", "2 x g5.xlarge, on-demand: $2.01/h"])
+    );
+}
+
+#[test]
 fn another_region() {
     let disk = "g5.xlarge\n    root_volume:\n      size: 100 GiB";
     // 1.258 × 730 + 100 × 0.0952

@@ -246,7 +246,7 @@ impl Shared<'_> {
         }
         let mut want = want.clone();
         self.restore_defaults(step, &mut want);
-        let (fields, outdated) = plan::differences(&want, live);
+        let (fields, outdated) = plan::differences(step.kind, &want, live);
         let fields: Vec<_> =
             fields.into_iter().filter(|d| !plan::settled_by_default(step.kind, &d.path, &d.before, &d.after)).collect();
         if fields.is_empty() && outdated.is_empty() {

@@ -24,7 +24,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         match view.snapshot.owned.get(address) {
             None => gone.push((address.to_string(), applied.kind.clone(), applied.id.clone())),
             Some(live) => {
-                let (fields, _) = planner::differences(&applied.spec, &live.live);
+                let (fields, _) = planner::differences(live.kind, &applied.spec, &live.live);
                 let fields: Vec<_> = fields.into_iter().filter(|f| !f.after.is_null()).collect();
                 if !fields.is_empty() {
                     rows.insert(address.to_string(), fields);

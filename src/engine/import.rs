@@ -285,7 +285,7 @@ fn step(item: &Wanted, claim: &Claim, snapshot: &Snapshot, set: tags::Tags) -> R
     kind::conceal(item.kind.about(), &mut want);
     let mut agreed = Map::new();
     if let (Some(found), Some(want)) = (snapshot.owned.get(&claim.address), want.as_object()) {
-        let (fields, _) = plan::differences(&Value::Object(want.clone()), &found.live);
+        let (fields, _) = plan::differences(item.kind, &Value::Object(want.clone()), &found.live);
         let differs = |key: &str| fields.iter().any(|f| f.path.split('.').next() == Some(key));
         let same = want.iter().filter(|(k, v)| !v.is_null() && !spec::has_unknown(v) && !differs(k));
         agreed.extend(same.map(|(k, v)| (k.clone(), v.clone())));

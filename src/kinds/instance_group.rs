@@ -30,7 +30,7 @@ use crate::{
     kinds::{IamRole, Subnet, ec2},
     price::{
         Market as PriceMarket, PriceContext, PriceLine,
-        compute::{detailed_monitoring, instances, reserved_instances},
+        compute::{dearest, detailed_monitoring, instances, reserved_instances},
         storage::{Volume, volumes},
     },
     resource::{
@@ -80,6 +80,10 @@ pub struct InstanceGroup {
     /// Id of a capacity reservation or a Capacity Block (`cr-…`) to launch into.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reservation: Option<String>,
+    /// How they are bought when `market` (or the reservation) has no capacity, in this order. Members that run stay as
+    /// they were bought.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fallback: Vec<Market>,
     /// What runs at the first start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<Boot>,
@@ -133,6 +137,28 @@ impl InstanceGroup {
                     && self.market != Market::CapacityBlock
                     && self.facts().is_some_and(catalog::InstanceType::supports_efa)
             }
+        }
+    }
+
+    /// The ways of buying it, the first to try first.
+    fn rungs(&self) -> Vec<Self> {
+        let others = self.fallback.iter().map(|market| Self { market: *market, reservation: None, ..self.clone() });
+        std::iter::once(self.clone()).chain(others).collect()
+    }
+
+    /// Words for how it is bought.
+    fn bought(&self) -> String {
+        match (&self.reservation, self.market) {
+            (Some(id), _) => format!("in {id}"),
+            (None, market) => market.name().to_owned(),
+        }
+    }
+
+    fn instances(&self, ctx: &PriceContext<'_>) -> PriceLine {
+        match (&self.reservation, self.market) {
+            (Some(id), _) => reserved_instances(&self.instance_type, self.count, id),
+            (None, Market::Spot) => instances(ctx, &self.instance_type, self.count, PriceMarket::Spot),
+            (None, _) => instances(ctx, &self.instance_type, self.count, PriceMarket::OnDemand),
         }
     }
 
@@ -205,12 +231,14 @@ impl Resource for InstanceGroup {
     };
 
     fn summary(&self) -> String {
-        let bought = match (&self.reservation, self.market) {
-            (Some(id), _) => format!(", in {id}"),
-            (None, Market::Spot) => ", spot".to_owned(),
-            _ => String::new(),
-        };
-        format!("{} x {}{bought}", self.count, self.instance_type)
+        let mut out = format!("{} x {}", self.count, self.instance_type);
+        if self.reservation.is_some() || self.market == Market::Spot || !self.fallback.is_empty() {
+            out.push_str(&format!(", {}", self.bought()));
+        }
+        for market in &self.fallback {
+            out.push_str(&format!(", else {}", market.name()));
+        }
+        out
     }
 
     fn check(&self, problems: &mut Vec<Problem>) {
@@ -239,6 +267,22 @@ impl Resource for InstanceGroup {
         }
     }
 
+    /// A machine that was bought in another of the wanted ways is as good.
+    fn accept(want: &Value, found: &Value) -> Option<Value> {
+        let fallback = want.get("fallback").filter(|f| f.as_array().is_some_and(|all| !all.is_empty()))?;
+        let (has, first) = (found.get("market"), want.get("market"));
+        let reserved = |spec: &Value| spec.get("reservation").filter(|id| !id.is_null()).cloned();
+        let as_first = has == first && reserved(want).is_none_or(|id| reserved(found) == Some(id));
+        let as_another = fallback.as_array().into_iter().flatten().any(|market| Some(market) == has);
+        let mut seen = found.as_object()?.clone();
+        seen.insert("fallback".to_owned(), fallback.clone());
+        if as_another && !as_first {
+            seen.insert("market".to_owned(), first.cloned().unwrap_or_default());
+            seen.insert("reservation".to_owned(), reserved(want).unwrap_or_default());
+        }
+        Some(Value::Object(seen))
+    }
+
     fn image(&self) -> Option<NamedImage> {
         machine_image::named(self.image.as_deref()?, &self.instance_type)
     }
@@ -258,11 +302,9 @@ impl Resource for InstanceGroup {
         if self.count == 0 {
             return Vec::new();
         }
-        let mut lines = vec![match (&self.reservation, self.market) {
-            (Some(id), _) => reserved_instances(&self.instance_type, self.count, id),
-            (None, Market::Spot) => instances(ctx, &self.instance_type, self.count, PriceMarket::Spot),
-            (None, _) => instances(ctx, &self.instance_type, self.count, PriceMarket::OnDemand),
-        }];
+        // Any of them may be used, so the dearest counts.
+        let rungs = self.rungs().iter().map(|rung| rung.instances(ctx)).collect();
+        let mut lines: Vec<PriceLine> = dearest(rungs).into_iter().collect();
         if let Some(root) = &self.root_volume {
             lines.extend(volumes(
                 ctx,

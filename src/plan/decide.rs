@@ -294,7 +294,7 @@ fn compare(input: &Input<'_>, step: &mut Step, live: &Live, applied: Option<&App
         removed.retain(|key| !now.contains_key(*key));
         now.extend(removed.iter().map(|key| ((*key).clone(), step.kind.default_of(key).unwrap_or(Value::Null))));
     }
-    let (fields, outdated) = differences(&want, live);
+    let (fields, outdated) = differences(step.kind, &want, live);
     step.fields = fields.into_iter().map(FieldChange::from).collect();
     step.fields.retain(|f| !(f.before.is_null() && removed.contains(&f.path)));
     step.outdated = outdated;
@@ -318,13 +318,18 @@ pub fn settled_by_default(kind: &dyn Kind, path: &str, before: &Value, after: &V
 
 /// Differences between a wanted spec (concealed, by address) and a live object with all its members, and the members
 /// that differ, oldest first.
-pub fn differences(want: &Value, live: &Live) -> (Vec<spec::Difference>, Vec<String>) {
-    let mut fields = spec::diff(want, &live.spec);
+pub fn differences(kind: &dyn Kind, want: &Value, live: &Live) -> (Vec<spec::Difference>, Vec<String>) {
+    let mut fields = match kind.accept(want, &live.spec) {
+        Some(seen) => spec::diff(want, &seen),
+        None => spec::diff(want, &live.spec),
+    };
     let mut outdated = Vec::new();
     for member in &live.members {
-        let stated: Map<String, Value> =
-            member.spec.keys().filter_map(|k| Some((k.clone(), want.get(k)?.clone()))).collect();
-        let found = spec::diff(&Value::Object(stated), &Value::Object(member.spec.clone()));
+        let own = Value::Object(member.spec.clone());
+        let own = kind.accept(want, &own).unwrap_or(own);
+        let keys = own.as_object().into_iter().flat_map(Map::keys);
+        let stated: Map<String, Value> = keys.filter_map(|k| Some((k.clone(), want.get(k)?.clone()))).collect();
+        let found = spec::diff(&Value::Object(stated), &own);
         if !found.is_empty() {
             outdated.push(member.id.clone());
         }

@@ -6,6 +6,7 @@ use crate::{
     price::{Market, PriceBook},
     spec,
 };
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Instances in one Capacity Block.
@@ -91,6 +92,14 @@ fn in_block(resource: &super::Resource<'_>) -> bool {
     view::text(resource, "market") == Some("capacity-block")
 }
 
+/// The markets whose quotas a group may need.
+fn markets(resource: &super::Resource<'_>) -> Vec<String> {
+    let first = Some(view::text(resource, "market").unwrap_or("on-demand")).filter(|_| !in_block(resource));
+    let others = resource.spec.get("fallback").and_then(Value::as_array);
+    let others = others.into_iter().flatten().filter_map(Value::as_str);
+    first.into_iter().chain(others).map(str::to_owned).collect()
+}
+
 fn block_placement(stack: &Stack<'_>, found: &mut Findings<'_>) {
     for group in stack.all("instance-group") {
         if in_block(group) && view::text(group, "placement") == Some("cluster") {
@@ -133,9 +142,9 @@ fn offered(stack: &Stack<'_>, found: &mut Findings<'_>) {
 
 fn quota(stack: &Stack<'_>, found: &mut Findings<'_>) {
     let mut need: BTreeMap<&str, (u64, Vec<super::Resource<'_>>, &crate::catalog::quota::Quota)> = BTreeMap::new();
-    for m in stack.machines().filter(|m| !in_block(m.resource)) {
-        let spot = view::text(m.resource, "market") == Some("spot");
-        let quota = if spot { m.facts.spot_quota() } else { m.facts.on_demand_quota() };
+    let ways = stack.machines().flat_map(|m| markets(m.resource).into_iter().map(move |market| (m, market)));
+    for (m, market) in ways {
+        let quota = if market == "spot" { m.facts.spot_quota() } else { m.facts.on_demand_quota() };
         if let (Some(quota), Some(count)) = (quota, m.count) {
             let entry = need.entry(quota.code).or_insert((0, Vec::new(), quota));
             entry.0 += u64::from(m.facts.vcpus).saturating_mul(count);

@@ -111,7 +111,7 @@ fn fit(item: &Wanted, live: &Live, ids: &BTreeMap<String, String>, matched: &BTr
     let mut want = item.spec.clone();
     spec::by_address(&mut want, ids);
     crate::kind::conceal(about, &mut want);
-    let (fields, _) = plan::differences(&want, live);
+    let (fields, _) = plan::differences(item.kind, &want, live);
     let mut out = Fit { conflicts: Vec::new(), differs: 0, unknown: 0 };
     for field in fields {
         let top = field.path.split('.').next().unwrap_or("");

@@ -71,6 +71,20 @@ fn a_budget_refuses_before_anything_is_changed() {
     desk.run("plan a.yaml --max-hourly many").code(1).says(&["dollars per hour"]);
 }
 
+/// The dearest way of buying counts, and all are named.
+#[test]
+fn a_budget_counts_the_fallback() {
+    let ways = "    market: spot\n    fallback: [on-demand]\n";
+    let desk = desk(&(machines("us-east-1", "budget: { hourly: 2 USD/h }\n") + ways));
+    let both = "the dearest of: 2 x g5.xlarge, spot: $0.83/h; 2 x g5.xlarge, on-demand: $2.01/h";
+    desk.sandbox("apply a.yaml --yes").code(5).says(&[
+        "above budget.hourly",
+        both,
+        "2 x g5.xlarge, spot, else on-demand",
+    ]);
+    assert_eq!(desk.mutating(), 0);
+}
+
 #[test]
 fn a_budget_never_keeps_a_stack_dear() {
     let desk = desk(&machines("us-east-1", "budget: { hourly: 3 USD/h }\n"));

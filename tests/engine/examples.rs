@@ -326,6 +326,9 @@ fn instance_group() -> Example {
             replace("placement", json!({ "placement": "cluster" })),
             replace("subnet", json!({ "subnet": to("b") })),
         ],
-        silent: &[("rolling", "steers how members are replaced, and is no property of them")],
+        silent: &[
+            ("rolling", "steers how members are replaced, and is no property of them"),
+            ("fallback", "says how the next members may be bought, and is no property of those that run"),
+        ],
     }
 }

@@ -325,6 +325,68 @@ async fn capacity_that_is_not_there_starts_nothing_and_says_what_to_do() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_capacity_the_fallback_is_tried_and_who_runs_stays() {
+    let world = World::new(Behaviour::default()).await;
+    let ways = async || {
+        let out = world.aws.ec2().describe_instances().send().await.unwrap();
+        let all = out.reservations().iter().flat_map(|r| r.instances().to_vec());
+        let running = all.filter(|i| i.state().unwrap().name().unwrap().as_str() == "running");
+        let mut all: Vec<_> = running.map(|i| i.instance_lifecycle().map(|l| l.as_str().to_owned())).collect();
+        all.sort();
+        all
+    };
+    let full = || {
+        let code = "InsufficientInstanceCapacity".to_owned();
+        world.sandbox.set_faults(Vec::new());
+        world
+            .sandbox
+            .add_fault(FaultRule::new("ec2:RunInstances", FaultAction::ErrorBefore { code, status: 500 }).nth(1));
+    };
+    let spec = |more: Value| {
+        let mut changes = json!({ "market": "spot", "fallback": ["on-demand"], "placement": "none", "count": 2 });
+        changes.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        world.spec(changes)
+    };
+    full();
+    world.apply(Some(spec(json!({})))).await;
+    let first = world.members().await;
+    assert_eq!(ways().await, [None, None], "bought on demand, and the plan after it is empty");
+    assert!(world.memory.waits.lock().unwrap().iter().any(|why| why.contains("InsufficientInstanceCapacity")));
+    // There is room again: one that is added is bought as `market` says, the others stay.
+    world.apply(Some(spec(json!({ "count": 3 })))).await;
+    assert_eq!(ways().await, [None, None, Some("spot".to_owned())]);
+    assert!(subset(&first, &world.members().await));
+    // Another order is no change of what runs.
+    let (plan, _) = world.plan(Some(spec(json!({ "market": "on-demand", "fallback": ["spot"], "count": 3 })))).await;
+    assert!(plan.is_empty(), "{:?}", plan.steps[0].fields);
+    // Without the fallback the machines that were bought otherwise are replaced.
+    world.apply(Some(spec(json!({ "fallback": null, "count": 3 })))).await;
+    assert_eq!(ways().await, vec![Some("spot".to_owned()); 3]);
+    world.apply(None).await;
+    world.assert_nothing_is_left().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_no_way_of_buying_has_capacity_each_says_why() {
+    let capacity = [("p5.48xlarge@us-east-1a".to_owned(), 3)].into();
+    let world = World::new(Behaviour { capacity, ..Behaviour::default() }).await;
+    let (_, outcome) = world.try_apply(Some(world.spec(json!({ "market": "spot", "fallback": ["on-demand"] })))).await;
+    let error = &outcome.failed[0].1;
+    assert!(error.message.contains("spot: ") && error.message.contains("on-demand: "), "{error}");
+    let reserved = json!({ "reservation": "cr-0123456789abcdef0", "fallback": ["on-demand", "spot"] });
+    assert_eq!(KINDS[0].check(&world.spec(reserved)), []);
+    for (wrong, code) in [
+        (json!({ "fallback": ["on-demand"] }), "DL0380"),
+        (json!({ "fallback": ["spot", "spot"] }), "DL0380"),
+        (json!({ "fallback": ["capacity-block"] }), "DL0380"),
+        (json!({ "instance_type": "hpc7a.48xlarge", "market": "on-demand", "fallback": ["spot"] }), "DL0378"),
+    ] {
+        let found: Vec<&str> = KINDS[0].check(&world.spec(wrong.clone())).iter().map(|p| p.code).collect();
+        assert!(found.contains(&code), "{wrong}: {found:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_quota_names_itself_and_what_is_needed() {
     let quotas = [("L-417A185B".to_owned(), 192)].into();
     let world = World::new(Behaviour { quotas, ..Behaviour::default() }).await;

@@ -67,6 +67,13 @@ pub(in crate::kinds) const CODES: &[Code] = &[
         explain: "Capacity reservations and Capacity Blocks have ids that start with `cr-`; KMS keys are given by ARN, \
                   because EC2 answers with the ARN and an alias would look like a change each time.",
     },
+    Code {
+        code: "DL0380",
+        title: "a fallback that is none",
+        explain: "`fallback` lists the markets that are tried when `market`, or the reservation, has no capacity: \
+                  `on-demand` or `spot`, each once, and not what `market` says already. A Capacity Block is bought \
+                  before, and named by `market` and `reservation`.",
+    },
 ];
 
 pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {
@@ -81,20 +88,17 @@ pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {
             "`dlinfra topology` lists the types that the catalog knows",
         ),
         Ok(facts) if facts.usage.is_known() => {
-            let sold = match group.market {
-                // A reservation holds what is not for sale by the hour.
-                Market::OnDemand => facts.usage.on_demand || group.reservation.is_some(),
-                Market::Spot => facts.usage.spot,
-                Market::CapacityBlock => facts.usage.capacity_block,
-            };
-            if !sold {
-                let word = match group.market {
-                    Market::OnDemand => "on demand",
-                    Market::Spot => "as spot",
-                    Market::CapacityBlock => "in Capacity Blocks",
+            for (path, way) in std::iter::once("market").chain(std::iter::repeat("fallback")).zip(group.rungs()) {
+                let (sold, word) = match way.market {
+                    // A reservation holds what is not for sale by the hour.
+                    Market::OnDemand => (facts.usage.on_demand || way.reservation.is_some(), "on demand"),
+                    Market::Spot => (facts.usage.spot, "as spot"),
+                    Market::CapacityBlock => (facts.usage.capacity_block, "in Capacity Blocks"),
                 };
-                let summary = format!("{} is not sold {word}", group.instance_type);
-                add("DL0378", "market", summary, "choose another market or type");
+                if !sold {
+                    let summary = format!("{} is not sold {word}", group.instance_type);
+                    add("DL0378", path, summary, "choose another market or type");
+                }
             }
         }
         Ok(_) => {}
@@ -138,6 +142,16 @@ pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {
             "spot instances do not run in a reservation".to_owned(),
             "remove `reservation` or `market: spot`",
         );
+    }
+    let first = group.reservation.is_none().then_some(group.market);
+    for (at, market) in group.fallback.iter().enumerate() {
+        if *market == Market::CapacityBlock {
+            let summary = "a Capacity Block cannot come second".to_owned();
+            add("DL0380", "fallback", summary, "write `market: capacity-block` with its `reservation`, and a fallback");
+        } else if first == Some(*market) || group.fallback[..at].contains(market) {
+            let summary = format!("`{}` is tried already", market.name());
+            add("DL0380", "fallback", summary, "name each market once");
+        }
     }
     if let Some(id) = group.reservation.as_deref().filter(|id| !id.starts_with("cr-")) {
         add("DL0379", "reservation", format!("`{id}` is not the id of a reservation"), "write `cr-…`");

@@ -62,6 +62,17 @@ pub enum Market {
     CapacityBlock,
 }
 
+impl Market {
+    /// As it is written.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::OnDemand => "on-demand",
+            Self::Spot => "spot",
+            Self::CapacityBlock => "capacity-block",
+        }
+    }
+}
+
 /// The disk that the system is on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -33,30 +33,59 @@ const GANG: u32 = 256;
 /// Starts `count` more members beside those of `fleet`.
 pub(super) async fn launch(want: &InstanceGroup, ctx: &Ctx, fleet: &Fleet, count: u32) -> Result<(), Error> {
     let first = fleet.members.is_empty();
+    let ways = want.rungs();
     let group = placement::ensure(want, ctx, first).await?;
     let image = image(want, ctx, fleet).await?;
     let user_data = want.boot.as_ref().map(Boot::user_data).transpose()?;
-    let plan = Plan { want, image, group, user_data };
+    let one = |want| Plan { want, image: &image, group: group.as_deref(), user_data: user_data.as_deref() };
+    let plans: Vec<Plan<'_>> = ways.iter().map(one).collect();
     let mut beside: BTreeSet<Id> = fleet.members.iter().filter_map(|m| m.instance_id().map(str::to_owned)).collect();
     let mut left = count;
     while left > 0 {
         let gang = left.min(GANG);
-        let params = plan.params(gang, &beside)?;
-        let started = ctx
-            .call(&RUN, "", &params, |attempt| {
-                let call = plan.request(ctx, gang, &attempt);
-                async move {
-                    let out = call?.send().await?;
-                    Ok(out.instances.unwrap_or_default().into_iter().filter_map(|i| i.instance_id).collect())
-                }
-            })
-            .await
-            .map_err(|e| explain(e, want, gang, count))?;
+        let started = start(ctx, &plans, gang, count, &beside).await?;
         wait_until_seen(ctx, &started).await?;
         beside.extend(started);
         left -= gang;
     }
     Ok(())
+}
+
+/// Starts one gang in the first of these ways for which AWS has room.
+async fn start(
+    ctx: &Ctx,
+    plans: &[Plan<'_>],
+    gang: u32,
+    count: u32,
+    beside: &BTreeSet<Id>,
+) -> Result<Vec<Id>, Error> {
+    let mut refused: Vec<String> = Vec::new();
+    for (at, plan) in plans.iter().enumerate() {
+        let params = plan.params(gang, beside)?;
+        let started = ctx.call(&RUN, "", &params, |attempt| {
+            let call = plan.request(ctx, gang, &attempt);
+            async move {
+                let out = call?.send().await?;
+                Ok(out.instances.unwrap_or_default().into_iter().filter_map(|i| i.instance_id).collect())
+            }
+        });
+        let mut error = match started.await {
+            Ok(ids) => return Ok(ids),
+            Err(error) => error,
+        };
+        let full = matches!(error.class, ErrorClass::Capacity | ErrorClass::Quota);
+        if full && at + 1 < plans.len() {
+            ctx.waiting(&error);
+            refused.push(format!("{}: {}", plan.want.bought(), error.message));
+            continue;
+        }
+        if !refused.is_empty() {
+            refused.push(format!("{}: {}", plan.want.bought(), error.message));
+            error.message = refused.join("; ");
+        }
+        return Err(explain(error, plan.want, gang, count));
+    }
+    Err(Error::bug("a group is bought in no way"))
 }
 
 /// Members that were launched with the same name of an image decide what that name means here; then the plan, which
@@ -128,9 +157,9 @@ pub(super) async fn change_in_place(want: &InstanceGroup, ctx: &Ctx, ids: &[Id])
 /// What one launch says.
 struct Plan<'w> {
     want: &'w InstanceGroup,
-    image: MachineImage,
-    group: Option<String>,
-    user_data: Option<String>,
+    image: &'w MachineImage,
+    group: Option<&'w str>,
+    user_data: Option<&'w str>,
 }
 
 impl Plan<'_> {
@@ -154,7 +183,7 @@ impl Plan<'_> {
             "key_name": want.key_name,
             "metadata_hops": want.metadata_hops,
             "monitoring": want.monitoring,
-            "user_data": self.user_data.as_ref().map(|text| spec::sha256(text.as_bytes())),
+            "user_data": self.user_data.map(|text| spec::sha256(text.as_bytes())),
         }))
     }
 
@@ -193,7 +222,7 @@ impl Plan<'_> {
             .tag_specifications(tagged(ResourceType::Volume, "volume"))
             .tag_specifications(tagged(ResourceType::NetworkInterface, "interface"))
             .set_key_name(want.key_name.clone());
-        if let Some(group) = &self.group {
+        if let Some(group) = self.group {
             call = call.placement(Placement::builder().group_name(group).build());
         }
         if let Some(role) = &want.role {
@@ -215,7 +244,7 @@ impl Plan<'_> {
                 CapacityReservationSpecification::builder().capacity_reservation_target(target).build(),
             );
         }
-        if let Some(text) = &self.user_data {
+        if let Some(text) = self.user_data {
             call = call.user_data(base64::engine::general_purpose::STANDARD.encode(text));
         }
         Ok(call)
@@ -271,8 +300,8 @@ fn explain(error: Error, want: &InstanceGroup, gang: u32, count: u32) -> Error {
             Some(_) => {
                 "the reservation is full, over, or for another type or zone: check it, or lower `count`".to_owned()
             }
-            None => "apply again later, or use a subnet in another zone, another type, `market`, or buy a Capacity \
-                     Block and name it in `reservation`"
+            None => "apply again later, or use a subnet in another zone, another type, another `market` or a `fallback`, or \
+                     buy a Capacity Block and name it in `reservation`"
                 .to_owned(),
         },
         ErrorClass::Quota => {

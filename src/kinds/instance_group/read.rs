@@ -29,6 +29,7 @@ pub(super) fn nothing() -> InstanceGroup {
         kms_key: None,
         market: Market::OnDemand,
         reservation: None,
+        fallback: Vec::new(),
         boot: None,
         key_name: None,
         metadata_hops: two_hops(),
