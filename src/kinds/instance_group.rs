@@ -261,6 +261,7 @@ impl Resource for InstanceGroup {
         match path {
             // A machine without it is what AWS makes when nothing is said.
             "role" | "kms_key" | "reservation" | "boot" | "key_name" => Some(Value::Null),
+            "fallback" => Some(json!([])),
             "metadata_hops" => Some(json!(two_hops())),
             "monitoring" => Some(json!(false)),
             _ => None,
