@@ -9,14 +9,16 @@ use crate::{
 };
 use serde::Serialize;
 use std::{
+    any::Any,
     collections::{BTreeMap, BTreeSet},
     future::Future,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
 };
+use tokio::sync::OnceCell;
 
 /// Which stack of which account and region this is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +35,75 @@ pub struct Scope {
     pub stack_id: String,
 }
 
+/// AWS names that may exist (wanted or journaled), for kinds that are found by name. Each costs a request of every kind
+/// that it may be of, so what is known of it is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names {
+    /// By kind; true = the journal says that the object is there.
+    of: BTreeMap<String, BTreeMap<String, bool>>,
+    /// Names of which nobody knows the kind.
+    any: BTreeSet<String>,
+}
+
+impl Names {
+    /// This object of this kind may exist.
+    pub fn add(&mut self, kind: &str, name: impl Into<String>) {
+        self.of.entry(kind.to_owned()).or_default().entry(name.into()).or_insert(false);
+    }
+
+    /// The journal says that this object of this kind is there.
+    pub fn add_known(&mut self, kind: &str, name: impl Into<String>) {
+        self.of.entry(kind.to_owned()).or_default().insert(name.into(), true);
+    }
+
+    /// Something of this name may exist.
+    pub fn add_any(&mut self, name: impl Into<String>) {
+        self.any.insert(name.into());
+    }
+
+    /// Every name that an object of this kind may have.
+    pub fn of(&self, kind: &str) -> BTreeSet<String> {
+        self.of.get(kind).into_iter().flat_map(BTreeMap::keys).chain(&self.any).cloned().collect()
+    }
+
+    /// Names of objects of this kind that the journal says are there: asking such a one for everything at once is no
+    /// waste.
+    pub fn known(&self, kind: &str) -> BTreeSet<String> {
+        let own = self.of.get(kind).into_iter().flatten();
+        own.filter(|(_, known)| **known).map(|(name, _)| name.clone()).collect()
+    }
+}
+
+impl FromIterator<String> for Names {
+    /// Names of which nobody knows the kind.
+    fn from_iter<I: IntoIterator<Item = String>>(names: I) -> Self {
+        Self { any: names.into_iter().collect(), ..Self::default() }
+    }
+}
+
+/// Answers that several kinds need in one sweep: the first who asks sends the request, the others wait for it.
+#[derive(Debug, Clone, Default)]
+pub struct Answers(Arc<Mutex<BTreeMap<&'static str, Slot>>>);
+
+type Slot = Arc<OnceCell<Arc<dyn Any + Send + Sync>>>;
+
+impl Answers {
+    /// What `ask` answers, or has answered to somebody else in this sweep.
+    ///
+    /// # Errors
+    /// Those of `ask`; the next one asks again then.
+    pub async fn once<T, F>(&self, key: &'static str, ask: F) -> Result<Arc<T>, Error>
+    where
+        T: Any + Send + Sync,
+        F: Future<Output = Result<T, Error>>,
+    {
+        let slot = self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default().clone();
+        let ask = async { ask.await.map(|answer| Arc::new(answer) as Arc<dyn Any + Send + Sync>) };
+        let answer = slot.get_or_try_init(|| ask).await?.clone();
+        answer.downcast().map_err(|_| Error::bug(format!("`{key}` stands for two kinds of answers")))
+    }
+}
+
 /// What a sweep is given.
 #[derive(Debug, Clone)]
 pub struct SweepCtx {
@@ -40,13 +111,20 @@ pub struct SweepCtx {
     pub aws: Aws,
     /// Whose objects count as owned.
     pub scope: Arc<Scope>,
-    /// AWS names that may exist (wanted or journaled), for kinds found by name.
-    pub names: Arc<BTreeSet<String>>,
+    /// AWS names that may exist, for kinds found by name.
+    pub names: Arc<Names>,
     /// Every stack in the account, not just this one (`dlinfra list`).
     pub all_stacks: bool,
+    /// Shared by kinds that are swept together; nothing where a kind is looked at alone.
+    pub answers: Option<Answers>,
 }
 
 impl SweepCtx {
+    /// For one stack, of which no names are known.
+    pub fn new(aws: Aws, scope: Arc<Scope>) -> Self {
+        Self { aws, scope, names: Arc::default(), all_stacks: false, answers: None }
+    }
+
     /// The address in these tags, if they say that this stack owns the object and that it is no secondary part.
     pub fn owned(&self, tags: &BTreeMap<String, String>) -> Option<Address> {
         let ours = self.all_stacks || tags.get(tags::STACK) == Some(&self.scope.stack);
@@ -96,12 +174,7 @@ pub struct Ctx {
 impl Ctx {
     /// The same identity for reading.
     pub fn sweep(&self) -> SweepCtx {
-        SweepCtx {
-            aws: self.aws.clone(),
-            scope: self.scope.clone(),
-            names: Arc::new(BTreeSet::new()),
-            all_stacks: false,
-        }
+        SweepCtx::new(self.aws.clone(), self.scope.clone())
     }
 
     /// The AWS name of this resource: its leaf and ten characters that depend on account, region, stack, address and

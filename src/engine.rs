@@ -6,6 +6,7 @@ mod contents;
 mod find;
 mod import;
 mod look;
+mod names;
 
 pub use codes::CODES;
 pub use import::{By, Claim as ImportClaim, Import};
@@ -442,8 +443,9 @@ impl Engine {
         // What is imported has a name of its own, to which no prefix leads.
         let foreign = plan.steps.iter().filter(|s| s.action == plan::Action::Adopt);
         let foreign = foreign.filter(|s| matches!(s.kind.about().discovery, Discovery::Prefix | Discovery::Names));
-        let foreign: Vec<String> = foreign.filter_map(|s| s.live.as_ref().map(|l| l.id.clone())).collect();
-        Arc::make_mut(&mut sweep.names).extend(foreign);
+        for (step, live) in foreign.filter_map(|s| Some((s, s.live.as_ref()?))) {
+            Arc::make_mut(&mut sweep.names).add(step.kind.name(), &live.id);
+        }
         // An import is recorded whole before its first tag: a plan after a kill must know everything that was meant.
         let mut open = self.memory.open.clone();
         let adopts = plan.tasks.iter().filter(|t| t.operation == plan::Operation::Adopt);
@@ -528,7 +530,7 @@ impl Engine {
             stack: String::new(),
             stack_id: String::new(),
         };
-        let ctx = SweepCtx { aws: aws.clone(), scope: Arc::new(scope), names: Arc::default(), all_stacks: true };
+        let ctx = SweepCtx { all_stacks: true, ..SweepCtx::new(aws.clone(), Arc::new(scope)) };
         Ok(snapshot::take(kinds, &ctx).await?)
     }
 }

@@ -2,7 +2,7 @@
 use crate::{
     address::Address,
     aws::{Error, ErrorClass, tags},
-    call::SweepCtx,
+    call::{Answers, SweepCtx},
     kind::{self, Kind},
     resource::Live,
     spec,
@@ -42,6 +42,8 @@ impl std::fmt::Debug for Found {
 /// # Errors
 /// The first error in the order of the kinds: an object that cannot be read must not look as if it did not exist.
 pub async fn take(kinds: &[&'static dyn Kind], ctx: &SweepCtx) -> Result<Vec<Found>, Error> {
+    // What one kind has asked in this sweep, another one need not ask again.
+    let ctx = &SweepCtx { answers: Some(Answers::default()), ..ctx.clone() };
     let sweeps = kinds.iter().map(|kind| async move { (*kind, one(*kind, ctx).await) });
     let mut out = Vec::new();
     for (kind, lives) in join_all(sweeps).await {

@@ -6,7 +6,7 @@ use crate::{
     call::{Scope, SweepCtx},
     diagnostic::{Diagnostic, Diagnostics},
     plan::Wanted,
-    resource::{Class, Discovery, Live, Lookup},
+    resource::{Class, Live, Lookup},
     snapshot::{self, Found, Snapshot},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -19,33 +19,14 @@ use std::{
 
 impl Engine {
     pub(super) fn sweep(&self, stack_id: &str, wanted: &[Wanted]) -> SweepCtx {
-        // Each name costs a request of each kind that is found by name, so names of other kinds stay out.
-        let by_tag = |address: &Address| {
-            let kind = self.memory.applied.get(address).map(|a| a.kind.as_str());
-            let kind = self.kinds.iter().find(|k| Some(k.name()) == kind);
-            kind.is_some_and(|k| matches!(k.about().discovery, Discovery::Filter | Discovery::ListAndMatch))
+        let scope = Scope {
+            partition: self.identity.partition.clone(),
+            account: self.identity.account.clone(),
+            region: self.aws.region().to_owned(),
+            stack: self.target.stack.clone(),
+            stack_id: stack_id.to_owned(),
         };
-        let named = self.memory.named.iter().filter(|(address, _)| !by_tag(address));
-        let mut names: BTreeSet<String> = named.flat_map(|(_, names)| names).cloned().collect();
-        names.extend(self.searched.iter().cloned());
-        // Names of what was imported or recovered are known by its id alone.
-        let applied = self.memory.applied.iter().filter(|(address, _)| !by_tag(address));
-        names.extend(applied.map(|(_, a)| a.id.clone()));
-        for item in wanted.iter().filter(|w| matches!(w.kind.about().discovery, Discovery::Names | Discovery::Prefix)) {
-            names.extend(item.spec.get("name").and_then(Value::as_str).map(str::to_owned));
-        }
-        SweepCtx {
-            aws: self.aws.clone(),
-            scope: Arc::new(Scope {
-                partition: self.identity.partition.clone(),
-                account: self.identity.account.clone(),
-                region: self.aws.region().to_owned(),
-                stack: self.target.stack.clone(),
-                stack_id: stack_id.to_owned(),
-            }),
-            names: Arc::new(names),
-            all_stacks: false,
-        }
+        SweepCtx { names: Arc::new(self.names(wanted)), ..SweepCtx::new(self.aws.clone(), Arc::new(scope)) }
     }
 
     /// One sweep per kind, all at once, and one lookup per `existing:`.

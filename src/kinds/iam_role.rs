@@ -16,7 +16,7 @@ use crate::{
     units::Span,
 };
 use aws_sdk_iam::types::Tag;
-use futures_util::{StreamExt, TryStreamExt, future::try_join, stream};
+use futures_util::future::try_join;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -135,24 +135,7 @@ impl Resource for IamRole {
     }
 
     async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<Self>>, Error> {
-        // Imported roles lie anywhere: a search over all stacks looks at every role that is not AWS's own.
-        let (roles, profiles) = match ctx.all_stacks {
-            true => ("/".to_owned(), "/dlinfra/".to_owned()),
-            false => (path(&ctx.scope.stack), path(&ctx.scope.stack)),
-        };
-        let (mut names, profiles) = try_join(read::role_names(ctx, &roles), read::profiles(ctx, &profiles)).await?;
-        // An imported role lies elsewhere; the journal knows its name.
-        names.extend(ctx.names.iter().filter(|n| n.len() <= NAME.max && check::legal_name(n)).cloned());
-        let reads: Vec<_> = names.iter().map(|name| read::role(ctx, name, read::Owner::This, &profiles)).collect();
-        let found: Vec<_> = stream::iter(reads).buffered(8).try_collect().await?;
-        let mut out: Vec<_> = found.into_iter().flatten().collect();
-        for profile in &profiles {
-            let Some(address) = ctx.owned(&profile.tags) else { continue };
-            if !out.iter().any(|role| role.address == address) {
-                out.push(read::orphan(address, profile));
-            }
-        }
-        Ok(out)
+        read::sweep(ctx).await
     }
 
     async fn create(&self, ctx: &Ctx, found: Option<&Live<Self>>) -> Result<Id, Error> {
@@ -263,9 +246,7 @@ impl Resource for IamRole {
             }
             Lookup::Tags(tags) => (read::role_names(ctx, "/").await?, tags.clone()),
         };
-        let reads: Vec<_> = names.iter().map(|name| read::role(ctx, name, read::Owner::Any(&wanted), &[])).collect();
-        let found: Vec<_> = stream::iter(reads).buffered(8).try_collect().await?;
-        Ok(found.into_iter().flatten().collect())
+        read::lookup(ctx, &names, &wanted).await
     }
 
     fn tag_targets(live: &Live<Self>) -> Vec<TagTarget> {

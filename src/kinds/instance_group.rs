@@ -326,8 +326,8 @@ impl Resource for InstanceGroup {
 
     async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<Self>>, Error> {
         let stack = || vec![ec2::filter("tag:dlinfra:stack", ctx.stack_filter())];
-        let (fleets, volumes) = live::with_volumes(ctx, stack).await?;
-        let groups = placement::all(ctx, stack()).await?;
+        let ((fleets, volumes), groups) =
+            tokio::try_join!(live::with_volumes(ctx, stack), placement::all(ctx, stack()))?;
         live::assemble(ctx, &fleets, &groups, &volumes)
     }
 

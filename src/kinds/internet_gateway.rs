@@ -8,10 +8,11 @@ use crate::{
     kinds::{Vpc, ec2},
     resource::{About, Call, Changes, Class, Durations, Expected, Id, Live, Lookup, Output, Problem, Quota, Resource},
 };
-use aws_sdk_ec2::types::{AttachmentStatus, Filter, ResourceType};
+use aws_sdk_ec2::types::{AttachmentStatus, Filter, InternetGateway as Gateway, ResourceType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::sync::Arc;
 
 /// The way between a VPC and the internet; a VPC has one at most.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -79,7 +80,7 @@ impl Resource for InternetGateway {
     }
 
     async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<Self>>, Error> {
-        find(ctx, ec2::owned(ctx)).await
+        owned(ctx).await?.iter().map(|gateway| read(ctx, gateway)).collect()
     }
 
     async fn create(&self, ctx: &Ctx, _: Option<&Live<Self>>) -> Result<Id, Error> {
@@ -139,24 +140,42 @@ async fn detach(ctx: &Ctx, id: &str, vpc: &str) -> Result<(), Error> {
     }
 }
 
-async fn find(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Live<InternetGateway>>, Error> {
+/// The stack's gateways as AWS shows them, which the sweep of NAT gateways needs too.
+pub(super) async fn owned(ctx: &SweepCtx) -> Result<Arc<Vec<Gateway>>, Error> {
+    match &ctx.answers {
+        Some(answers) => answers.once("internet gateways", all(ctx, ec2::owned(ctx))).await,
+        None => all(ctx, ec2::owned(ctx)).await.map(Arc::new),
+    }
+}
+
+/// Every gateway that matches.
+pub(super) async fn all(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Gateway>, Error> {
     let mut out = Vec::new();
     let mut pages = ctx.aws.ec2().describe_internet_gateways().set_filters(Some(filters)).into_paginator().send();
     while let Some(page) = pages.next().await {
-        for gateway in page?.internet_gateways.unwrap_or_default() {
-            let tags = ec2::tags(gateway.tags());
-            // AWS calls an attached internet gateway `available`, a word that the SDK's enum does not have.
-            let gone = |s: &AttachmentStatus| matches!(s, AttachmentStatus::Detached | AttachmentStatus::Detaching);
-            let attachments = gateway.attachments.unwrap_or_default();
-            let attached = attachments.into_iter().find(|a| !a.state.as_ref().is_some_and(gone));
-            let id = gateway.internet_gateway_id.ok_or_else(|| Error::missing("the internet gateway's id"))?;
-            let spec = InternetGateway { vpc: attached.and_then(|a| a.vpc_id).map(Ref::to_id) };
-            let mut live = Live::new(ec2::address(ctx, &tags), &id, tags, spec);
-            live.outputs = ec2::outputs([("id", json!(id))]);
-            out.push(live);
-        }
+        out.extend(page?.internet_gateways.unwrap_or_default());
     }
     Ok(out)
+}
+
+async fn find(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Live<InternetGateway>>, Error> {
+    all(ctx, filters).await?.iter().map(|gateway| read(ctx, gateway)).collect()
+}
+
+/// The VPC that it is attached to.
+pub(super) fn attached(gateway: &Gateway) -> Option<&str> {
+    // AWS calls an attached internet gateway `available`, a word that the SDK's enum does not have.
+    let gone = |s: &AttachmentStatus| matches!(s, AttachmentStatus::Detached | AttachmentStatus::Detaching);
+    gateway.attachments().iter().find(|a| !a.state().is_some_and(gone))?.vpc_id()
+}
+
+fn read(ctx: &SweepCtx, gateway: &Gateway) -> Result<Live<InternetGateway>, Error> {
+    let tags = ec2::tags(gateway.tags());
+    let id = gateway.internet_gateway_id().ok_or_else(|| Error::missing("the internet gateway's id"))?;
+    let spec = InternetGateway { vpc: attached(gateway).map(Ref::to_id) };
+    let mut live = Live::new(ec2::address(ctx, &tags), id, tags, spec);
+    live.outputs = ec2::outputs([("id", json!(id))]);
+    Ok(live)
 }
 
 #[cfg(test)]

@@ -4,13 +4,13 @@ use crate::{
     call::{Ctx, SweepCtx},
     catalog::durations,
     field::Ref,
-    kinds::{InternetGateway, Subnet, ec2},
+    kinds::{InternetGateway, Subnet, ec2, internet_gateway},
     price::{PriceContext, PriceLine, network},
     resource::{About, Call, Changes, Class, Durations, Expected, Id, Live, Lookup, Output, Quota, Resource, State},
 };
 use aws_sdk_ec2::types::{
-    Address as ElasticAddress, ConnectivityType, DomainType, Filter, NatGateway as Gateway, NatGatewayState,
-    ResourceType,
+    Address as ElasticAddress, ConnectivityType, DomainType, Filter, InternetGateway as AwsGateway,
+    NatGateway as Gateway, NatGatewayState, ResourceType,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -185,21 +185,19 @@ async fn addresses(ctx: &SweepCtx, mut filters: Vec<Filter>) -> Result<Vec<Elast
     Ok(ctx.aws.ec2().describe_addresses().set_filters(Some(filters)).send().await?.addresses.unwrap_or_default())
 }
 
-/// Internet gateways by the VPC that they are attached to.
+/// Internet gateways by the VPC that they are attached to: the stack's own ones are read anyway when all kinds are swept
+/// together, and a VPC has one at most, so only what they do not serve is asked for.
 async fn internet_gateways(ctx: &SweepCtx, vpcs: &BTreeSet<&str>) -> Result<BTreeMap<String, String>, Error> {
     let mut out = BTreeMap::new();
-    let vpcs: Vec<&str> = vpcs.iter().copied().collect();
+    let pair = |g: &AwsGateway| Some((internet_gateway::attached(g)?.to_owned(), g.internet_gateway_id()?.to_owned()));
+    if ctx.answers.is_some() && !vpcs.is_empty() {
+        out.extend(internet_gateway::owned(ctx).await?.iter().filter_map(pair));
+    }
+    let left: Vec<&str> = vpcs.iter().copied().filter(|vpc| !out.contains_key(*vpc)).collect();
     // A filter takes 200 values at most.
-    for vpcs in vpcs.chunks(200) {
+    for vpcs in left.chunks(200) {
         let filter = ec2::filter_any("attachment.vpc-id", vpcs.iter().copied());
-        let mut pages = ctx.aws.ec2().describe_internet_gateways().filters(filter).into_paginator().send();
-        while let Some(page) = pages.next().await {
-            for gateway in page?.internet_gateways.unwrap_or_default() {
-                for vpc in gateway.attachments().iter().filter_map(|a| a.vpc_id()) {
-                    out.extend(gateway.internet_gateway_id.clone().map(|id| (vpc.to_owned(), id)));
-                }
-            }
-        }
+        out.extend(internet_gateway::all(ctx, vec![filter]).await?.iter().filter_map(pair));
     }
     Ok(out)
 }

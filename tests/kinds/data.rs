@@ -3,7 +3,7 @@ use crate::stage::{Memory, Stage};
 use dlinfra::{
     address::Address,
     aws::{Aws, ErrorClass},
-    call::{Ctx, Scope, SweepCtx},
+    call::{Ctx, Names, Scope, SweepCtx},
     clock::Clock,
     kind::Kind,
     kinds::KINDS,
@@ -25,7 +25,7 @@ struct Lab {
     aws: Aws,
     clock: Clock,
     scope: Arc<Scope>,
-    names: Arc<BTreeSet<String>>,
+    names: Arc<Names>,
 }
 
 impl Lab {
@@ -62,7 +62,7 @@ impl Lab {
     }
 
     fn sweep(&self) -> SweepCtx {
-        SweepCtx { aws: self.aws.clone(), scope: self.scope.clone(), names: self.names.clone(), all_stacks: false }
+        SweepCtx { names: self.names.clone(), ..SweepCtx::new(self.aws.clone(), self.scope.clone()) }
     }
 
     async fn find(&self, kind: &dyn Kind, address: &str) -> Option<Live> {
@@ -290,12 +290,13 @@ async fn a_bucket_lives_changes_and_goes_with_its_contents() {
 #[tokio::test(start_paused = true)]
 async fn buckets_named_by_their_author_and_in_other_regions_are_found() {
     let mut lab = Lab::new().await;
-    lab.names = Arc::new(BTreeSet::from([
+    let names = [
         "my-own-bucket".to_owned(),
         "not-there".to_owned(),
         "A role".to_owned(),
         "theirs".to_owned(),
-    ]));
+    ];
+    lab.names = Arc::new(names.into_iter().collect());
     let (live, _) = lab.apply("bucket", "data", json!({ "name": "my-own-bucket" })).await;
     assert_eq!(live.id, "my-own-bucket");
     let want = kind_of("bucket").canonical(&json!({ "name": "theirs" })).unwrap();

@@ -43,7 +43,7 @@ impl World {
             stack: "demo".to_owned(),
             stack_id: "5f3c".to_owned(),
         });
-        let sweep = SweepCtx { aws: aws.clone(), scope, names: Arc::new(BTreeSet::new()), all_stacks: false };
+        let sweep = SweepCtx::new(aws.clone(), scope);
         let ec2 = aws.ec2();
         let vpc = ec2.create_vpc().cidr_block("10.0.0.0/16").send().await.unwrap().vpc.unwrap().vpc_id.unwrap();
         aws.clock().sleep(std::time::Duration::from_secs(5)).await;

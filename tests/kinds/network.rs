@@ -423,7 +423,7 @@ async fn what_others_made_can_be_looked_up() {
     let owned = world.live().await;
     let (engine, _, _, _) = world.look(&Blueprint::new()).await;
     let scope = Scope { stack: "another".to_owned(), ..scope(&engine) };
-    let ctx = SweepCtx { aws: world.aws.clone(), scope: Arc::new(scope), names: Arc::default(), all_stacks: false };
+    let ctx = SweepCtx::new(world.aws.clone(), Arc::new(scope));
     for ((address, kind), _) in network() {
         let kind = *KINDS.iter().find(|k| k.name() == kind).unwrap();
         let mut ways = vec![

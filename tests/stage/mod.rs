@@ -253,12 +253,7 @@ impl Stage {
         let address = Address::parse(address).unwrap();
         let kind = view.snapshot.owned[&address].kind;
         let names = wanted.iter().filter_map(|w| w.spec.get("name")?.as_str().map(str::to_owned)).collect();
-        let sweep = SweepCtx {
-            aws: engine.aws().clone(),
-            scope: view.scope.clone(),
-            names: Arc::new(names),
-            all_stacks: false,
-        };
+        let sweep = SweepCtx { names: Arc::new(names), ..SweepCtx::new(engine.aws().clone(), view.scope.clone()) };
         let ctx = Ctx {
             aws: engine.aws().clone(),
             scope: view.scope.clone(),

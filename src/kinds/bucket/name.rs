@@ -1,8 +1,9 @@
 //! Names of buckets: which are legal, which may be this stack's, whose they are.
-use super::NAME;
+use super::{Bucket, NAME};
 use crate::{
     aws::{Error, ErrorClass},
     call::SweepCtx,
+    resource::Resource,
 };
 use std::collections::BTreeSet;
 
@@ -40,6 +41,6 @@ pub(super) fn legal(name: &str) -> bool {
 /// The names that are read: those with the stack's prefix, and those that somebody wrote or the journal knows.
 pub(super) fn candidates(ctx: &SweepCtx, listed: BTreeSet<String>) -> BTreeSet<String> {
     let mut out = listed;
-    out.extend(ctx.names.iter().filter(|n| legal(n)).cloned());
+    out.extend(ctx.names.of(Bucket::KIND).into_iter().filter(|n| legal(n)));
     out
 }

@@ -5,14 +5,14 @@ use crate::{
     aws::{Error, ErrorClass, tags::Tags},
     call::SweepCtx,
     kinds::policy::Policy,
-    resource::Live,
+    resource::{Live, Resource},
 };
 use aws_sdk_s3::types::{
     BucketVersioningStatus, ObjectOwnership, PublicAccessBlockConfiguration, ServerSideEncryption,
 };
 use futures_util::{
     StreamExt, TryStreamExt,
-    future::{try_join, try_join3},
+    future::{join, try_join, try_join3},
     stream,
 };
 use serde_json::{Value, json};
@@ -21,19 +21,35 @@ use std::collections::BTreeSet;
 /// Every bucket of the stack.
 pub(super) async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<Bucket>>, Error> {
     let first = if ctx.all_stacks { String::new() } else { name::prefix(&ctx.scope.stack) };
-    let names = name::candidates(ctx, listed(ctx, &first).await?);
-    let reads: Vec<_> = names.iter().map(|name| owned(ctx, name)).collect();
+    // Of what the journal knows everything is asked for at once; others say first whose they are.
+    let known = ctx.names.known(Bucket::KIND);
+    let (listed, mut found) = try_join(listed(ctx, &first), all(ctx, &known, true)).await?;
+    let mut names = name::candidates(ctx, listed);
+    names.retain(|name| !known.contains(name));
+    found.extend(all(ctx, &names, false).await?);
+    Ok(found)
+}
+
+async fn all(ctx: &SweepCtx, names: &BTreeSet<String>, at_once: bool) -> Result<Vec<Live<Bucket>>, Error> {
+    let reads: Vec<_> = names.iter().map(|name| owned(ctx, name, at_once)).collect();
     let found: Vec<_> = stream::iter(reads).buffered(8).try_collect().await?;
     Ok(found.into_iter().flatten().collect())
 }
 
-async fn owned(ctx: &SweepCtx, name: &str) -> Result<Option<Live<Bucket>>, Error> {
-    let tags = match tags_of(ctx, name).await {
+async fn owned(ctx: &SweepCtx, name: &str, at_once: bool) -> Result<Option<Live<Bucket>>, Error> {
+    let (tags, settings) = match at_once {
+        true => {
+            let (tags, settings) = join(tags_of(ctx, name), Settings::read(ctx, name)).await;
+            (tags, Some(settings))
+        }
+        false => (tags_of(ctx, name).await, None),
+    };
+    let tags = match tags {
         // Names are shared by the whole world. A refusal is no proof that the bucket is not ours, the list of the
         // account's own buckets is; looking at every stack, a bucket that is closed to the caller is nobody's.
         Err(e) if e.class == ErrorClass::Denied => {
             let own = listed(ctx, name).await?.contains(name);
-            if own && (!ctx.all_stacks || ctx.names.contains(name)) {
+            if own && (!ctx.all_stacks || ctx.names.of(Bucket::KIND).contains(name)) {
                 return Err(name::taken(name, e));
             }
             return Ok(None);
@@ -42,7 +58,11 @@ async fn owned(ctx: &SweepCtx, name: &str) -> Result<Option<Live<Bucket>>, Error
     };
     let Some(tags) = tags else { return Ok(None) };
     let Some(address) = ctx.owned(&tags) else { return Ok(None) };
-    bucket(ctx, name, address, tags).await
+    // What is not ours may refuse its settings: whose it is decides whether that matters.
+    match settings {
+        Some(settings) => Ok(settings?.map(|s| s.live(ctx, name, address, tags))),
+        None => bucket(ctx, name, address, tags).await,
+    }
 }
 
 /// The account's buckets in this region whose names start so.
@@ -84,34 +104,56 @@ pub(super) async fn bucket(
     address: Address,
     tags: Tags,
 ) -> Result<Option<Live<Bucket>>, Error> {
-    let read = try_join(
-        try_join3(versioning(ctx, name), encryption(ctx, name), lifecycle_rules(ctx, name)),
-        try_join3(policy(ctx, name), blocked(ctx, name), owner_enforced(ctx, name)),
-    );
-    let ((versioning, encryption, rules), (policy, blocked, enforced)) = match read.await {
-        Ok(all) => all,
-        Err(e) if e.is("NoSuchBucket") => return Ok(None),
-        Err(e) => return Err(e),
-    };
-    let (own, tls) = split(&ctx.scope.partition, name, policy);
-    let (lifecycle, abort_incomplete_uploads) = lifecycle::from_aws(&rules);
-    let spec = Bucket {
-        name: Some(name.to_owned()),
-        versioning,
-        encryption,
-        abort_incomplete_uploads,
-        lifecycle,
-        policy: own,
-        closed: blocked && enforced && tls,
-    };
-    let arn = arn(&ctx.scope.partition, name);
-    let mut live = Live::new(address, name, tags, spec);
-    live.ids = vec![arn.clone()];
-    let suffix = if ctx.scope.partition == "aws-cn" { ".cn" } else { "" };
-    let domain = format!("{name}.s3.{}.amazonaws.com{suffix}", ctx.scope.region);
-    let outputs = json!({ "name": name, "arn": arn, "domain": domain });
-    live.outputs = outputs.as_object().cloned().unwrap_or_default();
-    Ok(Some(live))
+    Ok(Settings::read(ctx, name).await?.map(|settings| settings.live(ctx, name, address, tags)))
+}
+
+/// Everything that has a getter of its own.
+struct Settings {
+    versioning: bool,
+    encryption: Encryption,
+    rules: Vec<aws_sdk_s3::types::LifecycleRule>,
+    policy: Option<Policy>,
+    blocked: bool,
+    enforced: bool,
+}
+
+impl Settings {
+    /// All getters at once; nothing if there is no such bucket.
+    async fn read(ctx: &SweepCtx, name: &str) -> Result<Option<Self>, Error> {
+        let read = try_join(
+            try_join3(versioning(ctx, name), encryption(ctx, name), lifecycle_rules(ctx, name)),
+            try_join3(policy(ctx, name), blocked(ctx, name), owner_enforced(ctx, name)),
+        );
+        match read.await {
+            Ok(((versioning, encryption, rules), (policy, blocked, enforced))) => {
+                Ok(Some(Self { versioning, encryption, rules, policy, blocked, enforced }))
+            }
+            Err(e) if e.is("NoSuchBucket") => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn live(self, ctx: &SweepCtx, name: &str, address: Address, tags: Tags) -> Live<Bucket> {
+        let (own, tls) = split(&ctx.scope.partition, name, self.policy);
+        let (lifecycle, abort_incomplete_uploads) = lifecycle::from_aws(&self.rules);
+        let spec = Bucket {
+            name: Some(name.to_owned()),
+            versioning: self.versioning,
+            encryption: self.encryption,
+            abort_incomplete_uploads,
+            lifecycle,
+            policy: own,
+            closed: self.blocked && self.enforced && tls,
+        };
+        let arn = arn(&ctx.scope.partition, name);
+        let mut live = Live::new(address, name, tags, spec);
+        live.ids = vec![arn.clone()];
+        let suffix = if ctx.scope.partition == "aws-cn" { ".cn" } else { "" };
+        let domain = format!("{name}.s3.{}.amazonaws.com{suffix}", ctx.scope.region);
+        let outputs = json!({ "name": name, "arn": arn, "domain": domain });
+        live.outputs = outputs.as_object().cloned().unwrap_or_default();
+        live
+    }
 }
 
 /// The statements that are not ours, and whether ours is there as it should be.

@@ -17,6 +17,7 @@ use aws_sdk_fsx::types::{
     FileSystemLifecycle, FileSystemType, LustreFileSystemConfiguration, LustreReadCacheSizingMode,
     MetadataConfigurationMode, Status,
 };
+use futures_util::future::try_join;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -79,8 +80,7 @@ async fn describe(
     if found.is_empty() {
         return Ok(Vec::new());
     }
-    let all_links = links(ctx, None).await?;
-    let groups = groups(ctx, &found).await?;
+    let (all_links, groups) = try_join(links(ctx, None), groups(ctx, &found)).await?;
     let now = ctx.aws.clock().now();
     let live = |(fs, address, tags): (FileSystem, Address, Tags)| {
         let stack = tags.get(tags::STACK_ID).cloned();

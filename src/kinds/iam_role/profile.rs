@@ -1,7 +1,7 @@
 //! The instance profile of a role: a secondary object of the same name.
-use super::{ADD_TO_PROFILE, CREATE_PROFILE, IamRole, PROFILE, from_tags, path, to_tags};
+use super::{ADD_TO_PROFILE, CREATE_PROFILE, IamRole, PROFILE, from_tags, path, read, to_tags};
 use crate::{
-    aws::{Error, ErrorClass, gone},
+    aws::{Error, ErrorClass, gone, tags},
     call::Ctx,
     resource::Live,
 };
@@ -44,6 +44,13 @@ pub(super) async fn add(ctx: &Ctx, live: &Live<IamRole>) -> Result<(), Error> {
 pub(super) async fn remove(ctx: &Ctx, live: &Live<IamRole>) -> Result<(), Error> {
     let Some(profile) = live.parts.get(PROFILE) else { return Ok(()) };
     let iam = ctx.aws.iam();
+    // Its place and its name said so far that it is ours; its tags must say so too before it goes.
+    let Some(tags) = read::profile_tags(&ctx.sweep(), profile).await? else { return Ok(()) };
+    if tags.get(tags::STACK_ID) != Some(&ctx.scope.stack_id) {
+        let text = format!("the instance profile {profile} of {} does not carry the tags of this stack", live.id);
+        return Err(Error::new(ErrorClass::Stranger, text)
+            .help("delete it by hand if nobody needs it, or take the role out of it; then run again"));
+    }
     let remove = iam.remove_role_from_instance_profile().instance_profile_name(profile).role_name(&live.id);
     gone(remove.send().await.map_err(Error::from))?;
     gone(iam.delete_instance_profile().instance_profile_name(profile).send().await.map_err(Error::from))

@@ -152,7 +152,9 @@ pub(super) async fn volumes(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Volu
 pub(super) async fn with_volumes(ctx: &SweepCtx, filters: impl Fn() -> Vec<Filter>) -> Result<(Vec<Fleet>, Volumes), Error> {
     for _ in 0..3 {
         let fleets = fleets(ctx, filters()).await?;
-        let volumes = if fleets.is_empty() { Volumes::new() } else { volumes(ctx, filters()).await? };
+        // EC2 shows for an hour what is terminated; its volumes are gone.
+        let members = fleets.iter().any(|f| !f.members.is_empty() || !f.leaving.is_empty());
+        let volumes = if members { volumes(ctx, filters()).await? } else { Volumes::new() };
         if fleets.iter().flat_map(|f| &f.members).all(|i| is_whole(i, &volumes)) {
             return Ok((fleets, volumes));
         }
