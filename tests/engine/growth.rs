@@ -55,7 +55,7 @@ async fn a_life_sends_few_requests() {
     assert!(stage.plan(&deployment.wanted).await.is_empty());
     let after = stage.sandbox.requests();
     assert_eq!(after.mutating, before.mutating, "a plan changes nothing");
-    assert!(after.total - before.total <= 36, "{} requests of a refresh", after.total - before.total);
+    assert!(after.total - before.total <= 31, "{} requests of a refresh", after.total - before.total);
     stage.apply(&[]).await;
     assert_eq!(stage.left().await, Vec::<String>::new());
     let gone = stage.sandbox.requests().mutating - after.mutating;

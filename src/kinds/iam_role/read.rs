@@ -188,7 +188,8 @@ async fn all(
     at_once: bool,
 ) -> Result<Vec<Parts>, Error> {
     let reads: Vec<_> = names.iter().map(|name| parts(ctx, name, owner, at_once)).collect();
-    let found: Vec<_> = stream::iter(reads).buffered(8).try_collect().await?;
+    // IAM grants few requests a second.
+    let found: Vec<_> = stream::iter(reads).buffered(if at_once { 3 } else { 8 }).try_collect().await?;
     Ok(found.into_iter().flatten().collect())
 }
 
