@@ -14,7 +14,7 @@ use std::{
     future::Future,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -64,6 +64,13 @@ impl Names {
     /// Every name that an object of this kind may have.
     pub fn of(&self, kind: &str) -> BTreeSet<String> {
         self.of.get(kind).into_iter().flat_map(BTreeMap::keys).chain(&self.any).cloned().collect()
+    }
+
+    /// The same names, of which nobody says that anything is there.
+    #[must_use]
+    pub fn in_doubt(mut self) -> Self {
+        self.of.values_mut().flat_map(BTreeMap::values_mut).for_each(|known| *known = false);
+        self
     }
 
     /// Names of objects of this kind that the journal says are there: asking such a one for everything at once is no
@@ -169,9 +176,19 @@ pub struct Ctx {
     pub open: Arc<Vec<Intent>>,
     /// Counts the calls of this step, so that each has its own token.
     pub ordinal: Arc<AtomicU32>,
+    /// What is given as live, or as not there, was seen by this run and changed by nobody else in it, so it need not be
+    /// read again before a change.
+    pub fresh: bool,
+    /// An answer did not say that what was asked for is so now.
+    pub doubt: Arc<AtomicBool>,
 }
 
 impl Ctx {
+    /// From now on only a look tells what the object is: a call found that somebody had been faster.
+    pub fn doubtful(&self) {
+        self.doubt.store(true, Ordering::Relaxed);
+    }
+
     /// The same identity for reading.
     pub fn sweep(&self) -> SweepCtx {
         SweepCtx::new(self.aws.clone(), self.scope.clone())

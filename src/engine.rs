@@ -29,7 +29,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 use tokio::sync::watch as signal;
@@ -64,6 +64,8 @@ pub struct Engine {
     watching: OnceLock<Watching>,
     /// Names that a search through the whole account has found.
     searched: BTreeSet<String>,
+    /// What AWS said is gone while this engine executed.
+    removed: Mutex<BTreeSet<String>>,
 }
 
 /// What was settled when a plan was saved, so that the same inputs give the same steps later.
@@ -82,6 +84,9 @@ pub type Watching = Arc<dyn Fn(&LockStatus) + Send + Sync>;
 
 /// After a signal the lock is still waited for so long: a write of it that is under way should end.
 const PARTING: Duration = Duration::from_secs(2);
+
+/// So long AWS may show what it said is gone.
+const LINGERING: SignedDuration = SignedDuration::from_secs(60);
 
 /// What was found in the account, and who the stack is.
 #[derive(Debug, Clone)]
@@ -159,8 +164,8 @@ impl Engine {
                 .into());
         }
         let (memory, watching) = (Memory::default(), OnceLock::new());
-        let searched = BTreeSet::new();
-        Ok(Self { aws, kinds, backend, target, identity, memory, imagine, settled: None, watching, searched })
+        let (searched, removed) = (BTreeSet::new(), Mutex::default());
+        Ok(Self { aws, kinds, backend, target, identity, memory, imagine, settled: None, watching, searched, removed })
     }
 
     /// Takes what was settled before instead of settling it anew.
@@ -473,6 +478,7 @@ impl Engine {
             delete_data: run.delete_data,
         };
         let outcome = executor.run(plan, &view.snapshot).await;
+        self.removed.lock().unwrap_or_else(PoisonError::into_inner).extend(outcome.removed.iter().cloned());
         for (address, applied) in plan.unrecorded() {
             Recorder::stable(&*recorder, address, applied.clone()).await.map_err(|e| e.diagnostic())?;
         }
@@ -497,8 +503,18 @@ impl Engine {
     /// # Errors
     /// Anything that could not be read: that is no proof.
     pub async fn prove(&self, wanted: &[Wanted]) -> Result<Proof, Diagnostics> {
-        let ctx = self.sweep("", wanted);
-        let found = snapshot::take(self.kinds, &ctx).await?;
+        // The journal was read before everything went.
+        let ctx = SweepCtx { names: Arc::new(self.names(wanted).in_doubt()), ..self.sweep("", wanted) };
+        let removed = self.removed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // What AWS said is gone may be shown for a moment longer.
+        let end = self.aws.clock().now() + LINGERING;
+        let found = loop {
+            let found = snapshot::take(self.kinds, &ctx).await?;
+            if self.aws.clock().now() >= end || !found.iter().any(|f| removed.contains(&f.live.id)) {
+                break found;
+            }
+            self.aws.clock().sleep(Duration::from_secs(5)).await;
+        };
         let state = |s: &State| match s {
             State::Failed(why) => format!("failed: {why}"),
             State::Degraded(why) => format!("degraded: {why}"),

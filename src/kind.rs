@@ -54,6 +54,18 @@ pub trait Kind: Send + Sync {
     fn sweep<'a>(&'a self, ctx: &'a SweepCtx) -> Boxed<'a, Vec<Live>>;
     /// Makes the primary object.
     fn create<'a>(&'a self, ctx: &'a Ctx, want: &'a Value, found: Option<&'a Live>) -> Boxed<'a, Id>;
+    /// What `create` has made, where its answers say all of it.
+    ///
+    /// # Errors
+    /// A spec that does not have the shape of its kind.
+    fn made(&self, ctx: &Ctx, want: &Value, id: &Id) -> Result<Option<Live>, Error>;
+    /// What the object is after `update`, where the answers of its calls say so.
+    ///
+    /// # Errors
+    /// A spec that does not have the shape of its kind.
+    fn updated(&self, ctx: &Ctx, want: &Value, live: &Live) -> Result<Option<Live>, Error>;
+    /// Is nothing left as soon as `delete` has succeeded?
+    fn goes_at_once(&self, live: &Live) -> bool;
     /// Brings the live object nearer to what is wanted.
     fn update<'a>(&'a self, ctx: &'a Ctx, want: &'a Value, live: &'a Live, changes: &'a Changes) -> Boxed<'a, ()>;
     /// Asks AWS to remove it.
@@ -201,6 +213,15 @@ impl<R: Resource> Kind for Of<R> {
             let found = found.map(Self::typed_live).transpose()?;
             Self::typed(want)?.create(ctx, found.as_ref()).await
         })
+    }
+    fn made(&self, ctx: &Ctx, want: &Value, id: &Id) -> Result<Option<Live>, Error> {
+        Self::typed(want)?.made(ctx, id).map(|live| Self::erase(&live)).transpose()
+    }
+    fn updated(&self, ctx: &Ctx, want: &Value, live: &Live) -> Result<Option<Live>, Error> {
+        R::updated(&Self::typed(want)?, ctx, &Self::typed_live(live)?).map(|live| Self::erase(&live)).transpose()
+    }
+    fn goes_at_once(&self, live: &Live) -> bool {
+        Self::typed_live(live).is_ok_and(|live| R::goes_at_once(&live))
     }
     fn update<'a>(&'a self, ctx: &'a Ctx, want: &'a Value, live: &'a Live, changes: &'a Changes) -> Boxed<'a, ()> {
         Box::pin(async move { R::update(&Self::typed(want)?, ctx, &Self::typed_live(live)?, changes).await })

@@ -413,6 +413,23 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
     /// Makes the primary object and returns its id. `found` is what exists of it in state [`State::Partial`].
     fn create(&self, ctx: &Ctx, found: Option<&Live<Self>>) -> impl Future<Output = Result<Id, Error>> + Send;
 
+    /// The object that `create` has just made, where AWS's answers and what AWS states of every new object of the kind
+    /// say all of it; nothing = it is looked at. Not asked when the call was in doubt ([`Ctx::doubtful`]).
+    fn made(&self, _ctx: &Ctx, _id: &Id) -> Option<Live<Self>> {
+        None
+    }
+
+    /// What the object is after `update`, where each of its calls is in force with its answer; nothing = it is looked
+    /// at. Asked only of what the same step has made, and not when a call was in doubt ([`Ctx::doubtful`]).
+    fn updated(_want: &Self, _ctx: &Ctx, _live: &Live<Self>) -> Option<Live<Self>> {
+        None
+    }
+
+    /// Is nothing left of this object as soon as `delete` has succeeded? AWS goes on removing others for a while.
+    fn goes_at_once(_live: &Live<Self>) -> bool {
+        false
+    }
+
     /// Brings the live object nearer to what is wanted; the engine repeats it until no difference is left.
     fn update(
         want: &Self,

@@ -1,4 +1,8 @@
-//! Create, then update to the fixpoint: a resource is done when a fresh sweep shows no difference.
+//! Create, then update to the fixpoint: a resource is done when nothing differs any more.
+//!
+//! What a look shows counts. Of an object that this step has made itself, the answers of its own calls count as well,
+//! where AWS's word is the state: reading that back would prove nothing. Whether AWS shows a new object at all is
+//! always seen once, so that the next run cannot miss it.
 use super::{Settled, Shared, What, doubt::window, poll_pause};
 use crate::{
     address::Address,
@@ -11,7 +15,7 @@ use crate::{
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::atomic::Ordering, time::Duration};
 use tokio::time::Instant;
 
 /// The same difference after this many updates, and after as long as AWS may hide a change, will not go away by itself.
@@ -22,6 +26,10 @@ struct Progress {
     created: Option<(String, Timestamp)>,
     /// A sweep has shown what this run created: if it is not there any more, it is gone, not hidden.
     seen: bool,
+    /// What the object is by the answers to this step's own calls: the next look is not needed.
+    told: Option<Live>,
+    /// AWS has shown that it knows what this run created, to a look or to a change of it.
+    shown: bool,
     last: Vec<spec::Difference>,
     same: u32,
     /// Since when it is the same difference.
@@ -61,6 +69,8 @@ impl Shared<'_> {
         let mut progress = Progress {
             created: None,
             seen: false,
+            told: None,
+            shown: false,
             last: Vec::new(),
             same: 0,
             stuck: began,
@@ -71,12 +81,18 @@ impl Shared<'_> {
         let former = former.filter(|a| !linking && *a != step.address);
         let mut moved = former.is_some();
         loop {
-            if look {
-                // Until its tags are moved, the object is still found at its former address.
-                live = self.watch.look(kind, &step.address, progress.not_before).await?;
+            let told = progress.told.take();
+            if told.is_some() {
+                live = told;
+            } else {
+                if look {
+                    // Until its tags are moved, the object is still found at its former address.
+                    live = self.watch.look(kind, &step.address, progress.not_before).await?;
+                }
+                progress.seen |= live.as_ref().is_some_and(|l| l.state != State::Partial);
+                progress.shown |= progress.seen;
             }
             look = true;
-            progress.seen |= live.as_ref().is_some_and(|l| l.state != State::Partial);
             if kind.is_empty(&call) && live.is_none() {
                 return self.settled(step, &want, None).await;
             }
@@ -106,6 +122,11 @@ impl Shared<'_> {
                         let live = self.mapped(l);
                         let before = progress.outdated;
                         if self.update(step, &want, &call, &live, &spec_tag, &mut progress, &mut moved).await? {
+                            // Made a moment ago, and nothing has shown yet that AWS knows it.
+                            if progress.created.is_some() && !progress.shown {
+                                progress.not_before = Instant::now();
+                                continue;
+                            }
                             let settled = self.settled(step, &want, Some(live)).await?;
                             if let Some(former) = &former {
                                 self.executor.recorder.gone(former).await?;
@@ -201,11 +222,25 @@ impl Shared<'_> {
             progress.not_before = Instant::now();
             return Ok(true);
         }
-        match step.kind.create(&self.ctx(step, spec_tag.to_owned()), call, found).await {
+        let mut ctx = self.ctx(step, spec_tag.to_owned());
+        // The sweep of this run showed nothing here, and no call is in doubt.
+        ctx.fresh = step.action == plan::Action::Create
+            && found.is_none()
+            && progress.created.is_none()
+            && ctx.open.is_empty()
+            && !open
+            && !self.executor.unseen.contains_key(&step.address);
+        match step.kind.create(&ctx, call, found).await {
             Ok(id) => {
                 self.emit(&step.address, What::Accepted { id: id.clone() });
+                if found.is_none() && !ctx.doubt.load(Ordering::Relaxed) {
+                    progress.told = step.kind.made(&ctx, call, &id)?.map(|mut live| {
+                        snapshot::reveal(&mut live);
+                        live
+                    });
+                }
                 progress.created = Some((id, self.clock.now()));
-                progress.seen = false;
+                (progress.seen, progress.shown) = (false, false);
             }
             Err(e) if matches!(e.class, ErrorClass::Ambiguous | ErrorClass::TokenMismatch | ErrorClass::Purchase) => {
                 let why = format!("AWS did not answer ({e}): looking whether it was made");
@@ -217,13 +252,13 @@ impl Shared<'_> {
             }
             Err(e) => return Err(e),
         }
-        self.look_anew(step, progress).await;
+        self.look_anew(step, progress);
         Ok(true)
     }
 
     /// Something was changed: only what is seen from now on counts.
-    async fn look_anew(&self, step: &Step, progress: &mut Progress) {
-        self.watch.forget(step.kind).await;
+    fn look_anew(&self, step: &Step, progress: &mut Progress) {
+        self.watch.forget(step.kind);
         progress.not_before = Instant::now();
     }
 
@@ -241,7 +276,7 @@ impl Shared<'_> {
     ) -> Result<bool, Error> {
         self.retag(step, live, spec_tag).await?;
         if std::mem::take(moved) {
-            self.look_anew(step, progress).await;
+            self.look_anew(step, progress);
             return Ok(false);
         }
         let mut want = want.clone();
@@ -275,7 +310,14 @@ impl Shared<'_> {
         let changes = Changes { fields, outdated };
         let mut want_call = call.clone();
         self.restore_defaults(step, &mut want_call);
-        match step.kind.update(&self.ctx(step, spec_tag.to_owned()), &want_call, live, &changes).await {
+        let mut ctx = self.ctx(step, spec_tag.to_owned());
+        ctx.fresh = progress.created.is_some();
+        let target = self.with_ids(live);
+        match step.kind.update(&ctx, &want_call, &target, &changes).await {
+            Ok(()) if ctx.fresh && !ctx.doubt.load(Ordering::Relaxed) => {
+                progress.told = step.kind.updated(&ctx, &want_call, &target)?;
+                progress.shown = true;
+            }
             Ok(()) => {}
             Err(e)
                 if matches!(
@@ -297,7 +339,7 @@ impl Shared<'_> {
             }
             Err(e) => return Err(e),
         }
-        self.look_anew(step, progress).await;
+        self.look_anew(step, progress);
         Ok(false)
     }
 

@@ -17,13 +17,14 @@ use crate::{
     kind::Kind,
     plan::{Operation, Plan, Step, Task},
     record::{Intent, Recorder},
-    resource::Live,
+    resource::{Id, Live},
     snapshot::Snapshot,
+    spec,
 };
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use jiff::Timestamp;
 use std::{
-    collections::{BTreeMap, BinaryHeap, HashMap},
+    collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -87,6 +88,8 @@ pub struct Outcome {
     pub cancelled: bool,
     /// What is live now, for outputs, by address.
     pub live: BTreeMap<Address, Live>,
+    /// What AWS said is gone, and nobody looked: it may be shown for a moment.
+    pub removed: BTreeSet<Id>,
 }
 
 impl Outcome {
@@ -108,6 +111,8 @@ struct Shared<'a> {
     clock: Clock,
     /// Something failed that every other call would meet too.
     halted: AtomicBool,
+    /// Ids of what AWS said is gone.
+    removed: Mutex<BTreeSet<Id>>,
 }
 
 /// Live objects by address, and the ids under which they are known. Both change together, so that nothing is built
@@ -173,7 +178,18 @@ impl Shared<'_> {
             // As they are now: an answer of this run closes one, a lost answer opens one.
             open: Arc::new(executor.recorder.unanswered(&step.address)),
             ordinal: Arc::new(AtomicU32::new(0)),
+            fresh: false,
+            doubt: Arc::default(),
         }
+    }
+
+    /// Adds the ids to the pointers of something live, so that a kind can name what it points at. What is not there any
+    /// more stays an address.
+    fn with_ids(&self, live: &Live) -> Live {
+        let (mut out, present) = (live.clone(), self.live());
+        let id_of = |address: &str| present.get(&Address::parse(address)?).map(|l| l.id.clone()).filter(|i| !i.is_empty());
+        spec::with_ids(&mut out.spec, &id_of, &mut BTreeSet::new());
+        out
     }
 }
 
@@ -198,6 +214,7 @@ impl Executor {
             links: links.map(|(at, task)| (task.step, at)).collect(),
             clock: self.aws.clock().clone(),
             halted: AtomicBool::new(false),
+            removed: Mutex::default(),
         };
         let mut waiting: Vec<usize> = (0..plan.tasks.len()).map(|t| plan.dag.parents(t).len()).collect();
         let mut blocked: Vec<Option<Address>> = vec![None; plan.tasks.len()];
@@ -238,6 +255,7 @@ impl Executor {
         out.skipped.sort();
         out.skipped.dedup();
         drop(running);
+        out.removed = shared.removed.into_inner().unwrap_or_else(PoisonError::into_inner);
         out.live = shared.live.into_inner().unwrap_or_else(PoisonError::into_inner).by_address;
         out
     }

@@ -1,15 +1,15 @@
 //! Removal: clear what others wait for, ask AWS until a fresh sweep no longer finds the object, and say who holds it.
 use super::{Settled, Shared, What, poll_pause};
 use crate::{
-    address::Address,
     aws::{Error, ErrorClass, gone},
+    call::Ctx,
     plan::{Action, Protect, Step},
     resource::{Changes, Live, State},
     spec::{self, Difference},
 };
 use jiff::SignedDuration;
 use serde_json::Value;
-use std::{collections::BTreeSet, time::Duration};
+use std::{sync::PoisonError, time::Duration};
 use tokio::time::Instant;
 
 impl Shared<'_> {
@@ -32,14 +32,11 @@ impl Shared<'_> {
         let fields: Vec<Difference> = late.iter().filter(changed).map(difference).collect();
         if !fields.is_empty() {
             let changes = Changes { fields, outdated: Vec::new() };
-            let mut live = live.clone();
-            {
-                let present = self.live();
-                let id_of = |address: &str| present.get(&Address::parse(address)?).map(|l| l.id.clone());
-                spec::with_ids(&mut live.spec, &id_of, &mut BTreeSet::new());
-                spec::with_ids(&mut want, &id_of, &mut BTreeSet::new());
-            }
-            gone(kind.update(&self.ctx(step, String::new()), &want, &live, &changes).await)?;
+            let live = self.with_ids(live);
+            let want = self.with_ids(&live.with_spec(want)).spec;
+            // The plan's own sweep is the look before the first change of a run.
+            let ctx = Ctx { fresh: true, ..self.ctx(step, String::new()) };
+            gone(kind.update(&ctx, &want, &live, &changes).await)?;
         }
         Ok(Settled::Done(live.id.clone()))
     }
@@ -56,7 +53,7 @@ impl Shared<'_> {
         let expected = kind.durations(&planned.spec).delete;
         let worst = SignedDuration::try_from(expected.worst).unwrap_or(SignedDuration::from_mins(30));
         let began = self.clock.now();
-        let mut live = Some(planned.clone());
+        let mut live = Some(self.with_ids(planned));
         let mut held: Option<Error> = None;
         if !self.executor.delete_data
             && kind.holds_data(&planned.spec)
@@ -73,6 +70,13 @@ impl Shared<'_> {
             };
             if found.state != State::Deleting {
                 match kind.delete(&ctx, found).await {
+                    // What takes its place must not be mistaken for it, so a replacement waits until AWS shows it no more.
+                    Ok(()) if step.action == Action::Delete && kind.goes_at_once(found) => {
+                        self.watch.forget(kind);
+                        self.removed.lock().unwrap_or_else(PoisonError::into_inner).insert(found.id.clone());
+                        live = None;
+                        continue;
+                    }
                     Ok(()) => held = None,
                     Err(e)
                         if matches!(
@@ -102,7 +106,7 @@ impl Shared<'_> {
             if held.is_some() {
                 self.watch.tick(Duration::from_secs(5)).await;
             }
-            self.watch.forget(kind).await;
+            self.watch.forget(kind);
             let seen = self.watch.look(kind, &step.address, Instant::now()).await?;
             // Part of it went and the rest waits for us (the address of a gateway, the placement group of machines):
             // there is nothing to wait for.

@@ -1,26 +1,41 @@
 //! Shared waiting: one sweep per kind answers everybody who waits for objects of that kind.
 use crate::{address::Address, aws::Error, call::SweepCtx, kind::Kind, resource::Live, snapshot};
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 use tokio::{sync::Mutex, time::Instant};
+
+/// What is known of one kind.
+#[derive(Default)]
+struct Slot {
+    /// Counts the changes that this process made.
+    changes: AtomicU64,
+    latest: Mutex<Option<Latest>>,
+}
 
 /// The last sweep of one kind.
 struct Latest {
     started: Instant,
+    /// So many changes had been made when it began.
+    changes: u64,
     lives: HashMap<Address, Live>,
 }
 
 /// Sweeps on demand; callers that wait at the same time share one.
 pub(super) struct Watch {
     ctx: SweepCtx,
-    kinds: HashMap<&'static str, Mutex<Option<Latest>>>,
+    kinds: HashMap<&'static str, Slot>,
 }
 
 impl Watch {
     pub(super) fn new(kinds: &[&'static dyn Kind], ctx: SweepCtx) -> Self {
-        Self { ctx, kinds: kinds.iter().map(|k| (k.name(), Mutex::new(None))).collect() }
+        Self { ctx, kinds: kinds.iter().map(|k| (k.name(), Slot::default())).collect() }
     }
 
-    /// The object at the address, as AWS showed it in a sweep that began at `not_before` or later.
+    /// The object at the address, as AWS showed it in a sweep that began at `not_before` or later, and after every change
+    /// that was reported before this was called.
     pub(super) async fn look(
         &self,
         kind: &'static dyn Kind,
@@ -28,27 +43,28 @@ impl Watch {
         not_before: Instant,
     ) -> Result<Option<Live>, Error> {
         let slot = self.kinds.get(kind.name()).ok_or_else(|| Error::bug(format!("{} is not watched", kind.name())))?;
-        let mut latest = slot.lock().await;
-        if latest.as_ref().is_none_or(|l| l.started < not_before) {
+        let seen = slot.changes.load(Ordering::SeqCst);
+        let mut latest = slot.latest.lock().await;
+        if latest.as_ref().is_none_or(|l| l.started < not_before || l.changes < seen) {
             // Everybody who comes in this tick is answered by the sweep that begins after it; whoever waits for this
             // lock meanwhile is too, if it begins late enough for them.
             tokio::task::yield_now().await;
-            let started = Instant::now();
+            let (started, changes) = (Instant::now(), slot.changes.load(Ordering::SeqCst));
             let mut lives = HashMap::new();
             for live in snapshot::one(kind, &self.ctx).await? {
                 // Two objects of one address are found by the next full sweep; the first one answers here.
                 lives.entry(live.address.clone()).or_insert(live);
             }
-            *latest = Some(Latest { started, lives });
+            *latest = Some(Latest { started, changes, lives });
         }
         Ok(latest.as_ref().and_then(|l| l.lives.get(address)).cloned())
     }
 
     /// What was seen of a kind is older than a change that this process made: the next look asks again, however little
     /// time has passed.
-    pub(super) async fn forget(&self, kind: &dyn Kind) {
+    pub(super) fn forget(&self, kind: &dyn Kind) {
         if let Some(slot) = self.kinds.get(kind.name()) {
-            *slot.lock().await = None;
+            slot.changes.fetch_add(1, Ordering::SeqCst);
         }
     }
 

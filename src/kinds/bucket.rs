@@ -162,6 +162,7 @@ impl Resource for Bucket {
                 // In us-east-1 creating a bucket that this account owns is a success, so look first.
                 if let Some(tags) = read::tags_of(&sweep, name).await.map_err(|e| name::taken(name, e))? {
                     ctx.ours(&what, &tags)?;
+                    ctx.doubtful();
                     return Ok(vec![name.clone()]);
                 }
                 let region = ctx.scope.region.as_str();
@@ -179,12 +180,17 @@ impl Resource for Bucket {
                     .object_ownership(ObjectOwnership::BucketOwnerEnforced);
                 match call.send().await.map_err(Error::from) {
                     Err(e) if e.class != ErrorClass::Exists => return Err(e),
-                    _ => {}
+                    Err(_) => ctx.doubtful(),
+                    Ok(_) => {}
                 }
                 // A success alone proves nothing: our intent in the tags does.
                 match read::tags_of(&sweep, name).await.map_err(|e| name::taken(name, e))? {
-                    Some(tags) if tags.get(tags::INTENT) != attempt.tags.get(tags::INTENT) => ctx.ours(&what, &tags)?,
-                    _ => {}
+                    Some(tags) if tags.get(tags::INTENT) == attempt.tags.get(tags::INTENT) => {}
+                    Some(tags) => {
+                        ctx.ours(&what, &tags)?;
+                        ctx.doubtful();
+                    }
+                    None => ctx.doubtful(),
                 }
                 Ok(vec![name.clone()])
             })
@@ -234,10 +240,32 @@ impl Resource for Bucket {
         Ok(())
     }
 
+    /// A new bucket has what AWS gives to every one: encryption with S3's own keys, and nothing that dlinfra sets.
+    fn made(&self, ctx: &Ctx, id: &Id) -> Option<Live<Self>> {
+        Some(read::new(&ctx.sweep(), id, ctx.address.clone(), ctx.part_tags("")))
+    }
+
+    fn updated(want: &Self, _: &Ctx, live: &Live<Self>) -> Option<Live<Self>> {
+        Some(live.with_spec(Self { name: live.spec.name.clone(), ..want.clone() }))
+    }
+
+    fn goes_at_once(_: &Live<Self>) -> bool {
+        true
+    }
+
     async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
         let (name, owner) = (&live.id, &ctx.scope.account);
+        let remove = || async {
+            let call = ctx.aws.s3().delete_bucket().bucket(name).expected_bucket_owner(owner);
+            gone(call.send().await.map_err(Error::from))
+        };
+        // S3 says whether something is in it.
+        match remove().await {
+            Err(e) if e.is("BucketNotEmpty") => {}
+            other => return other,
+        }
         gone(contents::empty(ctx, name).await)?;
-        gone(ctx.aws.s3().delete_bucket().bucket(name).expected_bucket_owner(owner).send().await.map_err(Error::from))
+        remove().await
     }
 
     async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<Self>>, Error> {

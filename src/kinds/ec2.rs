@@ -103,11 +103,14 @@ where
     }
 }
 
-/// Success when what was to be made is there already.
-pub(super) fn there<T>(result: Result<T, Error>) -> Result<(), Error> {
+/// Success when what was to be made is there already; a look then tells whether it is as wanted.
+pub(super) fn there<T>(ctx: &Ctx, result: Result<T, Error>) -> Result<(), Error> {
     match result {
         Ok(_) => Ok(()),
-        Err(e) if e.class == ErrorClass::Exists => Ok(()),
+        Err(e) if e.class == ErrorClass::Exists => {
+            ctx.doubtful();
+            Ok(())
+        }
         Err(e) => Err(e),
     }
 }

@@ -6,8 +6,8 @@ mod read;
 pub(super) use check::CODES;
 
 use crate::{
-    aws::{Error, ErrorClass, gone, optional, tags, tags::TagTarget},
-    call::{Ctx, SweepCtx},
+    aws::{Error, ErrorClass, gone, tags, tags::TagTarget},
+    call::{Ctx, Scope, SweepCtx},
     kinds::policy::Policy,
     resource::{
         About, Call, Changes, Class, Discovery, Durations, Id, Live, Lookup, NameRule, Output, Problem, Quota,
@@ -16,10 +16,9 @@ use crate::{
     units::Span,
 };
 use aws_sdk_iam::types::Tag;
-use futures_util::future::try_join;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An IAM role: who may take it, and what it may then do.
@@ -160,6 +159,7 @@ impl Resource for IamRole {
                         let out = found.map_err(|e| Error::from(e).after_exists())?;
                         let role = out.role.ok_or_else(|| Error::missing("the role"))?;
                         ctx.ours(&format!("the role {name}"), &from_tags(role.tags()))?;
+                        ctx.doubtful();
                         Ok(vec![name.clone()])
                     }
                     Err(e) => Err(e),
@@ -217,21 +217,55 @@ impl Resource for IamRole {
         Ok(())
     }
 
+    /// A new role has what CreateRole gave it, and no policy.
+    fn made(&self, ctx: &Ctx, id: &Id) -> Option<Live<Self>> {
+        let spec = Self {
+            policies: BTreeMap::new(),
+            managed_policies: Vec::new(),
+            instance_profile: Some(false),
+            max_session: self.max_session.or(Some(Span::from_seconds(3600))),
+            ..self.clone()
+        };
+        let mut live = Live::new(ctx.address.clone(), id, ctx.part_tags(""), spec);
+        let arn = own_arn(ctx, "role", id);
+        live.ids = vec![arn.clone()];
+        live.outputs = outputs(json!({ "name": id, "arn": arn, "instance_profile": null, "instance_profile_arn": null }));
+        Some(live)
+    }
+
+    fn updated(want: &Self, ctx: &Ctx, live: &Live<Self>) -> Option<Live<Self>> {
+        let max_session = want.max_session.or(Some(Span::from_seconds(3600)));
+        let mut after = live.with_spec(Self { max_session, ..want.clone() });
+        let (mut name, mut arn) = (Value::Null, Value::Null);
+        after.parts.clear();
+        after.ids.truncate(1);
+        if want.instance_profile == Some(true) {
+            let own = own_arn(ctx, "instance-profile", &live.id);
+            (name, arn) = (json!(live.id), json!(own));
+            after.ids.push(own);
+            after.parts.insert(PROFILE.to_owned(), live.id.clone());
+        }
+        after.outputs.insert("instance_profile".to_owned(), name);
+        after.outputs.insert("instance_profile_arn".to_owned(), arn);
+        Some(after)
+    }
+
+    fn goes_at_once(_: &Live<Self>) -> bool {
+        true
+    }
+
     async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
         let (iam, name) = (ctx.aws.iam(), &live.id);
         profile::remove(ctx, live).await?;
         if live.state == State::Partial {
             return Ok(());
         }
-        // Read again: a policy that came after the sweep would block the role.
-        let sweep = ctx.sweep();
-        let policies = try_join(read::attached(&sweep, name), read::inline(&sweep, name)).await;
-        let Some((attached, inline)) = optional(policies)? else { return Ok(()) };
-        for policy in attached {
-            let detach = iam.detach_role_policy().role_name(name).policy_arn(policy);
+        // Those of a look: one that came since holds the role, and the next look shows it.
+        for policy in &live.spec.managed_policies {
+            let detach = iam.detach_role_policy().role_name(name).policy_arn(arn(ctx, policy));
             gone(detach.send().await.map_err(Error::from))?;
         }
-        for policy in inline {
+        for policy in live.spec.policies.keys() {
             let delete = iam.delete_role_policy().role_name(name).policy_name(policy);
             gone(delete.send().await.map_err(Error::from))?;
         }
@@ -280,6 +314,17 @@ fn arn(ctx: &Ctx, policy: &str) -> String {
         true => policy.to_owned(),
         false => format!("arn:{}:iam::aws:policy/{policy}", ctx.scope.partition),
     }
+}
+
+/// The ARN of the role, or of its profile, that is made under the stack's path.
+fn own_arn(ctx: &Ctx, what: &str, name: &str) -> String {
+    let Scope { partition, account, stack, .. } = &*ctx.scope;
+    format!("arn:{partition}:iam::{account}:{what}{}{name}", path(stack))
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "written in place")]
+fn outputs(all: Value) -> Map<String, Value> {
+    all.as_object().cloned().unwrap_or_default()
 }
 
 fn to_tags(tags: &tags::Tags) -> Result<Vec<Tag>, Error> {

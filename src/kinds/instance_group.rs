@@ -35,7 +35,7 @@ use crate::{
     },
     resource::{
         About, Call, Changes, Class, Durations, Expected, Id, Live, Lookup, NameRule, NamedImage, Output, Problem, Quota,
-        Resource,
+        Resource, State,
     },
     topology,
 };
@@ -332,12 +332,16 @@ impl Resource for InstanceGroup {
     }
 
     async fn create(&self, ctx: &Ctx, _: Option<&Live<Self>>) -> Result<Id, Error> {
-        let fleet = live::fleet(ctx).await?;
         if self.count == 0 {
             // What is left of a group that shall be empty.
             placement::delete(ctx).await?;
             return Ok(group_id(&ctx.scope, &ctx.address));
         }
+        if ctx.fresh {
+            launch::launch(self, ctx, &live::Fleet::default(), self.count).await?;
+            return Ok(group_id(&ctx.scope, &ctx.address));
+        }
+        let fleet = live::fleet(ctx).await?;
         fleet.explain_casualties(ctx)?;
         // A sweep may be older than what an earlier run launched: what runs already is not launched again.
         if fleet.members.is_empty() && fleet.leaving.is_empty() {
@@ -377,15 +381,18 @@ impl Resource for InstanceGroup {
         launch::terminate(ctx, &outdated).await
     }
 
+    fn goes_at_once(live: &Live<Self>) -> bool {
+        // A placement group alone; machines shut down for a while.
+        live.state == State::Partial
+    }
+
     /// First the instances; the placement group can go only when they are terminated, in a later call.
-    async fn delete(ctx: &Ctx, _: &Live<Self>) -> Result<(), Error> {
-        let fleet = live::fleet(ctx).await?;
-        let running: Vec<Id> = fleet.members.iter().filter_map(|m| m.instance_id().map(str::to_owned)).collect();
-        launch::terminate(ctx, &running).await?;
-        if running.is_empty() && fleet.leaving.is_empty() {
-            placement::delete(ctx).await?;
+    async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
+        if live.state == State::Partial {
+            return placement::delete_of(ctx, live).await;
         }
-        Ok(())
+        let running = live.members.iter().filter(|m| m.state != State::Deleting);
+        launch::terminate(ctx, &running.map(|m| m.id.clone()).collect::<Vec<_>>()).await
     }
 
     async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<Self>>, Error> {

@@ -99,9 +99,15 @@ impl Resource for InternetGateway {
         if !changes.touches("vpc") {
             return Ok(());
         }
-        let now = ec2::current(find(&ctx.sweep(), vec![ec2::filter("internet-gateway-id", &live.id)]).await?, &live.id)?;
+        let now = match ctx.fresh {
+            true => live.spec.clone(),
+            false => {
+                let found = find(&ctx.sweep(), vec![ec2::filter("internet-gateway-id", &live.id)]).await?;
+                ec2::current(found, &live.id)?.spec
+            }
+        };
         let wanted = want.vpc.as_ref().map(Ref::id).transpose()?;
-        let attached = now.spec.vpc.as_ref().map(Ref::id).transpose()?;
+        let attached = now.vpc.as_ref().map(Ref::id).transpose()?;
         if wanted == attached {
             return Ok(());
         }
@@ -110,15 +116,30 @@ impl Resource for InternetGateway {
         }
         if let Some(vpc) = wanted {
             let call = || ctx.aws.ec2().attach_internet_gateway().internet_gateway_id(&live.id).vpc_id(vpc);
-            ec2::patient(ctx, || async { ec2::there(call().send().await.map_err(Error::from)) }).await?;
+            ec2::patient(ctx, || async { ec2::there(ctx, call().send().await.map_err(Error::from)) }).await?;
         }
         Ok(())
     }
 
+    fn updated(want: &Self, _: &Ctx, live: &Live<Self>) -> Option<Live<Self>> {
+        Some(live.with_spec(want.clone()))
+    }
+
+    fn goes_at_once(_: &Live<Self>) -> bool {
+        true
+    }
+
     async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
-        let now = find(&ctx.sweep(), vec![ec2::filter("internet-gateway-id", &live.id)]).await?;
-        if let Some(vpc) = now.first().and_then(|live| live.spec.vpc.as_ref()) {
-            detach(ctx, &live.id, vpc.id()?).await?;
+        match live.spec.vpc.as_ref().map(Ref::id) {
+            Some(Ok(vpc)) => detach(ctx, &live.id, vpc).await?,
+            // Attached to something that nobody knows any more.
+            Some(Err(_)) => {
+                let now = find(&ctx.sweep(), vec![ec2::filter("internet-gateway-id", &live.id)]).await?;
+                if let Some(vpc) = now.first().and_then(|live| live.spec.vpc.as_ref()) {
+                    detach(ctx, &live.id, vpc.id()?).await?;
+                }
+            }
+            None => {}
         }
         gone(ctx.aws.ec2().delete_internet_gateway().internet_gateway_id(&live.id).send().await.map_err(Error::from))
     }

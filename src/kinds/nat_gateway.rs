@@ -119,6 +119,11 @@ impl Resource for NatGateway {
         }
     }
 
+    fn goes_at_once(live: &Live<Self>) -> bool {
+        // An address alone; a gateway is deleted for a minute, and then its address is left.
+        live.state == State::Partial
+    }
+
     async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
         match live.state {
             // The address can be released only when AWS has let go of it; the next call does that.
@@ -208,7 +213,9 @@ async fn assemble(
     gateways: Vec<Gateway>,
     mut loose: Vec<ElasticAddress>,
 ) -> Result<Vec<Live<NatGateway>>, Error> {
-    let vpcs: BTreeSet<&str> = gateways.iter().filter_map(|g| g.vpc_id()).collect();
+    // Who polls one that is being made learns nothing from its VPC.
+    let settled = |g: &&Gateway| ctx.answers.is_some() || g.state != Some(NatGatewayState::Pending);
+    let vpcs: BTreeSet<&str> = gateways.iter().filter(settled).filter_map(|g| g.vpc_id()).collect();
     let internet = internet_gateways(ctx, &vpcs).await?;
     let mut out: Vec<Live<NatGateway>> = Vec::new();
     for gateway in gateways {

@@ -203,8 +203,10 @@ impl Resource for RouteTable {
             return Ok(());
         }
         let id = live.id.as_str();
-        let now = find(&ctx.sweep(), vec![ec2::filter("route-table-id", id)]).await?;
-        let now = ec2::current(now, id)?.spec;
+        let now = match ctx.fresh {
+            true => live.spec.clone(),
+            false => ec2::current(find(&ctx.sweep(), vec![ec2::filter("route-table-id", id)]).await?, id)?.spec,
+        };
         for route in &want.routes {
             match now.routes.iter().find(|r| r.to == route.to) {
                 Some(have) if !have.blackhole && have.target_id()? == route.target_id()? => {}
@@ -227,11 +229,18 @@ impl Resource for RouteTable {
         Ok(())
     }
 
+    fn updated(want: &Self, _: &Ctx, live: &Live<Self>) -> Option<Live<Self>> {
+        Some(live.with_spec(want.clone()))
+    }
+
+    fn goes_at_once(_: &Live<Self>) -> bool {
+        true
+    }
+
     async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
-        for table in tables(&ctx.sweep(), vec![ec2::filter("route-table-id", &live.id)]).await? {
-            for (_, association) in associations(&table) {
-                disassociate(ctx, association).await?;
-            }
+        // Those of a look: one that came since holds the table, and the next look shows it.
+        for association in live.ids.iter().filter(|id| id.starts_with("rtbassoc-")) {
+            disassociate(ctx, association).await?;
         }
         gone(ctx.aws.ec2().delete_route_table().route_table_id(&live.id).send().await.map_err(Error::from))
     }
@@ -281,7 +290,23 @@ async fn replace(ctx: &Ctx, table: &str, route: &Route) -> Result<(), Error> {
 /// the stack holds is moved in one call, so that it is never without a table.
 async fn associate(ctx: &Ctx, id: &str, want: &RouteTable, now: &RouteTable) -> Result<(), Error> {
     let ids = |refs: &[Ref<Subnet>]| refs.iter().map(|r| r.id().map(str::to_owned)).collect::<Result<BTreeSet<_>, _>>();
-    let (wanted, have) = (ids(&want.subnets)?, ids(&now.subnets)?);
+    let (wanted, mut have) = (ids(&want.subnets)?, ids(&now.subnets)?);
+    if ctx.fresh {
+        // A new table: its subnets mostly have none yet, and AWS says which do.
+        let moves = wanted.difference(&have).map(|subnet| async move {
+            let call = || ctx.aws.ec2().associate_route_table().route_table_id(id).subnet_id(subnet);
+            match ec2::patient(ctx, || async { Ok(call().send().await?) }).await {
+                Ok(_) => Ok(Some(subnet.clone())),
+                Err(e) if e.class == ErrorClass::Exists => Ok(None),
+                Err(e) => Err(e),
+            }
+        });
+        let moved = join_all(moves).await.into_iter().collect::<Result<Vec<_>, Error>>()?;
+        have.extend(moved.into_iter().flatten());
+        if have == wanted {
+            return Ok(());
+        }
+    }
     let changing: Vec<&str> = wanted.symmetric_difference(&have).map(String::as_str).collect();
     let mut holders = BTreeMap::new();
     for changing in changing.chunks(200) {
@@ -297,7 +322,7 @@ async fn associate(ctx: &Ctx, id: &str, want: &RouteTable, now: &RouteTable) -> 
     let moves = wanted.difference(&have).map(|subnet| async move {
         let call = || ctx.aws.ec2().associate_route_table().route_table_id(id).subnet_id(subnet);
         let Some((association, table)) = holders.get(subnet) else {
-            return ec2::patient(ctx, || async { ec2::there(call().send().await.map_err(Error::from)) }).await;
+            return ec2::patient(ctx, || async { ec2::there(ctx, call().send().await.map_err(Error::from)) }).await;
         };
         let owner = ec2::tags(table.tags());
         if owner.get(tags::STACK_ID) != Some(&ctx.scope.stack_id) {
@@ -350,6 +375,7 @@ async fn find(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Live<RouteTabl
             subnets: associations(&table).into_iter().map(|(subnet, _)| Ref::to_id(subnet)).collect(),
         };
         let mut live = Live::new(ec2::address(ctx, &tags), id, tags, spec);
+        live.ids = associations(&table).into_iter().map(|(_, association)| association.to_owned()).collect();
         live.outputs = ec2::outputs([("id", json!(id))]);
         out.push(live);
     }

@@ -159,9 +159,21 @@ impl Resource for SecurityGroup {
         if !changes.touches("ingress") && !changes.touches("egress") {
             return Ok(());
         }
-        let now = ec2::current(find(&ctx.sweep(), vec![ec2::filter("group-id", &live.id)]).await?, &live.id)?.spec;
+        let now = match ctx.fresh {
+            true => live.spec.clone(),
+            false => ec2::current(find(&ctx.sweep(), vec![ec2::filter("group-id", &live.id)]).await?, &live.id)?.spec,
+        };
         reconcile(ctx, &live.id, Way::In, &want.ingress, &now.ingress).await?;
         reconcile(ctx, &live.id, Way::Out, &want.egress, &now.egress).await
+    }
+
+    fn updated(want: &Self, _: &Ctx, live: &Live<Self>) -> Option<Live<Self>> {
+        let (ingress, egress) = (want.ingress.clone(), want.egress.clone());
+        Some(live.with_spec(Self { ingress, egress, ..live.spec.clone() }))
+    }
+
+    fn goes_at_once(_: &Live<Self>) -> bool {
+        true
     }
 
     async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
@@ -241,7 +253,7 @@ async fn authorize(ctx: &Ctx, id: &str, way: Way, rules: &[&Rule]) -> Result<(),
         // One rule that exists makes AWS refuse the whole call; then each rule goes alone.
         Err(e) if e.class == ErrorClass::Exists => {
             for rule in rules {
-                ec2::there(send_authorize(ctx, id, way, &[rule]).await)?;
+                ec2::there(ctx, send_authorize(ctx, id, way, &[rule]).await)?;
             }
             Ok(())
         }

@@ -131,6 +131,14 @@ impl Resource for Subnet {
         Ok(())
     }
 
+    fn updated(want: &Self, _: &Ctx, live: &Live<Self>) -> Option<Live<Self>> {
+        Some(live.with_spec(want.clone()))
+    }
+
+    fn goes_at_once(_: &Live<Self>) -> bool {
+        true
+    }
+
     async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
         gone(ctx.aws.ec2().delete_subnet().subnet_id(&live.id).send().await.map_err(Error::from))
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Of each kind.
-const MANY: usize = 12;
+const MANY: usize = 24;
 /// Refused for the rate.
 const THROTTLES: [&str; 4] = ["RequestLimitExceeded", "Throttling", "ThrottlingException", "SlowDown"];
 

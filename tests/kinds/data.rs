@@ -58,6 +58,8 @@ impl Lab {
             recorder: Arc::new(Memory::default()),
             open: Arc::default(),
             ordinal: Arc::default(),
+            fresh: false,
+            doubt: Arc::default(),
         }
     }
 

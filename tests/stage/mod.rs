@@ -265,6 +265,8 @@ impl Stage {
             recorder: Arc::new(Memory::default()),
             open: Arc::default(),
             ordinal: Arc::default(),
+            fresh: false,
+            doubt: Arc::default(),
         };
         let find = async || kind.sweep(&sweep).await.unwrap().into_iter().find(|l| l.address == address);
         let first = find().await.unwrap();

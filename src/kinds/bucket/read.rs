@@ -107,6 +107,19 @@ pub(super) async fn bucket(
     Ok(Settings::read(ctx, name).await?.map(|settings| settings.live(ctx, name, address, tags)))
 }
 
+/// A bucket that was made a moment ago.
+pub(super) fn new(ctx: &SweepCtx, name: &str, address: Address, tags: Tags) -> Live<Bucket> {
+    let settings = Settings {
+        versioning: false,
+        encryption: Encryption { kms_key: None },
+        rules: Vec::new(),
+        policy: None,
+        blocked: false,
+        enforced: false,
+    };
+    settings.live(ctx, name, address, tags)
+}
+
 /// Everything that has a getter of its own.
 struct Settings {
     versioning: bool,

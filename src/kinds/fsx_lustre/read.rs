@@ -80,6 +80,12 @@ async fn describe(
     if found.is_empty() {
         return Ok(Vec::new());
     }
+    // Who polls one that is being made, for minutes, learns nothing from links and interfaces.
+    let made = |fs: &FileSystem| fs.lifecycle != Some(FileSystemLifecycle::Creating);
+    if ctx.answers.is_none() && !everybodys_links && !found.iter().any(|(fs, ..)| made(fs)) {
+        let now = ctx.aws.clock().now();
+        return found.into_iter().map(|(fs, address, tags)| live(&fs, address, tags, &[], Vec::new(), now)).collect();
+    }
     let (all_links, groups) = try_join(links(ctx, None), groups(ctx, &found)).await?;
     let now = ctx.aws.clock().now();
     let live = |(fs, address, tags): (FileSystem, Address, Tags)| {

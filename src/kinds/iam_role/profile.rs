@@ -20,6 +20,7 @@ pub(super) async fn add(ctx: &Ctx, live: &Live<IamRole>) -> Result<(), Error> {
                     let out = found.map_err(|e| Error::from(e).after_exists())?;
                     let profile = out.instance_profile.ok_or_else(|| Error::missing("the instance profile"))?;
                     ctx.ours(&format!("the instance profile {name}"), &from_tags(profile.tags()))?;
+                    ctx.doubtful();
                     Ok(vec![name.clone()])
                 }
                 Err(e) => Err(e),
@@ -33,8 +34,11 @@ pub(super) async fn add(ctx: &Ctx, live: &Live<IamRole>) -> Result<(), Error> {
         let add = ctx.aws.iam().add_role_to_instance_profile().instance_profile_name(profile).role_name(name);
         match add.send().await.map_err(Error::from) {
             // A profile holds one role: it may be there already, which the next sweep will show.
-            Err(e) if e.class != ErrorClass::Quota => Err(e),
-            _ => Ok(vec![profile.clone()]),
+            Err(e) if e.class == ErrorClass::Quota => {
+                ctx.doubtful();
+                Ok(vec![profile.clone()])
+            }
+            added => added.map(|_| vec![profile.clone()]),
         }
     })
     .await?;

@@ -177,7 +177,7 @@ fn orphan(address: Address, tags: Tags, profile: &Profile) -> Live<IamRole> {
     live.ids = vec![profile.arn.clone()];
     live.parts.insert(PROFILE.to_owned(), profile.name.clone());
     let outputs = json!({ "name": null, "arn": null, "instance_profile": profile.name, "instance_profile_arn": profile.arn });
-    live.outputs = outputs.as_object().cloned().unwrap_or_default();
+    live.outputs = super::outputs(outputs);
     live
 }
 
@@ -264,11 +264,11 @@ fn live(parts: Parts, profile: Option<Own>) -> Result<Live<IamRole>, Error> {
         live.parts.insert(PROFILE.to_owned(), profile);
     }
     let outputs = json!({ "name": role.role_name, "arn": role.arn, "instance_profile": name, "instance_profile_arn": arn });
-    live.outputs = outputs.as_object().cloned().unwrap_or_default();
+    live.outputs = super::outputs(outputs);
     Ok(live)
 }
 
-pub(super) async fn attached(ctx: &SweepCtx, role: &str) -> Result<Vec<String>, Error> {
+async fn attached(ctx: &SweepCtx, role: &str) -> Result<Vec<String>, Error> {
     let mut out = Vec::new();
     let mut pages = ctx.aws.iam().list_attached_role_policies().role_name(role).into_paginator().send();
     while let Some(page) = pages.next().await {
@@ -278,7 +278,7 @@ pub(super) async fn attached(ctx: &SweepCtx, role: &str) -> Result<Vec<String>, 
     Ok(out)
 }
 
-pub(super) async fn inline(ctx: &SweepCtx, role: &str) -> Result<Vec<String>, Error> {
+async fn inline(ctx: &SweepCtx, role: &str) -> Result<Vec<String>, Error> {
     let mut out = Vec::new();
     let mut pages = ctx.aws.iam().list_role_policies().role_name(role).into_paginator().send();
     while let Some(page) = pages.next().await {

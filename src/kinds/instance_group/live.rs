@@ -247,6 +247,7 @@ pub(super) fn assemble(
         live.state = State::Partial;
         live.parts.insert(placement::PART.to_owned(), group.id.clone());
         live.outputs = outputs(&live.id, &[], None);
+        live.outputs.insert("placement_group".into(), json!(group.name));
         out.push(live);
     }
     Ok(out)

@@ -4,10 +4,10 @@ use crate::{
     aws::{Error, ErrorClass, gone, optional, tags},
     call::{Ctx, SweepCtx},
     kinds::ec2,
-    resource::{Call, Class, Id, NameRule},
+    resource::{Call, Class, Id, Live, NameRule},
 };
 use aws_sdk_ec2::types::{Filter, PlacementGroup, PlacementGroupState, PlacementStrategy, ResourceType};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 pub(super) const PART: &str = "placement";
@@ -53,7 +53,8 @@ fn own(ctx: &Ctx) -> Vec<Filter> {
 
 /// The name of the group to launch into: the one that exists, or a new one for a first launch that wants one.
 pub(super) async fn ensure(want: &InstanceGroup, ctx: &Ctx, first: bool) -> Result<Option<String>, Error> {
-    if let Some(group) = all(&ctx.sweep(), own(ctx)).await?.into_iter().next() {
+    // The group of a new fleet is as new as the fleet.
+    if !ctx.fresh && let Some(group) = all(&ctx.sweep(), own(ctx)).await?.into_iter().next() {
         return Ok(Some(group.name));
     }
     if !first || !want.clustered() {
@@ -88,6 +89,17 @@ pub(super) async fn ensure(want: &InstanceGroup, ctx: &Ctx, first: bool) -> Resu
         Err(e) => return Err(e),
     }
     Ok(Some(name))
+}
+
+/// Deletes the group that is left of a fleet, as a look has shown it.
+pub(super) async fn delete_of(ctx: &Ctx, left: &Live<InstanceGroup>) -> Result<(), Error> {
+    match left.outputs.get("placement_group").and_then(Value::as_str) {
+        Some(name) if left.tags.get(tags::STACK_ID) == Some(&ctx.scope.stack_id) => {
+            let call = ctx.aws.ec2().delete_placement_group().group_name(name);
+            gone(call.send().await.map_err(Error::from))
+        }
+        _ => delete(ctx).await,
+    }
 }
 
 /// Deletes what there is; instances must be terminated.
