@@ -25,7 +25,7 @@ use crate::{
     snapshot::{self, Found, Snapshot},
     units::Span,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::{
     collections::{BTreeMap, BTreeSet},

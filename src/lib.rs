@@ -52,7 +52,8 @@
 //! **The planner is pure.** No clock, no AWS, no randomness: the same inputs give the same bytes.
 //!
 //! **Creation ends at a fixpoint.** `create` makes the primary object; `update` brings live to wanted, from a fresh
-//! difference each time, until there is none. Only then do dependants start.
+//! difference each time, until there is none. Only then do dependants start. Each new object is seen once, so that no
+//! later run can miss it; of what the same step has made, AWS's answers then count as much as another look.
 //!
 //! **Nothing is rolled back.** A failed step stops its descendants only; the next `apply` continues.
 //!

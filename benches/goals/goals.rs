@@ -350,10 +350,11 @@ impl Bench {
     }
 }
 
-const READ_BACK: &str = "whatever a call made is read back, and dependants start only when nothing differs from what is \
-    wanted; a script that trusts each answer saves these reads, and does not notice what AWS did otherwise";
-const SETTINGS: &str = "each bucket costs seven reads, a role six: S3 and IAM have no call that reads several settings";
-const SERIAL_READS: &str = "a role is read in five steps, each of which needs the one before";
+const READ_BACK: &str = "each new object is seen once, and what AWS still works on is waited for; a script that trusts \
+    each answer saves these reads, and makes things twice when AWS hides them for a moment";
+const SETTINGS: &str =
+    "each bucket costs seven reads, a role five: S3 and IAM have no call that reads several settings";
+const SERIAL_READS: &str = "policies, links and volumes are asked for when it is known of what";
 
 /// What a command did in the cluster.
 struct Run {

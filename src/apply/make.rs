@@ -10,7 +10,7 @@ use crate::{
     blueprint, kind,
     plan::{self, Operation, Step, Task},
     record::{Applied, Intent},
-    resource::{Changes, Class, Live, State},
+    resource::{Class, Live, State},
     snapshot, spec,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -18,25 +18,22 @@ use serde_json::Value;
 use std::{collections::BTreeSet, sync::atomic::Ordering, time::Duration};
 use tokio::time::Instant;
 
-/// The same difference after this many updates, and after as long as AWS may hide a change, will not go away by itself.
-const FUTILE: u32 = 6;
-
 /// What the loop remembers between looks.
-struct Progress {
-    created: Option<(String, Timestamp)>,
+pub(super) struct Progress {
+    pub(super) created: Option<(String, Timestamp)>,
     /// A sweep has shown what this run created: if it is not there any more, it is gone, not hidden.
-    seen: bool,
+    pub(super) seen: bool,
     /// What the object is by the answers to this step's own calls: the next look is not needed.
-    told: Option<Live>,
+    pub(super) told: Option<Live>,
     /// AWS has shown that it knows what this run created, to a look or to a change of it.
-    shown: bool,
-    last: Vec<spec::Difference>,
-    same: u32,
+    pub(super) shown: bool,
+    pub(super) last: Vec<spec::Difference>,
+    pub(super) same: u32,
     /// Since when it is the same difference.
-    stuck: Timestamp,
+    pub(super) stuck: Timestamp,
     /// Members that were still to be replaced when it was last looked at.
-    outdated: usize,
-    not_before: Instant,
+    pub(super) outdated: usize,
+    pub(super) not_before: Instant,
 }
 
 impl Shared<'_> {
@@ -257,124 +254,9 @@ impl Shared<'_> {
     }
 
     /// Something was changed: only what is seen from now on counts.
-    fn look_anew(&self, step: &Step, progress: &mut Progress) {
+    pub(super) fn look_anew(&self, step: &Step, progress: &mut Progress) {
         self.watch.forget(step.kind);
         progress.not_before = Instant::now();
-    }
-
-    /// One round of tags and updates; true = no difference is left.
-    #[allow(clippy::too_many_arguments, reason = "one round of the loop above, split off for reading")]
-    async fn update(
-        &self,
-        step: &Step,
-        want: &Value,
-        call: &Value,
-        live: &Live,
-        spec_tag: &str,
-        progress: &mut Progress,
-        moved: &mut bool,
-    ) -> Result<bool, Error> {
-        self.retag(step, live, spec_tag).await?;
-        if std::mem::take(moved) {
-            self.look_anew(step, progress);
-            return Ok(false);
-        }
-        let mut want = want.clone();
-        self.restore_defaults(step, &mut want);
-        let (fields, outdated) = plan::differences(step.kind, &want, live);
-        let fields: Vec<_> =
-            fields.into_iter().filter(|d| !plan::settled_by_default(step.kind, &d.path, &d.before, &d.after)).collect();
-        if fields.is_empty() && outdated.is_empty() {
-            return Ok(true);
-        }
-        progress.outdated = outdated.len();
-        if fields == progress.last {
-            progress.same += 1;
-            // AWS may show the change a moment later, and what an update made as late as anything else.
-            self.watch.tick(Duration::from_secs(u64::from(progress.same.min(5)) * 2)).await;
-        } else {
-            (progress.same, progress.stuck) = (0, self.clock.now());
-        }
-        let futile =
-            progress.same >= FUTILE && self.clock.now().duration_since(progress.stuck) > window(step.kind.about());
-        if futile && outdated.is_empty() {
-            let names: Vec<&str> = fields.iter().map(|f| f.path.as_str()).collect();
-            return Err(Error::new(
-                ErrorClass::Other,
-                format!("{} does not take the change of {}", live.id, names.join(", ")),
-            )
-            .help("AWS accepted the update but still shows the old value; look at the object in AWS"));
-        }
-        self.stop_if_cancelled()?;
-        progress.last.clone_from(&fields);
-        let changes = Changes { fields, outdated };
-        let mut want_call = call.clone();
-        self.restore_defaults(step, &mut want_call);
-        let mut ctx = self.ctx(step, spec_tag.to_owned());
-        ctx.fresh = progress.created.is_some();
-        let target = self.with_ids(live);
-        match step.kind.update(&ctx, &want_call, &target, &changes).await {
-            Ok(()) if ctx.fresh && !ctx.doubt.load(Ordering::Relaxed) => {
-                progress.told = step.kind.updated(&ctx, &want_call, &target)?;
-                progress.shown = true;
-            }
-            Ok(()) => {}
-            Err(e)
-                if matches!(
-                    e.class,
-                    ErrorClass::WrongState
-                        | ErrorClass::NotVisibleYet
-                        | ErrorClass::NotFound
-                        | ErrorClass::InUse
-                        | ErrorClass::Ambiguous
-                        | ErrorClass::Throttled
-                ) && !futile =>
-            {
-                self.emit(&step.address, What::Waiting { why: e.to_string() });
-                progress.same += 1;
-                self.watch.tick(Duration::from_secs(5)).await;
-                if e.class == ErrorClass::Ambiguous {
-                    self.look_for_doubtful(step).await?;
-                }
-            }
-            Err(e) => return Err(e),
-        }
-        self.look_anew(step, progress);
-        Ok(false)
-    }
-
-    /// Fields that the plan resets to AWS's default are wanted with that value now.
-    fn restore_defaults(&self, step: &Step, want: &mut Value) {
-        let Value::Object(map) = want else { return };
-        for field in step.fields.iter().filter(|f| !f.path.starts_with("tags.") && !f.path.contains('.')) {
-            // A default of null says that AWS's state is "none", which an update must bring about.
-            let has_default = !field.after.is_null() || step.kind.default_of(&field.path).is_some();
-            if has_default && map.get(&field.path).is_none_or(Value::is_null) {
-                map.insert(field.path.clone(), field.after.clone());
-            }
-        }
-    }
-
-    /// Sets and removes what the plan found different, and the digest of what cannot be read back.
-    async fn retag(&self, step: &Step, live: &Live, spec_tag: &str) -> Result<(), Error> {
-        let mut set = step.tags.clone();
-        // Members carry their own digest, set when they were launched.
-        if live.members.is_empty() && !spec_tag.is_empty() {
-            set.insert(tags::SPEC.to_owned(), spec_tag.to_owned());
-        }
-        let carriers: Vec<_> =
-            if live.members.is_empty() { vec![&live.tags] } else { live.members.iter().map(|m| &m.tags).collect() };
-        set.retain(|k, v| k != tags::SPEC && carriers.iter().any(|t| t.get(k) != Some(v)));
-        let remove: Vec<String> =
-            step.untag.iter().filter(|k| carriers.iter().any(|t| t.contains_key(*k))).cloned().collect();
-        if set.is_empty() && remove.is_empty() {
-            return Ok(());
-        }
-        self.stop_if_cancelled()?;
-        for target in step.kind.tag_targets(live)? {
-            tags::retag(&self.executor.aws, &target, &set, &remove).await?;
-        }
-        Ok(())
     }
 
     pub(super) fn stop_if_cancelled(&self) -> Result<(), Error> {

@@ -1,5 +1,6 @@
 //! plan → outcome: no waves; each task starts when its own parents are settled, longest expected path first.
 mod adopt;
+mod change;
 mod doubt;
 mod event;
 mod make;
@@ -187,7 +188,8 @@ impl Shared<'_> {
     /// more stays an address.
     fn with_ids(&self, live: &Live) -> Live {
         let (mut out, present) = (live.clone(), self.live());
-        let id_of = |address: &str| present.get(&Address::parse(address)?).map(|l| l.id.clone()).filter(|i| !i.is_empty());
+        let id_of =
+            |address: &str| present.get(&Address::parse(address)?).map(|l| l.id.clone()).filter(|i| !i.is_empty());
         spec::with_ids(&mut out.spec, &id_of, &mut BTreeSet::new());
         out
     }

@@ -41,6 +41,6 @@ async fn looks(nodes: u32, of: &str) -> u64 {
 async fn a_plan_without_changes_is_cheap_for_any_number_of_nodes() {
     // One interface each, so that the sandbox has less to do; requests are the same for 32.
     let (few, many) = (looks(4, "p5.48xlarge").await, looks(1000, "c5n.18xlarge").await);
-    assert!(few <= 50, "{few} requests");
+    assert!(few <= 39, "{few} requests, the caller's included");
     assert_eq!(many, few);
 }

@@ -292,12 +292,7 @@ async fn a_bucket_lives_changes_and_goes_with_its_contents() {
 #[tokio::test(start_paused = true)]
 async fn buckets_named_by_their_author_and_in_other_regions_are_found() {
     let mut lab = Lab::new().await;
-    let names = [
-        "my-own-bucket".to_owned(),
-        "not-there".to_owned(),
-        "A role".to_owned(),
-        "theirs".to_owned(),
-    ];
+    let names = ["my-own-bucket".to_owned(), "not-there".to_owned(), "A role".to_owned(), "theirs".to_owned()];
     lab.names = Arc::new(names.into_iter().collect());
     let (live, _) = lab.apply("bucket", "data", json!({ "name": "my-own-bucket" })).await;
     assert_eq!(live.id, "my-own-bucket");
