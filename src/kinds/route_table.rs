@@ -1,6 +1,10 @@
 //! route-table: where packets of some subnets go; its routes and the subnets that use it live inside it.
+mod association;
+
+use association::{associate, associations, disassociate};
+
 use crate::{
-    aws::{Error, ErrorClass, gone, tags, tags::TagTarget},
+    aws::{Error, ErrorClass, gone, tags::TagTarget},
     call::{Ctx, SweepCtx},
     catalog::durations,
     diagnostic::Code,
@@ -13,13 +17,11 @@ use crate::{
 };
 use aws_sdk_ec2::types::{
     Filter, ResourceType, Route as LiveRoute, RouteOrigin, RouteState, RouteTable as Table,
-    RouteTableAssociationStateCode as Association,
 };
-use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Where the packets of some subnets go.
 ///
@@ -286,66 +288,6 @@ async fn replace(ctx: &Ctx, table: &str, route: &Route) -> Result<(), Error> {
     ec2::patient(ctx, || async { Ok(call.clone().send().await.map(|_| ())?) }).await
 }
 
-/// Moves subnets to this table and then lets go of those that are not wanted any more. A subnet that another table of
-/// the stack holds is moved in one call, so that it is never without a table.
-async fn associate(ctx: &Ctx, id: &str, want: &RouteTable, now: &RouteTable) -> Result<(), Error> {
-    let ids = |refs: &[Ref<Subnet>]| refs.iter().map(|r| r.id().map(str::to_owned)).collect::<Result<BTreeSet<_>, _>>();
-    let (wanted, mut have) = (ids(&want.subnets)?, ids(&now.subnets)?);
-    if ctx.fresh {
-        // A new table: its subnets mostly have none yet, and AWS says which do.
-        let moves = wanted.difference(&have).map(|subnet| async move {
-            let call = || ctx.aws.ec2().associate_route_table().route_table_id(id).subnet_id(subnet);
-            match ec2::patient(ctx, || async { Ok(call().send().await?) }).await {
-                Ok(_) => Ok(Some(subnet.clone())),
-                Err(e) if e.class == ErrorClass::Exists => Ok(None),
-                Err(e) => Err(e),
-            }
-        });
-        let moved = join_all(moves).await.into_iter().collect::<Result<Vec<_>, Error>>()?;
-        have.extend(moved.into_iter().flatten());
-        if have == wanted {
-            return Ok(());
-        }
-    }
-    let changing: Vec<&str> = wanted.symmetric_difference(&have).map(String::as_str).collect();
-    let mut holders = BTreeMap::new();
-    for changing in changing.chunks(200) {
-        let filter = ec2::filter_any("association.subnet-id", changing.iter().copied());
-        for table in tables(&ctx.sweep(), vec![filter]).await? {
-            for (subnet, association) in associations(&table) {
-                holders.insert(subnet.to_owned(), (association.to_owned(), table.clone()));
-            }
-        }
-    }
-    // All at once; each answer is awaited, so that no call is given up half-way.
-    let holders = &holders;
-    let moves = wanted.difference(&have).map(|subnet| async move {
-        let call = || ctx.aws.ec2().associate_route_table().route_table_id(id).subnet_id(subnet);
-        let Some((association, table)) = holders.get(subnet) else {
-            return ec2::patient(ctx, || async { ec2::there(ctx, call().send().await.map_err(Error::from)) }).await;
-        };
-        let owner = ec2::tags(table.tags());
-        if owner.get(tags::STACK_ID) != Some(&ctx.scope.stack_id) {
-            let holder = format!("the route table {} of {subnet}", table.route_table_id().unwrap_or_default());
-            return Err(Error::stranger(&holder, owner.get(tags::STACK).map(String::as_str)));
-        }
-        let call = ctx.aws.ec2().replace_route_table_association().route_table_id(id);
-        call.association_id(association).send().await.map(|_| ()).map_err(Error::from)
-    });
-    join_all(moves).await.into_iter().collect::<Result<(), _>>()?;
-    for subnet in have.difference(&wanted) {
-        // Another table of the stack may have taken it over meanwhile.
-        if let Some((association, _)) = holders.get(subnet).filter(|(_, t)| t.route_table_id() == Some(id)) {
-            disassociate(ctx, association).await?;
-        }
-    }
-    Ok(())
-}
-
-async fn disassociate(ctx: &Ctx, association: &str) -> Result<(), Error> {
-    gone(ctx.aws.ec2().disassociate_route_table().association_id(association).send().await.map_err(Error::from))
-}
-
 async fn tables(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Table>, Error> {
     let mut out = Vec::new();
     let mut pages = ctx.aws.ec2().describe_route_tables().set_filters(Some(filters)).into_paginator().send();
@@ -353,14 +295,6 @@ async fn tables(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Table>, Erro
         out.extend(page?.route_tables.unwrap_or_default());
     }
     Ok(out)
-}
-
-/// The subnets that use a table, with the ids of their associations; without those that are on their way out.
-fn associations(table: &Table) -> Vec<(&str, &str)> {
-    let holds = |state: Option<&Association>| !matches!(state, Some(s) if *s != Association::Associated && *s != Association::Associating);
-    let associations = table.associations().iter();
-    let held = associations.filter(|a| holds(a.association_state().and_then(|s| s.state())));
-    held.filter_map(|a| Some((a.subnet_id()?, a.route_table_association_id()?))).collect()
 }
 
 async fn find(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Live<RouteTable>>, Error> {
