@@ -61,9 +61,9 @@ blueprint: crowd
 region: us-east-1
 resources:
   vpc: { kind: vpc, cidr: 10.0.0.0/16 }
-  part: { kind: subnet, for_each: '${range(12)}', vpc: '${vpc}', cidr: '10.0.${each.value}.0/24', zone: us-east-1a }
-  group: { kind: security-group, for_each: '${range(12)}', vpc: '${vpc}' }
-  role: { kind: iam-role, for_each: '${range(12)}', trust: [ec2.amazonaws.com], instance_profile: true }
+  part: { kind: subnet, for_each: '${range(20)}', vpc: '${vpc}', cidr: '10.0.${each.value}.0/24', zone: us-east-1a }
+  group: { kind: security-group, for_each: '${range(20)}', vpc: '${vpc}' }
+  role: { kind: iam-role, for_each: '${range(20)}', trust: [ec2.amazonaws.com], instance_profile: true }
 ";
     let cli = Cli::new(account.port, crowd);
     // Each process learns by itself, and AWS grants each operation its own rate: the first ten seconds of each are its
