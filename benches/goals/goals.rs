@@ -18,7 +18,7 @@ use std::{
 
 /// The program as it is published, but for the optimisation of the generated clients.
 const DLINFRA: &str = env!("CARGO_BIN_EXE_dlinfra");
-const MIB: f64 = 1024.0 * 1024.0;
+const MB: f64 = 1e6;
 const NO_TERRAFORM: &str = "no `terraform` on the PATH";
 
 /// Measures these goals, or all when none is named, and prints the table.
@@ -337,7 +337,7 @@ impl Bench {
         let theirs = self.terraform.as_ref().map(|t| t.start(&self.folder));
         self.against(8, "start (`version`): CPU", ours, theirs, 10.0, milliseconds);
         let size = fs::metadata(DLINFRA).unwrap().len() as f64;
-        self.at_most(8, "size of the program, stripped", size, 60.0 * MIB, bytes, "");
+        self.at_most(8, "size of the program, stripped", size, 60.0 * MB, bytes, "");
         let file = self.folder.join("cluster.yaml");
         fs::write(&file, include_str!("cluster.yaml")).unwrap();
         let plan = || {
@@ -346,7 +346,7 @@ impl Bench {
             command
         };
         let peak = process::median(5, plan).peak as f64;
-        self.at_most(8, "plan of the cluster: memory", peak, 60.0 * MIB, bytes, "");
+        self.at_most(8, "plan of the cluster: memory", peak, 60.0 * MB, bytes, "");
     }
 }
 
@@ -425,7 +425,7 @@ fn milliseconds(value: f64) -> String {
 }
 
 fn bytes(value: f64) -> String {
-    if value < MIB { format!("{:.0} KiB", value / 1024.0) } else { format!("{:.1} MiB", value / MIB) }
+    if value < MB { format!("{:.0} kB", value / 1e3) } else { format!("{:.1} MB", value / MB) }
 }
 
 fn count(value: f64) -> String {

@@ -13,6 +13,7 @@ mod drift;
 mod eval;
 mod explain;
 mod export;
+mod fault;
 mod functions;
 mod git;
 mod graph;
@@ -298,6 +299,7 @@ impl Command {
 
 /// Parses, runs, and says how it ended.
 pub fn main() -> ExitCode {
+    fault::watch();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => {
