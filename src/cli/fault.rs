@@ -3,13 +3,13 @@
 //! Nothing that a faulty program goes on doing is worth more than what the journal holds already: every command after a
 //! death continues from there. So the release profile has no unwinding either, which makes the program a quarter smaller.
 use super::Exit;
-use std::{io::Write, panic::PanicHookInfo};
+use crate::ui::Ui;
+use std::panic::PanicHookInfo;
 
 /// From now on a panic of any thread or task ends the process.
 pub(super) fn watch() {
     std::panic::set_hook(Box::new(|info| {
-        // Where nobody reads, nothing is left to be said.
-        let _ = std::io::stderr().write_all(words(info).as_bytes());
+        Ui::new(false).say(&words(info));
         std::process::exit(Exit::Error as i32);
     }));
 }
