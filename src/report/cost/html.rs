@@ -1,4 +1,6 @@
 //! The cost report for managers: one page without scripts or anything from outside; charts are SVG drawn from the data.
+//!
+//! The page extends `templates/page.html`, which has the frame and the style.
 
 use askama::Template;
 
@@ -7,6 +9,7 @@ use super::{CostReport, Group, RenderError};
 #[derive(Template)]
 #[template(path = "cost.html")]
 struct Page<'a> {
+    title: String,
     report: &'a CostReport,
     sections: Vec<Section<'a>>,
     confidence: Vec<Share>,
@@ -47,12 +50,17 @@ struct Curve {
 pub(super) fn render(report: &CostReport) -> Result<String, RenderError> {
     let dates = report.sources.iter().map(|source| source.date.as_str()).filter(|date| !date.is_empty());
     let page = Page {
+        title: format!("Cost of {} in {}", report.stack, report.region),
         report,
         sections: report.groupings().into_iter().map(|(name, groups)| Section { name, bars: bars(groups) }).collect(),
         confidence: confidence(report),
         curve: curve(report),
         dates: dates.clone().min().zip(dates.max()),
     };
+    written(&page)
+}
+
+fn written(page: &impl Template) -> Result<String, RenderError> {
     page.render().map_err(|error| RenderError(error.to_string()))
 }
 
