@@ -1,9 +1,12 @@
-//! The HTML cost report in a real browser: nothing on the console, the same totals as the JSON, nothing wider than the
+//! The HTML reports in a real browser: nothing on the console, the same totals as the JSON, nothing wider than the
 //! window at 320 and 1440 px, in light and dark.
 //!
 //! Needs Chromium (`DLINFRA_CHROMIUM`, or `chromium` in the path); CI sets `DLINFRA_CHROMIUM_REQUIRED`, so that a missing
 //! browser fails there instead of passing silently.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking")]
+
+#[path = "cost_page/live.rs"]
+mod live;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,6 +15,7 @@ use dlinfra::cost::{Bill, Budget, Comparison, Item, Run, RunSource, advice};
 use dlinfra::price::{Market, PriceBook, PriceContext, PriceLine, Unit, Usage, compute, network, storage};
 use dlinfra::report::cost::{CostReport, Format, Heading};
 use rust_decimal::Decimal;
+use serde_json::Value;
 
 fn chromium() -> Option<PathBuf> {
     let found = std::env::var_os("DLINFRA_CHROMIUM").map(PathBuf::from).or_else(|| {
@@ -92,19 +96,48 @@ fn report(hostile: bool) -> CostReport {
         .with_advice(&advice::advise(PriceBook::embedded(), "us-east-1", &subjects))
 }
 
+/// A page, and what its totals are in the JSON, by their place on it.
+struct Sample {
+    name: &'static str,
+    html: String,
+    totals: Vec<(&'static str, String)>,
+}
+
+/// The three pages.
+fn samples(hostile: bool) -> [Sample; 3] {
+    let report = report(hostile);
+    let cost = &report.cost;
+    let totals = vec![
+        ("total-hourly", cost.hourly.clone()),
+        ("total-run", cost.run.clone().unwrap()),
+        ("total-monthly", cost.monthly.clone()),
+        ("total-upfront", cost.upfront.clone()),
+    ];
+    let html = report.render(Format::Html).unwrap();
+    [Sample { name: "cost-report", html, totals }, live::bills(hostile), live::account(hostile)]
+}
+
 struct Browser {
     program: PathBuf,
     folder: tempfile::TempDir,
 }
 
+/// Measures every frame: its widths, what its totals show, and the colour of its paper.
+const MEASURE: &str = "onload = () => { document.title = JSON.stringify([...document.querySelectorAll('iframe')].map(frame => { \
+    const page = frame.contentDocument, root = page.documentElement; \
+    const over = [...page.querySelectorAll('.scroll')].map(inner => inner.scrollWidth - inner.clientWidth); \
+    return { inner: page.defaultView.innerWidth, scroll: root.scrollWidth, over: Math.max(0, ...over), \
+      paper: page.defaultView.getComputedStyle(page.body).backgroundColor, \
+      shown: Object.fromEntries([...page.querySelectorAll('[data-value]')].map(at => [at.id, at.firstChild.data.trim()])) } })) }";
+
 impl Browser {
     /// Runs the browser once over a file, and returns what it prints and what it says about the page.
-    fn run(&self, page: &Path, width: u32, dark: bool, flags: &[&str]) -> (String, String) {
+    fn run(&self, page: &Path, window: &str, dark: bool, flags: &[&str]) -> (String, String) {
         let scheme = if dark { "0" } else { "1" };
         let output = Command::new(&self.program)
             .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr"])
             .arg(format!("--user-data-dir={}", self.folder.path().join("profile").display()))
-            .arg(format!("--window-size={width},2400"))
+            .arg(format!("--window-size={window}"))
             .arg(format!("--blink-settings=preferredColorScheme={scheme}"))
             .args(flags)
             .arg(format!("file://{}", page.display()))
@@ -115,80 +148,70 @@ impl Browser {
         (String::from_utf8_lossy(&output.stdout).into_owned(), console)
     }
 
-    /// Checks that the page is not wider than a window of `width`, and returns the colour of its paper.
+    /// Measures pages at widths, in one run.
     ///
-    /// A window cannot be narrower than 500 px, a frame can; the measuring script belongs to the frame's page.
-    fn measured(&self, html: &str, width: u32, dark: bool) -> String {
-        let frame = self.folder.path().join("frame.html");
-        let inside = html.replace('&', "&amp;").replace('"', "&quot;");
-        let script = "<script>onload = () => { const page = document.querySelector('iframe').contentDocument; \
-                      document.title = page.defaultView.innerWidth + ' ' + page.documentElement.scrollWidth + ' ' + \
-                      page.defaultView.getComputedStyle(page.body).backgroundColor }</script>";
-        let text = format!(
-            "<meta name=\"color-scheme\" content=\"light dark\"><title></title>{script}\
-             <iframe style=\"width:{width}px;height:2000px;border:0\" srcdoc=\"{inside}\"></iframe>"
-        );
-        std::fs::write(&frame, text).unwrap();
-        let (dom, console) = self.run(&frame, 1600, dark, &["--dump-dom"]);
-        assert_eq!(console, "", "at {width} px");
+    /// A window cannot be narrower than 500 px, a frame can; the measuring script belongs to the frames' page.
+    fn measured(&self, samples: &[Sample], widths: &[u32], dark: bool) -> Vec<Value> {
+        let mut text =
+            format!("<meta name=\"color-scheme\" content=\"light dark\"><title></title><script>{MEASURE}</script>");
+        for sample in samples {
+            let inside = sample.html.replace('&', "&amp;").replace('"', "&quot;");
+            for width in widths {
+                let style = format!("width:{width}px;height:2000px;border:0");
+                text += &format!("<iframe style=\"{style}\" srcdoc=\"{inside}\"></iframe>");
+            }
+        }
+        let frames = self.folder.path().join("frames.html");
+        std::fs::write(&frames, text).unwrap();
+        let (dom, console) = self.run(&frames, "1600,2400", dark, &["--dump-dom"]);
+        assert_eq!(console, "");
         let (_, title) = dom.split_once("<title>").unwrap();
         let (title, _) = title.split_once("</title>").unwrap();
-        let mut parts = title.splitn(3, ' ');
-        let inner: u32 = parts.next().unwrap().parse().unwrap();
-        let scroll: u32 = parts.next().unwrap().parse().unwrap();
-        assert_eq!(inner, width);
-        assert!(scroll <= inner, "{scroll} px of page in {inner} px");
-        parts.next().unwrap().to_owned()
+        serde_json::from_str(&title.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")).unwrap()
     }
 }
 
 #[test]
-fn the_page_in_a_browser() {
+fn the_pages_in_a_browser() {
     let Some(program) = chromium() else {
         eprintln!("skipped: no Chromium here");
         return;
     };
     let browser = Browser { program, folder: tempfile::tempdir().unwrap() };
-    let report = report(true);
-    let html = report.render(Format::Html).unwrap();
-    assert!(!html.contains("<script"));
-    let page = browser.folder.path().join("report.html");
-    std::fs::write(&page, &html).unwrap();
-    let mut papers = Vec::new();
-    for dark in [false, true] {
-        let (dom, console) = browser.run(&page, 1440, dark, &["--dump-dom"]);
-        assert_eq!(console, "");
-        let totals = [
-            ("total-hourly", report.cost.hourly.clone()),
-            ("total-run", report.cost.run.clone().unwrap()),
-            ("total-monthly", report.cost.monthly.clone()),
-            ("total-upfront", report.cost.upfront.clone()),
-        ];
-        for (id, figure) in totals {
-            let (_, shown) = dom.split_once(&format!("id=\"{id}\"")).unwrap();
-            let (_, shown) = shown.split_once("\">$").unwrap();
-            let (shown, _) = shown.split_once('<').unwrap();
-            assert_eq!(shown.replace(',', ""), figure, "{id}");
+    let samples = samples(true);
+    let widths = [320, 1440];
+    let [light, dark] = [false, true].map(|dark| browser.measured(&samples, &widths, dark));
+    let wanted = samples.iter().flat_map(|sample| widths.map(|width| (sample, width)));
+    for ((sample, width), (light, dark)) in wanted.zip(light.iter().zip(&dark)) {
+        let name = sample.name;
+        assert!(!sample.html.contains("<script"), "{name}");
+        for frame in [light, dark] {
+            assert_eq!(frame["inner"], width, "{name}: {frame}");
+            assert!(frame["scroll"].as_u64() <= Some(u64::from(width)), "{name} is wider than {width} px: {frame}");
+            assert!(width > 320 || frame["over"] == 0, "a table of {name} is wider than {width} px: {frame}");
+            for (id, figure) in &sample.totals {
+                let shown = frame["shown"][id].as_str().unwrap_or_default().replace(['$', ',', '+'], "");
+                assert_eq!(shown, *figure, "{name}: {id}");
+            }
         }
-        for width in [320, 1440] {
-            papers.push(browser.measured(&html, width, dark));
-        }
+        assert_ne!(light["paper"], dark["paper"], "{name}: light and dark look the same");
     }
-    assert_ne!(papers[0], papers[2], "light and dark look the same");
-    example(&browser);
+    examples(&browser);
 }
 
-/// The example in the docs: compared with what is there, or written again with `DLINFRA_BLESS=1`, with its picture.
-fn example(browser: &Browser) {
-    let html = report(false).render(Format::Html).unwrap();
+/// The examples in the docs: compared with what is there, or written again with `DLINFRA_BLESS=1`, with their pictures.
+fn examples(browser: &Browser) {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples");
-    let page = docs.join("cost-report.html");
-    if std::env::var_os("DLINFRA_BLESS").is_some() {
-        std::fs::create_dir_all(&docs).unwrap();
-        std::fs::write(&page, &html).unwrap();
-        let picture = format!("--screenshot={}", docs.join("cost-report.png").display());
-        browser.run(&page, 1200, false, &[&picture]);
+    for Sample { name, html, .. } in samples(false) {
+        let page = docs.join(format!("{name}.html"));
+        if std::env::var_os("DLINFRA_BLESS").is_some() {
+            std::fs::create_dir_all(&docs).unwrap();
+            std::fs::write(&page, &html).unwrap();
+            let picture = format!("--screenshot={}", docs.join(format!("{name}.png")).display());
+            let window = if name == "cost-report" { "1200,2400" } else { "1200,1500" };
+            browser.run(&page, window, false, &[&picture]);
+        }
+        let written = std::fs::read_to_string(&page).unwrap_or_default();
+        assert_eq!(written, html, "docs/examples/{name}.html is old: run this test with DLINFRA_BLESS=1");
     }
-    let written = std::fs::read_to_string(&page).unwrap_or_default();
-    assert_eq!(written, html, "docs/examples/cost-report.html is old: run this test with DLINFRA_BLESS=1");
 }

@@ -14,7 +14,7 @@ use crate::{
     diagnostic::{Diagnostic, Diagnostics},
     kinds::KINDS,
     price::PriceBook,
-    report::cost::{CostReport, Forms, Heading},
+    report::cost::{CostReport, Forms, Heading, RenderError},
     ui::Ui,
 };
 use std::path::{Path, PathBuf};
@@ -46,12 +46,6 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: &Args, format: Format, ui: Ui) -> Result {
     let output = Output(args.output.as_deref());
-    let flag = if args.all { Some("--all") } else { args.bills.actual.then_some("--actual") };
-    if let Some(flag) = flag.filter(|_| format == Format::Html) {
-        return Err(Diagnostic::error("DL0741", format!("`dlinfra cost {flag}` has no html form"))
-            .with_help("write `--format text`, `json`, `csv` or `markdown`")
-            .into());
-    }
     if args.all {
         return cost_all::run(&args.place, output, format, ui).await;
     }
@@ -103,9 +97,14 @@ fn report(deployment: &Deployment, args: &Args, book: &PriceBook) -> std::result
 
 /// Prints the report, or writes it to the file that was asked for.
 fn write(report: &CostReport, format: Format, args: &Args, ui: Ui) -> Result {
-    let text = report.render(format.report()).map_err(|e| Diagnostic::error("DL0499", e.to_string()))?;
+    let text = report.render(format.report()).map_err(|e| unwritten(&e))?;
     Output(args.output.as_deref()).write(&text, ui)?;
     Ok(Exit::Ok)
+}
+
+/// A template that failed.
+fn unwritten(error: &RenderError) -> Diagnostic {
+    Diagnostic::error("DL0499", error.to_string())
 }
 
 /// Shows what is known of live stacks, with what people should know beside it.
@@ -114,7 +113,8 @@ pub(super) fn show(report: &impl Forms, format: Format, notes: &Diagnostics, out
         Format::Json => document("cost", &report.json(), notes).to_string(),
         Format::Csv => report.csv(),
         Format::Markdown => report.markdown(),
-        Format::Text | Format::Html => report.text(),
+        Format::Html => report.html().map_err(|e| unwritten(&e))?,
+        Format::Text => report.text(),
     };
     output.write(&text, ui)?;
     if !ui.json {

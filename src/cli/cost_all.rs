@@ -17,9 +17,10 @@ pub(super) async fn run(at: &Where, output: cost::Output<'_>, format: Format, ui
     // What blueprints state about use is not known here: assumptions stand in its place.
     let usage = UsageBook::default();
     let pricing = Pricing { book: &prices.book, region: &region, usage: &usage, owner: None, run: None };
-    let all = Account::of(&found, &pricing, place.aws.clock().now());
+    let now = place.aws.clock().now();
+    let all = Account::of(&found, &pricing, now);
     let account = place.aws.account().await?;
     let heading = Heading { region: region.clone(), place: place.heading().await?, ..Heading::default() };
-    let report = AccountReport::new(&heading, &account, &all);
+    let report = AccountReport::new(&heading, &account, &all, now);
     cost::show(&report, format, &notes, output, ui)
 }

@@ -225,6 +225,11 @@ impl Actual {
     /// What people should know before they trust the numbers.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
+        [self.left_out(), self.remarks()].concat()
+    }
+
+    /// The days that are not compared, and why.
+    fn left_out(&self) -> Vec<String> {
         let mut notes = Vec::new();
         let mut days = |what: &str, days: &[Date]| {
             if !days.is_empty() {
@@ -235,6 +240,13 @@ impl Actual {
         days("no data, although something ran", &self.without_data);
         days("not billed in full yet", &self.incomplete);
         days("before bills carried the tags for a whole day", &self.before_tag);
+        notes
+    }
+
+    /// What else people should know.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<String> {
+        let mut notes = Vec::new();
         if !self.untagged.is_zero() {
             notes.push(format!("{} of the stack's bill carry no address", Dollars(self.untagged)));
         }

@@ -42,7 +42,7 @@ pub enum Format {
     Html,
 }
 
-/// A report on what is live. It has no page for managers: it is read once.
+/// A report on what is live or was billed.
 pub trait Forms {
     /// For a terminal.
     fn text(&self) -> String;
@@ -55,6 +55,11 @@ pub trait Forms {
     /// # Errors
     /// Those of `out`; a `String` has none.
     fn write_markdown(&self, out: &mut String) -> fmt::Result;
+    /// For managers: one page without scripts or anything from outside.
+    ///
+    /// # Errors
+    /// The template failed, which is a fault of dlinfra.
+    fn html(&self) -> Result<String, RenderError>;
 
     /// [`Forms::write_markdown`] as a text.
     fn markdown(&self) -> String {

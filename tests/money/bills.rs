@@ -55,7 +55,18 @@ async fn the_estimate_is_held_against_the_bill() {
     desk.run(&["cost", "--actual", "--format", "markdown"])
         .code(0)
         .says(&["| kind | estimate | billed |", "| fsx-lustre |"]);
-    desk.run(&["cost", "--actual", "--format", "html"]).code(1).says(&["DL0741"]);
+    desk.run(&["cost", "--actual", "--format", "html", "-o", "bills.html"]).code(0).says(&["wrote bills.html"]);
+    let page = std::fs::read_to_string(desk.path().join("bills.html")).unwrap();
+    for (id, key) in [("total-expected", "expected"), ("total-billed", "billed"), ("total-difference", "difference")] {
+        let figure = report["total"][key].as_str().unwrap();
+        assert!(page.contains(&format!("id=\"{id}\" data-value=\"{figure}\">")), "{id} {figure}: {page}");
+    }
+    for words in
+        ["<title>Billed cost of small in us-east-1<", ": before the tags</th>", "network.nat/us-east-1a</strong>"]
+    {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    assert_eq!(page.matches("<rect class=\"hit\"").count(), days.len());
 
     // When it is destroyed, the journal still knows what ran.
     desk.run(&["destroy", "--sandbox-speed", "max", "--yes", "--delete-data"]).code(0);
@@ -174,4 +185,9 @@ async fn every_stack_by_owner_with_expired_ones_first() {
     let csv = desk.run(&["cost", "--all", "--format", "csv"]).code(0).out;
     assert!(csv.lines().nth(1).unwrap().starts_with("ml,small,"), "{csv}");
     desk.run(&["cost", "--all", "--format", "markdown"]).code(0).says(&["| owner | stacks | $/h |"]);
+    let page = desk.run(&["cost", "--all", "--format", "html"]).code(0).out;
+    let hourly = format!("data-value=\"{}\">$", report["total"]["hourly"].as_str().unwrap());
+    let (first, last) = (page.find("small <span class=\"tag bad\">expired</span></th>"), page.find(">lasting</th>"));
+    assert!(first.is_some() && first < last && page.contains(&hourly), "{page}");
+    assert!(page.contains("1 of 2 stacks has outlived its time."), "{page}");
 }

@@ -1,12 +1,13 @@
-//! Every stack of an account by its owner as text, JSON, CSV and Markdown: expired ones first.
+//! Every stack of an account by its owner as text, JSON, CSV, Markdown and a page: expired ones first.
 
 use std::fmt::Write;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::csv::field;
 use super::markdown::cell;
-use super::{Forms, Heading};
+use super::{Forms, Heading, RenderError, html};
 use crate::cost::Sum;
 use crate::cost::account::{Account, Owner, Stack};
 use crate::cost::pricing::Spent;
@@ -15,13 +16,15 @@ use crate::price::line::rounded;
 /// The stacks of an account, as strings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountReport<'a> {
-    heading: &'a Heading,
-    account: &'a str,
-    all: &'a Account,
+    pub(super) heading: &'a Heading,
+    pub(super) account: &'a str,
+    pub(super) all: &'a Account,
+    /// Of when the figures are.
+    pub(super) at: Timestamp,
 }
 
 /// An owner as people read it.
-fn owner(name: &str) -> &str {
+pub(super) fn owner(name: &str) -> &str {
     if name.is_empty() { "(no owner)" } else { name }
 }
 
@@ -45,10 +48,10 @@ fn figures(sum: &Sum, so_far: &Spent) -> Value {
 }
 
 impl<'a> AccountReport<'a> {
-    /// The report; the heading names region and place.
+    /// The report of a moment; the heading names region and place.
     #[must_use]
-    pub fn new(heading: &'a Heading, account: &'a str, all: &'a Account) -> Self {
-        Self { heading, account, all }
+    pub fn new(heading: &'a Heading, account: &'a str, all: &'a Account, at: Timestamp) -> Self {
+        Self { heading, account, all, at }
     }
 
     fn stack_cells(s: &Stack) -> [String; 6] {
@@ -150,6 +153,10 @@ impl<'a> Forms for AccountReport<'a> {
             writeln!(out, "| {} |", Self::stack_cells(s).map(|text| cell(&text)).join(" | "))?;
         }
         Ok(())
+    }
+
+    fn html(&self) -> Result<String, RenderError> {
+        html::account::render(self)
     }
 }
 

@@ -1,59 +1,63 @@
-//! Estimate against bill as text, JSON, CSV and Markdown: by day, by kind, by address, and the largest difference.
+//! Estimate against bill as text, JSON, CSV, Markdown and a page: by day, by kind, by address, and the largest difference.
 
 use std::fmt::Write;
 
+use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::csv::field;
 use super::markdown::cell;
-use super::{Forms, Heading};
+use super::{Forms, Heading, RenderError, html};
 use crate::cost::actual::{Actual, Pair, Period};
 use crate::price::line::rounded;
 
 /// One row of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Row {
+pub(super) struct Row {
     /// A day, a kind or an address.
-    name: String,
+    pub(super) name: String,
     /// The estimate.
-    expected: String,
+    pub(super) expected: String,
     /// The bill.
-    billed: String,
+    pub(super) billed: String,
     /// Bill less estimate.
-    difference: String,
+    pub(super) difference: String,
     /// The difference in percent of the estimate; absent where nothing was expected.
-    percent: Option<String>,
+    pub(super) percent: Option<String>,
 }
 
 /// The largest difference, explained.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Explained {
+pub(super) struct Explained {
     /// Whose it is.
-    row: Row,
+    pub(super) row: Row,
     /// The likely reason.
-    reason: String,
+    pub(super) reason: String,
     /// What AWS billed, by usage type, the dearest first.
-    usage: Vec<(String, String)>,
+    pub(super) usage: Vec<(String, String)>,
 }
 
 /// Estimate against bill, as strings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActualReport {
-    heading: Heading,
-    from: String,
-    to: String,
-    days: Vec<Row>,
-    kinds: Vec<Row>,
-    addresses: Vec<Row>,
-    total: Row,
-    largest: Option<Explained>,
-    without_data: Vec<String>,
-    incomplete: Vec<String>,
-    before_tag: Vec<String>,
+    pub(super) heading: Heading,
+    pub(super) from: Date,
+    /// The last day.
+    pub(super) to: Date,
+    pub(super) days: Vec<Row>,
+    pub(super) kinds: Vec<Row>,
+    pub(super) addresses: Vec<Row>,
+    pub(super) total: Row,
+    pub(super) largest: Option<Explained>,
+    pub(super) without_data: Vec<Date>,
+    pub(super) incomplete: Vec<Date>,
+    pub(super) before_tag: Vec<Date>,
     estimated: bool,
     untagged: String,
     notes: Vec<String>,
+    /// The notes that are not about days that were left out.
+    pub(super) remarks: Vec<String>,
 }
 
 fn row(name: &impl ToString, pair: &Pair) -> Row {
@@ -87,12 +91,10 @@ impl ActualReport {
     /// The report of a comparison.
     #[must_use]
     pub fn new(heading: &Heading, period: &Period, actual: &Actual) -> Self {
-        let dates = |dates: &[jiff::civil::Date]| dates.iter().map(ToString::to_string).collect();
-        let last = period.to.yesterday().unwrap_or(period.to);
         Self {
             heading: heading.clone(),
-            from: period.from.to_string(),
-            to: last.to_string(),
+            from: period.from,
+            to: period.to.yesterday().unwrap_or(period.to),
             days: actual.days.iter().map(|(day, pair)| row(day, pair)).collect(),
             kinds: rows(actual.kinds.iter()),
             addresses: rows(actual.addresses.iter()),
@@ -102,12 +104,13 @@ impl ActualReport {
                 reason: largest.reason.clone(),
                 usage: largest.usage.iter().map(|(name, sum)| (name.clone(), rounded(*sum, 2))).collect(),
             }),
-            without_data: dates(&actual.without_data),
-            incomplete: dates(&actual.incomplete),
-            before_tag: dates(&actual.before_tag),
+            without_data: actual.without_data.clone(),
+            incomplete: actual.incomplete.clone(),
+            before_tag: actual.before_tag.clone(),
             estimated: actual.estimated,
             untagged: rounded(actual.untagged, 2),
             notes: actual.notes(),
+            remarks: actual.remarks(),
         }
     }
 
@@ -161,10 +164,11 @@ impl Forms for ActualReport {
                 })
                 .collect()
         };
+        let dates = |dates: &[Date]| dates.iter().map(ToString::to_string).collect::<Vec<_>>();
         let total = &self.total;
         json!({
             "stack": self.heading.stack, "region": self.heading.region, "currency": "USD",
-            "from": self.from, "to": self.to,
+            "from": self.from.to_string(), "to": self.to.to_string(),
             "total": { "expected": total.expected, "billed": total.billed, "difference": total.difference, "percent": total.percent },
             "days": named("date", &self.days), "kinds": named("kind", &self.kinds),
             "resources": named("address", &self.addresses),
@@ -173,8 +177,8 @@ impl Forms for ActualReport {
                 "difference": largest.row.difference, "reason": largest.reason,
                 "billed_by_usage_type": largest.usage.iter().map(|(name, sum)| json!({ "usage_type": name, "billed": sum })).collect::<Vec<_>>(),
             })),
-            "days_without_data": self.without_data, "days_incomplete": self.incomplete,
-            "days_before_tag": self.before_tag, "untagged": self.untagged, "estimated": self.estimated,
+            "days_without_data": dates(&self.without_data), "days_incomplete": dates(&self.incomplete),
+            "days_before_tag": dates(&self.before_tag), "untagged": self.untagged, "estimated": self.estimated,
             "notes": self.notes,
         })
     }
@@ -230,5 +234,9 @@ impl Forms for ActualReport {
             writeln!(out, "- {}", cell(note))?;
         }
         Ok(())
+    }
+
+    fn html(&self) -> Result<String, RenderError> {
+        html::actual::render(self)
     }
 }

@@ -1,10 +1,14 @@
 //! The cost report for managers: one page without scripts or anything from outside; charts are SVG drawn from the data.
 //!
-//! The page extends `templates/page.html`, which has the frame and the style.
+//! All pages extend `templates/page.html`, which has the frame and the style.
+
+pub(super) mod account;
+pub(super) mod actual;
+mod days;
 
 use askama::Template;
 
-use super::{CostReport, Group, RenderError};
+use super::{CostReport, Group, RenderError, grouped};
 
 #[derive(Template)]
 #[template(path = "cost.html")]
@@ -62,6 +66,19 @@ pub(super) fn render(report: &CostReport) -> Result<String, RenderError> {
 
 fn written(page: &impl Template) -> Result<String, RenderError> {
     page.render().map_err(|error| RenderError(error.to_string()))
+}
+
+/// Money for people: `$1,234.50`, `-$3.00`.
+fn dollars(figure: &str) -> String {
+    match figure.strip_prefix('-') {
+        Some(figure) => format!("-${}", grouped(figure)),
+        None => format!("${}", grouped(figure)),
+    }
+}
+
+/// `1 line`, `2 lines`.
+fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// Widths are for drawing only, so a float is precise enough.
