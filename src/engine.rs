@@ -62,6 +62,8 @@ pub struct Engine {
     /// What a saved plan has settled.
     settled: Option<Settled>,
     watching: OnceLock<Watching>,
+    /// Recognises dead processes of this machine.
+    presence: Option<journal::Presence>,
     /// Names that a search through the whole account has found.
     searched: BTreeSet<String>,
     /// What AWS said is gone while this engine executed.
@@ -101,6 +103,8 @@ pub struct View {
     pub expires: Option<Timestamp>,
     /// What the public parameters that name images hold now; those that exist.
     pub parameters: BTreeMap<String, String>,
+    /// Another run that changes the stack meanwhile.
+    pub at_work: Option<LockStatus>,
     /// What people should know.
     pub notes: Diagnostics,
 }
@@ -163,9 +167,27 @@ impl Engine {
                 .with_help("use the credentials of that account (`--profile`), or correct `account:`")
                 .into());
         }
-        let (memory, watching) = (Memory::default(), OnceLock::new());
-        let (searched, removed) = (BTreeSet::new(), Mutex::default());
-        Ok(Self { aws, kinds, backend, target, identity, memory, imagine, settled: None, watching, searched, removed })
+        let (memory, watching, presence) = (Memory::default(), OnceLock::new(), backend.presence());
+        let (settled, searched, removed) = (None, BTreeSet::new(), Mutex::default());
+        Ok(Self {
+            aws,
+            kinds,
+            backend,
+            target,
+            identity,
+            memory,
+            imagine,
+            settled,
+            watching,
+            presence,
+            searched,
+            removed,
+        })
+    }
+
+    /// How dead processes of this machine are recognised, where the journal itself cannot tell.
+    pub fn recognise(&mut self, presence: journal::Presence) {
+        self.presence = Some(presence);
     }
 
     /// Takes what was settled before instead of settling it anew.
@@ -301,6 +323,9 @@ impl Engine {
         let none = BTreeMap::new();
         let settled = self.settled.as_ref().map_or(&none, |s| &s.images);
         plan.notes.extend(view.notes.iter().cloned());
+        if let Some(lock) = &view.at_work {
+            look::under_way(&mut plan, lock, &interrupted, now);
+        }
         images::decide(&mut plan, &images::Known { settled, pinned: &pinned, parameters: &view.parameters });
         for step in plan.steps.iter_mut().filter(|s| matches!(s.action, plan::Action::Create | plan::Action::Replace)) {
             if let Some(intent) = self.purchases().find(|i| i.address == step.address) {

@@ -146,12 +146,9 @@ fn words(found: &Located, lock: &LockStatus, now: Timestamp) -> String {
     if let Some(run) = &holder.ci {
         out.push_str(&format!(",\n  its run: {run}"));
     }
-    // A fast sandbox's seconds are shorter than those that a lease is counted in.
-    let lasts = TAKEOVER.saturating_mul(found.engine.aws().clock().speed());
-    let silent = lock.renewed.is_some_and(|t| now.duration_since(t).unsigned_abs() >= lasts);
     if lock.is_dead(&found.place.presence()) {
         out.push_str("\nthat process is dead: the next command takes the lock at once");
-    } else if silent {
+    } else if lock.is_silent(found.engine.aws().clock()) {
         out.push_str(&format!(
             "\nit has been silent for longer than a lock lasts: the next command watches it for {} s, then takes over",
             TAKEOVER.as_secs()

@@ -220,7 +220,9 @@ impl Place {
     }
 
     async fn connect(&self, target: Target, backend: Arc<dyn Backend>) -> Result<Engine, Stop> {
-        Ok(Engine::connect(self.aws.clone(), KINDS, target, backend, self.sandbox.is_some()).await?)
+        let mut engine = Engine::connect(self.aws.clone(), KINDS, target, backend, self.sandbox.is_some()).await?;
+        engine.recognise(self.presence());
+        Ok(engine)
     }
 
     /// The engine for a stack whose journal may be lost or damaged.

@@ -70,7 +70,9 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     if let Some(at) = expires {
         out.push_str(&format!("expires {at}\n"));
     }
-    if let Some(run) = found.engine.memory().interrupted() {
+    if let Some(holder) = view.at_work.as_ref().and_then(|lock| lock.holder.as_ref()) {
+        out.push_str(&format!("{} is at work (`{}`): `dlinfra lock status`\n", holder.name, holder.command));
+    } else if let Some(run) = found.engine.memory().interrupted() {
         out.push_str(&format!(
             "the last `{}` ({}, {}) did not end: `dlinfra apply` continues it\n",
             run.command, run.holder, run.time

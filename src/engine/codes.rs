@@ -19,6 +19,11 @@ pub static CODES: &[Code] = &[
         explain: "The ids behind the names of machine images are public parameters of Systems Manager, and they could not be read (`ssm:GetParameters`). Groups that run keep their image. A new group asks again when it is made; a plan for one cannot be saved.",
     },
     Code {
+        code: "DL0538",
+        title: "Another run is changing the stack",
+        explain: "The journal has a run that began and did not end, and the holder of the lock has shown a sign of life in the last 90 s. What is live changes under this plan, so it is only a glimpse; an apply would be refused (DL0510). `dlinfra lock status` tells who it is, and when it has ended.",
+    },
+    Code {
         code: "DL0531",
         title: "Everything that the journal knows is missing",
         explain: "The journal records objects that were made, and AWS shows none of them. That nearly always means another account, region or endpoint, so dlinfra does not take it as a proof that nothing is left.",

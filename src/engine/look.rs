@@ -5,7 +5,8 @@ use crate::{
     aws::{Error, ErrorClass, tags},
     call::{Scope, SweepCtx},
     diagnostic::{Diagnostic, Diagnostics},
-    plan::Wanted,
+    journal::{self, LockStatus},
+    plan::{self, Plan, Wanted},
     resource::{Class, Live, Lookup},
     snapshot::{self, Found, Snapshot},
 };
@@ -36,9 +37,13 @@ impl Engine {
     pub async fn look(&self, wanted: &[Wanted]) -> Result<View, Diagnostics> {
         let claimed = self.memory.claim.as_ref().map(|c| c.stack_id.clone());
         let ctx = self.sweep(claimed.as_deref().unwrap_or_default(), wanted);
-        let (found, existing, parameters) =
-            tokio::join!(self.found(&ctx, wanted), self.existing(&ctx, wanted), self.parameters(wanted));
-        let (found, existing) = (found?, existing?);
+        let (found, existing, parameters, at_work) = tokio::join!(
+            self.found(&ctx, wanted),
+            self.existing(&ctx, wanted),
+            self.parameters(wanted),
+            self.at_work()
+        );
+        let (found, existing, at_work) = (found?, existing?, at_work?);
         let mut notes = Diagnostics::default();
         let parameters = parameters.unwrap_or_else(|e| {
             // Who may only look at machines can still plan; an apply asks again.
@@ -73,7 +78,17 @@ impl Engine {
             tags.insert(tags::EXPIRES.to_owned(), at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
         }
         let scope = Arc::new(Scope { stack_id, ..(*ctx.scope).clone() });
-        Ok(View { scope, snapshot, tags, expires, parameters, notes })
+        Ok(View { scope, snapshot, tags, expires, parameters, at_work, notes })
+    }
+
+    /// The run that has begun and not ended, if it seems to live. Asked only when there is one, so it costs nothing else.
+    async fn at_work(&self) -> Result<Option<LockStatus>, Diagnostics> {
+        if self.memory.interrupted().is_none() {
+            return Ok(None);
+        }
+        let lock = journal::lock::status(&*self.backend).await.map_err(|e| e.diagnostic())?;
+        let dead = |lock: &LockStatus| self.presence.as_ref().is_some_and(|here| lock.is_dead(here));
+        Ok(lock.filter(|lock| lock.held && !dead(lock) && !lock.is_silent(self.aws.clock())))
     }
 
     /// What the names of wanted images stand for now.
@@ -217,4 +232,18 @@ fn imagined(item: &Wanted, by: &Lookup) -> Live {
     let mut live = Live::new(item.address.clone(), id, BTreeMap::new(), item.spec.clone());
     live.outputs = outputs;
     live
+}
+
+/// Says in a plan that somebody is changing what it was made from.
+pub(super) fn under_way(plan: &mut Plan, lock: &LockStatus, unanswered: &BTreeMap<Address, Timestamp>, now: Timestamp) {
+    for step in plan.steps.iter_mut().filter(|s| s.action == plan::Action::Adopt) {
+        if let (Some(live), Some(since)) = (&step.live, unanswered.get(&step.address)) {
+            step.reason = format!("{}, made {} by a run that is at work", live.id, plan::ago(*since, now));
+        }
+    }
+    let holder = lock.holder.as_ref();
+    let (name, command) = holder.map_or(("somebody unknown", "a command"), |h| (&h.name, &h.command));
+    let text = format!("{name} is changing this stack (`{command}`): this plan is from the middle of that");
+    plan.notes
+        .push(Diagnostic::warning("DL0538", text).with_help("plan again when it has ended: `dlinfra lock status`"));
 }

@@ -1,6 +1,6 @@
 //! The lock as it is stored: who holds it, since when, and the two things that people do with it: look and break.
 use super::{
-    JournalError, Presence,
+    Clock, JournalError, Presence, TAKEOVER,
     backend::{Backend, Put},
     codec,
 };
@@ -109,6 +109,14 @@ impl LockStatus {
             version: version.to_owned(),
             nonce: stored.nonce.clone(),
         }
+    }
+
+    /// Has the holder been silent for longer than a lock lasts, by its own clock? The next command then watches it for
+    /// as long before it takes over.
+    pub fn is_silent(&self, clock: &Clock) -> bool {
+        // A fast sandbox's seconds are shorter than those that a lease is counted in.
+        let lasts = TAKEOVER.saturating_mul(clock.speed());
+        self.renewed.is_some_and(|t| clock.now().duration_since(t).unsigned_abs() >= lasts)
     }
 
     /// Is the holder a process of this machine that is certainly dead? The next command then takes the lock at once.

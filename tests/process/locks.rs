@@ -75,7 +75,10 @@ fn one_of_two(journal: &str) {
     }
     second.run(&["destroy", "--yes"]).must(4, &format!("{journal}: destroy meanwhile"));
     // Reading takes no lock.
-    second.run(&["status"]).must(0, &format!("{journal}: status meanwhile"));
+    let status_meanwhile = second.run(&["status"]).must(0, &format!("{journal}: status meanwhile"));
+    assert!(status_meanwhile.out.contains("is at work (`apply`)"), "{journal}: {}", status_meanwhile.out);
+    let plan = second.run(&["plan"]).must(0, &format!("{journal}: plan meanwhile"));
+    assert!(plan.err.contains("DL0538") && plan.out.contains("by a run that is at work"), "{}{}", plan.out, plan.err);
     let (code, lock) = status(second);
     assert_eq!((code, &lock["held"]), (Some(4), &true.into()), "{journal}: {lock}");
     let name = lock["lock"]["holder"]["name"].as_str().unwrap();
