@@ -61,11 +61,6 @@ fn report(hostile: bool) -> CostReport {
         item("reserved", "instance-group", vec![compute::reserved_instances("p5.48xlarge", 2, "cr-0123456789abcdef0")]),
         item("block", "instance-group", vec![compute::capacity_block(&context, "p5.48xlarge", 2, 48, None)]),
         item("corpus", "bucket", storage::bucket(&context)),
-        item(
-            "odd",
-            "bucket",
-            vec![PriceLine::unpriced("<script>alert(1)</script>", Decimal::ONE, Unit::Hour, "no & rate")],
-        ),
         item("network.vpc", "vpc", Vec::new()),
     ];
     if hostile {

@@ -135,11 +135,10 @@ impl PriceLine {
         assumed: Decimal,
     ) -> Vec<Self> {
         let quantity = stated.unwrap_or(assumed);
+        let of = format!("{} {}", grouped(&quantity.normalize().to_string()), item.noun);
         let assumption = match stated {
-            Some(quantity) => format!("{} {} a month, stated in usage", quantity.normalize(), item.noun),
-            None => {
-                format!("{} {} a month assumed; usage: {{ {}: … }} states it", assumed.normalize(), item.noun, item.key)
-            }
+            Some(_) => format!("{of} a month, stated in usage"),
+            None => format!("{of} a month assumed; usage: {{ {}: … }} states it", item.key),
         };
         let mut lines = Self::tiered(context, item, quantity);
         for line in &mut lines {
@@ -312,17 +311,25 @@ pub struct Dollars(pub Decimal);
 impl fmt::Display for Dollars {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = rounded(self.0.abs(), 2);
-        let (whole, cents) = text.split_once('.').unwrap_or((&text, "00"));
-        let mut grouped = String::new();
-        for (index, digit) in whole.chars().enumerate() {
-            if index > 0 && (whole.len() - index).is_multiple_of(3) {
-                grouped.push(',');
-            }
-            grouped.push(digit);
-        }
         let sign = if self.0.is_sign_negative() && text != "0.00" { "-" } else { "" };
-        f.pad(&format!("{sign}${grouped}.{cents}"))
+        f.pad(&format!("{sign}${}", grouped(&text)))
     }
+}
+
+/// A figure with its thousands apart, for people.
+#[must_use]
+pub fn grouped(figure: &str) -> String {
+    let (whole, rest) = figure.split_at(figure.find('.').unwrap_or(figure.len()));
+    let digits = whole.chars().filter(char::is_ascii_digit).count();
+    let mut text = String::new();
+    for (index, character) in whole.chars().enumerate() {
+        let left = whole.chars().count() - index;
+        if character.is_ascii_digit() && left < digits && left.is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(character);
+    }
+    text + rest
 }
 
 /// A decimal with exactly so many places, half a unit rounded away from zero: the only place where money is rounded.

@@ -24,6 +24,8 @@ pub use model::{
     Versus, VersusRow,
 };
 
+pub(crate) use crate::price::line::grouped;
+
 use serde_json::Value;
 use std::fmt;
 
@@ -109,21 +111,6 @@ pub(crate) fn signed(figure: &str) -> String {
         Some(figure) => format!("-${}", grouped(figure)),
         None => format!("+${}", grouped(figure)),
     }
-}
-
-/// A figure with its thousands apart, for people.
-pub(crate) fn grouped(figure: &str) -> String {
-    let (whole, rest) = figure.split_at(figure.find('.').unwrap_or(figure.len()));
-    let digits = whole.chars().filter(char::is_ascii_digit).count();
-    let mut text = String::new();
-    for (index, character) in whole.chars().enumerate() {
-        let left = whole.chars().count() - index;
-        if character.is_ascii_digit() && left < digits && left.is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(character);
-    }
-    text + rest
 }
 
 #[cfg(test)]

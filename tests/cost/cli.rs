@@ -131,7 +131,7 @@ fn what_goes_by_use_never_refuses() {
     );
     desk.sandbox("plan a.yaml").code(0).says(&["warning[DL0605]", "above budget.hourly of $1.00"]);
     desk.sandbox("apply a.yaml --yes").code(0).says(&["warning[DL0605]", "applied: 1 created"]);
-    desk.run("cost a.yaml").code(0).says(&["1000000 GB a month, stated in usage", "By use:"]);
+    desk.run("cost a.yaml").code(0).says(&["1,000,000 GB a month, stated in usage", "By use:"]);
 }
 
 #[test]

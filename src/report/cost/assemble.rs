@@ -196,6 +196,7 @@ fn shown(line: &PriceLine, run: Option<Decimal>) -> Line {
         what: line.what.clone(),
         quantity: line.quantity.normalize().to_string(),
         unit: line.unit.name(),
+        per: rate.map(|rate| rate.words()),
         rate: rate.map(|rate| rate.amount.normalize().to_string()),
         state: line.state.name(),
         because,

@@ -42,6 +42,9 @@ pub struct Line {
     /// Dollars per unit; absent without a rate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<String>,
+    /// The same in words: `$55.04 per hour`.
+    #[serde(skip)]
+    pub per: Option<String>,
     /// `priced`, `by use`, `unpriced`, `paid elsewhere` or `upfront`.
     pub state: &'static str,
     /// What the state rests on: an assumption, what is missing, who pays; may be empty.
