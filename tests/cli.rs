@@ -67,6 +67,9 @@ fn a_stack_in_the_sandbox_from_plan_to_proof() {
     desk.run(&["output", "--sandbox"]).code(0).says(&["10.0.0.0/16"]);
     desk.run(&["list", "--sandbox"]).code(0).says(&["small"]);
     desk.run(&["drift", "--sandbox"]).code(0);
+    let not_bought = |address| desk.run(&["apply", "--sandbox", "--yes", "--not-bought", address]);
+    not_bought("vpc").refuses("DL0549").says(&["no purchase at vpc waits for an answer", "leave out `--not-bought`"]);
+    not_bought("nothing").refuses("DL0707");
 
     let proof = "Proof: account 000000000000, region us-east-1, stack small: 0 resources, $0.00/h left";
     desk.run(&[&["destroy", "--sandbox", "--yes"][..], &speed].concat()).code(0).says(&["destroyed: 1 deleted", proof]);

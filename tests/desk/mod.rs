@@ -87,7 +87,7 @@ impl Said {
     #[track_caller]
     pub(crate) fn refuses(self, code: &str) -> Self {
         let said = self.code(1).says(&[&format!("error[{code}]")]);
-        assert!(!said.err.contains("panicked"), "{}", said.err);
+        assert!(!said.err.contains("has a fault"), "{}", said.err);
         said
     }
 }
