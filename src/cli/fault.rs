@@ -4,7 +4,10 @@
 //! death continues from there. So the release profile has no unwinding either, which makes the program a quarter smaller.
 use super::Exit;
 use crate::ui::Ui;
-use std::panic::PanicHookInfo;
+use std::{
+    backtrace::{Backtrace, BacktraceStatus},
+    panic::PanicHookInfo,
+};
 
 /// From now on a panic of any thread or task ends the process.
 pub(super) fn watch() {
@@ -17,9 +20,14 @@ pub(super) fn watch() {
 fn words(info: &PanicHookInfo<'_>) -> String {
     let what = info.payload_as_str().unwrap_or("no more is known");
     let place = info.location().map(|l| format!(" ({}:{}:{})", l.file(), l.line(), l.column())).unwrap_or_default();
+    // Only when RUST_BACKTRACE asks for it.
+    let trace = match Backtrace::capture() {
+        trace if trace.status() == BacktraceStatus::Captured => format!("{trace}\n"),
+        _ => String::new(),
+    };
     format!(
-        "error: dlinfra has a fault: {what}{place}\n \
-         = note: it stopped at once; the journal holds what was begun, and the lock is free 90 s later\n \
+        "{trace}error: dlinfra has a fault: {what}{place}\n \
+         = note: it stopped at once; the journal holds what was begun, and its lock ends by itself\n \
          = help: run the same command again: it continues; and please report this with the command and the blueprint\n"
     )
 }
