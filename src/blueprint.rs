@@ -36,7 +36,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
-use crate::diagnostic::{Diagnostics, Label, SourceFile};
+use crate::diagnostic::{Diagnostics, Label, Places, SourceFile};
 use crate::units::{Money, Span};
 
 pub use codes::CODES;
@@ -130,7 +130,7 @@ pub struct Compiled {
     /// The outputs.
     pub outputs: BTreeMap<String, OutputDecl>,
     /// Positions of top-level values by key.
-    pub spans: BTreeMap<String, Label>,
+    pub spans: Places,
     /// What is not wrong but worth saying.
     pub warnings: Diagnostics,
     /// Every file that was read, with its SHA-256.
@@ -147,7 +147,7 @@ pub struct ResourceDecl {
     /// Canonical JSON.
     pub spec: Json,
     /// Positions by path (`interfaces.layout`, `subnets[0]`); the empty path is the resource's name.
-    pub spans: BTreeMap<String, Label>,
+    pub spans: Places,
     /// Addresses that must be ready before.
     pub depends_on: Vec<String>,
     /// What may be deleted; `None`: the kind decides.
@@ -318,7 +318,7 @@ pub fn compile(dialect: &Dialect, inputs: &Inputs, files: &dyn Files) -> Result<
         variables,
         resources,
         outputs,
-        spans: top.spans,
+        spans: top.spans.into(),
         warnings,
         files: recorder.into_digests(),
     })
@@ -384,19 +384,4 @@ pub fn first_key(files: &dyn Files, path: &Path) -> Option<String> {
     let bytes = files.read(path, source::MAX_FILE).ok()?;
     let document = source::parse(&path.display().to_string(), &bytes, &mut Diagnostics::new())?;
     document.root.entries()?.first().map(|e| e.key.text.to_string())
-}
-
-/// A problem of a whole field or resource, for parts of the program that check specs later.
-#[must_use]
-pub fn label_at<'d>(resource: &'d ResourceDecl, path: &str) -> Option<&'d Label> {
-    let mut path = path;
-    loop {
-        if let Some(label) = resource.spans.get(path) {
-            return Some(label);
-        }
-        if path.is_empty() {
-            return None;
-        }
-        path = path.rfind(['.', '[']).map_or("", |i| &path[..i]);
-    }
 }

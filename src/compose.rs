@@ -3,7 +3,7 @@ use crate::{
     address::Address,
     blueprint::{self, Compiled, Existing, ResourceDecl},
     cost::{Pricing, Run, RunSource, Stated, policy},
-    diagnostic::{Code, Diagnostic, Diagnostics, Label},
+    diagnostic::{Code, Diagnostic, Diagnostics},
     engine::Target,
     kind::Kind,
     kinds::{KINDS, dialect},
@@ -48,7 +48,7 @@ impl Deployment {
 ///
 /// # Errors
 /// Everything that is wrong, all at once.
-pub fn compose(compiled: Compiled) -> Result<Deployment, Diagnostics> {
+pub fn compose(mut compiled: Compiled) -> Result<Deployment, Diagnostics> {
     let mut problems = Diagnostics::new();
     problems.extend(compiled.warnings.iter().cloned());
     let mut moved: HashMap<&str, Vec<&str>> = HashMap::new();
@@ -73,6 +73,10 @@ pub fn compose(compiled: Compiled) -> Result<Deployment, Diagnostics> {
     check_tags(&compiled, &mut problems);
     problems.sort();
     let ((), notes) = problems.into_result(())?;
+    // Every field has been checked: what is said from here on is said of whole resources.
+    for decl in &mut compiled.resources {
+        decl.spans = std::mem::take(&mut decl.spans).without_fields();
+    }
     Ok(Deployment { compiled, wanted, notes })
 }
 
@@ -109,20 +113,10 @@ fn one(decl: &ResourceDecl, moved: &[&str], compiled: &Compiled) -> Result<(Want
 
 /// A field problem at its line, or at the nearest one around it.
 fn located(decl: &ResourceDecl, problem: &Problem) -> Diagnostic {
-    let mut path = problem.path.as_str();
-    let label: Option<Label> = loop {
-        if let Some(label) = decl.spans.get(path) {
-            break Some(label.clone());
-        }
-        if path.is_empty() {
-            break None;
-        }
-        path = path.rfind(['.', '[']).map_or("", |cut| &path[..cut]);
-    };
     let help = (!problem.help.is_empty()).then(|| problem.help.clone());
     Diagnostic::error(problem.code, problem.summary.clone())
         .with_help_opt(help)
-        .with_labels(label)
+        .with_labels(decl.spans.nearest(&problem.path).cloned())
         .at_address(&decl.address)
 }
 

@@ -1,5 +1,6 @@
 //! Problems as data: a code, a severity, words, positions in files and ways to repair them, always in a collection.
 
+mod places;
 mod render;
 mod source;
 
@@ -9,6 +10,7 @@ use std::fmt;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
+pub use places::Places;
 pub use render::render;
 pub use source::{Label, Position, SourceFile};
 

@@ -152,7 +152,7 @@ pub fn import_intent(step: &Step, time: Timestamp) -> Option<Intent> {
         params["members"] = live.members.iter().map(|m| json!(m.id)).collect();
     }
     let id = mint(time);
-    let mut tags = step.tags.clone();
+    let mut tags = step.tags();
     tags.insert(tags::INTENT.to_owned(), id.clone());
     Some(Intent {
         id,
@@ -206,7 +206,7 @@ impl Shared<'_> {
                     id: found.id.clone(),
                     spec: step.want.clone().unwrap_or_else(|| json!({})),
                     outputs: found.outputs.clone(),
-                    tags: step.tags.clone(),
+                    tags: step.tags(),
                 };
                 executor.recorder.stable(&step.address, applied).await?;
                 let id = found.id.clone();

@@ -107,7 +107,7 @@ impl Shared<'_> {
 
     /// Sets and removes what the plan found different, and the digest of what cannot be read back.
     async fn retag(&self, step: &Step, live: &Live, spec_tag: &str) -> Result<(), Error> {
-        let mut set = step.tags.clone();
+        let mut set = step.tags();
         // Members carry their own digest, set when they were launched.
         if live.members.is_empty() && !spec_tag.is_empty() {
             set.insert(tags::SPEC.to_owned(), spec_tag.to_owned());

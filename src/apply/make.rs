@@ -291,7 +291,7 @@ impl Shared<'_> {
             id: id.clone(),
             spec: want.clone(),
             outputs,
-            tags: step.tags.clone(),
+            tags: step.tags(),
         };
         self.executor.recorder.stable(&step.address, applied).await?;
         Ok(Settled::Done(id))

@@ -172,7 +172,7 @@ impl Shared<'_> {
             scope: executor.scope.clone(),
             address: step.address.clone(),
             clock: self.clock.clone(),
-            tags: step.tags.clone(),
+            tags: step.tags(),
             spec_tag,
             image: self.plan.images.get(&step.address).map(|i| i.id.clone()),
             recorder: executor.recorder.clone(),

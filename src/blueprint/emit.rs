@@ -119,7 +119,7 @@ impl Emitter<'_, '_> {
             address: instance.address.to_string(),
             kind: kind.to_string(),
             spec,
-            spans,
+            spans: spans.into(),
             depends_on: Vec::new(),
             protect: rules.inherited.protect,
             existing,

@@ -303,7 +303,7 @@ fn step(item: &Wanted, claim: &Claim, snapshot: &Snapshot, set: tags::Tags) -> R
         want: Some(json!(agreed)),
         live: Some(Arc::new(claim.live.clone())),
         live_kind: None,
-        tags: set,
+        stack_tags: Arc::new(set),
         untag: Vec::new(),
         protect: plan::Protect::Off,
         setting: Default::default(),

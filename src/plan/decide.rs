@@ -56,13 +56,14 @@ pub(super) fn decide(input: &Input<'_>) -> Result<Vec<Decision>, Diagnostics> {
         .order(|n| n)
         .map_err(|ring| cycle(&ring.iter().map(|n| input.wanted[*n].address.as_str()).collect::<Vec<_>>()))?;
     let mut actions: BTreeMap<&str, Action> = BTreeMap::new();
+    let tags = Arc::new(input.tags.clone());
     let mut out: Vec<Option<Decision>> = input.wanted.iter().map(|_| None).collect();
     let mut taken: BTreeSet<&Address> = BTreeSet::new();
     for node in order {
         let wanted = &input.wanted[node];
         let found = live_of(input, wanted);
         taken.extend(found.map(|f| &f.live.address));
-        let step = one(input, wanted, found, &actions)?;
+        let step = one(input, wanted, found, &actions, &tags)?;
         actions.insert(wanted.address.as_str(), step.action);
         let used = found.map(|f| edges_of(f.kind.about(), &f.live.spec)).unwrap_or_default();
         out[node] = Some(Decision { step, needs: std::mem::take(&mut needs[node]), used });
@@ -141,6 +142,7 @@ fn one(
     wanted: &Wanted,
     found: Option<&Found>,
     actions: &BTreeMap<&str, Action>,
+    stack_tags: &Arc<BTreeMap<String, String>>,
 ) -> Result<Step, Diagnostics> {
     let kind = wanted.kind;
     let settled = settle(input, wanted, actions)?;
@@ -159,13 +161,12 @@ fn one(
         want: Some(settled),
         live: found.map(|f| Arc::clone(&f.live)),
         live_kind: None,
-        tags: input.tags.clone(),
+        stack_tags: Arc::clone(stack_tags),
         untag: Vec::new(),
         setting: Setting::default(),
         remember: None,
         protect: protect(wanted.protect, kind.holds_data(&wanted.spec)),
     };
-    step.tags.insert(tags::ADDRESS.to_owned(), wanted.address.to_string());
     if wanted.existing.is_some() {
         step.action = Action::Read;
         "existing: only read".clone_into(&mut step.reason);
@@ -225,7 +226,7 @@ fn one(
             id: live.id.clone(),
             spec,
             outputs: live.outputs.clone(),
-            tags: step.tags.clone(),
+            tags: step.tags(),
         });
     }
     Ok(step)
@@ -240,7 +241,7 @@ fn setting(step: &Step, applied: Option<&Applied>) -> Setting {
         .flatten()
         .filter(|(key, value)| !value.is_null() && !ours(key) && step.kind.default_of(key).is_some());
     let known = |key: &str| key.starts_with(tags::PREFIX) || applied.is_some_and(|a| a.tags.contains_key(key));
-    let tags = step.tags.keys().filter(|key| !known(key));
+    let tags = step.stack_tags.keys().filter(|key| !known(key));
     Setting { fields: fields.map(|(key, _)| key.clone()).collect(), tags: tags.cloned().collect() }
 }
 
@@ -299,7 +300,7 @@ fn compare(input: &Input<'_>, step: &mut Step, live: &Live, applied: Option<&App
     step.fields.retain(|f| !(f.before.is_null() && removed.contains(&f.path)));
     step.outdated = outdated;
     let ours = applied.iter().flat_map(|a| a.tags.keys()).chain(begun.into_iter().flat_map(|b| &b.tags)).collect();
-    let (tags, untag) = tag_changes(&step.tags, live, &ours);
+    let (tags, untag) = tag_changes(&step.tags(), live, &ours);
     step.fields.extend(tags);
     step.untag = untag;
     let kind = step.kind;
@@ -430,7 +431,7 @@ fn delete(address: &Address, found: &Found) -> Step {
         want: None,
         live: Some(Arc::clone(live)),
         live_kind: None,
-        tags: BTreeMap::new(),
+        stack_tags: Arc::default(),
         untag: Vec::new(),
         setting: Setting::default(),
         remember: None,

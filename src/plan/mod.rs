@@ -8,6 +8,7 @@ pub use decide::{Decision, Edge, differences, settled_by_default};
 
 use crate::{
     address::Address,
+    aws::tags,
     diagnostic::Diagnostics,
     graph::Dag,
     kind::Kind,
@@ -156,8 +157,8 @@ pub struct Step {
     pub live: Option<Arc<Live>>,
     /// The kind of what is live, where it differs from the wanted one.
     pub live_kind: Option<&'static dyn Kind>,
-    /// Every tag that the object must carry.
-    pub tags: BTreeMap<String, String>,
+    /// The tags that every object of the stack must carry; [`Step::tags`] are all of this one's.
+    pub stack_tags: Arc<BTreeMap<String, String>>,
     /// Keys of tags to remove.
     pub untag: Vec<String>,
     /// What is set here for the first time.
@@ -166,6 +167,15 @@ pub struct Step {
     pub remember: Option<Applied>,
     /// Who may remove it.
     pub protect: Protect,
+}
+
+impl Step {
+    /// Every tag that the object must carry.
+    pub fn tags(&self) -> BTreeMap<String, String> {
+        let mut out = BTreeMap::clone(&self.stack_tags);
+        out.insert(tags::ADDRESS.to_owned(), self.address.to_string());
+        out
+    }
 }
 
 /// One thing to execute; a replacement is two, and a ring of late fields needs a third.

@@ -47,7 +47,8 @@ pub fn text(header: &Header, import: &Import) -> String {
     );
     if let Some(step) = steps.first() {
         let varies = ["dlinfra:address", "dlinfra:spec"];
-        let tags = step.tags.iter().filter(|(k, _)| !varies.contains(&k.as_str())).map(|(k, v)| format!("{k}={v}"));
+        let tags =
+            step.stack_tags.iter().filter(|(k, _)| !varies.contains(&k.as_str())).map(|(k, v)| format!("{k}={v}"));
         let _ = writeln!(
             out,
             "Tags: {}, and dlinfra:address, :intent, :part, :spec of each",
@@ -128,7 +129,7 @@ pub fn json(header: &Header, import: &Import) -> Value {
                 .collect();
             json!({
                 "address": step.address, "kind": step.kind.name(), "id": step.live.as_ref().map(|l| l.id.clone()),
-                "objects": objects, "tags": step.tags,
+                "objects": objects, "tags": step.tags(),
                 "believed": import.believed.get(&step.address).cloned().unwrap_or_default(),
                 "differs": import.unlike.get(&step.address).cloned().unwrap_or_default(),
             })

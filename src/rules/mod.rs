@@ -16,7 +16,7 @@ mod tests;
 pub use hygiene::{SECRET, looks_like as looks_like_secret};
 pub use view::Stack;
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Label, Severity};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Places, Severity};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,7 +30,7 @@ pub struct Resource<'a> {
     /// Canonical spec.
     pub spec: &'a Value,
     /// Positions by path (`interfaces.layout`, `subnets[0]`); the empty path is the resource's name.
-    pub spans: &'a BTreeMap<String, Label>,
+    pub spans: &'a Places,
     /// Only read: its fields are not known.
     pub existing: bool,
     /// Silenced rules and the reasons.
@@ -60,7 +60,7 @@ pub struct RuleInput<'a> {
     /// Rules that are silenced for the whole stack.
     pub allow: &'a [Allow<'a>],
     /// Positions of top-level values by key.
-    pub spans: &'a BTreeMap<String, Label>,
+    pub spans: &'a Places,
 }
 
 /// One row of the table.
@@ -108,9 +108,9 @@ impl Findings<'_> {
         let mut found = Diagnostic::new(self.rule.severity, self.rule.code.code, summary)
             .with_help(help)
             .at_address(resource.address)
-            .with_labels(label(resource.spans, path));
+            .with_labels(resource.spans.nearest(path).cloned());
         if let Some((other, path, words)) = related {
-            let place = label(other.spans, path).map(|l| l.as_secondary().with_text(words));
+            let place = other.spans.nearest(path).map(|l| l.clone().as_secondary().with_text(words));
             found = found.with_labels(place);
         }
         self.out.push(found);
@@ -119,21 +119,7 @@ impl Findings<'_> {
     /// A finding about the stack itself.
     fn on_stack(&mut self, key: &str, summary: String, help: impl Into<String>) {
         let found = Diagnostic::new(self.rule.severity, self.rule.code.code, summary).with_help(help);
-        self.out.push(found.with_labels(label(self.input.spans, key)));
-    }
-}
-
-/// The place of a path, or of what is around it.
-fn label(spans: &BTreeMap<String, Label>, path: &str) -> Option<Label> {
-    let mut path = path;
-    loop {
-        if let Some(label) = spans.get(path) {
-            return Some(label.clone());
-        }
-        if path.is_empty() {
-            return None;
-        }
-        path = path.rfind(['.', '[']).map_or("", |cut| &path[..cut]);
+        self.out.push(found.with_labels(self.input.spans.nearest(key).cloned()));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Every rule has an explanation and a failing example; a clean stack and an unknown one give nothing.
 use super::{Allow, Resource, RuleInput, Stack, check, over, rules};
-use crate::diagnostic::{Diagnostics, Label, Severity};
+use crate::diagnostic::{Diagnostics, Places, Severity};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -68,17 +68,13 @@ fn parts(stack: &Value) -> Vec<Part> {
     stack.as_object().unwrap().iter().map(split).collect()
 }
 
-fn resource<'a>(
-    (address, kind, spec): &'a Part,
-    spans: &'a BTreeMap<String, Label>,
-    allow: &'a [Allow<'a>],
-) -> Resource<'a> {
+fn resource<'a>((address, kind, spec): &'a Part, spans: &'a Places, allow: &'a [Allow<'a>]) -> Resource<'a> {
     Resource { address, kind, spec, spans, existing: false, allow }
 }
 
 fn run(stack: &Value, with: &Run<'_>) -> Diagnostics {
     let parts = parts(stack);
-    let spans = BTreeMap::new();
+    let spans = Places::default();
     let resources: Vec<Resource<'_>> = parts.iter().map(|part| resource(part, &spans, with.allow)).collect();
     check(&RuleInput {
         region: "us-east-1",
@@ -239,7 +235,7 @@ fn an_allowed_finding_is_a_note_with_its_reason() {
 
 #[test]
 fn a_type_without_a_price_in_the_region_is_doubted() {
-    let spans = BTreeMap::new();
+    let spans = Places::default();
     let tags = BTreeMap::new();
     let spec = json!({ "instance_type": "p5.48xlarge", "count": 1, "role": { "$id": "r" } });
     let group =
@@ -278,7 +274,7 @@ fn what_rules_look_at_grows_with_the_stack_and_no_faster() {
     let looked = |count: usize| {
         let stack = copies(count);
         let resources = parts(&stack);
-        let spans = BTreeMap::new();
+        let spans = Places::default();
         let resources: Vec<Resource<'_>> = resources.iter().map(|part| resource(part, &spans, &[])).collect();
         let (tags, region) = (BTreeMap::new(), "us-east-1");
         let input = RuleInput { region, has_ttl: true, tags: &tags, resources: &resources, allow: &[], spans: &spans };

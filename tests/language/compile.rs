@@ -256,12 +256,12 @@ fn positions_of_a_spec_are_kept() {
         .as_str(),
     );
     let g = resource(&c, "g");
-    let at = |path: &str| g.spans[path].location();
+    let at = |path: &str| g.spans.get(path).unwrap().location();
     assert_eq!(at(""), "main.yaml:4:3");
     assert_eq!(at("subnets[1]"), "main.yaml:8:25");
     assert_eq!(at("interfaces.layout"), "main.yaml:9:27");
-    assert_eq!(dlinfra::blueprint::label_at(g, "interfaces.layout.deep").unwrap().location(), "main.yaml:9:27");
-    assert_eq!(dlinfra::blueprint::label_at(g, "nothing").unwrap().location(), "main.yaml:4:3");
+    assert_eq!(g.spans.nearest("interfaces.layout.deep").unwrap().location(), "main.yaml:9:27");
+    assert_eq!(g.spans.nearest("nothing").unwrap().location(), "main.yaml:4:3");
 }
 
 #[test]
