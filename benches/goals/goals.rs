@@ -154,8 +154,8 @@ impl Bench {
 
     /// Ten times as much takes at most twelve times as long.
     fn grows(&mut self, (work, command): Work<'_>, shape: &str, small: (&Path, &str), large: (&Path, &str)) {
-        let few = process::short(3, 5, || command(small.0));
-        let many = process::short(3, 1, || command(large.0));
+        let few = process::short(3, 20, || command(small.0));
+        let many = process::short(3, 3, || command(large.0));
         self.rows.push(Row {
             goal: 2,
             what: format!("{work}, {shape} of {}", large.1),
