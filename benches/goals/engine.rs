@@ -58,6 +58,8 @@ pub(crate) fn plan_of(file: &Path, exists: bool, priced: bool) {
     assert_eq!(made.steps.len(), deployment.wanted.len());
     let figures = priced.then(|| price(&deployment, &made));
     println!("{}", report::text(&header(), &made, figures.as_ref(), false));
+    // As `dlinfra plan` does.
+    std::mem::forget((deployment, snapshot, applied, made));
 }
 
 fn price(deployment: &Deployment, made: &Plan) -> PlanFigures {

@@ -59,7 +59,10 @@ pub(super) async fn run(args: &Args, format: Format, ui: Ui) -> Result {
         ui.diagnostics(&notes);
     }
     let report = report(&deployment, args, &prices.book)?;
-    write(&report, format, args, ui)
+    let done = write(&report, format, args, ui);
+    // As in `validate`: the process ends here.
+    std::mem::forget((deployment, report));
+    done
 }
 
 /// What lines are added up by.

@@ -44,5 +44,7 @@ pub(super) fn run(args: &Args, ui: Ui) -> Result {
     }
     out.push_str("}\n");
     ui.data(&out);
+    // As in `validate`: the process ends here.
+    std::mem::forget((deployment, edges));
     Ok(Exit::Ok)
 }
