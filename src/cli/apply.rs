@@ -234,8 +234,7 @@ async fn interruptions(ui: Ui, stop: tokio::sync::watch::Sender<bool>, over: Arc
 /// Said when the holder of the lock has been silent, and must be watched before its lock is taken over.
 pub(super) fn watching(lock: &LockStatus) -> String {
     let holder = lock.holder.as_ref().map_or("somebody unknown", |h| h.name.as_str());
-    // Whole seconds: nobody reads nanoseconds.
-    let seen = lock.renewed.map(|t| t.round(jiff::Unit::Second).unwrap_or(t).to_string()).unwrap_or_default();
+    let seen = lock.renewed.map(|t| journal::lock::moment(t).to_string()).unwrap_or_default();
     format!(
         "the stack is locked by {holder}, last seen alive {seen}: watching for {} s before taking over",
         journal::TAKEOVER.as_secs()

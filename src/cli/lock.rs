@@ -130,7 +130,7 @@ async fn show(found: &Located, lock: Option<&LockStatus>, ui: Ui) -> std::result
 
 /// `, since 2026-… (5m00s ago)`.
 fn ago(word: &str, then: Timestamp, now: Timestamp) -> String {
-    let whole = then.round(jiff::Unit::Second).unwrap_or(then);
+    let whole = lock::moment(then);
     let seconds = u64::try_from(now.duration_since(then).as_secs()).unwrap_or(0);
     format!("{word} {whole} ({} ago)", time(seconds))
 }

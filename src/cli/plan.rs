@@ -212,8 +212,8 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         (false, false) => Exit::Ok,
     };
     // The process ends here; taking a large plan apart again would be a tenth of its time.
-    let Prepared { deployment, view, plan, .. } = prepared;
-    std::mem::forget((deployment, view, plan));
+    let Prepared { deployment, engine, view, plan, .. } = prepared;
+    std::mem::forget((deployment, engine, view, plan));
     Ok(exit)
 }
 

@@ -7,7 +7,7 @@
 use super::{
     Journal, JournalError,
     backend::{Backend, Put},
-    lock::{Holder, KEY, LockStatus, Stored},
+    lock::{Holder, KEY, LockStatus, Stored, moment},
     presence::{Here, Presence},
 };
 use crate::{aws::gate::Guard, clock::Clock, record};
@@ -349,13 +349,11 @@ impl<'r> Taking<'r> {
 }
 
 fn locked(other: &Stored) -> JournalError {
-    // Whole seconds: nobody reads nanoseconds.
-    let text = |t: jiff::Timestamp| t.round(jiff::Unit::Second).unwrap_or(t).to_string();
     JournalError::Locked {
         holder: other.holder.name.clone(),
         command: other.holder.command.clone(),
-        since: text(other.since),
-        renewed: text(other.renewed),
+        since: moment(other.since).to_string(),
+        renewed: moment(other.renewed).to_string(),
         ci: other.holder.ci.clone(),
     }
 }

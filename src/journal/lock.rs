@@ -80,6 +80,11 @@ impl Stored {
     }
 }
 
+/// A moment for people, in whole seconds: nobody reads nanoseconds.
+pub(crate) fn moment(at: Timestamp) -> Timestamp {
+    at.round(jiff::Unit::Second).unwrap_or(at)
+}
+
 /// A lock as it was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LockStatus {

@@ -78,6 +78,15 @@ pub(super) fn current<S>(found: Vec<Live<S>>, id: &str) -> Result<Live<S>, Error
     })
 }
 
+/// What it is now: what this run has seen already, or what AWS shows before a change.
+pub(super) async fn now<S: Clone>(
+    ctx: &Ctx,
+    live: &Live<S>,
+    find: impl Future<Output = Result<Vec<Live<S>>, Error>>,
+) -> Result<S, Error> {
+    if ctx.fresh { Ok(live.spec.clone()) } else { Ok(current(find.await?, &live.id)?.spec) }
+}
+
 /// Repeats a change of an existing object while AWS does not know yet what it names.
 ///
 /// Not for calls that make something with an id of its own: those go through [`Ctx::call`].

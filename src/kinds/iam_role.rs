@@ -57,6 +57,8 @@ const CREATE: Call = Call::new("iam:CreateRole", Class::Name);
 const CREATE_PROFILE: Call = Call::new("iam:CreateInstanceProfile", Class::Name);
 const ADD_TO_PROFILE: Call = Call::new("iam:AddRoleToInstanceProfile", Class::Parent);
 const PROFILE: &str = "instance-profile";
+/// A session of a role about which nothing is said.
+const SESSION: Span = Span::from_seconds(3600);
 const NAME: NameRule = NameRule { max: 64, extra: "-", lower: false };
 impl Resource for IamRole {
     const KIND: &'static str = "iam-role";
@@ -175,7 +177,7 @@ impl Resource for IamRole {
             iam.update_assume_role_policy().role_name(name).policy_document(want.trusts().text()).send().await?;
         }
         if changes.touches("max_session") {
-            let length = want.max_session.map_or(3600, seconds);
+            let length = seconds(want.max_session.unwrap_or(SESSION));
             iam.update_role().role_name(name).max_session_duration(length).send().await?;
         }
         if changes.touches("permissions_boundary") {
@@ -223,7 +225,7 @@ impl Resource for IamRole {
             policies: BTreeMap::new(),
             managed_policies: Vec::new(),
             instance_profile: Some(false),
-            max_session: self.max_session.or(Some(Span::from_seconds(3600))),
+            max_session: self.max_session.or(Some(SESSION)),
             ..self.clone()
         };
         let mut live = Live::new(ctx.address.clone(), id, ctx.part_tags(""), spec);
@@ -234,7 +236,7 @@ impl Resource for IamRole {
     }
 
     fn updated(want: &Self, ctx: &Ctx, live: &Live<Self>) -> Option<Live<Self>> {
-        let max_session = want.max_session.or(Some(Span::from_seconds(3600)));
+        let max_session = want.max_session.or(Some(SESSION));
         let mut after = live.with_spec(Self { max_session, ..want.clone() });
         let (mut name, mut arn) = (Value::Null, Value::Null);
         after.parts.clear();

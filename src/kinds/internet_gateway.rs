@@ -99,13 +99,8 @@ impl Resource for InternetGateway {
         if !changes.touches("vpc") {
             return Ok(());
         }
-        let now = match ctx.fresh {
-            true => live.spec.clone(),
-            false => {
-                let found = find(&ctx.sweep(), vec![ec2::filter("internet-gateway-id", &live.id)]).await?;
-                ec2::current(found, &live.id)?.spec
-            }
-        };
+        let sweep = ctx.sweep();
+        let now = ec2::now(ctx, live, find(&sweep, vec![ec2::filter("internet-gateway-id", &live.id)])).await?;
         let wanted = want.vpc.as_ref().map(Ref::id).transpose()?;
         let attached = now.vpc.as_ref().map(Ref::id).transpose()?;
         if wanted == attached {

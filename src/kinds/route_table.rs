@@ -205,10 +205,8 @@ impl Resource for RouteTable {
             return Ok(());
         }
         let id = live.id.as_str();
-        let now = match ctx.fresh {
-            true => live.spec.clone(),
-            false => ec2::current(find(&ctx.sweep(), vec![ec2::filter("route-table-id", id)]).await?, id)?.spec,
-        };
+        let sweep = ctx.sweep();
+        let now = ec2::now(ctx, live, find(&sweep, vec![ec2::filter("route-table-id", id)])).await?;
         for route in &want.routes {
             match now.routes.iter().find(|r| r.to == route.to) {
                 Some(have) if !have.blackhole && have.target_id()? == route.target_id()? => {}

@@ -159,10 +159,8 @@ impl Resource for SecurityGroup {
         if !changes.touches("ingress") && !changes.touches("egress") {
             return Ok(());
         }
-        let now = match ctx.fresh {
-            true => live.spec.clone(),
-            false => ec2::current(find(&ctx.sweep(), vec![ec2::filter("group-id", &live.id)]).await?, &live.id)?.spec,
-        };
+        let sweep = ctx.sweep();
+        let now = ec2::now(ctx, live, find(&sweep, vec![ec2::filter("group-id", &live.id)])).await?;
         reconcile(ctx, &live.id, Way::In, &want.ingress, &now.ingress).await?;
         reconcile(ctx, &live.id, Way::Out, &want.egress, &now.egress).await
     }

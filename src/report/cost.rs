@@ -105,12 +105,17 @@ impl fmt::Display for Format {
     }
 }
 
-/// A difference with its sign, for people: `+$1,234.50`.
-pub(crate) fn signed(figure: &str) -> String {
+/// Money for people: `$1,234.50`, `-$3.00`.
+pub(crate) fn dollars(figure: &str) -> String {
     match figure.strip_prefix('-') {
         Some(figure) => format!("-${}", grouped(figure)),
-        None => format!("+${}", grouped(figure)),
+        None => format!("${}", grouped(figure)),
     }
+}
+
+/// A difference with its sign, for people: `+$1,234.50`.
+pub(crate) fn signed(figure: &str) -> String {
+    if figure.starts_with('-') { dollars(figure) } else { format!("+{}", dollars(figure)) }
 }
 
 #[cfg(test)]

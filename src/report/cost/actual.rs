@@ -75,8 +75,8 @@ fn row(name: &impl ToString, pair: &Pair) -> Row {
 }
 
 /// With a sign, unless it is nothing.
-fn signed(text: &str) -> String {
-    let nothing = text.chars().all(|c| matches!(c, '0' | '.' | '-'));
+pub(super) fn signed(text: &str) -> String {
+    let nothing = text.chars().all(|c| matches!(c, '0' | '.' | '-' | '$'));
     if nothing || text.starts_with('-') { text.to_owned() } else { format!("+{text}") }
 }
 

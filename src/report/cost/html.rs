@@ -8,7 +8,8 @@ mod days;
 
 use askama::Template;
 
-use super::{CostReport, Group, RenderError, grouped};
+use super::{CostReport, Group, RenderError, dollars};
+use crate::report::counted;
 
 #[derive(Template)]
 #[template(path = "cost.html")]
@@ -66,19 +67,6 @@ pub(super) fn render(report: &CostReport) -> Result<String, RenderError> {
 
 fn written(page: &impl Template) -> Result<String, RenderError> {
     page.render().map_err(|error| RenderError(error.to_string()))
-}
-
-/// Money for people: `$1,234.50`, `-$3.00`.
-fn dollars(figure: &str) -> String {
-    match figure.strip_prefix('-') {
-        Some(figure) => format!("-${}", grouped(figure)),
-        None => format!("${}", grouped(figure)),
-    }
-}
-
-/// `1 line`, `2 lines`.
-fn counted(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// Widths are for drawing only, so a float is precise enough.

@@ -110,11 +110,11 @@ fn cells(sum: &Sum, spent: &Spent) -> Cells {
 fn missing(total: &Cells) -> Vec<String> {
     let mut missing = Vec::new();
     if total.unpriced > 0 {
-        let lines = counted(total.unpriced, "line", "lines");
+        let lines = counted(total.unpriced, "line");
         missing.push(format!("{lines} without a price, which may cost anything."));
     }
     if total.unknown_age > 0 {
-        let objects = counted(total.unknown_age, "object", "objects");
+        let objects = counted(total.unknown_age, "object");
         missing.push(format!("{objects} of unknown age, counted per hour and month but not in what was spent."));
     }
     missing
@@ -130,7 +130,7 @@ fn burning(expired: &[&Stack]) -> String {
     let who = if expired.len() == 1 { "It costs" } else { "Together they cost" };
     let more = match cells.unpriced {
         0 => String::new(),
-        unpriced => format!(", and {} without a price", counted(unpriced, "line", "lines")),
+        unpriced => format!(", and {} without a price", counted(unpriced, "line")),
     };
     format!("{who} {} an hour, {} a month{more}.", cells.hourly.words, cells.monthly.words)
 }
@@ -174,9 +174,9 @@ fn when(at: Timestamp, now: Timestamp) -> String {
     let seconds = at.duration_since(now).as_secs();
     let minutes = usize::try_from(seconds.unsigned_abs() / 60).unwrap_or(usize::MAX);
     let span = match minutes {
-        0..120 => counted(minutes, "minute", "minutes"),
-        120..2880 => counted(minutes / 60, "hour", "hours"),
-        _ => counted(minutes / 1440, "day", "days"),
+        0..120 => counted(minutes, "minute"),
+        120..2880 => counted(minutes / 60, "hour"),
+        _ => counted(minutes / 1440, "day"),
     };
     if seconds > 0 { format!("in {span}") } else { format!("{span} ago") }
 }

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::days::{self, Chart, Reason};
 use super::{RenderError, counted, dollars, size, written};
-use crate::report::cost::actual::{ActualReport, Explained, Row};
+use crate::report::cost::actual::{ActualReport, Explained, Row, signed};
 
 #[derive(Template)]
 #[template(path = "actual.html")]
@@ -59,16 +59,16 @@ struct Word<'a> {
 }
 
 pub(in crate::report::cost) fn render(report: &ActualReport) -> Result<String, RenderError> {
-    let reasons = days::reasons(report);
+    let (reasons, compared) = (days::reasons(report), report.days.len());
     let table = |id, title, one, rows, bars| Table { id, title, one, rows: cells(rows), bars };
     let page = Page {
         title: format!("Billed cost of {} in {}", report.heading.stack, report.heading.region),
         report,
         total: cell(&report.total, 0.0),
-        compared: counted(report.days.len(), "day is", "days are"),
+        compared: format!("{} {}", counted(compared, "day"), if compared == 1 { "is" } else { "are" }),
         chart: days::chart(report, &reasons),
         reasons,
-        idle: days::idle(report).map(|(count, days)| (counted(count, "day", "days"), days)),
+        idle: days::idle(report).map(|(count, days)| (counted(count, "day"), days)),
         tables: vec![
             table("kinds", "By kind", "Kind", &report.kinds, true),
             table("resources", "By resource", "Resource", &report.addresses, true),
@@ -92,7 +92,7 @@ fn cell(row: &Row, largest: f64) -> Cells<'_> {
         name: &row.name,
         expected: dollars(&row.expected),
         billed: dollars(&row.billed),
-        difference: if more > 0.0 { format!("+{}", dollars(&row.difference)) } else { dollars(&row.difference) },
+        difference: signed(&dollars(&row.difference)),
         percent: row.percent.as_deref(),
         words: match more {
             more if more > 0.0 => "more than estimated",

@@ -286,7 +286,7 @@ fn words(report: &ActualReport, reasons: &[Reason]) -> String {
     };
     let mut words = format!(
         "{} compared; billed {} a day, estimated {} a day.",
-        super::counted(report.days.len(), "day", "days"),
+        super::counted(report.days.len(), "day"),
         range(|row| &row.billed),
         range(|row| &row.expected)
     );
