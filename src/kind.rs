@@ -195,6 +195,9 @@ impl<R: Resource> Kind for Of<R> {
         Self::typed(spec).map_or(Durations::quick(5, 5, 5), |r| r.durations())
     }
     fn price(&self, spec: &Value, ctx: &PriceContext<'_>) -> Vec<PriceLine> {
+        if R::ABOUT.free {
+            return Vec::new();
+        }
         match Self::typed(spec) {
             Ok(typed) => typed.price(ctx),
             Err(_) => vec![PriceLine::unpriced(

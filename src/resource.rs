@@ -285,6 +285,8 @@ pub struct About {
     pub codes: &'static [Code],
     /// Teardown order among what edges allow: true = it costs money by the hour, so it goes first.
     pub spends: bool,
+    /// Does AWS never take money for it? Then nobody asks for its price.
+    pub free: bool,
 }
 
 impl About {
@@ -308,6 +310,7 @@ impl About {
             starts: false,
             codes: &[],
             spends: false,
+            free: false,
         }
     }
 }

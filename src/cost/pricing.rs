@@ -36,7 +36,7 @@ pub struct PlanCost {
     pub before: Bill,
     /// What will be live after it.
     pub after: Bill,
-    /// Each step's cost before and after, by address.
+    /// The cost before and after of each step that is not free, by address.
     pub steps: BTreeMap<String, StepCost>,
 }
 
@@ -79,7 +79,9 @@ impl Pricing<'_> {
                 cost.after = item.sum();
                 after.push(item);
             }
-            steps.insert(step.address.as_str().to_owned(), cost);
+            if cost.before.lines() + cost.after.lines() > 0 {
+                steps.insert(step.address.as_str().to_owned(), cost);
+            }
         }
         PlanCost { before: Bill::new(before, self.run), after: Bill::new(after, self.run), steps }
     }

@@ -86,6 +86,7 @@ impl Resource for IamRole {
             Quota { code: "L-FE177D64", name: "Roles per account" },
             Quota { code: "L-6E65F664", name: "Instance profiles per account" },
         ],
+        free: true,
         ..About::new("An IAM role: who may take it and what it may do, with inline policies and an instance profile")
     };
 

@@ -52,6 +52,7 @@ impl Resource for InternetGateway {
         ],
         quotas: &[Quota { code: "L-A4707A72", name: "Internet gateways per Region" }],
         codes: CODES,
+        free: true,
         ..About::new("The way between a VPC and the internet")
     };
 

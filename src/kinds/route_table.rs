@@ -131,6 +131,7 @@ impl Resource for RouteTable {
         ],
         codes: CODES,
         completes: &["subnets"],
+        free: true,
         ..About::new("Where the packets of some subnets go")
     };
 

@@ -85,6 +85,7 @@ impl Resource for SecurityGroup {
             Quota { code: "L-0EA8095F", name: "Inbound or outbound rules per security group" },
         ],
         codes: rule::CODES,
+        free: true,
         ..About::new("Which packets may reach and leave network interfaces")
     };
 

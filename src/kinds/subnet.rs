@@ -69,6 +69,7 @@ impl Resource for Subnet {
         ],
         quotas: &[Quota { code: "L-407747CB", name: "Subnets per VPC" }],
         codes: CODES,
+        free: true,
         ..About::new("A part of a VPC's range in one zone")
     };
 

@@ -55,6 +55,7 @@ impl Resource for Vpc {
         ],
         quotas: &[Quota { code: "L-F678F1CE", name: "VPCs per Region" }],
         codes: CODES,
+        free: true,
         ..About::new("A virtual private cloud: a network of its own, with DNS inside")
     };
 

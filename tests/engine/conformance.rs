@@ -60,6 +60,9 @@ fn every_kind_describes_itself() {
                 && name.starts_with(|c: char| c.is_ascii_uppercase());
             assert!(legal, "{}: {action} is no IAM action", kind.name());
         }
+        let file = format!("{}/src/kinds/{}.rs", env!("CARGO_MANIFEST_DIR"), kind.name().replace('-', "_"));
+        let priced = std::fs::read_to_string(&file).unwrap().contains("fn price(");
+        assert_eq!(about.free, !priced, "{}: either it is free or it has a price", kind.name());
         let actions: BTreeSet<&&str> = about.iam.iter().collect();
         assert_eq!(actions.len(), about.iam.len(), "{}: an IAM action stands twice", kind.name());
         for call in about.calls {

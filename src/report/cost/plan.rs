@@ -73,7 +73,8 @@ impl PlanFigures {
     #[must_use]
     pub fn new(cost: &PlanCost) -> Self {
         let run = cost.after.run.map(|run| run.hours);
-        let (before, after) = (cost.before.sum(), cost.after.sum());
+        let sum = |of: fn(&StepCost) -> Sum| cost.steps.values().map(of).fold(Sum::default(), Sum::plus);
+        let (before, after) = (sum(|step| step.before), sum(|step| step.after));
         let unpriced = cost.after.unpriced().map(|line| {
             let why = match &line.state {
                 LineState::Unpriced { why } => why.clone(),
@@ -81,7 +82,6 @@ impl PlanFigures {
             };
             Missing { address: line.address.clone().unwrap_or_default(), what: line.what.clone(), why }
         });
-        let steps = cost.steps.iter().filter(|(_, step)| step.before.lines() + step.after.lines() > 0);
         Self {
             currency: "USD",
             prices: PriceAge::default(),
@@ -91,7 +91,7 @@ impl PlanFigures {
             difference: Figures::of(&(after.total() - before.total()), run),
             by_use: Figures::of(&after.by_use, run),
             unpriced: unpriced.collect(),
-            steps: steps.map(|(address, step)| (address.clone(), StepFigures::new(step))).collect(),
+            steps: cost.steps.iter().map(|(address, step)| (address.clone(), StepFigures::new(step))).collect(),
             ends: (cost.after.items.is_empty() && !cost.before.items.is_empty()).then_some(before.unpriced),
             hint: None,
         }
