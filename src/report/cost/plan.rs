@@ -82,6 +82,7 @@ impl PlanFigures {
             };
             Missing { address: line.address.clone().unwrap_or_default(), what: line.what.clone(), why }
         });
+        let steps = cost.steps.iter().filter(|(_, step)| step.before.lines() + step.after.lines() > 0);
         Self {
             currency: "USD",
             prices: PriceAge::default(),
@@ -91,7 +92,7 @@ impl PlanFigures {
             difference: Figures::of(&(after.total() - before.total()), run),
             by_use: Figures::of(&after.by_use, run),
             unpriced: unpriced.collect(),
-            steps: cost.steps.iter().map(|(address, step)| (address.clone(), StepFigures::new(step))).collect(),
+            steps: steps.map(|(address, step)| (address.clone(), StepFigures::new(step))).collect(),
             ends: (cost.after.items.is_empty() && !cost.before.items.is_empty()).then_some(before.unpriced),
             hint: None,
         }
