@@ -5,6 +5,9 @@
 //! marked `sh aws` need something else and do not run. `docs/language.md` has a test of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "shipped/mod.rs"]
+mod shipped;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
@@ -221,10 +224,8 @@ fn copy() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let blueprints = folder.path().join("blueprints");
     fs::create_dir(&blueprints).unwrap();
-    for file in fs::read_dir(root().join("blueprints")).unwrap().map(|file| file.unwrap().path()) {
-        if file.extension().is_some_and(|ending| ending == "yaml") {
-            fs::copy(&file, blueprints.join(file.file_name().unwrap())).unwrap();
-        }
+    for file in shipped::blueprints() {
+        fs::copy(&file, blueprints.join(file.file_name().unwrap())).unwrap();
     }
     folder
 }

@@ -23,6 +23,8 @@ mod random_hand;
 mod random_model;
 mod requests;
 mod saved;
+#[path = "../shipped/mod.rs"]
+mod shipped;
 #[path = "../stage/mod.rs"]
 mod stage;
 mod storm;

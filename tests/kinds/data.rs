@@ -469,8 +469,8 @@ async fn intelligent_tiering_has_no_size() {
 #[test]
 fn shipped_blueprints_use_the_kinds_rightly() {
     use dlinfra::blueprint::{Inputs, RealFiles, compile};
-    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/blueprints")).unwrap() {
-        let inputs = Inputs { file: file.unwrap().path(), ..Inputs::default() };
+    for file in crate::shipped::blueprints() {
+        let inputs = Inputs { file, ..Inputs::default() };
         let compiled = compile(dlinfra::kinds::dialect(), &inputs, &RealFiles).unwrap();
         for resource in &compiled.resources {
             let kind = kind_of(&resource.kind);
