@@ -54,7 +54,7 @@ fn every_shipped_blueprint_is_tested() {
 #[test]
 fn every_blueprint_is_clean() {
     for name in names() {
-        let deployment = deployment(&name, &[]);
+        let deployment = deployment(name, &[]);
         let loud: Vec<String> =
             deployment.notes.iter().filter(|d| d.severity != Severity::Note).map(ToString::to_string).collect();
         assert!(loud.is_empty(), "{name}: {loud:#?}");
@@ -67,7 +67,7 @@ fn every_blueprint_is_clean() {
 fn every_blueprint_has_a_price() {
     let usage = Usage::default();
     for name in names() {
-        let deployment = deployment(&name, &[]);
+        let deployment = deployment(name, &[]);
         let context = PriceContext::new(PriceBook::embedded(), &deployment.compiled.region, &usage);
         for wanted in deployment.wanted.iter().filter(|w| w.existing.is_none()) {
             for line in wanted.kind.price(&wanted.spec, &context) {
@@ -202,7 +202,7 @@ mod life {
     async fn every_blueprint_lives_and_goes() {
         for name in names() {
             let world = World::new().await;
-            let deployment = deployment(&name, &[]);
+            let deployment = deployment(name, &[]);
             let all = &deployment.wanted;
             let outcome = world.apply(&deployment, all).await;
             assert_eq!(outcome.live.len(), all.len(), "{name}");

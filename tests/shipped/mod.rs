@@ -2,10 +2,10 @@
 use std::path::{Path, PathBuf};
 
 /// Every blueprint of `blueprints/`, by name. A new one is added here; `every_shipped_blueprint_is_tested` says so.
-pub const BLUEPRINTS: [&str; 3] = ["cpu-smoke.yaml", "efa-training.yaml", "gpu-dev-box.yaml"];
+pub(crate) const BLUEPRINTS: [&str; 3] = ["cpu-smoke.yaml", "efa-training.yaml", "gpu-dev-box.yaml"];
 
 /// Their paths.
-pub fn blueprints() -> impl Iterator<Item = PathBuf> {
+pub(crate) fn blueprints() -> impl Iterator<Item = PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("blueprints");
     BLUEPRINTS.iter().map(move |name| folder.join(name))
 }
