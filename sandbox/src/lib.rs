@@ -29,6 +29,7 @@ mod image;
 mod images;
 mod inventory;
 mod life;
+mod model;
 mod policy;
 mod request_log;
 mod sandbox;

@@ -5,12 +5,13 @@ use serde_json::{Map, Value};
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::faults::FaultAction;
+use crate::model::Model;
 use crate::store::{Due, ObjectKind, World};
 use crate::throttle::{Rate, ec2_rate, rate};
 use crate::wire::Protocol;
 use crate::wire::form;
 use crate::wire::params::{InputErrors, Params};
-use crate::wire::reply::Reply;
+use crate::wire::reply::{Body, Reply};
 use crate::wire::request::Incoming;
 
 /// One API action.
@@ -53,6 +54,8 @@ pub(crate) struct Service {
     pub(crate) settle: fn(&mut World, &Due),
     /// Reads operation and parameters from method, path and query (REST protocols only).
     pub(crate) route: Option<Route>,
+    /// What AWS publishes of its operations; none = the service words its refusals by hand.
+    pub(crate) model: Option<&'static Model>,
 }
 
 impl Service {
@@ -187,7 +190,11 @@ pub(crate) fn execute(service: &Service, operation: &Operation, mut call: Call<'
         Protocol::Ec2Query => call.params.flag("DryRun")?,
         _ => false,
     };
+    if let Some(model) = service.model {
+        model.check(operation.name, call.params.fields(), service.input.invalid)?;
+    }
     let mut result = (operation.handler)(&mut call);
+    debug_assert_eq!(stranger(service, operation, &result), None, "a member that AWS's reply does not have");
     let Call { world, params, .. } = call;
     drop(params);
     let unread = unread.take();
@@ -202,4 +209,12 @@ pub(crate) fn execute(service: &Service, operation: &Operation, mut call: Call<'
         world.roll_back(checkpoint);
     }
     result
+}
+
+/// The first member of a reply that AWS's model does not have.
+fn stranger(service: &Service, operation: &Operation, result: &Result<Reply, ApiError>) -> Option<String> {
+    match (service.model, result) {
+        (Some(model), Ok(Reply { body: Body::Json(value), .. })) => model.stranger(operation.name, value),
+        _ => None,
+    }
 }

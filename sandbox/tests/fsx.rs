@@ -78,7 +78,7 @@ async fn create_calls_are_checked() {
     let closed = ec2(&sandbox, "CreateSecurityGroup", &closed).await.ok().get("groupId");
     for (field, value, code) in [
         ("SubnetIds", json!([subnet, subnet]), "BadRequest"),
-        ("SubnetIds", json!(["subnet-0"]), "InvalidNetworkSettings"),
+        ("SubnetIds", json!(["subnet-00000000"]), "InvalidNetworkSettings"),
         ("SecurityGroupIds", json!([closed]), "InvalidNetworkSettings"),
         ("StorageCapacity", json!(3600), "BadRequest"),
         ("Tags", json!([{"Key": "a[0]", "Value": "b"}]), "BadRequest"),

@@ -36,9 +36,15 @@ async fn queries_and_their_answers() {
 async fn errors_keep_their_codes() {
     let sandbox = Sandbox::open(SandboxConfig::default()).unwrap();
     let client = fsx(&sandbox, 1);
-    let error = client.describe_file_systems().file_system_ids("fs-1").send().await.unwrap_err();
+    let error = client.describe_file_systems().file_system_ids("fs-00000001").send().await.unwrap_err();
     assert!(error.as_service_error().unwrap().is_file_system_not_found(), "{error:?}");
-    let error = client.create_file_system().file_system_type(FileSystemType::Windows).send().await.unwrap_err();
+    let error = client
+        .create_file_system()
+        .file_system_type(FileSystemType::Windows)
+        .subnet_ids("subnet-00000001")
+        .send()
+        .await
+        .unwrap_err();
     assert_eq!(error.as_service_error().unwrap().code(), Some("NotImplemented"));
 }
 

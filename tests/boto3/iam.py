@@ -73,7 +73,7 @@ def role_input_is_checked(sandbox):
     bad("ValidationError", Tags=[{"Key": "a"}])
     bad("InvalidInput", Tags=tags({"a": "1", "A": "2"}))
     bad("InvalidInput", Tags=tags({"aws:x": "1"}))
-    bad("LimitExceeded", Tags=tags({f"k{n}": "v" for n in range(51)}))
+    bad("ValidationError", Tags=tags({f"k{n}": "v" for n in range(51)}))
     bad("MalformedPolicyDocument", AssumeRolePolicyDocument="{")
     bad("MalformedPolicyDocument", AssumeRolePolicyDocument=json.dumps(INLINE))
     bad("MalformedPolicyDocument", AssumeRolePolicyDocument=json.dumps({**TRUST, "Version": "2020-01-01"}))

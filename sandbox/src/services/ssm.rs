@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::images::latest;
+use crate::model::{Facts, Model};
 use crate::service::{Service, read};
 use crate::wire::Protocol;
 use crate::wire::params::InputErrors;
@@ -20,7 +21,10 @@ pub(crate) static SERVICE: Service = Service {
     objects: Vec::new,
     settle: |_, _| {},
     route: None,
+    model: Some(&MODEL),
 };
+
+static MODEL: Model = Model::new(|| Facts::read(include_str!("../../models/ssm.json")));
 
 /// When the sandbox's images were published; the same in every run.
 const PUBLISHED: Timestamp = Timestamp::constant(1_764_547_200, 0);

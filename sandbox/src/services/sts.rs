@@ -2,6 +2,7 @@
 
 use crate::call::Call;
 use crate::error::ApiError;
+use crate::model::{Facts, Model};
 use crate::service::{Service, read};
 use crate::wire::Protocol;
 use crate::wire::params::InputErrors;
@@ -17,7 +18,10 @@ pub(crate) static SERVICE: Service = Service {
     objects: Vec::new,
     settle: |_, _| {},
     route: None,
+    model: Some(&MODEL),
 };
+
+static MODEL: Model = Model::new(|| Facts::read(include_str!("../../models/sts.json")));
 
 fn get_caller_identity(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let account = call.account();

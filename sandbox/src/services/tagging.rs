@@ -15,6 +15,7 @@ use crate::call::Call;
 use crate::error::ApiError;
 use crate::history::Past;
 use crate::life::after;
+use crate::model::{Facts, Model};
 use crate::service::{Service, read};
 use crate::store::GLOBAL;
 use crate::wire::Protocol;
@@ -30,7 +31,10 @@ pub(crate) static SERVICE: Service = Service {
     objects: Vec::new,
     settle: |_, _| {},
     route: None,
+    model: Some(&MODEL),
 };
+
+static MODEL: Model = Model::new(|| Facts::read(include_str!("../../models/tagging.json")));
 
 /// How long a new resource is not listed.
 const LATE: Duration = Duration::from_secs(60);

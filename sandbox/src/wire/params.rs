@@ -33,6 +33,11 @@ impl Params {
         Rc::clone(&self.unread)
     }
 
+    /// What was not read yet, as it came.
+    pub(crate) fn fields(&self) -> &Map<String, Value> {
+        &self.fields
+    }
+
     /// The full name of a field, for messages.
     pub(crate) fn name(&self, field: &str) -> String {
         if self.path.is_empty() { field.to_owned() } else { format!("{}.{field}", self.path) }

@@ -21,6 +21,7 @@ use crate::call::Call;
 use crate::error::ApiError;
 use crate::history::Past;
 use crate::life::after;
+use crate::model::{Facts, Model};
 use crate::service::{Service, read, write};
 use crate::store::ObjectKind;
 use crate::wire::Protocol;
@@ -43,7 +44,10 @@ pub(crate) static SERVICE: Service = Service {
     objects: || vec![ObjectKind::of::<Past>(), ObjectKind::of::<CostTag>()],
     settle: |_, _| {},
     route: None,
+    model: Some(&MODEL),
 };
+
+static MODEL: Model = Model::new(|| Facts::read(include_str!("../../../models/ce.json")));
 
 /// How late usage is, and a new tag key.
 const LATE: Duration = Duration::from_secs(24 * 3600);

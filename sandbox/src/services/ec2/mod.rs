@@ -71,6 +71,7 @@ pub(crate) static SERVICE: Service = Service {
     objects,
     settle,
     route: None,
+    model: None,
 };
 
 fn objects() -> Vec<ObjectKind> {

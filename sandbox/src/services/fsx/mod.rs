@@ -7,10 +7,13 @@ mod repositories;
 mod tags;
 mod update;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use crate::call::Call;
 use crate::error::ApiError;
+use crate::model::{Facts, Model};
 use crate::service::Service;
 use crate::store::{Due, Object, ObjectKind, World};
 use crate::wire::Protocol;
@@ -31,7 +34,10 @@ pub(crate) static SERVICE: Service = Service {
     objects: || vec![ObjectKind::of::<file_systems::FileSystem>(), ObjectKind::of::<repositories::Association>()],
     settle,
     route: None,
+    model: Some(&MODEL),
 };
+
+static MODEL: Model = Model::new(|| Facts::read(include_str!("../../../models/fsx.json")));
 
 fn settle(world: &mut World, due: &Due) {
     match due.kind {
@@ -69,7 +75,11 @@ fn seconds(at: jiff::Timestamp) -> f64 {
 /// The page of a list that a request asks for, and the next token. The items are sorted by `key`.
 fn page<T>(call: &mut Call<'_>, items: Vec<T>, key: impl Fn(&T) -> &str) -> Result<(Vec<T>, Option<String>), ApiError> {
     let size = call.params.int_opt("MaxResults")?;
-    let after = call.params.text_opt("NextToken")?;
+    let after = call.params.text_opt("NextToken")?.map(|token| {
+        let text = STANDARD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        text.ok_or_else(|| bad("NextToken is invalid"))
+    });
+    let after = after.transpose()?;
     let size = match size {
         None => usize::MAX,
         Some(size) => {
@@ -80,6 +90,6 @@ fn page<T>(call: &mut Call<'_>, items: Vec<T>, key: impl Fn(&T) -> &str) -> Resu
         items.into_iter().filter(|item| after.as_deref().is_none_or(|after| key(item) > after)).collect();
     let more = rest.len() > size;
     rest.truncate(size);
-    let next = rest.last().filter(|_| more).map(|last| key(last).to_owned());
+    let next = rest.last().filter(|_| more).map(|last| STANDARD.encode(key(last)));
     Ok((rest, next))
 }

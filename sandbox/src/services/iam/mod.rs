@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::iam_model::{InstanceProfile, Role};
+use crate::model::{Facts, Model};
 use crate::policy;
 use crate::service::Service;
 use crate::store::ObjectKind;
@@ -32,7 +33,10 @@ pub(crate) static SERVICE: Service = Service {
     objects: || vec![ObjectKind::of::<Role>(), ObjectKind::of::<InstanceProfile>()],
     settle: |_, _| {},
     route: None,
+    model: Some(&MODEL),
 };
+
+static MODEL: Model = Model::new(|| Facts::read(include_str!("../../../models/iam.json")));
 
 const NAME: &str = r"[\w+=,.@-]+";
 

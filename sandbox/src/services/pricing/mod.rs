@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::call::Call;
 use crate::error::ApiError;
+use crate::model::{Facts, Model};
 use crate::service::{Service, read};
 use crate::wire::Protocol;
 use crate::wire::params::InputErrors;
@@ -29,7 +30,10 @@ pub(crate) static SERVICE: Service = Service {
     objects: Vec::new,
     settle: |_, _| {},
     route: None,
+    model: Some(&MODEL),
 };
+
+static MODEL: Model = Model::new(|| Facts::read(include_str!("../../../models/pricing.json")));
 
 /// The regions that have an endpoint of this API.
 const ENDPOINTS: [&str; 3] = ["us-east-1", "eu-central-1", "ap-south-1"];

@@ -46,6 +46,7 @@ pub(crate) static SERVICE: Service = Service {
     objects: || vec![ObjectKind::of::<Bucket>(), ObjectKind::of::<Version>()],
     settle: |_, _| {},
     route: Some(route::route),
+    model: None,
 };
 
 fn malformed() -> ApiError {
