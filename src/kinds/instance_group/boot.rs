@@ -1,4 +1,9 @@
-//! User data: the author's script byte for byte, behind quoted exports of its environment.
+//! User data: the author's script behind quoted exports of its environment.
+//!
+//! A script goes to the machines byte for byte, but for what an editor of Windows adds: a byte order mark, and line ends
+//! of which the first line has one. cloud-init takes those out by itself where the script is alone, and not where exports
+//! stand before it. The digest that decides about replacement is that of the file as it is: taking them out here changes
+//! no machine that runs.
 use crate::{aws::Error, field::Field};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -52,10 +57,34 @@ impl JsonSchema for Script {
     }
 }
 
+impl Script {
+    /// As it is sent.
+    pub(super) fn text(&self) -> Cow<'_, str> {
+        let plain = self.0.strip_prefix('\u{feff}').unwrap_or(&self.0);
+        match plain.lines().next().is_some_and(|first| plain[first.len()..].starts_with("\r\n")) {
+            true => plain.replace("\r\n", "\n").into(),
+            false => plain.into(),
+        }
+    }
+
+    /// Would cloud-init know what to do with it?
+    pub(super) fn is_known(&self) -> bool {
+        let text = self.text();
+        text.strip_prefix("#!").is_some_and(|rest| rest.trim_start_matches([' ', '\t']).starts_with('/')) || FORMATS.iter().any(|format| text.starts_with(format))
+    }
+}
+
+/// How user data of other kinds than scripts begins: cloud-init's own formats, MIME, and the settings of Bottlerocket.
+const FORMATS: &[&str] = &[
+    "#cloud-config", "#cloud-boothook", "#include", "#part-handler", "#upstart-job", "## template:", "Content-Type:",
+    "MIME-Version:", "[settings", "{",
+];
+
 impl Boot {
     /// The interpreter of the script's first line, without `#!`.
     fn interpreter(&self) -> Option<&str> {
-        self.script.0.lines().next().and_then(|line| line.strip_prefix("#!")).map(str::trim)
+        let plain = self.script.0.strip_prefix('\u{feff}').unwrap_or(&self.script.0);
+        plain.lines().next().and_then(|line| line.strip_prefix("#!")).map(str::trim)
     }
 
     /// Is it something that understands `export`?
@@ -71,7 +100,7 @@ impl Boot {
     /// The bytes that need no resource yet, to measure what is known of the user data.
     pub(super) fn known_bytes(&self) -> usize {
         let values = self.env.iter().map(|(key, value)| export(key, value.known().map_or("", |v| v)).len());
-        self.head().len() + values.sum::<usize>() + self.script.0.len()
+        self.head().len() + values.sum::<usize>() + self.script.text().len()
     }
 
     /// cloud-init wants the interpreter first, so it is repeated before the exports.
@@ -88,7 +117,7 @@ impl Boot {
         for (key, value) in &self.env {
             out.push_str(&export(key, value.get()?));
         }
-        out.push_str(&self.script.0);
+        out.push_str(&self.script.text());
         Ok(out)
     }
 }
@@ -109,13 +138,38 @@ mod tests {
 
     #[test]
     fn exports_stand_before_the_script_which_stays_as_it_is() {
-        let boot = boot("#!/usr/bin/env bash\r\necho \"$A\"\n", &[("A", "it's $HOME\n`x`"), ("B", "")]);
+        let boot = boot("#!/usr/bin/env bash\necho \"$A\"\t\r\n\n", &[("A", "it's $HOME\n`x`"), ("B", "")]);
         assert_eq!(
             boot.user_data().unwrap(),
-            "#!/usr/bin/env bash\nexport A='it'\\''s $HOME\n`x`'\nexport B=''\n#!/usr/bin/env bash\r\necho \"$A\"\n"
+            "#!/usr/bin/env bash\nexport A='it'\\''s $HOME\n`x`'\nexport B=''\n#!/usr/bin/env bash\necho \"$A\"\t\r\n\n"
         );
         assert_eq!(boot.known_bytes(), boot.user_data().unwrap().len());
         assert!(boot.is_shell());
+    }
+
+    #[test]
+    fn what_windows_adds_is_taken_out() {
+        let (plain, windows) = ("#!/bin/bash\nset -euo pipefail\n", "#!/bin/bash\r\nset -euo pipefail\r\n");
+        for env in [&[][..], &[("BUCKET", "corpus")]] {
+            let wanted = boot(plain, env).user_data().unwrap();
+            for script in [windows.to_owned(), format!("\u{feff}{plain}"), format!("\u{feff}{windows}")] {
+                let from = boot(&script, env);
+                assert_eq!(from.user_data().unwrap(), wanted);
+                assert_eq!(from.known_bytes(), wanted.len());
+                assert!(from.is_shell() && from.script.is_known());
+            }
+        }
+    }
+
+    #[test]
+    fn what_no_machine_would_run_is_known() {
+        let known = |text: &str| Script(text.to_owned()).is_known();
+        for good in ["#!/bin/sh\n", "#!/usr/bin/python3", "#cloud-config\n", "MIME-Version: 1.0\n"] {
+            assert!(known(good), "{good}");
+        }
+        for bad in ["", "echo hello\n", "\n#!/bin/bash\n", " #!/bin/bash\n", "#!\n", "#! \r\necho\r\n", "set -e\n#!/bin/bash\n"] {
+            assert!(!known(bad) , "{bad:?}");
+        }
     }
 
     #[test]

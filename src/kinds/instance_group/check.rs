@@ -74,6 +74,21 @@ pub(in crate::kinds) const CODES: &[Code] = &[
                   `on-demand` or `spot`, each once, and not what `market` says already. A Capacity Block is bought \
                   before, and named by `market` and `reservation`.",
     },
+    Code {
+        code: "DL0381",
+        title: "a boot script that no machine would run",
+        explain: "The first line of a script says what runs it: `#!/bin/bash`, from the first byte on. Without it \
+                  cloud-init passes the script over, and the machines start without it. Other forms of user data \
+                  begin as cloud-init wants them (`#cloud-config`, `MIME-Version:`). If the image reads something \
+                  else, silence this on the resource and say so: `allow: [{ rule: DL0381, reason: … }]`.",
+    },
+    Code {
+        code: "DL0382",
+        title: "line ends of Windows in the midst of a script",
+        explain: "Some lines of a shell script end as on Windows (CR LF), and the first one does not, so they were not \
+                  added by an editor alone and are not taken out. A shell takes the CR for a part of the last word. \
+                  Convert the file (`dos2unix boot.sh`), or, if the CR belongs there, silence this on the resource.",
+    },
 ];
 
 pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {
@@ -194,7 +209,20 @@ fn volume_problem(group: &InstanceGroup) -> Option<String> {
 }
 
 fn check_boot(boot: &Boot, add: &mut impl FnMut(&'static str, &str, String, &str)) {
-    if !boot.env.is_empty() && !boot.is_shell() {
+    if !boot.script.is_known() {
+        add(
+            "DL0381",
+            "boot.script",
+            "the script's first line does not say what runs it".to_owned(),
+            "begin the file with `#!/bin/bash`, without a space or an empty line before it",
+        );
+    } else if boot.is_shell()
+        && let Some(line) = boot.script.text().split('\n').position(|line| line.ends_with('\r'))
+    {
+        let summary = format!("line {} of the script ends as on Windows", line + 1);
+        add("DL0382", "boot.script", summary, "convert the file: `dos2unix`, or `sed -i 's/\\r$//'`");
+    }
+    if !boot.env.is_empty() && boot.script.is_known() && !boot.is_shell() {
         add(
             "DL0374",
             "boot.env",
