@@ -131,6 +131,13 @@ pub(super) fn there<T>(ctx: &Ctx, result: Result<T, Error>) -> Result<(), Error>
 pub struct Range(pub(super) String);
 
 impl Range {
+    /// The form in which AWS returns it (`10.0.0.0/8` for `10.0.0.0/08`).
+    pub(super) fn normalize(&mut self) {
+        if let Ok(range) = self.0.parse::<Cidr>() {
+            self.0 = range.to_string();
+        }
+    }
+
     /// Is it an IPv6 range?
     pub(super) fn is_v6(&self) -> bool {
         self.0.contains(':')

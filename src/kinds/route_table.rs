@@ -169,6 +169,7 @@ impl Resource for RouteTable {
     }
 
     fn normalize(&mut self) {
+        self.routes.iter_mut().for_each(|route| route.to.normalize());
         self.routes.sort_by(|a, b| a.to.cmp(&b.to));
         self.subnets.sort();
         self.subnets.dedup();

@@ -129,6 +129,9 @@ pub(super) fn compare<'r>(want: &'r [Rule], have: &'r [Rule]) -> Result<Plan<'r>
 pub(super) fn normalize(rules: &mut Vec<Rule>) {
     for rule in rules.iter_mut() {
         rule.ports = rule.ports.take().map(|ports| shortest(&ports)).filter(|p| !p.is_empty());
+        if let Some(Field::Known(range)) = &mut rule.cidr {
+            range.normalize();
+        }
         rule.description = rule.description.take().filter(|d| !d.is_empty());
     }
     if rules.len() > 1 {
@@ -137,13 +140,24 @@ pub(super) fn normalize(rules: &mut Vec<Rule>) {
     rules.dedup();
 }
 
-/// `988 - 988` is `988`.
+/// `0988 - 988` is `988`: numbers are written as AWS returns them.
 fn shortest(ports: &str) -> String {
-    let text: String = ports.chars().filter(|c| !c.is_whitespace()).collect();
-    match text.split_once('-') {
-        Some((from, to)) if from == to => from.to_owned(),
-        _ => text,
+    let plain = |text: &str| {
+        let text = text.trim();
+        let number = if is_digits(text) { text.trim_start_matches('0') } else { text };
+        if number.is_empty() && !text.is_empty() { "0".to_owned() } else { number.to_owned() }
+    };
+    let mark = if ports.contains('/') { '/' } else { '-' };
+    match ports.split_once(mark).map(|(from, to)| (plain(from), plain(to))) {
+        Some((from, to)) if mark == '-' && from == to => from,
+        Some((from, to)) => format!("{from}{mark}{to}"),
+        None => plain(ports),
     }
+}
+
+/// The parser of numbers takes a sign too, which AWS never returns.
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Checks the rules of one list.
@@ -180,7 +194,8 @@ pub(super) fn check(rules: &[Rule], path: &str, problems: &mut Vec<Problem>) {
                     Some(ports) => format!("`ports: {ports}` does not fit {}", rule.protocol),
                     None => format!("a rule for {} needs ports", rule.protocol),
                 },
-                "write a port (`\"988\"`) or a range (`\"1018-1023\"`) for tcp and udp, and no ports for `all`",
+                "write a port (`\"988\"`) or a range, the lower port first (`\"1018-1023\"`), for tcp and udp, and no ports for \
+                 `all`",
             );
         }
         if let Some(text) = rule.description.as_ref().filter(|text| !is_description(text)) {
@@ -246,7 +261,9 @@ impl Rule {
 
     /// From and to as AWS writes them (for icmp: type and code); `None` = the ports do not fit the protocol.
     fn numbers(&self) -> Option<(Option<i32>, Option<i32>)> {
-        let number = |text: &str, max: i32| text.parse().ok().filter(|n: &i32| (0..=max).contains(n));
+        let number = |text: &str, max: i32| {
+            Some(text).filter(|t| is_digits(t))?.parse().ok().filter(|n: &i32| (0..=max).contains(n))
+        };
         match (self.protocol.as_str(), self.ports.as_deref()) {
             ("tcp" | "udp", Some(ports)) => {
                 let (from, to) = ports.split_once('-').unwrap_or((ports, ports));
@@ -388,6 +405,9 @@ mod tests {
         for (protocol, ports) in [("tcp", "70000"), ("udp", "9-8"), ("tcp", "x"), ("all", "988"), ("icmp", "1-2")] {
             assert_eq!(codes(rule(protocol, Some(ports)), "ingress"), ["DL0322"], "{protocol} {ports}");
         }
+        for ports in ["+443", "443-80", "-1", "4 43", "80-+90", "80-", "0x50", "80,443", "*"] {
+            assert_eq!(codes(rule("tcp", Some(ports)), "ingress"), ["DL0322"], "{ports}");
+        }
         assert_eq!(codes(rule("tcp", None), "ingress"), ["DL0322"]);
         assert!(codes(rule("icmp", None), "ingress").is_empty());
         assert_eq!(codes(rule("47", None), "ingress"), ["DL0325"]);
@@ -405,6 +425,19 @@ mod tests {
             { "protocol": "tcp", "ports": "1018-1023", "self": true },
         ]));
         assert_eq!(one, other);
+        for (written, live) in [
+            ("0988", "988"), (" 988 ", "988"), ("00080-0443", "80-443"), ("080-80", "80"), ("0", "0"), ("0-065535", "0-65535"),
+        ] {
+            let of = |ports: &str| rules(json!([{ "protocol": "tcp", "ports": ports, "self": true }]));
+            assert_eq!(of(written), of(live), "{written}");
+            assert_eq!(of(written)[0].ports.as_deref(), Some(live));
+        }
+        let of = |cidr: &str| rules(json!([{ "protocol": "all", "cidr": cidr }]));
+        assert_eq!(of(" 10.0.0.0/08"), of("10.0.0.0/8"));
+        for (written, live) in [("08", "8"), ("03/04", "3/4"), ("3 / 4", "3/4"), ("0/00", "0/0")] {
+            let rules = rules(json!([{ "protocol": "icmp", "ports": written, "self": true }]));
+            assert_eq!(rules[0].ports.as_deref(), Some(live));
+        }
         let twice = json!([
             { "protocol": "all", "self": true, "description": "a" },
             { "protocol": "all", "self": true, "description": "b" },
