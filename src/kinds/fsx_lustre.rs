@@ -184,6 +184,11 @@ impl Resource for FsxLustre {
         if let Some(squash) = &mut self.root_squash {
             squash.except.sort();
             squash.except.dedup();
+            let number = |text: &str| Some(text.trim()).filter(|t| check::digits(t))?.parse::<u32>().ok();
+            let ids = squash.to.split_once(':').and_then(|(uid, gid)| Some((number(uid)?, number(gid)?)));
+            if let Some((uid, gid)) = ids {
+                squash.to = format!("{uid}:{gid}");
+            }
         }
         self.repositories.iter_mut().for_each(Repository::normalize);
         self.repositories.sort_by(|a, b| a.path.cmp(&b.path));

@@ -1,6 +1,6 @@
 //! Field checks of a Lustre file system: what FSx would refuse minutes later, said before anything is made.
-use super::{Deployment, FsxLustre, ReadCache, Storage, Version, limits};
-use crate::{field::Field, resource::Problem, units::Size};
+use super::{Deployment, FsxLustre, ReadCache, Repository, Storage, Version, limits};
+use crate::{field::Field, price::storage::included_metadata_iops, resource::Problem, units::Size};
 
 struct Report<'a>(&'a mut Vec<Problem>);
 
@@ -138,6 +138,10 @@ fn features(fs: &FsxLustre, report: &mut Report<'_>) {
             };
             let help = if below == above { format!("write `{above}`") } else { format!("write `{below}` or `{above}`") };
             report.add("DL0356", "metadata_iops", format!("FSx has no {iops} metadata IOPS"), help);
+        } else if let Some(size) = fs.size.filter(|s| u64::from(iops) < included_metadata_iops(s.gib_rounded_up())) {
+            let least = included_metadata_iops(size.gib_rounded_up());
+            let help = format!("write `{least}` or more, or leave `metadata_iops` out: they come with the size");
+            report.add("DL0356", "metadata_iops", format!("{size} come with {least} metadata IOPS, more than {iops}"), help);
         }
     }
     cache(fs, report);
@@ -152,7 +156,7 @@ fn features(fs: &FsxLustre, report: &mut Report<'_>) {
         _ => {}
     }
     if let Some(squash) = &fs.root_squash {
-        let number = |text: &str| text.parse::<u32>().is_ok_and(|n| n > 0 && n < u32::MAX);
+        let number = |text: &str| digits(text) && text.parse::<u32>().is_ok_and(|n| n > 0 && n < u32::MAX);
         if !squash.to.split_once(':').is_some_and(|(uid, gid)| number(uid) && number(gid)) {
             let what = format!("`{}` is no user and group", squash.to);
             report.add("DL0364", "root_squash.to", what, "write for example `65534:65534`");
@@ -188,15 +192,20 @@ fn cache(fs: &FsxLustre, report: &mut Report<'_>) {
     }
 }
 
+/// The parser of numbers takes a sign too, which FSx does not.
+pub(super) fn digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
 fn clock(text: &str) -> bool {
-    let two = |t: &str, max: u8| t.len() == 2 && t.parse::<u8>().is_ok_and(|n| n <= max);
+    let two = |t: &str, max: u8| t.len() == 2 && digits(t) && t.parse::<u8>().is_ok_and(|n| n <= max);
     text.split_once(':').is_some_and(|(hours, minutes)| two(hours, 23) && two(minutes, 59))
 }
 
 fn times(fs: &FsxLustre, report: &mut Report<'_>) {
     if let Some(text) = &fs.maintenance {
         let legal = text.split_once(':').is_some_and(|(day, time)| {
-            day.len() == 1 && day.parse::<u8>().is_ok_and(|d| (1..=7).contains(&d)) && clock(time)
+            day.len() == 1 && digits(day) && day.parse::<u8>().is_ok_and(|d| (1..=7).contains(&d)) && clock(time)
         });
         if !legal {
             let help = "write for example `\"7:03:30\"`: Sunday, half past three, UTC";
@@ -247,6 +256,17 @@ fn repositories(fs: &FsxLustre, report: &mut Report<'_>) {
         if let Some(other) = clash {
             let what = format!("`{}` and `{}` lie inside each other", other.path, one.path);
             report.add("DL0362", &path, what, "give each repository a directory of its own");
+        }
+        // The same holds on the other side; an empty prefix is the whole bucket.
+        let within = |a: &str, b: &str| a.is_empty() || inside(a, b);
+        let overlaps = |o: &&Repository| {
+            o.bucket == one.bucket && (within(&o.prefix, &one.prefix) || within(&one.prefix, &o.prefix))
+        };
+        if let Some(other) = fs.repositories[..i].iter().find(overlaps) {
+            let place = |r: &Repository| format!("`{}/{}`", r.bucket, r.prefix);
+            let what = format!("`{}` and `{}` are linked to {} and {}, which lie inside each other", other.path, one.path, place(other), place(one));
+            let help = "link one of them only, or give each a prefix of its own";
+            report.add("DL0362", &format!("repositories.{i}.prefix"), what, help);
         }
     }
 }

@@ -45,7 +45,7 @@ pub(in crate::kinds) const CODES: &[Code] = &[
         title: "not a metadata rate that FSx for Lustre has",
         explain: "Metadata IOPS are 1500, 3000, 6000, 12000 or a multiple of 12000 up to 192000; with intelligent tiering \
                   6000 or 12000. Only persistent-2 with Lustre 2.15 has them. Without `metadata_iops` the rate follows \
-                  the size and costs nothing.",
+                  the size and costs nothing; a size is not to be had with a rate below the one that comes with it.",
     },
     Code {
         code: "DL0357",
@@ -81,7 +81,8 @@ pub(in crate::kinds) const CODES: &[Code] = &[
         code: "DL0362",
         title: "repositories that cannot be linked like that",
         explain: "A repository's `path` starts with `/` and no two paths lie inside each other; `/` is only possible \
-                  alone. A file system has up to 8 repositories.",
+                  alone. The same holds for the prefixes in one bucket, of which an empty one is the whole bucket. A \
+                  file system has up to 8 repositories.",
     },
     Code {
         code: "DL0363",

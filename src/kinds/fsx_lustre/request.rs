@@ -125,6 +125,14 @@ impl FsxLustre {
         if changes.touches("version") {
             slow(call().file_system_type_version(self.version.to_string()));
         }
+        // FSx refuses a larger size while the metadata rate that was bought is below the one of that size.
+        if changes.touches("metadata_iops")
+            && let Some(iops) = self.metadata_iops
+        {
+            let builder = UpdateFileSystemLustreMetadataConfiguration::builder();
+            let to = builder.mode(MetadataConfigurationMode::UserProvisioned).iops(int(iops.into())).build();
+            slow(call().lustre_configuration(lustre().metadata_configuration(to).build()));
+        }
         if changes.touches("size") {
             slow(call().set_storage_capacity(self.size.map(gib)));
         }
@@ -139,13 +147,10 @@ impl FsxLustre {
         if changes.touches("read_cache") || changes.touches("read_cache_size") {
             slow(call().lustre_configuration(lustre().set_data_read_cache_configuration(self.cache()).build()));
         }
-        if changes.touches("metadata_iops") {
-            let builder = UpdateFileSystemLustreMetadataConfiguration::builder();
-            let to = match self.metadata_iops {
-                Some(iops) => builder.mode(MetadataConfigurationMode::UserProvisioned).iops(int(iops.into())).build(),
-                None => builder.mode(MetadataConfigurationMode::Automatic).build(),
-            };
-            slow(call().lustre_configuration(lustre().metadata_configuration(to).build()));
+        // And the rate that comes with a size once there is that size.
+        if changes.touches("metadata_iops") && self.metadata_iops.is_none() {
+            let to = UpdateFileSystemLustreMetadataConfiguration::builder().mode(MetadataConfigurationMode::Automatic);
+            slow(call().lustre_configuration(lustre().metadata_configuration(to.build()).build()));
         }
         out
     }

@@ -95,7 +95,8 @@ fn features_belong_to_types() {
 #[test]
 fn repositories_do_not_overlap() {
     let of = |paths: &[&str]| {
-        let list: Vec<Value> = paths.iter().map(|p| json!({ "path": p, "bucket": { "$id": "b" } })).collect();
+        let list: Vec<Value> = 
+            paths.iter().map(|p| json!({ "path": p, "bucket": { "$id": format!("b{p}") } })).collect();
         codes(json!({ "deployment": "scratch-2", "size": "1200 GiB", "repositories": list }))
     };
     assert!(of(&["/data", "/data2"]).is_empty());
@@ -104,6 +105,51 @@ fn repositories_do_not_overlap() {
     assert_eq!(of(&["/", "/data"]), ["DL0362"]);
     assert_eq!(of(&["data"]), ["DL0362"]);
     assert_eq!(of(&["/1", "/2", "/3", "/4", "/5", "/6", "/7", "/8", "/9"]), ["DL0362"]);
+}
+
+#[test]
+fn links_do_not_overlap_in_a_bucket() {
+    let of = |places: &[(&str, &str)]| {
+        let one = |(i, (bucket, prefix)): (usize, &(&str, &str))| {
+            json!({ "path": format!("/p{i}"), "bucket": { "$id": bucket }, "prefix": prefix })
+        };
+        let list: Vec<Value> = places.iter().enumerate().map(one).collect();
+        codes(json!({ "deployment": "scratch-2", "size": "1200 GiB", "repositories": list }))
+    };
+    assert!(of(&[("b", "in"), ("b", "in2"), ("c", "in/deep"), ("b", "out/in")]).is_empty());
+    for overlap in [
+        [("b", "somewhere/in"), ("b", "somewhere/in/deep")],
+        [("b", "in/deep"), ("b", "/in/")],
+        [("b", "in"), ("b", "in")],
+        [("b", "in"), ("b", "")],
+        [("s3://b/in", ""), ("b", "in/deep")],
+    ] {
+        assert_eq!(of(&overlap), ["DL0362"], "{overlap:?}");
+    }
+}
+
+#[test]
+fn numbers_are_written_as_fsx_returns_them() {
+    let scratch = |extra: (&str, Value)| json!({ "deployment": "scratch-2", "size": "1200 GiB", extra.0: extra.1 });
+    let squash = |to: &str| scratch(("root_squash", json!({ "to": to })));
+    assert_eq!(file_system(squash("065534: 65534")).root_squash.unwrap().to, "65534:65534");
+    for to in ["+1:1", "1:-1", "1", "1:1:1", "4294967295:1"] {
+        assert_eq!(codes(squash(to)), ["DL0364"], "{to}");
+    }
+    for time in ["+:03:30", "7:+3:30", "7:3:30"] {
+        assert_eq!(codes(scratch(("maintenance", json!(time)))), ["DL0360"], "{time}");
+    }
+}
+
+#[test]
+fn a_size_comes_with_a_metadata_rate() {
+    let of = |size: &str, iops: u32| {
+        let mut fs = persistent(size, 125, false);
+        fs["metadata_iops"] = json!(iops);
+        problems(fs)
+    };
+    assert_eq!(of("4800 GiB", 1500)[0].help, "write `6000` or more, or leave `metadata_iops` out: they come with the size");
+    assert!(of("4800 GiB", 6000).is_empty() && of("2400 GiB", 3000).is_empty() && of("1200 GiB", 1500).is_empty());
 }
 
 #[test]

@@ -298,6 +298,24 @@ pub(super) fn check_metadata(lustre: &Lustre, metadata: &Metadata) -> Result<(),
     }
 }
 
+/// A file system whose metadata rate was bought grows only to a size that comes with no higher rate.
+pub(super) fn check_rate(lustre: &Lustre, gib: i64) -> Result<(), ApiError> {
+    let least = match gib {
+        ..2400 => 1500,
+        2400..4800 => 3000,
+        4800..12_000 => 6000,
+        12_000..48_000 => 12_000,
+        _ => (gib + 23_999) / 24_000 * 12_000,
+    };
+    match lustre.metadata.as_ref().filter(|it| it.mode == "USER_PROVISIONED").and_then(|it| it.iops) {
+        Some(iops) if iops < least => Err(bad(format!(
+            "Unable to increase the storage capacity to {gib} GiB with {iops} Metadata IOPS: increase them to at least \
+             {least} first"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 fn is_metadata_iops(iops: i64) -> bool {
     matches!(iops, 1500 | 3000 | 6000) || (iops > 0 && iops <= 192_000 && iops % 12_000 == 0)
 }

@@ -195,6 +195,7 @@ fn check_growth(call: &Call<'_>, old: &FileSystem, next: &Lustre, wanted: i64) -
         return Err(bad("StorageCapacity and PerUnitStorageThroughput cannot be changed in one request"));
     }
     lustre::check_size(&old.lustre, &old.storage_type, wanted, true)?;
+    lustre::check_rate(&old.lustre, wanted)?;
     let recent = old.actions.iter().find(|action| {
         let pause = call.world.scaled(GROWTH_PAUSE).as_secs_f64();
         action.kind == "STORAGE_OPTIMIZATION" && call.now.duration_since(action.requested).as_secs_f64() < pause
