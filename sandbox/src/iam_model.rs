@@ -96,3 +96,10 @@ pub(crate) fn usable_profile<'w>(
     }
     Ok(profile)
 }
+
+/// Can a policy name the role with this ARN now? Other services learn of a new one some seconds later.
+pub(crate) fn is_principal(world: &World, arn: &str, now: Timestamp) -> bool {
+    let name = arn.rsplit('/').next().unwrap_or(arn);
+    let known = |role: &Role| role.arn == arn && now >= after(role.created, world.scaled(durations::PROFILE_READY));
+    world.get::<Role>(GLOBAL, name).is_some_and(known)
+}

@@ -73,7 +73,7 @@ fn check_statement(statement: &Map<String, Value>, place: Use<'_>) -> Result<Opt
     }
     for name in ["Principal", "NotPrincipal"] {
         if let Some(value) = statement.get(name) {
-            check_principal(value)?;
+            check_principal(value, place)?;
         }
     }
     check_actions(statement, place)?;
@@ -148,9 +148,15 @@ fn check_resource(resource: &str, place: Use<'_>) -> Result<(), String> {
     }
 }
 
-fn check_principal(value: &Value) -> Result<(), String> {
+fn check_principal(value: &Value, place: Use<'_>) -> Result<(), String> {
     let Value::Object(kinds) = value else {
-        return if value == "*" { Ok(()) } else { Err("Invalid principal in policy".to_owned()) };
+        return match value == "*" {
+            true if place == Use::Trust => {
+                Err("AssumeRole policy contained an invalid principal: \"STAR\":\"*\".".to_owned())
+            }
+            true => Ok(()),
+            false => Err("Invalid principal in policy".to_owned()),
+        };
     };
     for (kind, names) in kinds {
         for name in texts(names)? {
@@ -167,6 +173,52 @@ fn check_principal(value: &Value) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Calls `see` with every AWS principal of a document, which may change it.
+fn principals(document: &mut Value, see: &mut impl FnMut(&mut String)) {
+    let statements = match document.get_mut("Statement") {
+        Some(Value::Array(items)) => items.as_mut_slice(),
+        Some(single) => std::slice::from_mut(single),
+        None => &mut [],
+    };
+    for statement in statements.iter_mut().filter_map(Value::as_object_mut) {
+        for (_, value) in statement.iter_mut().filter(|(key, _)| matches!(key.as_str(), "Principal" | "NotPrincipal")) {
+            match value.get_mut("AWS") {
+                Some(Value::Array(items)) => items.iter_mut().for_each(|item| {
+                    if let Value::String(text) = item {
+                        see(text);
+                    }
+                }),
+                Some(Value::String(text)) => see(text),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The first role of this account that a checked document names and that is not there, or not known everywhere yet.
+pub(crate) fn unknown_role(document: &Value, account: &str, is_known: impl Fn(&str) -> bool) -> Option<String> {
+    let own = format!("arn:aws:iam::{account}:role/");
+    let mut unknown = None;
+    principals(&mut document.clone(), &mut |name| {
+        if name.starts_with(&own) && unknown.is_none() && !is_known(name) {
+            unknown = Some(name.clone());
+        }
+    });
+    unknown
+}
+
+/// A checked document as AWS keeps it: accounts stand there by the ARN of their root. Nothing if it has no account.
+pub(crate) fn with_roots(mut document: Value) -> Option<String> {
+    let mut changed = false;
+    principals(&mut document, &mut |name| {
+        if is_account(name) {
+            *name = format!("arn:aws:iam::{name}:root");
+            changed = true;
+        }
+    });
+    changed.then(|| document.to_string())
 }
 
 fn is_account(text: &str) -> bool {
@@ -233,6 +285,22 @@ mod tests {
         assert!(check("{", Use::Identity).unwrap_err().contains("Json"));
         let typo = r#"{"Statement":{"Effect":"Allow","Actoin":"s3:*","Resource":"*"}}"#;
         assert!(check(typo, Use::Identity).unwrap_err().contains("Actoin"));
+    }
+
+    #[test]
+    fn principals_are_looked_up_and_accounts_kept_by_their_root() {
+        let trust = |principal: &str| {
+            format!(r#"{{"Statement":{{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{principal}}}}}"#)
+        };
+        let star = check(&trust("\"*\""), Use::Trust).unwrap_err();
+        assert!(star.contains("\"STAR\":\"*\""), "{star}");
+        check(&trust(r#"{"AWS":"*"}"#), Use::Trust).unwrap();
+        let role = check(&trust(r#"{"AWS":["000000000000","arn:aws:iam::000000000000:role/a"]}"#), Use::Trust).unwrap();
+        let unknown = |known: bool| unknown_role(&role, "000000000000", |_| known);
+        assert_eq!((unknown(true), unknown(false).as_deref()), (None, Some("arn:aws:iam::000000000000:role/a")));
+        assert!(with_roots(role.clone()).unwrap().contains("arn:aws:iam::000000000000:root"));
+        assert_eq!(unknown_role(&role, "111122223333", |_| false), None);
+        assert_eq!(with_roots(check(&trust(r#"{"AWS":"*"}"#), Use::Trust).unwrap()), None);
     }
 
     #[test]

@@ -28,7 +28,7 @@ use aws_sdk_s3::types::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// An S3 bucket. It is always closed: no public access, no access lists, no requests without TLS.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -129,11 +129,33 @@ impl Resource for Bucket {
         self.lifecycle.sort();
         if let Some(policy) = &mut self.policy {
             policy.normalize();
+            // The statement that is always there may have been copied with the others.
+            let (ours, before) = (tls_only(&Value::Null), policy.statements().len());
+            if let Some(Value::Array(all)) = policy.0.get_mut("Statement") {
+                all.retain(|s| !says_the_same(s, &ours));
+            }
+            if let Some(name) = &self.name {
+                policy.leave_out(name);
+            }
+            if before > 0 && policy.statements().is_empty() {
+                self.policy = None;
+            }
         }
     }
 
     fn default_of(path: &str) -> Option<Value> {
         matches!(path, "policy" | "encryption.kms_key").then_some(Value::Null)
+    }
+
+    /// A policy may name its own bucket although the blueprint leaves its name to dlinfra.
+    fn accept(want: &Value, found: &Value) -> Option<Value> {
+        let (written, name) = (want.get("policy")?, found.get("name")?.as_str()?);
+        let mut plain = Policy(written.clone());
+        plain.leave_out(name);
+        let same = plain.0 != *written && found.get("policy") == Some(&plain.0);
+        let mut seen = found.as_object().filter(|_| same)?.clone();
+        seen.insert("policy".to_owned(), written.clone());
+        Some(Value::Object(seen))
     }
 
     fn holds_data(&self) -> bool {
@@ -218,8 +240,10 @@ impl Resource for Bucket {
             // Statements of others stay unless the blueprint has, or had, a policy.
             let own = want.policy.as_ref().or(live.spec.policy.as_ref().filter(|_| !changes.touches("policy")));
             let document = document(&ctx.scope.partition, name, own);
-            let put = s3.put_bucket_policy().bucket(name).expected_bucket_owner(owner);
-            put.policy(document.text()).send().await?;
+            let put = s3.put_bucket_policy().bucket(name).expected_bucket_owner(owner).policy(document.text());
+            if let Err(e) = put.send().await {
+                return Err(document.refused(ctx, e.into()).await);
+            }
         }
         if changes.touches("versioning") {
             let status =
@@ -328,14 +352,24 @@ fn document(partition: &str, name: &str, own: Option<&Policy>) -> Policy {
         }
         statements.push(statement);
     }
-    Policy::of(&statements)
+    // Version and id are the author's.
+    own.map_or_else(|| Policy::of(&statements), |own| own.with(&statements))
 }
 
 fn tls_only(everything: &Value) -> Value {
     json!({
-        "Sid": TLS_ONLY, "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": everything,
+        "Sid": TLS_ONLY, "Effect": "Deny", "Principal": { "AWS": "*" }, "Action": "s3:*", "Resource": everything,
         "Condition": { "Bool": { "aws:SecureTransport": "false" } },
     })
+}
+
+/// Are two statements the same but for the resources?
+fn says_the_same(one: &Value, other: &Value) -> bool {
+    let (Some(one), Some(other)) = (one.as_object(), other.as_object()) else { return false };
+    let rest = |map: &Map<String, Value>| -> Map<String, Value> {
+        map.iter().filter(|(key, _)| *key != "Resource").map(|(k, v)| (k.clone(), v.clone())).collect()
+    };
+    rest(one) == rest(other)
 }
 
 /// The bucket and everything in it.

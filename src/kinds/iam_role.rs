@@ -4,10 +4,12 @@ mod profile;
 mod read;
 
 pub(super) use check::CODES;
+pub(super) use read::{profile_of, role_of};
 
 use crate::{
+    address::Address,
     aws::{Error, ErrorClass, gone, tags, tags::TagTarget},
-    call::{Ctx, Scope, SweepCtx},
+    call::{self, Ctx, Scope, SweepCtx},
     kinds::policy::Policy,
     resource::{
         About, Call, Changes, Class, Discovery, Durations, Id, Live, Lookup, NameRule, Output, Problem, Quota,
@@ -165,7 +167,7 @@ impl Resource for IamRole {
                         ctx.doubtful();
                         Ok(vec![name.clone()])
                     }
-                    Err(e) => Err(e),
+                    Err(e) => Err(self.trusts().refused(ctx, e).await),
                 }
             })
             .await?;
@@ -175,7 +177,11 @@ impl Resource for IamRole {
     async fn update(want: &Self, ctx: &Ctx, live: &Live<Self>, changes: &Changes) -> Result<(), Error> {
         let (iam, name) = (ctx.aws.iam(), &live.id);
         if changes.touches("trust") || changes.touches("trust_policy") {
-            iam.update_assume_role_policy().role_name(name).policy_document(want.trusts().text()).send().await?;
+            let trusts = want.trusts();
+            let update = iam.update_assume_role_policy().role_name(name).policy_document(trusts.text());
+            if let Err(e) = update.send().await {
+                return Err(trusts.refused(ctx, e.into()).await);
+            }
         }
         if changes.touches("max_session") {
             let length = seconds(want.max_session.unwrap_or(SESSION));
@@ -297,6 +303,11 @@ impl IamRole {
     fn trusts(&self) -> Policy {
         self.trust_policy.clone().unwrap_or_else(|| Policy::trusting(&self.trust))
     }
+}
+
+/// The name of a role, and of its profile, that dlinfra makes at this address.
+pub(in crate::kinds) fn own_name(scope: &Scope, address: &Address) -> String {
+    call::name(scope, address, &NAME, "")
 }
 
 fn path(stack: &str) -> String {

@@ -1,15 +1,21 @@
-//! IAM policy documents in one form, so that two ways of writing the same policy compare equal.
+//! IAM policy documents in one form, so that two ways of writing the same policy compare equal. It is also the form that
+//! is sent, so it is one that every service takes.
 use crate::{
-    aws::Error,
+    aws::{Error, ErrorClass},
+    call::Ctx,
     spec::{self, Node},
 };
+use jiff::{SignedDuration, Timestamp};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
 /// The version of the policy language in which variables such as `${aws:username}` work.
 pub(super) const VERSION: &str = "2012-10-17";
+
+/// So long after it was made a role may be unknown to a service that reads a policy.
+const YOUNG: SignedDuration = SignedDuration::from_mins(10);
 
 /// A policy document, written as YAML with AWS's own keys.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,6 +38,16 @@ impl Policy {
     /// A document of these statements.
     pub(super) fn of(statements: &[Value]) -> Self {
         let mut out = Self(json!({ "Version": VERSION, "Statement": statements }));
+        out.normalize();
+        out
+    }
+
+    /// The same document with these statements.
+    pub(super) fn with(&self, statements: &[Value]) -> Self {
+        let mut out = self.clone();
+        if let Value::Object(map) = &mut out.0 {
+            map.insert("Statement".to_owned(), json!(statements));
+        }
         out.normalize();
         out
     }
@@ -92,6 +108,62 @@ impl Policy {
         }
     }
 
+    /// Takes out `Resource` where a statement names a bucket and everything in it, which is what one without `Resource`
+    /// means in the policy of that bucket. The partition is not looked at: the bucket is in one only.
+    pub(super) fn leave_out(&mut self, bucket: &str) {
+        let Some(all) = self.0.get_mut("Statement").and_then(Value::as_array_mut) else { return };
+        let names = |value: &Value, end: &str| {
+            let name = value.as_str().and_then(|arn| arn.strip_prefix("arn:")?.split_once(":s3:::").map(|(_, n)| n));
+            name.and_then(|n| n.strip_prefix(bucket)) == Some(end)
+        };
+        for statement in all.iter_mut().filter_map(Value::as_object_mut) {
+            let whole = match statement.get("Resource") {
+                Some(Value::Array(both)) => {
+                    both.len() == 2 && both.iter().any(|v| names(v, "")) && both.iter().any(|v| names(v, "/*"))
+                }
+                _ => false,
+            };
+            if whole {
+                statement.remove("Resource");
+            }
+        }
+        all.sort_by_key(spec::canonical);
+    }
+
+    /// What a service's refusal of this document means. IAM and S3 refuse a principal that does not exist and one that
+    /// was made a moment ago in the same words: only a role of this account that is minutes old is worth waiting for.
+    pub(super) async fn refused(&self, ctx: &Ctx, error: Error) -> Error {
+        if error.class != ErrorClass::NotVisibleYet {
+            return error;
+        }
+        let everywhere = self.statements().iter().filter_map(|s| s.get("Principal")?.get("AWS")).flat_map(texts);
+        let own = format!("arn:{}:iam::{}:role/", ctx.scope.partition, ctx.scope.account);
+        let (mut young, mut lacking) = (false, Vec::new());
+        for arn in everywhere.filter(|arn| arn.starts_with(&own)) {
+            let name = arn.rsplit('/').next().unwrap_or(arn);
+            match ctx.aws.iam().get_role().role_name(name).send().await.map_err(Error::from) {
+                Ok(out) => {
+                    let made = out.role.and_then(|r| Timestamp::from_second(r.create_date.secs()).ok());
+                    young |= made.is_none_or(|at| ctx.clock.now().duration_since(at) < YOUNG);
+                }
+                Err(e) if e.class == ErrorClass::NotFound => lacking.push(format!("`{arn}`")),
+                // Who may not look at roles cannot tell.
+                Err(_) => young = true,
+            }
+        }
+        match (lacking.is_empty(), young) {
+            (true, true) => error,
+            (true, false) => Error { class: ErrorClass::Invalid, ..error }.help(
+                "check the principals of the policy: each account, role, user and service must exist; a role of this \
+                 blueprint is named by `${role.arn}`",
+            ),
+            (false, _) => Error { class: ErrorClass::Invalid, ..error }.help(format!(
+                "there is no role {}; one of this blueprint is named by `${{role.arn}}`",
+                lacking.join(", ")
+            )),
+        }
+    }
+
     /// What is wrong with its shape, if anything; what is not known yet is not judged.
     pub(super) fn problem(&self, longest: usize) -> Option<(String, String)> {
         if spec::node(&self.0) != Node::Plain {
@@ -120,6 +192,21 @@ impl Policy {
                     "write for example `Action: s3:GetObject`".to_owned(),
                 ));
             }
+            let principals = ["Principal", "NotPrincipal"].iter().filter_map(|key| statement.get(*key)?.get("AWS"));
+            if let Some(id) = principals.flat_map(texts).find(|id| !is_principal(id)) {
+                return Some((
+                    format!("`{id}` is not an AWS principal"),
+                    "write an account's twelve digits in quotes, the ARN of a role or user, or `*`".to_owned(),
+                ));
+            }
+        }
+        let sids = self.statements().iter().filter_map(|s| s.get("Sid").and_then(Value::as_str));
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = sids.into_iter().find(|sid| !seen.insert(*sid)) {
+            return Some((
+                format!("two statements have the `Sid` {twice}"),
+                "give each statement another `Sid`, or leave `Sid` out".to_owned(),
+            ));
         }
         let length = self.text().len();
         (!spec::has_unknown(&self.0) && length > longest).then(|| {
@@ -136,6 +223,9 @@ fn normalize_statement(statement: &mut Value) {
     let Value::Object(map) = statement else { return };
     if map.get("Sid").and_then(Value::as_str) == Some("") {
         map.remove("Sid");
+    }
+    if map.get("Condition").and_then(Value::as_object).is_some_and(Map::is_empty) {
+        map.remove("Condition");
     }
     for key in ["Action", "NotAction", "Resource", "NotResource"] {
         if let Some(value) = map.get_mut(key) {
@@ -154,7 +244,11 @@ fn normalize_statement(statement: &mut Value) {
     }
 }
 
+/// Everybody is written `{ AWS: "*" }`: a trust policy takes no plain `"*"`, and all others take both.
 fn normalize_principal(value: &mut Value) {
+    if *value == json!("*") {
+        *value = json!({ "AWS": "*" });
+    }
     if spec::node(value) != Node::Plain {
         return;
     }
@@ -168,16 +262,35 @@ fn normalize_principal(value: &mut Value) {
         }
         one_or_many(ids);
     }
-    if *map == Map::from_iter([("AWS".to_owned(), json!("*"))]) {
-        *value = json!("*");
-    }
 }
 
 /// AWS turns an account's number into the ARN of its root; both mean the account.
 fn account(id: &mut Value) {
-    let number = id.as_str().and_then(|arn| arn.strip_suffix(":root")?.rsplit(':').next().map(str::to_owned));
-    if let Some(number) = number {
+    let root = |arn: &str| {
+        let (_, rest) = arn.strip_prefix("arn:")?.split_once(":iam::")?;
+        rest.strip_suffix(":root").filter(|number| is_account(number)).map(str::to_owned)
+    };
+    if let Some(number) = id.as_str().and_then(root) {
         *id = Value::String(number);
+    }
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// An account, an ARN, everybody, or the unique id that AWS shows for a principal that was deleted.
+fn is_principal(id: &str) -> bool {
+    let unique =
+        id.len() >= 16 && id.starts_with('A') && id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    id == "*" || is_account(id) || id.starts_with("arn:") || unique
+}
+
+/// One text or several.
+fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Array(all) => all.iter().filter_map(Value::as_str).collect(),
+        one => one.as_str().into_iter().collect(),
     }
 }
 
@@ -231,10 +344,55 @@ mod tests {
             "Action": ["s3:GetObject", "s3:PutObject", "s3:GetObject"], "Resource": ["*"],
             "Condition": { "Bool": { "aws:SecureTransport": ["true"] } }, "Principal": { "AWS": "123456789012" } }] });
         assert_eq!(normal(short), normal(long));
-        assert_eq!(
-            normal(json!({ "Statement": [{ "Effect": "Deny", "Principal": { "AWS": "*" } }] }))["Statement"][0]["Principal"],
-            "*"
-        );
+    }
+
+    #[test]
+    fn everybody_is_written_in_the_way_that_trust_policies_take_too() {
+        let principal = |value: Value| normal(json!({ "Statement": [{ "Effect": "Deny", "Principal": value }] }));
+        for everybody in [json!("*"), json!({ "AWS": "*" }), json!({ "AWS": ["*"] })] {
+            assert_eq!(principal(everybody)["Statement"][0]["Principal"], json!({ "AWS": "*" }));
+        }
+    }
+
+    #[test]
+    fn the_bucket_and_everything_in_it_need_not_be_named() {
+        let of = |resource: Value| {
+            let mut policy =
+                Policy(json!({ "Statement": [{ "Effect": "Allow", "Action": "s3:*", "Resource": resource }] }));
+            policy.normalize();
+            policy.leave_out("data");
+            policy.0["Statement"][0].get("Resource").cloned()
+        };
+        let (own, inside) = ("arn:aws:s3:::data", "arn:aws:s3:::data/*");
+        assert_eq!(of(json!([inside, own])), None);
+        assert_eq!(of(json!([own, inside, own])), None);
+        assert_eq!(of(json!(["arn:aws-cn:s3:::data", "arn:aws-cn:s3:::data/*"])), None);
+        for part in [json!(own), json!([own]), json!(inside), json!([inside])] {
+            assert!(of(part.clone()).unwrap().is_string(), "{part}");
+        }
+        let other = json!(["arn:aws:s3:::data2", "arn:aws:s3:::data2/*"]);
+        assert_eq!(of(other.clone()), Some(other));
+    }
+
+    #[test]
+    fn principals_and_names_of_statements_are_checked() {
+        let problem = |statements: Value| Policy::of(statements.as_array().unwrap()).problem(1000).is_some();
+        let principal =
+            |id: Value| problem(json!([{ "Effect": "Allow", "Action": "s3:GetObject", "Principal": { "AWS": id } }]));
+        for good in [
+            json!("*"),
+            json!("111122223333"),
+            json!(111122223333_u64),
+            json!("AROAEXAMPLEEXAMPLE123"),
+            json!(["arn:aws:iam::111122223333:role/a", "111122223333"]),
+        ] {
+            assert!(!principal(good.clone()), "{good}");
+        }
+        for bad in [json!(11122223333_u64), json!("role/a"), json!(["111122223333", "training"])] {
+            assert!(principal(bad.clone()), "{bad}");
+        }
+        let named = |sid: &str| json!({ "Sid": sid, "Effect": "Allow", "Action": sid });
+        assert!(problem(json!([named("a"), named("a")])) && !problem(json!([named("a"), named("b")])));
     }
 
     #[test]

@@ -7,8 +7,8 @@ use dlinfra::{
     clock::Clock,
     kind::Kind,
     kinds::KINDS,
+    plan,
     resource::{Changes, Live, Lookup, State},
-    spec,
 };
 use dlinfra_sandbox::{Behaviour, FaultAction, FaultRule, Sandbox, SandboxConfig};
 use serde_json::{Value, json};
@@ -95,7 +95,7 @@ impl Lab {
                     State::Pending | State::Deleting => self.clock.sleep(Duration::from_secs(15)).await,
                     State::Failed(why) => panic!("{address} failed: {why}"),
                     _ => {
-                        let fields = spec::diff(&want, &live.spec);
+                        let (fields, _) = plan::differences(kind, &want, &live);
                         if fields.is_empty() {
                             assert_outputs(kind, &live);
                             return (live, updates);
@@ -289,6 +289,81 @@ async fn a_bucket_lives_changes_and_goes_with_its_contents() {
     assert!(s3.list_buckets().send().await.unwrap().buckets().is_empty());
 }
 
+/// A statement of a bucket policy as people copy them: the bucket by its ARN, its contents, or both.
+fn copied(name: &str) -> Vec<Value> {
+    let (own, inside) = (format!("arn:aws:s3:::{name}"), format!("arn:aws:s3:::{name}/*"));
+    let principal = json!({ "AWS": "arn:aws:iam::111122223333:root" });
+    let resources =
+        [json!([own, inside]), json!([inside, own]), json!(own), json!([own]), json!(inside), json!([inside, inside])];
+    let of = |resource: Value| json!({ "Effect": "Allow", "Principal": principal, "Action": "s3:GetObject", "Resource": resource });
+    let mut out: Vec<Value> = resources.into_iter().map(|r| json!({ "Statement": of(r) })).collect();
+    out.push(json!({ "Version": "2008-10-17", "Id": "Policy1", "Statement": [
+        { "Sid": "AllowSSLRequestsOnly", "Effect": "Deny", "Principal": "*", "Action": ["s3:*"], "Resource": [inside, own],
+          "Condition": { "Bool": { "aws:SecureTransport": false } } },
+        { "Sid": "", "Effect": "Allow", "Principal": { "AWS": [444455556666_u64, "arn:aws:iam::444455556666:root"] },
+          "Action": ["s3:ListBucket", "s3:GetObject"], "Resource": own, "Condition": { "NumericLessThanEquals": { "s3:max-keys": [100, 10] } } },
+    ] }));
+    // The statement that dlinfra adds to every policy, copied back.
+    out.push(json!({ "Statement": [of(json!(own)), { "Sid": "DlinfraTlsOnly", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
+        "Resource": [own, inside], "Condition": { "Bool": { "aws:SecureTransport": "false" } } }] }));
+    out
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_may_name_its_own_bucket() {
+    let lab = Lab::new().await;
+    for policy in copied("lab-copied-4711") {
+        let bucket = json!({ "name": "lab-copied-4711", "policy": policy });
+        lab.apply("bucket", "data", bucket.clone()).await;
+        // What AWS shows is what an import compares with.
+        let id = Lookup::Id("lab-copied-4711".to_owned());
+        let found = kind_of("bucket").lookup(&lab.sweep(), &id).await.unwrap().remove(0);
+        let want = kind_of("bucket").canonical(&bucket).unwrap();
+        assert_eq!(plan::differences(kind_of("bucket"), &want, &found), (Vec::new(), Vec::new()), "{policy}");
+    }
+    // The same where dlinfra has chosen the name.
+    let name = lab.apply("bucket", "other", json!({})).await.0.id;
+    for policy in copied(&name) {
+        lab.apply("bucket", "other", json!({ "policy": policy })).await;
+    }
+    let (live, _) = lab.apply("bucket", "other", json!({ "policy": copied(&name)[0] })).await;
+    assert!(live.spec["policy"]["Statement"][0].get("Resource").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_take_a_role_is_sent_as_iam_takes_it() {
+    let lab = Lab::new().await;
+    let trust = |principal: Value| {
+        json!({ "trust_policy": { "Statement": [{ "Effect": "Allow", "Principal": principal,
+        "Action": "sts:AssumeRole", "Condition": { "StringEquals": { "aws:PrincipalOrgID": "o-exampleorg1" } } }] } })
+    };
+    for everybody in [json!({ "AWS": "*" }), json!({ "AWS": ["*"] }), json!("*")] {
+        let (live, _) = lab.apply("iam-role", "reader", trust(everybody)).await;
+        assert_eq!(live.spec["trust_policy"]["Statement"][0]["Principal"], json!({ "AWS": "*" }));
+    }
+    // A role that is not there is a mistake, and said at once; one that was made a moment ago is waited for.
+    let role = kind_of("iam-role");
+    let missing = trust(json!({ "AWS": "arn:aws:iam::000000000000:role/nobody" }));
+    let want = role.canonical(&missing).unwrap();
+    let began = lab.clock.now();
+    let error = role.create(&lab.ctx("late"), &want, None).await.unwrap_err();
+    assert_eq!((error.class, lab.clock.now()), (ErrorClass::Invalid, began), "{error}");
+    assert!(error.help.as_ref().unwrap().contains("role/nobody"), "{error:?}");
+    let (first, _) = lab.apply("iam-role", "first", json!({ "trust": ["ec2.amazonaws.com"] })).await;
+    let young = trust(json!({ "AWS": text(&first, "arn") }));
+    lab.apply("iam-role", "late", young).await;
+    // The same of a bucket's policy.
+    let statement = |arn: &str| json!({ "Effect": "Allow", "Principal": { "AWS": arn }, "Action": "s3:GetObject" });
+    let (live, _) = lab.apply("bucket", "data", json!({})).await;
+    let bucket = kind_of("bucket");
+    let policy = json!({ "policy": { "Statement": statement("arn:aws:iam::000000000000:role/nobody") } });
+    let want = bucket.canonical(&policy).unwrap();
+    let fields = plan::differences(bucket, &want, &live).0;
+    let changes = Changes { fields, outdated: Vec::new() };
+    let error = bucket.update(&lab.ctx("data"), &want, &live, &changes).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Invalid, "{error}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn buckets_named_by_their_author_and_in_other_regions_are_found() {
     let mut lab = Lab::new().await;
@@ -336,7 +411,7 @@ async fn a_scratch_file_system_lives_grows_and_goes() {
     let (live, updates) = lab.apply("fsx-lustre", "train.fs", of(2400, json!({ "compression": "none" }))).await;
     assert_eq!((updates, live.spec["size"].clone()), (2, json!("2400 GiB")));
     let fs = kind_of("fsx-lustre");
-    let shrink = spec::diff(&fs.canonical(&of(1200, json!({}))).unwrap(), &live.spec);
+    let shrink = plan::differences(fs, &fs.canonical(&of(1200, json!({}))).unwrap(), &live).0;
     assert!(shrink.iter().any(|d| d.path == "size" && fs.must_replace(&live.spec, d)));
     assert!(!fs.holds_data(&live.spec));
     let by_id = fs.lookup(&lab.sweep(), &Lookup::Id(live.id.clone())).await.unwrap();
@@ -390,6 +465,33 @@ async fn a_persistent_file_system_and_its_repositories() {
     assert!(ours.iter().all(|tags| tags["dlinfra:part"].starts_with("repository-") && tags["dlinfra:address"] == "fs"));
     lab.delete("fsx-lustre", "fs").await;
     assert!(aws_links(&lab).await.is_empty());
+}
+
+/// FSx refuses a size whose metadata rate was not bought, so the rate grows first; the rate that comes with the size is
+/// taken once there is that size.
+#[tokio::test(start_paused = true)]
+async fn a_metadata_rate_grows_before_the_size_that_needs_it() {
+    let lab = Lab::new().await;
+    let (subnet, group) = network(&lab).await;
+    let of = |size: &str, iops: Option<u32>| {
+        let mut fs =
+            json!({ "subnet": subnet, "security_groups": [group], "size": size, "throughput": "250 MB/s/TiB" });
+        fs["metadata_iops"] = json!(iops);
+        fs
+    };
+    lab.apply("fsx-lustre", "fs", of("1200 GiB", Some(1500))).await;
+    let (live, updates) = lab.apply("fsx-lustre", "fs", of("2400 GiB", Some(3000))).await;
+    assert_eq!(updates, 2);
+    let described = lab.aws.fsx().describe_file_systems().file_system_ids(&live.id).send().await.unwrap();
+    let actions = described.file_systems()[0].administrative_actions();
+    let size =
+        |a: &aws_sdk_fsx::types::AdministrativeAction| a.target_file_system_values().and_then(|t| t.storage_capacity());
+    // The latest stands first.
+    let sizes: Vec<_> = actions.iter().filter(|a| a.target_file_system_values().is_some()).map(size).collect();
+    assert_eq!(sizes, [Some(2400), None]);
+    let refused = lab.aws.fsx().update_file_system().file_system_id(&live.id).storage_capacity(4800).send().await;
+    assert!(format!("{:?}", refused.unwrap_err()).contains("Metadata IOPS"));
+    lab.delete("fsx-lustre", "fs").await;
 }
 
 async fn aws_links(lab: &Lab) -> Vec<BTreeMap<String, String>> {

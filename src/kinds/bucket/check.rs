@@ -1,5 +1,9 @@
 //! Field checks of a bucket.
-use super::{Bucket,  lifecycle::{LifecycleRule, StorageClass}, name};
+use super::{
+    Bucket, TLS_ONLY,
+    lifecycle::{LifecycleRule, StorageClass},
+    name,
+};
 use crate::{diagnostic::Code, kinds::policy::Policy, resource::Problem, units::Span};
 use serde_json::Value;
 
@@ -96,6 +100,10 @@ pub(super) fn check(bucket: &Bucket, problems: &mut Vec<Problem>) {
         if let Some((summary, help)) = policy.problem(LONGEST_POLICY) {
             add("DL0344", "policy", summary, &help);
         }
+        if policy.statements().iter().any(|s| s.get("Sid").and_then(Value::as_str) == Some(TLS_ONLY)) {
+            let summary = format!("the `Sid` {TLS_ONLY} belongs to the statement that dlinfra adds");
+            add("DL0344", "policy", summary, "remove the statement, or give it another `Sid`");
+        }
         if opens(policy) {
             add(
                 "DL0345",
@@ -163,12 +171,11 @@ fn colder(class: StorageClass) -> u8 {
 
 /// Allows something to everybody, unconditionally.
 fn opens(policy: &Policy) -> bool {
-    policy.statements().iter().any(|s| {
-        let everybody = match s.get("Principal") {
-            Some(Value::String(all)) => all == "*",
-            Some(Value::Object(map)) => map.get("AWS").and_then(Value::as_array).is_some_and(|a| a.iter().any(|v| v == "*")),
-            _ => false,
-        };
-        everybody && s.get("Effect").and_then(Value::as_str) == Some("Allow") && s.get("Condition").is_none()
-    })
+    let everybody = |statement: &Value| match statement.get("Principal").and_then(|p| p.get("AWS")) {
+        Some(Value::Array(all)) => all.iter().any(|id| id == "*"),
+        Some(one) => one == "*",
+        None => false,
+    };
+    let allows = |s: &Value| s.get("Effect").and_then(Value::as_str) == Some("Allow");
+    policy.statements().iter().any(|s| everybody(s) && allows(s) && s.get("Condition").is_none())
 }

@@ -176,14 +176,13 @@ fn split(partition: &str, name: &str, policy: Option<Policy>) -> (Option<Policy>
     let expected = Policy::of(&[tls_only(&everything)]);
     let is_ours = |s: &&Value| s.get("Sid").and_then(Value::as_str) == Some(TLS_ONLY);
     let tls = policy.statements().iter().find(is_ours) == expected.statements().first();
-    let mut rest: Vec<Value> = policy.statements().iter().filter(|s| !is_ours(s)).cloned().collect();
-    for statement in rest.iter_mut().filter_map(Value::as_object_mut) {
+    let rest: Vec<Value> = policy.statements().iter().filter(|s| !is_ours(s)).cloned().collect();
+    let mut rest = (!rest.is_empty()).then(|| policy.with(&rest));
+    if let Some(rest) = &mut rest {
         // What a statement without a resource means in a blueprint.
-        if statement.get("Resource") == Some(&everything) {
-            statement.remove("Resource");
-        }
+        rest.leave_out(name);
     }
-    ((!rest.is_empty()).then(|| Policy::of(&rest)), tls)
+    (rest, tls)
 }
 
 async fn versioning(ctx: &SweepCtx, name: &str) -> Result<bool, Error> {

@@ -294,8 +294,15 @@ pub(super) async fn profile_tags(ctx: &SweepCtx, name: &str) -> Result<Option<Ta
     Ok(profile.map(|p| from_tags(p.tags())))
 }
 
+/// The name of the role in a profile; nothing if there is no such profile, or no role in it.
+pub(in crate::kinds) async fn role_of(ctx: &SweepCtx, profile: &str) -> Result<Option<String>, Error> {
+    let read = ctx.aws.iam().get_instance_profile().instance_profile_name(profile).send().await;
+    let found = optional(read.map_err(Error::from))?.and_then(|out| out.instance_profile);
+    Ok(found.and_then(|p| p.roles.into_iter().next()).map(|role| role.role_name))
+}
+
 /// The profile of the same name that holds a role, or the only one.
-async fn profile_of(ctx: &SweepCtx, role: &str) -> Result<Option<Own>, Error> {
+pub(in crate::kinds) async fn profile_of(ctx: &SweepCtx, role: &str) -> Result<Option<Own>, Error> {
     let read = ctx.aws.iam().list_instance_profiles_for_role().role_name(role).send().await.map_err(Error::from);
     let all = optional(read)?.map(|out| out.instance_profiles).unwrap_or_default();
     let one = all.iter().find(|p| p.instance_profile_name == role).or_else(|| all.first());

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use crate::call::Call;
 use crate::error::ApiError;
-use crate::iam_model::{InstanceProfile, Role};
+use crate::iam_model::{InstanceProfile, Role, is_principal};
 use crate::model::{Facts, Model};
 use crate::policy;
 use crate::service::Service;
@@ -130,8 +130,16 @@ fn document(call: &mut Call<'_>, field: &str, place: policy::Use<'_>) -> Result<
         let rule = r"Member must satisfy regular expression pattern: [\u0009\u000A\u000D\u0020-\u00FF]+";
         return Err(constraint(field, &text, rule));
     }
-    policy::check(&text, place).map_err(|why| ApiError::bad("MalformedPolicyDocument", why))?;
-    Ok(text)
+    let malformed = |why| ApiError::bad("MalformedPolicyDocument", why);
+    let read = policy::check(&text, place).map_err(malformed)?;
+    if place != policy::Use::Trust {
+        return Ok(text);
+    }
+    let is_known = |arn: &str| is_principal(call.world, arn, call.now);
+    match policy::unknown_role(&read, &call.account(), is_known) {
+        Some(arn) => Err(malformed(format!("Invalid principal in policy: \"AWS\":\"{arn}\""))),
+        None => Ok(policy::with_roots(read).unwrap_or(text)),
+    }
 }
 
 /// The tags of a request. IAM compares keys without regard to case.

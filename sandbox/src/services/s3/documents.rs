@@ -8,6 +8,7 @@ use super::model::Bucket;
 use super::{argument, bucket, checked_body, checksums, done, malformed, no_content, xml_of};
 use crate::call::Call;
 use crate::error::ApiError;
+use crate::iam_model::is_principal;
 use crate::policy::{self, Use};
 use crate::service::{Operation, read, write};
 use crate::wire::params::Params;
@@ -47,7 +48,12 @@ fn put_policy(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         );
         return Err(ApiError::new(403, "AccessDenied", message));
     }
-    call.put(Bucket { policy: Some(text), ..bucket });
+    let is_known = |arn: &str| is_principal(call.world, arn, call.now);
+    if let Some(arn) = policy::unknown_role(&document, &call.account(), is_known) {
+        return Err(ApiError::bad("MalformedPolicy", "Invalid principal in policy")
+            .with("Detail", format!("\"AWS\" : \"{arn}\"")));
+    }
+    call.put(Bucket { policy: Some(policy::with_roots(document).unwrap_or(text)), ..bucket });
     Ok(no_content())
 }
 
