@@ -14,6 +14,7 @@ mod launch;
 mod live;
 mod machine_image;
 mod placement;
+mod profile;
 mod read;
 
 pub(super) use check::CODES;
@@ -215,6 +216,8 @@ impl Resource for InstanceGroup {
             "ssm:GetParameter",
             "ssm:GetParameters",
             "iam:PassRole",
+            "iam:GetInstanceProfile",
+            "iam:ListInstanceProfilesForRole",
         ],
         quotas: &[
             Quota { code: "L-417A185B", name: "Running On-Demand P instances" },
@@ -248,6 +251,12 @@ impl Resource for InstanceGroup {
     fn normalize(&mut self) {
         self.interfaces.security_groups.sort();
         self.interfaces.security_groups.dedup();
+        // A literal ARN ends with the role's name.
+        if let Some(role) = self.role.as_mut().filter(|r| r.address.is_none())
+            && let Some(id) = &mut role.id
+        {
+            *id = profile::name(id).to_owned();
+        }
         // Most types have one layout; then both words mean it.
         if let Some(facts) = self.facts() {
             let of = |profile| topology::Layout::of(facts, profile).interfaces;
@@ -328,7 +337,7 @@ impl Resource for InstanceGroup {
         let stack = || vec![ec2::filter("tag:dlinfra:stack", ctx.stack_filter())];
         let ((fleets, volumes), groups) =
             tokio::try_join!(live::with_volumes(ctx, stack), placement::all(ctx, stack()))?;
-        live::assemble(ctx, &fleets, &groups, &volumes)
+        live::assemble(ctx, &fleets, &groups, &volumes).await
     }
 
     async fn create(&self, ctx: &Ctx, _: Option<&Live<Self>>) -> Result<Id, Error> {

@@ -1,6 +1,6 @@
 //! Instance groups through their whole life, driven by the real planner and executor against the simulated AWS.
 #![allow(clippy::needless_pass_by_value, reason = "callers write the spec in place")]
-use crate::stage::{Memory, Stage};
+use crate::stage::{Memory, Stage, wanted};
 use dlinfra::{
     address::Address,
     apply::{Executor, Outcome},
@@ -9,7 +9,7 @@ use dlinfra::{
     kind::{Kind, Of},
     kinds::InstanceGroup,
     plan::{self, Action, Plan, Wanted},
-    resource::{Live, State},
+    resource::{Live, Lookup, State},
     snapshot::{self, Snapshot},
 };
 use dlinfra_sandbox::{Behaviour, FaultAction, FaultRule, Sandbox, SandboxConfig};
@@ -173,6 +173,69 @@ impl World {
 
 fn subset(small: &[String], large: &[String]) -> bool {
     small.iter().all(|id| large.contains(id))
+}
+
+/// A role by hand, in a profile of another name, as Terraform and the console make them; and a profile that has the
+/// role's name and holds another role.
+async fn role_in_another_profile(aws: &Aws) {
+    let trust = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": { "Service": "ec2.amazonaws.com" } }] });
+    let iam = aws.iam();
+    for (role, profile) in [("training", "training-profile"), ("other", "training")] {
+        iam.create_role().role_name(role).assume_role_policy_document(trust.to_string()).send().await.unwrap();
+        iam.create_instance_profile().instance_profile_name(profile).send().await.unwrap();
+        iam.add_role_to_instance_profile().instance_profile_name(profile).role_name(role).send().await.unwrap();
+    }
+    let bare = iam.create_role().role_name("bare").assume_role_policy_document(trust.to_string());
+    bare.send().await.unwrap();
+    aws.clock().sleep(std::time::Duration::from_secs(60)).await;
+}
+
+async fn profiles(aws: &Aws) -> Vec<String> {
+    let out = aws.ec2().describe_instances().send().await.unwrap();
+    let instances = out.reservations().iter().flat_map(|r| r.instances());
+    instances.filter_map(|i| i.iam_instance_profile()?.arn().map(str::to_owned)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn machines_take_a_role_through_the_profile_that_holds_it() {
+    let world = World::new(Behaviour::default()).await;
+    role_in_another_profile(&world.aws).await;
+    for role in ["training", "arn:aws:iam::000000000000:role/training"] {
+        world.apply(Some(world.spec(json!({ "count": 1, "role": { "$id": role } })))).await;
+        let profiles = profiles(&world.aws).await;
+        assert!(profiles.iter().all(|arn| arn.ends_with(":instance-profile/training-profile")), "{profiles:?}");
+        assert_eq!(world.launches(), 1, "both are one role");
+    }
+    world.apply(None).await;
+    // Without a profile there is nothing to wait for.
+    let (_, outcome) = world.try_apply(Some(world.spec(json!({ "count": 1, "role": { "$id": "bare" } })))).await;
+    let error = outcome.failed.first().map(|(_, e)| e.to_string()).unwrap();
+    assert!(error.contains("no instance profile that holds the role bare"), "{error}");
+    assert_eq!(world.launches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_existing_role_may_have_a_profile_of_another_name() {
+    let stage = Stage::new().await;
+    let aws = stage.aws().await;
+    role_in_another_profile(&aws).await;
+    let mut role = wanted("role", "iam-role", json!({ "trust": ["ec2.amazonaws.com"] }));
+    role.existing = Some(Lookup::Name("training".to_owned()));
+    let all = [
+        wanted("vpc", "vpc", json!({ "cidr": "10.0.0.0/16" })),
+        wanted("subnet", "subnet", json!({ "vpc": { "$ref": "vpc" }, "cidr": "10.0.0.0/20", "zone": "us-east-1a" })),
+        wanted("group", "security-group", json!({ "vpc": { "$ref": "vpc" } })),
+        role,
+        wanted(
+            "box",
+            "instance-group",
+            json!({ "instance_type": "t3.micro", "count": 1, "subnet": { "$ref": "subnet" },
+            "image": "al2023", "role": { "$ref": "role" }, "interfaces": { "security_groups": [{ "$ref": "group" }] } }),
+        ),
+    ];
+    stage.settle(&all).await;
+    assert!(profiles(&aws).await[0].ends_with(":instance-profile/training-profile"));
 }
 
 #[tokio::test(start_paused = true)]

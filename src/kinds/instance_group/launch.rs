@@ -3,7 +3,7 @@ use super::{
     Boot, InstanceGroup, Market, RUN, live,
     live::Fleet,
     machine_image::{self, MachineImage},
-    placement,
+    placement, profile,
 };
 use crate::{
     aws::{Error, ErrorClass, tags},
@@ -34,10 +34,17 @@ const GANG: u32 = 256;
 pub(super) async fn launch(want: &InstanceGroup, ctx: &Ctx, fleet: &Fleet, count: u32) -> Result<(), Error> {
     let first = fleet.members.is_empty();
     let ways = want.rungs();
+    let profile = profile::of(want, ctx).await?;
     let group = placement::ensure(want, ctx, first).await?;
     let image = image(want, ctx, fleet).await?;
     let user_data = want.boot.as_ref().map(Boot::user_data).transpose()?;
-    let one = |want| Plan { want, image: &image, group: group.as_deref(), user_data: user_data.as_deref() };
+    let one = |want| Plan {
+        want,
+        image: &image,
+        group: group.as_deref(),
+        profile: profile.as_deref(),
+        user_data: user_data.as_deref(),
+    };
     let plans: Vec<Plan<'_>> = ways.iter().map(one).collect();
     let mut beside: BTreeSet<Id> = fleet.members.iter().filter_map(|m| m.instance_id().map(str::to_owned)).collect();
     let mut left = count;
@@ -159,6 +166,7 @@ struct Plan<'w> {
     want: &'w InstanceGroup,
     image: &'w MachineImage,
     group: Option<&'w str>,
+    profile: Option<&'w str>,
     user_data: Option<&'w str>,
 }
 
@@ -175,7 +183,7 @@ impl Plan<'_> {
             "security_groups": self.security_groups()?,
             "interfaces": want.layout().iter().map(|i| format!("{}/{} {}", i.card, i.device, i.interface_type.name())).collect::<Vec<_>>(),
             "placement_group": self.group,
-            "profile": want.role.as_ref().map(|r| r.id()).transpose()?,
+            "profile": self.profile,
             "market": want.market,
             "reservation": want.reservation,
             "root_volume": want.root_volume,
@@ -225,9 +233,7 @@ impl Plan<'_> {
         if let Some(group) = self.group {
             call = call.placement(Placement::builder().group_name(group).build());
         }
-        if let Some(role) = &want.role {
-            // A profile has the name of its role; a role may be given by ARN.
-            let name = role.id()?.rsplit('/').next().unwrap_or_default().to_owned();
+        if let Some(name) = self.profile {
             call = call.iam_instance_profile(IamInstanceProfileSpecification::builder().name(name).build());
         }
         let market = match want.market {
@@ -318,6 +324,7 @@ fn explain(error: Error, want: &InstanceGroup, gang: u32, count: u32) -> Error {
                 None => format!("ask for {need} vCPU of this family in Service Quotas, or lower `count`"),
             }
         }
+        ErrorClass::NotVisibleYet if error.message.contains("Instance Profile") => return profile::refused(error, want),
         _ => return error,
     };
     let message = format!("{what}{gangs}: {}", error.message);

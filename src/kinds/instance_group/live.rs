@@ -2,6 +2,7 @@
 use super::{
     InstanceGroup, group_id,
     placement::{self, Group},
+    profile::{self, Roles},
     read::{is_whole, nothing, own_fields, read},
 };
 
@@ -187,7 +188,7 @@ pub(super) async fn looked_up(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Ve
     }
     let groups = placement::named_by(ctx, &fleets).await?;
     let volumes = volumes_of(ctx, &fleets).await?;
-    assemble(ctx, &fleets, &groups, &volumes)
+    assemble(ctx, &fleets, &groups, &volumes).await
 }
 
 /// User data and images can be asked for, instance by instance, which only an import does. What a *name* of an image
@@ -213,7 +214,8 @@ pub(super) async fn inspect(
                 let answer = ask.attribute(aws_sdk_ec2::types::InstanceAttributeName::UserData).send().await?;
                 let text = answer.user_data.and_then(|v| v.value).unwrap_or_default();
                 let has = base64::engine::general_purpose::STANDARD.decode(text.trim()).unwrap_or_default();
-                same = same && has == wanted.as_bytes();
+                // Windows line ends are taken out of what is sent, which machines that are imported may have.
+                same = same && String::from_utf8(has).is_ok_and(|has| has.replace("\r\n", "\n") == wanted);
             }
         }
     }
@@ -222,7 +224,7 @@ pub(super) async fn inspect(
 }
 
 /// Fleets and placement groups as resources. A placement group without instances is a resource that is partly there.
-pub(super) fn assemble(
+pub(super) async fn assemble(
     ctx: &SweepCtx,
     fleets: &[Fleet],
     groups: &[Group],
@@ -230,12 +232,14 @@ pub(super) fn assemble(
 ) -> Result<Vec<Live<InstanceGroup>>, Error> {
     let mut out = Vec::new();
     let mut with_members = Vec::new();
+    let shown = fleets.iter().flat_map(|f| f.members.iter().chain(&f.leaving));
+    let roles = profile::roles(ctx, profile::foreign(shown)).await?;
     for fleet in fleets {
         if fleet.members.is_empty() && fleet.leaving.is_empty() {
             continue;
         }
         with_members.push(fleet.key.clone());
-        out.push(one(ctx, fleet, groups, volumes)?);
+        out.push(one(ctx, fleet, groups, volumes, &roles)?);
     }
     for group in groups {
         let key = |name: &str| group.tags.get(name).cloned().unwrap_or_default();
@@ -259,14 +263,20 @@ fn live_id(ctx: &SweepCtx, address: &Address, tags: &BTreeMap<String, String>) -
     group_id(&Scope { stack, ..(*ctx.scope).clone() }, address)
 }
 
-fn one(ctx: &SweepCtx, fleet: &Fleet, groups: &[Group], volumes: &Volumes) -> Result<Live<InstanceGroup>, Error> {
+fn one(
+    ctx: &SweepCtx,
+    fleet: &Fleet,
+    groups: &[Group],
+    volumes: &Volumes,
+    roles: &Roles,
+) -> Result<Live<InstanceGroup>, Error> {
     // While all shut down, they are what is left to see.
     let shown = if fleet.members.is_empty() { &fleet.leaving } else { &fleet.members };
     // The oldest that runs speaks for all.
     let head = shown.iter().position(|i| !is_dead(i)).unwrap_or(0);
     let (mut members, mut spec) = (Vec::new(), nothing());
     for (place, instance) in shown.iter().enumerate() {
-        let own = read(instance, volumes)?;
+        let own = read(instance, volumes, roles)?;
         members.push(Member {
             id: instance.instance_id().map(str::to_owned).ok_or_else(|| Error::missing("the instance's id"))?,
             state: member_state(instance),

@@ -3,6 +3,7 @@ use super::{
     InstanceGroup,
     fields::{Interfaces, LayoutProfile, Market, Placement, RootVolume, VolumeType, two_hops},
     live::{Volumes, member_state, placement_name},
+    profile::{self, Roles},
 };
 use crate::{
     aws::Error,
@@ -39,7 +40,7 @@ pub(super) fn nothing() -> InstanceGroup {
 }
 
 /// The spec of one instance.
-pub(super) fn read(instance: &Instance, volumes: &Volumes) -> Result<InstanceGroup, Error> {
+pub(super) fn read(instance: &Instance, volumes: &Volumes, roles: &Roles) -> Result<InstanceGroup, Error> {
     let mut spec = nothing();
     spec.instance_type = instance.instance_type().map(|t| t.as_str().to_owned()).unwrap_or_default();
     spec.count = 1;
@@ -57,9 +58,9 @@ pub(super) fn read(instance: &Instance, volumes: &Volumes) -> Result<InstanceGro
     spec.interfaces = Interfaces { layout, security_groups: groups };
     let clustered = placement_name(instance).is_some();
     spec.placement = Some(if clustered { Placement::Cluster } else { Placement::None });
-    // A profile has the name of its role.
-    let profile = instance.iam_instance_profile().and_then(|p| p.arn());
-    spec.role = profile.map(|arn| Ref::to_id(arn.rsplit('/').next().unwrap_or(arn)));
+    // A profile that dlinfra made has the name of its role.
+    let profile = instance.iam_instance_profile().and_then(|p| p.arn()).map(profile::name);
+    spec.role = profile.map(|name| Ref::to_id(roles.get(name).map_or(name, String::as_str)));
     spec.market = match instance.instance_lifecycle() {
         Some(InstanceLifecycleType::Spot) => Market::Spot,
         Some(InstanceLifecycleType::CapacityBlock) => Market::CapacityBlock,
