@@ -484,8 +484,9 @@ async fn a_metadata_rate_grows_before_the_size_that_needs_it() {
     assert_eq!(updates, 2);
     let described = lab.aws.fsx().describe_file_systems().file_system_ids(&live.id).send().await.unwrap();
     let actions = described.file_systems()[0].administrative_actions();
-    let size =
-        |a: &aws_sdk_fsx::types::AdministrativeAction| a.target_file_system_values().and_then(|t| t.storage_capacity());
+    let size = |a: &aws_sdk_fsx::types::AdministrativeAction| {
+        a.target_file_system_values().and_then(aws_sdk_fsx::types::FileSystem::storage_capacity)
+    };
     // The latest stands first.
     let sizes: Vec<_> = actions.iter().filter(|a| a.target_file_system_values().is_some()).map(size).collect();
     assert_eq!(sizes, [Some(2400), None]);

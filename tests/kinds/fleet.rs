@@ -193,7 +193,7 @@ async fn role_in_another_profile(aws: &Aws) {
 
 async fn profiles(aws: &Aws) -> Vec<String> {
     let out = aws.ec2().describe_instances().send().await.unwrap();
-    let instances = out.reservations().iter().flat_map(|r| r.instances());
+    let instances = out.reservations().iter().flat_map(aws_sdk_ec2::types::Reservation::instances);
     instances.filter_map(|i| i.iam_instance_profile()?.arn().map(str::to_owned)).collect()
 }
 
