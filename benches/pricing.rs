@@ -65,6 +65,7 @@ fn planned(deployment: &Deployment) -> Plan {
         tags: &BTreeMap::new(),
         replace: &BTreeSet::new(),
         settings: &BTreeMap::new(),
+        pinned: &BTreeMap::new(),
         now: jiff::Timestamp::UNIX_EPOCH,
     })
     .unwrap()

@@ -19,7 +19,7 @@ use crate::{
     diagnostic::{Diagnostic, Diagnostics},
     journal::{self, Backend, JournalError, LockStatus, Memory},
     kind::Kind,
-    plan::{self, Image, Plan, Wanted, images},
+    plan::{self, Image, Plan, Wanted, claims, images},
     record::{self, Progress, Record, Recorder},
     resource::{Class, Discovery, State},
     snapshot::{self, Found, Snapshot},
@@ -305,12 +305,16 @@ impl Engine {
         let interrupted: BTreeMap<Address, Timestamp> = opened.chain(accepted).collect();
         let settings = self.memory.settings();
         let now = self.now();
+        let choices = wanted.iter().map(|w| &w.address);
+        let choices =
+            choices.filter_map(|a| Some((a.clone(), self.memory.pins.get(&claims::pin(a))?.clone()))).collect();
         let mut plan = plan::plan(&plan::Input {
             wanted,
             snapshot: &view.snapshot,
             applied: &self.memory.applied,
             interrupted: &interrupted,
             settings: &settings,
+            pinned: &choices,
             tags: &view.tags,
             replace,
             now,
@@ -456,6 +460,12 @@ impl Engine {
                 let works = actions.get(address).is_some_and(|action| *action != plan::Action::Keep);
                 if self.memory.pins.get(&key) != Some(&value) && works {
                     recorder.pin(&key, value).await?;
+                }
+            }
+            for (address, choice) in &plan.choices {
+                let key = claims::pin(address);
+                if self.memory.pins.get(&key) != Some(choice) {
+                    recorder.pin(&key, choice.clone()).await?;
                 }
             }
             for address in gone {

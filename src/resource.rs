@@ -238,6 +238,25 @@ pub struct Quota {
     pub name: &'static str,
 }
 
+/// What only one object may have at a time: an address range of a VPC, a name, the room of a reservation.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim {
+    /// The field that says what is claimed: ranges exclude each other where they overlap, other values where they are
+    /// equal.
+    pub field: &'static str,
+    /// The field that says where; empty = in the whole account.
+    pub within: &'static str,
+    /// The field with others that would do as well; empty = nothing else would.
+    pub choices: &'static str,
+}
+
+impl Claim {
+    /// A value of this field, anywhere in the account.
+    pub const fn of(field: &'static str) -> Self {
+        Self { field, within: "", choices: "" }
+    }
+}
+
 /// A machine image by a name whose meaning AWS moves on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedImage {
@@ -265,6 +284,8 @@ pub struct About {
     pub holds: &'static [&'static str],
     /// Top-level fields that AWS does not return; compared by the digest in `dlinfra:spec`.
     pub unreadable: &'static [&'static str],
+    /// What only one object may have at a time, so that whoever has it must go before another one can be made.
+    pub claims: &'static [Claim],
     /// Top-level fields that steer dlinfra and are no property of the object (the size of a batch): never compared.
     pub local: &'static [&'static str],
     /// How owned objects are found.
@@ -300,6 +321,7 @@ impl About {
             late: &[],
             holds: &[],
             unreadable: &[],
+            claims: &[],
             local: &[],
             discovery: Discovery::Filter,
             calls: &[],

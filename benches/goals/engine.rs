@@ -49,6 +49,7 @@ pub(crate) fn plan_of(file: &Path, exists: bool, priced: bool) {
         applied: &applied,
         interrupted: &BTreeMap::new(),
         settings: &BTreeMap::new(),
+        pinned: &BTreeMap::new(),
         tags: &tags,
         replace: &BTreeSet::new(),
         now: jiff::Timestamp::UNIX_EPOCH,

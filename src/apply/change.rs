@@ -96,7 +96,10 @@ impl Shared<'_> {
     /// Fields that the plan resets to AWS's default are wanted with that value now.
     fn restore_defaults(&self, step: &Step, want: &mut Value) {
         let Value::Object(map) = want else { return };
-        for field in step.fields.iter().filter(|f| !f.path.starts_with("tags.") && !f.path.contains('.')) {
+        // What is no property of the object is in no look either: nothing would ever equal it.
+        let local = step.kind.about().local;
+        let own = |path: &str| !path.starts_with("tags.") && !path.contains('.') && !local.contains(&path);
+        for field in step.fields.iter().filter(|f| own(&f.path)) {
             // A default of null says that AWS's state is "none", which an update must bring about.
             let has_default = !field.after.is_null() || step.kind.default_of(&field.path).is_some();
             if has_default && map.get(&field.path).is_none_or(Value::is_null) {

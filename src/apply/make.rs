@@ -52,7 +52,7 @@ impl Shared<'_> {
             self.executor.recorder.setting(&step.address, &step.setting).await?;
         }
         // What the plan saw is fresh enough for the first decision.
-        let mut look = linking;
+        let mut look = linking || self.outdated.contains(&task.step);
         let replaced = step.live_kind.is_some() || step.action == plan::Action::Replace;
         let mut live = step.live.as_deref().filter(|_| !replaced).cloned();
         // An earlier run ended right after AWS accepted its call: for a while AWS may not show what was made.

@@ -16,7 +16,7 @@ use crate::{
     call::{Ctx, Scope, SweepCtx},
     clock::Clock,
     kind::Kind,
-    plan::{Operation, Plan, Step, Task},
+    plan::{Action, Operation, Plan, Step, Task},
     record::{Intent, Recorder},
     resource::{Id, Live},
     snapshot::Snapshot,
@@ -109,6 +109,9 @@ struct Shared<'a> {
     live: Mutex<Present>,
     /// The task that points the late fields of a step, where it has one.
     links: HashMap<usize, usize>,
+    /// Steps of which the plan's sweep is out of date when their turn comes: they have let go of something before, or
+    /// pointed at something that is replaced, and AWS took that pointer with it.
+    outdated: BTreeSet<usize>,
     clock: Clock,
     /// Something failed that every other call would meet too.
     halted: AtomicBool,
@@ -195,6 +198,18 @@ impl Shared<'_> {
     }
 }
 
+/// Steps whose live object is changed by other tasks before their own.
+fn outdated(plan: &Plan) -> BTreeSet<usize> {
+    let cleared = plan.tasks.iter().filter(|t| t.operation == Operation::Clear).map(|t| t.step);
+    let replaced: BTreeSet<&str> =
+        plan.steps.iter().filter(|s| s.action == Action::Replace).map(|s| s.address.as_str()).collect();
+    let points = |s: &Step| {
+        let live = s.live.as_ref().filter(|_| s.action == Action::Update && !replaced.is_empty());
+        live.is_some_and(|l| spec::references(&l.spec).iter().any(|(_, a)| replaced.contains(a.as_str())))
+    };
+    cleared.chain(plan.steps.iter().enumerate().filter(|(_, s)| points(s)).map(|(i, _)| i)).collect()
+}
+
 /// How long to pause between looks at something that typically takes `typical`.
 fn poll_pause(typical: Duration) -> Duration {
     (typical / 20).clamp(Duration::from_secs(2), Duration::from_secs(15))
@@ -214,6 +229,7 @@ impl Executor {
             watch: watch::Watch::new(self.kinds, self.sweep.clone()),
             live: Mutex::new(present),
             links: links.map(|(at, task)| (task.step, at)).collect(),
+            outdated: outdated(plan),
             clock: self.aws.clock().clone(),
             halted: AtomicBool::new(false),
             removed: Mutex::default(),
@@ -342,7 +358,6 @@ enum Settled {
 }
 
 fn words(operation: Operation, step: &Step) -> (&'static str, &'static str) {
-    use crate::plan::Action;
     match (operation, step.action) {
         (Operation::Adopt, _) => ("importing", "imported"),
         (Operation::Clear, _) => ("releasing", "released"),

@@ -17,11 +17,12 @@ impl Shared<'_> {
     pub(super) async fn clear(&self, step: &Step) -> Result<Settled, Error> {
         let Some(live) = step.live.as_deref() else { return Ok(Settled::Done(String::new())) };
         let kind = step.live_kind.unwrap_or(step.kind);
-        let late = kind.about().late;
+        let mut clears: Vec<&str> = kind.about().late.to_vec();
+        clears.extend(step.lets_go.iter().map(String::as_str));
         let goes = |s: &&Step| matches!(s.action, Action::Replace | Action::Delete) && s.address != step.address;
         let going = self.plan.steps.iter().filter(goes).map(|s| s.address.to_string()).collect();
         let mut want = live.spec.clone();
-        spec::without(&mut want, late, &going);
+        spec::without(&mut want, &clears, &going);
         let value = |spec: &Value, field: &str| spec.get(field).cloned().unwrap_or(Value::Null);
         let changed = |field: &&&str| value(&live.spec, field) != value(&want, field);
         let difference = |field: &&str| Difference {
@@ -29,7 +30,7 @@ impl Shared<'_> {
             before: value(&live.spec, field),
             after: value(&want, field),
         };
-        let fields: Vec<Difference> = late.iter().filter(changed).map(difference).collect();
+        let fields: Vec<Difference> = clears.iter().filter(changed).map(difference).collect();
         if !fields.is_empty() {
             let changes = Changes { fields, outdated: Vec::new() };
             let live = self.with_ids(live);

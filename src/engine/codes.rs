@@ -9,6 +9,16 @@ pub static CODES: &[Code] = &[
         explain: "Each resource in the ring waits for the next one, so none can be made first. References in late fields (rules of security groups) do not count. Let one of them use a value that is known beforehand.",
     },
     Code {
+        code: "DL0550",
+        title: "A move that would never end",
+        explain: "Something new needs what only one object may have at a time (the range of a subnet, the name of a bucket, the room of a reservation), and whoever has it can go only when the new one is there. Where something that stays can let go in place, as a route table lets go of a subnet, dlinfra does that first; here nothing can. Give the new one another range or name, or do it in two applies: first without it, then with it. Nothing was changed.",
+    },
+    Code {
+        code: "DL0551",
+        title: "None of the alternatives is free",
+        explain: "A field with alternatives takes the first that nothing else of the blueprint has, and here others have all of them. Add alternatives, or make the others smaller. What something live has is kept as long as it is one of its alternatives.",
+    },
+    Code {
         code: "DL0536",
         title: "A newer build of an image is there",
         explain: "AWS publishes new builds of its images under the same name. A group stays on the build that its first member was started from, so that a larger group is a uniform one. `--replace ADDRESS` makes the group anew from the newest build; an `ami-` id as `image` replaces the members one after the other.",

@@ -190,6 +190,7 @@ impl Engine {
             .collect();
         let after = plan::plan(&plan::Input {
             settings: &self.memory.settings(),
+            pinned: &BTreeMap::new(),
             wanted,
             snapshot: &snapshot,
             applied: &self.memory.applied,
@@ -307,6 +308,7 @@ fn step(item: &Wanted, claim: &Claim, snapshot: &Snapshot, set: tags::Tags) -> R
         untag: Vec::new(),
         protect: plan::Protect::Off,
         setting: Default::default(),
+        lets_go: Default::default(),
         remember: None,
     })
 }

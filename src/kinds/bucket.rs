@@ -15,8 +15,8 @@ use crate::{
     kinds::policy::Policy,
     price::{PriceContext, PriceLine, storage},
     resource::{
-        About, Call, Changes, Class, Discovery, Durations, Expected, Id, Live, Lookup, NameRule, Output, Problem,
-        Quota, Resource,
+        About, Call, Changes, Claim, Class, Discovery, Durations, Expected, Id, Live, Lookup, NameRule, Output,
+        Problem, Quota, Resource,
     },
     units::Span,
 };
@@ -96,6 +96,7 @@ impl Resource for Bucket {
             Output { name: "domain", ty: "string", doc: "the name of its endpoint in the region" },
         ],
         fixed: &["name"],
+        claims: &[Claim::of("name")],
         discovery: Discovery::Prefix,
         calls: &[CREATE],
         name: Some(NAME),

@@ -35,7 +35,7 @@ use crate::{
         storage::{Volume, volumes},
     },
     resource::{
-        About, Call, Changes, Class, Durations, Expected, Id, Live, Lookup, NameRule, NamedImage, Output, Problem, Quota,
+        About, Call, Changes, Claim, Class, Durations, Expected, Id, Live, Lookup, NameRule, NamedImage, Output, Problem, Quota,
         Resource, State,
     },
     topology,
@@ -197,6 +197,8 @@ impl Resource for InstanceGroup {
         ],
         unreadable: &["image", "boot"],
         local: &["rolling"],
+        // Its room is taken until those that leave are terminated.
+        claims: &[Claim::of("reservation")],
         calls: &[placement::CREATE, RUN],
         name: Some(NAME),
         iam: &[

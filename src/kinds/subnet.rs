@@ -6,7 +6,7 @@ use crate::{
     diagnostic::Code,
     field::Ref,
     kinds::{Vpc, ec2},
-    resource::{About, Call, Changes, Class, Durations, Id, Live, Lookup, Output, Problem, Quota, Resource, State},
+    resource::{About, Call, Changes, Claim, Class, Durations, Id, Live, Lookup, Output, Problem, Quota, Resource, State},
     units::Cidr,
 };
 use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, SubnetState};
@@ -22,6 +22,11 @@ pub struct Subnet {
     pub vpc: Ref<Vpc>,
     /// Its IPv4 range, /16 to /28, inside the VPC's.
     pub cidr: Cidr,
+    /// Ranges that would do as well. A subnet that exists keeps its range if it is one of these or `cidr`; a new one
+    /// takes the first, `cidr` before them, that nothing else of the blueprint has. So a range can stay with its zone
+    /// although a list of zones changes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<Cidr>,
     /// The availability zone by name: `us-east-1a`.
     pub zone: String,
     /// Instances get a public IPv4 address at launch. The internet is reached only if the subnet's route table has a
@@ -58,6 +63,7 @@ impl Resource for Subnet {
             Output { name: "zone", ty: "string", doc: "the zone's name" },
         ],
         fixed: &["vpc", "cidr", "zone"],
+        claims: &[Claim { field: "cidr", within: "vpc", choices: "alternatives" }],
         calls: &[CREATE],
         iam: &[
             "ec2:CreateSubnet",
@@ -78,11 +84,12 @@ impl Resource for Subnet {
     }
 
     fn check(&self, problems: &mut Vec<Problem>) {
-        if !(16..=28).contains(&self.cidr.prefix()) {
+        let ranges = std::iter::once(("cidr", &self.cidr)).chain(self.alternatives.iter().map(|c| ("alternatives", c)));
+        for (path, range) in ranges.filter(|(_, range)| !(16..=28).contains(&range.prefix())) {
             problems.push(Problem {
                 code: "DL0311",
-                path: "cidr".to_owned(),
-                summary: format!("AWS makes no subnet of {}", self.cidr),
+                path: path.to_owned(),
+                summary: format!("AWS makes no subnet of {range}"),
                 help: "use a prefix between /16 and /28, for example `10.20.0.0/20`".to_owned(),
             });
         }
@@ -94,6 +101,17 @@ impl Resource for Subnet {
                 help: "write the region and a letter, for example `us-east-1a`".to_owned(),
             });
         }
+    }
+
+    /// One of the alternatives is as good as `cidr`.
+    fn accept(want: &Value, found: &Value) -> Option<Value> {
+        let alternatives = want.get("alternatives")?.as_array().filter(|all| !all.is_empty())?;
+        let mut seen = found.as_object()?.clone();
+        if found.get("cidr").is_some_and(|range| alternatives.contains(range)) {
+            seen.insert("cidr".to_owned(), want.get("cidr")?.clone());
+        }
+        seen.insert("alternatives".to_owned(), json!(alternatives));
+        Some(Value::Object(seen))
     }
 
     fn durations(&self) -> Durations {
@@ -179,6 +197,7 @@ async fn find(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Live<Subnet>>,
             let spec = Subnet {
                 vpc: Ref::to_id(subnet.vpc_id.ok_or_else(|| Error::missing("the subnet's VPC"))?),
                 cidr: cidr.ok_or_else(|| Error::missing("the subnet's CIDR"))?,
+                alternatives: Vec::new(),
                 zone: subnet.availability_zone.ok_or_else(|| Error::missing("the subnet's zone"))?,
                 public: subnet.map_public_ip_on_launch.unwrap_or(false),
             };

@@ -1,7 +1,7 @@
 //! What happens to each resource, parents first, so that a replacement reaches what depends on it.
 //!
 //! One file: every class of change is decided here, and nowhere else.
-use super::{Action, ChangeClass, FieldChange, Input, Protect, Step, Wanted};
+use super::{Action, ChangeClass, FieldChange, Input, Protect, Step, Wanted, claims::Choices};
 use crate::{
     address::Address,
     aws::tags,
@@ -41,7 +41,7 @@ pub struct Edge {
 }
 
 /// Every wanted resource in order, then what is live and no longer wanted.
-pub(super) fn decide(input: &Input<'_>) -> Result<Vec<Decision>, Diagnostics> {
+pub(super) fn decide(input: &Input<'_>, choices: &Choices) -> Result<Vec<Decision>, Diagnostics> {
     let index: HashMap<&str, usize> = input.wanted.iter().enumerate().map(|(i, w)| (w.address.as_str(), i)).collect();
     let mut dag = Dag::new(input.wanted.len());
     let mut needs: Vec<Vec<Edge>> = input.wanted.iter().map(needs).collect();
@@ -63,7 +63,7 @@ pub(super) fn decide(input: &Input<'_>) -> Result<Vec<Decision>, Diagnostics> {
         let wanted = &input.wanted[node];
         let found = live_of(input, wanted);
         taken.extend(found.map(|f| &f.live.address));
-        let step = one(input, wanted, found, &actions, &tags)?;
+        let step = one(input, wanted, found, &actions, &tags, choices)?;
         actions.insert(wanted.address.as_str(), step.action);
         let used = found.map(|f| edges_of(f.kind.about(), &f.live.spec)).unwrap_or_default();
         out[node] = Some(Decision { step, needs: std::mem::take(&mut needs[node]), used });
@@ -125,7 +125,7 @@ pub(super) fn cycle(ring: &[&str]) -> Diagnostics {
 }
 
 /// The live object at the address, or at a former one.
-fn live_of<'a>(input: &'a Input<'_>, wanted: &Wanted) -> Option<&'a Found> {
+pub(super) fn live_of<'a>(input: &'a Input<'_>, wanted: &Wanted) -> Option<&'a Found> {
     if wanted.existing.is_some() {
         return input.snapshot.existing.get(&wanted.address);
     }
@@ -143,9 +143,13 @@ fn one(
     found: Option<&Found>,
     actions: &BTreeMap<&str, Action>,
     stack_tags: &Arc<BTreeMap<String, String>>,
+    choices: &Choices,
 ) -> Result<Step, Diagnostics> {
     let kind = wanted.kind;
-    let settled = settle(input, wanted, actions)?;
+    let mut settled = settle(input, wanted, actions)?;
+    if let Some((field, value)) = choices.get(&wanted.address) {
+        settled[*field] = value.clone();
+    }
     let durations = kind.durations(&settled);
     let making = durations.create.typical.as_secs();
     let mut step = Step {
@@ -164,6 +168,7 @@ fn one(
         stack_tags: Arc::clone(stack_tags),
         untag: Vec::new(),
         setting: Setting::default(),
+        lets_go: BTreeSet::new(),
         remember: None,
         protect: protect(wanted.protect, kind.holds_data(&wanted.spec)),
     };
@@ -434,6 +439,7 @@ fn delete(address: &Address, found: &Found) -> Step {
         stack_tags: Arc::default(),
         untag: Vec::new(),
         setting: Setting::default(),
+        lets_go: BTreeSet::new(),
         remember: None,
         protect: protect(None, data),
     }

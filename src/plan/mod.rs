@@ -1,4 +1,5 @@
 //! graph × snapshot × last-applied → plan. Pure: no clock, no AWS, same inputs give the same bytes.
+pub mod claims;
 mod decide;
 pub mod images;
 mod order;
@@ -68,6 +69,8 @@ pub struct Input<'a> {
     pub interrupted: &'a BTreeMap<Address, Timestamp>,
     /// What runs that never ended were about to set.
     pub settings: &'a BTreeMap<Address, Setting>,
+    /// What the journal keeps of choices among alternatives, by address.
+    pub pinned: &'a BTreeMap<Address, Value>,
     /// The tags that every object must carry beside its own address.
     pub tags: &'a BTreeMap<String, String>,
     /// Resources to replace although nothing forces it.
@@ -163,6 +166,8 @@ pub struct Step {
     pub untag: Vec<String>,
     /// What is set here for the first time.
     pub setting: Setting,
+    /// Fields in which it lets go of what goes before that can go, because nothing could begin otherwise.
+    pub lets_go: BTreeSet<String>,
     /// What the journal does not know yet of something that stays as it is.
     pub remember: Option<Applied>,
     /// Who may remove it.
@@ -251,6 +256,8 @@ pub struct Plan {
     pub summary: Summary,
     /// The images that machines are started from, by address.
     pub images: BTreeMap<Address, Image>,
+    /// What was chosen among alternatives for what is to be made, by address.
+    pub choices: BTreeMap<Address, Value>,
     /// What people should know.
     pub notes: Diagnostics,
 }
@@ -270,6 +277,7 @@ impl Plan {
             steps,
             tasks,
             images: BTreeMap::new(),
+            choices: BTreeMap::new(),
             notes: Diagnostics::new(),
         }
     }
@@ -296,7 +304,12 @@ impl Plan {
 /// Makes the plan.
 ///
 /// # Errors
-/// A cycle between what must be removed and what must be made, with the ring.
+/// A cycle between what must be removed and what must be made, with the ring; alternatives of which none is free.
 pub fn plan(input: &Input<'_>) -> Result<Plan, Diagnostics> {
-    order::arrange(decide::decide(input)?)
+    let choices = claims::choose(input)?;
+    let mut plan = order::arrange(decide::decide(input, &choices)?)?;
+    let made = plan.steps.iter().filter(|s| matches!(s.action, Action::Create | Action::Replace));
+    let chosen = made.filter_map(|s| Some((s.address.clone(), choices.get(&s.address)?.1.clone())));
+    plan.choices = chosen.collect();
+    Ok(plan)
 }

@@ -1,11 +1,98 @@
-//! The order of execution: creates follow edges, deletes run against them, and a deletion waits for whoever lets go.
-use super::{Action, Decision, Edge, Operation, Plan, Summary, Task, decide};
-use crate::{diagnostic::Diagnostics, graph::Dag, spec};
+//! The order of execution: creates follow edges, deletes run against them, a deletion waits for whoever lets go, and what
+//! only one may have at a time is free before another one takes it.
+//!
+//! Whoever stays lets go of what goes as it is brought to what is wanted, which is least disturbing: a route table leaves
+//! the old subnet when the new one is there. Where the new one cannot come before the old one is gone (both have one
+//! range), that is a ring. Then the table lets go first, in a task of its own, and only in the fields that close the ring.
+//! A ring in which nobody can let go is refused here, before anything ends.
+use super::{Action, Decision, Edge, Operation, Plan, Summary, Task, claims, decide};
+use crate::{
+    diagnostic::{Diagnostic, Diagnostics},
+    graph::Dag,
+    spec,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Arranges decisions into tasks with their order.
-pub(super) fn arrange(decisions: Vec<Decision>) -> Result<Plan, Diagnostics> {
-    let mut tasks = tasks(&decisions);
+pub(super) fn arrange(mut decisions: Vec<Decision>) -> Result<Plan, Diagnostics> {
+    let contested = claims::contested(&decisions);
+    loop {
+        let (tasks, dag, order) = match order(&decisions, &contested) {
+            (tasks, dag, Ok(order)) => (tasks, dag, order),
+            (tasks, _, Err(ring)) => {
+                let ring: Vec<Task> = ring.into_iter().map(|n| tasks[n]).collect();
+                let Some((step, fields)) = can_let_go(&decisions, &ring) else {
+                    return Err(refused(&decisions, &contested, &ring));
+                };
+                decisions[step].step.lets_go.extend(fields);
+                continue;
+            }
+        };
+        let remaining = dag.remaining(&order, |n| tasks[n].seconds);
+        let path = dag.critical_path(&remaining);
+        let expected_seconds = path.first().map_or(0, |n| remaining[*n]);
+        let mut critical_path: Vec<_> = path.iter().map(|n| decisions[tasks[*n].step].step.address.clone()).collect();
+        critical_path.dedup();
+        return finish(decisions, tasks, dag, &order, remaining, critical_path, expected_seconds);
+    }
+}
+
+/// The fields through which the live object of a step points at an address.
+fn through(decision: &Decision, address: &str) -> BTreeSet<String> {
+    let Some(live) = &decision.step.live else { return BTreeSet::new() };
+    spec::references(&live.spec).into_iter().filter(|(_, a)| a == address).map(|(field, _)| field).collect()
+}
+
+/// Who stays in a ring and can let go of what goes before it gets what takes its place, and in which fields.
+fn can_let_go(decisions: &[Decision], ring: &[Task]) -> Option<(usize, BTreeSet<String>)> {
+    let next = ring.iter().cycle().skip(1);
+    ring.iter().zip(next).find_map(|(from, to)| {
+        let (stays, goes) = (&decisions[from.step], &decisions[to.step].step);
+        let after = from.operation == Operation::Make && to.operation == Operation::Remove && from.step != to.step;
+        if !after || stays.step.action != Action::Update {
+            return None;
+        }
+        let fields = through(stays, goes.address.as_str());
+        let about = stays.step.kind.about();
+        let names = |f: &&str| fields.contains(f.split('.').next().unwrap_or(f));
+        let held = about.fixed.iter().chain(about.rolling).chain(about.holds).any(|f| names(&f));
+        // What is left must be something that AWS can be asked for.
+        let mut without = stays.step.live.as_ref()?.spec.clone();
+        let lets: Vec<&str> = fields.iter().map(String::as_str).collect();
+        spec::without(&mut without, &lets, &[goes.address.to_string()].into());
+        let free = !held && !fields.is_subset(&stays.step.lets_go) && stays.step.kind.canonical(&without).is_ok();
+        free.then_some((from.step, fields))
+    })
+}
+
+/// A ring that nothing opens.
+fn refused(decisions: &[Decision], contested: &[(usize, usize)], ring: &[Task]) -> Diagnostics {
+    let addresses: Vec<&str> = ring.iter().map(|t| decisions[t.step].step.address.as_str()).collect();
+    let in_ring = |step: usize| ring.iter().any(|t| t.step == step);
+    let Some((holder, claimer)) = contested.iter().find(|(h, c)| in_ring(*h) && in_ring(*c)) else {
+        return decide::cycle(&addresses);
+    };
+    let (holder, claimer) = (&decisions[*holder].step, &decisions[*claimer].step);
+    let text = format!(
+        "{} can be made only when {} is gone, and {} can go only when {} is there",
+        claimer.address, holder.address, holder.address, claimer.address
+    );
+    let fields: Vec<&str> = claimer.kind.about().claims.iter().map(|c| c.field).collect();
+    let help = format!(
+        "give {} another `{}`, or take it out of the blueprint, apply that, and put it back",
+        claimer.address,
+        fields.join("` or `")
+    );
+    Diagnostic::error("DL0550", text)
+        .at_address(claimer.address.as_str())
+        .with_detail(format!("they wait for each other: {}", addresses.join(" > ")))
+        .with_help(help)
+        .into()
+}
+
+/// Tasks, who waits for whom, and an order; the nodes of a ring where there is none.
+fn order(decisions: &[Decision], contested: &[(usize, usize)]) -> (Vec<Task>, Dag, Result<Vec<usize>, Vec<usize>>) {
+    let mut tasks = tasks(decisions);
     let at: BTreeMap<(usize, Operation), usize> =
         tasks.iter().enumerate().map(|(i, t)| ((t.step, t.operation), i)).collect();
     let by_address: BTreeMap<&str, usize> =
@@ -36,26 +123,29 @@ pub(super) fn arrange(decisions: Vec<Decision>) -> Result<Plan, Diagnostics> {
             }
             // Whoever stays must have let go before the parent can go.
             if !needs.contains(used.address.as_str()) && decision.step.action == Action::Update {
-                edge((i, Operation::Make), (parent, Operation::Remove));
+                let first = lets_go(decision, used.address.as_str());
+                let lets = if first { Operation::Clear } else { Operation::Make };
+                edge((i, lets), (parent, Operation::Remove));
             }
         }
     }
-    link(&decisions, &by_address, &at, &mut tasks, &mut dag);
-    complete(&decisions, &at, &mut dag);
+    for (holder, claimer) in contested {
+        edge((*holder, Operation::Remove), (*claimer, Operation::Make));
+    }
+    link(decisions, &by_address, &at, &mut tasks, &mut dag);
+    complete(decisions, &at, &mut dag);
     let key = |n: usize| {
         let (task, decision) = (&tasks[n], &decisions[tasks[n].step]);
         let spends = task.operation == Operation::Remove && decision.step.kind.about().spends;
         (!spends, task.step, task.operation)
     };
-    let order = dag.order(key).map_err(|ring| {
-        decide::cycle(&ring.iter().map(|n| decisions[tasks[*n].step].step.address.as_str()).collect::<Vec<_>>())
-    })?;
-    let remaining = dag.remaining(&order, |n| tasks[n].seconds);
-    let path = dag.critical_path(&remaining);
-    let expected_seconds = path.first().map_or(0, |n| remaining[*n]);
-    let mut critical_path: Vec<_> = path.iter().map(|n| decisions[tasks[*n].step].step.address.clone()).collect();
-    critical_path.dedup();
-    finish(decisions, tasks, dag, &order, remaining, critical_path, expected_seconds)
+    let order = dag.order(key);
+    (tasks, dag, order)
+}
+
+/// Does this step let go of an address before it is brought to what is wanted?
+fn lets_go(decision: &Decision, address: &str) -> bool {
+    !decision.step.lets_go.is_empty() && through(decision, address).is_subset(&decision.step.lets_go)
 }
 
 /// Late fields: what they point at comes first where that closes no ring; where it does, a task of its own applies them
@@ -137,7 +227,8 @@ fn tasks(decisions: &[Decision]) -> Vec<Task> {
         match s.action {
             Action::Create | Action::Update | Action::Adopt => {
                 // What it points at goes and comes back: it lets go, and points there again afterwards.
-                if holds && decision.used.iter().filter(points_at_going).any(|u| decision.needs.contains(u)) {
+                let again = holds && decision.used.iter().filter(points_at_going).any(|u| decision.needs.contains(u));
+                if again || !s.lets_go.is_empty() {
                     push(Operation::Clear, 1);
                 }
                 push(Operation::Make, s.expected_seconds);
@@ -193,6 +284,6 @@ fn finish(
             Action::Read => summary.read += 1,
         }
     }
-    let (images, notes) = (BTreeMap::new(), Diagnostics::new());
-    Ok(Plan { steps, tasks, dag, remaining, critical_path, expected_seconds, summary, images, notes })
+    let (images, choices, notes) = (BTreeMap::new(), BTreeMap::new(), Diagnostics::new());
+    Ok(Plan { steps, tasks, dag, remaining, critical_path, expected_seconds, summary, images, choices, notes })
 }

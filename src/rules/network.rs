@@ -157,6 +157,20 @@ fn ranges(stack: &Stack<'_>, found: &mut Findings<'_>) {
             let help = "take a part of the VPC's range, for example with `cidrsubnet(…)`";
             found.with(subnet, "cidr", summary, help, Some((vpc, "cidr", "the VPC's range")));
         }
+        let alternatives = subnet.spec.get("alternatives").and_then(|a| a.as_array()).map_or(&[][..], Vec::as_slice);
+        if let Some(whole) = view::cidr(vpc, "cidr") {
+            let ranges = alternatives.iter().filter_map(|a| a.as_str()?.parse::<Cidr>().ok());
+            for range in ranges.filter(|range| !whole.covers(*range)) {
+                let summary =
+                    format!("{range} of {}'s alternatives is not inside {whole} of {}", subnet.address, vpc.address);
+                let help = "take a part of the VPC's range, for example with `cidrsubnet(…)`";
+                found.with(subnet, "alternatives", summary, help, Some((vpc, "cidr", "the VPC's range")));
+            }
+        }
+        // One with alternatives takes a range that is free.
+        if !alternatives.is_empty() {
+            continue;
+        }
         if let Some((taken, other)) = seen.entry(vpc.address).or_default().add(range, subnet) {
             let summary = format!("{range} of {} overlaps {taken} of {}", subnet.address, other.address);
             found.with(

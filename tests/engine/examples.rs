@@ -127,7 +127,7 @@ fn subnet() -> Example {
             replace("zone", json!({ "zone": "us-east-1b" })),
             replace("vpc", json!({ "vpc": to("other-vpc") })),
         ],
-        silent: &[],
+        silent: &[("alternatives", "what the planner chooses the range from")],
     }
 }
 

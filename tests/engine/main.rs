@@ -14,6 +14,7 @@ mod import;
 #[path = "../kinds/mod.rs"]
 mod kinds;
 mod money;
+mod moves;
 mod network;
 mod plans;
 mod properties;

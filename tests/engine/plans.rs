@@ -3,6 +3,7 @@ use crate::stage::{text, wanted};
 use dlinfra::{
     address::Address,
     aws::tags,
+    diagnostic::Diagnostics,
     kind,
     kinds::KINDS,
     plan::{self, Input, Plan, Wanted},
@@ -31,6 +32,7 @@ pub(crate) struct Account {
     pub(crate) applied: BTreeMap<Address, Applied>,
     pub(crate) interrupted: BTreeMap<Address, Timestamp>,
     pub(crate) settings: BTreeMap<Address, Setting>,
+    pub(crate) pinned: BTreeMap<Address, Value>,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) replace: BTreeSet<Address>,
 }
@@ -56,6 +58,7 @@ impl Account {
             applied,
             interrupted: BTreeMap::new(),
             settings: BTreeMap::new(),
+            pinned: BTreeMap::new(),
             tags,
             replace: BTreeSet::new(),
         }
@@ -71,17 +74,21 @@ impl Account {
     }
 
     pub(crate) fn plan(&self, wanted: &[Wanted]) -> Plan {
-        let plan = plan::plan(&Input {
+        self.try_plan(wanted).unwrap()
+    }
+
+    pub(crate) fn try_plan(&self, wanted: &[Wanted]) -> Result<Plan, Diagnostics> {
+        plan::plan(&Input {
             wanted,
             snapshot: &self.snapshot,
             applied: &self.applied,
             interrupted: &self.interrupted,
             settings: &self.settings,
+            pinned: &self.pinned,
             tags: &self.tags,
             replace: &self.replace,
             now: "2026-01-01T00:10:00Z".parse().unwrap(),
-        });
-        plan.unwrap()
+        })
     }
 
     #[track_caller]

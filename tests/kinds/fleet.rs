@@ -111,6 +111,7 @@ impl World {
             applied: &self.memory.applied.lock().unwrap().clone(),
             interrupted: &BTreeMap::new(),
             settings: &BTreeMap::new(),
+            pinned: &BTreeMap::new(),
             tags: &tags,
             replace: &BTreeSet::new(),
             now: self.aws.clock().now(),
