@@ -55,7 +55,7 @@ fn can_let_go(decisions: &[Decision], ring: &[Task]) -> Option<(usize, BTreeSet<
         let fields = through(stays, goes.address.as_str());
         let about = stays.step.kind.about();
         let names = |f: &&str| fields.contains(f.split('.').next().unwrap_or(f));
-        let held = about.fixed.iter().chain(about.rolling).chain(about.holds).any(|f| names(f));
+        let held = about.fixed.iter().chain(about.rolling).chain(about.holds).any(names);
         // What is left must be something that AWS can be asked for.
         let mut without = stays.step.live.as_ref()?.spec.clone();
         let lets: Vec<&str> = fields.iter().map(String::as_str).collect();
