@@ -49,6 +49,12 @@ fn number_and_unit(text: &str) -> Option<(&str, &str)> {
     (end > 0 && text.starts_with(|c: char| c.is_ascii_digit())).then(|| (&text[..end], text[end..].trim_start()))
 }
 
+/// A number without the separators of thousands that people write, when it has some.
+fn without_separators(text: &str) -> Option<String> {
+    let plain: String = text.chars().filter(|c| !matches!(c, ',' | '_')).collect();
+    (plain != text && text.contains(|c: char| c.is_ascii_digit())).then_some(plain)
+}
+
 /// Serde as the canonical text, and a JSON Schema that names the unit.
 macro_rules! text_form {
     ($type:ty, $name:literal, $unit:literal, $description:literal, $example:literal) => {

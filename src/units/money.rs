@@ -109,6 +109,25 @@ impl fmt::Display for Money {
     }
 }
 
+impl Money {
+    /// The amount that a text most probably means which is not written as it must be: `$400`, `400 dollars per hour`.
+    #[must_use]
+    pub fn guess(text: &str) -> Option<Money> {
+        let lower =
+            text.to_ascii_lowercase().replace([',', '_', '$', ' '], "").replace("dollars", "").replace("usd", "");
+        let end = lower.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(lower.len());
+        let (number, unit) = lower.split_at(end);
+        let per = match unit.strip_prefix("per").unwrap_or(unit.trim_start_matches('/')) {
+            "" => Per::Once,
+            "h" | "hr" | "hour" | "hourly" => Per::Hour,
+            "d" | "day" | "daily" => Per::Day,
+            "m" | "mo" | "month" | "monthly" => Per::Month,
+            _ => return None,
+        };
+        Decimal::from_str_exact(number).ok().map(|amount| Money::new(amount, per))
+    }
+}
+
 impl FromStr for Money {
     type Err = UnitError;
 
@@ -116,17 +135,27 @@ impl FromStr for Money {
         let text = text.trim();
         let not = |why: &str, help: String| UnitError::new(format!("`{text}` is not an amount of money: {why}"), help);
         let example = || "write for example `60 USD/h`, `5 USD/month` or `70000 USD`".to_string();
-        if let Some(rest) = text.strip_prefix('$') {
-            return Err(not("the currency is written USD", format!("write `{} USD`", rest.trim())));
+        let forms = |money: Option<Money>| match money {
+            Some(Money { amount, per: Per::Once }) => {
+                format!("write `{amount} USD`, `{amount} USD/h` or `{amount} USD/month`")
+            }
+            Some(money) => format!("write `{money}`"),
+            None => example(),
+        };
+        let guess = || forms(Money::guess(text));
+        if text.contains('$') {
+            return Err(not("the currency is written USD", guess()));
+        }
+        if text.contains([',', '_']) {
+            return Err(not("numbers have no separators", guess()));
         }
         let Some((number, unit)) = number_and_unit(text) else {
             return Err(not("it does not start with a number", example()));
         };
         if unit.is_empty() {
-            return Err(not(
-                "the unit is missing",
-                format!("write `{number} USD/h`, `{number} USD/month` or `{number} USD`"),
-            ));
+            let hourly = |n: &str| format!("write `{n} USD/h`, `{n} USD/month` or `{n} USD`");
+            let amount = Decimal::from_str_exact(number);
+            return Err(not("the unit is missing", amount.map_or_else(|_| example(), |_| hourly(number))));
         }
         let per = match unit.split_whitespace().collect::<String>().as_str() {
             "USD" => Per::Once,
@@ -134,9 +163,9 @@ impl FromStr for Money {
             "USD/d" | "USD/day" => Per::Day,
             "USD/month" => Per::Month,
             other if other.starts_with("USD/") => {
-                return Err(not("it is per hour, day or month", example()));
+                return Err(not("it is per hour, day or month", guess()));
             }
-            _ => return Err(not("the currency is USD", format!("write `{number} USD` (or USD/h, USD/month)"))),
+            _ => return Err(not("the currency is USD", forms(Money::guess(text).or_else(|| Money::guess(number))))),
         };
         let amount = Decimal::from_str_exact(number).map_err(|_| not("the number cannot be read", example()))?;
         Ok(Money::new(amount, per))

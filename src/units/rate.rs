@@ -80,6 +80,15 @@ rate!(
     "MiB/s"
 );
 
+/// The form to write: with the number that was written, if that is one.
+fn right(number: &str, unit: &str, example: &str) -> String {
+    let whole: String = number.split('.').next().unwrap_or_default().chars().filter(|c| *c != '_').collect();
+    match whole.parse::<u64>() {
+        Ok(number) => format!("write `{number} {unit}`"),
+        Err(_) => format!("write for example `{example} {unit}`"),
+    }
+}
+
 impl FromStr for PerTib {
     type Err = UnitError;
 
@@ -90,7 +99,7 @@ impl FromStr for PerTib {
         let Some((number, unit)) = number_and_unit(text) else {
             return Err(not("it does not start with a number", "write for example `500 MB/s/TiB`".to_string()));
         };
-        let right = || format!("write `{} MB/s/TiB`", number.split('.').next().unwrap_or("500"));
+        let right = || self::right(number, "MB/s/TiB", "500");
         match unit.split_whitespace().collect::<String>().as_str() {
             "MB/s/TiB" => match number.parse() {
                 Ok(value) => Ok(PerTib(value)),
@@ -111,7 +120,7 @@ impl FromStr for Bandwidth {
         let Some((number, unit)) = number_and_unit(text) else {
             return Err(not("it does not start with a number", "write for example `125 MiB/s`".to_string()));
         };
-        let right = || format!("write `{} MiB/s`", number.split('.').next().unwrap_or("125"));
+        let right = || self::right(number, "MiB/s", "125");
         let factor = match unit {
             "MiB/s" => 1,
             "GiB/s" => 1024,

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use rust_decimal::Decimal;
 
-use super::{UnitError, number_and_unit, text_form};
+use super::{UnitError, number_and_unit, text_form, without_separators};
 
 /// A number of bytes; the canonical text is in GiB where that is whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -131,11 +131,17 @@ impl FromStr for Size {
         let text = text.trim();
         let not = |why: &str, help: String| UnitError::new(format!("`{text}` is not a size: {why}"), help);
         let example = || "write a whole number and a unit, such as `9600 GiB` or `512 MiB`".to_string();
+        if let Some(plain) = without_separators(text) {
+            let help = plain.parse::<Size>().map_or_else(|e| e.help, |_| format!("write `{plain}`"));
+            return Err(not("numbers have no separators", help));
+        }
         let Some((number, unit)) = number_and_unit(text) else {
             return Err(not("it does not start with a number", example()));
         };
         if unit.is_empty() {
-            return Err(not("the unit is missing", format!("write `{number} GiB` (or MiB, TiB)")));
+            let gib = format!("{number} GiB");
+            let help = gib.parse::<Size>().map_or_else(|e| e.help, |_| format!("write `{gib}` (or MiB, TiB)"));
+            return Err(not("the unit is missing", help));
         }
         let Some((unit, factor)) = UNITS.iter().find(|(name, _)| *name == unit) else {
             let binary = match unit.to_ascii_lowercase().as_str() {
@@ -146,7 +152,9 @@ impl FromStr for Size {
                 "p" | "pb" | "pib" | "pi" => "PiB",
                 _ => return Err(not(&format!("unknown unit `{unit}`"), example())),
             };
-            return Err(not(&format!("AWS counts in {binary}, not `{unit}`"), format!("write `{number} {binary}`")));
+            let right = format!("{number} {binary}");
+            let help = right.parse::<Size>().map_or_else(|e| e.help, |_| format!("write `{right}`"));
+            return Err(not(&format!("AWS counts in {binary}, not `{unit}`"), help));
         };
         if number.contains('.') {
             return Err(not("only whole numbers are exact", decimal_help(number, unit, *factor)));

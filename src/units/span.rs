@@ -133,7 +133,10 @@ impl FromStr for Span {
                 "m" => MINUTE,
                 "s" => 1,
                 "" => return Err(not("the unit is missing", &format!("write `{number}h` (or d, m, s)"))),
-                other => return Err(not(&unit_problem(other), EXAMPLE)),
+                other => {
+                    let help = right(text).map_or_else(|| EXAMPLE.to_string(), |span| format!("write `{span}`"));
+                    return Err(not(&unit_problem(other), &help));
+                }
             };
             if factor >= previous {
                 return Err(not("units go from large to small, each once", EXAMPLE));
@@ -150,6 +153,22 @@ impl FromStr for Span {
         }
         Ok(Span(total))
     }
+}
+
+/// The duration that a text with other words means: `3 days`, `1.5h`.
+fn right(text: &str) -> Option<Span> {
+    let lower = text.to_ascii_lowercase();
+    let end = lower.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let (number, unit) = lower.split_at(end);
+    let seconds = match unit.trim() {
+        "w" | "week" | "weeks" => 7 * DAY,
+        "d" | "day" | "days" => DAY,
+        "h" | "hr" | "hrs" | "hour" | "hours" => HOUR,
+        "m" | "min" | "mins" | "minute" | "minutes" => MINUTE,
+        "s" | "sec" | "secs" | "second" | "seconds" => 1,
+        _ => return None,
+    };
+    Span(seconds).checked_mul(Decimal::from_str_exact(number).ok()?)
 }
 
 fn unit_problem(unit: &str) -> String {

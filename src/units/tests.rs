@@ -102,3 +102,78 @@ fn json_is_the_canonical_text() {
     let schema = schemars::schema_for!(Size);
     assert_eq!(schema.as_value()["x-dlinfra"], "size");
 }
+
+/// Whatever a help text proposes after "write" is read.
+fn proposals_are_read<T: std::str::FromStr<Err = UnitError>>(texts: &[&str]) {
+    for text in texts {
+        let Err(e) = text.parse::<T>() else { panic!("`{text}` is read") };
+        let (_, after) = e.help.split_once("write").unwrap_or_else(|| panic!("`{text}`: {}", e.help));
+        let after = after.split(" (AWS").next().unwrap();
+        let proposed: Vec<&str> = after.split('`').skip(1).step_by(2).collect();
+        assert!(!proposed.is_empty(), "`{text}`: {}", e.help);
+        for form in proposed {
+            assert!(form.parse::<T>().is_ok(), "`{text}`: `{form}` is refused: {}", e.help);
+        }
+    }
+}
+
+#[test]
+fn every_form_that_a_help_text_proposes_is_accepted() {
+    proposals_are_read::<Size>(&[
+        "",
+        "x",
+        "5",
+        "2.4",
+        "2.4 TB",
+        "2.4 TiB",
+        "9.6TB",
+        "1.5 GB",
+        "100 GB",
+        "1.3 GiB",
+        "1,200 GiB",
+        "1_200 GiB",
+        "10 gib",
+        "1,200",
+        "3 K",
+        "0.5 PB",
+        "5 apples",
+        "-5 GiB",
+    ]);
+    proposals_are_read::<Money>(&[
+        "",
+        "x",
+        "$400",
+        "$ 400",
+        "$1,200.50",
+        "$400/h",
+        "$400/hour",
+        "$400 per month",
+        "400",
+        "400 USD/week",
+        "400 EUR",
+        "1,000 USD",
+        "400 dollars",
+        "$",
+        "€5",
+        "1_000 USD/h",
+        "400$",
+        "USD 400",
+    ]);
+    proposals_are_read::<Span>(&[
+        "",
+        "x",
+        "3",
+        "3 days",
+        "2 weeks",
+        "1w",
+        "1.5h",
+        "90 minutes",
+        "1h 30",
+        "5 years",
+        "-1h",
+        "1m1h",
+        "99999999d",
+    ]);
+    proposals_are_read::<PerTib>(&["", "x", "500", "0.5 MB/s/TiB", "500 MB/s", "1_000", "99999999999999999999"]);
+    proposals_are_read::<Bandwidth>(&["", "x", "125", "125 MB/s", "1.5 GiB/s", "1_000", "99999999999999999999 GiB/s"]);
+}
