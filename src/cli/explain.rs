@@ -20,6 +20,11 @@ pub(super) struct Args {
 
 /// Every code of the program.
 pub(crate) fn codes() -> BTreeMap<&'static str, &'static Code> {
+    tables().map(|c| (c.code, c)).collect()
+}
+
+/// Every row of every table.
+fn tables() -> impl Iterator<Item = &'static Code> {
     let fixed = [
         blueprint::CODES,
         aws::CODES,
@@ -34,7 +39,7 @@ pub(crate) fn codes() -> BTreeMap<&'static str, &'static Code> {
         crate::cost::budget::CODES,
     ];
     let kinds = KINDS.iter().flat_map(|k| k.about().codes);
-    fixed.into_iter().flatten().chain(rules::codes()).chain(kinds).map(|c| (c.code, c)).collect()
+    fixed.into_iter().flatten().chain(rules::codes()).chain(kinds)
 }
 
 pub(super) fn run(args: &Args, ui: Ui) -> Result {
@@ -63,4 +68,66 @@ pub(super) fn run(args: &Args, ui: Ui) -> Result {
         ui.data(&format!("{}: {}\n\n{}", code.code, code.title, code.explain));
     }
     Ok(Exit::Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{codes, tables};
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::path::{Path, PathBuf};
+
+    fn sources(folder: &Path, out: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, out);
+            } else if path.extension().is_some_and(|e| e == "rs") && path.file_name().is_some_and(|n| n != "tests.rs") {
+                out.push(path);
+            }
+        }
+    }
+
+    /// Each `"DL…"` in the code of the program, with a file that has it.
+    fn printed() -> BTreeMap<String, PathBuf> {
+        let mut files = Vec::new();
+        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+        let mut out = BTreeMap::new();
+        for path in files {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]\nmod ").next().unwrap();
+            for (at, _) in code.match_indices("\"DL") {
+                let digits = &code[at + 3..];
+                let end = digits.find('"').unwrap();
+                if end == 4 && digits[..end].bytes().all(|b| b.is_ascii_digit()) {
+                    out.insert(format!("DL{}", &digits[..end]), path.clone());
+                }
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn every_code_that_can_be_printed_is_explained() {
+        let (printed, known) = (printed(), codes());
+        assert!(printed.len() > 200, "{}", printed.len());
+        let silent: Vec<_> = printed.iter().filter(|(code, _)| !known.contains_key(code.as_str())).collect();
+        assert!(silent.is_empty(), "`dlinfra explain` does not know {silent:#?}");
+    }
+
+    #[test]
+    fn every_code_stands_in_one_table_and_is_told_in_one_style() {
+        let mut seen = BTreeSet::new();
+        for row in tables() {
+            let (code, title) = (row.code, row.title);
+            assert!(seen.insert(code), "{code} stands in two tables");
+            let first = title.trim_start_matches('`').chars().next().unwrap();
+            let capital = first.is_uppercase() || title.starts_with('`');
+            assert!(capital && !title.ends_with('.'), "{code}: {title}");
+            assert!(
+                row.explain.len() > 20 && row.explain.ends_with(['.', '`', ':', '}', '$', '*']),
+                "{code}: {}",
+                row.explain
+            );
+        }
+    }
 }

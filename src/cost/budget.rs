@@ -40,7 +40,7 @@ pub const CODES: &[Code] = &[
 /// Above the budget.
 pub const OVER: Code = Code {
     code: "DL0601",
-    title: "the stack costs more than its budget",
+    title: "The stack costs more than its budget",
     explain: "The plan adds up every priced line and every upfront fee and compares them with `budget:` and \
               `--max-hourly`. A plan above one of them is refused before any request that changes something, with exit \
               code 5. Raise the budget, or make the largest lines smaller.",
@@ -48,33 +48,33 @@ pub const OVER: Code = Code {
 /// Near the budget.
 pub const NEAR: Code = Code {
     code: "DL0602",
-    title: "the stack uses more than 80 % of its budget",
+    title: "The stack uses more than 80 % of its budget",
     explain: "A warning: a small change may be refused.",
 };
 /// A line without a price under a budget.
 pub const UNPRICED: Code = Code {
     code: "DL0603",
-    title: "a budget cannot be checked, because something has no price",
+    title: "A budget cannot be checked, because something has no price",
     explain: "The price book has no rate for something in this region, so the stack may cost anything. Refresh the \
               prices, or pass `--allow-unpriced` to check the budget over the rest.",
 };
 /// A run budget without a run length.
 pub const NO_RUN: Code = Code {
     code: "DL0604",
-    title: "a run budget needs the length of a run",
+    title: "A run budget needs the length of a run",
     explain: "`budget.run` is compared with the cost of a run, which lasts for `ttl:` or `--hours`.",
 };
 /// Above the budget by use only.
 pub const OVER_BY_USE: Code = Code {
     code: "DL0605",
-    title: "with its usage the stack may cost more than its budget",
+    title: "With its usage the stack may cost more than its budget",
     explain: "Lines by use depend on quantities that are stated in `usage:` or assumed. They never refuse a plan.",
 };
 
 /// Above the budget already, and not made dearer.
 pub const STILL_OVER: Code = Code {
     code: "DL0607",
-    title: "the stack is above its budget, and this plan does not make it dearer",
+    title: "The stack is above its budget, and this plan does not make it dearer",
     explain: "A warning. A plan that makes a stack cheaper, or leaves its cost as it is, is never refused by a budget: \
               refusing it would keep the dearer stack alive. The limit still stands, and the next plan that adds cost is \
               refused.",

@@ -68,7 +68,7 @@ impl Stated {
 fn problem(blueprint: &Compiled, resource: Option<&ResourceDecl>, error: &UsageError) -> Diagnostic {
     let diagnostic = Diagnostic::error(USAGE.code, error.to_string());
     match resource {
-        Some(resource) => diagnostic.at_address(&resource.address).with_labels(resource.spans.get("").cloned()),
+        Some(resource) => diagnostic.at_address(&resource.address).with_labels(resource.spans.labels("")),
         None => diagnostic.with_labels(blueprint.spans.get("usage").cloned()),
     }
 }

@@ -85,11 +85,12 @@ const NAME: NameRule = NameRule { max: 63, extra: "-", lower: true };
 /// The statement that dlinfra adds to every bucket policy.
 const TLS_ONLY: &str = "DlinfraTlsOnly";
 
-pub(super) use check::CODES;
+use check::CODES;
 
 impl Resource for Bucket {
     const KIND: &'static str = "bucket";
     const ABOUT: About = About {
+        codes: CODES,
         outputs: &[
             Output { name: "name", ty: "string", doc: "the bucket's name" },
             Output { name: "arn", ty: "string", doc: "the bucket's ARN" },

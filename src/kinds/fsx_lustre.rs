@@ -7,7 +7,7 @@ mod read;
 mod repository;
 mod request;
 
-pub(super) use codes::CODES;
+use codes::CODES;
 use choices::{Compression, Deployment, ReadCache, Storage, Version};
 use repository::Repository;
 
@@ -113,6 +113,7 @@ const LINK: Call = Call::new("fsx:CreateDataRepositoryAssociation", Class::Token
 impl Resource for FsxLustre {
     const KIND: &'static str = "fsx-lustre";
     const ABOUT: About = About {
+        codes: CODES,
         outputs: &[
             Output { name: "id", ty: "string", doc: "fs-…" },
             Output { name: "arn", ty: "string", doc: "its ARN" },

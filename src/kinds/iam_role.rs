@@ -3,7 +3,7 @@ mod check;
 mod profile;
 mod read;
 
-pub(super) use check::CODES;
+use check::CODES;
 pub(super) use read::{profile_of, role_of};
 
 use crate::{
@@ -65,6 +65,7 @@ const NAME: NameRule = NameRule { max: 64, extra: "-", lower: false };
 impl Resource for IamRole {
     const KIND: &'static str = "iam-role";
     const ABOUT: About = About {
+        codes: CODES,
         outputs: &[
             Output { name: "name", ty: "string", doc: "the role's name" },
             Output { name: "arn", ty: "string", doc: "the role's ARN" },

@@ -17,7 +17,7 @@ mod placement;
 mod profile;
 mod read;
 
-pub(super) use check::CODES;
+use check::CODES;
 
 use boot::Boot;
 use fields::{Interfaces, LayoutProfile, Market, Placement, Rolling, RootVolume, root_volume, two_hops};

@@ -27,7 +27,3 @@ kinds! {
     subnet::Subnet,
     vpc::Vpc,
 }
-
-/// The codes of every kind's field checks.
-pub static CODES: &[&[crate::diagnostic::Code]] =
-    &[bucket::CODES, fsx_lustre::CODES, iam_role::CODES, instance_group::CODES];

@@ -18,7 +18,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: Code {
             code: "DL0203",
-            title: "placement group in a Capacity Block",
+            title: "Placement group in a Capacity Block",
             explain: "AWS places the instances of a Capacity Block close together by itself and refuses a placement \
                       group for them. Remove `placement: cluster`.",
         },
@@ -28,7 +28,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: Code {
             code: "DL0204",
-            title: "more instances than a Capacity Block has",
+            title: "More instances than a Capacity Block has",
             explain: "A Capacity Block has at most 64 instances, and an account at most 256 in all its blocks. Use one \
                       group for each block.",
         },
@@ -38,7 +38,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: Code {
             code: "DL0205",
-            title: "type perhaps not offered in the region",
+            title: "Type perhaps not offered in the region",
             explain: "The price book has prices of this type in other regions, but none in the region of the stack: AWS \
                       probably does not offer it there. `aws ec2 describe-instance-type-offerings` is the truth.",
         },
@@ -48,7 +48,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: Code {
             code: "DL0206",
-            title: "quota that new accounts do not have",
+            title: "Quota that new accounts do not have",
             explain: "EC2 quotas count vCPUs of running instances per family; accelerated families start at 0 in a new \
                       account. Ask early: large raises take days. Instances in a Capacity Block do not count.",
         },
@@ -58,7 +58,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: Code {
             code: "DL0207",
-            title: "larger than one launch",
+            title: "Larger than one launch",
             explain: "One call starts up to 256 instances all or nothing. A larger group is started in several such \
                       calls: a later one may fail for want of capacity while the earlier ones run and cost.",
         },
@@ -68,7 +68,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: Code {
             code: "DL0208",
-            title: "image parameter that does not fit the type",
+            title: "Image parameter that does not fit the type",
             explain: "The path of an image parameter names a processor architecture and a driver. x86_64 images do not \
                       start on Graviton (and the other way round), the open NVIDIA driver does not run P2 and P3, and \
                       NVIDIA images do not run Trainium and Inferentia.",
@@ -79,7 +79,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: Code {
             code: "DL0209",
-            title: "no way to log in",
+            title: "No way to log in",
             explain: "Without a role that allows Session Manager and without a key pair nobody can enter the machines. \
                       Give them a `role` with the managed policy AmazonSSMManagedInstanceCore.",
         },

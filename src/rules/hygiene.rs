@@ -16,7 +16,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: Code {
             code: SECRET,
-            title: "secret in plain text",
+            title: "Secret in plain text",
             explain: "Something in the blueprint looks like a key, a token or a password. User data, tags and policies \
                       can be read by everybody who may describe the resource, and the blueprint is in your version \
                       control. Store it in Secrets Manager or Parameter Store, let the machine's role read it, and \
@@ -28,7 +28,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: Code {
             code: "DL0232",
-            title: "accelerators without an end",
+            title: "Accelerators without an end",
             explain: "Machines with accelerators cost by the hour, whether they train or not. `ttl: 72h` says how long \
                       the stack is meant to live, so that one that was forgotten can be found and ended.",
         },
@@ -38,7 +38,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: Code {
             code: "DL0233",
-            title: "tags that AWS refuses",
+            title: "Tags that AWS refuses",
             explain: "An object has at most 50 tags, of which dlinfra needs ten. A key has at most 128 characters, a \
                       value 256, out of letters, digits, spaces and `_.:/=+-@`. Keys that start with `aws:` belong to \
                       AWS, those that start with `dlinfra:` to dlinfra.",

@@ -18,7 +18,7 @@ pub use view::Stack;
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Places, Severity};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// One resource as rules see it.
 #[derive(Debug, Clone, Copy)]
@@ -108,7 +108,7 @@ impl Findings<'_> {
         let mut found = Diagnostic::new(self.rule.severity, self.rule.code.code, summary)
             .with_help(help)
             .at_address(resource.address)
-            .with_labels(resource.spans.nearest(path).cloned());
+            .with_labels(resource.spans.labels(path));
         if let Some((other, path, words)) = related {
             let place = other.spans.nearest(path).map(|l| l.clone().as_secondary().with_text(words));
             found = found.with_labels(place);
@@ -151,11 +151,4 @@ fn silence(found: Diagnostic, stack: &Stack<'_>) -> Diagnostic {
         }
         None => found,
     }
-}
-
-/// Codes that somebody allows although no rule and no kind has them.
-#[must_use]
-pub fn unknown_allowed<'a>(input: &RuleInput<'a>, known: &BTreeSet<&str>) -> Vec<&'a str> {
-    let all = input.resources.iter().flat_map(|r| r.allow).chain(input.allow).map(|a| a.rule);
-    all.filter(|rule| !known.contains(rule)).collect::<BTreeSet<_>>().into_iter().collect()
 }

@@ -16,7 +16,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: Code {
             code: "DL0221",
-            title: "instances in a public subnet without public addresses",
+            title: "Instances in a public subnet without public addresses",
             explain: "A route to an internet gateway serves only interfaces that have a public address. AWS gives none \
                       to an instance with several network interfaces, as EFA types have, and dlinfra asks for none: \
                       such machines reach neither the internet nor Session Manager. Put them into a private subnet \
@@ -28,7 +28,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: Code {
             code: "DL0222",
-            title: "no way out of the subnet",
+            title: "No way out of the subnet",
             explain: "No route table of the stack gives the subnet a default route. Machines in it cannot fetch \
                       packages or container images and, without VPC endpoints, cannot talk to Session Manager or S3. \
                       If that is the intention, allow this rule and say so.",
@@ -50,7 +50,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: Code {
             code: "DL0224",
-            title: "subnet too small",
+            title: "Subnet too small",
             explain: "Every node takes an address for each of its plain network interfaces (one with the layout `ip`; \
                       EFA-only interfaces take none), a NAT gateway and a file system take one or more, and AWS keeps \
                       five addresses of each subnet. A launch that does not fit fails as a whole.",
@@ -61,7 +61,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: Code {
             code: "DL0225",
-            title: "subnet outside its VPC, or over another one",
+            title: "Subnet outside its VPC, or over another one",
             explain: "The range of a subnet lies inside the range of its VPC, and no two subnets of a VPC overlap.",
         },
         severity: Severity::Error,
@@ -70,7 +70,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: Code {
             code: "DL0226",
-            title: "zone of another region",
+            title: "Zone of another region",
             explain: "Everything in a stack is in one region, and the names of its zones start with the region's name.",
         },
         severity: Severity::Error,
@@ -229,7 +229,10 @@ fn foreign_zone(stack: &Stack<'_>, found: &mut Findings<'_>) {
             let zones = crate::catalog::zones(region).unwrap_or_default();
             let help = match zones.is_empty() {
                 true => format!("use a zone of {region}"),
-                false => format!("zones of {region}: {}", zones.join(", ")),
+                false => match crate::diagnostic::did_you_mean(zone, zones.iter().map(String::as_str)) {
+                    Some(near) => format!("did you mean `{near}`? Zones of {region}: {}", zones.join(", ")),
+                    None => format!("zones of {region}: {}", zones.join(", ")),
+                },
             };
             found.at(subnet, "zone", format!("{zone} is not in {region}"), help);
         }

@@ -8,47 +8,47 @@ use crate::{diagnostic::Code, kinds::policy::Policy, resource::Problem, units::S
 use serde_json::Value;
 
 /// Field checks, for `explain`.
-pub(in crate::kinds) const CODES: &[Code] = &[
+pub(super) const CODES: &[Code] = &[
     Code {
         code: "DL0340",
-        title: "not a legal bucket name",
+        title: "Not a legal bucket name",
         explain: "Bucket names have 3 to 63 lower-case letters, digits and dashes, and start and end with a letter or a \
                   digit. Dots are legal in S3, but break TLS, which dlinfra's buckets require. Without `name` dlinfra \
                   makes one from stack and address.",
     },
     Code {
         code: "DL0341",
-        title: "a lifecycle rule that does nothing",
+        title: "A lifecycle rule that does nothing",
         explain: "A lifecycle rule expires objects (`expire`), expires old versions (`expire_noncurrent`) or moves \
                   objects to cheaper storage (`transitions`). Two rules for the same prefix are one rule.",
     },
     Code {
         code: "DL0342",
-        title: "lifecycle times are whole days",
+        title: "Lifecycle times are whole days",
         explain: "S3 counts the age of objects in whole days, from 1 on.",
     },
     Code {
         code: "DL0343",
-        title: "objects cannot move like that",
+        title: "Objects cannot move like that",
         explain: "Infrequent-access classes take objects from 30 days on, and an object moves only before it expires and \
                   only to colder storage as it grows older.",
     },
     Code {
         code: "DL0344",
-        title: "a bucket policy that AWS would refuse",
+        title: "A bucket policy that AWS would refuse",
         explain: "A policy is a map with `Statement`, a list of statements; each has an `Effect`, a `Principal` and an \
                   `Action`. S3 takes 20 KiB. `Resource` may be left out: the bucket and everything in it is meant then.",
     },
     Code {
         code: "DL0345",
-        title: "the policy would open the bucket to everybody",
+        title: "The policy would open the bucket to everybody",
         explain: "A statement that allows something to the principal `*` without a condition makes a bucket public. \
                   Buckets made by dlinfra block public access, so S3 would refuse the policy. Name the accounts or \
                   roles, or put a CDN in front.",
     },
     Code {
         code: "DL0346",
-        title: "old versions are not kept like that",
+        title: "Old versions are not kept like that",
         explain: "`keep_noncurrent` is 1 to 100 and belongs to `expire_noncurrent`: old versions expire after that time, \
                   except the newest ones that are kept.",
     },

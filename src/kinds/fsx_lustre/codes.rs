@@ -2,30 +2,30 @@
 use crate::diagnostic::Code;
 
 /// Field checks, for `explain`.
-pub(in crate::kinds) const CODES: &[Code] = &[
+pub(super) const CODES: &[Code] = &[
     Code {
         code: "DL0350",
-        title: "size missing, or stated where AWS decides",
+        title: "Size missing, or stated where AWS decides",
         explain: "Every Lustre file system has a `size`, except with `storage: intelligent-tiering`, whose capacity is \
                   elastic and paid by use.",
     },
     Code {
         code: "DL0351",
-        title: "not a size that FSx for Lustre has",
+        title: "Not a size that FSx for Lustre has",
         explain: "SSD file systems have 1200 GiB, 2400 GiB or a multiple of 2400 GiB; scratch-1 has 1200, 2400 or a \
                   multiple of 3600 GiB; HDD has multiples of 6000 GiB at 12 MB/s/TiB and of 1800 GiB at 40. AWS writes \
                   9600 GiB as 9.6 TiB.",
     },
     Code {
         code: "DL0352",
-        title: "throughput missing, or not one that the type has",
+        title: "Throughput missing, or not one that the type has",
         explain: "Persistent file systems are bought with a throughput per TiB: persistent-2 SSD 125, 250, 500 or 1000 \
                   MB/s/TiB, persistent-1 SSD 50, 100 or 200, HDD 12 or 40. It decides the price, so it must be written. \
                   Scratch has a fixed one, intelligent tiering has `throughput_capacity`.",
     },
     Code {
         code: "DL0353",
-        title: "this deployment does not come with this storage",
+        title: "This deployment does not come with this storage",
         explain: "HDD exists as persistent-1 only, intelligent tiering as persistent-2 only; scratch is always SSD.",
     },
     Code {
@@ -36,26 +36,26 @@ pub(in crate::kinds) const CODES: &[Code] = &[
     },
     Code {
         code: "DL0355",
-        title: "with EFA the size goes in larger steps",
+        title: "With EFA the size goes in larger steps",
         explain: "A file system with EFA is made of whole servers: its size is a multiple of 38400 GiB at 125 MB/s/TiB, \
                   19200 at 250, 9600 at 500 and 4800 at 1000.",
     },
     Code {
         code: "DL0356",
-        title: "not a metadata rate that FSx for Lustre has",
+        title: "Not a metadata rate that FSx for Lustre has",
         explain: "Metadata IOPS are 1500, 3000, 6000, 12000 or a multiple of 12000 up to 192000; with intelligent tiering \
                   6000 or 12000. Only persistent-2 with Lustre 2.15 has them. Without `metadata_iops` the rate follows \
                   the size and costs nothing; a size is not to be had with a rate below the one that comes with it.",
     },
     Code {
         code: "DL0357",
-        title: "throughput capacity missing, or not a multiple of 4000",
+        title: "Throughput capacity missing, or not a multiple of 4000",
         explain: "With intelligent tiering the whole file system has a `throughput_capacity` in MB/s: a multiple of 4000, \
                   up to 2000000. Other storage has `throughput` per TiB.",
     },
     Code {
         code: "DL0358",
-        title: "a read cache that this storage does not have",
+        title: "A read cache that this storage does not have",
         explain: "HDD takes `none` or `proportional`; intelligent tiering also `fixed` with a `read_cache_size` of 32 GiB \
                   to 128 TiB for each 4000 MB/s of throughput. SSD needs none.",
     },
@@ -67,43 +67,43 @@ pub(in crate::kinds) const CODES: &[Code] = &[
     },
     Code {
         code: "DL0360",
-        title: "not a time as FSx writes it",
+        title: "Not a time as FSx writes it",
         explain: "`maintenance` is `d:HH:MM` with the day 1 (Monday) to 7 (Sunday); `backup_time` is `HH:MM`. Both are \
                   UTC. In YAML such values need quotes.",
     },
     Code {
         code: "DL0361",
-        title: "backups are not possible",
+        title: "Backups are not possible",
         explain: "Backups exist for persistent file systems that are not linked to buckets, kept for 1 to 90 days. \
                   `backup_time` belongs to them.",
     },
     Code {
         code: "DL0362",
-        title: "repositories that cannot be linked like that",
+        title: "Repositories that cannot be linked like that",
         explain: "A repository's `path` starts with `/` and no two paths lie inside each other; `/` is only possible \
                   alone. The same holds for the prefixes in one bucket, of which an empty one is the whole bucket. A \
                   file system has up to 8 repositories.",
     },
     Code {
         code: "DL0363",
-        title: "this type has no repositories",
+        title: "This type has no repositories",
         explain: "Repositories need Lustre 2.12 or 2.15 and any deployment but scratch-1.",
     },
     Code {
         code: "DL0364",
-        title: "root squash is not written as Lustre writes it",
+        title: "Root squash is not written as Lustre writes it",
         explain: "`to` is `UID:GID` with two numbers from 1 to 4294967294 (65534:65534 is nobody); leave `root_squash` \
                   out to keep root.",
     },
     Code {
         code: "DL0365",
-        title: "a file system needs security groups",
+        title: "A file system needs security groups",
         explain: "Without security groups AWS takes the VPC's default one, which lets no client in. Give 1 to 50, with \
                   TCP 988 and 1018-1023 open to the clients.",
     },
     Code {
         code: "DL0366",
-        title: "encryption key not possible, or not an ARN",
+        title: "Encryption key not possible, or not an ARN",
         explain: "Only persistent file systems take a `kms_key`. It is written as the key's ARN, because AWS returns the \
                   ARN whatever was written, and a difference would mean another file system.",
     },

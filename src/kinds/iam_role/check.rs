@@ -8,39 +8,39 @@ const LONGEST_POLICIES: usize = 10_240;
 const LONGEST_TRUST: usize = 8192;
 
 /// Field checks, for `explain`.
-pub(in crate::kinds) const CODES: &[Code] = &[
+pub(super) const CODES: &[Code] = &[
     Code {
         code: "DL0330",
-        title: "nobody, or two different answers, may take the role",
+        title: "Nobody, or two different answers, may take the role",
         explain: "A role says who may take it: `trust`, a list of services, or `trust_policy`, a whole policy document. \
                   Exactly one of the two must be written.",
     },
     Code {
         code: "DL0331",
-        title: "not a service that can take a role",
+        title: "Not a service that can take a role",
         explain: "Services are named by their principal, which is a domain name: `ec2.amazonaws.com`, \
                   `sagemaker.amazonaws.com`, `fsx.amazonaws.com`.",
     },
     Code {
         code: "DL0332",
-        title: "session length out of range",
+        title: "Session length out of range",
         explain: "IAM takes a longest session of 1 to 12 hours. Instances renew their credentials by themselves and are \
                   not bound by it.",
     },
     Code {
         code: "DL0333",
-        title: "a policy that AWS would refuse",
+        title: "A policy that AWS would refuse",
         explain: "A policy is a map with `Statement`, a list of statements; each has an `Effect` (Allow or Deny) and an \
                   `Action`. All inline policies of a role together have at most 10,240 characters.",
     },
     Code {
         code: "DL0334",
-        title: "a policy's name is not legal",
+        title: "A policy's name is not legal",
         explain: "Names of inline policies have 1 to 128 characters out of letters, digits and `_+=,.@-`.",
     },
     Code {
         code: "DL0335",
-        title: "managed policy not named as AWS names it, or too many",
+        title: "Managed policy not named as AWS names it, or too many",
         explain: "`managed_policies` holds names of AWS's own policies (`AmazonSSMManagedInstanceCore`, \
                   `service-role/AmazonEC2ContainerServiceforEC2Role`) or ARNs of yours. A role has at most 20 of them \
                   (10 unless the quota was raised).",

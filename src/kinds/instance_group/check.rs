@@ -7,16 +7,16 @@ use crate::{
 };
 
 /// The codes of this kind.
-pub(in crate::kinds) const CODES: &[Code] = &[
+pub(super) const CODES: &[Code] = &[
     Code {
         code: "DL0370",
-        title: "unknown instance type",
+        title: "Unknown instance type",
         explain: "The instance type is not in the catalog of this version. A slip of the pen is the usual reason. Types \
                   decide network interfaces, prices, quotas and images, so a group of an unknown type is refused.",
     },
     Code {
         code: "DL0371",
-        title: "unknown or unfit image",
+        title: "Unknown or unfit image",
         explain: "`image` is a name from the catalog (`dlinfra topology` shows which fit a type), an `ami-` id or the \
                   path of a public SSM parameter that starts with `/`. A named image must be made for the processor \
                   and the accelerators of the instance type: an NVIDIA image does not run Trainium, the open NVIDIA \
@@ -24,59 +24,59 @@ pub(in crate::kinds) const CODES: &[Code] = &[
     },
     Code {
         code: "DL0372",
-        title: "no security group",
+        title: "No security group",
         explain: "Every interface needs a security group; without one AWS would take the VPC's default group, which \
                   nobody looks at. Name one in `interfaces.security_groups`.",
     },
     Code {
         code: "DL0373",
-        title: "user data too long",
+        title: "User data too long",
         explain: "EC2 takes 16384 bytes of user data. Put large files into a bucket and fetch them in the script.",
     },
     Code {
         code: "DL0374",
-        title: "environment without a shell script",
+        title: "Environment without a shell script",
         explain: "`boot.env` is written as `export` lines before the script, so the script's first line must name a \
                   shell (`#!/bin/bash`). Variables have the names that shells take: letters, digits and underscores.",
     },
     Code {
         code: "DL0375",
-        title: "a Capacity Block without its id",
+        title: "A Capacity Block without its id",
         explain: "`market: capacity-block` launches into a Capacity Block that was bought before; `reservation` must \
                   name it (`cr-…`). Spot instances and reservations exclude each other.",
     },
     Code {
         code: "DL0376",
-        title: "root volume out of range",
+        title: "Root volume out of range",
         explain: "A gp3 volume has 1 GiB to 16384 GiB, 3000 to 16000 IOPS (at most 500 per GiB) and 125 to 1000 MiB/s \
                   (at most a quarter of a MiB/s per IOPS).",
     },
     Code {
         code: "DL0377",
-        title: "metadata hops out of range",
+        title: "Metadata hops out of range",
         explain: "The metadata service answers over 1 to 64 hops; 1 for programs on the machine, 2 for containers.",
     },
     Code {
         code: "DL0378",
-        title: "not sold that way",
+        title: "Not sold that way",
         explain: "AWS does not offer the type on this market: some are sold by Capacity Block only, some never as spot.",
     },
     Code {
         code: "DL0379",
-        title: "malformed id",
+        title: "Malformed id",
         explain: "Capacity reservations and Capacity Blocks have ids that start with `cr-`; KMS keys are given by ARN, \
                   because EC2 answers with the ARN and an alias would look like a change each time.",
     },
     Code {
         code: "DL0380",
-        title: "a fallback that is none",
+        title: "A fallback that is none",
         explain: "`fallback` lists the markets that are tried when `market`, or the reservation, has no capacity: \
                   `on-demand` or `spot`, each once, and not what `market` says already. A Capacity Block is bought \
                   before, and named by `market` and `reservation`.",
     },
     Code {
         code: "DL0381",
-        title: "a boot script that no machine would run",
+        title: "A boot script that no machine would run",
         explain: "The first line of a script says what runs it: `#!/bin/bash`, from the first byte on. Without it \
                   cloud-init passes the script over, and the machines start without it. Other forms of user data \
                   begin as cloud-init wants them (`#cloud-config`, `MIME-Version:`). If the image reads something \
@@ -84,7 +84,7 @@ pub(in crate::kinds) const CODES: &[Code] = &[
     },
     Code {
         code: "DL0382",
-        title: "line ends of Windows in the midst of a script",
+        title: "Line ends of Windows in the midst of a script",
         explain: "Some lines of a shell script end as on Windows (CR LF), and the first one does not, so they were not \
                   added by an editor alone and are not taken out. A shell takes the CR for a part of the last word. \
                   Convert the file (`dos2unix boot.sh`), or, if the CR belongs there, silence this on the resource.",
