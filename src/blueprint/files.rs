@@ -48,7 +48,25 @@ pub trait Files {
     fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, FileError>;
 }
 
-/// The files of this computer.
+/// The path that means the standard input.
+const STDIN: &str = "-";
+
+/// The standard input can be read once, and a command may ask for its blueprint again.
+fn stdin(limit: u64) -> Result<Vec<u8>, FileError> {
+    static READ: std::sync::OnceLock<Result<Vec<u8>, String>> = std::sync::OnceLock::new();
+    let read = READ.get_or_init(|| {
+        let mut bytes = Vec::new();
+        let read = std::io::stdin().lock().take(limit.saturating_add(1)).read_to_end(&mut bytes);
+        read.map(|_| bytes).map_err(|e| e.to_string())
+    });
+    match read {
+        Ok(bytes) if bytes.len() as u64 > limit => Err(FileError::TooLarge(limit)),
+        Ok(bytes) => Ok(bytes.clone()),
+        Err(e) => Err(FileError::System(e.clone())),
+    }
+}
+
+/// The files of this computer; `-` is the standard input.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RealFiles;
 
@@ -71,6 +89,9 @@ impl Files for RealFiles {
             std::io::ErrorKind::NotFound => FileError::Missing,
             _ => FileError::System(e.to_string()),
         };
+        if path == Path::new(STDIN) {
+            return stdin(limit);
+        }
         // Asked before opening: opening a pipe would wait for its writer.
         let meta = std::fs::metadata(path).map_err(system)?;
         if meta.is_dir() {

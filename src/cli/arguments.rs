@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// Which blueprint, with which variables.
 #[derive(Args, Clone, Default)]
 pub(super) struct Source {
-    /// The blueprint or a saved plan; without one, ./dlinfra.yaml.
+    /// The blueprint or a saved plan, `-` for the standard input; without one, ./dlinfra.yaml.
     pub file: Option<PathBuf>,
     /// Set a variable.
     #[arg(long = "var", value_name = "NAME=VALUE")]

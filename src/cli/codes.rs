@@ -20,8 +20,8 @@ pub static CODES: &[Code] = &[
     },
     Code {
         code: "DL0701",
-        title: "A variable on the command line has no value",
-        explain: "Write `--var NAME=VALUE`. The value is read as the variable's declared type.",
+        title: "The command line cannot be read",
+        explain: "A command or a flag does not exist, a value is missing, or `--var` is not of the form `--var NAME=VALUE` (the value is read as the variable's declared type). `dlinfra COMMAND --help` lists the flags of a command.",
     },
     Code {
         code: "DL0702",
@@ -30,7 +30,7 @@ pub static CODES: &[Code] = &[
     },
     Code {
         code: "DL0703",
-        title: "Not a speed",
+        title: "Not a valid speed",
         explain: "The sandbox runs a whole number of times faster than real time, or at `max`, where time jumps whenever everybody waits.",
     },
     Code {
@@ -55,8 +55,8 @@ pub static CODES: &[Code] = &[
     },
     Code {
         code: "DL0708",
-        title: "Nobody can answer",
-        explain: "The command asks before it changes anything, and there is no terminal to ask on. In scripts say `--yes`; destroyed data needs `--allow-destroy` or `--delete-data` as well.",
+        title: "No terminal to ask on",
+        explain: "The command asks before it changes anything, and there is no terminal to ask on. In scripts use `--yes`; destroyed data needs `--allow-destroy` or `--delete-data` as well.",
     },
     Code {
         code: "DL0709",
@@ -82,7 +82,7 @@ pub static CODES: &[Code] = &[
         explain: "The catalog has no such instance type, so nothing is known about its network cards and price.",
     },
     Code { code: "DL0716", title: "No such template", explain: "`dlinfra init --help` lists the templates." },
-    Code { code: "DL0717", title: "The blueprint was not written", explain: "`init` never writes over a file." },
+    Code { code: "DL0717", title: "The blueprint was not written", explain: "`init` never overwrites a file." },
     Code {
         code: "DL0718",
         title: "A served sandbox cannot jump in time",
@@ -96,17 +96,17 @@ pub static CODES: &[Code] = &[
     Code {
         code: "DL0720",
         title: "The port cannot be used",
-        explain: "Another program listens on it, or it needs rights that you do not have.",
+        explain: "Another program listens on it, or you lack permission to use it.",
     },
     Code {
         code: "DL0721",
-        title: "No requests are known",
+        title: "No requests recorded",
         explain: "Every command that uses the sandbox leaves its requests in the sandbox's folder; none has used this one.",
     },
     Code {
         code: "DL0741",
-        title: "A form that the command does not have",
-        explain: "Every command has text and JSON. CSV, Markdown and HTML are forms of reports: `dlinfra cost --format html -o cost.html`.",
+        title: "Unsupported output format",
+        explain: "Every command prints text or JSON. CSV, Markdown and HTML are formats of reports: `dlinfra cost --format html -o cost.html`.",
     },
     Code {
         code: "DL0742",
@@ -115,7 +115,7 @@ pub static CODES: &[Code] = &[
     },
     Code {
         code: "DL0743",
-        title: "git cannot be asked",
+        title: "Git cannot be used",
         explain: "`cost --compare` reads a blueprint as it was at a commit through the `git` program, which is not installed or failed. Nothing is checked out, and nothing is fetched.",
     },
     Code {

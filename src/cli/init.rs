@@ -40,12 +40,12 @@ pub(super) fn run(args: &Args, ui: Ui) -> Result {
         .open(&args.output)
         .and_then(|mut f| f.write_all(text.as_bytes()));
     if let Err(e) = written {
-        let help = if e.kind() == std::io::ErrorKind::AlreadyExists {
-            "name another file with `--output`"
+        let (summary, help) = if e.kind() == std::io::ErrorKind::AlreadyExists {
+            (format!("{path} exists already and is left as it is"), "name another file with `--output`")
         } else {
-            "choose a folder in which you may write"
+            (format!("{path} was not written: {e}"), "choose a folder in which you may write")
         };
-        return Err(Diagnostic::error("DL0717", format!("{path} was not written: {e}")).with_help(help).into());
+        return Err(Diagnostic::error("DL0717", summary).with_help(help).into());
     }
     if ui.json {
         ui.data(&document("init", &json!({ "template": name, "file": args.output }), &Diagnostics::new()).to_string());

@@ -37,6 +37,7 @@ mod served;
 mod stack;
 mod status;
 mod topology;
+mod usage;
 mod validate;
 
 pub use codes::CODES;
@@ -46,7 +47,7 @@ use crate::{
     saved,
     ui::Ui,
 };
-use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
+use clap::{CommandFactory, Parser, Subcommand};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -300,12 +301,26 @@ impl Command {
 /// Parses, runs, and says how it ended.
 pub fn main() -> ExitCode {
     fault::watch();
-    let cli = match Cli::try_parse() {
+    let args: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
+    let parsed = match usage::one_dash(&args) {
+        Some(problem) => Err(problem),
+        None => match Cli::try_parse() {
+            Err(e) if usage::is_answer(&e) => {
+                let _ = e.print();
+                return ExitCode::from(usage::exit(&e) as u8);
+            }
+            parsed => parsed.map_err(|e| usage::wrong(&e)),
+        },
+    };
+    let cli = match parsed {
         Ok(cli) => cli,
-        Err(e) => {
-            let help = matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            let _ = e.print();
-            return ExitCode::from(u8::from(!help));
+        Err(problem) => {
+            let ui = Ui::new(usage::wants_json(&args));
+            match ui.json {
+                true => ui.data(&usage::json(&args, problem)),
+                false => ui.diagnostics(&problem.into()),
+            }
+            return ExitCode::from(Exit::Error as u8);
         }
     };
     log();

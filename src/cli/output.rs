@@ -22,6 +22,22 @@ pub(super) struct Args {
     name: Option<String>,
 }
 
+/// `dlinfra output bucket` asks for an output by its name, and FILE is what stands there.
+fn with_tip(mut stop: Stop, args: &Args) -> Stop {
+    let name = args.which.source.file.as_ref().and_then(|f| f.to_str());
+    let name = name.filter(|n| !n.contains(['.', '/', '\\']) && args.name.is_none());
+    if let Some(name) = name.filter(|n| !std::path::Path::new(n).exists()) {
+        let tip = format!("for the output `{name}`, write `dlinfra output --name {name}`");
+        stop.diagnostics = stop
+            .diagnostics
+            .iter()
+            .cloned()
+            .map(|d| if d.code == "DL0101" { d.with_help(tip.clone()) } else { d })
+            .collect();
+    }
+    stop
+}
+
 /// Every output that can be known now.
 pub(super) fn values(compiled: &Compiled, snapshot: &Snapshot) -> Map<String, Value> {
     let known = |address: &str, name: &str| snapshot.output(address, name);
@@ -56,7 +72,7 @@ pub(super) fn show(compiled: &Compiled, snapshot: &Snapshot, ui: Ui) {
 }
 
 pub(super) async fn run(args: &Args, ui: Ui) -> Result {
-    let found = stack::find(&args.which).await?;
+    let found = stack::find(&args.which).await.map_err(|stop| with_tip(stop, args))?;
     let view = found.engine.look(&found.wanted).await?;
     let values = match &found.compiled {
         Some(compiled) => values(compiled, &view.snapshot),

@@ -78,8 +78,10 @@ pub(super) async fn prepare(
 ) -> std::result::Result<Prepared, Stop> {
     let opened = load::open(source)?;
     let (deployment, inputs) = opened.deployment()?;
+    let (remarks, warnings): (Vec<_>, Vec<_>) =
+        deployment.notes.iter().cloned().partition(|d| d.severity == Severity::Note);
     if !ui.json {
-        ui.diagnostics(&deployment.notes);
+        ui.diagnostics(&warnings.into_iter().collect());
     }
     let file = opened.blueprint();
     let (prices, notes) = prices::prices(place, &place::beside(Some(&file)));
@@ -109,6 +111,10 @@ pub(super) async fn prepare(
     });
     let view = engine.look(&deployment.wanted).await?;
     let plan = engine.plan(&deployment.wanted, &view, &replace)?;
+    // A note is about what will be made: above "No changes" it is noise.
+    if !ui.json && !plan.is_empty() {
+        ui.diagnostics(&remarks.into_iter().collect());
+    }
     let header = header(&place, &engine, &deployment.compiled.stack).await?;
     let money = Judged::new(&deployment.compiled, &plan, limits, &prices, engine.now())?;
     let no_memory = engine.no_memory(&view).filter(|_| !plan.is_empty());
