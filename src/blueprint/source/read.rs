@@ -1,4 +1,6 @@
 //! The reader: parser events → tree, with limits and with errors for what the language does not use.
+//!
+//! One file: each event of the parser is handled in one place, with its limits and its complaints.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -63,6 +65,18 @@ enum Open {
     Mapping { span: Span, flow: bool, anchor: usize, entries: Vec<Entry>, key: Option<(Scalar, Span)> },
 }
 
+impl Open {
+    /// Where its bracket is, if it has one.
+    fn bracket(&self) -> Option<usize> {
+        match self {
+            Open::Sequence { span, flow: true, .. } | Open::Mapping { span, flow: true, .. } => {
+                Some(span.start as usize)
+            }
+            _ => None,
+        }
+    }
+}
+
 /// A finished node with an anchor: how many nodes and levels an alias to it adds.
 struct Anchored {
     node: Node,
@@ -101,15 +115,17 @@ impl<'a> Builder<'a> {
         options.set_emit_comments(false);
         let source = Arc::clone(self.source);
         let mut documents = 0;
+        let mut last = None;
         for event in Parser::new_from_str_with_options(&source.text, options) {
             let (event, at) = match event {
                 Ok(event) => event,
                 Err(e) => {
-                    self.syntax(e.kind(), e.marker().byte_offset().unwrap_or_default());
+                    self.syntax(e.kind(), e.marker().byte_offset().unwrap_or_default(), last);
                     return None;
                 }
             };
             let range = at.byte_range().unwrap_or_default();
+            last = Some(range.clone());
             let span = Span { start: clamp(range.start), end: clamp(range.end) };
             match event {
                 Event::DocumentStart(..) => {
@@ -156,7 +172,7 @@ impl<'a> Builder<'a> {
         self.root.take()
     }
 
-    fn syntax(&mut self, kind: &ErrorKind, at: usize) {
+    fn syntax(&mut self, kind: &ErrorKind, at: usize, last: Option<std::ops::Range<usize>>) {
         let at = at.min(self.source.text.len());
         if matches!(kind, ErrorKind::RecursionLimitExceeded) {
             let span = Span { start: clamp(at), end: clamp(at) };
@@ -171,6 +187,26 @@ impl<'a> Builder<'a> {
             |d: &Diagnostic| d.primary().is_some_and(|l| Arc::ptr_eq(&l.source, self.source) && l.end().line == line);
         let kept: Vec<Diagnostic> = std::mem::take(self.problems).into_iter().filter(|d| !same_line(d)).collect();
         self.problems.extend(kept);
+        if let Some(cause) = mistake::cause(&self.source.text, at, last) {
+            let d = Diagnostic::error(codes::SYNTAX, cause.summary).with_label(self.source.label(cause.at, ""));
+            self.problems.push(d.with_help(cause.help));
+            return;
+        }
+        let separator =
+            matches!(kind, ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator);
+        if separator
+            && let Some(open) = self.stack.iter().rev().find_map(Open::bracket)
+            && self.source.position(open).line < line
+            && mistake::quoted(self.source.line(line)).is_none()
+        {
+            let bracket = if self.source.text[open..].starts_with('[') { ('[', ']') } else { ('{', '}') };
+            let d = Diagnostic::error(codes::SYNTAX, format!("the closing bracket of `{}` is missing", bracket.0))
+                .with_label(self.source.label(open..open + 1, "opened here"))
+                .with_label(place.with_text("still open here").as_secondary())
+                .with_help(format!("write `{}` where it ends", bracket.1));
+            self.problems.push(d);
+            return;
+        }
         let mut d = Diagnostic::error(codes::SYNTAX, mistake::words(kind)).with_label(place);
         // A flow collection that spans lines is reported where it broke, which may be one line late.
         let repair = mistake::quoted(self.source.line(line))
