@@ -22,6 +22,8 @@ mod inputs;
 pub mod keys;
 mod module;
 mod names;
+mod origin;
+mod partly;
 mod policy;
 mod schema;
 mod scope;
@@ -36,7 +38,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
-use crate::diagnostic::{Diagnostics, Label, Places, SourceFile};
+use crate::diagnostic::{Diagnostic, Diagnostics, Label, Places, Severity, SourceFile};
+use crate::resource::Problem;
 use crate::units::{Money, Span};
 
 pub use codes::CODES;
@@ -58,6 +61,13 @@ pub struct Dialect {
     pub instance: fn(&str) -> Option<Json>,
     /// The availability zones of a region, for `zones(region)`.
     pub zones: fn(&str) -> Option<Vec<String>>,
+    /// The instance type that a mistyped one most probably means.
+    pub near_instance: fn(&str) -> Option<&'static str>,
+    /// The region that a mistyped one most probably means.
+    pub near_region: fn(&str) -> Option<&'static str>,
+    /// What a kind's own checks find in a spec, asked only when something else is wrong already, so that all problems
+    /// are told at once.
+    pub check: fn(&str, &Json) -> Vec<Problem>,
 }
 
 /// A kind of resource as the language sees it.
@@ -274,7 +284,7 @@ pub fn compile(dialect: &Dialect, inputs: &Inputs, files: &dyn Files) -> Result<
     variables::read(&world, &root);
     world.open(&root, "".into(), None);
     let top = top::read(&world);
-    let resources = emit::resources(&world);
+    let (resources, partly) = emit::resources(&world);
     let scope = world.scope(0);
     let mut moved = top.moved;
     for r in &resources {
@@ -293,7 +303,10 @@ pub fn compile(dialect: &Dialect, inputs: &Inputs, files: &dyn Files) -> Result<
             Some((o.name.to_string(), OutputDecl { value: v.to_json(), r#type, description: o.description.clone() }))
         })
         .collect();
-    let problems = world.problems.take();
+    let mut problems = world.problems.take();
+    if problems.has_errors() {
+        problems.extend(also_wrong(dialect, &resources, &partly, &top.allow));
+    }
     drop(world);
     let stack = top.environment.as_ref().map_or_else(|| top.blueprint.clone(), |e| format!("{}-{e}", top.blueprint));
     let ((), warnings) = problems.into_result(())?;
@@ -322,6 +335,37 @@ pub fn compile(dialect: &Dialect, inputs: &Inputs, files: &dyn Files) -> Result<
         warnings,
         files: recorder.into_digests(),
     })
+}
+
+/// What the kinds find in resources that can be read although others, or parts of them, cannot.
+fn also_wrong(
+    dialect: &Dialect,
+    resources: &[ResourceDecl],
+    partly: &[partly::Partly],
+    allow: &[Allow],
+) -> Vec<Diagnostic> {
+    let whole = resources.iter().filter(|r| r.existing.is_none());
+    let whole = whole.flat_map(|r| (dialect.check)(&r.kind, &r.spec).into_iter().map(move |p| (r, p)));
+    let parts = partly.iter().flat_map(|p| p.check(dialect).into_iter().map(move |found| (&p.resource, found)));
+    whole.chain(parts).map(|(resource, problem)| resource.problem(&problem, allow)).collect()
+}
+
+impl ResourceDecl {
+    /// A problem of a field at its line, or at the nearest one around it. `allow:` turns it into a note that stays on
+    /// record.
+    #[must_use]
+    pub fn problem(&self, problem: &Problem, allow: &[Allow]) -> Diagnostic {
+        let help = (!problem.help.is_empty()).then(|| problem.help.clone());
+        let mut found = Diagnostic::error(problem.code, problem.summary.clone())
+            .with_help_opt(help)
+            .with_labels(self.spans.labels(&problem.path))
+            .at_address(&self.address);
+        if let Some(allow) = self.allow.iter().chain(allow).find(|a| a.rule == problem.code) {
+            found.severity = Severity::Note;
+            found.detail = Some(format!("allowed: {}", allow.reason));
+        }
+        found
+    }
 }
 
 /// The value of one expression among the names of a blueprint, as JSON; unknown parts are `{"$unknown": true, …}`.

@@ -3,18 +3,18 @@ use crate::{
     address::Address,
     blueprint::{self, Compiled, Existing, ResourceDecl},
     cost::{Pricing, Run, RunSource, Stated, policy},
-    diagnostic::{Code, Diagnostic, Diagnostics},
+    diagnostic::{Code, Diagnostic, Diagnostics, suggestion},
     engine::Target,
     kind::Kind,
     kinds::{KINDS, dialect},
     plan::{Protect, Wanted},
     price::PriceBook,
-    resource::{Lookup, Problem},
+    resource::Lookup,
     rules,
 };
 use rust_decimal::Decimal;
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The kind of this name.
 pub fn kind(name: &str) -> Option<&'static dyn Kind> {
@@ -71,6 +71,7 @@ pub fn compose(mut compiled: Compiled) -> Result<Deployment, Diagnostics> {
         problems.extend(check_money(&compiled, &wanted));
     }
     check_tags(&compiled, &mut problems);
+    check_allowed(&compiled, &mut problems);
     problems.sort();
     let ((), notes) = problems.into_result(())?;
     // Every field has been checked: what is said from here on is said of whole resources.
@@ -87,7 +88,7 @@ fn one(decl: &ResourceDecl, moved: &[&str], compiled: &Compiled) -> Result<(Want
         vec![
             Diagnostic::error("DL0303", format!("`{}` is too long for an address", decl.address))
                 .with_help(format!("at most {} characters: shorten names or keys", Address::MAX))
-                .with_labels(decl.spans.get("").cloned()),
+                .with_labels(decl.spans.labels("")),
         ]
     })?;
     let existing = decl.existing.as_ref().map(|e| match e {
@@ -98,8 +99,8 @@ fn one(decl: &ResourceDecl, moved: &[&str], compiled: &Compiled) -> Result<(Want
     let (spec, found) = if existing.is_some() {
         (decl.spec.clone(), Vec::new())
     } else {
-        let (spec, found) = kind.checked(&decl.spec).map_err(|p| vec![located(decl, &p)])?;
-        let found = found.iter().map(|p| silence(located(decl, p), p.code, decl, compiled)).collect();
+        let (spec, found) = kind.checked(&decl.spec).map_err(|p| vec![decl.problem(&p, &[])])?;
+        let found = found.iter().map(|p| decl.problem(p, &compiled.allow)).collect();
         (spec, found)
     };
     let protect = decl.protect.map(|p| match p {
@@ -109,24 +110,6 @@ fn one(decl: &ResourceDecl, moved: &[&str], compiled: &Compiled) -> Result<(Want
     });
     let moved = moved.iter().filter_map(|from| Address::parse(from)).collect();
     Ok((Wanted { address, kind, spec, depends_on: decl.depends_on.clone(), protect, existing, moved }, found))
-}
-
-/// A field problem at its line, or at the nearest one around it.
-fn located(decl: &ResourceDecl, problem: &Problem) -> Diagnostic {
-    let help = (!problem.help.is_empty()).then(|| problem.help.clone());
-    Diagnostic::error(problem.code, problem.summary.clone())
-        .with_help_opt(help)
-        .with_labels(decl.spans.nearest(&problem.path).cloned())
-        .at_address(&decl.address)
-}
-
-/// `allow:` turns a problem into a note that stays on record.
-fn silence(mut found: Diagnostic, code: &str, decl: &ResourceDecl, compiled: &Compiled) -> Diagnostic {
-    if let Some(allow) = decl.allow.iter().chain(&compiled.allow).find(|a| a.rule == code) {
-        found.severity = crate::diagnostic::Severity::Note;
-        found.detail = Some(format!("allowed: {}", allow.reason));
-    }
-    found
 }
 
 fn check_rules(compiled: &Compiled, wanted: &[Wanted]) -> Diagnostics {
@@ -190,8 +173,29 @@ fn check_tags(compiled: &Compiled, problems: &mut Diagnostics) {
     }
 }
 
+/// An `allow:` of a code that no check has silences nothing, which its author would find out too late.
+fn check_allowed(compiled: &Compiled, problems: &mut Diagnostics) {
+    let known: BTreeSet<&str> =
+        rules::codes().chain(KINDS.iter().flat_map(|k| k.about().codes)).map(|c| c.code).collect();
+    let all = compiled.resources.iter().flat_map(|r| &r.allow).chain(&compiled.allow);
+    for allow in all.filter(|a| !known.contains(a.rule.as_str())) {
+        problems.push(
+            Diagnostic::warning("DL0152", format!("`allow` names {}, which is not the code of a check", allow.rule))
+                .with_help(suggestion(&allow.rule, known.iter().copied()).unwrap_or_else(|| {
+                    "`dlinfra explain` lists the codes; those that start with DL02 and DL03 can be allowed".to_owned()
+                }))
+                .with_label(allow.label.clone()),
+        );
+    }
+}
+
 /// What `dlinfra explain` says about them.
 pub static CODES: &[Code] = &[
+    Code {
+        code: "DL0152",
+        title: "Nothing to allow",
+        explain: "`allow` silences a rule (DL02xx) or a check of a kind (DL03xx) and keeps the reason on record. This code belongs to neither, so the entry has no effect. Usually the number is mistyped; problems with other codes cannot be allowed.",
+    },
     Code {
         code: "DL0301",
         title: "A field must be known before anything is made",

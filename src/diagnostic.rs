@@ -10,7 +10,7 @@ use std::fmt;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-pub use places::Places;
+pub use places::{Places, Written};
 pub use render::render;
 pub use source::{Label, Position, SourceFile};
 

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod desk;
+#[path = "cli/mistakes.rs"]
+mod mistakes;
 
 use desk::{Desk, Said, finish};
 use serde_json::Value;

@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::codes;
@@ -13,8 +14,28 @@ use super::source::{Entry, Node, NodeKind, Scalar, Span, Style, label, label_ins
 use super::types::{Field, ObjectType, Type};
 use crate::diagnostic::{Diagnostic, Label, SourceFile, suggestion};
 
-/// Where positions of a spec are collected: path → label.
-pub(crate) type Spans = RefCell<BTreeMap<String, Label>>;
+/// Problems of a value, which belong to whoever wrote it; others are the expression's own.
+const BLAMES_VALUE: [&str; 11] = [
+    codes::ARGUMENTS,
+    codes::TYPE,
+    codes::LIMIT,
+    codes::UNKNOWN,
+    codes::UNKNOWN_KEY,
+    codes::FIELD_TYPE,
+    codes::UNIT,
+    codes::REFERENCE,
+    codes::ONE_OF,
+    codes::RANGE,
+    codes::FILE,
+];
+
+/// Whether a label is about the node that the other one points into.
+fn same_place(label: &Label, here: &Label, source: &Arc<SourceFile>, node: &Node) -> bool {
+    Arc::ptr_eq(&label.source, source) && (label.span == node.span.range() || label.span == here.span)
+}
+
+/// Finds where the value at a place of a node was written; the steps lead to the part of it that is wrong.
+type Origin<'o> = dyn Fn(&Node, Place, Option<&[Rc<str>]>) -> Vec<Label> + 'o;
 
 /// One pass over some nodes of one file.
 pub(crate) struct Checker<'a> {
@@ -24,12 +45,38 @@ pub(crate) struct Checker<'a> {
     pub(crate) siblings: &'a dyn Fn(&str) -> bool,
     pub(crate) address: Option<&'a str>,
     pub(crate) problems: RefCell<Vec<Diagnostic>>,
-    pub(crate) spans: Option<&'a Spans>,
+    /// The elements of lists that are left out because they cannot be read; without it, one fails the whole list.
+    left_out: Option<RefCell<Vec<(String, usize)>>>,
+    /// Where the value of a node was written, author's line first; nothing when that is the node.
+    pub(crate) origin: Option<&'a Origin<'a>>,
 }
 
 impl<'a> Checker<'a> {
     pub(crate) fn new(env: &'a dyn Env, source: &'a Arc<SourceFile>, purpose: Purpose) -> Self {
-        Checker { env, source, purpose, siblings: &|_| false, address: None, problems: RefCell::default(), spans: None }
+        Checker {
+            env,
+            source,
+            purpose,
+            siblings: &|_| false,
+            address: None,
+            problems: RefCell::default(),
+            left_out: None,
+            origin: None,
+        }
+    }
+
+    /// The same for one resource, with problems of its own.
+    pub(crate) fn at(&self, address: &'a str) -> Checker<'a> {
+        Checker { address: Some(address), problems: RefCell::default(), left_out: None, ..*self }
+    }
+
+    /// The same, reading what can be read of lists.
+    pub(crate) fn leaving_out(self) -> Self {
+        Checker { left_out: Some(RefCell::default()), ..self }
+    }
+
+    pub(crate) fn left_out(&self) -> Vec<(String, usize)> {
+        self.left_out.as_ref().map(RefCell::take).unwrap_or_default()
     }
 
     pub(crate) fn report(&self, mut d: Diagnostic) -> Fail {
@@ -49,7 +96,20 @@ impl<'a> Checker<'a> {
                 NodeKind::Scalar(s) if s.template.is_some() => label_inside(self.source, node.span, s, e.place, ""),
                 _ => label(self.source, node.span, ""),
             };
-            self.report(e.into_diagnostic(at));
+            let blamed = BLAMES_VALUE.contains(&e.code);
+            let part = blamed.then_some(e.steps.as_slice());
+            let written = self.origin.map(|origin| origin(node, e.place, part)).unwrap_or_default();
+            let mut d = e.into_diagnostic(at);
+            if !written.is_empty() && !d.labels.is_empty() {
+                let here = d.labels.remove(0);
+                let mut labels = written;
+                labels.retain(|l| l.primary || !same_place(l, &here, self.source, node));
+                let here = if here.text.is_empty() { here.with_text("used here") } else { here };
+                labels.push(here.as_secondary());
+                labels.append(&mut d.labels);
+                d.labels = labels;
+            }
+            self.report(d);
         }
         Fail::Reported
     }
@@ -72,12 +132,6 @@ impl<'a> Checker<'a> {
         })
     }
 
-    fn remember(&self, path: &str, span: Span) {
-        if let Some(spans) = self.spans {
-            spans.borrow_mut().insert(path.to_string(), label(self.source, span, ""));
-        }
-    }
-
     fn target(&'a self, node: &Node, path: &'a str) -> Target<'a> {
         let place = node.scalar().map_or(Place::default(), |s| Place::whole(&s.text));
         let field = if path.is_empty() { "this value" } else { path };
@@ -86,7 +140,6 @@ impl<'a> Checker<'a> {
 
     /// The value of a node as a type.
     pub(crate) fn convert(&self, node: &Node, want: &Type, path: &str) -> Outcome<Value> {
-        self.remember(path, node.span);
         match &node.kind {
             NodeKind::Scalar(s) => self.settle(node, self.scalar(node, s, want, path)),
             NodeKind::Sequence(items) => self.sequence(node, items, want, path),
@@ -167,7 +220,10 @@ impl<'a> Checker<'a> {
                 Ok(Value::Null(_)) => {}
                 Ok(v) => out.push(v),
                 Err(f @ Fail::Need(..)) => return Err(f),
-                Err(_) => failed = true,
+                Err(_) => match &self.left_out {
+                    Some(left_out) => left_out.borrow_mut().push((path.to_string(), i)),
+                    None => failed = true,
+                },
             }
         }
         if failed {

@@ -50,6 +50,7 @@ pub(crate) const AMBIGUOUS: &str = "DL0146";
 pub(crate) const DEPRECATED: &str = "DL0147";
 pub(crate) const SECRET: &str = "DL0149";
 pub(crate) const RULES: &str = "DL0150";
+pub(crate) const REGION: &str = "DL0151";
 
 /// All codes of the language.
 pub static CODES: &[Code] = &[
@@ -86,7 +87,7 @@ pub static CODES: &[Code] = &[
     Code {
         code: UNSUPPORTED,
         title: "YAML that the language does not use",
-        explain: "Merge keys (`<<`), tags (`!Ref`), directives, collections as keys and aliases inside of their own anchor are refused. Locals and modules do what merge keys do, with positions in messages.",
+        explain: "Merge keys (`<<`), tags (`!Ref`), directives, collections as keys and aliases inside their own anchor are refused. Locals and modules do what merge keys do, with positions in messages.",
     },
     Code {
         code: TOO_LARGE,
@@ -96,7 +97,7 @@ pub static CODES: &[Code] = &[
     Code {
         code: LOOKS_LIKE_EXPRESSION,
         title: "A list looks like an expression",
-        explain: "`[for x in list : f(x)]` without `${…}` is valid YAML for a list of one mapping, which nobody means.",
+        explain: "`[for x in list : f(x)]` without `${…}` is valid YAML for a list of one mapping, which is never meant.",
     },
     Code {
         code: EXPRESSION,
@@ -111,7 +112,7 @@ pub static CODES: &[Code] = &[
     Code {
         code: UNKNOWN_NAME,
         title: "An unknown name",
-        explain: "A name in an expression is a resource of this file, a `for` variable, or starts with `var.`, `local.`, `each.`, `blueprint.`, `software.`, `path.` or `dlinfra.`. Inside of a module only its own names exist.",
+        explain: "A name in an expression is a resource of this file, a `for` variable, or starts with `var.`, `local.`, `each.`, `blueprint.`, `software.`, `path.` or `dlinfra.`. Inside a module only its own names exist.",
     },
     Code {
         code: UNKNOWN_FUNCTION,
@@ -288,5 +289,10 @@ pub static CODES: &[Code] = &[
         code: RULES,
         title: "A wrong allow, moved or protect",
         explain: "`allow` takes `{ rule: CODE, reason: WORDS }`; `moved` takes the old address; `protect` is never, data or off.",
+    },
+    Code {
+        code: REGION,
+        title: "An unknown region",
+        explain: "The catalog of this version has no such region, so neither zones nor prices are known there. Usually it is a typo. A region that AWS has opened since needs a newer dlinfra.",
     },
 ];

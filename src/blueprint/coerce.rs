@@ -117,8 +117,8 @@ impl Target<'_> {
             (Type::Ref(kind), value) => self.reference(value, kind.as_deref(), want),
             (Type::List(item), Value::List(l)) => {
                 let mut out = Vec::with_capacity(l.items().len());
-                for v in l.items() {
-                    match self.coerce(v.clone(), item)? {
+                for (i, v) in l.items().iter().enumerate() {
+                    match self.coerce(v.clone(), item).map_err(|f| inside(f, &i.to_string()))? {
                         Value::Null(_) => {}
                         v => out.push(v),
                     }
@@ -128,7 +128,7 @@ impl Target<'_> {
             (Type::Map(item), Value::Map(m)) => {
                 let mut out = BTreeMap::new();
                 for (k, v) in m.entries() {
-                    out.insert(self.user_key(k)?, self.coerce(v.clone(), item)?);
+                    out.insert(self.user_key(k)?, self.coerce(v.clone(), item).map_err(|f| inside(f, &k.0))?);
                 }
                 Value::map(out).map_err(|_| super::expression::too_large(self.place).into())
             }
@@ -317,6 +317,15 @@ impl Target<'_> {
                 return Ok(Value::Ref(Rc::new(RefValue { address: address.clone(), kind: of.clone() })));
             }
         }
+        // `${role.name}` where `${role}` belongs: an attribute that is not a pointer says less than the resource.
+        if let (Type::Ref(Some(kind)), ResidualKind::Attr { address, kind: of, attr }) = (want, &u.residual.kind)
+            && **kind == **of
+            && !matches!(u.r#type.unbounded(), Type::Ref(_))
+        {
+            let name = address.rsplit('.').next().unwrap_or(address);
+            let e = self.error(codes::REFERENCE, format!("`{}` takes {}, not its `{attr}`", self.field, want.noun()));
+            return Err(e.help(format!("write `${{{name}}}`")).into());
+        }
         if may_become(&u.r#type, want) { Ok(Value::Unknown(u)) } else { Err(self.mismatch(&Value::Unknown(u), want)) }
     }
 
@@ -329,7 +338,7 @@ impl Target<'_> {
             };
             let name = format!("{}.{}", self.field, k.0);
             let inner = Target { field: &name, ..*self };
-            match inner.coerce(v.clone(), &field.r#type)? {
+            match inner.coerce(v.clone(), &field.r#type).map_err(|f| inside(f, &k.0))? {
                 Value::Null(n) if field.required => {
                     return Err(
                         super::expression::null_error(&n, self.place, &format!("`{name}` must not be null")).into()
@@ -384,6 +393,17 @@ impl Target<'_> {
             }
             _ => Err(wrong()),
         }
+    }
+}
+
+/// A problem of a part of a value.
+fn inside(fail: Fail, step: &str) -> Fail {
+    match fail {
+        Fail::Error(mut e) => {
+            e.steps.insert(0, step.into());
+            Fail::Error(e)
+        }
+        fail => fail,
     }
 }
 

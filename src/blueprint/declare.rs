@@ -196,7 +196,13 @@ impl Declarer<'_> {
                     }
                 }
                 "resources" => {
+                    // The fields of a resource that is indented too little follow it as if they were resources.
+                    let mut empty = false;
                     for e in self.mapping(entry.value, "resources") {
+                        if empty && matches!(e.value.kind, NodeKind::Scalar(_)) && !e.value.is_null() {
+                            continue;
+                        }
+                        empty = e.value.is_null();
                         let name = self.name(&e, "a resource", '-');
                         if !matches!(e.value.kind, NodeKind::Mapping(_)) {
                             let d = Diagnostic::error(

@@ -1,12 +1,13 @@
 //! Plain resources: each instance of each resource of each scope, with its spec, its positions and its rules of life.
+//!
+//! One file: what a resource inherits from its module, its fields and its rules of life are settled in one walk.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use serde_json::Value as Json;
 
-use super::check::{Checker, Spans};
+use super::check::Checker;
 use super::codes;
 use super::coerce::Purpose;
 use super::declare::{Resource, Target};
@@ -14,6 +15,8 @@ use super::expand::{has_expression, known, place_of};
 use super::expression::{ExprError, Fail, Outcome, Value};
 use super::keys::is_resource_key;
 use super::names::Names;
+use super::origin::{At, Origins};
+use super::partly::Partly;
 use super::scope::{Instance, Scope, What, World};
 use super::source::{Node, NodeKind, label};
 use super::types::{ObjectType, Type};
@@ -38,10 +41,11 @@ enum Dependency {
 }
 
 /// All resources of a compilation, in the order of the files.
-pub(crate) fn resources(world: &World<'_>) -> Vec<ResourceDecl> {
-    let mut emitter = Emitter { world, out: Vec::new(), waiting: Vec::new(), empty: Rc::default() };
+pub(crate) fn resources(world: &World<'_>) -> (Vec<ResourceDecl>, Vec<Partly>) {
+    let mut emitter = Emitter { world, out: Vec::new(), waiting: Vec::new(), partly: Vec::new(), empty: Rc::default() };
     emitter.scope(0, &Inherited::default());
-    emitter.finish()
+    let partly = std::mem::take(&mut emitter.partly);
+    (emitter.finish(), partly)
 }
 
 struct Emitter<'w, 'a> {
@@ -49,6 +53,7 @@ struct Emitter<'w, 'a> {
     out: Vec<ResourceDecl>,
     /// The dependencies of each resource in `out`.
     waiting: Vec<Vec<Dependency>>,
+    partly: Vec<Partly>,
     empty: Rc<ObjectType>,
 }
 
@@ -67,59 +72,83 @@ impl Emitter<'_, '_> {
         for n in 0..file.resources.len() {
             self.world.force(scope.thunk(What::Shape(n)));
         }
-        for (n, resource) in file.resources.iter().enumerate() {
+        for n in 0..file.resources.len() {
             let instances = self.world.instances.borrow().get(&scope.thunk(What::Shape(n))).cloned();
             for instance in instances.iter().flat_map(|i| i.iter()) {
-                self.instance(&scope, resource, instance, inherited);
+                self.instance(&scope, n, instance, inherited);
             }
         }
     }
 
-    fn instance(&mut self, scope: &Rc<Scope>, resource: &Resource, instance: &Instance, inherited: &Inherited) {
+    fn instance(&mut self, scope: &Rc<Scope>, number: usize, instance: &Instance, inherited: &Inherited) {
+        let Some(resource) = scope.file.resources.get(number) else { return };
         let rules = self.rules(scope, resource, instance, inherited);
         match (&resource.target, instance.scope) {
             (Target::Module(_), Some(inner)) => self.scope(inner, &rules.inherited),
-            (Target::Kind(kind), _) => self.resource(scope, resource, instance, kind, rules),
+            (Target::Kind(kind), _) => {
+                self.resource(&At::new(scope, &instance.each, Some(number)), scope, resource, instance, kind, rules);
+            }
             _ => {}
         }
     }
 
-    fn resource(&mut self, scope: &Rc<Scope>, resource: &Resource, instance: &Instance, kind: &Rc<str>, rules: Rules) {
+    fn resource(
+        &mut self,
+        at: &At,
+        scope: &Rc<Scope>,
+        resource: &Resource,
+        instance: &Instance,
+        kind: &Rc<str>,
+        rules: Rules,
+    ) {
         let world = self.world;
         let fields = match world.dialect.kinds.get(&**kind).map(|k| &k.fields) {
             Some(Type::Object(o)) => &**o,
             _ => &*self.empty,
         };
         let Ok(existing) = self.existing(scope, resource, instance, fields) else { return };
-        let spans: Spans = RefCell::default();
         let spec = if existing.is_some() {
             Some(Json::Object(serde_json::Map::new()))
         } else {
             let names = &instance.address;
             world.settle(scope, &instance.each, Purpose::Field, |checker| {
-                spans.borrow_mut().clear();
-                let inner =
-                    Checker { spans: Some(&spans), address: Some(names), problems: RefCell::default(), ..*checker };
+                let inner = checker.at(names);
                 let made = inner.object(resource.span, resource.entries(), fields, "", &is_resource_key);
                 if !matches!(made, Err(Fail::Need(..))) {
                     checker.problems.borrow_mut().extend(inner.problems.take());
                 }
-                Ok(made?.to_json())
+                let made = made?;
+                // Every resource has a spec of its own, whatever its values share.
+                let fits = world.count(&made, || label(&scope.file.source, resource.span, ""));
+                if fits { Ok(made.to_json()) } else { Err(Fail::Reported) }
             })
         };
+        let mut left_out = Vec::new();
+        let whole = spec.is_some();
+        let spec = spec.or_else(|| {
+            // Everything has been computed and reported; what can be read all the same may have problems of its own.
+            let names = Names::new(world, scope, instance.each.clone());
+            let file = scope.file.clone();
+            let checker = Checker::new(&names, &file.source, Purpose::Field).leaving_out();
+            let made = checker.object(resource.span, resource.entries(), fields, "", &is_resource_key).ok()?;
+            left_out = checker.left_out();
+            Some(made.to_json())
+        });
         let Some(spec) = spec else { return };
-        let mut spans = spans.into_inner();
-        spans.insert(String::new(), label(&scope.file.source, resource.span, ""));
-        for key in ["existing", "depends_on", "protect", "for_each", "when"] {
-            if let Some(node) = resource.body.get(key) {
-                spans.entry(key.to_string()).or_insert_with(|| label(&scope.file.source, node.span, ""));
+        let mut origins = Origins::new(world, true);
+        origins.resource(at, resource.span);
+        for e in resource.entries() {
+            let key = &*e.key.text;
+            let placed = matches!(key, "existing" | "depends_on" | "protect" | "for_each" | "when");
+            if placed || existing.is_none() && !is_resource_key(key) {
+                origins.field(at, &e.value, key);
             }
         }
-        self.out.push(ResourceDecl {
+        let made = ResourceDecl {
             address: instance.address.to_string(),
             kind: kind.to_string(),
             spec,
-            spans: spans.into(),
+            spans: origins.into_places().into(),
             depends_on: Vec::new(),
             protect: rules.inherited.protect,
             existing,
@@ -127,7 +156,12 @@ impl Emitter<'_, '_> {
             usage: Json::Object(rules.inherited.usage.into_iter().collect()),
             moved: rules.moved,
             module_path: scope.path.to_string(),
-        });
+        };
+        if !whole {
+            self.partly.push(Partly { resource: made, left_out });
+            return;
+        }
+        self.out.push(made);
         self.waiting.push(rules.inherited.depends_on);
     }
 

@@ -10,9 +10,11 @@ use super::codes;
 use super::coerce::{Purpose, shorten};
 use super::declare::Input;
 use super::expression::{ExprError, Fail, Outcome, Place, Value, null_error};
-use super::names::{Names, null_from};
+use super::names::{Names, null_from, null_header};
+use super::origin::At;
 use super::scope::{HEADER, Scope, What, World};
-use super::source::{Node, NodeKind, label};
+use super::source::{Entry, Node, NodeKind, label};
+use super::top::is_region;
 use super::types::Type;
 use crate::diagnostic::Diagnostic;
 
@@ -30,6 +32,10 @@ impl<'a> World<'a> {
         let siblings = |name: &str| file.resource_names.contains_key(name);
         let mut checker = Checker::new(&names, &file.source, purpose);
         checker.siblings = &siblings;
+        let origin = |node: &Node, place: Place, blamed: Option<&[Rc<str>]>| {
+            self.origin(&At::of(scope, &names.each, node), node, place, blamed)
+        };
+        checker.origin = Some(&origin);
         let outcome = run(&checker);
         let problems = checker.problems.take();
         match outcome {
@@ -89,14 +95,26 @@ impl<'a> World<'a> {
             return if software {
                 Value::map(BTreeMap::new()).map_err(|_| Fail::Reported)
             } else {
-                Ok(null_from(&scope.file, scope.file.start, &format!("the blueprint has no `{name}`")))
+                Ok(null_header(&scope.file, name))
             };
         };
         let want = if software { Type::map(Type::Any) } else { Type::String };
         self.with_checker(scope, None, Purpose::Value, |c| {
             let value = c.convert(&e.value, &want, name)?;
-            known(c, &e.value, value, &format!("`{name}`"))
+            let value = known(c, &e.value, value, &format!("`{name}`"))?;
+            match value.to_text().filter(|t| name == "region" && is_region(t)) {
+                Some(text) if (self.dialect.zones)(&text).is_none() => Err(c.report(self.no_region(scope, e, &text))),
+                _ => Ok(value),
+            }
         })
+    }
+
+    /// Names of regions have a fixed form; that one exists is for the catalog to say.
+    fn no_region(&self, scope: &Rc<Scope>, e: &Entry, text: &str) -> Diagnostic {
+        let near = (self.dialect.near_region)(text).map(|n| format!("did you mean `{n}`?"));
+        Diagnostic::error(codes::REGION, format!("there is no region `{text}`"))
+            .with_label(label(&scope.file.source, e.value.span, ""))
+            .with_help(near.unwrap_or_else(|| "write for example `us-east-1`".to_string()))
     }
 
     fn input(&self, scope: &Rc<Scope>, n: usize) -> Outcome<Value> {
@@ -137,6 +155,10 @@ impl<'a> World<'a> {
         };
         if let Some(value) = given {
             return Ok(value);
+        }
+        // What was given and cannot be read has been reported; "has no value" would be a second problem that is none.
+        if scope.call.is_none() && self.given_at.borrow().contains_key(&*input.name) {
+            return Err(Fail::Reported);
         }
         match &input.default {
             Some(node) => self.with_checker(scope, None, Purpose::Value, |c| {

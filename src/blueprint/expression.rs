@@ -20,7 +20,7 @@ pub(crate) use eval::{Env, Evaluator, as_condition, later, null_error, too_large
 pub(crate) use fail::{ExprError, Fail, Outcome};
 pub(crate) use operators::{binary, compare, negate, not};
 pub(crate) use residual::{Residual, ResidualKind};
-pub(crate) use template::{Part, Template, for_each_name};
+pub(crate) use template::{Part, Template, for_each_name, for_each_root, part_at};
 pub(crate) use value::{Key, Map, ModuleValue, Null, Origin, RefValue, Unit, Unknown, Value};
 
 /// Bytes of the decoded text of a scalar.

@@ -40,7 +40,7 @@ pub static TOP_LEVEL: &[KeyDoc] = &[
     key("dlinfra", "string", "The oldest version of dlinfra that understands the blueprint"),
     key("variables", "variables", "What may differ from run to run"),
     key("locals", "locals", "Names for values that are used more than once"),
-    key("resources", "resources", "What shall exist"),
+    key("resources", "resources", "What should exist"),
     key("outputs", "outputs", "What the stack tells others"),
     key("software", "any", "Pins of images, drivers and libraries; read as `software.NAME`"),
     key("usage", "any", "Assumptions that prices need, such as hours per month"),

@@ -60,7 +60,7 @@ impl<'w, 'a> Names<'w, 'a> {
             Some(guess) if file.input_names.contains_key(guess) => e.help(format!("did you mean `var.{guess}`?")),
             Some(guess) => e.help(format!("did you mean `local.{guess}`?")),
             None if self.scope.call.is_some() => {
-                e.help("inside of a module only its own inputs, locals and resources exist")
+                e.help("inside a module only its own inputs, locals and resources exist")
             }
             None => e.help("names are those of resources in this file; variables are `var.NAME`, locals `local.NAME`"),
         }
@@ -256,6 +256,14 @@ impl Env for Names<'_, '_> {
         (self.world.dialect.zones)(region)
     }
 
+    fn near_instance(&self, name: &str) -> Option<&'static str> {
+        (self.world.dialect.near_instance)(name)
+    }
+
+    fn near_region(&self, name: &str) -> Option<&'static str> {
+        (self.world.dialect.near_region)(name)
+    }
+
     fn outputs_of(&self, r: &RefValue) -> Vec<String> {
         let mut all = vec!["id".to_string()];
         if let Some(kind) = self.world.dialect.kinds.get(&*r.kind) {
@@ -268,5 +276,18 @@ impl Env for Names<'_, '_> {
 /// Null with the place that explains it.
 pub(crate) fn null_from(file: &super::declare::File, span: super::source::Span, words: &str) -> Value {
     let label = label(&file.source, span, words);
-    Value::Null(Null::From(Rc::new(Origin { label: label.as_secondary() })))
+    Value::Null(Null::From(Rc::new(Origin { label: label.as_secondary(), help: None })))
+}
+
+/// The null of a key at the top level that is not written.
+pub(crate) fn null_header(file: &super::declare::File, key: &str) -> Value {
+    let label = label(&file.source, file.start, format!("the blueprint has no `{key}`"));
+    let example = match key {
+        "account" => "'123456789012'",
+        "environment" => "dev",
+        "owner" => "team@example.com",
+        _ => "…",
+    };
+    let help = Some(format!("add `{key}: {example}` at the top level"));
+    Value::Null(Null::From(Rc::new(Origin { label: label.as_secondary(), help })))
 }

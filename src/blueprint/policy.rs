@@ -27,14 +27,14 @@ use crate::diagnostic::{Code, Diagnostic, SourceFile, did_you_mean, suggestion};
 /// A plan that a policy forbids.
 pub const VIOLATED: Code = Code {
     code: "DL0608",
-    title: "the plan breaks a policy of the blueprint",
+    title: "The plan breaks a policy of the blueprint",
     explain: "Each entry of `policies:` is a rule about the plan. Its `rule` came out false, so nothing is changed, and the \
               exit code is 5. The message says what the author of the policy wants instead. `destroy` asks no policy.",
 };
 /// A policy that cannot be computed.
 pub const BROKEN: Code = Code {
     code: "DL0609",
-    title: "a policy cannot be computed",
+    title: "A policy cannot be computed",
     explain: "The `rule` of a policy is true or false for every plan. It may look at `cost`, `plan`, `resources`, `removed`, \
               `stack`, `region`, `owner` and `ttl`, and at variables and locals. A rule that cannot be computed lets \
               nothing through. Fields that only some kinds have need a condition: \

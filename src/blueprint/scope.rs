@@ -24,6 +24,14 @@ pub(crate) enum What {
     Header(usize),
 }
 
+/// The parts of all values of a blueprint together, counted once where they are made. What ten thousand resources need
+/// is a tenth of it; ten times as much is a full memory.
+const MAX_PARTS: u64 = 4_000_000;
+/// The most uses of modules, nested ones included.
+const MAX_SCOPES: usize = 10_000;
+/// The most names that all uses of modules have together.
+const MAX_THUNKS: usize = 1_000_000;
+
 /// The keys of the header that expressions can read as `blueprint.NAME`, and `software`.
 pub(crate) const HEADER: [&str; 7] =
     ["blueprint", "environment", "region", "account", "owner", "description", "software"];
@@ -92,6 +100,8 @@ pub(crate) struct World<'a> {
     pub(crate) files: &'a Recorder<'a>,
     /// The root variables that were given from outside, as values of their declared types.
     pub(crate) given: RefCell<std::collections::BTreeMap<String, Value>>,
+    /// Where they were given.
+    pub(crate) given_at: RefCell<std::collections::BTreeMap<String, super::variables::Given>>,
     pub(crate) scopes: RefCell<Vec<Rc<Scope>>>,
     pub(crate) thunks: RefCell<Vec<Thunk>>,
     pub(crate) states: RefCell<Vec<State>>,
@@ -100,6 +110,10 @@ pub(crate) struct World<'a> {
     /// How many names may still be compared for guesses: ten thousand mistakes times ten thousand resources would take
     /// minutes.
     guesses: Cell<usize>,
+    /// The parts of values that have been made.
+    parts: Cell<u64>,
+    /// Has a limit of the whole blueprint been reported? One is enough.
+    full: Cell<bool>,
 }
 
 impl<'a> World<'a> {
@@ -109,12 +123,15 @@ impl<'a> World<'a> {
             inputs,
             files,
             given: RefCell::default(),
+            given_at: RefCell::default(),
             scopes: RefCell::default(),
             thunks: RefCell::default(),
             states: RefCell::default(),
             instances: RefCell::default(),
             problems: RefCell::default(),
             guesses: Cell::new(50_000),
+            parts: Cell::new(0),
+            full: Cell::new(false),
         }
     }
 
@@ -126,6 +143,31 @@ impl<'a> World<'a> {
 
     pub(crate) fn report(&self, d: Diagnostic) {
         self.problems.borrow_mut().push(d);
+    }
+
+    /// Whether another use of a module fits; complains once when it does not.
+    pub(crate) fn has_room(&self, at: impl FnOnce() -> Label) -> bool {
+        let fits = self.scopes.borrow().len() < MAX_SCOPES && self.thunks.borrow().len() < MAX_THUNKS;
+        if !fits && !self.full.replace(true) {
+            let summary = format!("the modules of this blueprint are used more than {MAX_SCOPES} times");
+            let d = Diagnostic::error(codes::LIMIT, summary).with_label(at());
+            self.report(d.with_help("use fewer instances, or split the blueprint into several stacks"));
+        }
+        fits
+    }
+
+    /// Counts the parts of a value that somebody made; complains once when there are too many.
+    pub(crate) fn count(&self, value: &Value, at: impl FnOnce() -> Label) -> bool {
+        // A value that others hold too has been counted where it was made.
+        let parts = self.parts.get().saturating_add(if value.is_shared() { 1 } else { value.weight() });
+        self.parts.set(parts);
+        if parts > MAX_PARTS && !self.full.replace(true) {
+            let d = Diagnostic::error(codes::LIMIT, "the values of this blueprint are too large together")
+                .with_label(at().with_text("no room is left here"))
+                .with_help("all values have up to four million parts; make lists shorter, or split the blueprint");
+            self.report(d);
+        }
+        parts <= MAX_PARTS
     }
 
     pub(crate) fn scope(&self, id: usize) -> Rc<Scope> {
@@ -197,7 +239,8 @@ impl<'a> World<'a> {
             }
             match self.compute(top) {
                 Ok(value) => {
-                    self.states.borrow_mut()[top] = State::Done(value);
+                    let fits = self.count(&value, || self.label_of(top));
+                    self.states.borrow_mut()[top] = if fits { State::Done(value) } else { State::Failed };
                     stack.pop();
                 }
                 Err(Fail::Need(dep, _)) if self.is_open(dep) => stack.push((dep, None)),

@@ -46,6 +46,7 @@ impl World<'_> {
             }
             let address: Rc<str> = instance_address(scope, resource, None).into();
             self.check_address(scope, resource, &address)?;
+            self.check_room(scope, resource)?;
             let instance = self.instance(scope_id, n, resource, None, address);
             let value = value_of(resource, &instance);
             self.instances.borrow_mut().insert(id, Rc::new(vec![instance]));
@@ -78,6 +79,7 @@ impl World<'_> {
                 self.report(d);
                 return Err(Fail::Reported);
             }
+            self.check_room(scope, resource)?;
             let instance = self.instance(scope_id, n, resource, Some(each), address);
             all.insert(key, value_of(resource, &instance));
             instances.push(instance);
@@ -168,6 +170,15 @@ impl World<'_> {
             .with_help("go over a mapping with plain keys: `{ for x in list : replace(x, \"/\", \"-\") => x }`");
         self.report(d);
         Err(Fail::Reported)
+    }
+
+    fn check_room(&self, scope: &Rc<Scope>, resource: &Resource) -> Outcome<()> {
+        let is_module = matches!(resource.target, Target::Module(_));
+        let at = || {
+            let node = resource.body.get("for_each").map_or(resource.span, |n| n.span);
+            label(&scope.file.source, node, "one of them is this")
+        };
+        if is_module && !self.has_room(at) { Err(Fail::Reported) } else { Ok(()) }
     }
 
     fn check_address(&self, scope: &Rc<Scope>, resource: &Resource, address: &str) -> Outcome<()> {

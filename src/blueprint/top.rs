@@ -39,6 +39,15 @@ pub(crate) struct Top {
     pub(crate) spans: BTreeMap<String, Label>,
 }
 
+/// Whether a text has the form of a region's name.
+pub(crate) fn is_region(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    parts.len() >= 3
+        && parts[0].len() == 2
+        && parts.iter().all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
+        && parts.last().is_some_and(|p| p.len() == 1 && p.bytes().all(|b| b.is_ascii_digit()))
+}
+
 struct Reader<'w, 'a> {
     world: &'w World<'a>,
     scope: Rc<Scope>,
@@ -148,11 +157,7 @@ impl Reader<'_, '_> {
 
     fn region(&self) -> String {
         let Some(text) = self.text(2) else { return String::new() };
-        let parts: Vec<&str> = text.split('-').collect();
-        let legal = parts.len() >= 3
-            && parts[0].len() == 2
-            && parts.iter().all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
-            && parts.last().is_some_and(|p| p.len() == 1 && p.bytes().all(|b| b.is_ascii_digit()));
+        let legal = is_region(&text);
         if !legal && let Some(node) = self.node("region") {
             let zone = text
                 .strip_suffix(|c: char| c.is_ascii_lowercase())
@@ -223,6 +228,22 @@ impl Reader<'_, '_> {
     fn budget(&self, node: &Node) -> Option<Budget> {
         let keys = ["hourly", "run", "monthly"];
         let want = Type::object(keys.map(|k| (k.to_string(), Field::new(Type::Money, false, "A limit"))));
+        let mut wrong = false;
+        for (key, unit) in [("hourly", "USD/h"), ("run", "USD"), ("monthly", "USD/month")] {
+            // What a limit is per is known from its key, so the help can say the whole line.
+            let plain =
+                node.get(key).and_then(|n| Some((n, n.scalar().filter(|s| s.template.is_none() && !s.is_null())?)));
+            if let Some((at, s)) = plain
+                && let (Err(e), Some(guess)) = (s.text.parse::<Money>(), Money::guess(&s.text))
+            {
+                let d = Diagnostic::error(codes::UNIT, e.why).with_label(label(&self.scope.file.source, at.span, ""));
+                self.world.report(d.with_help(format!("write `{key}: {} {unit}`", guess.amount())));
+                wrong = true;
+            }
+        }
+        if wrong {
+            return None;
+        }
         let Value::Map(m) = self.typed(node, &want, "budget")? else { return None };
         let mut budget = Budget { label: Some(label(&self.scope.file.source, node.span, "")), ..Budget::default() };
         let limits = [

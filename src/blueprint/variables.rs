@@ -83,9 +83,11 @@ fn load(world: &World<'_>, path: &Path) -> Option<Document> {
     Some(document)
 }
 
-struct Given {
-    source: Arc<SourceFile>,
-    node: Node,
+/// The text of a variable from outside.
+#[derive(Clone)]
+pub(crate) struct Given {
+    pub(crate) source: Arc<SourceFile>,
+    pub(crate) node: Node,
 }
 
 /// Text of the command line: one scalar as it stands, or YAML for what has structure.
@@ -113,6 +115,7 @@ fn set(world: &World<'_>, file: &Rc<File>, input: &Input, given: &Given) {
     let checker = Checker::new(&Nothing, &given.source, Purpose::Value);
     let value = checker.convert(&given.node, &input.r#type, &input.name);
     let mut problems = checker.problems.take();
+    world.given_at.borrow_mut().insert(input.name.to_string(), given.clone());
     if let Ok(value) = value {
         if let Some(e) = not_one_of(input, &value) {
             problems.push(e.into_diagnostic(label(&given.source, given.node.span, "")));
@@ -120,6 +123,7 @@ fn set(world: &World<'_>, file: &Rc<File>, input: &Input, given: &Given) {
             world.given.borrow_mut().insert(input.name.to_string(), value);
         } else {
             world.given.borrow_mut().remove(&*input.name);
+            world.given_at.borrow_mut().remove(&*input.name);
         }
     }
     for d in problems {

@@ -4,7 +4,9 @@ use crate::{
     blueprint::{Dialect, KindSchema, Type},
     catalog,
     kind::Kind,
+    resource::Problem,
 };
+use serde_json::Value;
 use std::sync::LazyLock;
 
 /// Modules in the binary, and the files beside them as `MODULE/FILE`.
@@ -22,8 +24,19 @@ pub fn dialect() -> &'static Dialect {
         modules: MODULES,
         instance: catalog::instance_facts,
         zones: catalog::zones,
+        near_instance: |name| catalog::instance_type(name).err()?.suggestion,
+        near_region: catalog::region::nearest_region,
+        check,
     });
     &DIALECT
+}
+
+fn check(kind: &str, spec: &Value) -> Vec<Problem> {
+    match KINDS.iter().find(|k| k.name() == kind).map(|k| k.checked(spec)) {
+        Some(Ok((_, problems))) => problems,
+        Some(Err(problem)) => vec![problem],
+        None => Vec::new(),
+    }
 }
 
 fn schema(kind: &dyn Kind) -> KindSchema {

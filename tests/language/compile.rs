@@ -309,7 +309,6 @@ fn variables_in_order_of_strength() {
         [
             "--var a:1:1: error[DL0122]: `a` takes a whole number, not `x`",
             "--var object:1:1: error[DL0121]: the key `size` is missing in `object`",
-            "main.yaml:9:3: error[DL0130]: the variable `object` has no value",
         ]
     );
 }

@@ -73,7 +73,12 @@ fn values_cannot_grow_without_end() {
         ("range(1e9)", "a range has up to"),
         ("range(-9e17, 9e17, 3)", "a range has up to"),
         ("join(\"\", [for x in range(99999) : \"0123456789012345\"])", "too long"),
-        ("[for a in range(9999) : [for b in range(9999) : b]]", "too many steps"),
+        ("[for a in range(9999) : [for b in range(9999) : b]]", "too large"),
+        ("[for a in range(9999) : length([for b in range(9999) : b])]", "too many steps"),
+        ("[for a in range(99999) : a if contains(range(99999), a)]", "too many steps"),
+        ("[for a in range(99999) : length(merge({ for b in range(99) : b => b }, { a = a }))]", "too many steps"),
+        ("[for a in range(99999) : length(sort(range(999)))]", "too many steps"),
+        ("[for a in range(99999) : join(\"\", [for b in range(9999) : \"0123456789012345\"])]", "too many steps"),
         ("regex(\"(a{1000}){1000}\", \"a\")", "this is not a pattern"),
         ("format(\"%9999999999d\", 1)", "a width is up to 1000"),
         (

@@ -68,7 +68,9 @@ pub(crate) fn dialect() -> Dialect {
         fields.insert("ports".into(), dlinfra::blueprint::Field::new(either, false, "One port or several"));
         kinds.get_mut("bucket").unwrap().fields = Type::object(fields);
     }
-    Dialect { kinds, modules: MODULES, instance, zones }
+    let near_instance = |name: &str| (name == "p5.48xlrge").then_some("p5.48xlarge");
+    let near_region = |_: &str| None;
+    Dialect { kinds, modules: MODULES, instance, zones, near_instance, near_region, check: |_, _| Vec::new() }
 }
 
 /// A blueprint with the usual first lines.

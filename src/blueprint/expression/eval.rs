@@ -14,8 +14,9 @@ use super::{Call, Expr, ExprError, ExprKind, Fail, Operator, Outcome, Part, Plac
 use crate::blueprint::codes;
 use crate::blueprint::types::Type;
 
-/// More steps than any honest expression takes.
-const FUEL: u64 = 3_000_000;
+/// More work than any honest expression takes. A step costs `STEP`; going over a value costs its parts.
+const FUEL: u64 = 30_000_000;
+const STEP: u64 = 10;
 
 /// What names mean where an expression stands.
 pub(crate) trait Env {
@@ -35,6 +36,14 @@ pub(crate) trait Env {
     fn instance(&self, name: &str) -> Option<Json>;
     /// The availability zones of a region.
     fn zones(&self, region: &str) -> Option<Vec<String>>;
+    /// The instance type that a mistyped one most probably means.
+    fn near_instance(&self, _name: &str) -> Option<&'static str> {
+        None
+    }
+    /// The region that a mistyped one most probably means.
+    fn near_region(&self, _name: &str) -> Option<&'static str> {
+        None
+    }
     /// Names that help texts may suggest.
     fn outputs_of(&self, resource: &RefValue) -> Vec<String>;
 }
@@ -134,7 +143,8 @@ impl<'a> Evaluator<'a> {
         let e = ExprError::new(codes::TYPE, place, format!("{} cannot be part of text", value.noun()));
         Err(match value {
             Value::Null(n) => {
-                null_error(n, place, "null cannot be part of text").help("give it a default: `coalesce(x, \"\")`")
+                let e = null_error(n, place, "null cannot be part of text");
+                if e.help.is_empty() { e.help("give it a default: `coalesce(x, \"\")`") } else { e }
             }
             Value::Ref(r) => self
                 .list_attributes(r, ExprError::new(codes::REFERENCE, place, format!("{} is not text", value.noun()))),
@@ -155,7 +165,12 @@ impl<'a> Evaluator<'a> {
     }
 
     pub(super) fn spend(&self, place: Place) -> Outcome<()> {
-        match self.fuel.get().checked_sub(1) {
+        self.spend_on(STEP, place)
+    }
+
+    /// Pays for work that one step does on a value with so many parts.
+    pub(super) fn spend_on(&self, work: u64, place: Place) -> Outcome<()> {
+        match self.fuel.get().checked_sub(work) {
             Some(left) => {
                 self.fuel.set(left);
                 Ok(())
@@ -235,6 +250,7 @@ impl<'a> Evaluator<'a> {
             return Ok(a);
         }
         let b = self.eval(right, vars)?;
+        self.spend_on(a.weight().min(b.weight()), place)?;
         operators::binary(op, &a, &b, (left.place, right.place), place)
     }
 
@@ -349,7 +365,7 @@ pub(crate) fn unknown_error(u: &super::Unknown, place: Place, what: &str) -> Box
 pub(crate) fn null_error(null: &Null, place: Place, summary: &str) -> Box<ExprError> {
     let e = ExprError::new(codes::NULL, place, summary);
     match null {
-        Null::From(origin) => e.related(Some(origin.label.clone())),
+        Null::From(origin) => e.related(Some(origin.label.clone())).help_opt(origin.help.clone()),
         _ => e,
     }
 }

@@ -15,6 +15,8 @@ pub(crate) struct ExprError {
     pub(crate) help: Vec<String>,
     /// Related places in files.
     pub(crate) related: Vec<Label>,
+    /// The part of the value that is wrong: indexes and keys from the outside in.
+    pub(crate) steps: Vec<std::rc::Rc<str>>,
     /// Further problems of the same scalar.
     pub(crate) also: Vec<ExprError>,
 }
@@ -30,6 +32,7 @@ impl ExprError {
             detail: None,
             help: Vec::new(),
             related: Vec::new(),
+            steps: Vec::new(),
             also: Vec::new(),
         })
     }

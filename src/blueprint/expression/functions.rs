@@ -114,6 +114,10 @@ pub(crate) fn call(evaluator: &Evaluator<'_>, function: &'static Function, args:
         }
         _ => {}
     }
+    if !matches!(function.name, "length" | "lookup" | "element" | "range") {
+        let parts = args.values.iter().fold(0, |sum: u64, v| sum.saturating_add(v.weight()));
+        evaluator.spend_on(parts, args.place)?;
+    }
     (function.run)(evaluator, args).map_err(|e| match e {
         super::Fail::Error(mut e) if e.help.is_empty() && e.code == codes::ARGUMENTS => {
             e.help.push(format!("for example `{}`", function.example));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::eval::{Evaluator, Variables, Vars, later, null_error, too_large, unknown_error};
-use super::value::{Key, Null, TooLarge, Value};
+use super::value::{Key, MAX_WEIGHT, Null, TooLarge, Value};
 use super::{Expr, ExprError, For, Outcome, Place, Residual, Step, StepKind};
 use crate::blueprint::codes;
 use crate::blueprint::types::Type;
@@ -22,6 +22,7 @@ impl Evaluator<'_> {
             }
             Ok(current)
         };
+        self.spend_on(base.weight(), place)?;
         let items = match &base {
             Value::Null(_) => Vec::new(),
             Value::List(l) => l.items().iter().map(one).collect::<Outcome<Vec<_>>>()?,
@@ -43,6 +44,7 @@ impl Evaluator<'_> {
 
     pub(super) fn for_each(&self, f: &For, place: Place, vars: Vars<'_>) -> Outcome<Value> {
         let collection = self.eval(&f.collection, vars)?;
+        self.spend_on(collection.weight(), f.collection.place)?;
         let pairs: Vec<(Value, Value)> = match &collection {
             Value::List(l) => l
                 .items()
@@ -83,6 +85,8 @@ impl Evaluator<'_> {
                 return Err(ExprError::new(codes::TYPE, f.collection.place, summary).into());
             }
         };
+        // What is made is limited while it grows: a list of a hundred thousand long texts never comes to be.
+        let mut made = 0_u64;
         let mut list = Vec::new();
         let mut groups: BTreeMap<Key, Vec<Value>> = BTreeMap::new();
         for (k, v) in pairs {
@@ -95,6 +99,10 @@ impl Evaluator<'_> {
                 continue;
             }
             let result = self.eval(&f.result, Some(&vars))?;
+            made = made.saturating_add(result.weight());
+            if made > MAX_WEIGHT {
+                return Err(too_large(place).into());
+            }
             match &f.key_result {
                 None => list.push(result),
                 Some(key) => {

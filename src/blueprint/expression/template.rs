@@ -111,6 +111,37 @@ pub(crate) fn for_each_name<'a>(template: &'a Template, found: &mut dyn FnMut(&'
     }
 }
 
+/// The part of an expression that stands at a place.
+pub(crate) fn part_at(e: &Expr, place: Place) -> Option<&Expr> {
+    if e.place == place {
+        return Some(e);
+    }
+    if place.start < e.place.start || place.end > e.place.end {
+        return None;
+    }
+    match &e.kind {
+        ExprKind::Literal(_) | ExprKind::Name(_) => None,
+        ExprKind::Template(all) | ExprKind::List(all) => all.iter().find_map(|e| part_at(e, place)),
+        ExprKind::Object(all) => all.iter().flat_map(|(k, v)| [k, v]).find_map(|e| part_at(e, place)),
+        ExprKind::Attr(base, _) | ExprKind::Splat(base, _) => part_at(base, place),
+        ExprKind::Index(base, index) => part_at(base, place).or_else(|| part_at(index, place)),
+        ExprKind::Call(call) => call.args.iter().find_map(|e| part_at(e, place)),
+        ExprKind::Not(e) | ExprKind::Negate(e) => part_at(e, place),
+        ExprKind::Binary(_, both) => part_at(&both.0, place).or_else(|| part_at(&both.1, place)),
+        ExprKind::Conditional(three) => [&three.0, &three.1, &three.2].into_iter().find_map(|e| part_at(e, place)),
+        ExprKind::For(f) => [&f.collection, &f.result].into_iter().find_map(|e| part_at(e, place)),
+    }
+}
+
+/// Calls back for each `root.attribute` of an expression.
+pub(crate) fn for_each_root<'a>(e: &'a Expr, found: &mut dyn FnMut(&'a str, &'a str)) {
+    walk(e, &mut Vec::new(), &mut |root, attr, _| {
+        if let Some(attr) = attr {
+            found(root, attr);
+        }
+    });
+}
+
 /// Expressions nest less deep than a stack is, see the parser's limits.
 fn walk<'a>(e: &'a Expr, bound: &mut Vec<&'a str>, found: &mut dyn FnMut(&'a str, Option<&'a str>, Place)) {
     match &e.kind {

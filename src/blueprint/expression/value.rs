@@ -58,6 +58,8 @@ pub(crate) enum Null {
 #[derive(Debug)]
 pub(crate) struct Origin {
     pub(crate) label: Label,
+    /// What gives it a value.
+    pub(crate) help: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
@@ -192,6 +194,16 @@ impl Value {
             Value::String(s) => 1 + s.len() as u64 / 64,
             Value::Unknown(u) => u.residual.size(),
             _ => 1,
+        }
+    }
+
+    /// Whether others hold the same value.
+    pub(crate) fn is_shared(&self) -> bool {
+        match self {
+            Value::List(l) => Rc::strong_count(l) > 1,
+            Value::Map(m) => Rc::strong_count(m) > 1,
+            Value::String(s) => Rc::strong_count(s) > 1,
+            _ => false,
         }
     }
 

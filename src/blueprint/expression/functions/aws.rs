@@ -117,6 +117,12 @@ impl Env for Inside<'_> {
     fn zones(&self, region: &str) -> Option<Vec<String>> {
         self.outer.zones(region)
     }
+    fn near_instance(&self, name: &str) -> Option<&'static str> {
+        self.outer.near_instance(name)
+    }
+    fn near_region(&self, name: &str) -> Option<&'static str> {
+        self.outer.near_region(name)
+    }
     fn outputs_of(&self, r: &crate::blueprint::expression::RefValue) -> Vec<String> {
         self.outer.outputs_of(r)
     }
@@ -126,7 +132,13 @@ pub(super) fn instance(e: &Evaluator<'_>, a: Args<'_, '_>) -> Outcome<Value> {
     let name = a.text(0)?;
     match e.env.instance(&name) {
         Some(facts) => a.made(Value::from_json(&facts)),
-        None => Err(a.wrong(0, format!("the catalog has no instance type `{name}`")).into()),
+        None => {
+            let help = match e.env.near_instance(&name) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "`dlinfra topology` lists the types that the catalog knows".to_string(),
+            };
+            Err(a.wrong(0, format!("the catalog has no instance type `{name}`")).help(help).into())
+        }
     }
 }
 
@@ -134,6 +146,9 @@ pub(super) fn zones(e: &Evaluator<'_>, a: Args<'_, '_>) -> Outcome<Value> {
     let region = a.text(0)?;
     match e.env.zones(&region) {
         Some(all) => a.made(Value::list(all.iter().map(|z| Value::text(z)).collect())),
-        None => Err(a.wrong(0, format!("there is no region `{region}` in the catalog")).into()),
+        None => {
+            let near = e.env.near_region(&region).map(|n| format!("did you mean `{n}`?"));
+            Err(a.wrong(0, format!("the catalog has no region `{region}`")).help_opt(near).into())
+        }
     }
 }

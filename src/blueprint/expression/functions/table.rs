@@ -70,7 +70,7 @@ pub(crate) static FUNCTIONS: &[Function] = &[
     Function { name: "compact", signature: "compact(list)", doc: "Without null and empty text",
         example: r#"compact(["a", "", null])"#, result: r#"["a"]"#,
         min: 1, max: Some(1), unknown: Postpone, returns: FIRST, run: collections::compact },
-    Function { name: "flatten", signature: "flatten(list)", doc: "Lists inside of lists as one list",
+    Function { name: "flatten", signature: "flatten(list)", doc: "Nested lists as one list",
         example: r#"flatten([["a"], ["b", ["c"]]])"#, result: r#"["a","b","c"]"#,
         min: 1, max: Some(1), unknown: Pass, returns: LIST, run: collections::flatten },
     Function { name: "distinct", signature: "distinct(list)", doc: "Without repetitions, in the order of first occurrence",
