@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::config::Consistency;
 use crate::error::ApiError;
 use crate::life;
+use crate::regions;
 use crate::store::{Object, World};
 use crate::throttle::Rate;
 use crate::wire::params::Params;
@@ -27,9 +28,24 @@ impl Call<'_> {
         self.world.config.account.clone()
     }
 
-    /// An ARN in this region.
+    /// The first part of ARNs in this region: `aws`, `aws-cn` or `aws-us-gov`.
+    pub(crate) fn partition(&self) -> &'static str {
+        regions::partition(self.region)
+    }
+
+    /// An ARN of the call's service in this region.
     pub(crate) fn arn(&self, resource: impl std::fmt::Display) -> String {
-        format!("arn:aws:{}:{}:{}:{resource}", self.service, self.region, self.world.config.account)
+        self.arn_of(self.service, resource)
+    }
+
+    /// An ARN of another service in this region.
+    pub(crate) fn arn_of(&self, service: &str, resource: impl std::fmt::Display) -> String {
+        format!("arn:{}:{service}:{}:{}:{resource}", self.partition(), self.region, self.world.config.account)
+    }
+
+    /// An ARN of IAM, which has no region.
+    pub(crate) fn iam_arn(&self, resource: impl std::fmt::Display) -> String {
+        format!("arn:{}:iam::{}:{resource}", self.partition(), self.world.config.account)
     }
 
     /// Whatever its age; for uniqueness, ownership and settling.

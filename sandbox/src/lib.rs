@@ -31,6 +31,7 @@ mod inventory;
 mod life;
 mod model;
 mod policy;
+mod regions;
 mod request_log;
 mod sandbox;
 mod server;

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use crate::faults::matches;
+
 /// Where a policy is attached; that decides which elements it must and must not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Use<'a> {
@@ -136,7 +138,8 @@ fn check_actions(statement: &Map<String, Value>, place: Use<'_>) -> Result<(), S
 fn check_resource(resource: &str, place: Use<'_>) -> Result<(), String> {
     match place {
         Use::Bucket(bucket) => {
-            let own = resource.strip_prefix("arn:aws:s3:::").and_then(|rest| rest.strip_prefix(bucket));
+            let own = resource.split_once(":s3:::").filter(|(partition, _)| is_partition(partition));
+            let own = own.and_then(|(_, rest)| rest.strip_prefix(bucket));
             if own.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || rest.starts_with('*')) {
                 Ok(())
             } else {
@@ -146,6 +149,10 @@ fn check_resource(resource: &str, place: Use<'_>) -> Result<(), String> {
         _ if resource == "*" || resource.starts_with("arn:") => Ok(()),
         _ => Err(format!("Resource {resource} must be in ARN format or \"*\".")),
     }
+}
+
+fn is_partition(text: &str) -> bool {
+    ["arn:aws", "arn:aws-cn", "arn:aws-us-gov"].contains(&text)
 }
 
 fn check_principal(value: &Value, place: Use<'_>) -> Result<(), String> {
@@ -233,6 +240,31 @@ fn texts(value: &Value) -> Result<Vec<&str>, String> {
         Value::Array(items) => items.iter().map(|item| item.as_str().ok_or_else(syntax)).collect(),
         _ => Err(syntax()),
     }
+}
+
+/// Whether a policy lets everybody do something with a resource. What holds only under a condition does not count.
+pub(crate) fn allows_everybody(document: &Value, action: &str, resource: &str) -> bool {
+    let statements = match document.get("Statement") {
+        Some(Value::Array(items)) => items.as_slice(),
+        Some(single) => std::slice::from_ref(single),
+        None => &[],
+    };
+    let names = |value: Option<&Value>, wanted: &str| {
+        value.and_then(|value| texts(value).ok()).is_some_and(|names| names.iter().any(|name| matches(name, wanted)))
+    };
+    let applies = |statement: &&Value| {
+        let everybody = match statement.get("Principal") {
+            Some(Value::Object(kinds)) => names(kinds.get("AWS"), "*"),
+            Some(other) => other == "*",
+            None => false,
+        };
+        everybody && names(statement.get("Action"), action) && names(statement.get("Resource"), resource)
+    };
+    let has = |effect: &str| {
+        let of = |statement: &&Value| statement.get("Effect").is_some_and(|given| given == effect);
+        statements.iter().filter(applies).any(|it| of(&it) && (effect == "Deny" || it.get("Condition").is_none()))
+    };
+    has("Allow") && !has("Deny")
 }
 
 /// Whether a bucket policy lets everybody in, as S3 sees it: an allowed `*` principal without a fixed condition.

@@ -18,10 +18,11 @@ use crate::faults::{FaultAction, FaultRule, Faults};
 use crate::image::Image;
 use crate::inventory::{self, StoredObject};
 use crate::request_log::{LogEntry, RequestLog};
-use crate::service::{Operation, Service, execute};
+use crate::service::{Operation, Service, execute, unsigned};
 use crate::services::SERVICES;
 use crate::store::World;
 use crate::timeline::{new_world, resume, settle};
+use crate::wire::Protocol;
 use crate::wire::params::Params;
 use crate::wire::reply::{encode, encode_error};
 use crate::wire::request::Incoming;
@@ -238,9 +239,10 @@ impl Sandbox {
             }
         }
         let cut = cut_before || actions.contains(&FaultAction::CutAfter);
+        let protocol = service.spoken(&request);
         let (mut response, code) = match result {
-            Ok(reply) => (encode(service, &name, &request_id, reply), None),
-            Err(error) => (encode_error(service, &request_id, &error), Some(error.code.into_owned())),
+            Ok(reply) => (encode(service, protocol, &name, &request_id, reply), None),
+            Err(error) => (encode_error(protocol, service.xmlns, &request_id, &error), Some(error.code.into_owned())),
         };
         // HTTP has no body here; a client that found one in process would learn more than AWS tells.
         if request.method == http::Method::HEAD || response.status() == http::StatusCode::NOT_MODIFIED {
@@ -281,6 +283,7 @@ impl Sandbox {
     ) -> Result<crate::wire::reply::Reply, ApiError> {
         settle(&mut state.world, now);
         state.world.now = now;
+        service.admit(request)?;
         let (operation, params) = parse(service, request).1?;
         let bucket = format!("{}:{}", service.name, operation.name);
         let rate = service.rate(operation, &params);
@@ -323,9 +326,14 @@ impl Sandbox {
         result
     }
 
+    /// Answers a request for a service that is not simulated, in the protocol that the request seems to speak.
     fn unknown_service(&self, request: &Incoming) -> Response<Bytes> {
-        let name = if request.service.is_empty() { "without a name" } else { &request.service };
-        let error = ApiError::not_implemented(format!("the service {name}"));
+        let protocol = Protocol::of_stranger(request);
+        let (name, error) = if request.service.is_empty() {
+            ("without a name", unsigned(protocol))
+        } else {
+            (request.service.as_str(), ApiError::not_implemented(format!("the service {}", request.service)))
+        };
         let mut state = self.lock();
         state.arrived += 1;
         let number = state.arrived;
@@ -339,11 +347,7 @@ impl Sandbox {
             code: Some(error.code.to_string()),
             cut: false,
         });
-        // The protocol of an unknown service is unknown too; both families of clients find the code in this one.
-        let body = serde_json::json!({"__type": error.code, "message": error.message});
-        let mut response = Response::new(Bytes::from(body.to_string()));
-        *response.status_mut() = http::StatusCode::NOT_IMPLEMENTED;
-        response
+        encode_error(protocol, None, &request_id(self.inner.config.seed, number), &error)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -6,13 +6,16 @@ use crate::call::Call;
 use crate::error::ApiError;
 use crate::faults::FaultAction;
 use crate::model::Model;
+use crate::regions;
 use crate::store::{Due, ObjectKind, World};
 use crate::throttle::{Rate, ec2_rate, rate};
 use crate::wire::Protocol;
+use crate::wire::cbor;
 use crate::wire::form;
 use crate::wire::params::{InputErrors, Params};
 use crate::wire::reply::{Body, Reply};
-use crate::wire::request::Incoming;
+use crate::wire::reply::Reply;
+use crate::wire::request::{Incoming, Signature};
 
 /// One API action.
 pub(crate) struct Operation {
@@ -59,10 +62,66 @@ pub(crate) struct Service {
 }
 
 impl Service {
+    /// The protocol of a request.
+    pub(crate) fn spoken(&self, request: &Incoming) -> Protocol {
+        let cbor = request.header("smithy-protocol") == Some("rpc-v2-cbor");
+        if cbor && matches!(self.protocol, Protocol::AwsJson(_)) { Protocol::RpcV2Cbor } else { self.protocol }
+    }
+
+    /// Refuses who comes without a signature, or for a region that the account does not have. S3 decides by bucket
+    /// what anybody may do.
+    pub(crate) fn admit(&self, request: &Incoming) -> Result<(), ApiError> {
+        if request.signature != Signature::V4 && self.protocol != Protocol::RestXml {
+            return Err(unsigned(self.protocol));
+        }
+        let region = request.region.as_str();
+        if regions::is_enabled(region) {
+            return Ok(());
+        }
+        let scope = "Credential should be scoped to a valid region.";
+        Err(match (self.protocol, regions::exists(region)) {
+            (Protocol::Ec2Query, _) => {
+                let message = "AWS was not able to validate the provided access credentials";
+                ApiError::new(401, "AuthFailure", message)
+            }
+            (Protocol::RestXml, true) => {
+                let message = "The AWS Access Key Id you provided does not exist in our records.";
+                ApiError::new(403, "InvalidAccessKeyId", message)
+            }
+            (Protocol::RestXml, false) => {
+                let message = format!(
+                    "The authorization header is malformed; the region '{region}' is wrong; expecting 'us-east-1'"
+                );
+                ApiError::bad("AuthorizationHeaderMalformed", message).with("Region", "us-east-1")
+            }
+            (Protocol::AwsQuery, true) => {
+                let message = "The security token included in the request is invalid";
+                ApiError::new(403, "InvalidClientTokenId", message)
+            }
+            (Protocol::AwsQuery, false) => ApiError::new(403, "SignatureDoesNotMatch", scope),
+            (_, true) => {
+                let message = "The security token included in the request is invalid.";
+                ApiError::bad("UnrecognizedClientException", message)
+            }
+            (_, false) => ApiError::bad("InvalidSignatureException", scope),
+        })
+    }
+
     /// The operation's name, as far as it is known, and the parameters.
     pub(crate) fn parse(&self, request: &Incoming) -> (String, Result<Params, ApiError>) {
         let unknown = |error| ("Unknown".to_owned(), Err(error));
-        match self.protocol {
+        match self.spoken(request) {
+            Protocol::RpcV2Cbor => {
+                // /service/NAME/operation/NAME
+                let action = request.path.rsplit('/').next().unwrap_or_default().to_owned();
+                let body: &[u8] = if request.body.is_empty() { b"\xa0" } else { &request.body };
+                let params = match cbor::decode(body) {
+                    Ok(Value::Object(fields)) => Ok(Params::new(fields, self.input)),
+                    Ok(_) => Err(ApiError::bad("SerializationException", "The body is not a CBOR map")),
+                    Err(error) => Err(ApiError::bad("SerializationException", error)),
+                };
+                (action, params)
+            }
             Protocol::Ec2Query | Protocol::AwsQuery => {
                 let text = String::from_utf8_lossy(&request.body);
                 let mut fields = form::tree(&text);
@@ -128,7 +187,9 @@ impl Service {
             Protocol::Ec2Query => || ApiError::new(503, "RequestLimitExceeded", "Request limit exceeded."),
             Protocol::AwsQuery => || ApiError::bad("Throttling", "Rate exceeded"),
             Protocol::RestXml => || ApiError::new(503, "SlowDown", "Please reduce your request rate."),
-            Protocol::AwsJson(_) | Protocol::RestJson => || ApiError::bad("ThrottlingException", "Rate exceeded"),
+            Protocol::AwsJson(_) | Protocol::RestJson | Protocol::RpcV2Cbor => {
+                || ApiError::bad("ThrottlingException", "Rate exceeded")
+            }
         }
     }
 
@@ -143,7 +204,7 @@ impl Service {
                 "AccessDenied",
                 format!("User: sandbox is not authorized to perform: {}:{operation}", self.name),
             ),
-            Protocol::AwsJson(_) | Protocol::RestJson => ApiError::bad(
+            Protocol::AwsJson(_) | Protocol::RestJson | Protocol::RpcV2Cbor => ApiError::bad(
                 "AccessDeniedException",
                 format!("User: sandbox is not authorized to perform: {}:{operation}", self.name),
             ),
@@ -157,7 +218,7 @@ impl Service {
             Protocol::AwsQuery => {
                 ApiError::new(403, "ExpiredToken", "The security token included in the request is expired")
             }
-            Protocol::AwsJson(_) | Protocol::RestJson => {
+            Protocol::AwsJson(_) | Protocol::RestJson | Protocol::RpcV2Cbor => {
                 ApiError::bad("ExpiredTokenException", "The security token included in the request is expired")
             }
         }
@@ -179,6 +240,18 @@ impl Service {
     /// How a dry run that would have succeeded is answered.
     pub(crate) fn dry_run() -> ApiError {
         ApiError::new(412, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
+    }
+}
+
+/// What a request without a signature is answered with.
+pub(crate) fn unsigned(protocol: Protocol) -> ApiError {
+    match protocol {
+        Protocol::Ec2Query | Protocol::AwsQuery | Protocol::RestXml => {
+            ApiError::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
+        }
+        Protocol::AwsJson(_) | Protocol::RestJson | Protocol::RpcV2Cbor => {
+            ApiError::bad("MissingAuthenticationTokenException", "Request is missing Authentication Token")
+        }
     }
 }
 

@@ -1,6 +1,8 @@
-//! The sandbox as boto3 sees it: runs `tests/boto3/run.py` of the repository against a served sandbox.
+//! The sandbox as boto3, the AWS CLI and s3fs see it: runs `tests/boto3/run.py` of the repository against a served
+//! sandbox.
 //!
-//! boto3 comes from the package index into a virtual environment under `target/`. Without Python or network the test
+//! They come from the package index into virtual environments under `target/`, two because boto3 and the CLI each want
+//! a botocore of their own. Without Python or network the test
 //! says so and is skipped, except on continuous integration (`CI=true`), where that is a failure.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test fails by panicking")]
@@ -18,8 +20,12 @@ const SPEED: f64 = 600.0;
 async fn boto3_finds_aws() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let scripts = root.join("tests/boto3");
-    let python = match tokio::task::spawn_blocking(move || environment(&root)).await.unwrap() {
-        Ok(python) => python,
+    let both = move || {
+        let boto3 = environment(&root, "boto3-environment", "requirements.txt")?;
+        Ok((boto3, environment(&root, "clients-environment", "clients.txt")?))
+    };
+    let (python, clients) = match tokio::task::spawn_blocking(both).await.unwrap() {
+        Ok(found) => found,
         Err(reason) if std::env::var("CI").is_ok_and(|ci| ci == "true" || ci == "1") => panic!("{reason}"),
         Err(reason) => {
             println!("skipped: {reason}");
@@ -34,18 +40,22 @@ async fn boto3_finds_aws() {
     tokio::spawn(serve(sandbox, listener));
     // While working on one service: the part of the names of the checks to run.
     let pattern = std::env::var("DLINFRA_BOTO3_CHECKS").unwrap_or_default();
-    let run = move || Command::new(python).arg(scripts.join("run.py")).args(["--url", &url, &pattern]).output();
+    let run = move || {
+        let mut command = Command::new(python);
+        command.env("DLINFRA_CLIENTS", clients.with_file_name(""));
+        command.arg(scripts.join("run.py")).args(["--url", &url, &pattern]).output()
+    };
     let output = tokio::task::spawn_blocking(run).await.unwrap().unwrap();
     println!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success());
 }
 
-/// The Python of a virtual environment with the boto3 that `requirements.txt` names.
-fn environment(root: &Path) -> Result<PathBuf, String> {
+/// The Python of a virtual environment with what a file of requirements names.
+fn environment(root: &Path, folder: &str, requirements: &str) -> Result<PathBuf, String> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    let folder = target.join("boto3-environment");
+    let folder = target.join(folder);
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-    let requirements = root.join("tests/boto3/requirements.txt");
+    let requirements = root.join("tests/boto3").join(requirements);
     let wanted = std::fs::read_to_string(&requirements).map_err(|error| error.to_string())?;
     let done = folder.join("installed.txt");
     if std::fs::read_to_string(&done).is_ok_and(|installed| installed == wanted) {
@@ -59,7 +69,7 @@ fn environment(root: &Path) -> Result<PathBuf, String> {
     run("making a virtual environment with python3", Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
     let mut install = Command::new(&python);
     install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
-    run("installing boto3", install.arg(&requirements))?;
+    run("installing packages", install.arg(&requirements))?;
     std::fs::write(&done, wanted).map_err(|error| error.to_string())?;
     Ok(python)
 }

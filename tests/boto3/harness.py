@@ -135,13 +135,13 @@ def eventually(condition, seconds=30):
     raise AssertionError("the condition did not come true in time")
 
 
-def start(command):
-    """Starts a sandbox on a free port; `{port}` in the command stands for it."""
+def start(command, patience=20):
+    """Starts a sandbox on a free port, for which `{port}` in the command stands, within so many seconds."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen([part.replace("{port}", str(port)) for part in command])
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + patience
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()

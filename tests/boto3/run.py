@@ -14,6 +14,7 @@ import sys
 import harness
 
 # Importing registers the checks.
+import clients
 import costs
 import ec2_capacity
 import ec2_groups
@@ -24,6 +25,8 @@ import iam
 import pricing
 import s3_buckets
 import s3_objects
+import s3_uploads
+import s3_wire
 import ssm
 import sts
 

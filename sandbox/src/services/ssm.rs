@@ -30,7 +30,7 @@ static MODEL: Model = Model::new(|| Facts::read(include_str!("../../models/ssm.j
 const PUBLISHED: Timestamp = Timestamp::constant(1_764_547_200, 0);
 
 fn check_name(name: &str) -> Result<(), ApiError> {
-    let selector = name.trim_start_matches("arn:aws:ssm:").contains(':');
+    let selector = name.contains(':') && !name.starts_with("arn:");
     if selector {
         return Err(ApiError::not_implemented(format!("versions and labels of parameters ({name})")));
     }
@@ -55,7 +55,7 @@ fn parameter(call: &Call<'_>, name: &str) -> Option<Value> {
         "Version": 1,
         "LastModifiedDate": PUBLISHED.as_second(),
         // Public parameters belong to no account.
-        "ARN": format!("arn:aws:ssm:{}::parameter{name}", call.region),
+        "ARN": format!("arn:{}:ssm:{}::parameter{name}", call.partition(), call.region),
         "DataType": "text",
     }))
 }

@@ -27,7 +27,7 @@ fn get_caller_identity(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let account = call.account();
     Ok(Reply::xml(
         Xml::new()
-            .text("Arn", format!("arn:aws:iam::{account}:user/sandbox"))
+            .text("Arn", call.iam_arn("user/sandbox"))
             .text("UserId", "AIDASANDBOX0000000000")
             .text("Account", account),
     ))

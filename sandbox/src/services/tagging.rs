@@ -79,9 +79,9 @@ fn known(call: &Call<'_>) -> BTreeMap<String, BTreeMap<String, String>> {
 
 fn arn(call: &Call<'_>, service: &str, region: &str, tail: &str) -> String {
     if service == "s3" {
-        return format!("arn:aws:s3:::{tail}");
+        return format!("arn:{}:s3:::{tail}", call.partition());
     }
-    format!("arn:aws:{service}:{region}:{}:{tail}", call.account())
+    format!("arn:{}:{service}:{region}:{}:{tail}", call.partition(), call.account())
 }
 
 /// Whether an ARN is of a type such as `ec2:vpc`, or of a service such as `ec2`.

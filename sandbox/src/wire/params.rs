@@ -47,6 +47,11 @@ impl Params {
         self.fields.get(field).is_some_and(|value| !value.is_null())
     }
 
+    /// A text that is to be read later.
+    pub(crate) fn peek(&self, field: &str) -> Option<&str> {
+        self.fields.get(field).and_then(Value::as_str)
+    }
+
     /// The field as it came, for values whose structure is free.
     pub(crate) fn raw(&mut self, field: &str) -> Option<Value> {
         self.fields.remove(field).filter(|value| !value.is_null())
@@ -179,6 +184,11 @@ impl Params {
     /// A structure that was taken out raw, to be read after all; what it leaves unread is refused too.
     pub(crate) fn adopt(&self, field: &str, fields: Map<String, Value>) -> Params {
         Params { path: self.name(field), fields, unread: Rc::clone(&self.unread), words: self.words }
+    }
+
+    /// Adds fields that came in a body of another kind.
+    pub(crate) fn take_over(&mut self, fields: Map<String, Value>) {
+        self.fields.extend(fields);
     }
 
     /// Every field that is left, as it came (maps such as JSON tag maps).

@@ -1,13 +1,18 @@
 //! Replies and errors into bytes, in each protocol's shape.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::Value;
+use sha2::{Digest, Sha512};
 
-use super::Protocol;
 use super::xml::Xml;
+use super::{Protocol, cbor};
 use crate::error::ApiError;
 use crate::service::Service;
+
+const CBOR: &str = "application/cbor";
 
 /// What a handler answers.
 #[derive(Debug, Clone)]
@@ -51,8 +56,16 @@ impl Reply {
     }
 }
 
-pub(crate) fn encode(service: &Service, operation: &str, request_id: &str, reply: Reply) -> Response<Bytes> {
-    let (content_type, body) = match (service.protocol, reply.body) {
+/// `protocol` is the one that the request spoke.
+pub(crate) fn encode(
+    service: &Service,
+    protocol: Protocol,
+    operation: &str,
+    request_id: &str,
+    reply: Reply,
+) -> Response<Bytes> {
+    let (content_type, body) = match (protocol, reply.body) {
+        (Protocol::RpcV2Cbor, Body::Json(value)) => (CBOR, cbor::encode(&value).into()),
         (Protocol::Ec2Query, Body::Xml(xml)) => {
             let xml = Xml::new().text("requestId", request_id).extend(xml);
             ("text/xml;charset=UTF-8", xml.document(&format!("{operation}Response"), service.xmlns).into())
@@ -67,21 +80,26 @@ pub(crate) fn encode(service: &Service, operation: &str, request_id: &str, reply
         (protocol, Body::Json(value)) => (json_type(protocol), value.to_string().into()),
         (_, Body::Raw(bytes)) => ("", bytes),
     };
-    finish(service, reply.status, content_type, request_id, &reply.headers, body)
+    finish(protocol, reply.status, content_type, request_id, &reply.headers, body)
 }
 
-pub(crate) fn encode_error(service: &Service, request_id: &str, error: &ApiError) -> Response<Bytes> {
+pub(crate) fn encode_error(
+    protocol: Protocol,
+    xmlns: Option<&str>,
+    request_id: &str,
+    error: &ApiError,
+) -> Response<Bytes> {
     let fault = if error.status >= 500 { "Receiver" } else { "Sender" };
     let short = || Xml::new().text("Code", &error.code).text("Message", &error.message);
-    let (content_type, body) = match service.protocol {
+    let (content_type, body): (_, Bytes) = match protocol {
         Protocol::Ec2Query => {
             let xml = Xml::new().child("Errors", Xml::new().child("Error", short())).text("RequestID", request_id);
-            ("text/xml;charset=UTF-8", xml.document("Response", None))
+            ("text/xml;charset=UTF-8", xml.document("Response", None).into())
         }
         Protocol::AwsQuery => {
             let xml =
                 Xml::new().child("Error", Xml::new().text("Type", fault).extend(short())).text("RequestId", request_id);
-            ("text/xml", xml.document("ErrorResponse", service.xmlns))
+            ("text/xml", xml.document("ErrorResponse", xmlns).into())
         }
         Protocol::RestXml => {
             let mut xml = short();
@@ -89,20 +107,30 @@ pub(crate) fn encode_error(service: &Service, request_id: &str, error: &ApiError
                 let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                 xml = xml.text(name.clone(), text);
             }
-            ("application/xml", xml.text("RequestId", request_id).document("Error", None))
+            let xml = xml.text("RequestId", request_id).text("HostId", host_id(request_id));
+            ("application/xml", xml.document("Error", None).into())
         }
-        Protocol::AwsJson(_) | Protocol::RestJson => {
+        Protocol::AwsJson(_) | Protocol::RestJson | Protocol::RpcV2Cbor => {
             let mut fields = error.fields.clone();
             fields.insert("__type".to_owned(), error.code.to_string().into());
             fields.insert("message".to_owned(), error.message.clone().into());
-            (json_type(service.protocol), Value::Object(fields).to_string())
+            let value = Value::Object(fields);
+            match protocol {
+                Protocol::RpcV2Cbor => (CBOR, cbor::encode(&value).into()),
+                _ => (json_type(protocol), value.to_string().into()),
+            }
         }
     };
     let mut headers = error.headers.to_vec();
-    if service.protocol == Protocol::RestJson {
+    if protocol == Protocol::RestJson {
         headers.push(("x-amzn-errortype".to_owned(), error.code.to_string()));
     }
-    finish(service, error.status, content_type, request_id, &headers, body.into())
+    finish(protocol, error.status, content_type, request_id, &headers, body)
+}
+
+/// The second id of a request to S3: of the machine that answered. Its look is AWS's, its content nothing.
+fn host_id(request_id: &str) -> String {
+    STANDARD.encode(Sha512::digest(request_id.as_bytes()))
 }
 
 fn json_type(protocol: Protocol) -> &'static str {
@@ -114,7 +142,7 @@ fn json_type(protocol: Protocol) -> &'static str {
 }
 
 fn finish(
-    service: &Service,
+    protocol: Protocol,
     status: u16,
     content_type: &'static str,
     request_id: &str,
@@ -127,9 +155,17 @@ fn finish(
     if !content_type.is_empty() {
         map.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     }
-    let id_header = if service.protocol == Protocol::RestXml { "x-amz-request-id" } else { "x-amzn-requestid" };
+    let id_header = if protocol == Protocol::RestXml { "x-amz-request-id" } else { "x-amzn-requestid" };
     if let Ok(value) = HeaderValue::from_str(request_id) {
         map.insert(HeaderName::from_static(id_header), value);
+    }
+    if protocol == Protocol::RpcV2Cbor {
+        map.insert(HeaderName::from_static("smithy-protocol"), HeaderValue::from_static("rpc-v2-cbor"));
+    }
+    if protocol == Protocol::RestXml
+        && let Ok(value) = HeaderValue::from_str(&host_id(request_id))
+    {
+        map.insert(HeaderName::from_static("x-amz-id-2"), value);
     }
     for (name, value) in headers {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {

@@ -2,8 +2,22 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 
 use super::form;
+
+/// How a request says who makes it. Nothing of it is verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signature {
+    /// Version 4: it names service and region.
+    V4,
+    /// Version 2, which only S3 still takes: it names neither.
+    V2,
+    /// None: anybody makes it.
+    None,
+}
 
 /// A request with its body decoded from chunked signing.
 #[derive(Debug, Clone)]
@@ -19,6 +33,9 @@ pub(crate) struct Incoming {
     /// The signing name of the service (`ec2`, `s3`, `monitoring`).
     pub(crate) service: String,
     pub(crate) region: String,
+    pub(crate) signature: Signature,
+    /// Until when a presigned address may be used.
+    pub(crate) expires: Option<Timestamp>,
 }
 
 impl Incoming {
@@ -31,15 +48,31 @@ impl Incoming {
         };
         let host = host.split(':').next().unwrap_or_default().to_ascii_lowercase();
         let query: Vec<_> = parts.uri.query().map(|query| form::pairs(query).collect()).unwrap_or_default();
-        let scope = scope(header("authorization"), &query);
-        let (service, region) = scope.or_else(|| from_host(&host)).unwrap_or_default();
+        let scope = scope(header("authorization"), header("x-amz-region-set"), &query);
+        let signature = match &scope {
+            Some(_) => Signature::V4,
+            None if is_signed_v2(header("authorization"), &query) => Signature::V2,
+            None => Signature::None,
+        };
+        // Only S3 takes requests that name no service; theirs are recognised by what other protocols always send.
+        let is_form = parts.method == http::Method::POST
+            && header("content-type").starts_with("application/x-www-form-urlencoded");
+        let speaks_otherwise =
+            is_form || ["x-amz-target", "smithy-protocol"].iter().any(|name| !header(name).is_empty());
+        let unnamed = || if speaks_otherwise && signature == Signature::None { "" } else { "s3" };
+        let (service, region) =
+            scope.or_else(|| from_host(&host)).unwrap_or_else(|| (unnamed().to_owned(), "us-east-1".to_owned()));
+        let expires = expiry(&query);
         let chunked = header("content-encoding").contains("aws-chunked")
             || header("x-amz-content-sha256").starts_with("STREAMING-");
         let mut headers = parts.headers.clone();
         let body = if chunked {
             let (body, trailers) = unchunk(&body);
             for (name, value) in trailers {
-                if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                // The signature of the trailers is part of the transfer, as those of the chunks are.
+                if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value))
+                    && name != "x-amz-trailer-signature"
+                {
                     headers.insert(name, value);
                 }
             }
@@ -47,7 +80,8 @@ impl Incoming {
         } else {
             body
         };
-        Self { method: parts.method, path: parts.uri.path().to_owned(), query, host, headers, body, service, region }
+        let path = parts.uri.path().to_owned();
+        Self { method: parts.method, path, query, host, headers, body, service, region, signature, expires }
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -56,22 +90,46 @@ impl Incoming {
 }
 
 /// Service and region from the signature's credential scope, in the header or in a presigned URL.
-fn scope(authorization: &str, query: &[(String, String)]) -> Option<(String, String)> {
+fn scope(authorization: &str, region_set: &str, query: &[(String, String)]) -> Option<(String, String)> {
+    let given = |name: &str| query.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
     let credential = match authorization.split_once("Credential=") {
         Some((_, rest)) => rest.split([',', ' ']).next()?.to_owned(),
-        None => query.iter().find(|(name, _)| name == "X-Amz-Credential").map(|(_, value)| value.clone())?,
+        None => given("X-Amz-Credential")?,
     };
     let mut parts = credential.rsplit('/');
-    // key/date/region/service/aws4_request; version 4A has no region in its scope.
     (parts.next()? == "aws4_request").then_some(())?;
     let service = parts.next()?.to_owned();
+    // key/date/region/service/aws4_request; version 4A names its regions apart.
+    let sets_regions = authorization.starts_with("AWS4-ECDSA")
+        || given("X-Amz-Algorithm").is_some_and(|algorithm| algorithm.starts_with("AWS4-ECDSA"));
+    if sets_regions {
+        let set = given("X-Amz-Region-Set").unwrap_or_else(|| region_set.to_owned());
+        let first = set.split(',').next().map(str::trim).filter(|region| !region.is_empty() && *region != "*");
+        return Some((service, first.unwrap_or("us-east-1").to_owned()));
+    }
     let region = parts.next()?.to_owned();
     Some((service, region))
 }
 
+/// Whether a request carries a signature of version 2, in the header or in a presigned URL.
+fn is_signed_v2(authorization: &str, query: &[(String, String)]) -> bool {
+    let has = |name: &str| query.iter().any(|(known, _)| known == name);
+    authorization.starts_with("AWS ") || (has("AWSAccessKeyId") && has("Signature") && has("Expires"))
+}
+
+/// The end of a presigned address: begin and seconds (version 4) or a moment (version 2).
+fn expiry(query: &[(String, String)]) -> Option<Timestamp> {
+    let given = |name: &str| query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    if let (Some(begin), Some(seconds)) = (given("X-Amz-Date"), given("X-Amz-Expires")) {
+        let begin = DateTime::strptime("%Y%m%dT%H%M%SZ", begin).ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp();
+        return begin.checked_add(jiff::SignedDuration::from_secs(seconds.parse().ok()?)).ok();
+    }
+    given("Signature").and(given("Expires")).and_then(|moment| Timestamp::from_second(moment.parse().ok()?).ok())
+}
+
 /// Service and region from a name such as `bucket.s3.eu-west-1.amazonaws.com`.
 fn from_host(host: &str) -> Option<(String, String)> {
-    let name = host.strip_suffix(".amazonaws.com")?;
+    let name = host.strip_suffix(".amazonaws.com").or_else(|| host.strip_suffix(".amazonaws.com.cn"))?;
     let mut labels: Vec<&str> = name.split('.').collect();
     let is_region = |label: &str| label.split('-').count() >= 3 && label.ends_with(|ch: char| ch.is_ascii_digit());
     let region = match labels.last() {
@@ -114,7 +172,32 @@ mod tests {
     #[test]
     fn the_scope_names_service_and_region() {
         let header = "AWS4-HMAC-SHA256 Credential=AKID/20260101/eu-west-1/fsx/aws4_request, SignedHeaders=host";
-        assert_eq!(scope(header, &[]), Some(("fsx".to_owned(), "eu-west-1".to_owned())));
+        assert_eq!(scope(header, "", &[]), Some(("fsx".to_owned(), "eu-west-1".to_owned())));
+        let every = "AWS4-ECDSA-P256-SHA256 Credential=AKID/20260101/s3/aws4_request, SignedHeaders=host";
+        assert_eq!(scope(every, "*", &[]), Some(("s3".to_owned(), "us-east-1".to_owned())));
+        assert_eq!(scope(every, "eu-west-1", &[]), Some(("s3".to_owned(), "eu-west-1".to_owned())));
+    }
+
+    #[test]
+    fn what_is_signed_otherwise_is_for_s3() {
+        let read = |uri: &str, form: bool| {
+            let request = http::Request::post(uri);
+            let request = if form {
+                request.header("content-type", "application/x-www-form-urlencoded; charset=utf-8")
+            } else {
+                request
+            };
+            let request = Incoming::new(request.body(Bytes::new()).unwrap());
+            (request.service, request.signature, request.expires.map(Timestamp::as_second))
+        };
+        let s3 = "s3".to_owned();
+        assert_eq!(read("http://127.0.0.1:1/b/k", false), (s3.clone(), Signature::None, None));
+        assert_eq!(read("http://127.0.0.1:1/", true), (String::new(), Signature::None, None));
+        let v2 = "http://127.0.0.1:1/b/k?AWSAccessKeyId=A&Signature=x%3D&Expires=1767225600";
+        assert_eq!(read(v2, false), (s3.clone(), Signature::V2, Some(1_767_225_600)));
+        let v4 = "http://127.0.0.1:1/b/k?X-Amz-Credential=A%2F20260101%2Fus-east-1%2Fs3%2Faws4_request\
+                  &X-Amz-Date=20260101T000000Z&X-Amz-Expires=60";
+        assert_eq!(read(v4, false), (s3, Signature::V4, Some(1_767_225_660)));
     }
 
     #[test]
@@ -123,6 +206,7 @@ mod tests {
         assert_eq!(host("ec2.us-west-2.amazonaws.com"), ("ec2".to_owned(), "us-west-2".to_owned()));
         assert_eq!(host("my.bucket.s3.us-west-2.amazonaws.com"), ("s3".to_owned(), "us-west-2".to_owned()));
         assert_eq!(host("iam.amazonaws.com"), ("iam".to_owned(), "us-east-1".to_owned()));
+        assert_eq!(host("b.s3.cn-north-1.amazonaws.com.cn"), ("s3".to_owned(), "cn-north-1".to_owned()));
     }
 
     #[test]

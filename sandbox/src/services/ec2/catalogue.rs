@@ -64,26 +64,30 @@ impl InstanceType {
     }
 }
 
-/// Regions with the letters of their zones and the prefix of zone ids.
+/// The regions that every account has, with the letters of their zones and the prefix of zone ids.
 const REGIONS: &[(&str, &str, &str)] = &[
     ("ap-northeast-1", "acd", "apne1"),
+    ("ap-northeast-2", "abcd", "apne2"),
+    ("ap-northeast-3", "abc", "apne3"),
     ("ap-south-1", "abc", "aps1"),
     ("ap-southeast-1", "abc", "apse1"),
     ("ap-southeast-2", "abc", "apse2"),
     ("ca-central-1", "abd", "cac1"),
+    ("cn-north-1", "ab", "cnn1"),
+    ("cn-northwest-1", "abc", "cnnw1"),
     ("eu-central-1", "abc", "euc1"),
     ("eu-north-1", "abc", "eun1"),
     ("eu-west-1", "abc", "euw1"),
     ("eu-west-2", "abcd", "euw2"),
+    ("eu-west-3", "abc", "euw3"),
+    ("sa-east-1", "abc", "sae1"),
     ("us-east-1", "abcdef", "use1"),
     ("us-east-2", "abc", "use2"),
+    ("us-gov-east-1", "abc", "usge1"),
+    ("us-gov-west-1", "abc", "usgw1"),
     ("us-west-1", "ab", "usw1"),
     ("us-west-2", "abcd", "usw2"),
 ];
-
-pub(super) fn regions() -> impl Iterator<Item = &'static str> {
-    REGIONS.iter().map(|(region, ..)| *region)
-}
 
 /// Names and ids of a region's zones.
 pub(super) fn zones(region: &str) -> Vec<(String, String)> {

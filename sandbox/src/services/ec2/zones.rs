@@ -1,10 +1,11 @@
 //! Regions and zones.
 
-use super::catalogue::{regions, zones};
+use super::catalogue::zones;
 use super::filters::Filters;
 use super::invalid;
 use crate::call::Call;
 use crate::error::ApiError;
+use crate::regions;
 use crate::service::{Operation, read};
 use crate::wire::reply::Reply;
 use crate::wire::xml::Xml;
@@ -14,21 +15,24 @@ pub(super) const OPERATIONS: &[Operation] =
 
 fn describe_regions(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let names = call.params.texts("RegionName")?;
-    let _all_are_enabled = call.params.flag("AllRegions")?;
+    let also_others = call.params.flag("AllRegions")? || !names.is_empty();
     let filters = Filters::take(call, &["region-name", "endpoint", "opt-in-status"])?;
-    if let Some(name) = names.iter().find(|name| !regions().any(|region| region == name.as_str())) {
+    let all: Vec<&str> = regions::beside(call.region).collect();
+    if let Some(name) = names.iter().find(|name| !all.contains(&name.as_str())) {
         return Err(invalid(format!("Invalid region provided: [{name}]")));
     }
-    let endpoint = |region: &str| format!("ec2.{region}.amazonaws.com");
+    let endpoint = |region: &str| format!("ec2.{region}.{}", regions::suffix(region));
+    let status = |region: &str| if regions::is_optional(region) { "not-opted-in" } else { "opt-in-not-required" };
     let no_tags = std::collections::BTreeMap::new();
-    let wanted = regions().filter(|region| names.is_empty() || names.iter().any(|name| name == region));
+    let wanted = all.into_iter().filter(|region| names.is_empty() || names.iter().any(|name| name == region));
     let items = wanted
+        .filter(|region| also_others || !regions::is_optional(region))
         .filter(|region| {
             filters.pass(&no_tags, |name| {
                 vec![match name {
                     "region-name" => (*region).to_owned(),
                     "endpoint" => endpoint(region),
-                    _ => "opt-in-not-required".to_owned(),
+                    _ => status(region).to_owned(),
                 }]
             })
         })
@@ -36,7 +40,7 @@ fn describe_regions(call: &mut Call<'_>) -> Result<Reply, ApiError> {
             Xml::new()
                 .text("regionName", region)
                 .text("regionEndpoint", endpoint(region))
-                .text("optInStatus", "opt-in-not-required")
+                .text("optInStatus", status(region))
         });
     Ok(Reply::xml(Xml::new().list("regionInfo", "item", items)))
 }

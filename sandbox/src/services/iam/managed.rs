@@ -60,15 +60,22 @@ const POLICIES: &[&str] = &[
     "service-role/AWSLambdaVPCAccessExecutionRole",
 ];
 
+/// Path and name in the ARN of a managed policy, in any partition.
+fn name_in(arn: &str) -> Option<&str> {
+    let (partition, rest) = arn.strip_prefix("arn:")?.split_once(':')?;
+    let rest = rest.strip_prefix("iam::aws:policy/")?;
+    ["aws", "aws-cn", "aws-us-gov"].contains(&partition).then_some(rest)
+}
+
 /// The name of a managed policy, if the ARN is that of one.
 pub(super) fn name_of(arn: &str) -> Option<&'static str> {
-    let rest = arn.strip_prefix("arn:aws:iam::aws:policy/")?;
+    let rest = name_in(arn)?;
     let known = POLICIES.iter().find(|known| **known == rest)?;
     Some(known.rsplit('/').next().unwrap_or(known))
 }
 
 /// The path of a managed policy: `/` or `/service-role/`.
 pub(super) fn path_of(arn: &str) -> String {
-    let rest = arn.strip_prefix("arn:aws:iam::aws:policy/").unwrap_or_default();
+    let rest = name_in(arn).unwrap_or_default();
     rest.rsplit_once('/').map_or_else(|| "/".to_owned(), |(path, _)| format!("/{path}/"))
 }

@@ -64,7 +64,7 @@ fn create_instance_profile(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         return Err(limit("InstanceProfilesPerAccount", 1000));
     }
     let profile = InstanceProfile {
-        arn: format!("arn:aws:iam::{}:instance-profile{path}{name}", call.account()),
+        arn: call.iam_arn(format!("instance-profile{path}{name}")),
         unique_id: unique_id(call, "AIPA"),
         created: call.now,
         changed: call.now,

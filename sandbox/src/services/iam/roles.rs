@@ -64,7 +64,7 @@ fn session_seconds(call: &mut Call<'_>) -> Result<Option<i64>, ApiError> {
 }
 
 fn boundary(arn: String) -> Result<String, ApiError> {
-    if arn.len() < 20 || !arn.starts_with("arn:aws:iam::") {
+    if arn.len() < 20 || !arn.starts_with("arn:aws") || !arn.contains(":iam::") {
         return Err(ApiError::bad("InvalidInput", format!("ARN {arn} is not valid.")));
     }
     match managed::name_of(&arn) {
@@ -89,7 +89,7 @@ fn create_role(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         return Err(limit("RolesPerAccount", 1000));
     }
     let role = Role {
-        arn: format!("arn:aws:iam::{}:role{path}{name}", call.account()),
+        arn: call.iam_arn(format!("role{path}{name}")),
         unique_id: unique_id(call, "AROA"),
         created: call.now,
         inline: BTreeMap::new(),

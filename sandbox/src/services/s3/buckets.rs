@@ -7,13 +7,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use super::model::{Bucket, PublicAccess, Version, bucket_rows};
+use super::model::{Bucket, PublicAccess, Upload, Version, bucket_rows};
 use super::settings::{ownership, read_tags};
-use super::{argument, bucket, bucket_anywhere, done, iso, no_content, owner_xml};
+use super::uploads;
+use super::{argument, bucket, bucket_anywhere, denied, done, iso, no_content, owner_xml};
 use crate::call::Call;
 use crate::error::ApiError;
+use crate::regions;
 use crate::service::{Operation, read, write};
 use crate::wire::reply::Reply;
+use crate::wire::request::Signature;
 use crate::wire::xml::Xml;
 
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -26,44 +29,6 @@ pub(super) const OPERATIONS: &[Operation] = &[
 
 /// The bucket quota of an account.
 const BUCKETS: usize = 10_000;
-
-/// Regions in which a bucket can be made, besides us-east-1, which is no location constraint.
-const LOCATIONS: &[&str] = &[
-    "EU",
-    "af-south-1",
-    "ap-east-1",
-    "ap-east-2",
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-northeast-3",
-    "ap-south-1",
-    "ap-south-2",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ap-southeast-3",
-    "ap-southeast-4",
-    "ap-southeast-5",
-    "ap-southeast-6",
-    "ap-southeast-7",
-    "ca-central-1",
-    "ca-west-1",
-    "eu-central-1",
-    "eu-central-2",
-    "eu-north-1",
-    "eu-south-1",
-    "eu-south-2",
-    "eu-west-1",
-    "eu-west-2",
-    "eu-west-3",
-    "il-central-1",
-    "me-central-1",
-    "me-south-1",
-    "mx-central-1",
-    "sa-east-1",
-    "us-east-2",
-    "us-west-1",
-    "us-west-2",
-];
 
 fn check_name(name: &str) -> Result<(), ApiError> {
     let edge = |ch: Option<char>| ch.is_some_and(|ch| ch.is_ascii_lowercase() || ch.is_ascii_digit());
@@ -94,21 +59,31 @@ fn location(call: &Call<'_>, constraint: Option<String>) -> Result<String, ApiEr
     };
     let here = call.region;
     match constraint {
+        // The oldest region is not a location constraint; every other one is, also the leading ones of partitions.
         None if here == "us-east-1" => Ok(here.to_owned()),
         None => Err(illegal("unspecified")),
-        Some(given) if !LOCATIONS.contains(&given.as_str()) => {
-            let error = ApiError::bad("InvalidLocationConstraint", "The specified location-constraint is not valid");
-            Err(error.with("LocationConstraint", given))
-        }
         Some(given) => {
             let region = if given == "EU" { "eu-west-1".to_owned() } else { given.clone() };
+            if region == "us-east-1" && here != "us-east-1" && regions::partition(here) == "aws" {
+                return Err(illegal(&given));
+            }
+            if region == "us-east-1"
+                || !regions::exists(&region)
+                || regions::partition(&region) != regions::partition(here)
+            {
+                let message = "The specified location-constraint is not valid";
+                return Err(ApiError::bad("InvalidLocationConstraint", message).with("LocationConstraint", given));
+            }
             // The endpoint of us-east-1 is the one endpoint that makes buckets anywhere.
-            if here == "us-east-1" || here == region { Ok(region) } else { Err(illegal(&given)) }
+            if here == region || here == "us-east-1" { Ok(region) } else { Err(illegal(&given)) }
         }
     }
 }
 
 fn create_bucket(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    if call.request.signature == Signature::None {
+        return Err(denied());
+    }
     super::checksums::verify(call.request)?;
     let name = call.params.text("Bucket")?;
     let ownership = match call.params.text_opt("x-amz-object-ownership")? {
@@ -138,9 +113,13 @@ fn create_bucket(call: &mut Call<'_>) -> Result<Reply, ApiError> {
                        system. Please select a different name and try again.";
         return Err(ApiError::new(409, "BucketAlreadyExists", message).with("BucketName", name));
     }
+    let arn = super::arn(call, &name);
     let answer = |name: &str, region: &str| {
-        let place = if region == "us-east-1" { format!("/{name}") } else { format!("http://{name}.s3.amazonaws.com/") };
-        done().header("location", place).header("x-amz-bucket-arn", format!("arn:aws:s3:::{name}"))
+        let place = match region {
+            "us-east-1" => format!("/{name}"),
+            _ => format!("http://{name}.s3.{}/", regions::suffix(region)),
+        };
+        done().header("location", place).header("x-amz-bucket-arn", arn.clone())
     };
     if let Some(own) = call.get::<Bucket>(&name) {
         // A trap of the oldest region: making one's own bucket again succeeds there and changes nothing.
@@ -177,14 +156,19 @@ pub(super) fn default_encryption() -> serde_json::Value {
 
 fn head_bucket(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let bucket = bucket(call)?;
-    let arn = format!("arn:aws:s3:::{}", bucket.name);
+    let arn = super::arn(call, &bucket.name);
     Ok(done()
+        .header("content-type", "application/xml")
         .header("x-amz-bucket-region", bucket.region)
         .header("x-amz-bucket-arn", arn)
         .header("x-amz-access-point-alias", "false"))
 }
 
 fn list_buckets(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    super::access::check_expiry(call)?;
+    if call.request.signature == Signature::None {
+        return Err(denied());
+    }
     let prefix = call.params.text_opt("prefix")?;
     let region = call.params.text_opt("bucket-region")?;
     let size = match call.params.int_opt("max-buckets")? {
@@ -200,6 +184,7 @@ fn list_buckets(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         None => None,
         Some(token) => {
             let name = STANDARD.decode(&token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+            let name = name.filter(|name| !name.is_empty());
             Some(name.ok_or_else(|| argument("The continuation token provided is incorrect"))?)
         }
     };
@@ -242,13 +227,19 @@ fn get_bucket_location(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 fn delete_bucket(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let bucket = bucket(call)?;
     let rows = bucket_rows(&bucket.name);
-    if call.all_from::<Version>(rows).next().is_some_and(|version| version.bucket == bucket.name) {
+    if call.all_from::<Version>(rows.clone()).next().is_some_and(|version| version.bucket == bucket.name) {
         let message = if bucket.versioning.is_some() {
             "The bucket you tried to delete is not empty. You must delete all versions in the bucket."
         } else {
             "The bucket you tried to delete is not empty"
         };
         return Err(ApiError::new(409, "BucketNotEmpty", message).with("BucketName", bucket.name));
+    }
+    // Uploads under way are not content: they go with the bucket.
+    let uploads: Vec<Upload> =
+        call.all_from::<Upload>(rows).take_while(|upload| upload.bucket == bucket.name).cloned().collect();
+    for upload in uploads {
+        uploads::remove(call, &upload);
     }
     call.remove::<Bucket>(&bucket.name);
     Ok(no_content())

@@ -58,19 +58,22 @@ fn delete_one(
         }
         return Ok(Deleted::default());
     }
-    let (created, name) = (call.now, bucket.name.clone());
+    let (created, modified, name) = (call.now, super::modified(call), bucket.name.clone());
     let version = push(call, bucket, key, |id, version| Version {
         id,
         bucket: name,
         key: key.to_owned(),
         version,
         created,
+        modified,
         delete_marker: true,
         etag: String::new(),
         body: Body::default(),
         headers: BTreeMap::new(),
         storage_class: String::new(),
         checksum: None,
+        tags: BTreeMap::new(),
+        parts: Vec::new(),
     });
     Ok(Deleted { version: Some(version), marker: true })
 }

@@ -40,11 +40,10 @@ fn put_policy(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         policy::check(&text, Use::Bucket(&bucket.name)).map_err(|why| ApiError::bad("MalformedPolicy", why))?;
     if bucket.public_access.is_some_and(|flags| flags.block_policy) && policy::is_public(&document) {
         let message = format!(
-            "User: arn:aws:iam::{}:user/sandbox is not authorized to perform: s3:PutBucketPolicy on resource: \
-             \"arn:aws:s3:::{}\" because public policies are prevented by the BlockPublicPolicy setting in S3 Block \
-             Public Access.",
-            call.account(),
-            bucket.name
+            "User: {} is not authorized to perform: s3:PutBucketPolicy on resource: \"{}\" because public policies \
+             are prevented by the BlockPublicPolicy setting in S3 Block Public Access.",
+            call.iam_arn("user/sandbox"),
+            super::arn(call, &bucket.name)
         );
         return Err(ApiError::new(403, "AccessDenied", message));
     }

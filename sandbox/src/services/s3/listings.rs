@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::model::{Bucket, Version, bucket_rows};
+use super::model::{Bucket, Checksum, Version, bucket_rows};
 use super::{argument, bucket, iso, owner_xml};
 use crate::call::Call;
 use crate::error::ApiError;
@@ -11,7 +11,8 @@ use crate::service::{Operation, read};
 use crate::wire::reply::Reply;
 use crate::wire::xml::Xml;
 
-pub(super) const OPERATIONS: &[Operation] = &[read("ListObjectsV2", list_objects)];
+pub(super) const OPERATIONS: &[Operation] =
+    &[read("ListObjectsV2", list_objects_v2), read("ListObjects", list_objects)];
 
 /// What every list is asked for.
 pub(super) struct Listing {
@@ -19,16 +20,17 @@ pub(super) struct Listing {
     pub(super) delimiter: Option<String>,
     pub(super) size: usize,
     pub(super) asked_size: i64,
-    encode: bool,
+    pub(super) encode: bool,
 }
 
 impl Listing {
-    pub(super) fn take(call: &mut Call<'_>) -> Result<Self, ApiError> {
+    /// `limit` is the name of the parameter that says how many entries a page holds.
+    pub(super) fn take(call: &mut Call<'_>, limit: &str) -> Result<Self, ApiError> {
         let prefix = call.params.text_opt("prefix")?.unwrap_or_default();
         let delimiter = call.params.text_opt("delimiter")?.filter(|text| !text.is_empty());
-        let asked_size = call.params.int_opt("max-keys")?.unwrap_or(1000);
+        let asked_size = call.params.int_opt(limit)?.unwrap_or(1000);
         let Ok(size) = usize::try_from(asked_size) else {
-            return Err(argument("Argument maxKeys must be an integer between 0 and 2147483647"));
+            return Err(argument(format!("Argument {limit} must be an integer between 0 and 2147483647")));
         };
         let encode = match call.params.text_opt("encoding-type")?.as_deref() {
             None => false,
@@ -79,7 +81,7 @@ impl Listing {
 }
 
 /// Percent-encoding that leaves slashes, as lists write keys on request.
-fn percent(text: &str) -> String {
+pub(super) fn percent(text: &str) -> String {
     use std::fmt::Write as _;
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -94,14 +96,13 @@ fn percent(text: &str) -> String {
 
 /// The parts of an entry that objects and versions share.
 pub(super) fn object_xml(listing: &Listing, version: &Version) -> Xml {
-    let algorithm = version.checksum.as_ref().map(|(algorithm, _)| algorithm.to_uppercase());
-    let kind = algorithm.is_some().then_some("FULL_OBJECT");
+    let checksum = version.checksum.as_ref();
     Xml::new()
         .text("Key", listing.text(&version.key))
-        .text("LastModified", iso(version.created))
+        .text("LastModified", iso(version.modified))
         .text("ETag", format!("\"{}\"", version.etag))
-        .text_opt("ChecksumAlgorithm", algorithm)
-        .text_opt("ChecksumType", kind)
+        .text_opt("ChecksumAlgorithm", checksum.map(|it| it.algorithm.to_uppercase()))
+        .text_opt("ChecksumType", checksum.map(Checksum::kind))
         .text("Size", version.body.0.len())
         .text("StorageClass", &version.storage_class)
 }
@@ -114,26 +115,22 @@ enum After {
     Entry(String),
 }
 
-fn list_objects(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let bucket = bucket(call)?;
-    let listing = Listing::take(call)?;
-    let start_after = call.params.text_opt("start-after")?;
-    let token = call.params.text_opt("continuation-token")?;
-    let with_owner = call.params.flag("fetch-owner")?;
-    let after = match (&token, &start_after) {
-        (Some(token), _) => {
-            let text = STANDARD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-            After::Entry(text.ok_or_else(|| argument("The continuation token provided is incorrect"))?)
-        }
-        (None, Some(key)) => After::Key(key.clone()),
-        (None, None) => After::Key(String::new()),
-    };
-    let from = match &after {
+/// One page of a bucket's objects.
+struct Page {
+    /// Entries and common prefixes, as the reply lists them.
+    contents: Vec<Xml>,
+    prefixes: Vec<String>,
+    /// The last entry, if another page follows.
+    last: Option<String>,
+}
+
+fn page(call: &Call<'_>, bucket: &Bucket, listing: &Listing, after: &After, with_owner: bool) -> Page {
+    let from = match after {
         After::Key(text) | After::Entry(text) => text.as_str(),
     };
-    let (mut contents, mut prefixes) = (Vec::new(), Vec::new());
-    let (mut seen_key, mut last, mut next) = (None, String::new(), None);
-    for version in listing.rows(call, &bucket, from) {
+    let mut page = Page { contents: Vec::new(), prefixes: Vec::new(), last: None };
+    let (mut seen_key, mut last, mut more) = (None, String::new(), false);
+    for version in listing.rows(call, bucket, from) {
         let newest = seen_key != Some(version.key.as_str());
         seen_key = Some(version.key.as_str());
         if !newest || version.delete_marker {
@@ -141,39 +138,79 @@ fn list_objects(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         }
         let group = listing.group(&version.key);
         let entry = group.unwrap_or(&version.key);
-        let passed_by = match &after {
+        let passed_by = match after {
             After::Key(key) => version.key <= *key,
             After::Entry(before) => entry <= before.as_str(),
         };
         if passed_by || (group.is_some() && last == entry) {
             continue;
         }
-        if contents.len() + prefixes.len() >= listing.size {
-            next = Some(STANDARD.encode(&last));
+        if page.contents.len() + page.prefixes.len() >= listing.size {
+            // A page of no entries is complete, whatever is in the bucket.
+            more = listing.size > 0;
             break;
         }
         entry.clone_into(&mut last);
         match group {
-            Some(group) => prefixes.push(listing.text(group)),
+            Some(group) => page.prefixes.push(listing.text(group)),
             None => {
                 let owner = with_owner.then(|| owner_xml(call));
-                contents.push(object_xml(&listing, version).child_opt("Owner", owner));
+                page.contents.push(object_xml(listing, version).child_opt("Owner", owner));
             }
         }
     }
-    let mut xml = listing
+    page.last = Some(last).filter(|_| more);
+    page
+}
+
+fn entries(xml: Xml, page: Page) -> Reply {
+    let xml = page.contents.into_iter().fold(xml, |xml, entry| xml.child("Contents", entry));
+    let prefix = |xml: Xml, prefix| xml.child("CommonPrefixes", Xml::new().text("Prefix", prefix));
+    Reply::document("ListBucketResult", page.prefixes.into_iter().fold(xml, prefix))
+}
+
+fn list_objects_v2(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    let bucket = bucket(call)?;
+    let listing = Listing::take(call, "max-keys")?;
+    let start_after = call.params.text_opt("start-after")?;
+    let token = call.params.text_opt("continuation-token")?;
+    let with_owner = call.params.flag("fetch-owner")?;
+    let after = match (&token, &start_after) {
+        (Some(token), _) => {
+            let text = STANDARD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+            let text = text.filter(|text| !text.is_empty());
+            After::Entry(text.ok_or_else(|| argument("The continuation token provided is incorrect"))?)
+        }
+        (None, Some(key)) => After::Key(key.clone()),
+        (None, None) => After::Key(String::new()),
+    };
+    let page = page(call, &bucket, &listing, &after, with_owner);
+    let xml = listing
         .echo(&bucket)
-        .text("KeyCount", contents.len() + prefixes.len())
-        // A page of no entries is complete, whatever is in the bucket.
-        .text("IsTruncated", next.is_some() && listing.size > 0)
+        .text("KeyCount", page.contents.len() + page.prefixes.len())
+        .text("IsTruncated", page.last.is_some())
         .text_opt("ContinuationToken", token)
-        .text_opt("NextContinuationToken", next.filter(|_| listing.size > 0))
+        .text_opt("NextContinuationToken", page.last.as_ref().map(|last| STANDARD.encode(last)))
         .text_opt("StartAfter", start_after.map(|key| listing.text(&key)));
-    for entry in contents {
-        xml = xml.child("Contents", entry);
-    }
-    for prefix in prefixes {
-        xml = xml.child("CommonPrefixes", Xml::new().text("Prefix", prefix));
-    }
-    Ok(Reply::document("ListBucketResult", xml))
+    Ok(entries(xml, page))
+}
+
+fn list_objects(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    let bucket = bucket(call)?;
+    let listing = Listing::take(call, "max-keys")?;
+    let marker = call.params.text_opt("marker")?.unwrap_or_default();
+    // A marker that ends a page of common prefixes is one of them: all that it stands for was listed.
+    let after = match listing.group(&marker) {
+        Some(group) if group == marker => After::Entry(marker.clone()),
+        _ => After::Key(marker.clone()),
+    };
+    let page = page(call, &bucket, &listing, &after, true);
+    // Without a delimiter the last key of the page is the next marker, and S3 does not repeat it.
+    let next = page.last.as_ref().filter(|_| listing.delimiter.is_some()).map(|last| listing.text(last));
+    let xml = listing
+        .echo(&bucket)
+        .text("Marker", listing.text(&marker))
+        .text_opt("NextMarker", next)
+        .text("IsTruncated", page.last.is_some());
+    Ok(entries(xml, page))
 }

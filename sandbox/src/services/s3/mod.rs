@@ -1,18 +1,26 @@
 //! S3: buckets, their settings and objects.
 //!
-//! Stored and returned but without effect: bucket policies, lifecycle rules and encryption. Objects may be up to
-//! 16 MiB. Multipart uploads, access control lists, object tags and copies are not simulated.
+//! Stored and returned but without effect: lifecycle rules, encryption, and bucket policies except for what they give
+//! to everybody. Objects may be up to 1 GiB. Access control lists are not simulated.
 
+mod access;
 mod buckets;
 mod checksums;
+mod conditions;
+mod copies;
 mod deletes;
 mod documents;
+mod forms;
 mod listings;
 mod model;
+mod object_headers;
+mod object_tags;
 mod objects;
 mod reads;
 mod route;
 mod settings;
+mod upload_lists;
+mod uploads;
 mod versions;
 
 use jiff::Timestamp;
@@ -25,8 +33,9 @@ use crate::store::ObjectKind;
 use crate::wire::Protocol;
 use crate::wire::params::{InputErrors, Params};
 use crate::wire::reply::Reply;
+use crate::wire::request::Signature;
 use crate::wire::xml::Xml;
-use model::{Bucket, Version};
+use model::{Bucket, Part, Upload, Version};
 
 pub(crate) static SERVICE: Service = Service {
     name: "s3",
@@ -38,12 +47,24 @@ pub(crate) static SERVICE: Service = Service {
         settings::OPERATIONS,
         documents::OPERATIONS,
         objects::OPERATIONS,
+        object_tags::OPERATIONS,
+        copies::OPERATIONS,
+        uploads::OPERATIONS,
+        upload_lists::OPERATIONS,
+        forms::OPERATIONS,
         reads::OPERATIONS,
         deletes::OPERATIONS,
         listings::OPERATIONS,
         versions::OPERATIONS,
     ],
-    objects: || vec![ObjectKind::of::<Bucket>(), ObjectKind::of::<Version>()],
+    objects: || {
+        vec![
+            ObjectKind::of::<Bucket>(),
+            ObjectKind::of::<Version>(),
+            ObjectKind::of::<Upload>(),
+            ObjectKind::of::<Part>(),
+        ]
+    },
     settle: |_, _| {},
     route: Some(route::route),
     model: None,
@@ -73,7 +94,8 @@ fn done() -> Reply {
 /// The bucket that a request is for, if it is ours, in this region and of the expected owner.
 fn bucket(call: &mut Call<'_>) -> Result<Bucket, ApiError> {
     let bucket = bucket_anywhere(call)?;
-    if bucket.region == call.region {
+    // Only a signature of version 4 names a region that can be the wrong one.
+    if bucket.region == call.region || call.request.signature != Signature::V4 {
         return Ok(bucket);
     }
     let message = "The bucket you are attempting to access must be addressed using the specified endpoint. Please send \
@@ -87,6 +109,11 @@ fn bucket(call: &mut Call<'_>) -> Result<Bucket, ApiError> {
 fn bucket_anywhere(call: &mut Call<'_>) -> Result<Bucket, ApiError> {
     let name = call.params.text("Bucket")?;
     let owner = call.params.text_opt("x-amz-expected-bucket-owner")?;
+    bucket_named(call, name, owner)
+}
+
+/// A bucket of ours in any region.
+fn bucket_named(call: &Call<'_>, name: String, owner: Option<String>) -> Result<Bucket, ApiError> {
     if let Some(owner) = &owner
         && (owner.len() != 12 || !owner.bytes().all(|byte| byte.is_ascii_digit()))
     {
@@ -102,6 +129,7 @@ fn bucket_anywhere(call: &mut Call<'_>) -> Result<Bucket, ApiError> {
     if owner.is_some_and(|owner| owner != call.account()) {
         return Err(denied());
     }
+    access::check(call, &bucket)?;
     Ok(bucket)
 }
 
@@ -120,6 +148,17 @@ fn checked_body(call: &mut Call<'_>, root: &str) -> Result<Params, ApiError> {
 fn owner_xml(call: &Call<'_>) -> Xml {
     // The canonical id of an account is 64 digits that do not show its number.
     Xml::new().text("ID", format!("{:0>64}", call.account()))
+}
+
+/// The ARN of a bucket.
+fn arn(call: &Call<'_>, bucket: &str) -> String {
+    format!("arn:{}:s3:::{bucket}", call.partition())
+}
+
+/// When something written now was written as clients see it: they compare it with their own clock, and the account's
+/// may run ahead of that one by hours.
+fn modified(call: &Call<'_>) -> Timestamp {
+    call.now.min(Timestamp::now())
 }
 
 /// As lists and XML bodies give times.

@@ -59,7 +59,33 @@ pub(super) struct PublicAccess {
 /// The name of versions that were written while versioning was not enabled.
 pub(super) const NULL_VERSION: &str = "null";
 
-/// One version of an object, or a delete marker. Rows are never changed, only written and removed.
+/// A checksum as S3 keeps it: what was summed, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Checksum {
+    /// `crc32`
+    pub(super) algorithm: String,
+    pub(super) value: String,
+    /// Of the checksums of an upload's parts, and not of the content.
+    pub(super) is_composite: bool,
+}
+
+impl Checksum {
+    /// Of content as a whole.
+    pub(super) fn whole(algorithm: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { algorithm: algorithm.into(), value: value.into(), is_composite: false }
+    }
+
+    pub(super) fn kind(&self) -> &'static str {
+        if self.is_composite { "COMPOSITE" } else { "FULL_OBJECT" }
+    }
+
+    /// The element of a reply that holds it.
+    pub(super) fn element(&self) -> String {
+        format!("Checksum{}", self.algorithm.to_uppercase())
+    }
+}
+
+/// One version of an object, or a delete marker. Of a row, only the tags ever change.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Version {
     /// Bucket, key and age: versions of a key stand together, the newest first.
@@ -75,8 +101,13 @@ pub(super) struct Version {
     /// Headers that are given back as they came, with `x-amz-meta-`.
     pub(super) headers: BTreeMap<String, String>,
     pub(super) storage_class: String,
-    /// Algorithm (`crc32`) and value of the checksum that came with the object.
-    pub(super) checksum: Option<(String, String)>,
+    /// The checksum that came with the object, or that S3 computed.
+    pub(super) checksum: Option<Checksum>,
+    /// When it was written, by the client's clock, if the account's runs ahead of that.
+    pub(super) modified: Timestamp,
+    pub(super) tags: BTreeMap<String, String>,
+    /// The sizes of the parts that it was uploaded in; none for an object that came whole.
+    pub(super) parts: Vec<u64>,
 }
 
 impl Object for Version {
@@ -88,6 +119,64 @@ impl Object for Version {
     fn created(&self) -> Timestamp {
         self.created
     }
+}
+
+/// An upload in parts that is neither complete nor aborted.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Upload {
+    /// Bucket, key and name: uploads are listed by key, then by age.
+    pub(super) row: String,
+    /// What clients call it.
+    pub(super) name: String,
+    pub(super) bucket: String,
+    pub(super) key: String,
+    pub(super) created: Timestamp,
+    pub(super) modified: Timestamp,
+    pub(super) headers: BTreeMap<String, String>,
+    pub(super) storage_class: String,
+    pub(super) tags: BTreeMap<String, String>,
+    /// The algorithm of its checksums, and whether the parts' checksums are summed; none when it was begun without.
+    pub(super) checksum: Option<(String, bool)>,
+}
+
+impl Object for Upload {
+    const KIND: &'static str = "s3/upload";
+    const GLOBAL: bool = true;
+    fn id(&self) -> &str {
+        &self.row
+    }
+    fn created(&self) -> Timestamp {
+        self.created
+    }
+}
+
+/// One part of an upload.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Part {
+    /// The upload's row and the part's number.
+    pub(super) row: String,
+    pub(super) number: u32,
+    pub(super) created: Timestamp,
+    pub(super) modified: Timestamp,
+    pub(super) etag: String,
+    pub(super) checksum: Option<Checksum>,
+    pub(super) body: Body,
+}
+
+impl Object for Part {
+    const KIND: &'static str = "s3/part";
+    const GLOBAL: bool = true;
+    fn id(&self) -> &str {
+        &self.row
+    }
+    fn created(&self) -> Timestamp {
+        self.created
+    }
+}
+
+/// The row of an upload's part.
+pub(super) fn part_row(upload: &Upload, number: u32) -> String {
+    format!("{}\0{number:05}", upload.row)
 }
 
 /// Content, in files as base64.

@@ -6,7 +6,7 @@ use super::argument;
 use crate::error::ApiError;
 use crate::service::Routed;
 use crate::wire::form::decode;
-use crate::wire::request::Incoming;
+use crate::wire::request::{Incoming, Signature};
 use crate::wire::xml;
 
 /// Requests to a bucket's sub-resources: method, sub-resource, operation, root element of the body.
@@ -35,46 +35,58 @@ const BUCKET: &[(&str, &str, &str, &str)] = &[
     ("DELETE", "ownershipControls", "DeleteBucketOwnershipControls", ""),
     ("POST", "delete", "DeleteObjects", "Delete"),
     ("GET", "versions", "ListObjectVersions", ""),
+    ("GET", "uploads", "ListMultipartUploads", ""),
     ("GET", "list-type", "ListObjectsV2", ""),
 ];
 
-/// Sub-resources that exist in S3 and not here; a request for one must not be taken for a plain one.
-const UNKNOWN: &[(&str, &str)] = &[
-    ("abac", "BucketAbac"),
-    ("accelerate", "BucketAccelerateConfiguration"),
-    ("acl", "Acl"),
-    ("analytics", "BucketAnalyticsConfiguration"),
-    ("attributes", "ObjectAttributes"),
-    ("cors", "BucketCors"),
-    ("intelligent-tiering", "BucketIntelligentTieringConfiguration"),
-    ("inventory", "BucketInventoryConfiguration"),
-    ("legal-hold", "ObjectLegalHold"),
-    ("logging", "BucketLogging"),
-    ("metadataConfiguration", "BucketMetadataConfiguration"),
-    ("metadataTable", "BucketMetadataTableConfiguration"),
-    ("metrics", "BucketMetricsConfiguration"),
-    ("notification", "BucketNotificationConfiguration"),
-    ("object-lock", "ObjectLockConfiguration"),
-    ("partNumber", "Part"),
-    ("replication", "BucketReplication"),
-    ("requestPayment", "BucketRequestPayment"),
-    ("restore", "Restore"),
-    ("retention", "ObjectRetention"),
-    ("select", "SelectObjectContent"),
-    ("session", "Session"),
-    ("tagging", "ObjectTagging"),
-    ("torrent", "ObjectTorrent"),
-    ("uploadId", "MultipartUpload"),
-    ("uploads", "MultipartUploads"),
-    ("website", "BucketWebsite"),
+/// Requests to an object's sub-resources, as for buckets.
+const OBJECT: &[(&str, &str, &str, &str)] = &[
+    ("PUT", "tagging", "PutObjectTagging", "Tagging"),
+    ("GET", "tagging", "GetObjectTagging", ""),
+    ("DELETE", "tagging", "DeleteObjectTagging", ""),
+    ("POST", "uploads", "CreateMultipartUpload", ""),
 ];
+
+/// Sub-resources that exist in S3 and not here; a request for one must not be taken for a plain one. Each with what
+/// the operations on it are called after, of a bucket and of an object.
+const UNKNOWN: &[(&str, &str, &str)] = &[
+    ("abac", "BucketAbac", ""),
+    ("accelerate", "BucketAccelerateConfiguration", ""),
+    ("acl", "BucketAcl", "ObjectAcl"),
+    ("analytics", "BucketAnalyticsConfiguration", ""),
+    ("attributes", "", "ObjectAttributes"),
+    ("cors", "BucketCors", ""),
+    ("intelligent-tiering", "BucketIntelligentTieringConfiguration", ""),
+    ("inventory", "BucketInventoryConfiguration", ""),
+    ("legal-hold", "", "ObjectLegalHold"),
+    ("logging", "BucketLogging", ""),
+    ("metadataConfiguration", "BucketMetadataConfiguration", ""),
+    ("metadataTable", "BucketMetadataTableConfiguration", ""),
+    ("metrics", "BucketMetricsConfiguration", ""),
+    ("notification", "BucketNotificationConfiguration", ""),
+    ("object-lock", "ObjectLockConfiguration", ""),
+    ("replication", "BucketReplication", ""),
+    ("requestPayment", "BucketRequestPayment", ""),
+    ("restore", "", "RestoreObject"),
+    ("retention", "", "ObjectRetention"),
+    ("select", "", "SelectObjectContent"),
+    ("session", "CreateSession", ""),
+    ("torrent", "", "ObjectTorrent"),
+    ("website", "BucketWebsite", ""),
+];
+
+/// Sub-resources of which a bucket has several, each with an id; without one they are listed.
+const SEVERAL: [&str; 4] = ["analytics", "intelligent-tiering", "inventory", "metrics"];
 
 /// Headers that say something about an object and are stored with it.
 pub(super) const CONTENT_HEADERS: [&str; 6] =
     ["content-type", "cache-control", "content-disposition", "content-encoding", "content-language", "expires"];
 
+/// Operations that such headers are parameters of.
+const WRITING: [&str; 3] = ["PutObject", "CopyObject", "CreateMultipartUpload"];
+
 /// Headers of signing, transport and checksums; they are no parameters.
-const TRANSPORT: [&str; 9] = [
+const TRANSPORT: [&str; 10] = [
     "x-amz-date",
     "x-amz-content-sha256",
     "x-amz-security-token",
@@ -84,17 +96,21 @@ const TRANSPORT: [&str; 9] = [
     "x-amz-te",
     "x-amz-sdk-checksum-algorithm",
     "x-amz-region-set",
+    "x-amz-sdk-request",
 ];
 
 /// Elements that may be repeated, also where only one came.
-const LISTS: [&str; 6] = ["Tag", "Rule", "Object", "Transition", "NoncurrentVersionTransition", "EncryptionType"];
+const LISTS: [&str; 7] =
+    ["Tag", "Rule", "Object", "Part", "Transition", "NoncurrentVersionTransition", "EncryptionType"];
 
 pub(super) fn route(request: &Incoming) -> Result<Routed, ApiError> {
     let (bucket, key) = address(request);
     let mut params = Map::new();
     for (name, value) in &request.query {
         // Naming the operation (`x-id`) and presigning are not parameters of it.
-        if name != "x-id" && !name.to_ascii_lowercase().starts_with("x-amz-") {
+        let signs = ["AWSAccessKeyId", "Signature", "Expires"].contains(&name.as_str());
+        let presigned_v2 = request.signature == Signature::V2 && signs;
+        if name != "x-id" && !presigned_v2 && !name.to_ascii_lowercase().starts_with("x-amz-") {
             params.insert(name.clone(), Value::String(value.clone()));
         }
     }
@@ -102,8 +118,8 @@ pub(super) fn route(request: &Incoming) -> Result<Routed, ApiError> {
     let (operation, root) = match (bucket.as_str(), key.as_str()) {
         ("", _) if method == "GET" => ("ListBuckets".to_owned(), ""),
         ("", _) => (format!("{method} /"), ""),
-        (_, "") => bucket_operation(method, &mut params),
-        _ => (object_operation(method, request, &params), ""),
+        (_, "") => bucket_operation(method, request, &mut params),
+        _ => object_operation(method, request, &mut params),
     };
     headers(request, &operation, &mut params);
     if !root.is_empty()
@@ -125,7 +141,7 @@ pub(super) fn route(request: &Incoming) -> Result<Routed, ApiError> {
     Ok(Routed { operation, params })
 }
 
-fn bucket_operation(method: &str, params: &mut Map<String, Value>) -> (String, &'static str) {
+fn bucket_operation(method: &str, request: &Incoming, params: &mut Map<String, Value>) -> (String, &'static str) {
     for (verb, resource, operation, root) in BUCKET {
         if *verb == method && params.contains_key(*resource) {
             if params.remove(*resource) == Some(Value::String("2".to_owned())) || *resource != "list-type" {
@@ -134,34 +150,58 @@ fn bucket_operation(method: &str, params: &mut Map<String, Value>) -> (String, &
             return ("ListObjects".to_owned(), "");
         }
     }
-    if let Some(noun) = unknown(params) {
-        return (format!("{}{noun}", verb(method)), "");
+    if let Some(name) = unknown(method, params, false) {
+        return (name, "");
     }
+    let is_form = request.header("content-type").is_some_and(|kind| kind.starts_with("multipart/form-data"));
     match method {
         "PUT" => ("CreateBucket".to_owned(), "CreateBucketConfiguration"),
         "HEAD" => ("HeadBucket".to_owned(), ""),
         "DELETE" => ("DeleteBucket".to_owned(), ""),
         "GET" => ("ListObjects".to_owned(), ""),
+        "POST" if is_form => ("PostObject".to_owned(), ""),
         other => (format!("{other} of a bucket"), ""),
     }
 }
 
-fn object_operation(method: &str, request: &Incoming, params: &Map<String, Value>) -> String {
-    if let Some(noun) = unknown(params) {
-        return format!("{}{noun}", verb(method));
+fn object_operation(method: &str, request: &Incoming, params: &mut Map<String, Value>) -> (String, &'static str) {
+    for (verb, resource, operation, root) in OBJECT {
+        if *verb == method && params.contains_key(*resource) {
+            params.remove(*resource);
+            return ((*operation).to_owned(), root);
+        }
     }
-    match method {
-        "PUT" if request.header("x-amz-copy-source").is_some() => "CopyObject".to_owned(),
-        "PUT" => "PutObject".to_owned(),
-        "GET" => "GetObject".to_owned(),
-        "HEAD" => "HeadObject".to_owned(),
-        "DELETE" => "DeleteObject".to_owned(),
-        other => format!("{other} of an object"),
+    if let Some(name) = unknown(method, params, true) {
+        return (name, "");
     }
+    let (copies, uploads) = (request.header("x-amz-copy-source").is_some(), params.contains_key("uploadId"));
+    let (operation, root) = match (method, uploads) {
+        ("PUT", true) if copies => ("UploadPartCopy", ""),
+        ("PUT", true) => ("UploadPart", ""),
+        ("POST", true) => ("CompleteMultipartUpload", "CompleteMultipartUpload"),
+        ("DELETE", true) => ("AbortMultipartUpload", ""),
+        ("GET", true) => ("ListParts", ""),
+        ("PUT", false) if copies => ("CopyObject", ""),
+        ("PUT", false) => ("PutObject", ""),
+        ("GET", false) => ("GetObject", ""),
+        ("HEAD", _) => ("HeadObject", ""),
+        ("DELETE", false) => ("DeleteObject", ""),
+        _ => return (format!("{method} of an object"), ""),
+    };
+    (operation.to_owned(), root)
 }
 
-fn unknown(params: &Map<String, Value>) -> Option<&'static str> {
-    UNKNOWN.iter().find(|(name, _)| params.contains_key(*name)).map(|(_, noun)| *noun)
+/// The name of the operation on a sub-resource that is not simulated.
+fn unknown(method: &str, params: &Map<String, Value>, of_object: bool) -> Option<String> {
+    let (resource, of_bucket, of_an_object) = UNKNOWN.iter().find(|(name, ..)| params.contains_key(*name))?;
+    let noun = match (of_object, *of_bucket, *of_an_object) {
+        (true, other, "") | (false, "", other) | (true, _, other) | (false, other, _) => other,
+    };
+    Some(match method {
+        _ if ["restore", "select", "session"].contains(resource) => noun.to_owned(),
+        "GET" if SEVERAL.contains(resource) && !params.contains_key("id") => format!("List{noun}s"),
+        _ => format!("{}{noun}", verb(method)),
+    })
 }
 
 fn verb(method: &str) -> &str {
@@ -193,14 +233,14 @@ fn bucket_of_host(host: &str) -> Option<&str> {
     if let Some(bucket) = host.strip_suffix(".localhost") {
         return Some(bucket.strip_suffix(".s3").unwrap_or(bucket)).filter(|bucket| *bucket != "s3");
     }
-    let name = host.strip_suffix(".amazonaws.com")?;
+    let name = host.strip_suffix(".amazonaws.com").or_else(|| host.strip_suffix(".amazonaws.com.cn"))?;
     // The service's label is the last one that begins with `s3`; a bucket's name may hold another.
     let at = [".s3.", ".s3-"].iter().filter_map(|label| format!("{name}.").rfind(label)).max()?;
     name.get(..at)
 }
 
 fn headers(request: &Incoming, operation: &str, params: &mut Map<String, Value>) {
-    let mut meta = Map::new();
+    let (mut meta, mut sums) = (Map::new(), Map::new());
     for (name, value) in &request.headers {
         let name = name.as_str();
         let text = || Value::String(String::from_utf8_lossy(value.as_bytes()).into_owned());
@@ -208,13 +248,21 @@ fn headers(request: &Incoming, operation: &str, params: &mut Map<String, Value>)
             meta.insert(name.to_owned(), text());
             continue;
         }
-        let checksum = name.starts_with("x-amz-checksum-") && name != "x-amz-checksum-mode";
+        let algorithm = name.strip_prefix("x-amz-checksum-");
+        let algorithm = algorithm.filter(|name| !["mode", "type", "algorithm"].contains(name));
+        if let Some(algorithm) = algorithm.filter(|_| operation == "CompleteMultipartUpload") {
+            sums.insert(algorithm.to_owned(), text());
+        }
+        let checksum = algorithm.is_some();
         let parameter = name.starts_with("x-amz-") && !TRANSPORT.contains(&name) && !checksum;
         let condition = name.starts_with("if-") || name == "range";
-        let content = operation == "PutObject" && CONTENT_HEADERS.contains(&name);
+        let content = WRITING.contains(&operation) && CONTENT_HEADERS.contains(&name);
         if parameter || condition || content {
             params.insert(name.to_owned(), text());
         }
+    }
+    if !sums.is_empty() {
+        params.insert("x-amz-checksums".to_owned(), Value::Object(sums));
     }
     if !meta.is_empty() {
         params.insert("x-amz-meta".to_owned(), Value::Object(meta));
@@ -259,6 +307,7 @@ mod tests {
             "https://my.bucket.s3.amazonaws.com/a%20b/c+d",
             "https://s3.eu-west-1.amazonaws.com/my.bucket/a%20b/c+d",
             "http://my.bucket.localhost:4566/a%20b/c+d",
+            "https://my.bucket.s3.cn-north-1.amazonaws.com.cn/a%20b/c+d",
         ] {
             let (operation, params) = routed("GET", uri);
             assert_eq!(operation, "GetObject", "{uri}");
@@ -269,8 +318,11 @@ mod tests {
     #[test]
     fn what_is_not_known_is_not_taken_for_something_else() {
         assert_eq!(routed("PUT", "http://x.localhost/?tagging").0, "PutBucketTagging");
-        assert_eq!(routed("PUT", "http://x.localhost/?acl").0, "PutAcl");
-        assert_eq!(routed("PUT", "http://x.localhost/k?partNumber=1&uploadId=2").0, "PutPart");
+        assert_eq!(routed("PUT", "http://x.localhost/?acl").0, "PutBucketAcl");
+        assert_eq!(routed("PUT", "http://x.localhost/k?acl").0, "PutObjectAcl");
+        assert_eq!(routed("GET", "http://x.localhost/?metrics").0, "ListBucketMetricsConfigurations");
+        assert_eq!(routed("POST", "http://x.localhost/k?select&select-type=2").0, "SelectObjectContent");
+        assert_eq!(routed("PUT", "http://x.localhost/k?partNumber=1&uploadId=2").0, "UploadPart");
         assert_eq!(routed("GET", "http://x.localhost/?list-type=2&prefix=a").0, "ListObjectsV2");
         assert_eq!(routed("GET", "http://x.localhost/").0, "ListObjects");
         let (operation, params) = routed("PUT", "http://x.localhost/?colour=red&x-id=CreateBucket");

@@ -31,6 +31,22 @@ pub(super) const OPERATIONS: &[Operation] = &[
     write("DeleteBucketOwnershipControls", delete_ownership),
 ];
 
+/// What S3 says of a tag that it does not take.
+pub(super) fn check_tag(key: &str, value: &str) -> Result<(), ApiError> {
+    let invalid = |message: &str| ApiError::bad("InvalidTag", message);
+    let legal = |ch: char| ch.is_alphanumeric() || ch.is_whitespace() || "_.:/=+-@".contains(ch);
+    if key.is_empty() || key.chars().count() > 128 || !key.chars().all(legal) {
+        return Err(invalid("The TagKey you have provided is invalid").with("TagKey", key));
+    }
+    if value.chars().count() > 256 || !value.chars().all(legal) {
+        return Err(invalid("The TagValue you have provided is invalid").with("TagValue", value));
+    }
+    if key.to_ascii_lowercase().starts_with("aws:") {
+        return Err(invalid("System tags cannot be added/updated by requester").with("TagKey", key));
+    }
+    Ok(())
+}
+
 /// The tags in `<field><Tag>…</Tag></field>`.
 pub(super) fn read_tags(parent: &mut Params, field: &str) -> Result<BTreeMap<String, String>, ApiError> {
     let invalid = |message: &str| ApiError::bad("InvalidTag", message);
@@ -51,16 +67,7 @@ pub(super) fn read_tags(parent: &mut Params, field: &str) -> Result<BTreeMap<Str
         if !fields.is_empty() {
             return Err(malformed());
         }
-        let legal = |ch: char| ch.is_alphanumeric() || ch.is_whitespace() || "_.:/=+-@".contains(ch);
-        if key.is_empty() || key.chars().count() > 128 || !key.chars().all(legal) {
-            return Err(invalid("The TagKey you have provided is invalid").with("TagKey", key));
-        }
-        if value.chars().count() > 256 || !value.chars().all(legal) {
-            return Err(invalid("The TagValue you have provided is invalid").with("TagValue", value));
-        }
-        if key.to_ascii_lowercase().starts_with("aws:") {
-            return Err(invalid("System tags cannot be added/updated by requester").with("TagKey", key));
-        }
+        check_tag(&key, &value)?;
         if tags.contains_key(&key) {
             return Err(invalid("Cannot provide multiple Tags with the same key").with("TagKey", key));
         }

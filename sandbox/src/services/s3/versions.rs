@@ -37,7 +37,7 @@ impl Marker {
 
 fn list_object_versions(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let bucket = bucket(call)?;
-    let listing = Listing::take(call)?;
+    let listing = Listing::take(call, "max-keys")?;
     let key = call.params.text_opt("key-marker")?.filter(|text| !text.is_empty());
     let version = call.params.text_opt("version-id-marker")?.filter(|text| !text.is_empty());
     if let Some(version) = &version {
@@ -82,7 +82,7 @@ fn list_object_versions(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         last = Some((row.key.clone(), Some(row.version.clone())));
         let tail = Xml::new().text("VersionId", &row.version).text("IsLatest", latest).child("Owner", owner_xml(call));
         entries.push(if row.delete_marker {
-            let head = Xml::new().text("Key", listing.text(&row.key)).text("LastModified", iso(row.created));
+            let head = Xml::new().text("Key", listing.text(&row.key)).text("LastModified", iso(row.modified));
             ("DeleteMarker", head.extend(tail))
         } else {
             ("Version", object_xml(&listing, row).extend(tail))
