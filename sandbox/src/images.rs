@@ -12,6 +12,15 @@ pub(crate) struct Image {
     /// Smallest root volume in GiB.
     pub(crate) root_gib: i64,
     pub(crate) root_device: &'static str,
+    /// The account that publishes it.
+    pub(crate) owner: &'static str,
+}
+
+impl Image {
+    /// The snapshot that its root volume is made from.
+    pub(crate) fn snapshot(&self) -> String {
+        self.id.replace("ami-", "snap-")
+    }
 }
 
 /// The sandbox knows so many newer builds of each image.
@@ -50,9 +59,11 @@ pub(crate) fn parameters() -> Vec<(String, &'static str)> {
             out.push((format!("{DLAMI}/arm64/{name}/latest/ami-id"), "arm64"));
         }
     }
+    for name in include_str!("../data/amazon-linux.txt").lines() {
+        let arch = if name.contains("arm64") { "arm64" } else { "x86_64" };
+        out.push((format!("/aws/service/ami-amazon-linux-latest/{name}"), arch));
+    }
     for (arch, label) in [("x86_64", "amd64"), ("arm64", "arm64")] {
-        out.push((format!("/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{arch}"), arch));
-        out.push((format!("/aws/service/ami-amazon-linux-latest/al2023-ami-minimal-kernel-default-{arch}"), arch));
         out.push((format!("/aws/service/pcs/ami/dlami-base-ubuntu2404/{arch}/latest/ami-id"), arch));
         for release in ["22.04", "24.04"] {
             let volume = if release == "22.04" { "ebs-gp2" } else { "ebs-gp3" };
@@ -95,6 +106,12 @@ pub(crate) fn image(id: &str, region: &str) -> Option<Image> {
         architecture,
         root_gib: if parameter.starts_with(DLAMI) { 35 } else { 8 },
         root_device: if linux_2023 { "/dev/xvda" } else { "/dev/sda1" },
+        owner: match parameter.as_str() {
+            it if it.contains("/canonical/") => "099720109477",
+            it if it.contains("/ami-amazon-linux-latest/") => "137112412989",
+            it if it.contains("/eks/") => "602401143452",
+            _ => "898082745236",
+        },
         name: parameter.trim_start_matches("/aws/service/").replace('/', "-"),
     })
 }

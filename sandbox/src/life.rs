@@ -44,6 +44,17 @@ impl Life {
         begun.or(self.stages.first()).map_or("", |(_, state)| state)
     }
 
+    /// From when to when an object is in a state, each time that it is.
+    pub(crate) fn spans<'l>(&'l self, state: &'l str) -> impl Iterator<Item = (Timestamp, Option<Timestamp>)> + 'l {
+        let ends = self.stages.iter().skip(1).map(|(at, _)| Some(*at)).chain(std::iter::once(None));
+        self.stages.iter().zip(ends).filter(move |((_, name), _)| name == state).map(|((at, _), end)| (*at, end))
+    }
+
+    /// When the object last came into a state.
+    pub(crate) fn last(&self, state: &str, now: Timestamp) -> Option<Timestamp> {
+        self.stages.iter().rev().find(|(at, name)| name == state && *at <= now).map(|(at, _)| *at)
+    }
+
     /// From when to when an object is used: from its first time in one state to its first time in another.
     pub(crate) fn between(&self, begin: &str, end: &str) -> Option<(Timestamp, Option<Timestamp>)> {
         Some((self.since(begin)?, self.since(end)))
@@ -97,5 +108,8 @@ mod tests {
         assert_eq!(life.state(at(61)), "shutting-down");
         assert_eq!(life.state(at(90)), "terminated");
         assert_eq!(life.since("terminated"), Some(at(90)));
+        let twice = Life::begin(at(0), "on").then(at(5), "off").then(at(8), "on");
+        assert_eq!(twice.spans("on").collect::<Vec<_>>(), [(at(0), Some(at(5))), (at(8), None)]);
+        assert_eq!((twice.last("on", at(7)), twice.last("on", at(9))), (Some(at(0)), Some(at(8))));
     }
 }

@@ -1,5 +1,8 @@
 //! The table of services and operations, and how a request finds its handler.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
 use serde_json::{Map, Value};
 
 use crate::call::Call;
@@ -14,7 +17,6 @@ use crate::wire::cbor;
 use crate::wire::form;
 use crate::wire::params::{InputErrors, Params};
 use crate::wire::reply::{Body, Reply};
-use crate::wire::reply::Reply;
 use crate::wire::request::{Incoming, Signature};
 
 /// One API action.
@@ -165,9 +167,9 @@ impl Service {
     pub(crate) fn rate(&self, operation: &Operation, params: &Params) -> Rate {
         match self.protocol {
             Protocol::Ec2Query => {
-                let narrow = params.has("Filter")
-                    || params.has("MaxResults")
-                    || ["InstanceId", "NetworkInterfaceId", "GroupId", "VolumeId"].iter().any(|id| params.has(id));
+                const NARROWING: [&str; 6] =
+                    ["Filter", "MaxResults", "InstanceId", "NetworkInterfaceId", "GroupId", "VolumeId"];
+                let narrow = params.names().any(|name| NARROWING.contains(&name));
                 ec2_rate(operation.name, operation.mutating, narrow)
             }
             // Not published either; known to be low.
@@ -243,6 +245,14 @@ impl Service {
     }
 }
 
+/// Parameters that a handler asked for and `PARAMETERS` does not know.
+fn lacking(name: &str, asked: &BTreeSet<String>) -> String {
+    let known = PARAMETERS.get(name);
+    // Every call of EC2 takes it, and no handler reads it.
+    let lacks = |asked: &&String| *asked != "DryRun" && known.is_none_or(|known| !known.contains(asked.as_str()));
+    asked.iter().filter(lacks).map(String::as_str).collect::<Vec<_>>().join(" ")
+}
+
 /// What a request without a signature is answered with.
 pub(crate) fn unsigned(protocol: Protocol) -> ApiError {
     match protocol {
@@ -253,6 +263,29 @@ pub(crate) fn unsigned(protocol: Protocol) -> ApiError {
             ApiError::bad("MissingAuthenticationTokenException", "Request is missing Authentication Token")
         }
     }
+}
+
+/// The parameters that each operation reads at the top of its requests, one operation a line.
+///
+/// Without it a parameter that is not simulated would be found out only if the handler got to its end: before that, a
+/// form of the request that lacks what the handler wants would be answered with an error that AWS does not give.
+static PARAMETERS: LazyLock<BTreeMap<&'static str, BTreeSet<&'static str>>> = LazyLock::new(|| {
+    let lines = include_str!("../data/parameters.txt").lines();
+    let line = |line: &'static str| {
+        let (operation, names) = line.split_once(' ').unwrap_or((line, ""));
+        (operation, names.split_whitespace().collect())
+    };
+    lines.map(line).collect()
+});
+
+/// Refuses parameters that an operation never reads.
+fn check_parameters(name: &str, params: &Params) -> Result<(), ApiError> {
+    let Some(known) = PARAMETERS.get(name) else { return Ok(()) };
+    let strange: Vec<&str> = params.names().filter(|given| !known.contains(given)).collect();
+    if strange.is_empty() {
+        return Ok(());
+    }
+    Err(ApiError::not_implemented(format!("{name} with {}", strange.join(", "))))
 }
 
 /// Runs a handler as one transaction: nothing stays of it on an error, a dry run or an unread parameter.
@@ -266,14 +299,18 @@ pub(crate) fn execute(service: &Service, operation: &Operation, mut call: Call<'
     if let Some(model) = service.model {
         model.check(operation.name, call.params.fields(), service.input.invalid)?;
     }
+    let name = format!("{}:{}", service.name, operation.name);
+    check_parameters(&name, &call.params)?;
+    let asked = call.params.asked();
     let mut result = (operation.handler)(&mut call);
     debug_assert_eq!(stranger(service, operation, &result), None, "a member that AWS's reply does not have");
+    debug_assert_eq!(lacking(&name, &asked.borrow()), "", "data/parameters.txt lacks parameters of {name}");
     let Call { world, params, .. } = call;
     drop(params);
     let unread = unread.take();
     if result.is_ok() && !unread.is_empty() {
         let names = unread.join(", ");
-        result = Err(ApiError::not_implemented(format!("{}:{} with {names}", service.name, operation.name)));
+        result = Err(ApiError::not_implemented(format!("{name} with {names}")));
     }
     if result.is_ok() && dry_run {
         result = Err(Service::dry_run());

@@ -22,7 +22,7 @@ async fn boto3_finds_aws() {
     let scripts = root.join("tests/boto3");
     let both = move || {
         let boto3 = environment(&root, "boto3-environment", "requirements.txt")?;
-        Ok((boto3, environment(&root, "clients-environment", "clients.txt")?))
+        Ok::<_, String>((boto3, environment(&root, "clients-environment", "clients.txt")?))
     };
     let (python, clients) = match tokio::task::spawn_blocking(both).await.unwrap() {
         Ok(found) => found,

@@ -168,7 +168,8 @@ async fn served_cuts_drop_the_socket() {
     let form = "Action=CreateVpc&CidrBlock=10.0.0.0%2F16";
     let length = form.len();
     let request = format!(
-        "POST / HTTP/1.1\r\nHost: ec2.eu-west-1.amazonaws.com\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{form}"
+        "POST / HTTP/1.1\r\nHost: ec2.eu-west-1.amazonaws.com\r\n\
+         Authorization: AWS4-HMAC-SHA256 Credential=A/20260101/eu-west-1/ec2/aws4_request\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{form}"
     );
     assert!(exchange(&request).await.starts_with("HTTP/1.1 200"));
     sandbox.add_fault(FaultRule::new("ec2:*", FaultAction::CutAfter));
@@ -176,4 +177,33 @@ async fn served_cuts_drop_the_socket() {
     assert_eq!(vpcs(&sandbox), 2);
     let status = exchange("GET /_sandbox/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
     assert!(status.contains("\"ec2/vpc\":2"), "{status}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn cbor_is_spoken_with_those_who_speak_it() {
+    let sandbox = Sandbox::open(config()).unwrap();
+    let send = async |operation: &str, body: &'static [u8]| {
+        let request = http::Request::post(format!("http://127.0.0.1:1/service/X/operation/{operation}"))
+            .header("authorization", "AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/tagging/aws4_request")
+            .header("smithy-protocol", "rpc-v2-cbor")
+            .header("content-type", "application/cbor")
+            .body(bytes::Bytes::from_static(body))
+            .unwrap();
+        match sandbox.handle(request).await {
+            dlinfra_sandbox::HandleOutcome::Response(answer) => answer,
+            dlinfra_sandbox::HandleOutcome::Cut => panic!("cut"),
+        }
+    };
+    let answer = send("GetResources", b"\xa1\x70ResourcesPerPage\x05").await;
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["smithy-protocol"]),
+        (200, &"rpc-v2-cbor".parse().unwrap())
+    );
+    assert_eq!(answer.headers()["content-type"], "application/cbor");
+    assert_eq!(answer.body().as_ref(), b"\xa2\x6fPaginationToken\x60\x76ResourceTagMappingList\x80".as_slice());
+    let refused = send("GetResources", b"\xa1\x70ResourcesPerPage\x18\x65").await;
+    assert_eq!(refused.status().as_u16(), 400);
+    assert!(refused.body().windows(25).any(|part| part == b"InvalidParameterException"), "{:?}", refused.body());
+    assert_eq!(send("GetResources", b"\xff").await.status().as_u16(), 400);
+    assert_eq!(send("TagResources", b"\xa0").await.status().as_u16(), 501);
 }

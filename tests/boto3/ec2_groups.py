@@ -1,7 +1,7 @@
 """EC2: security groups and placement groups."""
 
 from ec2_network import SPEED, by_tag, spec, vpc
-from harness import check, eventually, fails, pages, untag
+from harness import check, eventually, fails, pages, refused, untag
 
 
 @check
@@ -74,3 +74,42 @@ def placement_groups(sandbox):
     fails("InvalidPlacementGroup.Unknown", ec2.delete_placement_group, GroupName="h")
     ec2.delete_placement_group(GroupName="g")
     eventually(lambda: ec2.describe_placement_groups()["PlacementGroups"] == [])
+
+
+@check
+def groups_and_rules_are_refused_in_ec2s_words(sandbox):
+    ec2 = sandbox.client("ec2")
+    network = vpc(ec2)
+    group = ec2.create_security_group(GroupName="g", Description="d", VpcId=network)["GroupId"]
+    # The account has no default VPC, which is what names and a missing VPC mean.
+    fails("VPCIdNotSpecified", ec2.create_security_group, GroupName="h", Description="d")
+    fails("VPCIdNotSpecified", ec2.describe_security_groups, GroupNames=["g"])
+    fails("VPCIdNotSpecified", ec2.delete_security_group, GroupName="g")
+    fails("MissingParameter", ec2.delete_security_group)
+    rule = {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 2, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
+    error = fails("InvalidParameterValue", ec2.authorize_security_group_ingress, GroupId=group,
+                  IpPermissions=[rule, rule])
+    assert error.response["Error"]["Message"] == "The same permission must not appear multiple times", error
+    by = lambda value: {"Filters": [{"Name": "group-id", "Values": [value]}]}
+    fails("InvalidGroupId.Malformed", ec2.describe_security_group_rules, **by("group"))
+    assert ec2.describe_security_group_rules(**by(group))["SecurityGroupRules"]
+
+
+@check
+def what_is_not_simulated_is_said_before_anything_else(sandbox):
+    # Each lacks what the handler wants, and has what AWS takes in its place.
+    ec2 = sandbox.client("ec2")
+    network = vpc(ec2)
+    group = ec2.create_security_group(GroupName="g", Description="d", VpcId=network)["GroupId"]
+    flat = dict(IpProtocol="tcp", FromPort=1, ToPort=2, CidrIp="10.0.0.0/8")
+    refused("CidrIp", ec2.authorize_security_group_ingress, GroupId=group, **flat)
+    refused("CidrIp", ec2.revoke_security_group_egress, GroupId=group, **flat)
+    table = ec2.create_route_table(VpcId=network)["RouteTable"]["RouteTableId"]
+    refused("DestinationIpv6CidrBlock", ec2.create_route, RouteTableId=table, DestinationIpv6CidrBlock="::/0")
+    refused("DestinationPrefixListId", ec2.delete_route, RouteTableId=table, DestinationPrefixListId="pl-1")
+    refused("SourceDestCheck", ec2.modify_instance_attribute, InstanceId="i-0123456789abcdef0",
+            SourceDestCheck={"Value": True})
+    refused("AssignIpv6AddressOnCreation", ec2.modify_subnet_attribute, SubnetId="subnet-0123456789abcdef0",
+            AssignIpv6AddressOnCreation={"Value": True})
+    fails("InvalidParameterValue", ec2.release_address, PublicIp="198.18.0.1")
+    fails("InvalidAddress.NotFound", ec2.describe_addresses, PublicIps=["198.18.0.1"])

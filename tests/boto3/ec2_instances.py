@@ -322,3 +322,91 @@ def running_instances_are_changed(sandbox):
     fails("InvalidInstanceID.NotFound", ec2.modify_instance_attribute, InstanceId=missing, Groups=[group])
     ec2.terminate_instances(InstanceIds=[one])
     fails("IncorrectInstanceState", ec2.modify_instance_attribute, InstanceId=one, Groups=[group])
+
+
+@check
+def instances_stop_and_start(sandbox):
+    ground = Ground(sandbox)
+    ec2 = ground.ec2
+    ec2.modify_subnet_attribute(SubnetId=ground.subnet, MapPublicIpOnLaunch={"Value": True})
+    one = ground.launch(kind="t3.micro")["Instances"][0]["InstanceId"]
+    show = lambda: ground.instances(InstanceIds=[one])[0]
+    fails("IncorrectInstanceState", ec2.stop_instances, InstanceIds=[one])
+    fails("IncorrectInstanceState", ec2.modify_instance_attribute, InstanceId=one, InstanceType={"Value": "t3.small"})
+    ec2.get_waiter("instance_running").wait(InstanceIds=[one], **SPEED)
+    ec2.reboot_instances(InstanceIds=[one])
+    before = show()
+    assert before["PublicIpAddress"] and before["StateTransitionReason"] == "" and "Tags" not in before, before
+    assert before["CpuOptions"] == {"CoreCount": 1, "ThreadsPerCore": 2}, before
+    change = ec2.stop_instances(InstanceIds=[one])["StoppingInstances"][0]
+    assert change["CurrentState"]["Name"] == "stopping" and change["PreviousState"]["Name"] == "running", change
+    fails("IncorrectInstanceState", ec2.start_instances, InstanceIds=[one])
+    ec2.get_waiter("instance_stopped").wait(InstanceIds=[one], **SPEED)
+    after = show()
+    assert after["StateReason"]["Code"] == "Client.UserInitiatedShutdown" and "PublicIpAddress" not in after, after
+    assert after["StateTransitionReason"].startswith("User initiated (20"), after
+    assert after["PrivateIpAddress"] == before["PrivateIpAddress"] and after["State"]["Code"] == 80, after
+    found = ground.instances(Filters=[{"Name": "instance-state-code", "Values": ["80"]}])
+    assert [it["InstanceId"] for it in found] == [one], found
+    assert ec2.stop_instances(InstanceIds=[one])["StoppingInstances"][0]["CurrentState"]["Name"] == "stopped"
+    fails("IncorrectInstanceState", ec2.reboot_instances, InstanceIds=[one])
+    ec2.modify_instance_attribute(InstanceId=one, Attribute="instanceType", Value="t3.small")
+    change = ec2.start_instances(InstanceIds=[one])["StartingInstances"][0]
+    assert change["CurrentState"]["Name"] == "pending" and change["PreviousState"]["Name"] == "stopped", change
+    ec2.get_waiter("instance_running").wait(InstanceIds=[one], **SPEED)
+    again = show()
+    assert again["InstanceType"] == "t3.small" and again["LaunchTime"] > before["LaunchTime"], again
+    assert again["PublicIpAddress"] and "StateReason" not in again, again
+    console = ec2.get_console_output(InstanceId=one)
+    assert console["InstanceId"] == one and console["Timestamp"] and not console.get("Output"), console
+    fails("UnsupportedHibernationConfiguration", ec2.stop_instances, InstanceIds=[one], Hibernate=True)
+    ec2.terminate_instances(InstanceIds=[one])
+    fails("IncorrectInstanceState", ec2.start_instances, InstanceIds=[one])
+
+
+@check
+def what_is_stopped_takes_no_machine(sandbox):
+    ground = Ground(sandbox)
+    ec2 = ground.ec2
+    spot = ground.launch(InstanceMarketOptions={"MarketType": "spot"})["Instances"][0]["InstanceId"]
+    ec2.get_waiter("instance_running").wait(InstanceIds=[spot], **SPEED)
+    fails("UnsupportedOperation", ec2.stop_instances, InstanceIds=[spot])
+
+
+@check
+def instances_are_named_well_or_not_at_all(sandbox):
+    ec2 = sandbox.client("ec2")
+    for call in (ec2.stop_instances, ec2.start_instances, ec2.terminate_instances, ec2.monitor_instances):
+        fails("InvalidParameterCombination", call, InstanceIds=[])
+    ids = ["i-0123456789abcdef0", "i-0123456789abcdef1"]
+    for call in (ec2.describe_instances, ec2.terminate_instances):
+        fails("InvalidInstanceID.Malformed", call, InstanceIds=["i-xyz"])
+        error = fails("InvalidInstanceID.NotFound", call, InstanceIds=ids)
+        assert error.response["Error"]["Message"] == f"The instance IDs '{', '.join(ids)}' do not exist", error
+
+
+@check
+def types_and_images_that_aws_has_are_there(sandbox):
+    ec2 = sandbox.client("ec2")
+    found = {one["InstanceType"]: one for one in ec2.describe_instance_types(
+        InstanceTypes=["t2.micro", "m5.large", "r6g.xlarge", "c5.metal"])["InstanceTypes"]}
+    micro = found["t2.micro"]
+    assert micro["MemoryInfo"]["SizeInMiB"] == 1024 and micro["VCpuInfo"]["DefaultCores"] == 1, micro
+    assert micro["EbsInfo"] == {
+        "EbsOptimizedSupport": "unsupported", "EncryptionSupport": "supported", "NvmeSupport": "unsupported"}, micro
+    assert found["r6g.xlarge"]["VCpuInfo"]["DefaultThreadsPerCore"] == 1, found["r6g.xlarge"]
+    for region in ("eu-west-3", "sa-east-1", "ap-northeast-2", "ap-northeast-3"):
+        there = sandbox.client("ec2", region)
+        zones = [one["ZoneName"] for one in there.describe_availability_zones()["AvailabilityZones"]]
+        offered = there.describe_instance_type_offerings(
+            LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": ["t3.micro"]}])
+        places = {one["Location"] for one in offered["InstanceTypeOfferings"]}
+        assert len(zones) >= 3 and places and places <= set(zones), (region, zones, places)
+    fails("InvalidAMIID.Malformed", ec2.describe_images, ImageIds=["ami-x"])
+    shown = ec2.describe_images(ImageIds=[image(sandbox)])["Images"][0]
+    assert shown["OwnerId"] == "137112412989" and shown["CreationDate"], shown
+    assert shown["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"].startswith("snap-"), shown
+    assert ec2.describe_images(Owners=["137112412989"])["Images"], "by the owner's account"
+    names = {one["RegionName"]: one["OptInStatus"] for one in ec2.describe_regions(AllRegions=True)["Regions"]}
+    assert names["eu-west-3"] == "opt-in-not-required" and names["af-south-1"] == "not-opted-in", names
+    assert len(ec2.describe_regions()["Regions"]) == 17

@@ -110,6 +110,8 @@ def roles_are_tagged(sandbox):
     iam.untag_role(RoleName="role", TagKeys=["a", "c", "unknown"])
     assert untag(iam.list_role_tags(RoleName="role")["Tags"]) == {"b": "3"}
     fails("LimitExceeded", iam.tag_role, RoleName="role", Tags=tags({f"k{n}": "v" for n in range(50)}))
+    for keys in (["?"], ["k" * 129], [f"k{n}" for n in range(51)]):
+        fails("ValidationError", iam.untag_role, RoleName="role", TagKeys=keys)
     fails("NoSuchEntity", iam.tag_role, RoleName="none", Tags=tags({"a": "b"}))
     fails("NoSuchEntity", iam.untag_role, RoleName="none", TagKeys=["a"])
 

@@ -1,6 +1,6 @@
 """SSM: public image parameters."""
 
-from harness import check, fails, refused
+from harness import check, fails, pages, refused
 
 AL2023 = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
 DLAMI = "/aws/service/deeplearning/ami/x86_64/oss-nvidia-driver-gpu-pytorch-2.9-ubuntu-24.04/latest/ami-id"
@@ -42,4 +42,18 @@ def parameters_name_images_that_ec2_knows(sandbox):
 def what_is_not_known_is_refused(sandbox):
     ssm = sandbox.client("ssm")
     refused("ssm:PutParameter", ssm.put_parameter, Name="/a", Value="b", Type="String")
-    refused("ssm:GetParametersByPath", ssm.get_parameters_by_path, Path="/aws")
+
+
+@check
+def parameters_are_found_by_path(sandbox):
+    ssm = sandbox.client("ssm")
+    path = "/aws/service/ami-amazon-linux-latest"
+    found = pages(ssm, "get_parameters_by_path", "Parameters", "MaxResults", 10, Path=path)
+    names = {one["Name"] for one in found}
+    assert {AL2023, f"{path}/al2023-ami-kernel-6.1-x86_64", f"{path}/amzn2-ami-hvm-x86_64-gp2"} <= names, names
+    assert len(found) == len(names) and all(one["Value"].startswith("ami-") for one in found), found
+    assert ssm.get_parameters_by_path(Path="/aws/service")["Parameters"] == []
+    assert len(ssm.get_parameters_by_path(Path="/aws/service", Recursive=True)["Parameters"]) == 10
+    fails("ValidationException", ssm.get_parameters_by_path, Path="aws")
+    fails("ValidationException", ssm.get_parameters_by_path, Path="/aws", MaxResults=11)
+    fails("InvalidNextToken", ssm.get_parameters_by_path, Path="/aws", NextToken="x")

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::call::Call;
 use crate::error::ApiError;
-use crate::images::latest;
+use crate::images::{latest, parameters};
 use crate::model::{Facts, Model};
 use crate::service::{Service, read};
 use crate::wire::Protocol;
@@ -17,7 +17,11 @@ pub(crate) static SERVICE: Service = Service {
     protocol: Protocol::AwsJson("1.1"),
     xmlns: None,
     input: InputErrors { missing: "ValidationException", invalid: "ValidationException" },
-    operations: &[&[read("GetParameter", get_parameter), read("GetParameters", get_parameters)]],
+    operations: &[&[
+        read("GetParameter", get_parameter),
+        read("GetParameters", get_parameters),
+        read("GetParametersByPath", get_parameters_by_path),
+    ]],
     objects: Vec::new,
     settle: |_, _| {},
     route: None,
@@ -96,4 +100,55 @@ fn get_parameters(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         }
     }
     Ok(Reply::json(json!({ "Parameters": found, "InvalidParameters": invalid })))
+}
+
+fn get_parameters_by_path(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    let path = call.params.text("Path")?;
+    let recursive = call.params.flag("Recursive")?;
+    call.params.flag("WithDecryption")?;
+    let size = call.params.int_opt("MaxResults")?.unwrap_or(10);
+    let Some(size) = usize::try_from(size).ok().filter(|size| (1..=10).contains(size)) else {
+        let rule = if size < 1 { "greater than or equal to 1" } else { "less than or equal to 10" };
+        return Err(ApiError::bad(
+            "ValidationException",
+            format!(
+                "1 validation error detected: Value '{size}' at 'maxResults' failed to satisfy constraint: Member must \
+                 have value {rule}"
+            ),
+        ));
+    };
+    let token = call.params.text_opt("NextToken")?;
+    if call.params.has("ParameterFilters") {
+        return Err(ApiError::not_implemented("ssm:GetParametersByPath with ParameterFilters"));
+    }
+    if !path.starts_with('/') {
+        let message = format!("The parameter path {path} must begin with a slash \"/\".");
+        return Err(ApiError::bad("ValidationException", message));
+    }
+    check_name(&path)?;
+    let path = format!("{}/", path.trim_end_matches('/'));
+    let mut names: Vec<String> = parameters().into_iter().map(|(name, _)| name).collect();
+    names.sort();
+    let below = |name: &str| name.strip_prefix(&path).is_some_and(|rest| recursive || !rest.contains('/'));
+    let after = match token {
+        None => String::new(),
+        Some(token) => {
+            let known = names.iter().find(|name| **name == token);
+            let message = "The specified token is not valid.";
+            known.ok_or_else(|| ApiError::bad("InvalidNextToken", message))?.clone()
+        }
+    };
+    let mut rest = names.into_iter().filter(|name| *name > after && below(name)).peekable();
+    let (mut found, mut last) = (Vec::new(), None);
+    while found.len() < size
+        && let Some(name) = rest.next()
+    {
+        found.extend(parameter(call, &name));
+        last = Some(name);
+    }
+    let mut answer = json!({ "Parameters": found });
+    if let Some(last) = last.filter(|_| rest.peek().is_some()) {
+        answer["NextToken"] = last.into();
+    }
+    Ok(Reply::json(answer))
 }

@@ -1,6 +1,7 @@
 //! Request parameters that know which of them were read, so that none is ignored in silence.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use serde_json::{Map, Value};
@@ -20,12 +21,14 @@ pub(crate) struct Params {
     path: String,
     fields: Map<String, Value>,
     unread: Rc<RefCell<Vec<String>>>,
+    /// The names that were asked for at the top of the request, given or not.
+    asked: Rc<RefCell<BTreeSet<String>>>,
     words: InputErrors,
 }
 
 impl Params {
     pub(crate) fn new(fields: Map<String, Value>, words: InputErrors) -> Self {
-        Self { path: String::new(), fields, unread: Rc::default(), words }
+        Self { path: String::new(), fields, unread: Rc::default(), asked: Rc::default(), words }
     }
 
     /// Where the names of unread parameters arrive, once this and all structures taken from it are dropped.
@@ -38,22 +41,46 @@ impl Params {
         &self.fields
     }
 
+    /// Where the names arrive that are asked for at the top of the request.
+    pub(crate) fn asked(&self) -> Rc<RefCell<BTreeSet<String>>> {
+        Rc::clone(&self.asked)
+    }
+
+    /// The names of what was given.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.as_str())
+    }
+
+    fn ask(&self, field: &str) {
+        if self.path.is_empty() && !self.asked.borrow().contains(field) {
+            self.asked.borrow_mut().insert(field.to_owned());
+        }
+    }
+
+    /// A structure inside of this one.
+    fn inner(&self, path: String, fields: Map<String, Value>) -> Self {
+        Self { path, fields, unread: Rc::clone(&self.unread), asked: Rc::clone(&self.asked), words: self.words }
+    }
+
     /// The full name of a field, for messages.
     pub(crate) fn name(&self, field: &str) -> String {
         if self.path.is_empty() { field.to_owned() } else { format!("{}.{field}", self.path) }
     }
 
     pub(crate) fn has(&self, field: &str) -> bool {
+        self.ask(field);
         self.fields.get(field).is_some_and(|value| !value.is_null())
     }
 
     /// A text that is to be read later.
     pub(crate) fn peek(&self, field: &str) -> Option<&str> {
+        self.ask(field);
         self.fields.get(field).and_then(Value::as_str)
     }
 
     /// The field as it came, for values whose structure is free.
     pub(crate) fn raw(&mut self, field: &str) -> Option<Value> {
+        self.ask(field);
         self.fields.remove(field).filter(|value| !value.is_null())
     }
 
@@ -154,7 +181,7 @@ impl Params {
         for (path, value) in self.items(field) {
             match value {
                 Value::Object(fields) => {
-                    out.push(Params { path, fields, unread: Rc::clone(&self.unread), words: self.words });
+                    out.push(self.inner(path, fields));
                 }
                 other => {
                     return Err(ApiError::bad(
@@ -170,9 +197,7 @@ impl Params {
     pub(crate) fn child_opt(&mut self, field: &str) -> Result<Option<Params>, ApiError> {
         match self.raw(field) {
             None => Ok(None),
-            Some(Value::Object(fields)) => {
-                Ok(Some(Params { path: self.name(field), fields, unread: Rc::clone(&self.unread), words: self.words }))
-            }
+            Some(Value::Object(fields)) => Ok(Some(self.inner(self.name(field), fields))),
             Some(other) => Err(self.invalid(field, other, "A structure is expected.")),
         }
     }
@@ -183,7 +208,7 @@ impl Params {
 
     /// A structure that was taken out raw, to be read after all; what it leaves unread is refused too.
     pub(crate) fn adopt(&self, field: &str, fields: Map<String, Value>) -> Params {
-        Params { path: self.name(field), fields, unread: Rc::clone(&self.unread), words: self.words }
+        self.inner(self.name(field), fields)
     }
 
     /// Adds fields that came in a body of another kind.

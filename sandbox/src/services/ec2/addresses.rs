@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::done;
 use super::filters::{Filters, tags_of};
 use super::interfaces::Interface;
-use super::tags::{TagSpecs, erase, tag_set};
+use super::tags::{TagSpecs, erase, tag_set_if_any};
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::history::Meter;
@@ -45,6 +45,10 @@ impl Object for Address {
 
 pub(super) fn missing(id: &str) -> ApiError {
     ApiError::bad("InvalidAllocationID.NotFound", format!("The allocation ID '{id}' does not exist"))
+}
+
+fn unknown_ip(ip: &str) -> ApiError {
+    ApiError::bad("InvalidAddress.NotFound", format!("Address '{ip}' not found."))
 }
 
 /// A public address that nobody has: from a network reserved for documentation and benchmarks.
@@ -98,6 +102,10 @@ fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     if let Some(id) = ids.iter().find(|id| call.see::<Address>(id).is_none()) {
         return Err(missing(id));
     }
+    let known = |ip: &str| call.seen::<Address>().any(|address| address.ip.to_string() == ip);
+    if let Some(ip) = ips.iter().find(|ip| !known(ip)) {
+        return Err(unknown_ip(ip));
+    }
     let mut items = Vec::new();
     for address in call.seen::<Address>() {
         let ip = address.ip.to_string();
@@ -131,14 +139,27 @@ fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
                 .text_opt("networkInterfaceOwnerId", eni.map(|_| call.account()))
                 .text_opt("privateIpAddress", private)
                 .text_opt("instanceId", instance)
-                .extend(tag_set(call, &address.id)),
+                .extend(tag_set_if_any(call, &address.id)),
         );
     }
     Ok(Reply::xml(Xml::new().list("addressesSet", "item", items)))
 }
 
 fn release(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let id = call.params.text("AllocationId")?;
+    let (id, ip) = (call.params.text_opt("AllocationId")?, call.params.text_opt("PublicIp")?);
+    let id = match (id, ip) {
+        (Some(id), None) => id,
+        (None, Some(_)) => {
+            // It was the way of the network before VPCs.
+            let message = "You must specify an allocation id when releasing a VPC elastic IP address";
+            return Err(ApiError::bad("InvalidParameterValue", message));
+        }
+        (Some(_), Some(_)) => {
+            let message = "You may specify public IP or allocation id, but not both in the same call";
+            return Err(ApiError::bad("InvalidParameterCombination", message));
+        }
+        (None, None) => return Err(call.params.missing("AllocationId")),
+    };
     let address = call.find::<Address>(&id).ok_or_else(|| missing(&id))?;
     if address.association.is_some() {
         let message = format!("Address with allocation id {id} cannot be released because it is in use.");

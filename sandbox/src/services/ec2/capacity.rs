@@ -54,7 +54,7 @@ pub(super) struct Site<'a> {
 }
 
 fn live<'c>(call: &'c Call<'_>) -> impl Iterator<Item = &'c Instance> {
-    call.all::<Instance>().filter(|instance| instance.life.state(call.now) != "terminated")
+    call.all::<Instance>().filter(|instance| instance.is_up(call.now))
 }
 
 /// How many instances up to `wanted` the quota leaves room for; an error if fewer than `minimum`.

@@ -37,6 +37,11 @@ pub(super) struct InstanceType {
     pub(super) bare_metal: bool,
     /// Region to zone letters.
     offered: BTreeMap<String, String>,
+    pub(super) cores: u64,
+    /// Whether it is EBS-optimized (`default`), can be, or cannot, and how its EBS devices show.
+    pub(super) ebs_optimized: String,
+    pub(super) nvme: String,
+    pub(super) is_current: bool,
 }
 
 impl InstanceType {
@@ -143,6 +148,10 @@ fn read_row(row: &str) -> Option<InstanceType> {
             .filter_map(|part| part.split_once(':'))
             .map(|(region, letters)| (region.to_owned(), letters.to_owned()))
             .collect(),
+        cores: next()?.parse().ok()?,
+        ebs_optimized: next()?,
+        nvme: next()?,
+        is_current: next()? == "true",
     })
 }
 
@@ -171,7 +180,7 @@ mod tests {
         let rows = include_str!("../../../data/instance-types.csv").lines().skip(1);
         let mut count = 0;
         for row in rows {
-            assert!(!row.contains('"') && row.split(',').count() == 18, "{row}");
+            assert!(!row.contains('"') && row.split(',').count() == 22, "{row}");
             assert!(read_row(row).is_some(), "{row}");
             count += 1;
         }

@@ -18,6 +18,7 @@ use crate::client_token::Token;
 use crate::error::ApiError;
 use crate::history::Meter;
 use crate::life::{Life, durations};
+use crate::regions;
 use crate::service::{Operation, read, write};
 use crate::store::{Object, World};
 use crate::wire::reply::Reply;
@@ -213,6 +214,19 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     Ok(Reply::xml(Xml::new().child("vpcEndpoint", xml).text_opt("clientToken", token.text)))
 }
 
+/// The names under which an interface endpoint is found: its own, and the service's if that is private.
+fn dns_names(call: &Call<'_>, endpoint: &Endpoint) -> Vec<String> {
+    if endpoint.interfaces.is_empty() {
+        return Vec::new();
+    }
+    let suffix = regions::suffix(call.region);
+    let service = endpoint.service.rsplit('.').next().unwrap_or_default();
+    let mark: String = endpoint.id.chars().rev().take(8).collect();
+    let own = format!("{}-{mark}.{service}.{}.vpce.{suffix}", endpoint.id, call.region);
+    let private = endpoint.private_dns.then(|| format!("{service}.{}.{suffix}", call.region));
+    std::iter::once(own).chain(private).collect()
+}
+
 fn endpoint_xml(call: &Call<'_>, endpoint: &Endpoint) -> Xml {
     Xml::new()
         .text("vpcEndpointId", &endpoint.id)
@@ -227,6 +241,7 @@ fn endpoint_xml(call: &Call<'_>, endpoint: &Endpoint) -> Xml {
         .text("privateDnsEnabled", endpoint.private_dns)
         .text("requesterManaged", false)
         .texts("networkInterfaceIdSet", "item", &endpoint.interfaces)
+        .list("dnsEntrySet", "item", dns_names(call, endpoint).into_iter().map(|name| Xml::new().text("dnsName", name)))
         .text("creationTimestamp", endpoint.created)
         .text("ownerId", call.account())
         .extend(tag_set(call, &endpoint.id))

@@ -36,6 +36,12 @@ impl Filters {
         Ok(Self(out))
     }
 
+    /// What a filter is given.
+    pub(super) fn values<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f str> {
+        let named = self.0.iter().filter(move |(given, _)| given == name);
+        named.flat_map(|(_, values)| values.iter().map(String::as_str))
+    }
+
     /// `values` gives what an object has under a filter's name.
     pub(super) fn pass(&self, tags: &BTreeMap<String, String>, values: impl Fn(&str) -> Vec<String>) -> bool {
         self.0.iter().all(|(name, wanted)| {

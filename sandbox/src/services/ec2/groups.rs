@@ -49,6 +49,28 @@ pub(crate) fn missing(id: &str) -> ApiError {
     ApiError::bad("InvalidGroup.NotFound", format!("The security group '{id}' does not exist"))
 }
 
+/// What needs a default VPC, in an account that has none.
+pub(super) fn no_default_vpc() -> ApiError {
+    let message = "No default VPC for this user. GroupName is only supported for EC2-Classic and default VPC.";
+    ApiError::bad("VPCIdNotSpecified", message)
+}
+
+/// The id of the group that a call is about. Names mean groups of the default VPC.
+pub(super) fn take_id(call: &mut Call<'_>) -> Result<String, ApiError> {
+    match (call.params.text_opt("GroupId")?, call.params.text_opt("GroupName")?) {
+        (Some(id), None) => Ok(id),
+        (None, Some(_)) => Err(no_default_vpc()),
+        (Some(_), Some(_)) => {
+            let message = "The parameters GroupId and GroupName cannot both be given";
+            Err(ApiError::bad("InvalidParameterCombination", message))
+        }
+        (None, None) => {
+            let message = "The request must contain the parameter groupName or groupId";
+            Err(ApiError::bad("MissingParameter", message))
+        }
+    }
+}
+
 /// The groups that a call names, all of them in one VPC.
 pub(crate) fn check_groups(
     world: &crate::store::World,
@@ -131,7 +153,8 @@ fn is_text(text: &str) -> bool {
 fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let name = call.params.text("GroupName")?;
     let description = call.params.text("GroupDescription")?;
-    let vpc = call.params.text("VpcId")?;
+    // Without one, EC2 means the default VPC, and the account has none.
+    let vpc = call.params.text_opt("VpcId")?.ok_or_else(no_default_vpc)?;
     let tags = TagSpecs::take(call, &["security-group"])?;
     if !is_text(&name) || name.starts_with("sg-") {
         let message = format!("Value ({name}) for parameter GroupName is invalid.");
@@ -174,8 +197,7 @@ fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let known = ["group-id", "group-name", "vpc-id", "description", "owner-id", "ip-permission.group-id"];
     let query = Query::take(call, "GroupId", &known)?;
     if !names.is_empty() {
-        let message = "Group names select groups of a default VPC only; use the filter group-name";
-        return Err(ApiError::bad("InvalidGroup.NotFound", message));
+        return Err(no_default_vpc());
     }
     let account = call.account();
     let (found, next) = query.run::<Group>(call, missing, |group, name| match name {
@@ -190,7 +212,7 @@ fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 }
 
 fn delete(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let id = call.params.text("GroupId")?;
+    let id = take_id(call)?;
     let group = call.find::<Group>(&id).ok_or_else(|| missing(&id))?;
     if group.name == "default" {
         let message = format!("the specified group: \"{id}\" name: \"default\" cannot be deleted by a user");

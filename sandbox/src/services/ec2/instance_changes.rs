@@ -1,8 +1,9 @@
 //! What may be changed of an instance that runs.
 
+use super::catalogue::instance_type;
 use super::groups::check_groups;
 use super::instance_view::metadata_xml;
-use super::instances::{Instance, missing};
+use super::instances::{Instance, missing, named};
 use super::interfaces::Interface;
 use super::launch_options::change_metadata;
 use super::{done, invalid};
@@ -47,6 +48,33 @@ fn modify_attribute(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let mut instance = take_live(call, &id)?;
     let groups = call.params.texts("GroupId")?;
     let mut changes = 0;
+    // The older form names the attribute beside its value.
+    if let Some(attribute) = call.params.text_opt("Attribute")? {
+        let value = call.params.text("Value")?;
+        let mut fields = serde_json::Map::new();
+        let field = match attribute.as_str() {
+            "disableApiTermination" => "DisableApiTermination",
+            "instanceInitiatedShutdownBehavior" => "InstanceInitiatedShutdownBehavior",
+            "instanceType" => "InstanceType",
+            other => return Err(ApiError::not_implemented(format!("a change of the instance attribute {other}"))),
+        };
+        fields.insert(field.to_owned(), serde_json::json!({ "Value": value }));
+        call.params.take_over(fields);
+    }
+    if let Some(mut value) = call.params.child_opt("InstanceType")? {
+        let wanted = value.text("Value")?;
+        let unknown = || invalid(format!("Invalid value '{wanted}' for InstanceType."));
+        let kind = instance_type(&wanted).ok_or_else(unknown)?;
+        if instance.life.state(call.now) != "stopped" {
+            let message = format!("The instance '{id}' is not in the 'stopped' state.");
+            return Err(ApiError::bad("IncorrectInstanceState", message));
+        }
+        if kind.arch != instance.arch || !kind.is_offered(&instance.zone) {
+            return Err(ApiError::bad("Unsupported", format!("The instance '{id}' cannot become a {wanted}.")));
+        }
+        instance.instance_type = wanted;
+        changes += 1;
+    }
     if let Some(mut value) = call.params.child_opt("DisableApiTermination")? {
         instance.protected = value.flag("Value")?;
         changes += 1;
@@ -83,13 +111,12 @@ fn modify_attribute(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 }
 
 fn monitor(call: &mut Call<'_>, on: bool) -> Result<Reply, ApiError> {
-    let ids = call.params.texts("InstanceId")?;
-    if ids.is_empty() {
-        return Err(call.params.missing("InstanceId"));
-    }
     let mut items = Vec::new();
-    for id in ids {
-        let mut instance = take_live(call, &id)?;
+    for mut instance in named(call)? {
+        let id = instance.id.clone();
+        if matches!(instance.life.state(call.now), "shutting-down" | "terminated") {
+            return Err(ended(&id));
+        }
         instance.monitoring = on;
         call.put(instance);
         let state = Xml::new().text("state", if on { "pending" } else { "disabling" });

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::catalogue::zone_id;
+use super::catalogue::{instance_type, zone_id};
 use super::filters::{Query, listing};
-use super::instances::{Instance, Market, missing};
+use super::instances::{Instance, Market, check_known, missing};
 use super::interfaces::{Interface, association_xml, attachment_xml, group_items};
 use super::placement::PlacementGroup;
-use super::tags::tag_set;
+use super::tags::tag_set_if_any;
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::service::{Operation, read};
@@ -111,7 +111,20 @@ pub(super) fn instance_xml(call: &Call<'_>, instance: &Instance) -> Xml {
             reservation_spec = reservation_spec.text("capacityReservationPreference", preference);
         }
     }
-    let reason = instance.reason.as_ref().filter(|_| matches!(state, "shutting-down" | "terminated"));
+    let is_ending = matches!(state, "shutting-down" | "terminated" | "stopping" | "stopped");
+    let reason = instance.reason.as_ref().filter(|_| is_ending);
+    // In words, with the moment at which it began.
+    let begun = ["stopping", "shutting-down"].iter().filter_map(|state| instance.life.last(state, call.now)).max();
+    let transition = match (&reason, begun) {
+        (Some((code, _)), Some(at)) if code == "Client.UserInitiatedShutdown" => {
+            format!("User initiated ({})", at.strftime("%Y-%m-%d %H:%M:%S GMT"))
+        }
+        _ => String::new(),
+    };
+    let cpus = instance_type(&instance.instance_type).map(|kind| {
+        let threads = kind.vcpus.checked_div(kind.cores).unwrap_or(1);
+        Xml::new().text("coreCount", kind.cores).text("threadsPerCore", threads)
+    });
     let lifecycle = (instance.market != Market::OnDemand).then(|| instance.market.usage_class());
     let profile = instance.profile.as_ref().map(|(arn, id)| Xml::new().text("arn", arn).text("id", id));
     let groups = primary.map(|eni| eni.groups.as_slice()).unwrap_or_default();
@@ -121,11 +134,12 @@ pub(super) fn instance_xml(call: &Call<'_>, instance: &Instance) -> Xml {
         .child("instanceState", state_xml(state))
         .text("privateDnsName", private_name.as_deref().unwrap_or_default())
         .text("dnsName", "")
+        .text("reason", transition)
         .child_opt("stateReason", reason.map(|(code, why)| Xml::new().text("code", code).text("message", why)))
         .text_opt("keyName", instance.key_name.as_ref())
         .text("amiLaunchIndex", instance.index)
         .text("instanceType", &instance.instance_type)
-        .text("launchTime", instance.created)
+        .text("launchTime", instance.life.last("pending", call.now).unwrap_or(instance.created))
         .child("placement", placement)
         .child("monitoring", Xml::new().text("state", if instance.monitoring { "enabled" } else { "disabled" }))
         .text_opt("subnetId", Some(&instance.subnet).filter(|_| !is_gone))
@@ -152,10 +166,11 @@ pub(super) fn instance_xml(call: &Call<'_>, instance: &Instance) -> Xml {
         .child("hibernationOptions", Xml::new().text("configured", false))
         .child("metadataOptions", metadata_xml(instance, call.now))
         .child("enclaveOptions", Xml::new().text("enabled", false))
+        .child_opt("cpuOptions", cpus)
         .text("platformDetails", "Linux/UNIX")
         .text("usageOperation", "RunInstances")
         .child("maintenanceOptions", Xml::new().text("autoRecovery", "default"))
-        .extend(tag_set(call, &instance.id))
+        .extend(tag_set_if_any(call, &instance.id))
 }
 
 const FILTERS: &[&str] = &[
@@ -196,7 +211,9 @@ fn filter_values(call: &Call<'_>, instance: &Instance, name: &str) -> Vec<String
                 "pending" => "0",
                 "running" => "16",
                 "shutting-down" => "32",
-                _ => "48",
+                "terminated" => "48",
+                "stopping" => "64",
+                _ => "80",
             };
             vec![code.to_owned()]
         }
@@ -231,6 +248,7 @@ fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         let message = "The parameter instancesSet cannot be used with the parameter maxResults";
         return Err(ApiError::bad("InvalidParameterCombination", message));
     }
+    check_known(&query.ids, |id| call.see::<Instance>(id).is_some())?;
     let (found, next) = query.run::<Instance>(call, missing, |instance, name| filter_values(call, instance, name))?;
     let mut launches: BTreeMap<&str, Vec<Xml>> = BTreeMap::new();
     for instance in found {

@@ -99,6 +99,15 @@ pub(super) struct Instance {
     pub(super) released: bool,
     /// It is no longer shown, and its tags are gone.
     pub(super) forgotten: bool,
+    /// Its primary interface gets a public address at every start.
+    pub(super) auto_public: bool,
+}
+
+impl Instance {
+    /// Whether it occupies a machine and counts against quotas.
+    pub(super) fn is_up(&self, now: Timestamp) -> bool {
+        !matches!(self.life.state(now), "terminated" | "stopped")
+    }
 }
 
 impl Object for Instance {
@@ -125,11 +134,46 @@ impl Object for Instance {
             // Paid for at purchase.
             Market::CapacityBlock => return Vec::new(),
         };
-        let span = self.life.between("running", "shutting-down");
-        span.map(|(from, to)| Meter::new("Amazon Elastic Compute Cloud - Compute", usage, from, to))
-            .into_iter()
-            .collect()
+        let meter = |(from, to)| Meter::new("Amazon Elastic Compute Cloud - Compute", usage.clone(), from, to);
+        self.life.spans("running").map(meter).collect()
     }
+}
+
+/// The instances that a call names, in its order. Of several that are not there, all are named at once.
+pub(super) fn named(call: &mut Call<'_>) -> Result<Vec<Instance>, ApiError> {
+    let ids = call.params.texts("InstanceId")?;
+    if ids.is_empty() {
+        let message = "No instances specified";
+        return Err(ApiError::bad("InvalidParameterCombination", message));
+    }
+    if ids.len() > 1000 {
+        return Err(super::invalid("At most 1000 instances can be named in one call"));
+    }
+    check_known(&ids, |id| call.find::<Instance>(id).is_some())?;
+    Ok(ids.iter().filter_map(|id| call.find::<Instance>(id).cloned()).collect())
+}
+
+/// Refuses ids that are malformed or unknown.
+pub(super) fn check_known(ids: &[String], is_known: impl Fn(&str) -> bool) -> Result<(), ApiError> {
+    let unknown: Vec<&str> = ids.iter().map(String::as_str).filter(|id| !is_known(id)).collect();
+    let malformed = unknown.iter().map(|id| missing(id)).find(|error| error.code == "InvalidInstanceID.Malformed");
+    match (malformed, unknown.as_slice()) {
+        (Some(error), _) => Err(error),
+        (None, []) => Ok(()),
+        (None, [id]) => Err(missing(id)),
+        (None, several) => {
+            let message = format!("The instance IDs '{}' do not exist", several.join(", "));
+            Err(ApiError::bad("InvalidInstanceID.NotFound", message))
+        }
+    }
+}
+
+/// How a call that changes states tells of one instance.
+pub(super) fn change_xml(id: &str, before: &str, current: &str) -> Xml {
+    Xml::new()
+        .text("instanceId", id)
+        .child("currentState", state_xml(current))
+        .child("previousState", state_xml(before))
 }
 
 pub(super) fn missing(id: &str) -> ApiError {
@@ -141,13 +185,7 @@ pub(super) fn missing(id: &str) -> ApiError {
 }
 
 fn terminate(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let ids = call.params.texts("InstanceId")?;
-    if ids.is_empty() {
-        return Err(call.params.missing("InstanceId"));
-    }
-    if ids.len() > 1000 {
-        return Err(super::invalid("At most 1000 instances can be terminated in one call"));
-    }
+    let ids: Vec<String> = named(call)?.into_iter().map(|instance| instance.id).collect();
     call.charge("ec2:TerminateInstances/instances", rate(1000.0, 20.0), ids.len() as f64)?;
     for id in &ids {
         let instance = call.find::<Instance>(id).ok_or_else(|| missing(id))?;
@@ -164,12 +202,7 @@ fn terminate(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         let reason = ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown");
         end(call.world, call.region, &id, call.now, reason);
         let current = call.get::<Instance>(&id).map(|it| it.life.state(call.now).to_owned()).unwrap_or_default();
-        items.push(
-            Xml::new()
-                .text("instanceId", id)
-                .child("currentState", state_xml(&current))
-                .child("previousState", state_xml(&before)),
-        );
+        items.push(change_xml(&id, &before, &current));
     }
     Ok(Reply::xml(Xml::new().list("instancesSet", "item", items)))
 }

@@ -83,7 +83,10 @@ fn take_counts(call: &mut Call<'_>) -> Result<(u64, u64), ApiError> {
 }
 
 fn take_launch(call: &mut Call<'_>, token: Option<String>) -> Result<Launch, ApiError> {
-    let type_name = call.params.text("InstanceType")?;
+    let type_name = call.params.text_opt("InstanceType")?.ok_or_else(|| {
+        // EC2 takes a default for it that nothing here can run.
+        ApiError::not_implemented("ec2:RunInstances without InstanceType")
+    })?;
     let kind =
         instance_type(&type_name).ok_or_else(|| invalid(format!("Invalid value '{type_name}' for InstanceType.")))?;
     let image = take_image(call, kind)?;
@@ -166,6 +169,7 @@ fn take_launch(call: &mut Call<'_>, token: Option<String>) -> Result<Launch, Api
         timer: None,
         released: false,
         forgotten: false,
+        auto_public: network.interfaces.first().is_some_and(|it| it.public),
     };
     Ok(Launch { kind, network, volumes, market, template, tags })
 }

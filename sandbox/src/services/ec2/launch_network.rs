@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::catalogue::InstanceType;
-use super::groups::{check_groups, default_group};
+use super::groups::{check_groups, default_group, no_default_vpc};
 use super::invalid;
 use super::subnets::{self, Subnet};
 use crate::call::Call;
@@ -38,7 +38,7 @@ pub(super) fn take(call: &mut Call<'_>, kind: &InstanceType) -> Result<Network, 
     let groups = call.params.texts("SecurityGroupId")?;
     let specs = call.params.structs("NetworkInterface")?;
     if specs.is_empty() {
-        let Some(subnet_id) = subnet_id else { return Err(no_subnet()) };
+        let Some(subnet_id) = subnet_id else { return Err(no_default_vpc()) };
         let subnet = call.find::<Subnet>(&subnet_id).cloned().ok_or_else(|| subnets::missing(&subnet_id))?;
         let primary = WantedInterface {
             card: 0,
@@ -67,7 +67,7 @@ pub(super) fn take(call: &mut Call<'_>, kind: &InstanceType) -> Result<Network, 
         let device = index(spec.int("DeviceIndex")?, "deviceIndex")?;
         let card = index(spec.int_opt("NetworkCardIndex")?.unwrap_or(0), "networkCardIndex")?;
         let interface_type = spec.text_opt("InterfaceType")?.unwrap_or_else(|| "interface".to_owned());
-        let its_subnet = spec.text_opt("SubnetId")?.ok_or_else(no_subnet)?;
+        let its_subnet = spec.text_opt("SubnetId")?.ok_or_else(no_default_vpc)?;
         let its_groups = spec.texts("SecurityGroupId")?;
         let public = spec.flag_opt("AssociatePublicIpAddress")?;
         let description = spec.text_opt("Description")?.unwrap_or_default();
@@ -102,15 +102,8 @@ pub(super) fn take(call: &mut Call<'_>, kind: &InstanceType) -> Result<Network, 
     }
     check_layout(&interfaces, kind)?;
     interfaces.sort_by_key(|interface| (interface.card, interface.device));
-    let subnet = subnet.ok_or_else(no_subnet)?;
+    let subnet = subnet.ok_or_else(no_default_vpc)?;
     Ok(Network { subnet, interfaces })
-}
-
-fn no_subnet() -> ApiError {
-    ApiError::bad(
-        "VPCIdNotSpecified",
-        "No default VPC for this user. GroupName is only supported for EC2-Classic and default VPC.",
-    )
 }
 
 fn index(value: i64, field: &str) -> Result<usize, ApiError> {

@@ -7,6 +7,7 @@ use super::catalogue::InstanceType;
 use super::instances::{Instance, Market, Metadata};
 use super::invalid;
 use super::placement::{self, PlacementGroup};
+use super::types::check_id;
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::iam_model::{ProfileProblem, usable_profile};
@@ -19,10 +20,7 @@ pub(super) fn combination(message: impl Into<String>) -> ApiError {
 
 pub(super) fn take_image(call: &mut Call<'_>, kind: &InstanceType) -> Result<Image, ApiError> {
     let id = call.params.text("ImageId")?;
-    let hex = id.strip_prefix("ami-").unwrap_or_default();
-    if !(hex.len() == 8 || hex.len() == 17) || !hex.chars().all(|ch| ch.is_ascii_hexdigit()) {
-        return Err(ApiError::bad("InvalidAMIID.Malformed", format!("Invalid id: \"{id}\" (expecting \"ami-...\")")));
-    }
+    check_id(&id)?;
     let image = image(&id, call.region)
         .ok_or_else(|| ApiError::bad("InvalidAMIID.NotFound", format!("The image id '[{id}]' does not exist")))?;
     if image.architecture != kind.arch {

@@ -9,6 +9,7 @@ mod filters;
 mod gateways;
 pub(crate) mod groups;
 mod instance_changes;
+mod instance_power;
 mod instance_view;
 mod instances;
 pub(crate) mod interfaces;
@@ -61,6 +62,7 @@ pub(crate) static SERVICE: Service = Service {
         launch::OPERATIONS,
         instances::OPERATIONS,
         instance_changes::OPERATIONS,
+        instance_power::OPERATIONS,
         instance_view::OPERATIONS,
         volumes::OPERATIONS,
         reservations::OPERATIONS,

@@ -83,9 +83,8 @@ impl Reservation {
 
     /// How many of its machines run nothing.
     pub(super) fn free(&self, call: &Call<'_>) -> u64 {
-        let uses = |instance: &&Instance| {
-            instance.capacity_reservation.as_ref() == Some(&self.id) && instance.life.state(call.now) != "terminated"
-        };
+        let uses =
+            |instance: &&Instance| instance.capacity_reservation.as_ref() == Some(&self.id) && instance.is_up(call.now);
         self.count.saturating_sub(call.all::<Instance>().filter(uses).count() as u64)
     }
 }

@@ -139,6 +139,9 @@ fn read_rules(call: &mut Call<'_>, group: &Group, egress: bool) -> Result<Vec<Ru
             peers.push((Peer::PrefixList(list.text("PrefixListId")?), description(&mut list)?));
         }
         for mut pair in permission.structs("Groups")? {
+            if pair.has("GroupName") && !pair.has("GroupId") {
+                return Err(groups::no_default_vpc());
+            }
             let id = pair.text("GroupId")?;
             let user = pair.text_opt("UserId")?;
             if user.is_some_and(|user| user != call.world.config.account) {
@@ -155,14 +158,18 @@ fn read_rules(call: &mut Call<'_>, group: &Group, egress: bool) -> Result<Vec<Ru
             return Err(ApiError::bad("MissingParameter", "Missing source specification: include a source"));
         }
         for (peer, description) in peers {
-            rules.push(Rule { egress, protocol: protocol.clone(), ports, peer, description });
+            let rule = Rule { egress, protocol: protocol.clone(), ports, peer, description };
+            if rules.iter().any(|earlier: &Rule| earlier.equals(&rule)) {
+                return Err(invalid("The same permission must not appear multiple times"));
+            }
+            rules.push(rule);
         }
     }
     Ok(rules)
 }
 
 fn take_group(call: &mut Call<'_>) -> Result<Group, ApiError> {
-    let id = call.params.text("GroupId")?;
+    let id = groups::take_id(call)?;
     call.find::<Group>(&id).cloned().ok_or_else(|| groups::missing(&id))
 }
 
@@ -293,6 +300,10 @@ fn rule_xml(call: &Call<'_>, group: &str, id: &str, rule: &Rule) -> Xml {
 fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let ids = call.params.texts("SecurityGroupRuleId")?;
     let query = Query::take(call, "", &["group-id", "security-group-rule-id"])?;
+    let is_group = |id: &str| id.strip_prefix("sg-").is_some_and(|hex| hex.chars().all(|ch| ch.is_ascii_hexdigit()));
+    if let Some(id) = query.filters.values("group-id").find(|id| !is_group(id)) {
+        return Err(ApiError::bad("InvalidGroupId.Malformed", format!("The security group ID '{id}' is malformed")));
+    }
     let mut items = Vec::new();
     let mut all = Vec::new();
     for group in call.seen::<Group>() {

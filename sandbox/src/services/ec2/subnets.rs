@@ -146,6 +146,16 @@ fn subnet_xml(call: &Call<'_>, subnet: &Subnet) -> Xml {
         .text("defaultForAz", false)
         .text("mapPublicIpOnLaunch", subnet.map_public)
         .text("assignIpv6AddressOnCreation", false)
+        .text("ipv6Native", false)
+        .text("enableDns64", false)
+        .text("mapCustomerOwnedIpOnLaunch", false)
+        .child(
+            "privateDnsNameOptionsOnLaunch",
+            Xml::new()
+                .text("hostnameType", "ip-name")
+                .text("enableResourceNameDnsARecord", false)
+                .text("enableResourceNameDnsAAAARecord", false),
+        )
         .extend(tag_set(call, &subnet.id))
 }
 

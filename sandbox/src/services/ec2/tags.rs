@@ -124,6 +124,11 @@ fn check(key: &str, value: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// A resource's tags as `tagSet`, which some kinds of resources lack as long as they have no tags.
+pub(super) fn tag_set_if_any(call: &Call<'_>, id: &str) -> Xml {
+    if tags_of(call, id).is_empty() { Xml::new() } else { tag_set(call, id) }
+}
+
 /// A resource's tags as `tagSet`.
 pub(super) fn tag_set(call: &Call<'_>, id: &str) -> Xml {
     let items = tags_of(call, id).iter().map(|(key, value)| Xml::new().text("key", key).text("value", value));

@@ -7,7 +7,7 @@ use super::filters::{Filters, Query, listing};
 use super::invalid;
 use crate::call::Call;
 use crate::error::ApiError;
-use crate::images::{image, latest, parameters};
+use crate::images::{Image, image, latest, parameters};
 use crate::service::{Operation, read};
 use crate::wire::reply::Reply;
 use crate::wire::xml::Xml;
@@ -52,7 +52,7 @@ fn describe_types(call: &mut Call<'_>) -> Result<Reply, ApiError> {
                 "network-info.efa-supported" => vec![(kind.max_efa > 0).to_string()],
                 "supported-usage-class" => kind.usage_classes.clone(),
                 "bare-metal" => vec![kind.bare_metal.to_string()],
-                _ => vec!["true".to_owned()],
+                _ => vec![kind.is_current.to_string()],
             })
         })
         .collect();
@@ -107,9 +107,17 @@ fn type_xml(kind: &InstanceType) -> Xml {
     let storage = (kind.storage_gb > 0).then(|| Xml::new().text("totalSizeInGB", kind.storage_gb));
     let is_burstable = kind.name.starts_with('t') && !kind.is_accelerated();
     let strategies: &[&str] = if is_burstable { &["partition", "spread"] } else { &["cluster", "partition", "spread"] };
+    let cpus = Xml::new()
+        .text("defaultVCpus", kind.vcpus)
+        .text("defaultCores", kind.cores)
+        .text("defaultThreadsPerCore", kind.vcpus.checked_div(kind.cores).unwrap_or(1));
+    let ebs = Xml::new()
+        .text("ebsOptimizedSupport", &kind.ebs_optimized)
+        .text("encryptionSupport", "supported")
+        .text("nvmeSupport", &kind.nvme);
     Xml::new()
         .text("instanceType", &kind.name)
-        .text("currentGeneration", true)
+        .text("currentGeneration", kind.is_current)
         .text("freeTierEligible", false)
         .texts("supportedUsageClasses", "item", &kind.usage_classes)
         .texts("supportedRootDeviceTypes", "item", ["ebs"])
@@ -119,11 +127,11 @@ fn type_xml(kind: &InstanceType) -> Xml {
             "processorInfo",
             Xml::new().texts("supportedArchitectures", "item", [&kind.arch]).text("manufacturer", &kind.manufacturer),
         )
-        .child("vCpuInfo", Xml::new().text("defaultVCpus", kind.vcpus))
+        .child("vCpuInfo", cpus)
         .child("memoryInfo", Xml::new().text("sizeInMiB", kind.memory_mib))
         .text("instanceStorageSupported", kind.storage_gb > 0)
         .child_opt("instanceStorageInfo", storage)
-        .child("ebsInfo", Xml::new().text("ebsOptimizedSupport", "default"))
+        .child("ebsInfo", ebs)
         .child("networkInfo", network.child_opt("efaInfo", efa))
         .extend(accelerated)
         .child("placementGroupInfo", Xml::new().texts("supportedStrategies", "item", strategies))
@@ -162,15 +170,27 @@ fn describe_offerings(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     Ok(listing("instanceTypeOfferingSet", items, next))
 }
 
+/// A malformed id is another error than an unknown one.
+pub(super) fn check_id(id: &str) -> Result<(), ApiError> {
+    let hex = id.strip_prefix("ami-").unwrap_or_default();
+    if (hex.len() == 8 || hex.len() == 17) && hex.chars().all(|ch| ch.is_ascii_hexdigit()) {
+        return Ok(());
+    }
+    Err(ApiError::bad("InvalidAMIID.Malformed", format!("Invalid id: \"{id}\" (expecting \"ami-...\")")))
+}
+
 fn describe_images(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let ids = call.params.texts("ImageId")?;
     let owners = call.params.texts("Owner")?;
-    let filters = Filters::take(call, &["image-id", "name", "architecture", "state"])?;
-    if let Some(owner) = owners.iter().find(|owner| *owner != "amazon" && *owner != "self") {
+    let filters = Filters::take(call, &["image-id", "name", "architecture", "state", "owner-id", "owner-alias"])?;
+    let is_account = |owner: &str| owner.len() == 12 && owner.bytes().all(|byte| byte.is_ascii_digit());
+    if let Some(owner) = owners.iter().find(|owner| !["amazon", "self"].contains(&owner.as_str()) && !is_account(owner))
+    {
         return Err(ApiError::not_implemented(format!("images of the owner {owner}")));
     }
     let region = call.region;
     for id in &ids {
+        check_id(id)?;
         if image(id, region).is_none() {
             let message = format!("The image id '[{id}]' does not exist");
             return Err(ApiError::bad("InvalidAMIID.NotFound", message));
@@ -181,16 +201,19 @@ fn describe_images(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     // Older builds are shown to whoever asks for them by id.
     let asked: Vec<String> = if ids.is_empty() { published.collect() } else { ids.clone() };
     let known = asked.into_iter().filter_map(|id| image(&id, region));
-    let public = owners.is_empty() || owners.iter().any(|owner| owner == "amazon");
+    let owned =
+        |image: &Image| owners.is_empty() || owners.iter().any(|owner| owner == "amazon" || owner == image.owner);
     let no_tags = BTreeMap::new();
     let items = known
-        .filter(|image| public && (ids.is_empty() || ids.contains(&image.id)))
+        .filter(|image| owned(image) && (ids.is_empty() || ids.contains(&image.id)))
         .filter(|image| {
             filters.pass(&no_tags, |name| {
                 vec![match name {
                     "image-id" => image.id.clone(),
                     "name" => image.name.clone(),
                     "architecture" => image.architecture.to_owned(),
+                    "owner-id" => image.owner.to_owned(),
+                    "owner-alias" => "amazon".to_owned(),
                     _ => "available".to_owned(),
                 }]
             })
@@ -200,6 +223,7 @@ fn describe_images(call: &mut Call<'_>) -> Result<Reply, ApiError> {
                 "ebs",
                 Xml::new()
                     .text("deleteOnTermination", true)
+                    .text("snapshotId", image.snapshot())
                     .text("volumeSize", image.root_gib)
                     .text("volumeType", "gp3")
                     .text("encrypted", false),
@@ -208,6 +232,9 @@ fn describe_images(call: &mut Call<'_>) -> Result<Reply, ApiError> {
                 .text("imageId", &image.id)
                 .text("name", &image.name)
                 .text("imageState", "available")
+                .text("imageOwnerId", image.owner)
+                .text("imageLocation", format!("amazon/{}", image.name))
+                .text("creationDate", "2025-12-01T00:00:00.000Z")
                 .text("architecture", image.architecture)
                 .text("imageType", "machine")
                 .text("imageOwnerAlias", "amazon")

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::filters::{Query, listing};
-use super::tags::tag_set;
+use super::tags::tag_set_if_any;
 use super::{invalid, not_found};
 use crate::call::Call;
 use crate::error::ApiError;
@@ -37,6 +37,8 @@ pub(super) struct VolumeSpec {
     pub(super) encrypted: bool,
     pub(super) kms_key: Option<String>,
     pub(super) delete_on_termination: bool,
+    /// What it is made from.
+    pub(super) snapshot: Option<String>,
 }
 
 impl Object for Volume {
@@ -72,6 +74,7 @@ pub(super) fn take(call: &mut Call<'_>, image: &Image) -> Result<Vec<VolumeSpec>
             encrypted: ebs.flag("Encrypted")?,
             kms_key: ebs.text_opt("KmsKeyId")?,
             delete_on_termination: ebs.flag_opt("DeleteOnTermination")?.unwrap_or(true),
+            snapshot: is_root.then(|| image.snapshot()),
             device,
         };
         check(&mut spec, is_root.then_some(image.root_gib))?;
@@ -91,6 +94,7 @@ pub(super) fn take(call: &mut Call<'_>, image: &Image) -> Result<Vec<VolumeSpec>
             encrypted: false,
             kms_key: None,
             delete_on_termination: true,
+            snapshot: Some(image.snapshot()),
         };
         specs.insert(0, root);
     }
@@ -211,6 +215,7 @@ fn volume_xml(call: &Call<'_>, volume: &Volume) -> Xml {
         .text("volumeId", &volume.id)
         .text("size", spec.gib)
         .text("volumeType", &spec.volume_type)
+        .text("snapshotId", spec.snapshot.as_deref().unwrap_or_default())
         .text("status", if volume.instance.is_some() { "in-use" } else { "available" })
         .text("availabilityZone", &volume.zone)
         .text("createTime", volume.created)
@@ -220,5 +225,5 @@ fn volume_xml(call: &Call<'_>, volume: &Volume) -> Xml {
         .text_opt("throughput", spec.throughput)
         .text("multiAttachEnabled", false)
         .list("attachmentSet", "item", attachments)
-        .extend(tag_set(call, &volume.id))
+        .extend(tag_set_if_any(call, &volume.id))
 }
