@@ -281,7 +281,7 @@ static PARAMETERS: LazyLock<BTreeMap<&'static str, BTreeSet<&'static str>>> = La
 /// Refuses parameters that an operation never reads.
 fn check_parameters(name: &str, params: &Params) -> Result<(), ApiError> {
     let Some(known) = PARAMETERS.get(name) else { return Ok(()) };
-    let strange: Vec<&str> = params.names().filter(|given| !known.contains(given)).collect();
+    let strange = params.besides(known);
     if strange.is_empty() {
         return Ok(());
     }

@@ -51,6 +51,15 @@ impl Params {
         self.fields.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.as_str())
     }
 
+    /// The full names of what was given under names that are not among these.
+    pub(crate) fn besides(&self, known: &BTreeSet<&str>) -> Vec<String> {
+        let mut out = Vec::new();
+        for (name, value) in self.fields.iter().filter(|(name, _)| !known.contains(name.as_str())) {
+            leaves(name, value, &mut out);
+        }
+        out
+    }
+
     fn ask(&self, field: &str) {
         if self.path.is_empty() && !self.asked.borrow().contains(field) {
             self.asked.borrow_mut().insert(field.to_owned());
@@ -229,19 +238,21 @@ impl Params {
     }
 }
 
-impl Drop for Params {
-    fn drop(&mut self) {
-        fn leaves(path: &str, value: &Value, out: &mut Vec<String>) {
-            match value {
-                Value::Null => {}
-                Value::Object(map) if !map.is_empty() => {
-                    for (key, inner) in map {
-                        leaves(&format!("{path}.{key}"), inner, out);
-                    }
-                }
-                _ => out.push(path.to_owned()),
+/// The full names of everything inside of a value.
+fn leaves(path: &str, value: &Value, out: &mut Vec<String>) {
+    match value {
+        Value::Null => {}
+        Value::Object(map) if !map.is_empty() => {
+            for (key, inner) in map {
+                leaves(&format!("{path}.{key}"), inner, out);
             }
         }
+        _ => out.push(path.to_owned()),
+    }
+}
+
+impl Drop for Params {
+    fn drop(&mut self) {
         let fields = std::mem::take(&mut self.fields);
         let mut unread = self.unread.borrow_mut();
         for (field, value) in &fields {
