@@ -410,3 +410,37 @@ def types_and_images_that_aws_has_are_there(sandbox):
     names = {one["RegionName"]: one["OptInStatus"] for one in ec2.describe_regions(AllRegions=True)["Regions"]}
     assert names["eu-west-3"] == "opt-in-not-required" and names["af-south-1"] == "not-opted-in", names
     assert len(ec2.describe_regions()["Regions"]) == 17
+
+
+@check
+def interfaces_are_made_and_attached(sandbox):
+    ground = Ground(sandbox)
+    ec2 = ground.ec2
+    other = subnet(ec2, ground.vpc, cidr="10.0.64.0/20", zone="us-east-1b")
+    create = lambda **more: ec2.create_network_interface(**{"SubnetId": ground.subnet, **more})["NetworkInterface"]
+    made = create(PrivateIpAddress="10.0.0.77", Description="mine", ClientToken="t",
+                  TagSpecifications=spec("network-interface", a="1"))
+    eni = made["NetworkInterfaceId"]
+    assert made["PrivateIpAddress"] == "10.0.0.77" and made["Status"] == "available", made
+    assert untag(made["TagSet"]) == {"a": "1"} and len(made["Groups"]) == 1, made
+    fails("InvalidIPAddress.InUse", create, PrivateIpAddress="10.0.0.77")
+    fails("InvalidParameterValue", create, PrivateIpAddress="10.9.0.1")
+    fails("InvalidSubnetID.NotFound", create, SubnetId="subnet-0123456789abcdef0")
+    fails("InvalidGroup.NotFound", create, Groups=["sg-0123456789abcdef0"])
+    one = ground.launch(kind="t3.micro")["Instances"][0]["InstanceId"]
+    ec2.get_waiter("instance_running").wait(InstanceIds=[one], **SPEED)
+    attach = lambda **more: ec2.attach_network_interface(
+        **{"NetworkInterfaceId": eni, "InstanceId": one, "DeviceIndex": 1, **more})
+    fails("InvalidParameterCombination", attach, NetworkInterfaceId=create(SubnetId=other)["NetworkInterfaceId"])
+    fails("InvalidParameterValue", attach, DeviceIndex=0)
+    fails("AttachmentLimitExceeded", attach, DeviceIndex=2)
+    fails("InvalidNetworkInterfaceID.NotFound", attach, NetworkInterfaceId="eni-0123456789abcdef0")
+    attachment = attach()["AttachmentId"]
+    fails("InvalidNetworkInterface.InUse", attach)
+    shown = ground.instances(InstanceIds=[one])[0]["NetworkInterfaces"]
+    assert [it["Attachment"]["DeviceIndex"] for it in shown] == [0, 1], shown
+    fails("OperationNotPermitted", ec2.detach_network_interface, AttachmentId=shown[0]["Attachment"]["AttachmentId"])
+    ec2.detach_network_interface(AttachmentId=attachment)
+    fails("InvalidAttachmentID.NotFound", ec2.detach_network_interface, AttachmentId=attachment)
+    assert len(ground.instances(InstanceIds=[one])[0]["NetworkInterfaces"]) == 1
+    ec2.delete_network_interface(NetworkInterfaceId=eni)

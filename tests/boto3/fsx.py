@@ -166,3 +166,39 @@ def what_is_not_known_is_refused(sandbox):
     fsx = sandbox.client("fsx")
     refused("fsx:CreateVolume", fsx.create_volume, VolumeType="OPENZFS", Name="v")
     refused("fsx:DescribeBackups", fsx.describe_backups)
+
+
+@check
+def data_repository_tasks(sandbox):
+    ground = Ground(sandbox)
+    fsx = ground.fsx
+    one = ground.create(1200, {"DeploymentType": "PERSISTENT_2", "PerUnitStorageThroughput": 125})["FileSystemId"]
+    ground.state(one, "AVAILABLE")
+    arguments = {"Type": "EXPORT_TO_REPOSITORY", "FileSystemId": one, "Paths": ["/data"], "ClientRequestToken": "t",
+                 "Report": {"Enabled": False}, "Tags": tags({"a": "1"})}
+    create = lambda **more: fsx.create_data_repository_task(**{**arguments, **more})
+    fails("BadRequest", create)
+    fsx.create_data_repository_association(FileSystemId=one, FileSystemPath="/data", DataRepositoryPath="s3://a-bucket")
+    made = create()["DataRepositoryTask"]
+    assert made["Lifecycle"] == "PENDING" and made["Type"] == "EXPORT_TO_REPOSITORY" and "EndTime" not in made, made
+    assert create()["DataRepositoryTask"]["TaskId"] == made["TaskId"]
+    fails("IncompatibleParameterError", create, Paths=["/other"])
+    fails("FileSystemNotFound", create, ClientRequestToken="u", FileSystemId="fs-0123456789abcdef0")
+    fails("BadRequest", create, ClientRequestToken="u", Report={"Enabled": True, "Path": "s3://a-bucket/r"})
+    fails("BadRequest", create, ClientRequestToken="u", Type="AUTO_RELEASE_DATA")
+    report = {"Enabled": True, "Path": "s3://a-bucket/r", "Format": "REPORT_CSV_20191124",
+              "Scope": "FAILED_FILES_ONLY"}
+    second = create(ClientRequestToken="v", Report=report)["DataRepositoryTask"]
+    assert second["Report"] == report, second
+    find = lambda **query: fsx.describe_data_repository_tasks(**query)["DataRepositoryTasks"]
+    assert len(find(Filters=[{"Name": "file-system-id", "Values": [one]}])) == 2
+    assert fsx.cancel_data_repository_task(TaskId=second["TaskId"])["Lifecycle"] == "CANCELED"
+    eventually(lambda: find(TaskIds=[made["TaskId"]])[0]["Lifecycle"] == "SUCCEEDED")
+    ended = find(TaskIds=[made["TaskId"]])[0]
+    assert ended["StartTime"] < ended["EndTime"] and ended["Status"]["FailedCount"] == 0, ended
+    fails("DataRepositoryTaskEnded", fsx.cancel_data_repository_task, TaskId=made["TaskId"])
+    fails("DataRepositoryTaskNotFound", fsx.cancel_data_repository_task, TaskId="task-0123456789abcdef0")
+    done = find(Filters=[{"Name": "task-lifecycle", "Values": ["SUCCEEDED"]}])
+    assert [task["TaskId"] for task in done] == [made["TaskId"]], done
+    fsx.tag_resource(ResourceARN=made["ResourceARN"], Tags=tags({"b": "2"}))
+    assert untag(fsx.list_tags_for_resource(ResourceARN=made["ResourceARN"])["Tags"]) == {"a": "1", "b": "2"}

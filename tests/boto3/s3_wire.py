@@ -9,7 +9,7 @@ import urllib.request
 import boto3
 from botocore import UNSIGNED
 from botocore.config import Config
-from harness import ACCOUNT, check, fails
+from harness import ACCOUNT, check, fails, refused
 from s3_buckets import bucket, located, put
 
 
@@ -40,6 +40,10 @@ def presigned_addresses_work_in_both_versions(sandbox):
         status, headers, body = fetch(sign("get_object", ResponseContentType="x/y", ResponseCacheControl="no-store"))
         assert (status, body, headers["Content-Type"]) == (200, b"body", "x/y"), (version, status, body)
         assert headers["Cache-Control"] == "no-store"
+        url = s3.generate_presigned_url("put_object", Params={"Bucket": name, "Key": "m", "Metadata": {"a": "b"}})
+        more = {} if version == "s3" else {"x_amz_meta_a": "b"}
+        assert fetch(url, "PUT", b"", **more)[0] == 200
+        assert s3.head_object(Bucket=name, Key="m")["Metadata"] == {"a": "b"}, version
         assert fetch(sign("head_object"), "HEAD")[0] == 200
         status, _, body = fetch(sign("get_object", seconds=-60))
         assert status == 403 and b"<Code>AccessDenied</Code><Message>Request has expired" in body, body
@@ -79,6 +83,8 @@ def only_s3_takes_unsigned_requests(sandbox):
     fails("MissingAuthenticationToken", client("ec2").describe_vpcs, status=403)
     fails("MissingAuthenticationToken", client("iam").list_roles, status=403)
     fails("MissingAuthenticationTokenException", client("ssm").get_parameter, Name="/x")
+    refused("sts:AssumeRoleWithWebIdentity", client("sts").assume_role_with_web_identity,
+            RoleArn=f"arn:aws:iam::{ACCOUNT}:role/r", RoleSessionName="s1", WebIdentityToken="token")
 
 
 @check

@@ -14,7 +14,7 @@ import moto.core.models as models
 import pytest
 
 URL = os.environ["TEST_SERVER_MODE_ENDPOINT"]
-SECONDS = 60
+SECONDS = 15
 outcomes = {}
 
 

@@ -3,10 +3,11 @@
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::model::{Facts, Model};
-use crate::service::{Service, read};
+use crate::service::{Service, read, unsigned};
 use crate::wire::Protocol;
 use crate::wire::params::InputErrors;
 use crate::wire::reply::Reply;
+use crate::wire::request::Signature;
 use crate::wire::xml::Xml;
 
 pub(crate) static SERVICE: Service = Service {
@@ -24,6 +25,9 @@ pub(crate) static SERVICE: Service = Service {
 static MODEL: Model = Model::new(|| Facts::read(include_str!("../../models/sts.json")));
 
 fn get_caller_identity(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    if call.request.signature != Signature::V4 {
+        return Err(unsigned(SERVICE.protocol));
+    }
     let account = call.account();
     Ok(Reply::xml(
         Xml::new()

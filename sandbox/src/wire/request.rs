@@ -59,7 +59,15 @@ impl Incoming {
             && header("content-type").starts_with("application/x-www-form-urlencoded");
         let speaks_otherwise =
             is_form || ["x-amz-target", "smithy-protocol"].iter().any(|name| !header(name).is_empty());
-        let unnamed = || if speaks_otherwise && signature == Signature::None { "" } else { "s3" };
+        let unnamed = || {
+            // The ways to get credentials are for those who have none.
+            let for_credentials = is_form && find(&body, b"Action=AssumeRoleWith");
+            match (for_credentials, speaks_otherwise && signature == Signature::None) {
+                (true, _) => "sts",
+                (false, true) => "",
+                (false, false) => "s3",
+            }
+        };
         let (service, region) =
             scope.or_else(|| from_host(&host)).unwrap_or_else(|| (unnamed().to_owned(), "us-east-1".to_owned()));
         let expires = expiry(&query);
@@ -80,6 +88,16 @@ impl Incoming {
         } else {
             body
         };
+        // Who presigns an address may write headers of the request into it.
+        for (name, value) in query.iter().filter(|_| service == "s3") {
+            let name = name.to_ascii_lowercase();
+            if name.starts_with("x-amz-")
+                && !SIGNING.contains(&name.as_str())
+                && let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value))
+            {
+                headers.entry(name).or_insert(value);
+            }
+        }
         let path = parts.uri.path().to_owned();
         Self { method: parts.method, path, query, host, headers, body, service, region, signature, expires }
     }
@@ -88,6 +106,22 @@ impl Incoming {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }
+
+fn find(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|window| window == wanted)
+}
+
+/// What a presigned address says of its signature.
+const SIGNING: [&str; 8] = [
+    "x-amz-algorithm",
+    "x-amz-credential",
+    "x-amz-date",
+    "x-amz-expires",
+    "x-amz-region-set",
+    "x-amz-security-token",
+    "x-amz-signature",
+    "x-amz-signedheaders",
+];
 
 /// Service and region from the signature's credential scope, in the header or in a presigned URL.
 fn scope(authorization: &str, region_set: &str, query: &[(String, String)]) -> Option<(String, String)> {

@@ -59,7 +59,7 @@ pub(super) fn new_public_ip(world: &mut World) -> Ipv4Addr {
 }
 
 fn allocate(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let domain = call.params.text_opt("Domain")?;
+    let domain = call.params.text_opt("Domain")?.filter(|domain| !domain.is_empty());
     if domain.as_deref().is_some_and(|domain| domain != "vpc") {
         return Err(call.params.invalid("domain", domain.unwrap_or_default(), "Expecting vpc."));
     }

@@ -152,7 +152,8 @@ fn is_text(text: &str) -> bool {
 
 fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let name = call.params.text("GroupName")?;
-    let description = call.params.text("GroupDescription")?;
+    let description = call.params.text_opt("GroupDescription")?.filter(|text| !text.is_empty());
+    let description = description.ok_or_else(|| call.params.missing("GroupDescription"))?;
     // Without one, EC2 means the default VPC, and the account has none.
     let vpc = call.params.text_opt("VpcId")?.ok_or_else(no_default_vpc)?;
     let tags = TagSpecs::take(call, &["security-group"])?;

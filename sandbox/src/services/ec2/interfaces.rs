@@ -145,7 +145,7 @@ pub(super) fn group_items<'c>(call: &'c Call<'_>, groups: &'c [String]) -> impl 
     })
 }
 
-fn missing(id: &str) -> ApiError {
+pub(super) fn missing(id: &str) -> ApiError {
     not_found("InvalidNetworkInterfaceID.NotFound", "networkInterface", id)
 }
 
@@ -242,7 +242,7 @@ pub(super) fn attachment_xml(call: &Call<'_>, attachment: &Attachment, for_insta
     xml.text_opt("instanceId", attachment.instance.as_ref()).text("instanceOwnerId", owner)
 }
 
-fn interface_xml(call: &Call<'_>, eni: &Interface) -> Xml {
+pub(super) fn interface_xml(call: &Call<'_>, eni: &Interface) -> Xml {
     let private = eni.address.map(|address| {
         let xml = Xml::new().text("privateIpAddress", address).text("primary", true);
         xml.child_opt("association", association_xml(call, eni))

@@ -12,6 +12,7 @@ mod instance_changes;
 mod instance_power;
 mod instance_view;
 mod instances;
+mod interface_changes;
 pub(crate) mod interfaces;
 mod launch;
 mod launch_network;
@@ -57,6 +58,7 @@ pub(crate) static SERVICE: Service = Service {
         groups::OPERATIONS,
         rules::OPERATIONS,
         interfaces::OPERATIONS,
+        interface_changes::OPERATIONS,
         endpoints::OPERATIONS,
         placement::OPERATIONS,
         launch::OPERATIONS,

@@ -68,6 +68,12 @@ fn free_count(world: &World, region: &str, subnet: &Subnet) -> usize {
     total.saturating_sub(used(world, region, &subnet.id).len())
 }
 
+/// Whether an address of a subnet is free; nothing for one that is not for the account to use.
+pub(super) fn is_free(world: &World, region: &str, subnet: &Subnet, address: Ipv4Addr) -> Option<bool> {
+    let is_usable = usable(subnet.cidr).any(|other| other == address);
+    is_usable.then(|| !used(world, region, &subnet.id).contains(&address))
+}
+
 /// Free addresses of a subnet, in order; an error if there are not `count` of them.
 pub(super) fn free_addresses(
     world: &World,

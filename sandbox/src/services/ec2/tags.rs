@@ -144,7 +144,8 @@ pub(super) fn erase<T: Object>(world: &mut World, region: &str, id: &str) {
 fn targets(call: &mut Call<'_>) -> Result<Vec<(String, &'static str)>, ApiError> {
     let ids = call.params.texts("ResourceId")?;
     if ids.is_empty() {
-        return Err(call.params.missing("ResourceId"));
+        // EC2 calls them as its own code does, and not as they are sent.
+        return Err(call.params.missing("resourceIdSet"));
     }
     if ids.len() > 1000 {
         return Err(invalid("At most 1000 resources can be tagged in one call"));
@@ -163,7 +164,7 @@ fn create_tags(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let tags = call.params.structs("Tag")?;
     let tags = read_tags(tags)?;
     if tags.is_empty() {
-        return Err(call.params.missing("Tag"));
+        return Err(call.params.missing("tagSet"));
     }
     for (id, kind) in targets {
         let mut set = call.get::<TagSet>(&id).cloned().unwrap_or_else(|| TagSet {

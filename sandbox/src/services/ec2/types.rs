@@ -189,12 +189,12 @@ fn describe_images(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         return Err(ApiError::not_implemented(format!("images of the owner {owner}")));
     }
     let region = call.region;
-    for id in &ids {
-        check_id(id)?;
-        if image(id, region).is_none() {
-            let message = format!("The image id '[{id}]' does not exist");
-            return Err(ApiError::bad("InvalidAMIID.NotFound", message));
-        }
+    ids.iter().try_for_each(|id| check_id(id))?;
+    let unknown: Vec<&str> = ids.iter().filter(|id| image(id, region).is_none()).map(String::as_str).collect();
+    if !unknown.is_empty() {
+        let (what, s) = if unknown.len() == 1 { ("does", "") } else { ("do", "s") };
+        let message = format!("The image id{s} '[{}]' {what} not exist", unknown.join(", "));
+        return Err(ApiError::bad("InvalidAMIID.NotFound", message));
     }
     let newer = call.world.newer_images;
     let published = parameters().into_iter().filter_map(|(parameter, _)| latest(&parameter, region, newer));

@@ -5,6 +5,7 @@ mod file_systems;
 mod lustre;
 mod repositories;
 mod tags;
+mod tasks;
 mod update;
 
 use base64::Engine as _;
@@ -29,9 +30,16 @@ pub(crate) static SERVICE: Service = Service {
         describe::OPERATIONS,
         update::OPERATIONS,
         repositories::OPERATIONS,
+        tasks::OPERATIONS,
         tags::OPERATIONS,
     ],
-    objects: || vec![ObjectKind::of::<file_systems::FileSystem>(), ObjectKind::of::<repositories::Association>()],
+    objects: || {
+        vec![
+            ObjectKind::of::<file_systems::FileSystem>(),
+            ObjectKind::of::<repositories::Association>(),
+            ObjectKind::of::<tasks::Task>(),
+        ]
+    },
     settle,
     route: None,
     model: Some(&MODEL),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::bad;
 use super::file_systems::FileSystem;
 use super::repositories::Association;
+use super::tasks::Task;
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::service::{Operation, read, write};
@@ -71,6 +72,12 @@ fn with_tags(call: &mut Call<'_>, arn: &str, change: impl FnOnce(&mut Tags)) -> 
         call.put(it);
         return Ok(tags);
     }
+    if let Some(mut it) = call.find::<Task>(id).filter(|it| it.arn == arn).cloned() {
+        change(&mut it.tags);
+        let tags = it.tags.clone();
+        call.put(it);
+        return Ok(tags);
+    }
     Err(unknown(arn))
 }
 
@@ -95,9 +102,10 @@ fn untag(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 fn list(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let arn = call.params.text("ResourceARN")?;
     let id = arn.rsplit('/').next().unwrap_or_default();
-    let tags = match (call.see::<FileSystem>(id), call.see::<Association>(id)) {
-        (Some(it), _) if it.arn == arn => it.tags.clone(),
-        (_, Some(it)) if it.arn == arn => it.tags.clone(),
+    let tags = match (call.see::<FileSystem>(id), call.see::<Association>(id), call.see::<Task>(id)) {
+        (Some(it), ..) if it.arn == arn => it.tags.clone(),
+        (_, Some(it), _) if it.arn == arn => it.tags.clone(),
+        (.., Some(it)) if it.arn == arn => it.tags.clone(),
         _ => return Err(unknown(&arn)),
     };
     Ok(Reply::json(json!({"Tags": tags_json(&tags)})))

@@ -39,10 +39,12 @@ fn part_xml(upload: &Upload, part: &Part) -> Xml {
 
 fn list_parts(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let (bucket, upload) = named(call)?;
-    let number = |call: &mut Call<'_>, name: &str, default: i64| {
-        let value = call.params.int_opt(name)?.unwrap_or(default);
-        usize::try_from(value)
-            .map_err(|_| argument(format!("Argument {name} must be an integer between 0 and 2147483647")))
+    let number = |call: &mut Call<'_>, name: &str, default: usize| {
+        let Some(text) = call.params.text_opt(name)? else { return Ok(default) };
+        let range = || argument(format!("Argument {name} must be an integer between 0 and 2147483647"));
+        let far = || argument(format!("Provided {name} not an integer or within integer range"));
+        let value: i32 = text.parse().map_err(|_| far())?;
+        usize::try_from(value).map_err(|_| range())
     };
     let size = number(call, "max-parts", 1000)?.min(1000);
     let after = number(call, "part-number-marker", 0)?;
