@@ -111,6 +111,16 @@ fn check_statement(statement: &Map<String, Value>, place: Use<'_>) -> Result<Opt
     }
 }
 
+/// The actions that a trust policy can speak of, in lower case.
+const TRUST: [&str; 6] = [
+    "sts:assumerole",
+    "sts:assumerolewithsaml",
+    "sts:assumerolewithwebidentity",
+    "sts:setcontext",
+    "sts:setsourceidentity",
+    "sts:tagsession",
+];
+
 fn check_actions(statement: &Map<String, Value>, place: Use<'_>) -> Result<(), String> {
     let actions = match (statement.get("Action"), statement.get("NotAction")) {
         (Some(actions), None) | (None, Some(actions)) => texts(actions)?,
@@ -123,7 +133,8 @@ fn check_actions(statement: &Map<String, Value>, place: Use<'_>) -> Result<(), S
     for action in actions {
         let service = action.split_once(':').map(|(service, _)| service.to_ascii_lowercase());
         match (place, service.as_deref()) {
-            (Use::Trust, Some("sts")) | (Use::Bucket(_), Some("s3")) => {}
+            (Use::Trust, Some("sts")) if TRUST.iter().any(|known| matches(&action.to_lowercase(), known)) => {}
+            (Use::Bucket(_), Some("s3")) => {}
             (Use::Trust, _) => return Err("AssumeRole policy may only specify STS AssumeRole actions.".to_owned()),
             (Use::Bucket(_), _) if action != "*" => return Err("Policy has invalid action".to_owned()),
             (Use::Identity, None) if action != "*" => {
@@ -314,6 +325,9 @@ mod tests {
         let identity = r#"{"Statement":{"Effect":"Allow","Action":["s3:Get*"],"Resource":"*"}}"#;
         check(identity, Use::Identity).unwrap();
         assert!(check(identity, Use::Trust).unwrap_err().contains("Principal"));
+        let acts = |action: &str| check(&trust.replace("sts:AssumeRole", action), Use::Trust).is_ok();
+        assert!(acts("sts:TagSession") && acts("sts:AssumeRole*") && acts("sts:assumerolewithwebidentity"));
+        assert!(!acts("sts:GetCallerIdentity") && !acts("sts:AssumeRol") && !acts("*"));
         assert!(check("{", Use::Identity).unwrap_err().contains("Json"));
         let typo = r#"{"Statement":{"Effect":"Allow","Actoin":"s3:*","Resource":"*"}}"#;
         assert!(check(typo, Use::Identity).unwrap_err().contains("Actoin"));
