@@ -27,7 +27,7 @@
 //! | 4 | [`blueprint`], [`topology`] | the language; network interfaces of instance types |
 //! | 3 | [`resource`], [`kind`], [`field`], [`call`], [`record`], [`catalog`], [`price`] | the vocabulary of kinds |
 //! | 2 | [`aws`] | SDK configuration, error classes, rates, ownership tags |
-//! | 1 | [`address`], [`clock`], [`diagnostic`], [`facts`], [`graph`], [`spec`], [`units`] | what everything stands on |
+//! | 1 | [`address`], [`clock`], [`diagnostic`], [`facts`], [`graph`], [`private`], [`spec`], [`units`] | what everything stands on |
 //!
 //! [`kinds`] and [`rules`] stand high so that nothing in the engine can name them: the engine takes a slice of kinds,
 //! and tests bring their own. They themselves import nothing above [`blueprint`].
@@ -94,6 +94,7 @@ pub mod kind;
 pub mod kinds;
 pub mod plan;
 pub mod price;
+pub mod private;
 pub mod record;
 pub mod report;
 pub mod resource;

@@ -11,7 +11,7 @@ use regex_lite::Regex;
 
 /// The modules of the library, from the bottom up. A module may import its own layer and those below it.
 const LAYERS: &[&[&str]] = &[
-    &["address", "clock", "diagnostic", "facts", "graph", "spec", "units"],
+    &["address", "clock", "diagnostic", "facts", "graph", "private", "spec", "units"],
     &["aws"],
     &["call", "catalog", "field", "kind", "price", "record", "resource"],
     &["blueprint", "topology"],

@@ -6,7 +6,7 @@ use super::{
     JournalError, Presence,
     backend::{Backend, Pending, Place, Put, Stored},
 };
-use crate::{record, spec};
+use crate::{private, record, spec};
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Write},
@@ -75,10 +75,10 @@ impl LocalBackend {
     /// Writes the bytes to a temporary file in the folder of `path`, durable but not visible yet.
     fn stage(path: &Path, bytes: &[u8]) -> Result<PathBuf, JournalError> {
         let folder = path.parent().unwrap_or(path);
-        fs::create_dir_all(folder).map_err(|e| JournalError::io("create", folder, &e))?;
+        private::folder(folder).map_err(|e| JournalError::io("create", folder, &e))?;
         let staged = folder.join(format!("{TEMPORARY}{}", record::nonce()));
         let write = || -> io::Result<()> {
-            let mut file = OpenOptions::new().write(true).create_new(true).open(&staged)?;
+            let mut file = private::open(&staged, OpenOptions::new().write(true).create_new(true))?;
             file.write_all(bytes)?;
             file.sync_all()
         };
@@ -115,10 +115,10 @@ impl LocalBackend {
 
     /// Comparing and replacing is one step for every process of this machine.
     fn guard(&self) -> Result<File, JournalError> {
-        fs::create_dir_all(&self.folder).map_err(|e| JournalError::io("create", &self.folder, &e))?;
+        private::folder(&self.folder).map_err(|e| JournalError::io("create", &self.folder, &e))?;
         let path = self.path(GUARD);
         let fail = |e: &io::Error| JournalError::io("lock", &path, e);
-        let file = OpenOptions::new().create(true).append(true).open(&path).map_err(|e| fail(&e))?;
+        let file = private::open(&path, OpenOptions::new().create(true).append(true)).map_err(|e| fail(&e))?;
         // A process that was stopped inside must not stop everybody for ever.
         for _ in 0..500 {
             match file.try_lock() {
@@ -203,10 +203,10 @@ impl Backend for LocalBackend {
     fn prepare(&self) -> Pending<'_, ()> {
         self.run(|here| {
             let log = here.path("log");
-            fs::create_dir_all(&log).map_err(|e| JournalError::io("create", &log, &e))?;
+            private::folder(&log).map_err(|e| JournalError::io("create", &log, &e))?;
             // State is no source code: it must not be committed by accident.
             let ignore = here.root.join(".gitignore");
-            match OpenOptions::new().write(true).create_new(true).open(&ignore) {
+            match private::open(&ignore, OpenOptions::new().write(true).create_new(true)) {
                 Ok(mut file) => {
                     file.write_all(b"*\n").map_err(|e| JournalError::io("write", &ignore, &e))?;
                 }

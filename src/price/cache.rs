@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,6 +13,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+
+use crate::private;
 
 use super::book::{Confidence, Market, PriceBook, Rate, Tier, Unit};
 
@@ -141,14 +143,15 @@ impl Cache {
     pub fn save(&self, path: &Path) -> Result<(), CacheError> {
         let failed = |error: std::io::Error| disk(path, &error);
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        fs::create_dir_all(folder).map_err(failed)?;
-        let lock = File::create(path.with_extension("lock")).map_err(failed)?;
+        private::folder(folder).map_err(failed)?;
+        let written = OpenOptions::new().write(true).create(true).truncate(true).clone();
+        let lock = private::open(&path.with_extension("lock"), &written).map_err(failed)?;
         lock.lock().map_err(failed)?;
         let mut all = Self::load(path).unwrap_or_default();
         all.rows.extend(self.rows.clone());
         // The lock makes one name for the new file enough.
         let new = path.with_extension("new");
-        let mut file = File::create(&new).map_err(failed)?;
+        let mut file = private::open(&new, &written).map_err(failed)?;
         file.write_all(all.to_json().as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
         fs::rename(&new, path).map_err(failed)
     }
