@@ -24,6 +24,9 @@ pub struct SandboxConfig {
     pub seed: u64,
     /// Sandbox seconds per second of tokio's clock.
     pub speed: f64,
+    /// tokio's clock is paused, and the caller lets it pass at `speed` or jump: sandbox time is tokio's own. Nobody else
+    /// works with the account meanwhile.
+    pub paused: bool,
     /// The sandbox time to start from (for reproducible tests); by default the wall clock. A stored account never
     /// goes back before the time at which it was left.
     pub start: Option<Timestamp>,
@@ -42,6 +45,7 @@ impl Default for SandboxConfig {
             account: "000000000000".to_owned(),
             seed: 0,
             speed: 1.0,
+            paused: false,
             start: None,
             clock: None,
             lock_wait: Duration::from_secs(2),

@@ -1,18 +1,25 @@
 //! Keeping the account between processes: an append-only log, a snapshot now and then, one process at a time.
+//!
+//! Every line has a check sum and a number without gaps, and the small file `head.json` says which number was the last,
+//! and the time: a part of the account that is missing is noticed, and time goes on where it was left.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::store::{Change, World};
 
 /// A log longer than this is folded into a snapshot.
 const SNAPSHOT_BYTES: u64 = 64 << 20;
+/// `head.json` is written over in place, always at this length.
+const HEAD_BYTES: usize = 256;
 
 /// Why a sandbox could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +55,7 @@ pub enum OpenError {
     },
 }
 
-/// One line of the log: a transaction, or only the time (no changes).
+/// One line: a transaction, a whole account (the snapshot), or only number and time (the head).
 #[derive(Debug, Serialize, Deserialize)]
 struct Line {
     /// Position in the account's history.
@@ -72,6 +79,28 @@ struct Op {
     v: Option<Value>,
 }
 
+impl Line {
+    /// The line with its check sum in front, and without an end.
+    fn encode(&self) -> io::Result<String> {
+        let text = serde_json::to_string(self)?;
+        let rest = text.strip_prefix('{').unwrap_or(&text);
+        Ok(format!("{{\"sum\":\"{}\",{rest}", sum(rest)))
+    }
+
+    fn decode(text: &str) -> Result<Self, String> {
+        let whole = text.strip_prefix("{\"sum\":\"").and_then(|rest| rest.split_once("\","));
+        let (stated, rest) = whole.ok_or("it does not begin with its check sum")?;
+        if stated != sum(rest) {
+            return Err("its check sum is wrong".to_owned());
+        }
+        serde_json::from_str(&format!("{{{rest}")).map_err(|error| error.to_string())
+    }
+}
+
+fn sum(text: &str) -> String {
+    Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
 impl From<Change> for Op {
     fn from(change: Change) -> Self {
         Self { k: change.kind.to_owned(), r: change.region, i: change.id, v: change.value }
@@ -90,6 +119,7 @@ pub(crate) struct Left {
 pub(crate) struct Disk {
     folder: PathBuf,
     log: File,
+    head: File,
     bytes: u64,
     seq: u64,
     last_time: Timestamp,
@@ -104,69 +134,114 @@ impl Disk {
             let path = path.to_owned();
             move |source| OpenError::Io { path, source }
         };
-        std::fs::create_dir_all(folder).map_err(failed(folder))?;
-        let lock = lock(folder, wait)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed(folder))?;
+        let file = |name: &str| {
+            let path = folder.join(name);
+            own(&path).map(|()| path.clone()).map_err(failed(&path))
+        };
+        let lock = lock(&file("lock")?, folder, wait)?;
 
         let mut left = None;
         let mut seq = 0;
-        let snapshot = folder.join("snapshot.json");
+        let snapshot = file("snapshot.json")?;
         if snapshot.exists() {
             let text = std::fs::read(&snapshot).map_err(failed(&snapshot))?;
             let damaged = |detail: String| OpenError::Damaged { path: snapshot.clone(), line: 1, detail };
-            let line: Line = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+            let text = String::from_utf8(text).map_err(|error| damaged(error.to_string()))?;
+            let line = Line::decode(&text).map_err(damaged)?;
             seq = line.seq;
             left = Some(apply(world, line).map_err(damaged)?);
         }
 
-        let path = folder.join("log.jsonl");
-        let mut log = OpenOptions::new().read(true).append(true).create(true).open(&path).map_err(failed(&path))?;
+        let path = file("log.jsonl")?;
+        let mut log = private().read(true).append(true).open(&path).map_err(failed(&path))?;
         let mut good = 0;
         let mut number = 0;
+        let mut last = None;
         let mut reader = BufReader::new(&log);
-        let mut text = String::new();
+        let mut bytes = Vec::new();
+        let damaged = |line: usize, detail: String| OpenError::Damaged { path: path.clone(), line, detail };
         loop {
-            text.clear();
-            let size = reader.read_line(&mut text).map_err(failed(&path))?;
+            bytes.clear();
+            let size = reader.read_until(b'\n', &mut bytes).map_err(failed(&path))?;
             // A line without its end was never acknowledged: the writer was killed in the middle of it.
-            if size == 0 || !text.ends_with('\n') {
+            if size == 0 || bytes.pop() != Some(b'\n') {
                 break;
             }
             number += 1;
-            let damaged = |detail: String| OpenError::Damaged { path: path.clone(), line: number, detail };
-            let line: Line = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+            let wrong = |detail: String| damaged(number, detail);
+            let text = std::str::from_utf8(&bytes).map_err(|error| wrong(error.to_string()))?;
+            let line = Line::decode(text).map_err(wrong)?;
             // Lines up to the snapshot are left over when a process died between writing it and emptying the log.
+            let follows = last.map_or(line.seq <= seq + 1, |last: u64| line.seq == last + 1);
+            if !follows {
+                return Err(wrong(format!("changes before number {} are missing", line.seq)));
+            }
+            last = Some(line.seq);
             if line.seq > seq {
                 seq = line.seq;
-                left = Some(apply(world, line).map_err(damaged)?);
+                left = Some(apply(world, line).map_err(wrong)?);
             }
             good += size as u64;
         }
         drop(reader);
+        let at = file("head.json")?;
+        let known = at.exists();
+        let head = private().read(true).write(true).open(&at).map_err(failed(&at))?;
+        let wrong = |detail: String| OpenError::Damaged { path: at.clone(), line: 1, detail };
+        if known {
+            let text = std::fs::read_to_string(&at).map_err(failed(&at))?;
+            // Empty: a process died between making it and writing it, and before it answered anything.
+            let line = if text.is_empty() { None } else { Some(Line::decode(text.trim_end()).map_err(wrong)?) };
+            if let Some(line) = line {
+                if line.seq > seq {
+                    let missing = line.seq - seq;
+                    return Err(damaged(number + 1, format!("the last {missing} changes are missing")));
+                }
+                let noted = Left { sandbox: line.t, wall: line.w };
+                left = Some(left.filter(|left: &Left| left.sandbox > noted.sandbox).unwrap_or(noted));
+            }
+        }
+        if seq > 1 && head.metadata().map_err(failed(&at))?.len() == 0 {
+            return Err(wrong("it is missing, and with it how many changes there were".to_owned()));
+        }
         log.set_len(good).map_err(failed(&path))?;
         log.seek(SeekFrom::End(0)).map_err(failed(&path))?;
         let last_time = left.map_or(Timestamp::MIN, |left: Left| left.sandbox);
-        Ok((Self { folder: folder.to_owned(), log, bytes: good, seq, last_time, _lock: lock }, left))
+        Ok((Self { folder: folder.to_owned(), log, head, bytes: good, seq, last_time, _lock: lock }, left))
     }
 
-    /// Writes the world's open transaction; with `sync`, waits until it is on disk.
+    /// Writes the world's open transaction and the time; with `sync`, waits until it is on disk.
     pub(crate) fn write(&mut self, world: &World, now: Timestamp, sync: bool) -> io::Result<()> {
         let ops: Vec<Op> = world.changes()?.into_iter().map(Op::from).collect();
-        // Without changes only the time is worth a line, and not often.
-        if ops.is_empty() && now.duration_since(self.last_time).as_secs() < 5 {
-            return Ok(());
+        if ops.is_empty() {
+            return self.note(self.seq, now, world.counter());
         }
-        let sync = sync && !ops.is_empty();
         let line = Line { seq: self.seq + 1, t: now, w: Timestamp::now(), n: world.counter(), ops };
-        let mut text = serde_json::to_vec(&line)?;
-        text.push(b'\n');
-        let written = self.log.write_all(&text).and_then(|()| if sync { self.log.sync_data() } else { Ok(()) });
-        if let Err(error) = written {
+        let mut text = line.encode()?;
+        text.push('\n');
+        let written = self.log.write_all(text.as_bytes());
+        let written = written.and_then(|()| if sync { self.log.sync_data() } else { Ok(()) });
+        if let Err(error) = written.and_then(|()| self.note(self.seq + 1, now, world.counter())) {
             // Nothing of a failed transaction may come back at the next opening.
             self.log.set_len(self.bytes)?;
             return Err(error);
         }
         self.bytes += text.len() as u64;
         self.seq += 1;
+        Ok(())
+    }
+
+    /// Keeps the time: what was seen at this moment is not to come again.
+    pub(crate) fn keep_time(&mut self, world: &World, now: Timestamp) -> io::Result<()> {
+        self.note(self.seq, now, world.counter())
+    }
+
+    fn note(&mut self, seq: u64, now: Timestamp, counter: u64) -> io::Result<()> {
+        let now = now.max(self.last_time);
+        let line = Line { seq, t: now, w: Timestamp::now(), n: counter, ops: Vec::new() };
+        let text = format!("{:<width$}\n", line.encode()?, width = HEAD_BYTES - 1);
+        self.head.write_all_at(text.as_bytes(), 0)?;
         self.last_time = now;
         Ok(())
     }
@@ -179,14 +254,15 @@ impl Disk {
         let ops = world.everything()?.into_iter().map(Op::from).collect();
         let line = Line { seq: self.seq, t: now, w: Timestamp::now(), n: world.counter(), ops };
         let fresh = self.folder.join("snapshot.json.new");
-        let mut file = File::create(&fresh)?;
-        file.write_all(&serde_json::to_vec(&line)?)?;
+        own(&fresh)?;
+        let mut file = private().write(true).truncate(true).open(&fresh)?;
+        file.write_all(line.encode()?.as_bytes())?;
         file.sync_all()?;
         std::fs::rename(&fresh, self.folder.join("snapshot.json"))?;
         File::open(&self.folder)?.sync_all()?;
         self.log.set_len(0)?;
         self.bytes = 0;
-        Ok(())
+        self.note(self.seq, now, world.counter())
     }
 }
 
@@ -198,10 +274,24 @@ fn apply(world: &mut World, line: Line) -> Result<Left, String> {
     Ok(Left { sandbox: line.t, wall: line.w })
 }
 
-fn lock(folder: &Path, wait: Duration) -> Result<File, OpenError> {
-    let path = folder.join("lock");
-    let io = |source| OpenError::Io { path: path.clone(), source };
-    let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(io)?;
+/// A file that this makes is its owner's alone.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.create(true).mode(0o600);
+    options
+}
+
+/// Refuses a link: it may have come with a repository, and what is written must not land in somebody's file.
+fn own(path: &Path) -> io::Result<()> {
+    if path.is_symlink() {
+        return Err(io::Error::other("it is a link, and the sandbox writes through none: remove it"));
+    }
+    Ok(())
+}
+
+fn lock(path: &Path, folder: &Path, wait: Duration) -> Result<File, OpenError> {
+    let io = |source| OpenError::Io { path: path.to_owned(), source };
+    let file = private().write(true).truncate(false).open(path).map_err(io)?;
     let start = Instant::now();
     loop {
         match file.try_lock() {

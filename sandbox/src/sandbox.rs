@@ -96,10 +96,11 @@ impl Sandbox {
             Some((disk, left)) => (Some(disk), left),
             None => (None, None),
         };
+        let speed = if config.paused { 1.0 } else { config.speed };
         let clock = config
             .clock
             .clone()
-            .unwrap_or_else(|| Arc::new(ScaledClock::new(resume(&config, left, Timestamp::now()), config.speed)));
+            .unwrap_or_else(|| Arc::new(ScaledClock::new(resume(&config, left, Timestamp::now()), speed)));
         let faults = Faults::new(config.seed, config.behaviour.faults.clone());
         let state = State { world, disk, faults, log: RequestLog::default(), arrived: 0 };
         Ok(Self { inner: Arc::new(Inner { config, clock, state: Mutex::new(state) }) })
@@ -155,6 +156,15 @@ impl Sandbox {
         let faults = Faults::new(config.seed, config.behaviour.faults.clone());
         let state = State { world, disk: None, faults, log: RequestLog::default(), arrived: 0 };
         Self { inner: Arc::new(Inner { config, clock, state: Mutex::new(state) }) }
+    }
+
+    /// Keeps the time, so that a stored account goes on from here. For the end of a process; what was answered is kept
+    /// without it.
+    pub fn rest(&self) -> std::io::Result<()> {
+        let now = self.inner.clock.now();
+        let mut state = self.lock();
+        let state = &mut *state;
+        state.disk.as_mut().map_or(Ok(()), |disk| disk.keep_time(&state.world, now))
     }
 
     /// Empties the account, the request log and the fault rules. Time goes on.
@@ -285,6 +295,9 @@ impl Sandbox {
         state.world.now = now;
         service.admit(request)?;
         let (operation, params) = parse(service, request).1?;
+        if matches!(service.protocol, Protocol::Ec2Query | Protocol::AwsQuery | Protocol::RestXml) {
+            params.fit_for_xml()?;
+        }
         let bucket = format!("{}:{}", service.name, operation.name);
         let rate = service.rate(operation, &params);
         if !state.world.throttle.take(&request.region, &bucket, rate, 1.0, now) {

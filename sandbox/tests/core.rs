@@ -151,6 +151,171 @@ async fn an_account_outlives_its_process_and_a_torn_line() {
     assert!(matches!(Sandbox::open(config()), Err(dlinfra_sandbox::OpenError::Damaged { line: 1, .. })));
 }
 
+#[tokio::test(start_paused = true)]
+async fn time_goes_on_where_it_was_left_also_after_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = || SandboxConfig { folder: Some(folder.path().to_owned()), lock_wait: Duration::ZERO, ..config() };
+    let sandbox = Sandbox::open(config()).unwrap();
+    call(&sandbox, "ec2", "Action=CreateVpc&CidrBlock=10.0.0.0%2F16").await;
+    sandbox.clock().sleep(Duration::from_secs(2)).await;
+    let seen = call(&sandbox, "ec2", "Action=DescribeVpcs&MaxResults=5").await.1;
+    let (count, before) = (seen.matches("<vpcId>").count(), sandbox.clock().now());
+    // Nothing is written at the end of a killed process.
+    drop(sandbox);
+    let sandbox = Sandbox::open(config()).unwrap();
+    assert!(sandbox.clock().now() >= before, "{} < {before}", sandbox.clock().now());
+    let seen = call(&sandbox, "ec2", "Action=DescribeVpcs&MaxResults=5").await.1;
+    assert_eq!(seen.matches("<vpcId>").count(), count, "what was seen is seen");
+    sandbox.clock().sleep(Duration::from_secs(3)).await;
+    let before = sandbox.clock().now();
+    sandbox.rest().unwrap();
+    drop(sandbox);
+    assert!(Sandbox::open(config()).unwrap().clock().now() >= before, "time without a request counts too");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_damage_loses_a_part_of_an_account_in_silence() {
+    use dlinfra_sandbox::OpenError;
+    let folder = tempfile::tempdir().unwrap();
+    let config = || SandboxConfig { folder: Some(folder.path().to_owned()), lock_wait: Duration::ZERO, ..config() };
+    {
+        let sandbox = Sandbox::open(config()).unwrap();
+        for n in 0..4 {
+            call(&sandbox, "ec2", &format!("Action=CreateVpc&CidrBlock=10.{n}.0.0%2F16")).await;
+        }
+    }
+    let (log, head) = (folder.path().join("log.jsonl"), folder.path().join("head.json"));
+    let (whole, number) = (std::fs::read(&log).unwrap(), std::fs::read(&head).unwrap());
+    let lines: Vec<&[u8]> = whole.split_inclusive(|byte| *byte == b'\n').collect();
+    assert!(lines.len() >= 4);
+    let refused = |what: &str, bytes: &[u8]| {
+        std::fs::write(&log, bytes).unwrap();
+        assert!(matches!(Sandbox::open(config()), Err(OpenError::Damaged { .. })), "{what}");
+        std::fs::write(&log, &whole).unwrap();
+    };
+    for at in 0..lines.len() {
+        let without: Vec<u8> =
+            lines.iter().enumerate().filter(|(n, _)| *n != at).flat_map(|(_, l)| *l).copied().collect();
+        refused(&format!("without line {at}"), &without);
+        let twice: Vec<u8> = lines.iter().enumerate().flat_map(|(n, l)| l.repeat(1 + usize::from(n == at))).collect();
+        refused(&format!("line {at} twice"), &twice);
+        refused(&format!("cut before line {at}"), &lines[..at].concat());
+        refused(&format!("cut in line {at}"), &[&lines[..at].concat(), &lines[at][..lines[at].len() / 2]].concat());
+    }
+    for at in (0..whole.len()).step_by(7) {
+        let mut changed = whole.clone();
+        changed[at] ^= 1;
+        refused(&format!("byte {at}"), &changed);
+    }
+    std::fs::remove_file(&head).unwrap();
+    assert!(matches!(Sandbox::open(config()), Err(OpenError::Damaged { .. })), "without the head");
+    std::fs::write(&head, &number).unwrap();
+    assert_eq!(vpcs(&Sandbox::open(config()).unwrap()), 4, "whole again");
+}
+
+#[tokio::test]
+async fn files_are_their_owners_alone_and_no_links() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("sandbox");
+    let config = || SandboxConfig { folder: Some(folder.clone()), lock_wait: Duration::ZERO, ..config() };
+    let sandbox = Sandbox::open(config()).unwrap();
+    call(&sandbox, "ec2", "Action=CreateVpc&CidrBlock=10.0.0.0%2F16").await;
+    sandbox.reset().unwrap();
+    drop(sandbox);
+    assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+    let mine = place.path().join("mine");
+    std::fs::write(&mine, "mine").unwrap();
+    for name in ["lock", "log.jsonl", "snapshot.json", "head.json"] {
+        let file = folder.join(name);
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
+        let kept = std::fs::read(&file).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        symlink(&mine, &file).unwrap();
+        let error = Sandbox::open(config()).unwrap_err().to_string();
+        assert!(error.contains("is a link"), "{error}");
+        assert_eq!(std::fs::read_to_string(&mine).unwrap(), "mine", "{name}");
+        std::fs::remove_file(&file).unwrap();
+        std::fs::write(&file, kept).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    Sandbox::open(config()).unwrap();
+}
+
+#[tokio::test]
+async fn tags_that_no_answer_could_say_are_refused() {
+    let sandbox = Sandbox::open(config()).unwrap();
+    let create = "Action=CreateVpc&CidrBlock=10.0.0.0%2F16&TagSpecification.1.ResourceType=vpc\
+                  &TagSpecification.1.Tag.1.Key=a&TagSpecification.1.Tag.1.Value=";
+    for bad in ["%00", "x%1Bc", "%0B", "%EF%BF%BF"] {
+        let (status, body) = call(&sandbox, "ec2", &format!("{create}{bad}")).await;
+        assert!(status == 400 && body.contains("cannot stand in XML"), "{bad}: {status} {body}");
+    }
+    let before = vpcs(&sandbox);
+    for good in ["tab%09", "%C3%A9", "%F0%9F%98%80"] {
+        assert_eq!(call(&sandbox, "ec2", &format!("{create}{good}")).await.0, 200, "{good}");
+    }
+    assert_eq!(vpcs(&sandbox), before + 3);
+}
+
+#[tokio::test]
+async fn a_page_in_a_browser_reaches_nothing() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let sandbox = Sandbox::open(config()).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(dlinfra_sandbox::serve(sandbox.clone(), listener));
+    let status = async |path: &str, headers: &str| {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let request = format!("{path} HTTP/1.1\r\n{headers}Connection: close\r\nContent-Length: 0\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer.split(' ').nth(1).unwrap_or_default().to_owned()
+    };
+    for host in ["127.0.0.1:4566", "localhost:4566", "LOCALHOST", "[::1]:4566", "127.0.0.2"] {
+        assert_eq!(status("POST /_sandbox/reset", &format!("Host: {host}\r\n")).await, "200", "{host}");
+    }
+    for host in [
+        "evil.example:4566",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "10.0.0.1",
+        "x.amazonaws.com",
+        "x.localhost",
+    ] {
+        for path in ["POST /_sandbox/reset", "GET /_sandbox/status", "POST /_sandbox/faults"] {
+            assert_eq!(status(path, &format!("Host: {host}\r\n")).await, "403", "{host} {path}");
+        }
+    }
+    let ours = format!("Host: {address}\r\n");
+    for page in [
+        "Origin: http://evil.example\r\n",
+        "Origin: null\r\n",
+        "Origin: http://localhost:3000\r\n",
+        "Sec-Fetch-Site: cross-site\r\n",
+    ] {
+        for path in ["POST /_sandbox/reset", "GET /_sandbox/requests", "GET /"] {
+            assert_eq!(status(path, &format!("{ours}{page}")).await, "403", "{page} {path}");
+        }
+    }
+    let same = format!("{ours}Origin: http://{address}\r\nSec-Fetch-Site: same-origin\r\n");
+    assert_eq!(status("POST /_sandbox/reset", &same).await, "200");
+    // AWS's own requests: the names that its clients use, and no others.
+    let signed = "Authorization: AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/s3/aws4_request, Signature=x\r\n";
+    for host in ["some-bucket.localhost:4566", "some-bucket.s3.amazonaws.com", "127.0.0.1:4566"] {
+        assert_ne!(status("GET /", &format!("Host: {host}\r\n{signed}")).await, "403", "{host}");
+    }
+    assert_eq!(status("GET /", &format!("Host: evil.example\r\n{signed}")).await, "403");
+    // Longer than anything that a client of AWS sends here.
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let head = format!("PUT /b/k HTTP/1.1\r\n{ours}{signed}Connection: close\r\nContent-Length: 99999999999\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let block = vec![0; 1 << 20];
+    while stream.write_all(&block).await.is_ok() {}
+    assert_eq!(sandbox.requests().count("s3:PutObject"), 0);
+}
+
 #[tokio::test]
 async fn served_cuts_drop_the_socket() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -175,7 +340,7 @@ async fn served_cuts_drop_the_socket() {
     sandbox.add_fault(FaultRule::new("ec2:*", FaultAction::CutAfter));
     assert_eq!(exchange(&request).await, "");
     assert_eq!(vpcs(&sandbox), 2);
-    let status = exchange("GET /_sandbox/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    let status = exchange("GET /_sandbox/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await;
     assert!(status.contains("\"ec2/vpc\":2"), "{status}");
 }
 

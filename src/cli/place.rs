@@ -8,11 +8,13 @@ use crate::{
     engine::{Engine, Target},
     journal::{self, Backend, JournalError, LocalBackend, Presence},
     kinds::KINDS,
+    private,
 };
 use dlinfra_sandbox::{Sandbox, SandboxConfig};
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Once},
+    time::Duration,
 };
 
 /// Clients and what surrounds them.
@@ -63,10 +65,11 @@ pub(super) fn speed(text: &str) -> Result<(u32, bool), Stop> {
     }
 }
 
-/// Opens the sandbox in its folder.
-pub(super) fn open_sandbox(folder: &Path, speed: u32) -> Result<Sandbox, Stop> {
+/// Opens the sandbox in its folder. `alone` = nobody but this process works with it, whose paused clock it lives by.
+pub(super) fn open_sandbox(folder: &Path, speed: u32, alone: bool) -> Result<Sandbox, Stop> {
     ignore_in_git(folder)?;
-    let config = SandboxConfig { folder: Some(folder.to_owned()), speed: f64::from(speed), ..SandboxConfig::default() };
+    let speed = f64::from(speed);
+    let config = SandboxConfig { folder: Some(folder.to_owned()), speed, paused: alone, ..SandboxConfig::default() };
     Sandbox::open(config).map_err(|e| {
         Diagnostic::error("DL0704", format!("the sandbox in {} cannot be opened: {e}", folder.display()))
             .with_help("wait for the other command that uses it, choose another folder with `--sandbox=DIR`, or `dlinfra sandbox reset`")
@@ -81,20 +84,32 @@ fn ignore_in_git(folder: &Path) -> Result<(), Stop> {
         Diagnostic::error("DL0705", format!("{} cannot be written: {e}", root.display()))
             .with_help("run where you may write, or give another folder with `--sandbox=DIR`")
     };
-    std::fs::create_dir_all(root).map_err(denied)?;
+    private::folder(root).map_err(denied)?;
     let file = root.join(".gitignore");
     if !file.exists() {
-        std::fs::write(&file, "*\n").map_err(denied)?;
+        private::write(&file, b"*\n").map_err(denied)?;
     }
     Ok(())
+}
+
+/// Lets paused time, which would jump to the next timer, pass at this speed: no jump is longer than a beat, and each
+/// beat takes its part of real time. The thread sleeps, and not the task: otherwise time would jump over that as well.
+async fn pace(speed: u32) {
+    const BEAT: Duration = Duration::from_millis(20);
+    loop {
+        tokio::time::sleep(BEAT * speed).await;
+        std::thread::sleep(BEAT);
+    }
 }
 
 /// `dlinfra sandbox requests` shows what the last command asked for.
 impl Drop for Place {
     fn drop(&mut self) {
         if let Some(sandbox) = &self.sandbox {
-            // A convenience: a folder that cannot be written was reported before.
-            let _ = std::fs::write(requests_file(&self.state), serde_json::json!(sandbox.requests()).to_string());
+            // Conveniences: a folder that cannot be written was reported before.
+            let _ = sandbox.rest();
+            let requests = serde_json::json!(sandbox.requests()).to_string();
+            let _ = private::write(&requests_file(&self.state), requests.as_bytes());
         }
     }
 }
@@ -125,11 +140,16 @@ impl Place {
         }
         let (speed, jumps) = speed(&args.sandbox_speed)?;
         let folder = sandbox_folder(args, &beside);
-        let sandbox = open_sandbox(&folder, speed)?;
-        if jumps {
+        let sandbox = open_sandbox(&folder, speed, true)?;
+        // Time stands while anything is computed or written, so that a slow machine has as long as a fast one.
+        static PAUSED: Once = Once::new();
+        PAUSED.call_once(|| {
             tokio::time::pause();
-        }
-        let clock = Clock::scaled(sandbox.clock().now(), speed);
+            if !jumps {
+                tokio::spawn(pace(speed));
+            }
+        });
+        let clock = Clock::scaled(sandbox.clock().now(), 1);
         let http = Some(sandbox.http_client());
         let aws =
             Aws::connect(Options { region: region.to_owned(), profile: None, endpoint_url: None, http, clock }).await;

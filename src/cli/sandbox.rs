@@ -49,7 +49,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         }
         Command::Reset => reset(args, ui),
         Command::Status => {
-            let sandbox = place::open_sandbox(&args.dir, 1)?;
+            let sandbox = place::open_sandbox(&args.dir, 1, false)?;
             ui.data(&format!("{:#}", json!(sandbox.status())));
             Ok(Exit::Ok)
         }
@@ -101,8 +101,9 @@ async fn serve(args: &Args, port: u16, speed: &str, memory: bool, behaviour: Opt
             dlinfra_sandbox::SandboxConfig { folder, speed: f64::from(speed), behaviour, ..Default::default() };
         dlinfra_sandbox::Sandbox::open(config).map_err(|e| Diagnostic::error("DL0704", e.to_string()))?
     } else {
-        place::open_sandbox(&args.dir, speed)?
+        place::open_sandbox(&args.dir, speed, false)?
     };
+    let kept = sandbox.clone();
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.map_err(|e| {
         Diagnostic::error("DL0720", format!("127.0.0.1:{port} cannot be listened on: {e}"))
             .with_help("choose another `--port`")
@@ -117,6 +118,7 @@ async fn serve(args: &Args, port: u16, speed: &str, memory: bool, behaviour: Opt
         }
         _ = tokio::signal::ctrl_c() => {}
     }
+    let _ = kept.rest();
     Ok(Exit::Ok)
 }
 
@@ -127,7 +129,16 @@ fn behaviour_given(behaviour: &dlinfra_sandbox::Behaviour) -> bool {
 fn reset(args: &Args, ui: Ui) -> Result {
     // The lock is taken, so that nobody's running sandbox loses its folder.
     if args.dir.exists() {
-        drop(place::open_sandbox(&args.dir, 1)?);
+        let folder = Some(args.dir.clone());
+        match dlinfra_sandbox::Sandbox::open(dlinfra_sandbox::SandboxConfig { folder, ..Default::default() }) {
+            // What cannot be read any more is what a reset is for.
+            Ok(_) | Err(dlinfra_sandbox::OpenError::Damaged { .. }) => {}
+            Err(e) => {
+                return Err(Diagnostic::error("DL0704", e.to_string())
+                    .with_help("stop the other command that uses it")
+                    .into());
+            }
+        }
         fs::remove_dir_all(&args.dir).map_err(|e| {
             Diagnostic::error("DL0705", format!("{} cannot be removed: {e}", args.dir.display()))
                 .with_help("remove it by hand")

@@ -87,6 +87,30 @@ impl Params {
         self.fields.get(field).and_then(Value::as_str)
     }
 
+    /// Refuses characters that XML cannot say: an answer that repeats them could not be read by anybody.
+    pub(crate) fn fit_for_xml(&self) -> Result<(), ApiError> {
+        self.fields.iter().try_for_each(|(field, value)| self.sayable(field, value))
+    }
+
+    fn sayable(&self, field: &str, value: &Value) -> Result<(), ApiError> {
+        let unsayable =
+            |ch: char| matches!(ch, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}');
+        match value {
+            Value::String(text) => match text.chars().find(|ch| unsayable(*ch)) {
+                Some(ch) => {
+                    let shown = text.escape_debug();
+                    let why =
+                        format!("The character U+{:04X} cannot stand in XML, which the answers are", u32::from(ch));
+                    Err(self.invalid(field, shown, why))
+                }
+                None => Ok(()),
+            },
+            Value::Array(items) => items.iter().try_for_each(|item| self.sayable(field, item)),
+            Value::Object(map) => map.iter().try_for_each(|(key, item)| self.sayable(&format!("{field}.{key}"), item)),
+            _ => Ok(()),
+        }
+    }
+
     /// The field as it came, for values whose structure is free.
     pub(crate) fn raw(&mut self, field: &str) -> Option<Value> {
         self.ask(field);
