@@ -80,6 +80,85 @@ fn a_stack_in_the_sandbox_from_plan_to_proof() {
     assert!(!desk.path().join(".dlinfra/sandbox").exists());
 }
 
+/// What was made is seen by the next command, however little real time lies between, at any speed.
+#[test]
+fn the_next_command_in_the_sandbox_sees_what_the_last_one_made() {
+    for speed in ["max", "600", "10000"] {
+        let desk = Desk::new();
+        let subnet = "  a: { kind: subnet, vpc: '${vpc}', cidr: 10.0.1.0/24, zone: us-east-1a }\noutputs:";
+        desk.write("dlinfra.yaml", SMALL.replace("outputs:", subnet));
+        let run = |args: &[&str]| desk.run(&[args, &["--sandbox", "--sandbox-speed", speed]].concat());
+        run(&["apply", "--yes"]).code(0);
+        run(&["plan", "--detailed-exitcode"]).code(0);
+        run(&["apply", "--yes"]).code(0).says(&["No changes"]);
+        run(&["destroy", "--yes"]).code(0).says(&["2 deleted", "0 resources"]);
+    }
+}
+
+#[test]
+fn what_is_under_dlinfra_is_its_owners_alone_and_no_link() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let desk = Desk::new();
+    desk.write("dlinfra.yaml", SMALL);
+    let apply = ["apply", "--sandbox", "--yes", "--sandbox-speed", "max"];
+    desk.run(&apply).code(0);
+    let own = desk.path().join(".dlinfra");
+    let mut open = vec![own.clone()];
+    while let Some(path) = open.pop() {
+        let about = fs::metadata(&path).unwrap();
+        let expected = if about.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(about.permissions().mode() & 0o777, expected, "{}", path.display());
+        if about.is_dir() {
+            open.extend(fs::read_dir(&path).unwrap().map(|e| e.unwrap().path()));
+        }
+    }
+    // As a repository could bring them.
+    let mine = desk.path().join("mine");
+    for name in ["requests.json", "log.jsonl", "head.json", "snapshot.json"] {
+        fs::write(&mine, "mine").unwrap();
+        let file = own.join("sandbox").join(name);
+        let kept = fs::read(&file).ok();
+        let _ = fs::remove_file(&file);
+        symlink(&mine, &file).unwrap();
+        let _ = desk.run(&["plan", "--sandbox"]);
+        assert_eq!(fs::read_to_string(&mine).unwrap(), "mine", "{name}");
+        fs::remove_file(&file).unwrap();
+        kept.map(|bytes| fs::write(&file, bytes).unwrap());
+    }
+    let elsewhere = desk.path().join("elsewhere");
+    fs::rename(&own, &elsewhere).unwrap();
+    symlink(&elsewhere, &own).unwrap();
+    desk.run(&apply).refuses("DL0705").says(&[".dlinfra is a link"]);
+}
+
+/// A full device, for every kind of output; a closed pipe is not an error.
+#[test]
+fn output_that_does_not_arrive_is_an_error() {
+    let desk = Desk::new();
+    desk.write("dlinfra.yaml", SMALL);
+    for args in [
+        &["plan", "--sandbox"][..],
+        &["plan", "--sandbox", "--format", "json"],
+        &["apply", "--sandbox", "--yes", "--format", "json"],
+        &["output", "--sandbox"],
+        &["destroy", "--sandbox", "--yes"],
+        &["kinds"],
+        &["schema"],
+        &["explain", "DL0575"],
+        &["cost", "dlinfra.yaml", "--format", "csv"],
+        &["completions", "bash"],
+        &["--help"],
+        &["--version"],
+    ] {
+        let mut command = desk.command(args);
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let out = command.stdout(full).stderr(Stdio::piped()).output().unwrap();
+        let err = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(1), "{args:?}: {err}");
+        assert!(err.contains("DL0575") && err.contains("could not be written"), "{args:?}: {err}");
+    }
+}
+
 #[test]
 fn a_saved_plan_is_applied_as_it_was_read() {
     use std::os::unix::fs::PermissionsExt as _;

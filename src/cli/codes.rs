@@ -104,6 +104,11 @@ pub static CODES: &[Code] = &[
         explain: "Every command that uses the sandbox leaves its requests in the sandbox's folder; none has used this one.",
     },
     Code {
+        code: "DL0575",
+        title: "The output could not be written",
+        explain: "What a command prints to stdout did not arrive whole: the device is full, or the file cannot be written. A command that would have ended with 0 ends with 1 then, so that no script takes half an answer for a whole one. What it changed in AWS is changed, and is in the journal. A closed pipe (`| head`) is not an error.",
+    },
+    Code {
         code: "DL0741",
         title: "Unsupported output format",
         explain: "Every command prints text or JSON. CSV, Markdown and HTML are formats of reports: `dlinfra cost --format html -o cost.html`.",

@@ -45,7 +45,7 @@ pub use codes::CODES;
 use crate::{
     diagnostic::{Diagnostic, Diagnostics},
     saved,
-    ui::Ui,
+    ui::{self, Ui},
 };
 use clap::{CommandFactory, Parser, Subcommand};
 use serde_json::{Value, json};
@@ -306,8 +306,8 @@ pub fn main() -> ExitCode {
         Some(problem) => Err(problem),
         None => match Cli::try_parse() {
             Err(e) if usage::is_answer(&e) => {
-                let _ = e.print();
-                return ExitCode::from(usage::exit(&e) as u8);
+                ui::note_loss(e.print());
+                return ExitCode::from(whole(usage::exit(&e), Ui::new(false)) as u8);
             }
             parsed => parsed.map_err(|e| usage::wrong(&e)),
         },
@@ -341,7 +341,16 @@ pub fn main() -> ExitCode {
             Exit::Error
         }
     };
-    ExitCode::from(exit as u8)
+    ExitCode::from(whole(exit, ui) as u8)
+}
+
+/// What a command printed is its result: without it the command did not succeed.
+fn whole(exit: Exit, ui: Ui) -> Exit {
+    let Some(why) = ui::loss() else { return exit };
+    let error = Diagnostic::error("DL0575", format!("the output could not be written: {why}"))
+        .with_help("free some space, or write it elsewhere; what the command did, it did");
+    ui.diagnostics(&error.into());
+    if exit == Exit::Ok { Exit::Error } else { exit }
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {

@@ -5,7 +5,10 @@ mod progress;
 pub use progress::Progress;
 
 use crate::diagnostic::{Diagnostics, render};
-use std::io::{BufRead, IsTerminal, Write};
+use std::{
+    io::{BufRead, IsTerminal, Write},
+    sync::OnceLock,
+};
 
 /// How to show things.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +21,23 @@ pub struct Ui {
     pub terminal: bool,
     /// Columns.
     pub width: usize,
+}
+
+/// Why data did not reach stdout, the first time that it did not.
+static LOSS: OnceLock<String> = OnceLock::new();
+
+/// Remembers that data was lost. A closed pipe (`| head`) is no loss: whoever closed it wanted no more.
+pub fn note_loss(written: std::io::Result<()>) {
+    if let Err(e) = written
+        && e.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        LOSS.get_or_init(|| e.to_string());
+    }
+}
+
+/// Why data did not reach stdout, if any was lost.
+pub fn loss() -> Option<&'static str> {
+    LOSS.get().map(String::as_str)
 }
 
 impl Ui {
@@ -33,12 +53,9 @@ impl Ui {
     /// Data.
     pub fn data(&self, text: &str) {
         let mut out = std::io::stdout().lock();
-        // A closed pipe (`| head`) is no error of ours.
-        let _ = out.write_all(text.as_bytes());
-        if !text.ends_with('\n') {
-            let _ = out.write_all(b"\n");
-        }
-        let _ = out.flush();
+        let end: &[u8] = if text.ends_with('\n') { b"" } else { b"\n" };
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.write_all(end)).and_then(|()| out.flush());
+        note_loss(written);
     }
 
     /// Talk.
