@@ -3,36 +3,35 @@
 //! One file: every command takes a part of the same sequence, and the sequence is read from top to bottom.
 mod codes;
 mod contents;
+mod execute;
 mod find;
 mod import;
 mod look;
 mod names;
 
 pub use codes::CODES;
+pub use execute::{Execution, Removed};
 pub use import::{By, Claim as ImportClaim, Import};
 
 use crate::{
     address::Address,
-    apply::{self, Event, Executor, Outcome, Sink, What},
-    aws::{Aws, Error, ErrorClass, Identity, tags},
+    aws::{Aws, Identity, tags},
     call::{Scope, SweepCtx},
     diagnostic::{Diagnostic, Diagnostics},
     journal::{self, Backend, JournalError, LockStatus, Memory},
     kind::Kind,
-    plan::{self, Image, Plan, Wanted, claims, images},
-    record::{self, Progress, Record, Recorder},
+    plan::{self, Image, Plan, Wanted, images},
+    record::{self, Expiry, Pin, Recorder},
     resource::{Class, Discovery, State},
     snapshot::{self, Found, Snapshot},
     units::Span,
 };
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
-use tokio::sync::watch as signal;
 
 /// What a stack is called and who answers for it.
 #[derive(Debug, Clone, Default)]
@@ -84,9 +83,6 @@ pub struct Settled {
 /// Told when the lock of a silent holder is watched before it is taken over.
 pub type Watching = Arc<dyn Fn(&LockStatus) + Send + Sync>;
 
-/// After a signal the lock is still waited for so long: a write of it that is under way should end.
-const PARTING: Duration = Duration::from_secs(2);
-
 /// So long AWS may show what it said is gone.
 const LINGERING: SignedDuration = SignedDuration::from_secs(60);
 
@@ -100,27 +96,13 @@ pub struct View {
     /// The tags of every object, without its address.
     pub tags: BTreeMap<String, String>,
     /// When the stack may be removed.
-    pub expires: Option<Timestamp>,
+    pub expires: Option<Expiry>,
     /// What the public parameters that name images hold now; those that exist.
     pub parameters: BTreeMap<String, String>,
     /// Another run that changes the stack meanwhile.
     pub at_work: Option<LockStatus>,
     /// What people should know.
     pub notes: Diagnostics,
-}
-
-/// What an execution may do, and whom it tells.
-pub struct Execution {
-    /// `apply`, `destroy`.
-    pub command: &'static str,
-    /// Recognises dead processes of this machine, so that their lock need not be waited for.
-    pub presence: Option<journal::Presence>,
-    /// May a delete empty what still holds data?
-    pub delete_data: bool,
-    /// Where events go.
-    pub sink: Sink,
-    /// Becomes true when the run shall stop.
-    pub cancel: signal::Receiver<bool>,
 }
 
 /// What is left of a stack.
@@ -306,8 +288,7 @@ impl Engine {
         let settings = self.memory.settings();
         let now = self.now();
         let choices = wanted.iter().map(|w| &w.address);
-        let choices =
-            choices.filter_map(|a| Some((a.clone(), self.memory.pins.get(&claims::pin(a))?.clone()))).collect();
+        let choices = choices.filter_map(|a| Some((a.clone(), self.memory.pinned(&Pin::Choice(a.clone()))?))).collect();
         let mut plan = plan::plan(&plan::Input {
             wanted,
             snapshot: &view.snapshot,
@@ -321,7 +302,7 @@ impl Engine {
         })?;
         // What was removed since starts anew; a group that is known keeps its image although no member is left.
         let known = |a: &&Address| self.memory.applied.contains_key(*a) || interrupted.contains_key(*a);
-        let pin = |a: &Address| serde_json::from_value(self.memory.pins.get(&images::pin(a))?.clone()).ok();
+        let pin = |a: &Address| self.memory.pinned(&Pin::Image(a.clone()));
         let pinned = wanted.iter().map(|w| &w.address).filter(known);
         let pinned = pinned.filter_map(|a| Some((a.clone(), pin(a)?))).collect();
         let none = BTreeMap::new();
@@ -384,153 +365,6 @@ impl Engine {
         session.end("ok").await.map_err(|e| e.diagnostic())?;
         self.memory = journal::read(&*self.backend).await.map_err(|e| e.diagnostic())?;
         Ok(())
-    }
-
-    /// Executes a plan: claim, begin, work, end.
-    ///
-    /// # Errors
-    /// A journal that cannot be written; nothing is changed then. What happens to single resources is in the outcome.
-    pub async fn execute(
-        &self,
-        plan: &Plan,
-        view: &View,
-        wanted: &[Wanted],
-        run: Execution,
-    ) -> Result<Outcome, Diagnostics> {
-        let (sink, clock) = (run.sink.clone(), self.aws.clock().clone());
-        let waiting = Arc::new(move |address: &Address, why: &Error| {
-            sink(Event { time: clock.now(), address: address.clone(), what: What::Waiting { why: why.to_string() } });
-        });
-        let holder = journal::Holder::current(run.command);
-        let mut lease = journal::Request::new(self.backend.clone(), self.aws.clock().clone(), holder);
-        lease.presence = run.presence.or(lease.presence);
-        if let Some(told) = self.watching.get() {
-            lease.watching = told.clone();
-        }
-        let begin = journal::Begin {
-            lease,
-            stack: view.scope.stack.clone(),
-            account: view.scope.account.clone(),
-            region: view.scope.region.clone(),
-            stack_id: Some(view.scope.stack_id.clone()),
-            seen: self.memory.next,
-            waiting,
-        };
-        let mut cancel = run.cancel.clone();
-        let stopped = async {
-            if cancel.wait_for(|c| *c).await.is_err() {
-                std::future::pending::<()>().await;
-            }
-            tokio::time::sleep(PARTING).await;
-        };
-        let session = tokio::select! {
-            biased;
-            session = journal::Session::begin(begin) => session.map_err(|e| e.diagnostic())?,
-            () = stopped => {
-                let skipped: BTreeSet<Address> = plan.tasks.iter().map(|t| plan.steps[t.step].address.clone()).collect();
-                return Ok(Outcome { cancelled: true, skipped: skipped.into_iter().collect(), ..Outcome::default() });
-            }
-        };
-        // From here on nothing leaves this process that could change something unless the lease is held.
-        self.aws.gate().set_guard(Some(session.guard()));
-        let (sink, clock, cancel) = (run.sink.clone(), self.aws.clock().clone(), run.cancel.clone());
-        let recorder = Arc::new(session.recorder().telling(Arc::new(move |address, progress| {
-            let Progress { count, bytes, complete } = progress;
-            let what = What::Progress { count, bytes, complete };
-            sink(Event { time: clock.now(), address: address.clone(), what });
-            !*cancel.borrow()
-        })));
-        // What is neither wanted nor there went without a word: by hand, or by a run that was killed.
-        let actions: BTreeMap<&Address, plan::Action> = plan.steps.iter().map(|s| (&s.address, s.action)).collect();
-        let here = |a: &Address| view.snapshot.owned.contains_key(a) || actions.contains_key(a);
-        let opened = self.memory.open.iter().filter(|(_, all)| all.iter().any(|i| i.class != Class::Money));
-        let opened = opened.map(|(address, _)| address);
-        let known = self.memory.applied.keys().chain(opened).chain(self.memory.accepted.keys());
-        let gone: BTreeSet<&Address> = known.filter(|a| !here(a)).collect();
-        let first_words = async {
-            if let (Some(ttl), Some(at)) = (self.target.ttl, view.expires)
-                && matches!(run.command, "apply" | "import")
-                && self.memory.pins.get("ttl") != Some(&json!(ttl.to_string()))
-            {
-                recorder.pin("ttl", json!(ttl.to_string())).await?;
-                recorder.pin("expires", json!(at.to_string())).await?;
-            }
-            for (address, image) in &plan.images {
-                let (key, value) = (images::pin(address), json!(image));
-                let works = actions.get(address).is_some_and(|action| *action != plan::Action::Keep);
-                if self.memory.pins.get(&key) != Some(&value) && works {
-                    recorder.pin(&key, value).await?;
-                }
-            }
-            for (address, choice) in &plan.choices {
-                let key = claims::pin(address);
-                if self.memory.pins.get(&key) != Some(choice) {
-                    recorder.pin(&key, choice.clone()).await?;
-                }
-            }
-            for address in gone {
-                recorder.gone(address).await?;
-            }
-            Ok::<(), Error>(())
-        };
-        if let Err(error) = first_words.await {
-            self.aws.gate().set_guard(None);
-            // The lock must not stay behind; the first error is the one that matters.
-            let _ = session.end("failed").await;
-            return Err(error.diagnostic().into());
-        }
-        let mut sweep = SweepCtx { scope: view.scope.clone(), ..self.sweep("", wanted) };
-        // What is imported has a name of its own, to which no prefix leads.
-        let foreign = plan.steps.iter().filter(|s| s.action == plan::Action::Adopt);
-        let foreign = foreign.filter(|s| matches!(s.kind.about().discovery, Discovery::Prefix | Discovery::Names));
-        for (step, live) in foreign.filter_map(|s| Some((s, s.live.as_ref()?))) {
-            Arc::make_mut(&mut sweep.names).add(step.kind.name(), &live.id);
-        }
-        // An import is recorded whole before its first tag: a plan after a kill must know everything that was meant.
-        let mut open = self.memory.open.clone();
-        let adopts = plan.tasks.iter().filter(|t| t.operation == plan::Operation::Adopt);
-        let now = self.aws.clock().now();
-        let intents: Vec<_> = adopts.filter_map(|t| apply::import_intent(&plan.steps[t.step], now)).collect();
-        let records = intents.iter().cloned().map(Record::Intent).collect();
-        if let Err(error) = recorder.journal().append_all(records).await {
-            self.aws.gate().set_guard(None);
-            let _ = session.end("failed").await;
-            return Err(error.diagnostic().into());
-        }
-        for intent in intents {
-            open.entry(intent.address.clone()).or_default().push(intent);
-        }
-        let executor = Executor {
-            aws: self.aws.clone(),
-            scope: view.scope.clone(),
-            kinds: self.kinds,
-            recorder: recorder.clone(),
-            open,
-            unseen: self.memory.unseen(),
-            sweep,
-            sink: run.sink,
-            cancel: run.cancel,
-            delete_data: run.delete_data,
-        };
-        let outcome = executor.run(plan, &view.snapshot).await;
-        self.removed.lock().unwrap_or_else(PoisonError::into_inner).extend(outcome.removed.iter().cloned());
-        for (address, applied) in plan.unrecorded() {
-            Recorder::stable(&*recorder, address, applied.clone()).await.map_err(|e| e.diagnostic())?;
-        }
-        let word = match &outcome {
-            o if o.cancelled => "interrupted",
-            o if o.complete() => "ok",
-            o if o.done > 0 || !o.pending.is_empty() => "partial",
-            _ => "failed",
-        };
-        self.aws.gate().set_guard(None);
-        match session.end(word).await {
-            // Without credentials a journal in a bucket takes no last word: the lock ends by itself.
-            Err(e) if !outcome.failed.iter().any(|(_, e)| e.class == ErrorClass::Credentials) => {
-                Err(e.diagnostic().into())
-            }
-            _ => Ok(outcome),
-        }
     }
 
     /// A full sweep: what the stack still owns.

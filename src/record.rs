@@ -1,9 +1,13 @@
 //! What the journal records, and the seam through which kinds and engine write it.
-use crate::{address::Address, aws::Error, kind::Boxed, resource::Class};
-use jiff::Timestamp;
+use crate::{address::Address, aws::Error, kind::Boxed, resource::Class, units::Span};
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+};
 
 /// One call that is about to make something.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,10 +66,67 @@ impl Setting {
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty() && self.tags.is_empty()
     }
+}
 
-    /// The key of a resource's setting among the journal's pins; gone as soon as the resource is stable or gone.
-    pub fn key(address: &Address) -> String {
-        format!("setting:{address}")
+/// Until when a stack may live, and by which `ttl` that was reckoned. Both are one value: a new `ttl` beside an old
+/// moment would be taken for one that was settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expiry {
+    /// What the blueprint said.
+    pub ttl: Span,
+    /// In whole seconds, as the tag says it.
+    pub at: Timestamp,
+}
+
+impl Expiry {
+    /// This long from now; nothing where the calendar ends before.
+    pub fn after(now: Timestamp, ttl: Span) -> Option<Self> {
+        let length = SignedDuration::from_secs(i64::try_from(ttl.seconds()).ok()?);
+        Some(Self::at(now.checked_add(length).ok()?, ttl))
+    }
+
+    /// At a moment that is known.
+    pub fn at(at: Timestamp, ttl: Span) -> Self {
+        Self { ttl, at: Timestamp::from_second(at.as_second()).unwrap_or(at) }
+    }
+}
+
+/// What the journal keeps under a key of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pin {
+    /// An [`Expiry`].
+    Expiry,
+    /// The image that a group's machines start from.
+    Image(Address),
+    /// What was chosen among the alternatives of a field.
+    Choice(Address),
+    /// A [`Setting`]; gone as soon as the resource is stable or gone.
+    Setting(Address),
+}
+
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Expiry => f.write_str("expiry"),
+            Self::Image(address) => write!(f, "image:{address}"),
+            Self::Choice(address) => write!(f, "choice:{address}"),
+            Self::Setting(address) => write!(f, "setting:{address}"),
+        }
+    }
+}
+
+impl FromStr for Pin {
+    type Err = ();
+
+    fn from_str(key: &str) -> Result<Self, ()> {
+        let address = |text| Address::parse(text).ok_or(());
+        match key.split_once(':') {
+            None if key == "expiry" => Ok(Self::Expiry),
+            Some(("image", text)) => Ok(Self::Image(address(text)?)),
+            Some(("choice", text)) => Ok(Self::Choice(address(text)?)),
+            Some(("setting", text)) => Ok(Self::Setting(address(text)?)),
+            _ => Err(()),
+        }
     }
 }
 
@@ -137,9 +198,9 @@ pub enum Record {
     },
     /// Resolved and kept: images, the time of expiry, what a run is about to set.
     Pinned {
-        /// `image:train.group`, `expires`, `setting:role`.
+        /// A [`Pin`]: `image:train.group`, `expiry`, `setting:role`.
         key: String,
-        /// The value.
+        /// The value; null = nothing is kept any more.
         value: Value,
         /// When.
         time: Timestamp,
@@ -227,6 +288,26 @@ fn random() -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pins_come_back_from_their_keys() {
+        let role = Address::parse("m.role").unwrap();
+        for pin in [Pin::Expiry, Pin::Image(role.clone()), Pin::Choice(role.clone()), Pin::Setting(role)] {
+            assert_eq!(pin.to_string().parse(), Ok(pin));
+        }
+        assert_eq!("expires".parse::<Pin>(), Err(()));
+    }
+
+    #[test]
+    fn an_expiry_is_told_as_its_tag_tells_it() {
+        let now: Timestamp = "2026-06-01T08:00:00.75Z".parse().unwrap();
+        let expiry = Expiry::after(now, Span::from_hours(72)).unwrap();
+        assert_eq!(expiry.at.to_string(), "2026-06-04T08:00:00Z");
+        let value = serde_json::to_value(expiry).unwrap();
+        assert_eq!(value, serde_json::json!({ "ttl": "72h", "at": "2026-06-04T08:00:00Z" }));
+        assert_eq!(serde_json::from_value::<Expiry>(value).unwrap(), expiry);
+        assert_eq!(Expiry::after(Timestamp::MAX, Span::from_hours(1)), None);
+    }
 
     #[test]
     fn stack_ids_look_like_random_uuids_and_differ() {

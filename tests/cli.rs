@@ -123,7 +123,7 @@ fn what_is_under_dlinfra_is_its_owners_alone_and_no_link() {
         let _ = desk.run(&["plan", "--sandbox"]);
         assert_eq!(fs::read_to_string(&mine).unwrap(), "mine", "{name}");
         fs::remove_file(&file).unwrap();
-        kept.map(|bytes| fs::write(&file, bytes).unwrap());
+        kept.into_iter().for_each(|bytes| fs::write(&file, bytes).unwrap());
     }
     let elsewhere = desk.path().join("elsewhere");
     fs::rename(&own, &elsewhere).unwrap();

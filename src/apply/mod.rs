@@ -104,6 +104,8 @@ impl Outcome {
 struct Shared<'a> {
     executor: &'a Executor,
     plan: &'a Plan,
+    /// What was there when the plan was made.
+    known: BTreeSet<Address>,
     watch: watch::Watch,
     /// What is there now: where pointers and outputs are resolved.
     live: Mutex<Present>,
@@ -226,6 +228,7 @@ impl Executor {
         let shared = Shared {
             executor: self,
             plan,
+            known: snapshot.owned.keys().cloned().collect(),
             watch: watch::Watch::new(self.kinds, self.sweep.clone()),
             live: Mutex::new(present),
             links: links.map(|(at, task)| (task.step, at)).collect(),

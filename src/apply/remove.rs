@@ -1,6 +1,7 @@
 //! Removal: clear what others wait for, ask AWS until a fresh sweep no longer finds the object, and say who holds it.
 use super::{Settled, Shared, What, poll_pause};
 use crate::{
+    address::Address,
     aws::{Error, ErrorClass, gone},
     call::Ctx,
     plan::{Action, Protect, Step},
@@ -12,7 +13,24 @@ use serde_json::Value;
 use std::{sync::PoisonError, time::Duration};
 use tokio::time::Instant;
 
+/// What is held for so long is perhaps held by something of the same stack that AWS did not show before.
+const LOOK_AROUND: Duration = Duration::from_secs(60);
+
 impl Shared<'_> {
+    /// Something of this stack that nobody has planned with: AWS shows it only now.
+    async fn newcomer(&self, now: Instant) -> Result<Option<Address>, Error> {
+        // Whoever waits at the same time shares the sweeps.
+        let not_before = now.checked_sub(LOOK_AROUND / 2).unwrap_or(now);
+        for kind in self.executor.kinds {
+            let seen = self.watch.addresses(*kind, not_before).await?;
+            let planned = |a: &Address| self.plan.steps.iter().any(|s| s.address == *a) || self.known.contains(a);
+            if let Some(new) = seen.into_iter().filter(|a| !planned(a)).min() {
+                return Ok(Some(new));
+            }
+        }
+        Ok(None)
+    }
+
     /// Takes what goes out of the late fields that point at it, so that mutual references do not hold each other.
     pub(super) async fn clear(&self, step: &Step) -> Result<Settled, Error> {
         let Some(live) = step.live.as_deref() else { return Ok(Settled::Done(String::new())) };
@@ -56,6 +74,7 @@ impl Shared<'_> {
         let began = self.clock.now();
         let mut live = Some(self.with_ids(planned));
         let mut held: Option<Error> = None;
+        let mut asked = Instant::now();
         if !self.executor.delete_data
             && kind.holds_data(&planned.spec)
             && let Some(contents) = kind.contents(&self.executor.sweep, planned).await?
@@ -106,6 +125,13 @@ impl Shared<'_> {
             }
             if held.is_some() {
                 self.watch.tick(Duration::from_secs(5)).await;
+                if asked.elapsed() >= LOOK_AROUND {
+                    asked = Instant::now();
+                    if let Some(name) = self.newcomer(asked).await? {
+                        let why = "came into sight after the plan was made, and may be what holds it";
+                        return Ok(Settled::Pending(format!("{} cannot go yet: {name} {why}", found.id)));
+                    }
+                }
             }
             self.watch.forget(kind);
             let seen = self.watch.look(kind, &step.address, Instant::now()).await?;

@@ -42,6 +42,20 @@ impl Watch {
         address: &Address,
         not_before: Instant,
     ) -> Result<Option<Live>, Error> {
+        self.seen(kind, not_before, |lives| lives.get(address).cloned()).await
+    }
+
+    /// The addresses of every object of a kind, by the same sweeps.
+    pub(super) async fn addresses(&self, kind: &'static dyn Kind, not_before: Instant) -> Result<Vec<Address>, Error> {
+        self.seen(kind, not_before, |lives| lives.keys().cloned().collect()).await
+    }
+
+    async fn seen<T>(
+        &self,
+        kind: &'static dyn Kind,
+        not_before: Instant,
+        read: impl FnOnce(&HashMap<Address, Live>) -> T,
+    ) -> Result<T, Error> {
         let slot = self.kinds.get(kind.name()).ok_or_else(|| Error::bug(format!("{} is not watched", kind.name())))?;
         let seen = slot.changes.load(Ordering::SeqCst);
         let mut latest = slot.latest.lock().await;
@@ -57,7 +71,8 @@ impl Watch {
             }
             *latest = Some(Latest { started, changes, lives });
         }
-        Ok(latest.as_ref().and_then(|l| l.lives.get(address)).cloned())
+        let latest = latest.as_ref().ok_or_else(|| Error::bug(format!("{} was not looked at", kind.name())))?;
+        Ok(read(&latest.lives))
     }
 
     /// What was seen of a kind is older than a change that this process made: the next look asks again, however little

@@ -16,10 +16,14 @@ use aws_smithy_types::{
     body::SdkBody,
     byte_stream::{AggregatedBytes, ByteStream},
 };
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
 use jiff::SignedDuration;
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    pin::Pin,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -86,6 +90,20 @@ impl Gate {
         Ok(ticket)
     }
 
+    /// Asks the guard again when the connection takes the body, which is after it was made and right before the bytes
+    /// are written: a process that was stopped in between sends a head without its body, and AWS executes nothing.
+    fn guard_body(&self, name: &str, request: &mut HttpRequest) -> Late {
+        let late = Late::default();
+        let guard = self.0.guard.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(guard) = guard.filter(|_| mutates(name))
+            && let Some(bytes) = request.body().bytes().filter(|b| !b.is_empty())
+        {
+            let body = GuardedBody { bytes: Some(bytes.to_vec().into()), guard, late: late.clone() };
+            *request.body_mut() = SdkBody::from_body_1_x(body);
+        }
+        late
+    }
+
     /// Sends a request. One that AWS refuses for its rate was not executed, so it is sent again, as fast as AWS grants.
     async fn send(
         &self,
@@ -99,7 +117,11 @@ impl Gate {
             let again = request.try_clone();
             let head = request.method() == "HEAD";
             let ticket = self.pass(&name).await?;
-            let mut response = inner.call(request).await?;
+            let late = self.guard_body(&name, &mut request);
+            let mut response = match inner.call(request).await {
+                Err(error) => return Err(late.why().map_or(error, |why| ConnectorError::user(why.into()))),
+                Ok(response) => response,
+            };
             if !refused(&mut response, head).await {
                 self.0.buckets.granted(&name, ticket);
                 return Ok(response);
@@ -113,6 +135,45 @@ impl Gate {
             pause = (pause * 2).min(Duration::from_secs(8));
             request = next;
         }
+    }
+}
+
+/// Why a body was not sent after all.
+#[derive(Clone, Default)]
+struct Late(Arc<OnceLock<String>>);
+
+impl Late {
+    fn why(&self) -> Option<String> {
+        self.0.get().cloned()
+    }
+}
+
+/// A body that asks the guard before it is sent.
+struct GuardedBody {
+    bytes: Option<Bytes>,
+    guard: Guard,
+    late: Late,
+}
+
+impl Body for GuardedBody {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let Some(bytes) = self.bytes.take() else { return Poll::Ready(None) };
+        Poll::Ready(Some(match (self.guard)() {
+            None => Ok(Frame::data(bytes)),
+            Some(why) => Err(std::io::Error::other(self.late.0.get_or_init(|| why).clone())),
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_none()
+    }
+
+    /// Exact, so that the request says its length as before.
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes.as_ref().map_or(0, |b| b.len() as u64))
     }
 }
 

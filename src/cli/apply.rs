@@ -9,7 +9,7 @@ use super::{
 use crate::{
     apply::Outcome,
     diagnostic::{Diagnostic, Diagnostics},
-    engine::{Engine, Execution, View},
+    engine::{Engine, Execution, Removed, View},
     journal::{self, LockStatus, Presence},
     plan::{Action, Plan, Wanted},
     report::{cost::PlanFigures, plan as report},
@@ -184,8 +184,25 @@ pub(super) struct Job<'a> {
 
 /// Executes with progress, and stops cleanly on the first interrupt.
 pub(super) async fn execute(job: Job<'_>, ui: Ui) -> std::result::Result<Outcome, Stop> {
-    let Job { engine, plan, view, wanted, command, delete_data, presence } = job;
-    let progress = Progress::new(ui, plan);
+    let Job { engine, plan, view, wanted, .. } = job;
+    attended(&job, ui, async |run| engine.execute(plan, view, wanted, run).await).await
+}
+
+/// The same for a removal, which ends in proof.
+pub(super) async fn remove(job: Job<'_>, ui: Ui) -> std::result::Result<Removed, Stop> {
+    let Job { engine, plan, view, wanted, .. } = job;
+    attended(&job, ui, async |run| engine.destroy(plan, view, wanted, run).await).await
+}
+
+/// Shows how the work goes on, and passes interrupts to it.
+async fn attended<T>(
+    job: &Job<'_>,
+    ui: Ui,
+    work: impl AsyncFnOnce(Execution) -> std::result::Result<T, Diagnostics>,
+) -> std::result::Result<T, Stop> {
+    let (engine, presence) = (job.engine, job.presence.clone());
+    let Job { command, delete_data, .. } = *job;
+    let progress = Progress::new(ui, job.plan);
     let (stop, cancel) = tokio::sync::watch::channel(false);
     let clock = engine.aws().clock().clone();
     let beat = {
@@ -203,7 +220,7 @@ pub(super) async fn execute(job: Job<'_>, ui: Ui) -> std::result::Result<Outcome
     let sink = progress.clone();
     let run =
         Execution { command, presence: Some(presence), delete_data, sink: Arc::new(move |e| sink.event(&e)), cancel };
-    let outcome = engine.execute(plan, view, wanted, run).await;
+    let outcome = work(run).await;
     over.store(true, Ordering::SeqCst);
     beat.abort();
     progress.finish();

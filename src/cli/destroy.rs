@@ -7,7 +7,8 @@ use crate::{
     address::Address,
     apply::Outcome,
     diagnostic::{Diagnostic, Diagnostics, Severity},
-    plan::Protect,
+    engine::Removed,
+    plan::{Plan, Protect},
     price::line::{Dollars, rounded},
     report::{cost::PlanFigures, plan as report},
     ui::Ui,
@@ -63,7 +64,6 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         let warning = Diagnostic { severity: Severity::Warning, ..error.diagnostic() }.with_help(help);
         ui.diagnostics(&warning.into());
     }
-    let mut outcome = Outcome::default();
     if !plan.is_empty() {
         if !ui.json {
             ui.say(&report::text(&header, &plan, Some(&money), true));
@@ -78,21 +78,20 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
                 return Ok(Exit::Error);
             }
         }
-        outcome = apply::execute(
-            apply::Job {
-                engine,
-                plan: &plan,
-                view: &view,
-                wanted: &found.wanted,
-                command: "destroy",
-                delete_data: args.delete_data,
-                presence: found.place.presence(),
-            },
-            ui,
-        )
-        .await?;
     }
-    let proof = engine.prove(&found.wanted).await?;
+    let job = apply::Job {
+        engine,
+        plan: &plan,
+        view: &view,
+        wanted: &found.wanted,
+        command: "destroy",
+        delete_data: args.delete_data,
+        presence: found.place.presence(),
+    };
+    // Also with nothing to remove: what another run makes meanwhile would make the proof a lie.
+    let Removed { outcome, proof, later } = apply::remove(job, ui).await?;
+    plan.summary.delete += later;
+    let Some(proof) = proof else { return Ok(unproven(&header, &plan, &outcome, &money, ui)) };
     let keeps_journal = engine.backend().bucket().is_some() && (header.new_bucket.is_none() || !plan.is_empty());
     let place = format!("account {}, region {}, stack {}", header.account, header.region, found.stack);
     let (left, unpriced) = money.hourly_of(proof.left.iter().map(|(_, _, address, _)| address.as_str()));
@@ -142,9 +141,24 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
             ui.diagnostics(&note.into());
         }
     }
-    Ok(match (proof.left.is_empty(), outcome.cancelled) {
-        (true, _) => Exit::Ok,
-        (false, true) => Exit::Interrupted,
-        (false, false) => Exit::Partial,
-    })
+    Ok(if proof.left.is_empty() { Exit::Ok } else { Exit::Partial })
+}
+
+/// The end of a run that was stopped, or lost its lock: what others do since then, it cannot know.
+fn unproven(header: &report::Header, plan: &Plan, outcome: &Outcome, money: &PlanFigures, ui: Ui) -> Exit {
+    if ui.json {
+        let summary = apply::summary("destroy", header, plan, outcome, money, &Diagnostics::new());
+        let mut last: serde_json::Value = serde_json::from_str(&summary).unwrap_or_default();
+        last["left"] = serde_json::Value::Null;
+        ui.data(&last.to_string());
+    } else {
+        ui.say(&apply::closing("destroyed", plan, outcome));
+        ui.say(
+            "No proof: this run no longer held the stack. Run the same command again to go on, and to prove the end.",
+        );
+    }
+    match outcome.cancelled {
+        true => Exit::Interrupted,
+        false => Exit::Partial,
+    }
 }

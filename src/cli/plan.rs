@@ -117,7 +117,7 @@ pub(super) async fn prepare(
     }
     let header = header(&place, &engine, &deployment.compiled.stack).await?;
     let money = Judged::new(&deployment.compiled, &plan, limits, &prices, engine.now())?;
-    let no_memory = engine.no_memory(&view).filter(|_| !plan.is_empty());
+    let no_memory = engine.no_memory(&view);
     Ok(Prepared { deployment, place, engine, view, plan, header, money, inputs, replace, saved, no_memory })
 }
 

@@ -7,11 +7,12 @@ use crate::{
     diagnostic::{Diagnostic, Diagnostics},
     journal::{self, LockStatus},
     plan::{self, Plan, Wanted},
+    record::{Expiry, Pin},
     resource::{Class, Live, Lookup},
     snapshot::{self, Found, Snapshot},
 };
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -74,8 +75,8 @@ impl Engine {
         if let Some(owner) = &self.target.owner {
             tags.insert(tags::OWNER.to_owned(), owner.clone());
         }
-        if let Some(at) = expires {
-            tags.insert(tags::EXPIRES.to_owned(), at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+        if let Some(expiry) = expires {
+            tags.insert(tags::EXPIRES.to_owned(), expiry.at.to_string());
         }
         let scope = Arc::new(Scope { stack_id, ..(*ctx.scope).clone() });
         Ok(View { scope, snapshot, tags, expires, parameters, at_work, notes })
@@ -167,17 +168,15 @@ impl Engine {
     }
 
     /// Fixed at the first apply, changed only by a changed `ttl`.
-    fn expires(&self, snapshot: &Snapshot) -> Option<Timestamp> {
+    fn expires(&self, snapshot: &Snapshot) -> Option<Expiry> {
         let ttl = self.target.ttl?;
-        let pinned = |key: &str| self.memory.pins.get(key).and_then(Value::as_str);
+        // Of a stack whose journal was lost, what is live tells.
         let live = || snapshot.owned.values().find_map(|f| f.live.tags.get(tags::EXPIRES)?.parse().ok());
-        let kept = match pinned("ttl") {
-            Some(text) if text == ttl.to_string() => pinned("expires").and_then(|t| t.parse().ok()),
-            Some(_) => None,
-            None => live(),
+        let kept = match self.memory.pinned::<Expiry>(&Pin::Expiry) {
+            Some(pinned) => Some(pinned).filter(|p| p.ttl == ttl),
+            None => live().map(|at| Expiry::at(at, ttl)),
         };
-        let seconds = jiff::SignedDuration::try_from(ttl.duration()).unwrap_or(jiff::SignedDuration::from_hours(24));
-        kept.or_else(|| self.now().checked_add(seconds).ok())
+        kept.or_else(|| Expiry::after(self.now(), ttl))
     }
 
     async fn existing(&self, ctx: &SweepCtx, wanted: &[Wanted]) -> Result<BTreeMap<Address, Found>, Diagnostics> {

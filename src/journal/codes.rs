@@ -64,8 +64,9 @@ pub static CODES: &[Code] = &[
         code: "DL0510",
         title: "The stack is locked",
         explain: "One process at a time changes a stack. The message names the holder, its command and, in CI, its \
-                  run. A holder that died on this machine is recognised at once; one elsewhere must be silent for 90 \
-                  seconds before its lock is taken over. `dlinfra lock break` ends a lock by hand.",
+                  run. A holder that died on this machine, or ended without giving its lock back, is recognised at once; \
+                  one elsewhere must be silent for 90 seconds, and is then watched for as long before its lock is taken \
+                  over. The message says when that begins. `dlinfra lock break` ends a lock by hand.",
     },
     Code {
         code: "DL0511",

@@ -120,6 +120,8 @@ pub enum JournalError {
         since: String,
         /// When it was last seen alive, RFC 3339.
         renewed: String,
+        /// When it counts as silent if it is not seen alive again, RFC 3339.
+        silent: String,
         /// The run in a CI system.
         ci: Option<String>,
     },
@@ -252,7 +254,11 @@ impl JournalError {
                 "use credentials of the account that owns it, or another bucket with `backend: s3://BUCKET/PREFIX`"
                     .to_owned()
             }
-            Self::Locked { .. } => "wait for it; if that process is certainly dead, `dlinfra lock break`".to_owned(),
+            Self::Locked { silent, .. } => format!(
+                "wait for it; a holder that is dead shows no sign of life until {silent}: from then on the same command \
+                 watches the lock for {} s and takes it over by itself; `dlinfra lock break` ends it at once",
+                super::TAKEOVER.as_secs()
+            ),
             Self::OtherStack { .. } => {
                 "check `--profile`, `account:` and the stack's name, or choose another place with `backend:`".to_owned()
             }

@@ -1,11 +1,11 @@
 //! What a journal says, taken together: the memory of a stack.
 use crate::{
     address::Address,
-    record::{Applied, Intent, Record, Setting},
+    record::{Applied, Intent, Pin, Record, Setting},
     resource::{Class, Id},
 };
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -176,11 +176,16 @@ impl Memory {
 
     /// What runs that never ended were about to set, by address.
     pub fn settings(&self) -> BTreeMap<Address, Setting> {
-        let setting = |(key, value): (&String, &Value)| {
-            let address = Address::parse(key.strip_prefix("setting:")?)?;
-            Some((address, serde_json::from_value(value.clone()).ok()?))
+        let setting = |(key, value): (&String, &Value)| match key.parse() {
+            Ok(Pin::Setting(address)) => Some((address, serde_json::from_value(value.clone()).ok()?)),
+            _ => None,
         };
         self.pins.iter().filter_map(setting).collect()
+    }
+
+    /// What is kept under this pin, in its own form.
+    pub fn pinned<T: DeserializeOwned>(&self, pin: &Pin) -> Option<T> {
+        serde_json::from_value(self.pins.get(&pin.to_string())?.clone()).ok()
     }
 
     /// Adds one record.
@@ -207,14 +212,17 @@ impl Memory {
             }
             Record::Stable { address, applied, .. } => {
                 self.settle(address);
-                self.pins.remove(&Setting::key(address));
+                self.pins.remove(&Pin::Setting(address.clone()).to_string());
                 self.applied.insert(address.clone(), applied.clone());
             }
             Record::Gone { address, .. } => {
                 self.settle(address);
-                self.pins.remove(&Setting::key(address));
+                self.pins.remove(&Pin::Setting(address.clone()).to_string());
                 self.applied.remove(address);
                 self.named.remove(address);
+            }
+            Record::Pinned { key, value: Value::Null, .. } => {
+                self.pins.remove(key);
             }
             Record::Pinned { key, value, .. } => {
                 self.pins.insert(key.clone(), value.clone());

@@ -71,7 +71,8 @@ impl Request {
 pub struct Lease {
     shared: Arc<Shared>,
     task: JoinHandle<()>,
-    _here: Option<Here>,
+    /// Nothing once the lock was given back.
+    here: Option<Here>,
 }
 
 struct Shared {
@@ -101,11 +102,15 @@ impl Lease {
     /// [`JournalError::Locked`] names a holder that lives; else whatever the place answers.
     pub async fn acquire(request: Request) -> Result<Self, JournalError> {
         let nonce = record::nonce();
-        let here = request.presence.as_ref().and_then(|p| p.enter(&nonce));
-        let state = Taking::new(&request, nonce).take().await?;
+        let mut here = request.presence.as_ref().and_then(|p| p.enter(&nonce));
+        let taken = Taking::new(&request, nonce, &mut here).take().await;
+        if matches!(taken, Err(JournalError::Locked { .. })) {
+            here.take().into_iter().for_each(Here::leave);
+        }
+        let state = taken?;
         let shared = Arc::new(Shared { request, state: Mutex::new(state) });
         let task = tokio::spawn(renew(shared.clone()));
-        Ok(Self { shared, task, _here: here })
+        Ok(Self { shared, task, here })
     }
 
     /// Why this process may not change anything any more; asked before each mutation. Once lost, lost for ever.
@@ -138,13 +143,18 @@ impl Lease {
         self.release_within(RELEASE_IN_HASTE).await
     }
 
-    async fn release_within(self, patience: Duration) -> Result<(), JournalError> {
+    /// A lock that could not be given back is that of a dead process from now on: this machine need not wait for it.
+    async fn release_within(mut self, patience: Duration) -> Result<(), JournalError> {
         self.task.abort();
         let late = || JournalError::Unreachable {
             place: self.shared.request.backend.place(),
             why: "the lock could not be released in time; it ends by itself".to_owned(),
         };
-        tokio::time::timeout(patience, self.shared.release()).await.unwrap_or_else(|_| Err(late()))
+        let released = tokio::time::timeout(patience, self.shared.release()).await.unwrap_or_else(|_| Err(late()));
+        if matches!(released, Ok(()) | Err(JournalError::Lost { .. })) {
+            self.here.take().into_iter().for_each(Here::leave);
+        }
+        released
     }
 }
 
@@ -257,6 +267,7 @@ async fn renew(shared: Arc<Shared>) {
 struct Taking<'r> {
     request: &'r Request,
     nonce: String,
+    here: &'r mut Option<Here>,
     /// The version that is being watched, since when (uptime), and whether that was said.
     seen: Option<(String, Duration)>,
     told: bool,
@@ -267,8 +278,8 @@ struct Taking<'r> {
 }
 
 impl<'r> Taking<'r> {
-    fn new(request: &'r Request, nonce: String) -> Self {
-        Self { request, nonce, seen: None, told: false, alive: false, attempted: None }
+    fn new(request: &'r Request, nonce: String, here: &'r mut Option<Here>) -> Self {
+        Self { request, nonce, here, seen: None, told: false, alive: false, attempted: None }
     }
 
     async fn take(mut self) -> Result<State, JournalError> {
@@ -278,7 +289,7 @@ impl<'r> Taking<'r> {
             let sent = (self.request.uptime)();
             let Some(found) = backend.get(KEY).await? else {
                 let stored = self.stored();
-                self.attempted = Some(sent);
+                self.attempt(sent);
                 let put = backend.put_if_absent(KEY, &stored.encode()?).await?;
                 if let Put::Done(version) = put {
                     return Ok(self.won(stored, version, sent));
@@ -293,7 +304,7 @@ impl<'r> Taking<'r> {
             }
             if self.may_take(&other, &found.version, sent) {
                 let stored = self.stored();
-                self.attempted = Some(sent);
+                self.attempt(sent);
                 if let Put::Done(version) = backend.put_if_match(KEY, &stored.encode()?, &found.version).await? {
                     if let Some(presence) = &self.request.presence {
                         presence.forget(&other.nonce);
@@ -303,13 +314,20 @@ impl<'r> Taking<'r> {
                 continue;
             }
             if (self.alive || !self.silent(&other)) && sent >= deadline {
-                return Err(locked(&other));
+                return Err(self.locked(&other));
             }
             if !self.told {
                 self.told = true;
                 (self.request.watching)(&LockStatus::new(&other, &found.version));
             }
             tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    fn attempt(&mut self, sent: Duration) {
+        self.attempted = Some(sent);
+        if let Some(here) = self.here {
+            here.writes();
         }
     }
 
@@ -343,17 +361,20 @@ impl<'r> Taking<'r> {
         Stored { held: true, nonce: self.nonce.clone(), beat: 0, holder, since: now, renewed: now }
     }
 
+    fn locked(&self, other: &Stored) -> JournalError {
+        // By the holder's own clock; a fast sandbox's seconds are shorter than those that a lease is counted in.
+        let silent = TAKEOVER.saturating_mul(self.request.clock.speed());
+        JournalError::Locked {
+            holder: other.holder.name.clone(),
+            command: other.holder.command.clone(),
+            since: moment(other.since).to_string(),
+            renewed: moment(other.renewed).to_string(),
+            silent: other.renewed.checked_add(silent).map_or_else(|_| String::new(), |at| moment(at).to_string()),
+            ci: other.holder.ci.clone(),
+        }
+    }
+
     fn won(&self, stored: Stored, version: String, confirmed: Duration) -> State {
         State { stored, version, confirmed, lost: None }
-    }
-}
-
-fn locked(other: &Stored) -> JournalError {
-    JournalError::Locked {
-        holder: other.holder.name.clone(),
-        command: other.holder.command.clone(),
-        since: moment(other.since).to_string(),
-        renewed: moment(other.renewed).to_string(),
-        ci: other.holder.ci.clone(),
     }
 }

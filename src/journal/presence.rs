@@ -2,6 +2,7 @@
 //!
 //! The operating system frees the lock however the process ends, so a lease whose holder was killed here need not be
 //! waited for. Nothing is concluded from a file that is not there: the holder may be on another machine.
+use crate::private;
 use std::{
     collections::BTreeSet,
     fs::{self, File, OpenOptions},
@@ -21,12 +22,26 @@ enum Kind {
     Memory(Arc<Mutex<BTreeSet<String>>>),
 }
 
-/// This process is here as long as this value is.
+/// This process is here as long as this value is. Dropped without [`Here::leave`] after a lock was written it leaves
+/// what a killed process leaves: the sign by which its lock is known as that of a dead one.
 #[derive(Debug)]
 pub struct Here {
     _file: Option<File>,
     nonce: String,
     presence: Presence,
+    written: bool,
+}
+
+impl Here {
+    /// A lock with this nonce is about to be written.
+    pub fn writes(&mut self) {
+        self.written = true;
+    }
+
+    /// The lock was given back, or never taken: there is nothing to recognise.
+    pub fn leave(self) {
+        self.presence.remove(&self.nonce);
+    }
 }
 
 impl Presence {
@@ -44,8 +59,8 @@ impl Presence {
     pub fn enter(&self, nonce: &str) -> Option<Here> {
         let file = match &self.0 {
             Kind::Folder(folder) => {
-                fs::create_dir_all(folder).ok()?;
-                let file = OpenOptions::new().create(true).append(true).open(path(folder, nonce)).ok()?;
+                private::folder(folder).ok()?;
+                let file = private::open(&path(folder, nonce), OpenOptions::new().create(true).append(true)).ok()?;
                 file.try_lock().ok()?;
                 Some(file)
             }
@@ -54,7 +69,7 @@ impl Presence {
                 None
             }
         };
-        Some(Here { _file: file, nonce: nonce.to_owned(), presence: self.clone() })
+        Some(Here { _file: file, nonce: nonce.to_owned(), presence: self.clone(), written: false })
     }
 
     /// Is the holder of this nonce certainly dead?
@@ -93,7 +108,9 @@ fn path(folder: &Path, nonce: &str) -> PathBuf {
 
 impl Drop for Here {
     fn drop(&mut self) {
-        self.presence.remove(&self.nonce);
+        if !self.written || matches!(self.presence.0, Kind::Memory(_)) {
+            self.presence.remove(&self.nonce);
+        }
     }
 }
 
@@ -107,7 +124,10 @@ mod tests {
         let presence = Presence::new(folder.path());
         let path = |nonce| path(&folder.path().join("run"), nonce);
         assert!(!presence.dead("a"), "nobody knows");
-        let here = presence.enter("a").unwrap();
+        drop(presence.enter("a").unwrap());
+        assert!(!path("a").exists(), "it never had a lock");
+        let mut here = presence.enter("a").unwrap();
+        here.writes();
         assert!(!presence.dead("a"));
         // A killed process leaves the file, but not the lock.
         fs::write(path("b"), b"").unwrap();
@@ -115,6 +135,8 @@ mod tests {
         presence.forget("b");
         assert!(!presence.dead("b") && !path("b").exists());
         drop(here);
+        assert!(presence.dead("a"), "it ended without a word");
+        presence.enter("a").unwrap().leave();
         assert!(!path("a").exists());
         assert!(!presence.dead("../a"));
     }

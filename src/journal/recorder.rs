@@ -4,7 +4,7 @@ use crate::{
     address::Address,
     aws::Error,
     kind::Boxed,
-    record::{Applied, Intent, Progress, Record, Recorder, Setting},
+    record::{Applied, Intent, Pin, Progress, Record, Recorder, Setting},
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -70,18 +70,15 @@ impl JournalRecorder {
         Ok(())
     }
 
-    /// Keeps a value that was resolved now, for later runs; a later value replaces it (`extend`).
-    ///
-    /// # Errors
-    /// As [`Journal::append`].
-    pub async fn pin(&self, key: &str, value: Value) -> Result<(), JournalError> {
-        self.journal.append(Record::Pinned { key: key.to_owned(), value, time: self.now() }).await
+    /// The record that keeps a value for later runs; a later one replaces it.
+    pub fn pin(&self, pin: &Pin, value: Value) -> Record {
+        Record::Pinned { key: pin.to_string(), value, time: self.now() }
     }
 }
 
 impl Recorder for JournalRecorder {
     fn setting<'a>(&'a self, address: &'a Address, setting: &'a Setting) -> Boxed<'a, ()> {
-        let record = Record::Pinned { key: Setting::key(address), value: serde_json::json!(setting), time: self.now() };
+        let record = self.pin(&Pin::Setting(address.clone()), serde_json::json!(setting));
         Box::pin(async move { Ok(self.journal.append(record).await?) })
     }
 

@@ -22,11 +22,6 @@ use crate::{
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The key of a choice among the journal's pins.
-pub fn pin(address: &Address) -> String {
-    format!("choice:{address}")
-}
-
 /// The chosen value of a field, by address.
 pub(super) type Choices = BTreeMap<Address, (&'static str, Value)>;
 

@@ -9,11 +9,6 @@ use crate::{
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The key of a group's image among the journal's pins.
-pub fn pin(address: &Address) -> String {
-    format!("image:{address}")
-}
-
 /// What is known about images, the strongest first after the members themselves.
 pub struct Known<'a> {
     /// What a saved plan has settled.

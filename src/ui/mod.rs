@@ -28,7 +28,7 @@ static LOSS: OnceLock<String> = OnceLock::new();
 
 /// Remembers that data was lost. A closed pipe (`| head`) is no loss: whoever closed it wanted no more.
 pub fn note_loss(written: std::io::Result<()>) {
-    if let Err(e) = written
+    if let Err(e) = written.and_then(|()| std::io::stdout().flush())
         && e.kind() != std::io::ErrorKind::BrokenPipe
     {
         LOSS.get_or_init(|| e.to_string());
@@ -54,7 +54,8 @@ impl Ui {
     pub fn data(&self, text: &str) {
         let mut out = std::io::stdout().lock();
         let end: &[u8] = if text.ends_with('\n') { b"" } else { b"\n" };
-        let written = out.write_all(text.as_bytes()).and_then(|()| out.write_all(end)).and_then(|()| out.flush());
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.write_all(end));
+        drop(out);
         note_loss(written);
     }
 

@@ -1,6 +1,6 @@
 //! A life for each kind: made, changed, replaced or rolled, removed, on top of the parents that it needs.
 use crate::examples::{self, Example, IT, merged};
-use dlinfra::plan::Wanted;
+use dlinfra::{plan::Wanted, units::Span};
 use serde_json::{Value, json};
 
 /// What no file may hold: it goes into a boot script, which AWS gets and nobody else.
@@ -13,6 +13,15 @@ pub(crate) struct Life {
     pub(crate) parents: Vec<Wanted>,
     /// Each a process of its own: what it is called, and what it brings about.
     pub(crate) commands: Vec<(&'static str, Vec<Wanted>)>,
+}
+
+impl Life {
+    /// How long the stack may live when this command is given: longer from `extend` on.
+    pub(crate) fn ttl(&self, command: &str) -> Span {
+        let at = |name: &str| self.commands.iter().position(|(n, _)| *n == name);
+        let extended = at("extend").is_some_and(|extend| at(command) >= Some(extend));
+        Span::from_hours(if extended { 96 } else { 72 })
+    }
 }
 
 /// The example of a kind with these values on top, and its changes one after the other.
@@ -43,6 +52,7 @@ pub(crate) fn of(kind: &str) -> Life {
             &json!({ "dns_hostnames": false }),
             &[
                 ("update", json!({ "dns_hostnames": true, "dns_support": true })),
+                ("extend", json!({})),
                 ("replace", json!({ "cidr": "10.1.0.0/16" })),
             ],
         ),
@@ -50,7 +60,11 @@ pub(crate) fn of(kind: &str) -> Life {
             "subnet",
             0,
             &json!({}),
-            &[("update", json!({ "public": true })), ("replace", json!({ "cidr": "10.0.1.0/24" }))],
+            &[
+                ("update", json!({ "public": true })),
+                ("extend", json!({})),
+                ("replace", json!({ "cidr": "10.0.1.0/24" })),
+            ],
         ),
         "internet-gateway" => life("internet-gateway", 0, &json!({}), &[("update", json!({ "vpc": to("other-vpc") }))]),
         "nat-gateway" => life("nat-gateway", 0, &json!({}), &[("replace", json!({ "subnet": to("b") }))]),

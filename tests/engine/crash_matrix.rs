@@ -163,9 +163,11 @@ async fn record(life: &Life, store: Store) -> Vec<Recorded> {
     if store == Store::Bucket {
         stage.backend = crate::crash_tape::bucket(&stage).await;
     }
+    stage.target.ttl = Some(life.ttl("create"));
     stage.resume(&life.parents).await.unwrap_or_else(|e| panic!("{}: the parents: {e}", life.kind));
     let mut out = Vec::new();
     for (name, wanted) in &life.commands {
+        stage.target.ttl = Some(life.ttl(name));
         let tape = Tape::record(&mut stage, &journal, store, wanted).await;
         let outcome = tape.result.as_ref().unwrap_or_else(|e| panic!("{} {name}: {e}", life.kind));
         assert!(outcome.complete(), "{} {name}: {outcome:?}", life.kind);

@@ -131,7 +131,7 @@ fn page() -> String {
          - neither the journal nor an event nor a tag holds the secret that a boot script of the stack holds.\n\n\
          ## Requests\n\n\
          A life is a series of commands, each a process: the resource is made, changed, replaced or rolled, and everything is\n\
-         destroyed. Its parents are there before. All requests of a process count: the sweeps of its plan, creates, updates,\n\
+         destroyed; the stack has a `ttl`, which `extend` changes. Its parents are there before. All requests of a process count: the sweeps of its plan, creates, updates,\n\
          every look of every wait, deletes.\n\n\
          - *Not sent*: the process ends right before the request.\n\
          - *Executed, unanswered*: AWS did it, and the process ends before the answer arrives.\n\

@@ -8,6 +8,7 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use dlinfra::{
     apply::Outcome,
     diagnostic::Diagnostics,
+    engine::Target,
     journal::{Backend, JournalError, MemoryBackend, Pending, Place, Presence, Put, S3Backend, Stored},
     plan::Wanted,
 };
@@ -33,6 +34,8 @@ pub(crate) struct Moment {
     /// Writes of the journal before it.
     writes: u64,
     store: Store,
+    /// What the blueprint says.
+    target: Target,
 }
 
 impl Moment {
@@ -43,6 +46,7 @@ impl Moment {
             journal.set(key, bytes);
         }
         let mut stage = Stage::on(Sandbox::from_image(&self.image), Arc::new(journal));
+        stage.target = self.target.clone();
         if self.store == Store::Bucket {
             stage.backend = bucket(&stage).await;
         }
@@ -109,6 +113,7 @@ impl Tape {
             numbers: BTreeMap::new(),
             order: 0,
             writes: 0,
+            target: stage.target.clone(),
         })));
         let to = head.clone();
         stage.http = Some(wire(move |request| {
@@ -182,6 +187,7 @@ struct Recording {
     numbers: BTreeMap<usize, u64>,
     order: u64,
     writes: u64,
+    target: Target,
 }
 
 impl Recording {
@@ -193,7 +199,13 @@ impl Recording {
             return self.moments.len() - 1;
         }
         let journal = if self.store == Store::Memory { self.journal.objects() } else { BTreeMap::new() };
-        self.moments.push(Moment { image, journal, writes: self.writes, store: self.store });
+        self.moments.push(Moment {
+            image,
+            journal,
+            writes: self.writes,
+            store: self.store,
+            target: self.target.clone(),
+        });
         self.moments.len() - 1
     }
 

@@ -9,7 +9,9 @@ mod crash_page;
 mod crash_tape;
 mod emptying;
 mod examples;
+mod expiry;
 mod growth;
+mod hold;
 mod import;
 #[path = "../kinds/mod.rs"]
 mod kinds;

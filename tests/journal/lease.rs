@@ -219,19 +219,44 @@ async fn a_process_that_died_here_is_not_waited_for() {
     let lease = Lease::acquire(with_presence("ada")).await.unwrap();
     let error = Lease::acquire(with_presence("bob")).await.unwrap_err();
     assert!(matches!(error, JournalError::Locked { .. }), "{error}");
-    // Killed: the file stays, its lock is free. (Dropping removes the file, so it is put back.)
+    // Killed: the file stays, its lock is free.
     let file = std::fs::read_dir(folder.path().join("run")).unwrap().next().unwrap().unwrap().path();
     drop(lease);
-    std::fs::write(&file, b"").unwrap();
+    assert!(file.exists(), "bob, who was refused, has left nothing, and ada has");
     let lease = Lease::acquire(with_presence("bob")).await.unwrap();
     assert!(!file.exists(), "what the dead one left is cleared away");
     // On another machine such a file proves nothing.
     let mut elsewhere = with_presence("cyd");
     elsewhere.holder.host = "desktop".into();
-    let file = std::fs::read_dir(folder.path().join("run")).unwrap().next().unwrap().unwrap().path();
     drop(lease);
-    std::fs::write(&file, b"").unwrap();
     assert!(Lease::acquire(elsewhere).await.is_err());
+}
+
+/// Its token expired, or its disk is full: it ends by itself, and its own machine need not wait for what it left.
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_could_not_be_given_back_is_known_here_as_a_dead_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = clock();
+    let memory = MemoryBackend::new();
+    let backend: Arc<dyn Backend> = Arc::new(faulty(memory.clone(), 1, i64::MAX, Fate::Refused));
+    let with_presence = |backend: &Arc<dyn Backend>, who: &str| {
+        let mut request = request(backend, &clock, who);
+        request.holder.host = "laptop".into();
+        request.presence = Some(Presence::new(folder.path()));
+        request
+    };
+    let lease = Lease::acquire(with_presence(&backend, "ada")).await.unwrap();
+    assert!(lease.release().await.is_err());
+    let whole: Arc<dyn Backend> = Arc::new(memory);
+    let mut elsewhere = with_presence(&whole, "eve");
+    elsewhere.holder.host = "desktop".into();
+    let error = Lease::acquire(elsewhere).await.unwrap_err();
+    assert!(error.help().contains("until 2026-01-01T00:01:30Z"), "{}", error.help());
+    let before = clock.now();
+    let lease = Lease::acquire(with_presence(&whole, "bob")).await.unwrap();
+    assert_eq!(clock.now(), before, "at once");
+    lease.release().await.unwrap();
+    assert_eq!(std::fs::read_dir(folder.path().join("run")).unwrap().count(), 0, "nothing is left of both");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! Several processes at once: one works on a stack, the others are told who it is, and who lost its lock changes nothing.
 use crate::driver::{Account, Cli, Running, duplicates, local_journal};
-use crate::proxy::mutates;
+use crate::proxy::{Proxy, Trap, mutates};
 use dlinfra::{
     clock::Clock,
     journal::{Backend, Lease, LocalBackend, Request, lock::Holder},
@@ -155,6 +155,30 @@ fn two_stacks_at_once_do_not_meet() {
     assert!(account.live().is_empty(), "{:?}", account.live());
 }
 
+/// An apply that holds the lock and has not made anything yet: a stack that is empty at this moment is no proof.
+#[test]
+fn nothing_is_proven_while_an_apply_is_at_work() {
+    let account = Account::serve(60, Behaviour { durations: 0.02, ..Behaviour::default() });
+    let proxy = Proxy::start(account.port, None);
+    let first = Cli::new(proxy.port, SLOW);
+    first.run(&["apply", "--yes"]).must(0, "the journal's place is made");
+    first.run(&["destroy", "--yes"]).must(0, "and everything removed");
+    let before = account.requests().total;
+    first.run(&["plan"]).must(0, "so many requests has a plan");
+    let looks = account.requests().total - before;
+    // Held at one of its first requests after those of the plan, before it has made a thing.
+    let sprung = proxy.set(Trap { at: looks + 8, executes: false });
+    let (running, sprung) = first.run_until(&["apply", "--yes"], &sprung).ok().unwrap();
+    assert!(account.live().is_empty(), "{}: {:?}", sprung.request, account.live());
+    let second = Cli::new(account.port, SLOW);
+    let refused = second.run(&["destroy", "--yes"]).must(4, &format!("the apply is held at {}", sprung.request));
+    assert!(!refused.out.contains("Proof") && refused.err.contains("DL0510"), "{}{}", refused.out, refused.err);
+    sprung.answer();
+    running.wait().must(0, "the apply goes on");
+    second.run(&["destroy", "--yes"]).must(0, "and is removed").out.contains("0 resources");
+    assert!(account.live().is_empty(), "{:?}", account.live());
+}
+
 #[test]
 fn of_two_laptops_with_local_journals_the_second_is_refused() {
     let account = Account::serve(60, Behaviour { durations: 0.02, ..Behaviour::default() });
@@ -178,6 +202,12 @@ fn of_two_laptops_with_local_journals_the_second_is_refused() {
             assert!(ran.err.contains(word), "{word} is missing in\n{}", ran.err);
         }
     }
+    let same = Cli::new(account.port, &format!("{small}owner: ada\n"));
+    let ran = same.run(&["apply", "--yes"]).must(1, "a second journal would begin although nothing changes");
+    assert!(ran.err.contains("DL0520"), "{}", ran.err);
+    assert!(!same.path().join(".dlinfra/state").exists(), "no journal was begun");
+    let plan = same.run(&["plan", "--detailed-exitcode"]).must(0, "nothing to do, and it is said");
+    assert!(plan.err.contains("warning[DL0520]"), "{}", plan.err);
     let plan = bob.run(&["plan"]).must(0, "a plan shows what it can");
     assert!(plan.err.contains("warning[DL0520]"), "{}", plan.err);
     assert_eq!(changes(&account), before, "nobody changed anything");
