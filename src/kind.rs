@@ -5,7 +5,7 @@ use crate::{
     aws::{Error, tags::TagTarget},
     call::{Ctx, SweepCtx},
     price::{PriceContext, PriceLine, Unit},
-    resource::{About, Changes, Durations, Id, Live, Lookup, NamedImage, Problem, Resource},
+    resource::{About, Changes, Durations, Expected, Id, Live, Lookup, NamedImage, Problem, Resource},
     spec::{self, Difference, Node},
 };
 use serde_json::{Map, Value};
@@ -46,8 +46,12 @@ pub trait Kind: Send + Sync {
     fn accept(&self, want: &Value, found: &Value) -> Option<Value>;
     /// Must this change of a live object be a replace although the field is not always fixed?
     fn must_replace(&self, live: &Value, change: &Difference) -> bool;
+    /// Members of the live fleet that end because fewer are wanted.
+    fn leaving(&self, want: &Value, live: &Live) -> Vec<Id>;
     /// Expected times.
     fn durations(&self, spec: &Value) -> Durations;
+    /// How long this change takes.
+    fn changing(&self, want: &Value, live: &Live, changes: &[Difference]) -> Expected;
     /// Price lines.
     fn price(&self, spec: &Value, ctx: &PriceContext<'_>) -> Vec<PriceLine>;
     /// Every owned object.
@@ -193,6 +197,21 @@ impl<R: Resource> Kind for Of<R> {
     }
     fn durations(&self, spec: &Value) -> Durations {
         Self::typed(spec).map_or(Durations::quick(5, 5, 5), |r| r.durations())
+    }
+    fn leaving(&self, want: &Value, live: &Live) -> Vec<Id> {
+        if live.members.is_empty() {
+            return Vec::new();
+        }
+        match (Self::typed(want), Self::typed_live(live)) {
+            (Ok(want), Ok(live)) => R::leaving(&want, &live),
+            _ => Vec::new(),
+        }
+    }
+    fn changing(&self, want: &Value, live: &Live, changes: &[Difference]) -> Expected {
+        match (Self::typed(want), Self::typed_live(live)) {
+            (Ok(typed), Ok(live)) => typed.changing(&live, changes),
+            _ => self.durations(want).update,
+        }
     }
     fn price(&self, spec: &Value, ctx: &PriceContext<'_>) -> Vec<PriceLine> {
         if R::ABOUT.free {

@@ -423,8 +423,18 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
         false
     }
 
+    /// Members of the live fleet that end because fewer are wanted.
+    fn leaving(_want: &Self, _live: &Live<Self>) -> Vec<Id> {
+        Vec::new()
+    }
+
     /// Expected times.
     fn durations(&self) -> Durations;
+
+    /// How long this change takes. What changes tags only, or replaces members, is not asked for here.
+    fn changing(&self, _live: &Live<Self>, _changes: &[Difference]) -> Expected {
+        self.durations().update
+    }
 
     /// Price lines; none = free.
     fn price(&self, _ctx: &PriceContext<'_>) -> Vec<PriceLine> {

@@ -126,6 +126,14 @@ impl Snapshot {
     }
 }
 
+/// Pointers by one address become pointers by another, in the spec and in every member.
+pub fn rename(live: &mut Live, names: &BTreeMap<String, String>) {
+    spec::rename(&mut live.spec, names);
+    for member in &mut live.members {
+        member.spec.values_mut().for_each(|v| spec::rename(v, names));
+    }
+}
+
 /// Pointers by id become pointers by address, in the spec and in every member.
 pub fn by_address(live: &mut Live, ids: &BTreeMap<String, String>) {
     spec::by_address(&mut live.spec, ids);

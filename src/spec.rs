@@ -141,6 +141,22 @@ pub fn by_address(value: &mut Value, known: &BTreeMap<String, String>) {
     }
 }
 
+/// Gives pointers by one address another one.
+pub fn rename(value: &mut Value, names: &BTreeMap<String, String>) {
+    match value {
+        Value::Object(map) => {
+            if let Some(Value::String(address)) = map.get_mut("$ref")
+                && let Some(new) = names.get(address)
+            {
+                address.clone_from(new);
+            }
+            map.values_mut().for_each(|v| rename(v, names));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|v| rename(v, names)),
+        _ => {}
+    }
+}
+
 /// Adds the id to every pointer by address (`{"$ref": A, "$id": X}`), for calls to AWS.
 /// Returns the addresses that have no id.
 pub fn with_ids(value: &mut Value, id_of: &dyn Fn(&str) -> Option<String>, missing: &mut BTreeSet<String>) {

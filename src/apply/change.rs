@@ -1,8 +1,8 @@
 //! One round of bringing what is live to what is wanted: tags, then the kind's own calls.
-use super::{Shared, What, doubt::window, make::Progress};
+use super::{Shared, What, doubt::window, make::Progress, remove::protected};
 use crate::{
     aws::{Error, ErrorClass, tags},
-    plan::{self, Step},
+    plan::{self, Protect, Step},
     resource::{Changes, Live},
 };
 use serde_json::Value;
@@ -54,6 +54,9 @@ impl Shared<'_> {
                 format!("{} does not take the change of {}", live.id, names.join(", ")),
             )
             .help("AWS accepted the update but still shows the old value; look at the object in AWS"));
+        }
+        if step.protect == Protect::Never && (!outdated.is_empty() || !step.kind.leaving(&want, live).is_empty()) {
+            return Err(protected(step));
         }
         self.stop_if_cancelled()?;
         progress.last.clone_from(&fields);

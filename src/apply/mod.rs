@@ -224,6 +224,12 @@ impl Executor {
         for (address, found) in snapshot.owned.iter().chain(&snapshot.existing) {
             present.insert(address.clone(), Live::clone(&found.live));
         }
+        // What has moved is pointed at by its new address, also by what goes before its tags are moved.
+        for step in &plan.steps {
+            if let Some(live) = step.live.as_ref().filter(|l| l.address != step.address && l.address != Address::unowned()) {
+                present.insert(step.address.clone(), Live::clone(live));
+            }
+        }
         let links = plan.tasks.iter().enumerate().filter(|(_, t)| t.operation == Operation::Link);
         let shared = Shared {
             executor: self,

@@ -65,8 +65,7 @@ impl Shared<'_> {
         let kind = step.live_kind.unwrap_or(step.kind);
         let Some(planned) = step.live.as_deref() else { return Ok(Settled::Done(String::new())) };
         if step.protect == Protect::Never {
-            return Err(Error::new(ErrorClass::Invalid, format!("{} is protected (`protect: never`)", step.address))
-                .help("set `protect: off` in the blueprint and apply that first"));
+            return Err(protected(step));
         }
         let ctx = self.ctx(step, String::new());
         let expected = kind.durations(&planned.spec).delete;
@@ -76,6 +75,7 @@ impl Shared<'_> {
         let mut held: Option<Error> = None;
         let mut asked = Instant::now();
         if !self.executor.delete_data
+            && planned.state != State::Deleting
             && kind.holds_data(&planned.spec)
             && let Some(contents) = kind.contents(&self.executor.sweep, planned).await?
         {
@@ -146,6 +146,12 @@ impl Shared<'_> {
             }
         }
     }
+}
+
+/// Nobody may end it.
+pub(super) fn protected(step: &Step) -> Error {
+    Error::new(ErrorClass::Invalid, format!("{} is protected (`protect: never`)", step.address))
+        .help("set `protect: off` in the blueprint and apply that first")
 }
 
 /// What of an object is there, to see whether a delete got further.

@@ -11,7 +11,7 @@ use crate::{
     diagnostic::{Diagnostic, Diagnostics},
     engine::{Engine, Execution, Removed, View},
     journal::{self, LockStatus, Presence},
-    plan::{Action, Plan, Wanted},
+    plan::{Plan, Wanted},
     report::{cost::PlanFigures, plan as report},
     ui::{Progress, Ui},
 };
@@ -76,7 +76,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         ui.diagnostics(&plan.notes);
     }
     prepared.money.gate(ui)?;
-    refuse_destroyed_data(plan, &args.allow_destroy)?;
+    refuse_destroyed_data(&prepared, args).await?;
     let job = || Job {
         engine: &prepared.engine,
         plan,
@@ -145,18 +145,16 @@ pub(super) fn can_answer(yes: bool, ui: Ui, command: &str) -> std::result::Resul
     .into())
 }
 
-/// What destroys data needs its address on the command line.
-fn refuse_destroyed_data(plan: &Plan, allowed: &[String]) -> std::result::Result<(), Stop> {
-    let mut out = Diagnostics::new();
-    for step in plan.destructive().filter(|s| !allowed.iter().any(|a| a == s.address.as_str())) {
-        let what = if step.action == Action::Replace { "replace" } else { "delete" };
-        let text =
-            format!("this would {what} {} ({}), which destroys data: {}", step.address, step.summary, step.reason);
-        out.push(Diagnostic::error("DL0534", text).at_address(step.address.as_str()).with_help(format!(
-            "undo the change; or, if the data may be lost, add `--allow-destroy {}`",
-            step.address
-        )));
+/// What destroys data needs its address on the command line, and what is not empty a second word: all is asked for
+/// before anything changes.
+async fn refuse_destroyed_data(prepared: &plan::Prepared, args: &Args) -> std::result::Result<(), Stop> {
+    let plan = &prepared.plan;
+    if plan.destructive().next().is_none() {
+        return Ok(());
     }
+    let contents = prepared.engine.contents(plan, &prepared.view).await?;
+    let allowed = args.allow_destroy.iter().map(String::as_str).collect();
+    let out = plan.refused(&allowed, args.delete_data, &contents);
     if out.is_empty() { Ok(()) } else { Err(out.into()) }
 }
 

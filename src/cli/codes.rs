@@ -11,7 +11,7 @@ pub static CODES: &[Code] = &[
     Code {
         code: "DL0534",
         title: "The plan would destroy data",
-        explain: "A resource that holds data (a bucket, a persistent file system) would be deleted or replaced. `--yes` never covers that. Undo the change, or name the resource with `--allow-destroy ADDRESS` when its data may be lost.",
+        explain: "A resource that holds data (a bucket, a persistent file system) would be deleted or replaced. `--yes` never covers that. Undo the change, or name the resource with `--allow-destroy ADDRESS` when its data may be lost. If it is not empty, `--delete-data` is needed as well; both are asked for before anything changes.",
     },
     Code {
         code: "DL0535",

@@ -8,7 +8,7 @@ use crate::{
     apply::Outcome,
     diagnostic::{Diagnostic, Diagnostics, Severity},
     engine::Removed,
-    plan::{Plan, Protect},
+    plan::{Action, Plan, Protect},
     price::line::{Dollars, rounded},
     report::{cost::PlanFigures, plan as report},
     ui::Ui,
@@ -46,12 +46,22 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         // Everything goes: a reason on every line would say nothing.
         step.reason.clear();
     }
-    let money = money::with_pricing(&args.which, &found, ui, |pricing| PlanFigures::new(&pricing.plan(&plan)))?;
     let contents = engine.contents(&plan, &view).await?;
-    for step in &mut plan.steps {
+    // What stays is known now, and so what it lies in: neither is promised to go.
+    let stays = plan.steps.iter().filter_map(|step| {
+        let why = match (step.protect, contents.get(&step.address)) {
+            (Protect::Never, _) => "it is protected (`protect: never`)".to_owned(),
+            (_, Some(what)) if !args.delete_data => format!("it holds {what} (`--delete-data` removes it)"),
+            _ => return None,
+        };
+        Some((step.address.clone(), why))
+    });
+    let stays = stays.collect();
+    let mut plan = plan.keeping(&stays);
+    let money = money::with_pricing(&args.which, &found, ui, |pricing| PlanFigures::new(&pricing.plan(&plan)))?;
+    for step in plan.steps.iter_mut().filter(|s| s.action == Action::Delete) {
         if let Some(what) = contents.get(&step.address) {
-            let stays = if args.delete_data { "" } else { ", and stays (`--delete-data` removes it)" };
-            step.reason = format!("it holds {what}{stays}");
+            step.reason = format!("it holds {what}");
         }
     }
     let header = plan::header(&found.place, engine, &found.stack).await?;
@@ -134,8 +144,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         for (kind, id, address, state) in &proof.left {
             ui.data(&format!("  {address}  {kind}  {id}  {state}"));
         }
-        let kept = outcome.failed.iter().any(|(_, e)| e.help.as_deref().is_some_and(|h| h.contains("--delete-data")));
-        if kept {
+        if contents.keys().any(|address| stays.contains_key(address)) && !args.delete_data {
             let note = Diagnostic::note("DL0535", "what holds data was kept")
                 .with_help("save what is needed, then `dlinfra destroy … --delete-data`");
             ui.diagnostics(&note.into());

@@ -19,6 +19,11 @@ pub static CODES: &[Code] = &[
         explain: "A field with alternatives takes the first that nothing else of the blueprint has, and here others have all of them. Add alternatives, or make the others smaller. What something live has is kept as long as it is one of its alternatives.",
     },
     Code {
+        code: "DL0552",
+        title: "Something protected would end",
+        explain: "`protect: never` holds for the resource and for its members: it is not deleted, replaced, made smaller or replaced member by member. Undo the change, or set `protect: off`, apply that, and then make the change. Nothing was changed.",
+    },
+    Code {
         code: "DL0536",
         title: "A newer build of an image is there",
         explain: "AWS publishes new builds of its images under the same name. A group stays on the build that its first member was started from, so that a larger group is a uniform one. `--replace ADDRESS` makes the group anew from the newest build; an `ami-` id as `image` replaces the members one after the other.",

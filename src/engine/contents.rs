@@ -5,6 +5,7 @@ use crate::{
     aws::Error,
     call::SweepCtx,
     plan::{Action, Plan},
+    resource::State,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::collections::BTreeMap;
@@ -20,7 +21,7 @@ impl Engine {
         let reads: Vec<_> = goes
             .filter_map(|step| {
                 let kind = step.live_kind.unwrap_or(step.kind);
-                let live = step.live.as_ref().filter(|l| kind.holds_data(&l.spec))?;
+                let live = step.live.as_ref().filter(|l| l.state != State::Deleting && kind.holds_data(&l.spec))?;
                 Some(async move { Ok::<_, Error>((step.address.clone(), kind.contents(ctx, live).await?)) })
             })
             .collect();

@@ -298,6 +298,7 @@ fn step(item: &Wanted, claim: &Claim, snapshot: &Snapshot, set: tags::Tags) -> R
         class: None,
         fields: Vec::new(),
         outdated: Vec::new(),
+        ending: Vec::new(),
         reason: String::new(),
         summary,
         expected_seconds: 2,

@@ -38,6 +38,7 @@ use crate::{
         About, Call, Changes, Claim, Class, Durations, Expected, Id, Live, Lookup, NameRule, NamedImage, Output, Problem, Quota,
         Resource, State,
     },
+    spec::Difference,
     topology,
 };
 
@@ -301,6 +302,25 @@ impl Resource for InstanceGroup {
 
     fn is_empty(&self) -> bool {
         self.count == 0
+    }
+
+    /// Those that run longest stay; stopped ones are replaced, and count for nothing.
+    fn leaving(want: &Self, live: &Live<Self>) -> Vec<Id> {
+        let alive = live.members.iter().filter(|m| matches!(m.state, State::Ready | State::Pending));
+        alive.skip(want.count as usize).map(|m| m.id.clone()).collect()
+    }
+
+    /// More machines start at once, fewer end at once.
+    fn changing(&self, live: &Live<Self>, changes: &[Difference]) -> Expected {
+        let durations = self.durations();
+        if changes.iter().any(|c| c.path != "count" && c.path != "metadata_hops" && c.path != "monitoring") {
+            return durations.update;
+        }
+        match (self.count as usize).cmp(&live.members.len()) {
+            std::cmp::Ordering::Greater => durations.create,
+            std::cmp::Ordering::Less => durations.delete,
+            std::cmp::Ordering::Equal => durations::IMMEDIATE,
+        }
     }
 
     fn durations(&self) -> Durations {

@@ -52,23 +52,16 @@ impl What {
 /// Within what a value is claimed: the kind, the field, and the address or id of what it lies in.
 type Space = (&'static str, &'static str, String);
 
-fn space(kind: &dyn Kind, claim: &Claim, spec: &Value, moved: &BTreeMap<&str, &str>) -> Option<Space> {
+fn space(kind: &dyn Kind, claim: &Claim, spec: &Value) -> Option<Space> {
     let within = match claim.within {
         "" => String::new(),
         field => match spec::node(spec.get(field)?) {
-            Node::Pointer { address: Some(address), .. } => (*moved.get(address).unwrap_or(&address)).to_owned(),
+            Node::Pointer { address: Some(address), .. } => address.to_owned(),
             Node::Pointer { id: Some(id), .. } => id.to_owned(),
             _ => return None,
         },
     };
     Some((kind.name(), claim.field, within))
-}
-
-/// Former addresses that live objects are still found at, to those that they move to.
-fn moves<'a>(input: &'a Input<'_>) -> BTreeMap<&'a str, &'a str> {
-    let owned = &input.snapshot.owned;
-    let all = input.wanted.iter().filter(|w| !owned.contains_key(&w.address));
-    all.flat_map(|w| w.moved.iter().map(|old| (old.as_str(), w.address.as_str()))).collect()
 }
 
 fn claims(wanted: &Wanted) -> impl Iterator<Item = &'static Claim> {
@@ -87,14 +80,13 @@ pub(super) fn choose(input: &Input<'_>) -> Result<Choices, Diagnostics> {
     if !input.wanted.iter().any(|w| claims(w).any(|claim| open(w, claim))) {
         return Ok(out);
     }
-    let moved = moves(input);
     let mut taken: BTreeMap<Space, Vec<What>> = BTreeMap::new();
     // By address, so that what a resource has itself does not count against it.
     let mut live: BTreeMap<Space, Vec<(&Address, What)>> = BTreeMap::new();
     for (address, found) in &input.snapshot.owned {
         for claim in found.kind.about().claims {
             let value = found.live.spec.get(claim.field).and_then(What::of);
-            if let (Some(space), Some(value)) = (space(found.kind, claim, &found.live.spec, &moved), value) {
+            if let (Some(space), Some(value)) = (space(found.kind, claim, &found.live.spec), value) {
                 live.entry(space).or_default().push((address, value));
             }
         }
@@ -102,7 +94,7 @@ pub(super) fn choose(input: &Input<'_>) -> Result<Choices, Diagnostics> {
     let all = || input.wanted.iter().flat_map(|w| claims(w).map(move |claim| (w, claim)));
     for (w, claim) in all().filter(|(w, claim)| !open(w, claim)) {
         let value = w.spec.get(claim.field).and_then(What::of);
-        if let (Some(space), Some(value)) = (space(w.kind, claim, &w.spec, &moved), value) {
+        if let (Some(space), Some(value)) = (space(w.kind, claim, &w.spec), value) {
             taken.entry(space).or_default().push(value);
         }
     }
@@ -112,7 +104,7 @@ pub(super) fn choose(input: &Input<'_>) -> Result<Choices, Diagnostics> {
     };
     let mut choosing = Vec::new();
     for (w, claim) in all().filter(|(w, claim)| open(w, claim)) {
-        let Some(space) = space(w.kind, claim, &w.spec, &moved) else { continue };
+        let Some(space) = space(w.kind, claim, &w.spec) else { continue };
         let here = super::decide::live_of(input, w).filter(|f| f.kind.name() == w.kind.name());
         let has = here.and_then(|f| f.live.spec.get(claim.field));
         let taken = taken.entry(space.clone()).or_default();
@@ -153,9 +145,6 @@ pub(super) fn choose(input: &Input<'_>) -> Result<Choices, Diagnostics> {
 
 /// Who has something that another one claims: what goes first, and what can be made only then.
 pub(super) fn contested(decisions: &[Decision]) -> Vec<(usize, usize)> {
-    let moved =
-        decisions.iter().filter_map(|d| Some((d.step.live.as_ref()?.address.as_str(), d.step.address.as_str())));
-    let moved: BTreeMap<&str, &str> = moved.filter(|(old, new)| old != new).collect();
     let mut going: BTreeMap<Space, Vec<(usize, What)>> = BTreeMap::new();
     for (i, decision) in decisions.iter().enumerate() {
         let step = &decision.step;
@@ -165,7 +154,7 @@ pub(super) fn contested(decisions: &[Decision]) -> Vec<(usize, usize)> {
         let kind = step.live_kind.unwrap_or(step.kind);
         for claim in kind.about().claims {
             let value = live.spec.get(claim.field).and_then(What::of);
-            if let (Some(space), Some(value)) = (space(kind, claim, &live.spec, &moved), value) {
+            if let (Some(space), Some(value)) = (space(kind, claim, &live.spec), value) {
                 going.entry(space).or_default().push((i, value));
             }
         }
@@ -181,7 +170,7 @@ pub(super) fn contested(decisions: &[Decision]) -> Vec<(usize, usize)> {
         };
         for claim in step.kind.about().claims {
             let value = want.get(claim.field).and_then(What::of);
-            if let (Some(space), Some(value)) = (space(step.kind, claim, want, &moved), value) {
+            if let (Some(space), Some(value)) = (space(step.kind, claim, want), value) {
                 let holders = going.get(&space).into_iter().flatten();
                 out.extend(holders.filter(|(h, had)| *h != i && had.excludes(&value)).map(|(h, _)| (*h, i)));
             }

@@ -6,6 +6,7 @@ use crate::{
     address::Address,
     aws::tags,
     blueprint,
+    catalog::durations,
     diagnostic::{Diagnostic, Diagnostics},
     graph::Dag,
     kind::{self, Kind},
@@ -70,7 +71,7 @@ pub(super) fn decide(input: &Input<'_>, choices: &Choices) -> Result<Vec<Decisio
     }
     let mut out: Vec<Decision> = out.into_iter().flatten().collect();
     point_again(&mut out);
-    for (address, found) in input.snapshot.owned.iter().filter(|(a, _)| !taken.contains(a)) {
+    for (address, found) in input.snapshot.owned.iter().filter(|(_, f)| !taken.contains(&f.live.address)) {
         let used = edges_of(found.kind.about(), &found.live.spec);
         out.push(Decision { step: delete(address, found), needs: Vec::new(), used });
     }
@@ -159,6 +160,7 @@ fn one(
         class: None,
         fields: Vec::new(),
         outdated: Vec::new(),
+        ending: Vec::new(),
         reason: String::new(),
         summary: kind.summary(&settled),
         expected_seconds: 0,
@@ -212,11 +214,16 @@ fn one(
     if let Some(reason) = why {
         step.reason = reason;
         replace(&mut step, found, making);
+        if live.state == State::Deleting {
+            goes_already(&mut step);
+        }
     } else if !step.fields.is_empty() || !step.outdated.is_empty() {
         let rolling = !step.outdated.is_empty();
         step.action = Action::Update;
         step.class = Some(if rolling { ChangeClass::Rolling } else { ChangeClass::InPlace });
-        step.expected_seconds = durations.update.typical.as_secs() * step.outdated.len().max(1) as u64;
+        let want = step.want.clone().unwrap_or(Value::Null);
+        step.ending = kind.leaving(&want, live);
+        step.expected_seconds = changing(&step, &want, live) * step.outdated.len().max(1) as u64;
         step.reason = changed(&step.fields);
     } else if let (Some(since), None) = (input.interrupted.get(&wanted.address), applied) {
         step.action = Action::Adopt;
@@ -235,6 +242,20 @@ fn one(
         });
     }
     Ok(step)
+}
+
+/// Typical seconds of a change in place, or of one member of a rolling one.
+fn changing(step: &Step, want: &Value, live: &Live) -> u64 {
+    let fields = step.fields.iter().filter(|f| !f.path.starts_with("tags."));
+    let difference =
+        |f: &FieldChange| spec::Difference { path: f.path.clone(), before: f.before.clone(), after: f.after.clone() };
+    let fields: Vec<_> = fields.map(difference).collect();
+    let expected = match (fields.is_empty(), step.outdated.is_empty()) {
+        (true, true) => durations::IMMEDIATE,
+        (_, true) => step.kind.changing(want, live, &fields),
+        (_, false) => step.kind.durations(want).update,
+    };
+    expected.typical.as_secs()
 }
 
 /// What the journal must know before it is set, so that a run may be killed at any instant.
@@ -278,6 +299,14 @@ fn replace(step: &mut Step, found: &Found, making: u64) {
     step.expected_seconds = removing + making;
     if data && step.protect == Protect::Off && found.kind.name() != step.kind.name() {
         step.protect = Protect::Data;
+    }
+}
+
+/// Nobody can keep what AWS is deleting, so nothing is destroyed by waiting for it.
+fn goes_already(step: &mut Step) {
+    step.protect = Protect::Off;
+    if step.class == Some(ChangeClass::DestroysData) {
+        step.class = Some(if step.action == Action::Replace { ChangeClass::Replace } else { ChangeClass::InPlace });
     }
 }
 
@@ -422,7 +451,7 @@ fn forced(
 
 fn delete(address: &Address, found: &Found) -> Step {
     let live = &found.live;
-    let data = found.kind.holds_data(&live.spec);
+    let data = found.kind.holds_data(&live.spec) && live.state != State::Deleting;
     Step {
         address: address.clone(),
         kind: found.kind,
@@ -430,6 +459,7 @@ fn delete(address: &Address, found: &Found) -> Step {
         class: Some(if data { ChangeClass::DestroysData } else { ChangeClass::InPlace }),
         fields: Vec::new(),
         outdated: Vec::new(),
+        ending: Vec::new(),
         reason: "it is not in the blueprint".to_owned(),
         summary: found.kind.summary(&live.spec),
         expected_seconds: found.kind.durations(&live.spec).delete.typical.as_secs(),

@@ -1,6 +1,7 @@
 //! graph × snapshot × last-applied → plan. Pure: no clock, no AWS, same inputs give the same bytes.
 pub mod claims;
 mod decide;
+mod guard;
 pub mod images;
 mod order;
 
@@ -16,7 +17,7 @@ use crate::{
     record::{Applied, Setting},
     resource::{Live, Lookup},
     snapshot::Snapshot,
-    spec::Difference,
+    spec::{self, Difference},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -58,6 +59,7 @@ pub struct Wanted {
 }
 
 /// Everything the planner may look at.
+#[derive(Clone, Copy)]
 pub struct Input<'a> {
     /// What is wanted, in the blueprint's order.
     pub wanted: &'a [Wanted],
@@ -148,6 +150,8 @@ pub struct Step {
     pub fields: Vec<FieldChange>,
     /// Members that do not match, oldest first.
     pub outdated: Vec<String>,
+    /// Members that end because fewer are wanted.
+    pub ending: Vec<String>,
     /// In words.
     pub reason: String,
     /// The kind's own line.
@@ -228,6 +232,25 @@ pub struct Summary {
     pub read: usize,
 }
 
+impl Summary {
+    /// Of these steps.
+    fn of(steps: &[Step]) -> Self {
+        let mut out = Self::default();
+        for step in steps {
+            *match step.action {
+                Action::Create => &mut out.create,
+                Action::Update => &mut out.update,
+                Action::Replace => &mut out.replace,
+                Action::Delete => &mut out.delete,
+                Action::Adopt => &mut out.adopt,
+                Action::Keep => &mut out.keep,
+                Action::Read => &mut out.read,
+            } += 1;
+        }
+        out
+    }
+}
+
 /// What a named image stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
@@ -291,14 +314,35 @@ impl Plan {
     pub fn unrecorded(&self) -> impl Iterator<Item = (&Address, &Applied)> {
         self.steps.iter().filter_map(|s| Some((&s.address, s.remember.as_ref()?)))
     }
+}
 
-    /// Steps that destroy data, or remove what is protected.
-    pub fn destructive(&self) -> impl Iterator<Item = &Step> {
-        self.steps.iter().filter(|s| {
-            matches!(s.action, Action::Replace | Action::Delete)
-                && (s.class == Some(ChangeClass::DestroysData) || s.protect != Protect::Off)
-        })
+/// The snapshot under the addresses that the blueprint gives now: what has moved is pointed at, and its outputs are found,
+/// by its new name, so that nothing that depends on it looks changed. The objects keep the address in their tags.
+fn renamed(input: &Input<'_>) -> Option<Snapshot> {
+    let owned = &input.snapshot.owned;
+    let new = input.wanted.iter().filter(|w| w.existing.is_none() && !owned.contains_key(&w.address));
+    let moves: BTreeMap<&Address, &Address> =
+        new.filter_map(|w| Some((w.moved.iter().find(|a| owned.contains_key(*a))?, &w.address))).collect();
+    if moves.is_empty() {
+        return None;
     }
+    let names = moves.iter().map(|(old, new)| (old.to_string(), new.to_string())).collect();
+    let mut out = input.snapshot.clone();
+    out.ids.values_mut().for_each(|a| *a = names_of(&names, a));
+    for found in out.owned.values_mut() {
+        if spec::references(&found.live.spec).iter().any(|(_, a)| names.contains_key(a)) {
+            crate::snapshot::rename(Arc::make_mut(&mut found.live), &names);
+        }
+    }
+    for (old, new) in moves {
+        let moved = out.owned.remove(old)?;
+        out.owned.insert(new.clone(), moved);
+    }
+    Some(out)
+}
+
+fn names_of(names: &BTreeMap<String, String>, address: &str) -> String {
+    names.get(address).map_or(address, String::as_str).to_owned()
 }
 
 /// Makes the plan.
@@ -306,6 +350,8 @@ impl Plan {
 /// # Errors
 /// A cycle between what must be removed and what must be made, with the ring; alternatives of which none is free.
 pub fn plan(input: &Input<'_>) -> Result<Plan, Diagnostics> {
+    let renamed = renamed(input);
+    let input = &Input { snapshot: renamed.as_ref().unwrap_or(input.snapshot), ..*input };
     let choices = claims::choose(input)?;
     let mut plan = order::arrange(decide::decide(input, &choices)?)?;
     let made = plan.steps.iter().filter(|s| matches!(s.action, Action::Create | Action::Replace));

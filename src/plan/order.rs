@@ -272,18 +272,7 @@ fn finish(
     tasks.iter_mut().for_each(|t| t.step = place[t.step]);
     let mut slots: Vec<Option<_>> = decisions.into_iter().map(|d| Some(d.step)).collect();
     let steps: Vec<_> = new_order.into_iter().filter_map(|i| slots[i].take()).collect();
-    let mut summary = Summary::default();
-    for step in &steps {
-        match step.action {
-            Action::Create => summary.create += 1,
-            Action::Update => summary.update += 1,
-            Action::Replace => summary.replace += 1,
-            Action::Delete => summary.delete += 1,
-            Action::Adopt => summary.adopt += 1,
-            Action::Keep => summary.keep += 1,
-            Action::Read => summary.read += 1,
-        }
-    }
+    let summary = Summary::of(&steps);
     let (images, choices, notes) = (BTreeMap::new(), BTreeMap::new(), Diagnostics::new());
     Ok(Plan { steps, tasks, dag, remaining, critical_path, expected_seconds, summary, images, choices, notes })
 }
