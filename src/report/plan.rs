@@ -98,8 +98,8 @@ pub fn text(header: &Header, plan: &Plan, cost: Option<&PlanFigures>, full: bool
             "The bucket {bucket} will be made for the journal: private, versioned, encrypted (this account has none yet)"
         );
     }
-    let shown: Vec<&Step> = plan.steps.iter().filter(|s| s.action != Action::Keep).collect();
-    let changing = shown.iter().any(|s| s.action != Action::Read);
+    let shown: Vec<&Step> = plan.steps.iter().filter(|s| s.action != Action::Keep || !s.reason.is_empty()).collect();
+    let changing = shown.iter().any(|s| !matches!(s.action, Action::Keep | Action::Read));
     if changing {
         if shown.len() > FOLD && !full { folded(&mut out, &shown) } else { steps(&mut out, &shown, cost) }
     }
@@ -147,6 +147,11 @@ fn steps(out: &mut String, shown: &[&Step], cost: Option<&PlanFigures>) {
         }
         for field in &step.fields {
             let forces = if field.forces { "   (forces the replacement)" } else { "" };
+            // The same names, of which one stands for something new.
+            if value(&field.before) == value(&field.after) {
+                let _ = writeln!(out, "      {}: {}, made anew{forces}", field.path, value(&field.after));
+                continue;
+            }
             if let (Value::Array(before), Value::Array(after)) = (&field.before, &field.after)
                 && before.len() + after.len() > 2
             {
@@ -158,6 +163,9 @@ fn steps(out: &mut String, shown: &[&Step], cost: Option<&PlanFigures>) {
         }
         if !step.outdated.is_empty() {
             let _ = writeln!(out, "      members to replace, one after the other: {}", step.outdated.join(", "));
+        }
+        if !step.ending.is_empty() {
+            let _ = writeln!(out, "      members to end: {}", step.ending.join(", "));
         }
     }
 }
@@ -204,7 +212,9 @@ fn footer(plan: &Plan, cost: Option<&PlanFigures>) -> String {
         return out;
     }
     let mut tail = String::new();
-    for (n, what) in [(s.adopt, "to adopt"), (s.keep, "unchanged"), (s.read, "only read")] {
+    let stay = plan.staying().count();
+    let counts = [(s.adopt, "to adopt"), (stay, "to stay"), (s.keep - stay, "unchanged"), (s.read, "only read")];
+    for (n, what) in counts {
         if n > 0 {
             let _ = write!(tail, "; {n} {what}");
         }
@@ -245,6 +255,11 @@ fn risk(plan: &Plan) -> String {
     list("replaces", &|s| s.action == Action::Replace && s.class != Some(ChangeClass::DestroysData));
     list("replaces members of", &|s| s.class == Some(ChangeClass::Rolling));
     list("deletes", &|s| s.action == Action::Delete && s.class != Some(ChangeClass::DestroysData));
+    let ending: usize = plan.steps.iter().map(|s| s.ending.len()).sum();
+    if ending > 0 {
+        let groups: Vec<&str> = plan.steps.iter().filter(|s| !s.ending.is_empty()).map(|s| s.address.as_str()).collect();
+        parts.push(format!("terminates {} of {}", crate::report::counted(ending, "machine"), groups.join(", ")));
+    }
     if parts.is_empty() { "nothing is replaced or destroyed".to_owned() } else { parts.join("; ") }
 }
 
@@ -293,6 +308,9 @@ pub fn json(header: &Header, command: &str, plan: &Plan, cost: Option<&PlanFigur
             }
             if !s.outdated.is_empty() {
                 row["members"] = json!(s.outdated);
+            }
+            if !s.ending.is_empty() {
+                row["ending"] = json!(s.ending);
             }
             row
         })

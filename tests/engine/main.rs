@@ -15,6 +15,7 @@ mod hold;
 mod import;
 #[path = "../kinds/mod.rs"]
 mod kinds;
+mod losses;
 mod money;
 mod moves;
 mod network;
