@@ -226,7 +226,9 @@ impl Executor {
         }
         // What has moved is pointed at by its new address, also by what goes before its tags are moved.
         for step in &plan.steps {
-            if let Some(live) = step.live.as_ref().filter(|l| l.address != step.address && l.address != Address::unowned()) {
+            if let Some(live) =
+                step.live.as_ref().filter(|l| l.address != step.address && l.address != Address::unowned())
+            {
                 present.insert(step.address.clone(), Live::clone(live));
             }
         }

@@ -54,11 +54,15 @@ impl Plan {
                 continue;
             }
             let what = if step.action == Action::Replace { "replace" } else { "delete" };
-            let mut text = format!("this would {what} {address} ({}), which destroys data: {}", step.summary, step.reason);
+            let mut text =
+                format!("this would {what} {address} ({}), which destroys data: {}", step.summary, step.reason);
             if let Some(holds) = holds {
                 text.push_str(&format!("; it holds {holds}"));
             }
-            let flags = [(!named).then(|| format!("`--allow-destroy {address}`")), (!emptied).then(|| "`--delete-data`".to_owned())];
+            let flags = [
+                (!named).then(|| format!("`--allow-destroy {address}`")),
+                (!emptied).then(|| "`--delete-data`".to_owned()),
+            ];
             let flags: Vec<String> = flags.into_iter().flatten().collect();
             let help = format!("undo the change; or, if the data may be lost, add {}", flags.join(" and "));
             out.push(Diagnostic::error("DL0534", text).at_address(address).with_help(help));

@@ -257,7 +257,8 @@ fn risk(plan: &Plan) -> String {
     list("deletes", &|s| s.action == Action::Delete && s.class != Some(ChangeClass::DestroysData));
     let ending: usize = plan.steps.iter().map(|s| s.ending.len()).sum();
     if ending > 0 {
-        let groups: Vec<&str> = plan.steps.iter().filter(|s| !s.ending.is_empty()).map(|s| s.address.as_str()).collect();
+        let groups: Vec<&str> =
+            plan.steps.iter().filter(|s| !s.ending.is_empty()).map(|s| s.address.as_str()).collect();
         parts.push(format!("terminates {} of {}", crate::report::counted(ending, "machine"), groups.join(", ")));
     }
     if parts.is_empty() { "nothing is replaced or destroyed".to_owned() } else { parts.join("; ") }

@@ -76,7 +76,10 @@ async fn machines_that_end_are_named_and_protected() {
         assert_eq!(codes(&plan), [("DL0552".to_owned(), "group".to_owned())], "{count} {kind}");
         // Whoever executes it all the same ends nobody.
         let outcome = stage.try_apply(&want).await;
-        assert!(outcome.failed.iter().any(|(a, e)| a.as_str() == "group" && e.message.contains("protected")), "{outcome:?}");
+        assert!(
+            outcome.failed.iter().any(|(a, e)| a.as_str() == "group" && e.message.contains("protected")),
+            "{outcome:?}"
+        );
         let (_, view, _) = stage.look(&[]).await;
         let now: Vec<String> =
             view.snapshot.owned[&address("group")].live.members.iter().map(|m| m.id.clone()).collect();
@@ -95,7 +98,8 @@ fn tags_take_a_moment() {
 
 #[test]
 fn what_depends_on_something_moved_stays_as_it_is() {
-    let subnet = |vpc: &str| wanted("a", "subnet", json!({ "vpc": to(vpc), "cidr": "10.0.1.0/24", "zone": "us-east-1a" }));
+    let subnet =
+        |vpc: &str| wanted("a", "subnet", json!({ "vpc": to(vpc), "cidr": "10.0.1.0/24", "zone": "us-east-1a" }));
     let vpc = |name: &str| wanted(name, "vpc", json!({ "cidr": "10.0.0.0/16" }));
     let account = Account::with(&[vpc("old"), subnet("old")]);
     let mut moved = vpc("new");
@@ -143,7 +147,10 @@ async fn what_stays_is_not_promised_to_go() {
     assert_eq!(plan.summary.delete, 5);
     // The group of rules stays, and the VPC that it lies in.
     let why = |text: &str| text.to_owned();
-    let plan = plan.keeping(&BTreeMap::from([(address("data"), why("it holds 3 objects")), (address("nodes"), why("it is protected"))]));
+    let plan = plan.keeping(&BTreeMap::from([
+        (address("data"), why("it holds 3 objects")),
+        (address("nodes"), why("it is protected")),
+    ]));
     assert_eq!((plan.summary.delete, plan.summary.keep), (2, 3));
     let staying: Vec<_> = plan.staying().map(|s| (s.address.as_str(), s.reason.as_str())).collect();
     assert_eq!(staying.iter().collect::<BTreeSet<_>>().len(), 3, "{staying:?}");
