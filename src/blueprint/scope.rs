@@ -237,7 +237,9 @@ impl<'a> World<'a> {
                 }
                 State::Active => {}
             }
-            match self.compute(top) {
+            // Without room, nothing more is made: what is missing has been said once.
+            let made = if self.parts.get() > MAX_PARTS { Err(Fail::Reported) } else { self.compute(top) };
+            match made {
                 Ok(value) => {
                     let fits = self.count(&value, || self.label_of(top));
                     self.states.borrow_mut()[top] = if fits { State::Done(value) } else { State::Failed };

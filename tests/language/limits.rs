@@ -136,6 +136,20 @@ fn residuals_from_elsewhere_are_bounded_too() {
 }
 
 #[test]
+fn modules_are_not_used_without_end() {
+    let mut files = MemoryFiles::new().with("modules/m8.yaml", "module: m8\nresources: { b: { kind: bucket } }\n");
+    for i in 0..8 {
+        let uses: String = (0..8).map(|n| format!("  r{n}: {{ use: m{} }}\n", i + 1)).collect();
+        files = files.with(format!("modules/m{i}.yaml"), format!("module: m{i}\nresources:\n{uses}"));
+    }
+    for text in ["resources: { r: { use: m0 } }\n", "resources: { r: { use: m8, for_each: '${range(20000)}' } }\n"] {
+        let problems = try_with(&inputs(), files.clone(), &blueprint(text)).unwrap_err();
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert!(lines.len() == 1 && lines[0].contains("used more than 10000 times"), "{lines:?}");
+    }
+}
+
+#[test]
 fn modules_do_not_nest_without_end() {
     let mut files = MemoryFiles::new();
     for i in 0..30 {
