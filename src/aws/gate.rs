@@ -1,6 +1,7 @@
 //! What every request passes on its way out: a name, a count, a rate bucket, and the guard that may forbid mutations.
 use super::{
-    error::THROTTLES,
+    class::is_throttle,
+    operation::{Operation, Refusal},
     rate::{Buckets, Ticket},
 };
 use crate::clock::Clock;
@@ -36,6 +37,7 @@ pub struct Gate(Arc<Shared>);
 
 /// A request is refused for so long before its caller hears of it. Its signature is good for five minutes.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(150);
+const NAMELESS: &str = "a request without a name came to the gate; this is a bug in dlinfra";
 /// The body of a refusal is a few hundred bytes; longer ones are something else.
 const LONGEST: u64 = 64 << 10;
 
@@ -83,7 +85,7 @@ impl Gate {
         if mutates(name) {
             let guard = self.0.guard.lock().unwrap_or_else(PoisonError::into_inner).clone();
             if let Some(why) = guard.and_then(|g| g()) {
-                return Err(ConnectorError::user(why.into()));
+                return Err(ConnectorError::user(Refusal(why).into()));
             }
         }
         *self.0.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default() += 1;
@@ -110,27 +112,30 @@ impl Gate {
         inner: &SharedHttpConnector,
         mut request: HttpRequest,
     ) -> Result<HttpResponse, ConnectorError> {
-        let name = operation(&request);
+        // Whatever comes from a client of this connection carries its name.
+        let name = request.extension::<Operation>().cloned().ok_or_else(|| ConnectorError::user(NAMELESS.into()))?;
         let began = self.0.clock.now();
         let mut pause = Duration::from_millis(250);
         loop {
             let again = request.try_clone();
             let head = request.method() == "HEAD";
-            let ticket = self.pass(&name).await?;
-            let late = self.guard_body(&name, &mut request);
+            let ticket = self.pass(name.as_str()).await?;
+            let late = self.guard_body(name.as_str(), &mut request);
             let mut response = match inner.call(request).await {
                 Err(error) => return Err(late.why().map_or(error, |why| ConnectorError::user(why.into()))),
                 Ok(response) => response,
             };
+            // Errors are told with the name.
+            response.add_extension(name.clone());
             if !refused(&mut response, head).await {
-                self.0.buckets.granted(&name, ticket);
+                self.0.buckets.granted(name.as_str(), ticket);
                 return Ok(response);
             }
-            self.0.buckets.refused(&name, ticket);
+            self.0.buckets.refused(name.as_str(), ticket);
             let Some(next) = again.filter(|_| self.0.clock.now().duration_since(began) < PATIENCE) else {
                 return Ok(response);
             };
-            tracing::debug!(operation = name, "AWS refused a request for its rate");
+            tracing::debug!(operation = name.as_str(), "AWS refused a request for its rate");
             self.0.clock.sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(8));
             request = next;
@@ -179,36 +184,19 @@ impl Body for GuardedBody {
 
 /// Could this operation change something? Everything that is not known to read counts as a mutation.
 pub fn mutates(name: &str) -> bool {
-    let verb = name.split(':').nth(1).unwrap_or(name);
-    !["Describe", "Get", "List", "Head", "Lookup", "Assume"].iter().any(|v| verb.starts_with(v))
-}
-
-/// `ec2:RunInstances`, `s3:PUT`, from what is on the wire.
-fn operation(request: &HttpRequest) -> String {
-    let header = |name: &str| request.headers().get(name).unwrap_or("");
-    let target = header("x-amz-target");
-    let service = service(header("authorization"));
-    if let Some((_, name)) = target.rsplit_once('.') {
-        return format!("{service}:{name}");
-    }
-    let body = request.body().bytes().and_then(|b| std::str::from_utf8(b.get(..200.min(b.len()))?).ok()).unwrap_or("");
-    if let Some(action) = body.split('&').find_map(|p| p.strip_prefix("Action=")) {
-        return format!("{service}:{action}");
-    }
-    let verb = match request.method() {
-        "GET" => "Get",
-        "HEAD" => "Head",
-        "PUT" => "Put",
-        "DELETE" => "Delete",
-        _ => "Post",
-    };
-    format!("{service}:{verb}")
+    let verb = name.split_once(':').map_or(name, |(_, action)| action);
+    ["Describe", "Get", "List", "Head", "Lookup", "Assume", "BatchGet", "BatchCheck", "Simulate", "Decode"]
+        .iter()
+        .all(|v| !verb.starts_with(v))
 }
 
 /// Did AWS refuse this for its rate alone? An answer in doubt is none.
 async fn refused(response: &mut HttpResponse, head: bool) -> bool {
     let status = response.status().as_u16();
-    if !matches!(status, 400 | 403 | 429 | 503) {
+    if status == 429 {
+        return true;
+    }
+    if !matches!(status, 400 | 403 | 503) {
         return false;
     }
     // An answer to HEAD has no body; S3 says with this status that it wants fewer requests.
@@ -225,23 +213,15 @@ async fn refused(response: &mut HttpResponse, head: bool) -> bool {
     let said = String::from_utf8_lossy(&bytes).into_owned();
     *response.body_mut() = SdkBody::from(bytes);
     let header = response.headers().get("x-amzn-errortype").unwrap_or("").to_owned();
-    THROTTLES.iter().any(|code| stands_in(&said, code) || header.split(':').next() == Some(*code))
+    is_throttle(header.split([':', '#']).next().unwrap_or("")) || codes(&said).any(is_throttle)
 }
 
-/// Is this code the content of an element or the end of a JSON string?
-fn stands_in(text: &str, code: &str) -> bool {
-    text.match_indices(code)
-        .any(|(at, _)| text[..at].ends_with(['>', '"', '#']) && text[at + code.len()..].starts_with(['<', '"', ':']))
-}
-
-/// The service in a SigV4 credential scope.
-fn service(authorization: &str) -> &str {
-    authorization
-        .split("Credential=")
-        .nth(1)
-        .and_then(|c| c.split(',').next())
-        .and_then(|c| c.split('/').nth(3))
-        .unwrap_or("aws")
+/// What stands where codes stand: the content of an element `Code`, or the end of the JSON string `__type` or `code`.
+fn codes(text: &str) -> impl Iterator<Item = &str> {
+    let element = text.split("<Code>").skip(1).filter_map(|rest| rest.split('<').next());
+    let field = |name: &'static str| text.split(name).skip(1).filter_map(|rest| rest.split('"').nth(1));
+    let names = field("\"__type\"").chain(field("\"code\""));
+    element.chain(names.map(|name| name.rsplit('#').next().unwrap_or(name)))
 }
 
 /// An HTTP client behind the gate.
@@ -275,6 +255,17 @@ impl HttpConnector for GatedConnector {
 mod tests {
     use super::*;
 
+    #[test]
+    fn what_is_not_known_to_read_changes_something() {
+        for name in ["batch:DescribeJobs", "ecr:BatchGetImage", "s3:HeadBucket", "s3:GetObject", "logs:ListTagsForResource"]
+        {
+            assert!(!mutates(name), "{name}");
+        }
+        for name in ["s3:PutObject", "s3:DeleteObjects", "batch:SubmitJob", "ecr:BatchDeleteImage", "eks:Anything", "x"] {
+            assert!(mutates(name), "{name}");
+        }
+    }
+
     #[tokio::test]
     async fn refusals_of_every_protocol_are_known() {
         let answer = |status: u16, body: &'static str| {
@@ -290,6 +281,8 @@ mod tests {
         assert!(!is(400, r#"{"__type":"ValidationException","message":"no ThrottlingException here"}"#).await);
         assert!(!is(503, "<Error><Code>ServiceUnavailable</Code></Error>").await);
         assert!(!is(200, "<Code>SlowDown</Code>").await);
+        assert!(is(429, "").await);
+        assert!(is(400, r#"{"code":"x.y#TooManyRequestsException"}"#).await);
 
         let mut read = answer(400, "<Error><Code>Other</Code></Error>");
         assert!(!refused(&mut read, false).await);

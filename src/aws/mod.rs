@@ -1,16 +1,21 @@
 //! The only place that knows how AWS SDK clients are made: region, endpoint, credentials, clock and the HTTP seam.
+mod answer;
+mod class;
 pub mod cost_explorer;
 mod error;
 pub mod gate;
 pub mod objects;
+mod operation;
 mod parameters;
 mod patience;
 pub mod pricing;
 pub mod rate;
+mod service;
 pub mod spot;
 pub mod tags;
 
-pub use error::{CODES, Error, ErrorClass, gone, optional};
+pub use class::explain::CODES;
+pub use error::{Error, ErrorClass, gone, optional};
 
 use crate::clock::Clock;
 use aws_config::{
@@ -24,8 +29,9 @@ use aws_smithy_async::{
 };
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use gate::Gate;
+use service::Clients;
 use std::{
-    sync::{Arc, OnceLock},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 use tokio::sync::OnceCell;
@@ -70,17 +76,13 @@ struct Inner {
     clock: Clock,
     path_style: bool,
     identity: OnceCell<Identity>,
-    ec2: OnceLock<aws_sdk_ec2::Client>,
-    ec2_once: OnceLock<aws_sdk_ec2::Client>,
-    iam: OnceLock<aws_sdk_iam::Client>,
-    iam_once: OnceLock<aws_sdk_iam::Client>,
-    s3: OnceLock<aws_sdk_s3::Client>,
-    s3_once: OnceLock<aws_sdk_s3::Client>,
-    fsx: OnceLock<aws_sdk_fsx::Client>,
-    fsx_once: OnceLock<aws_sdk_fsx::Client>,
-    ssm: OnceLock<aws_sdk_ssm::Client>,
-    pricing: OnceLock<aws_sdk_pricing::Client>,
-    cost_explorer: OnceLock<aws_sdk_costexplorer::Client>,
+    clients: Clients,
+}
+
+impl Inner {
+    fn region(&self) -> &str {
+        self.config.region().map_or("", |r| r.as_ref())
+    }
 }
 
 impl std::fmt::Debug for Aws {
@@ -173,23 +175,13 @@ impl Aws {
             clock,
             path_style,
             identity: OnceCell::new(),
-            ec2: OnceLock::new(),
-            ec2_once: OnceLock::new(),
-            iam: OnceLock::new(),
-            iam_once: OnceLock::new(),
-            s3: OnceLock::new(),
-            s3_once: OnceLock::new(),
-            fsx: OnceLock::new(),
-            fsx_once: OnceLock::new(),
-            ssm: OnceLock::new(),
-            pricing: OnceLock::new(),
-            cost_explorer: OnceLock::new(),
+            clients: Clients::default(),
         }))
     }
 
     /// The region of every client.
     pub fn region(&self) -> &str {
-        self.0.config.region().map_or("", |r| r.as_ref())
+        self.0.region()
     }
 
     /// What every request passes: rate buckets, counts, and the guard that may forbid mutations.
@@ -208,7 +200,7 @@ impl Aws {
     /// Credentials that are missing or refused, or an endpoint that cannot be reached.
     pub async fn identity(&self) -> Result<&Identity, Error> {
         let ask = || async {
-            let out = aws_sdk_sts::Client::new(&self.0.config).get_caller_identity().send().await?;
+            let out = self.sts().get_caller_identity().send().await?;
             let arn = out.arn.ok_or_else(|| Error::missing("the caller's ARN"))?;
             let partition = arn.split(':').nth(1).unwrap_or("aws").to_owned();
             Ok(Identity { partition, account: out.account.ok_or_else(|| Error::missing("the account"))?, arn })
@@ -222,74 +214,5 @@ impl Aws {
     /// As [`Aws::identity`].
     pub async fn account(&self) -> Result<String, Error> {
         Ok(self.identity().await?.account.clone())
-    }
-
-    /// EC2, with the SDK's retries: for reads and for calls that may be repeated.
-    pub fn ec2(&self) -> &aws_sdk_ec2::Client {
-        self.0.ec2.get_or_init(|| aws_sdk_ec2::Client::new(&self.0.config))
-    }
-
-    /// EC2 without retries: for creates, whose retry the engine owns.
-    pub fn ec2_once(&self) -> &aws_sdk_ec2::Client {
-        self.0.ec2_once.get_or_init(|| aws_sdk_ec2::Client::new(&self.0.once))
-    }
-
-    /// IAM, with retries.
-    pub fn iam(&self) -> &aws_sdk_iam::Client {
-        self.0.iam.get_or_init(|| aws_sdk_iam::Client::new(&self.0.config))
-    }
-
-    /// IAM without retries, for creates.
-    pub fn iam_once(&self) -> &aws_sdk_iam::Client {
-        self.0.iam_once.get_or_init(|| aws_sdk_iam::Client::new(&self.0.once))
-    }
-
-    /// S3, with retries.
-    pub fn s3(&self) -> &aws_sdk_s3::Client {
-        self.0.s3.get_or_init(|| self.s3_client(&self.0.config))
-    }
-
-    /// S3 without retries, for creates and conditional writes.
-    pub fn s3_once(&self) -> &aws_sdk_s3::Client {
-        self.0.s3_once.get_or_init(|| self.s3_client(&self.0.once))
-    }
-
-    fn s3_client(&self, config: &SdkConfig) -> aws_sdk_s3::Client {
-        // One endpoint for every service has no bucket names in its host.
-        let config = aws_sdk_s3::config::Builder::from(config).force_path_style(self.0.path_style).build();
-        aws_sdk_s3::Client::from_conf(config)
-    }
-
-    /// FSx, with retries.
-    pub fn fsx(&self) -> &aws_sdk_fsx::Client {
-        self.0.fsx.get_or_init(|| aws_sdk_fsx::Client::new(&self.0.config))
-    }
-
-    /// FSx without retries, for creates.
-    pub fn fsx_once(&self) -> &aws_sdk_fsx::Client {
-        self.0.fsx_once.get_or_init(|| aws_sdk_fsx::Client::new(&self.0.once))
-    }
-
-    /// Systems Manager (public parameters of images), with retries.
-    pub fn ssm(&self) -> &aws_sdk_ssm::Client {
-        self.0.ssm.get_or_init(|| aws_sdk_ssm::Client::new(&self.0.config))
-    }
-
-    /// The Price List, at the endpoint that is nearest to the region.
-    fn pricing(&self) -> Result<&aws_sdk_pricing::Client, Error> {
-        let region = Region::from_static(pricing::endpoint(self.region())?);
-        Ok(self.0.pricing.get_or_init(|| {
-            let config = aws_sdk_pricing::config::Builder::from(&self.0.config).region(region).build();
-            aws_sdk_pricing::Client::from_conf(config)
-        }))
-    }
-
-    /// Cost Explorer; it has one endpoint for all regions.
-    fn cost_explorer(&self) -> &aws_sdk_costexplorer::Client {
-        self.0.cost_explorer.get_or_init(|| {
-            let home = if self.region().starts_with("cn-") { "cn-northwest-1" } else { "us-east-1" };
-            let config = aws_sdk_costexplorer::config::Builder::from(&self.0.config);
-            aws_sdk_costexplorer::Client::from_conf(config.region(Region::from_static(home)).build())
-        })
     }
 }

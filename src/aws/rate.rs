@@ -4,6 +4,7 @@
 //! of a rate is ours: what AWS granted since the last one is a measurement. Later requests feel for more, slowly.
 //!
 //! Source: <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>.
+use super::service::SERVICES;
 use crate::clock::Clock;
 use jiff::{SignedDuration, Timestamp};
 use std::{
@@ -24,16 +25,12 @@ pub struct Rate {
 /// The published rate of an action; services without published rates get a modest one.
 pub fn published(operation: &str) -> Rate {
     let rate = |burst: f64, refill: f64| Rate { burst, refill };
-    let Some(action) = operation.strip_prefix("ec2:") else {
-        return match operation.split(':').next() {
-            Some("iam") => rate(20.0, 10.0),
-            Some("fsx") => rate(10.0, 5.0),
-            Some("s3") => rate(200.0, 100.0),
-            // Its limits are low and unpublished, and each request costs money.
-            Some("ce") => rate(5.0, 1.0),
-            _ => rate(20.0, 10.0),
-        };
-    };
+    let (prefix, action) = operation.split_once(':').unwrap_or((operation, ""));
+    let service = SERVICES.iter().find(|s| s.prefix == prefix);
+    let whole = service.map_or_else(|| rate(20.0, 10.0), |s| s.rate);
+    if prefix != "ec2" {
+        return whole;
+    }
     match action {
         "RunInstances" => rate(5.0, 2.0),
         "TerminateInstances" => rate(100.0, 5.0),
@@ -44,7 +41,7 @@ pub fn published(operation: &str) -> Rate {
         "DescribeCapacityBlockOfferings" | "PurchaseCapacityBlock" => rate(10.0, 0.15),
         "DescribeInstanceTopology" => rate(1.0, 1.0),
         _ if action.starts_with("Describe") => rate(100.0, 20.0),
-        _ => rate(50.0, 5.0),
+        _ => whole,
     }
 }
 

@@ -1,0 +1,66 @@
+//! What `dlinfra explain` says about the errors of this room.
+use crate::diagnostic::Code;
+
+/// What `dlinfra explain` says about them.
+pub static CODES: &[Code] = &[
+    Code {
+        code: "DL0401",
+        title: "AWS denied a call",
+        explain: "The caller's policies do not allow the action named in the message. dlinfra never reads this as \"does not exist\": it stops, so that nothing is made twice. Allow the action, or use other credentials. `dlinfra kinds KIND` lists the actions that a kind needs.",
+    },
+    Code {
+        code: "DL0402",
+        title: "No usable credentials",
+        explain: "AWS credentials are missing, wrong or expired. dlinfra looks where the AWS CLI looks: environment, profile, SSO, container and instance role. After logging in, run the same command again: it goes on where it stopped. With `--sandbox` no credentials are needed.",
+    },
+    Code {
+        code: "DL0403",
+        title: "AWS cannot be reached",
+        explain: "No connection to the endpoint was made, so nothing was changed. Check the network, a proxy, the region's name and `--endpoint-url`.",
+    },
+    Code {
+        code: "DL0404",
+        title: "Another account or region than stated",
+        explain: "The blueprint states an account or a region and the caller is in another. Every command that reads AWS stops then, so that a stack is never planned against the wrong account.",
+    },
+    Code {
+        code: "DL0405",
+        title: "Throttled for too long",
+        explain: "AWS refused requests for ten minutes although dlinfra stays below the published rates. Something else uses up the rate of this account; run the command again later.",
+    },
+    Code {
+        code: "DL0406",
+        title: "No capacity",
+        explain: "AWS has no free machines of this type in this zone now. Groups launch all or nothing, so nothing half-launched is left. Try another zone, type or market, or reserve capacity.",
+    },
+    Code {
+        code: "DL0407",
+        title: "A quota is used up",
+        explain: "The account's quota named in the message does not allow more. EC2 quotas count vCPUs. Ask for more in Service Quotas; `dlinfra kinds KIND` names the quotas that a kind counts against.",
+    },
+    Code {
+        code: "DL0408",
+        title: "The object belongs to somebody else",
+        explain: "An object with this name exists and does not carry this stack's tags. dlinfra never changes what it does not own. Read it with `existing:`, or choose another name.",
+    },
+    Code {
+        code: "DL0409",
+        title: "AWS refused a call",
+        explain: "AWS answered with the error in the message. What was done before stays and is recorded; correct the cause and apply again.",
+    },
+    Code {
+        code: "DL0410",
+        title: "The run was stopped",
+        explain: "The run was cancelled or lost its lock before this call, which was therefore not made. Apply again to go on.",
+    },
+    Code {
+        code: "DL0411",
+        title: "Nobody knows whether something was bought",
+        explain: "A call that spends money which cannot be had back (the purchase of a Capacity Block, for example) was sent, and its answer never came: the run was killed, or the connection was cut. dlinfra looks for what may have been bought and takes it over when AWS shows it, but it never buys a second time by itself. If nothing was bought, say so with `--not-bought ADDRESS`.",
+    },
+    Code {
+        code: "DL0499",
+        title: "A bug in dlinfra",
+        explain: "dlinfra broke a promise of its own. Nothing is lost: the journal and the tags know what exists. Please report it with the command and the blueprint.",
+    },
+];

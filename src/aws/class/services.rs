@@ -1,0 +1,61 @@
+//! What single services and single calls mean by a code that others use in another way.
+use super::Answer;
+use crate::aws::ErrorClass;
+
+/// Per call, the answers that mean "what you made a moment ago has not reached me yet".
+pub(super) fn not_visible_yet(answer: &Answer<'_>) -> bool {
+    let Answer { operation, status, code, message } = *answer;
+    if status >= 500 {
+        return false;
+    }
+    match operation {
+        // IAM reaches EC2 seconds after the profile was made.
+        "ec2:RunInstances" if code == "InvalidParameterValue" => message.contains("IAM Instance Profile"),
+        "s3:PutBucketPolicy" => code == "MalformedPolicy" && message.contains("rincipal"),
+        "iam:UpdateAssumeRolePolicy" | "iam:CreateRole" => {
+            // A star is not a principal that will come into being.
+            code == "MalformedPolicyDocument" && message.contains("rincipal") && !message.contains("\"STAR\"")
+        }
+        "iam:AddRoleToInstanceProfile" => code == "NoSuchEntity",
+        "ec2:CreateNatGateway" if code == "InvalidSubnet" => true,
+        // A VPC, subnet or gateway that DescribeVpcs shows may still be unknown to the next call.
+        _ if operation.starts_with("ec2:") && creates(operation) => code.ends_with(".NotFound"),
+        "fsx:CreateFileSystem" => code == "BadRequest" && message.contains("does not exist"),
+        // EC2 showed these a moment ago.
+        _ if operation.starts_with("elasticfilesystem:") => matches!(code, "SubnetNotFound" | "SecurityGroupNotFound"),
+        _ if operation.starts_with("elasticloadbalancing:") => code == "SubnetNotFound",
+        _ => code == "ResourcePropagationDelayException",
+    }
+}
+
+fn creates(operation: &str) -> bool {
+    let verb = operation.split(':').nth(1).unwrap_or("");
+    ["Create", "Run", "Attach", "Associate", "Authorize", "Modify", "Replace"].iter().any(|v| verb.starts_with(v))
+}
+
+/// Cost Explorer calls a throttle a limit.
+pub(super) fn is_throttle(service: &str, code: &str) -> bool {
+    service == "ce" && code == "LimitExceededException"
+}
+
+/// The codes that mean something else in this service than their words say elsewhere.
+pub(super) fn class(service: &str, action: &str, code: &str) -> Option<ErrorClass> {
+    use ErrorClass as C;
+    Some(match (service, code) {
+        // An object that is still to be made can only be in use because its name is.
+        ("eks" | "sagemaker", "ResourceInUseException" | "ResourceInUse") if action.starts_with("Create") => C::Exists,
+        ("elasticfilesystem", "MountTargetConflict") => C::Exists,
+        // The token of a task, not of the caller.
+        ("states", "InvalidToken") => C::Invalid,
+        // The key that a topic names, not the topic.
+        ("sns", "KMSNotFound") => C::Invalid,
+        // The signature of the request.
+        ("sns", "InvalidSecurity") => C::Credentials,
+        ("iam", "FeatureDisabled" | "FeatureEnabled" | "ReportInProgress") => C::WrongState,
+        ("iam", "NotSupportedService") => C::Invalid,
+        ("kms", "DisabledException") => C::WrongState,
+        ("ssm", "TooManyUpdates" | "OpsMetadataTooManyUpdatesException") => C::WrongState,
+        ("s3", "MethodNotAllowed") => C::Invalid,
+        _ => return None,
+    })
+}
