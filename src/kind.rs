@@ -89,6 +89,8 @@ pub trait Kind: Send + Sync {
     fn tag_targets(&self, live: &Live) -> Result<Vec<TagTarget>, Error>;
     /// How much data a delete would destroy.
     fn contents<'a>(&'a self, ctx: &'a SweepCtx, live: &'a Live) -> Boxed<'a, Option<String>>;
+    /// What of others holds it, each with its id.
+    fn held_by<'a>(&'a self, ctx: &'a SweepCtx, live: &'a Live) -> Boxed<'a, Vec<String>>;
 }
 
 /// Turns the typed trait into the erased one.
@@ -270,6 +272,9 @@ impl<R: Resource> Kind for Of<R> {
     }
     fn contents<'a>(&'a self, ctx: &'a SweepCtx, live: &'a Live) -> Boxed<'a, Option<String>> {
         Box::pin(async move { R::contents(ctx, &Self::typed_live(live)?).await })
+    }
+    fn held_by<'a>(&'a self, ctx: &'a SweepCtx, live: &'a Live) -> Boxed<'a, Vec<String>> {
+        Box::pin(async move { R::held_by(ctx, &Self::typed_live(live)?).await })
     }
 }
 

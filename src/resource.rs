@@ -507,4 +507,9 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
     fn contents(_ctx: &SweepCtx, _live: &Live<Self>) -> impl Future<Output = Result<Option<String>, Error>> + Send {
         async { Ok(None) }
     }
+
+    /// What of others holds the object, each with its id: asked when AWS refuses a delete because it is in use.
+    fn held_by(_ctx: &SweepCtx, _live: &Live<Self>) -> impl Future<Output = Result<Vec<String>, Error>> + Send {
+        async { Ok(Vec::new()) }
+    }
 }

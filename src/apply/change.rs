@@ -10,6 +10,8 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 /// The same difference after this many updates, and after as long as AWS may hide a change, will not go away by itself.
 const FUTILE: u32 = 6;
+/// So many rounds go without a pause, if each finds another difference. A fleet may need one for each batch.
+const BRISK: usize = 24;
 
 impl Shared<'_> {
     /// One round of tags and updates; true = no difference is left.
@@ -38,15 +40,23 @@ impl Shared<'_> {
             return Ok(true);
         }
         progress.outdated = outdated.len();
-        if fields == progress.last {
+        if fields == progress.last || progress.known.contains(&fields) {
             progress.same += 1;
-            // AWS may show the change a moment later, and what an update made as late as anything else.
+            // AWS may show the change a moment later, and what an update made as late as anything else. And what goes
+            // to and fro does not get there faster for being asked faster.
             self.watch.tick(Duration::from_secs(u64::from(progress.same.min(5)) * 2)).await;
         } else {
             (progress.same, progress.stuck) = (0, self.clock.now());
+            progress.known.push(fields.clone());
+            if progress.known.len() > BRISK {
+                self.watch.tick(Duration::from_secs(5)).await;
+            }
         }
         let futile =
             progress.same >= FUTILE && self.clock.now().duration_since(progress.stuck) > window(step.kind.about());
+        if futile && let Some(refused) = progress.refused.take() {
+            return Err(last_word(refused));
+        }
         if futile && outdated.is_empty() {
             let names: Vec<&str> = fields.iter().map(|f| f.path.as_str()).collect();
             return Err(Error::new(
@@ -67,11 +77,16 @@ impl Shared<'_> {
         ctx.fresh = progress.created.is_some();
         let target = self.with_ids(live);
         match step.kind.update(&ctx, &want_call, &target, &changes).await {
-            Ok(()) if ctx.fresh && !ctx.doubt.load(Ordering::Relaxed) => {
-                progress.told = step.kind.updated(&ctx, &want_call, &target)?;
-                progress.shown = true;
+            Ok(()) => {
+                // What AWS takes at last counts as new: the refusals before say nothing of whether it helps.
+                if progress.refused.take().is_some() {
+                    (progress.same, progress.stuck) = (0, self.clock.now());
+                }
+                if ctx.fresh && !ctx.doubt.load(Ordering::Relaxed) {
+                    progress.told = step.kind.updated(&ctx, &want_call, &target)?;
+                    progress.shown = true;
+                }
             }
-            Ok(()) => {}
             Err(e)
                 if matches!(
                     e.class,
@@ -89,6 +104,7 @@ impl Shared<'_> {
                 if e.class == ErrorClass::Ambiguous {
                     self.look_for_doubtful(step).await?;
                 }
+                progress.refused = Some(e);
             }
             Err(e) => return Err(e),
         }
@@ -131,5 +147,16 @@ impl Shared<'_> {
             tags::retag(&self.executor.aws, &target, &set, &remove).await?;
         }
         Ok(())
+    }
+}
+
+/// AWS's own refusal, with what to do if it has nothing better to say.
+fn last_word(refused: Error) -> Error {
+    match refused.class {
+        _ if refused.help.is_some() => refused,
+        ErrorClass::NotFound | ErrorClass::NotVisibleYet => refused
+            .help("something that the change names does not exist: correct the name, or make it, and apply again"),
+        ErrorClass::Ambiguous | ErrorClass::Throttled => refused.help("apply again later: it goes on from here"),
+        _ => refused.help("correct the cause and apply again: it goes on from here"),
     }
 }

@@ -28,6 +28,10 @@ pub(super) struct Progress {
     /// AWS has shown that it knows what this run created, to a look or to a change of it.
     pub(super) shown: bool,
     pub(super) last: Vec<spec::Difference>,
+    /// Every difference that there was: one that comes back is not progress.
+    pub(super) known: Vec<Vec<spec::Difference>>,
+    /// AWS's answer to the latest update, if it refused that.
+    pub(super) refused: Option<Error>,
     pub(super) same: u32,
     /// Since when it is the same difference.
     pub(super) stuck: Timestamp,
@@ -69,6 +73,8 @@ impl Shared<'_> {
             told: None,
             shown: false,
             last: Vec::new(),
+            known: Vec::new(),
+            refused: None,
             same: 0,
             stuck: began,
             outdated: 0,

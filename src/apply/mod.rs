@@ -15,6 +15,7 @@ use crate::{
     aws::{Aws, Error, ErrorClass},
     call::{Ctx, Scope, SweepCtx},
     clock::Clock,
+    diagnostic::Diagnostic,
     kind::Kind,
     plan::{Action, Operation, Plan, Step, Task},
     record::{Intent, Recorder},
@@ -23,7 +24,7 @@ use crate::{
     spec,
 };
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::{
     collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap},
     sync::{
@@ -36,6 +37,9 @@ use tokio::sync::watch as signal;
 
 /// How many tasks work at once; the rate buckets bound requests, this bounds memory and connections.
 const CONCURRENCY: usize = 64;
+
+/// A reason for waiting that stays the same is told again after so long.
+const SAID_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// What an execution needs.
 pub struct Executor {
@@ -91,12 +95,14 @@ pub struct Outcome {
     pub live: BTreeMap<Address, Live>,
     /// What AWS said is gone, and nobody looked: it may be shown for a moment.
     pub removed: BTreeSet<Id>,
+    /// What went wrong at the end of a run that had changed something: the lock was lost, the journal took no last word.
+    pub trouble: Option<Diagnostic>,
 }
 
 impl Outcome {
     /// Was everything done?
     pub fn complete(&self) -> bool {
-        self.failed.is_empty() && self.pending.is_empty() && self.skipped.is_empty() && !self.cancelled
+        self.failed.is_empty() && self.pending.is_empty() && self.skipped.is_empty() && !self.cancelled && self.trouble.is_none()
     }
 }
 
@@ -119,6 +125,8 @@ struct Shared<'a> {
     halted: AtomicBool,
     /// Ids of what AWS said is gone.
     removed: Mutex<BTreeSet<Id>>,
+    /// The last reason for waiting of each resource, and when it was told.
+    said: Mutex<HashMap<Address, (String, Timestamp)>>,
 }
 
 /// Live objects by address, and the ids under which they are known. Both change together, so that nothing is built
@@ -158,7 +166,23 @@ impl Present {
 
 impl Shared<'_> {
     fn emit(&self, address: &Address, what: What) {
+        if let What::Waiting { why } = &what
+            && !self.news(address, why)
+        {
+            return;
+        }
         (self.executor.sink)(Event { time: self.clock.now(), address: address.clone(), what });
+    }
+
+    /// Is this reason for waiting worth a line? The same one is, once in a minute.
+    fn news(&self, address: &Address, why: &str) -> bool {
+        let now = self.clock.now();
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = said.get(address).is_some_and(|(text, at)| text == why && now.duration_since(*at) < SAID_AGAIN);
+        if !known {
+            said.insert(address.clone(), (why.to_owned(), now));
+        }
+        !known
     }
 
     fn live(&self) -> std::sync::MutexGuard<'_, Present> {
@@ -244,6 +268,7 @@ impl Executor {
             clock: self.aws.clock().clone(),
             halted: AtomicBool::new(false),
             removed: Mutex::default(),
+            said: Mutex::default(),
         };
         let mut waiting: Vec<usize> = (0..plan.tasks.len()).map(|t| plan.dag.parents(t).len()).collect();
         let mut blocked: Vec<Option<Address>> = vec![None; plan.tasks.len()];

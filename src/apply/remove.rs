@@ -4,17 +4,22 @@ use crate::{
     address::Address,
     aws::{Error, ErrorClass, gone},
     call::Ctx,
+    kind::Kind,
     plan::{Action, Protect, Step},
     resource::{Changes, Live, State},
     spec::{self, Difference},
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::{sync::PoisonError, time::Duration};
 use tokio::time::Instant;
 
 /// What is held for so long is perhaps held by something of the same stack that AWS did not show before.
 const LOOK_AROUND: Duration = Duration::from_secs(60);
+/// What holds an object is asked so often while it waits.
+const ASK_AGAIN: SignedDuration = SignedDuration::from_mins(1);
+/// So many holders are named.
+const NAMED: usize = 8;
 
 impl Shared<'_> {
     /// Something of this stack that nobody has planned with: AWS shows it only now.
@@ -74,6 +79,8 @@ impl Shared<'_> {
         let mut live = Some(self.with_ids(planned));
         let mut held: Option<Error> = None;
         let mut asked = Instant::now();
+        // What holds it, and when that was asked.
+        let mut holders: (String, Option<Timestamp>) = (String::new(), None);
         if !self.executor.delete_data
             && planned.state != State::Deleting
             && kind.holds_data(&planned.spec)
@@ -108,9 +115,12 @@ impl Shared<'_> {
                                 | ErrorClass::NotVisibleYet
                         ) =>
                     {
-                        if held.as_ref() != Some(&e) {
-                            self.emit(&step.address, What::Waiting { why: e.to_string() });
+                        let old = |at: Timestamp| self.clock.now().duration_since(at) >= ASK_AGAIN;
+                        if e.class == ErrorClass::InUse && holders.1.is_none_or(old) {
+                            let found = self.with_ids(found);
+                            holders = (self.holders(kind, &found).await, Some(self.clock.now()));
                         }
+                        self.emit(&step.address, What::Waiting { why: format!("{e}{}", holders.0) });
                         held = Some(e);
                     }
                     Err(e) => return Err(e),
@@ -119,7 +129,13 @@ impl Shared<'_> {
             let waited = self.clock.now().duration_since(began);
             if waited > worst {
                 return Ok(Settled::Pending(match held {
-                    Some(e) => format!("{} cannot go yet after {} min: {e}", found.id, waited.as_mins()),
+                    Some(e) => {
+                        let next = match holders.0.is_empty() {
+                            true => "",
+                            false => "; remove that, or what made it, and run the same command again",
+                        };
+                        format!("{} cannot go yet after {} min: {e}{}{next}", found.id, waited.as_mins(), holders.0)
+                    }
                     None => format!("{} is still being deleted after {} min", found.id, waited.as_mins()),
                 }));
             }
@@ -152,6 +168,21 @@ impl Shared<'_> {
 pub(super) fn protected(step: &Step) -> Error {
     Error::new(ErrorClass::Invalid, format!("{} is protected (`protect: never`)", step.address))
         .help("set `protect: off` in the blueprint and apply that first")
+}
+
+impl Shared<'_> {
+    /// `; it is held by …`, or nothing where nobody knows. Nothing is lost if that cannot be read.
+    async fn holders(&self, kind: &'static dyn Kind, live: &Live) -> String {
+        match kind.held_by(&self.executor.sweep, live).await {
+            Ok(found) if found.is_empty() => String::new(),
+            Ok(found) => {
+                let more = found.len().saturating_sub(NAMED);
+                let more = if more == 0 { String::new() } else { format!(", and {more} more") };
+                format!("; it is held by {}{more}", found.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", "))
+            }
+            Err(e) => format!("; what holds it cannot be read: {e}"),
+        }
+    }
 }
 
 /// What of an object is there, to see whether a delete got further.

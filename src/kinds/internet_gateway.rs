@@ -5,7 +5,7 @@ use crate::{
     catalog::durations,
     diagnostic::Code,
     field::Ref,
-    kinds::{Vpc, ec2},
+    kinds::{Vpc, ec2, holders},
     resource::{About, Call, Changes, Class, Durations, Expected, Id, Live, Lookup, Output, Problem, Quota, Resource},
 };
 use aws_sdk_ec2::types::{AttachmentStatus, Filter, InternetGateway as Gateway, ResourceType};
@@ -138,6 +138,13 @@ impl Resource for InternetGateway {
             None => {}
         }
         gone(ctx.aws.ec2().delete_internet_gateway().internet_gateway_id(&live.id).send().await.map_err(Error::from))
+    }
+
+    async fn held_by(ctx: &SweepCtx, live: &Live<Self>) -> Result<Vec<String>, Error> {
+        match live.spec.vpc.as_ref().map(Ref::id) {
+            Some(Ok(vpc)) => holders::public_interfaces(ctx, vpc).await,
+            _ => Ok(Vec::new()),
+        }
     }
 
     async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<Self>>, Error> {

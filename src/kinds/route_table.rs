@@ -12,6 +12,7 @@ use crate::{
     kinds::{
         InternetGateway, NatGateway, Subnet, Vpc,
         ec2::{self, Range},
+        holders,
     },
     resource::{About, Call, Changes, Class, Durations, Id, Live, Lookup, Output, Problem, Quota, Resource},
 };
@@ -245,6 +246,10 @@ impl Resource for RouteTable {
             disassociate(ctx, association).await?;
         }
         gone(ctx.aws.ec2().delete_route_table().route_table_id(&live.id).send().await.map_err(Error::from))
+    }
+
+    async fn held_by(ctx: &SweepCtx, live: &Live<Self>) -> Result<Vec<String>, Error> {
+        holders::endpoints(ctx, "vpc-endpoint-type", "Gateway", Some(&live.id)).await
     }
 
     async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<Self>>, Error> {

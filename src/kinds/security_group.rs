@@ -6,7 +6,7 @@ use crate::{
     call::{Ctx, SweepCtx},
     catalog::durations,
     field::Ref,
-    kinds::{Subnet, Vpc, ec2},
+    kinds::{Subnet, Vpc, ec2, holders},
     resource::{About, Call, Changes, Class, Durations, Id, Live, Lookup, NameRule, Output, Problem, Quota, Resource},
 };
 use aws_sdk_ec2::types::{Filter, IpPermission, ResourceType, SecurityGroup as Group};
@@ -177,6 +177,14 @@ impl Resource for SecurityGroup {
 
     async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
         gone(ctx.aws.ec2().delete_security_group().group_id(&live.id).send().await.map_err(Error::from))
+    }
+
+    async fn held_by(ctx: &SweepCtx, live: &Live<Self>) -> Result<Vec<String>, Error> {
+        let mut out = holders::interfaces(ctx, "group-id", &live.id).await?;
+        if let Some(Ok(vpc)) = live.spec.vpc.as_ref().map(Ref::id) {
+            out.extend(holders::referring_groups(ctx, vpc, &live.id).await?);
+        }
+        Ok(out)
     }
 
     async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<Self>>, Error> {

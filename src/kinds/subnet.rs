@@ -5,7 +5,7 @@ use crate::{
     catalog::durations,
     diagnostic::Code,
     field::Ref,
-    kinds::{Vpc, ec2},
+    kinds::{Vpc, ec2, holders},
     resource::{About, Call, Changes, Claim, Class, Durations, Id, Live, Lookup, Output, Problem, Quota, Resource, State},
     units::Cidr,
 };
@@ -160,6 +160,10 @@ impl Resource for Subnet {
 
     async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
         gone(ctx.aws.ec2().delete_subnet().subnet_id(&live.id).send().await.map_err(Error::from))
+    }
+
+    async fn held_by(ctx: &SweepCtx, live: &Live<Self>) -> Result<Vec<String>, Error> {
+        holders::interfaces(ctx, "subnet-id", &live.id).await
     }
 
     async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<Self>>, Error> {

@@ -4,7 +4,7 @@ use crate::{
     call::{Ctx, SweepCtx},
     catalog::durations,
     diagnostic::Code,
-    kinds::ec2,
+    kinds::{ec2, holders},
     resource::{About, Call, Changes, Class, Durations, Expected, Id, Live, Lookup, Output, Problem, Quota, Resource, State},
     units::Cidr,
 };
@@ -125,6 +125,17 @@ impl Resource for Vpc {
 
     async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
         gone(ctx.aws.ec2().delete_vpc().vpc_id(&live.id).send().await.map_err(Error::from))
+    }
+
+    async fn held_by(ctx: &SweepCtx, live: &Live<Self>) -> Result<Vec<String>, Error> {
+        let vpc = &live.id;
+        let mut out = holders::endpoints(ctx, "vpc-id", vpc, None).await?;
+        out.extend(holders::interfaces(ctx, "vpc-id", vpc).await?);
+        out.extend(holders::subnets(ctx, vpc).await?);
+        out.extend(holders::groups(ctx, vpc).await?);
+        out.extend(holders::tables(ctx, vpc).await?);
+        out.extend(holders::gateways(ctx, vpc).await?);
+        Ok(out)
     }
 
     async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<Self>>, Error> {
