@@ -220,12 +220,15 @@ impl Engine {
         if !self.memory.is_empty() || live.is_empty() {
             return None;
         }
-        let owner = live.values().find_map(|f| f.live.tags.get(tags::OWNER)).map_or("an unknown owner", String::as_str);
+        let tag = |key: &str| live.values().find_map(|f| f.live.tags.get(key)).map(String::as_str);
+        let owner = tag(tags::OWNER).unwrap_or("an unknown owner");
+        // Of what is live: the view has an id of its own where the tags name none.
+        let theirs = tag(tags::STACK_ID).map_or(owner.to_owned(), |id| format!("{owner} (stack-id {id})"));
         let ours = journal::Holder::current("").name;
         Some(JournalError::NoMemory {
             stack: self.target.stack.clone(),
             count: live.len(),
-            theirs: format!("{owner} (stack-id {})", view.scope.stack_id),
+            theirs,
             ours: self.target.owner.as_ref().map_or(ours.clone(), |owner| format!("{owner} ({ours})")),
             place: self.backend.place(),
         })

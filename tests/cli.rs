@@ -286,6 +286,16 @@ fn wrong_places_are_refused_before_anything_is_written() {
     let none = desk.run(&["plan"]).refuses("DL0402").says(&["there are no credentials", "--sandbox"]);
     assert!(none.err.lines().count() <= 4, "{}", none.err);
     desk.run(&["plan", "--profile", "nobody"]).refuses("DL0402");
+    // A profile that was asked for is not replaced by keys that lie about.
+    desk.run_with_keys(&["plan", "--profile", "nobody"]).refuses("DL0402").says(&["the profile does not exist"]);
+    // Whoever names an endpoint: it is shown without its password, and keys of AWS do not go there in the open.
+    for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"] {
+        let mut command = desk.command(&["plan"]);
+        command.env(name, "http://user:pw1234@192.0.2.1:9/").env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE");
+        command.env("AWS_SECRET_ACCESS_KEY", "x");
+        let said = finish(command).refuses("DL0412").says(&["http://192.0.2.1:9/"]);
+        assert!(!said.err.contains("pw1234"), "{}", said.err);
+    }
     desk.run_with_keys(&["apply", "--yes", "--endpoint-url", "http://127.0.0.1:1"]).refuses("DL0403");
     desk.run(&["plan", "--sandbox", "--region", "eu-west-1"]).refuses("DL0404");
     assert!(!desk.has_state());
@@ -325,6 +335,12 @@ fn refusals_of_aws_stop_before_a_change_or_name_what_was_not_done() {
     };
     let expired = serve(&desk, &rule("sts:*", "expired-token"));
     desk.run_with_keys(&["apply", "--yes", "--endpoint-url", &expired.1]).refuses("DL0402").says(&["ExpiredToken"]);
+    let open = serve(&desk, "{}");
+    let mut command = desk.command(&["plan"]);
+    command.env("AWS_ENDPOINT_URL", &open.1).env("AWS_ACCESS_KEY_ID", "x").env("AWS_SECRET_ACCESS_KEY", "x");
+    let said = finish(command);
+    let told = format!("{}{}", said.out, said.err);
+    assert!(told.contains(&format!("endpoint {}", open.1)) && told.contains("a served sandbox"), "{told}");
     let denied = serve(&desk, &rule("ec2:DescribeVpcs", "access-denied"));
     let said = desk.run_with_keys(&["apply", "--yes", "--endpoint-url", &denied.1]);
     said.refuses("DL0401").says(&["allow the action `ec2:DescribeVpcs`"]);

@@ -1,7 +1,10 @@
 //! What an execution reports; terminal, JSON lines and tests render the same events.
 use crate::{address::Address, plan::Operation};
-use jiff::Timestamp;
-use std::sync::Arc;
+use jiff::{SignedDuration, Timestamp};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,3 +86,22 @@ pub enum What {
 
 /// Where events go.
 pub type Sink = Arc<dyn Fn(Event) + Send + Sync>;
+
+/// A reason for waiting that stays the same is told again after so long.
+const SAID_AGAIN: SignedDuration = SignedDuration::from_mins(1);
+
+/// The same sink, which hears the same reason for waiting once in a minute.
+pub fn without_echo(sink: Sink) -> Sink {
+    let said: Mutex<HashMap<Address, (String, Timestamp)>> = Mutex::default();
+    Arc::new(move |event: Event| {
+        if let What::Waiting { why } = &event.what {
+            let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+            let last = said.get(&event.address);
+            if last.is_some_and(|(text, at)| text == why && event.time.duration_since(*at) < SAID_AGAIN) {
+                return;
+            }
+            said.insert(event.address.clone(), (why.clone(), event.time));
+        }
+        sink(event);
+    })
+}

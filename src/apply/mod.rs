@@ -8,7 +8,7 @@ mod remove;
 mod watch;
 
 pub use adopt::{Carrier, IMPORT, carriers, free, import_intent, taken};
-pub use event::{Event, Sink, What};
+pub use event::{Event, Sink, What, without_echo};
 
 use crate::{
     address::Address,
@@ -24,7 +24,7 @@ use crate::{
     spec,
 };
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap},
     sync::{
@@ -37,9 +37,6 @@ use tokio::sync::watch as signal;
 
 /// How many tasks work at once; the rate buckets bound requests, this bounds memory and connections.
 const CONCURRENCY: usize = 64;
-
-/// A reason for waiting that stays the same is told again after so long.
-const SAID_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// What an execution needs.
 pub struct Executor {
@@ -102,7 +99,11 @@ pub struct Outcome {
 impl Outcome {
     /// Was everything done?
     pub fn complete(&self) -> bool {
-        self.failed.is_empty() && self.pending.is_empty() && self.skipped.is_empty() && !self.cancelled && self.trouble.is_none()
+        self.failed.is_empty()
+            && self.pending.is_empty()
+            && self.skipped.is_empty()
+            && !self.cancelled
+            && self.trouble.is_none()
     }
 }
 
@@ -125,8 +126,6 @@ struct Shared<'a> {
     halted: AtomicBool,
     /// Ids of what AWS said is gone.
     removed: Mutex<BTreeSet<Id>>,
-    /// The last reason for waiting of each resource, and when it was told.
-    said: Mutex<HashMap<Address, (String, Timestamp)>>,
 }
 
 /// Live objects by address, and the ids under which they are known. Both change together, so that nothing is built
@@ -166,23 +165,7 @@ impl Present {
 
 impl Shared<'_> {
     fn emit(&self, address: &Address, what: What) {
-        if let What::Waiting { why } = &what
-            && !self.news(address, why)
-        {
-            return;
-        }
         (self.executor.sink)(Event { time: self.clock.now(), address: address.clone(), what });
-    }
-
-    /// Is this reason for waiting worth a line? The same one is, once in a minute.
-    fn news(&self, address: &Address, why: &str) -> bool {
-        let now = self.clock.now();
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = said.get(address).is_some_and(|(text, at)| text == why && now.duration_since(*at) < SAID_AGAIN);
-        if !known {
-            said.insert(address.clone(), (why.to_owned(), now));
-        }
-        !known
     }
 
     fn live(&self) -> std::sync::MutexGuard<'_, Present> {
@@ -268,7 +251,6 @@ impl Executor {
             clock: self.aws.clock().clone(),
             halted: AtomicBool::new(false),
             removed: Mutex::default(),
-            said: Mutex::default(),
         };
         let mut waiting: Vec<usize> = (0..plan.tasks.len()).map(|t| plan.dag.parents(t).len()).collect();
         let mut blocked: Vec<Option<Address>> = vec![None; plan.tasks.len()];

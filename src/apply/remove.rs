@@ -116,7 +116,8 @@ impl Shared<'_> {
                         ) =>
                     {
                         let old = |at: Timestamp| self.clock.now().duration_since(at) >= ASK_AGAIN;
-                        if e.class == ErrorClass::InUse && holders.1.is_none_or(old) {
+                        // What is only not seen to be gone yet is gone at the second try.
+                        if e.class == ErrorClass::InUse && held.is_some() && holders.1.is_none_or(old) {
                             let found = self.with_ids(found);
                             holders = (self.holders(kind, &found).await, Some(self.clock.now()));
                         }

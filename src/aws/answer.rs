@@ -124,6 +124,9 @@ fn credentials(text: &str) -> String {
                 an instance"
             .to_owned();
     }
+    if text.contains("the credential provider was not enabled") {
+        return "the profile does not exist, or has no credentials".to_owned();
+    }
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -257,11 +257,13 @@ mod tests {
 
     #[test]
     fn what_is_not_known_to_read_changes_something() {
-        for name in ["batch:DescribeJobs", "ecr:BatchGetImage", "s3:HeadBucket", "s3:GetObject", "logs:ListTagsForResource"]
+        for name in
+            ["batch:DescribeJobs", "ecr:BatchGetImage", "s3:HeadBucket", "s3:GetObject", "logs:ListTagsForResource"]
         {
             assert!(!mutates(name), "{name}");
         }
-        for name in ["s3:PutObject", "s3:DeleteObjects", "batch:SubmitJob", "ecr:BatchDeleteImage", "eks:Anything", "x"] {
+        for name in ["s3:PutObject", "s3:DeleteObjects", "batch:SubmitJob", "ecr:BatchDeleteImage", "eks:Anything", "x"]
+        {
             assert!(mutates(name), "{name}");
         }
     }

@@ -2,6 +2,7 @@
 mod answer;
 mod class;
 pub mod cost_explorer;
+pub mod endpoint;
 mod error;
 pub mod gate;
 pub mod objects;
@@ -19,8 +20,8 @@ pub use error::{Error, ErrorClass, gone, optional};
 
 use crate::clock::Clock;
 use aws_config::{
-    BehaviorVersion, Region, SdkConfig, retry::RetryConfig, stalled_stream_protection::StalledStreamProtectionConfig,
-    timeout::TimeoutConfig,
+    BehaviorVersion, Region, SdkConfig, profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
+    retry::RetryConfig, stalled_stream_protection::StalledStreamProtectionConfig, timeout::TimeoutConfig,
 };
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_async::{
@@ -75,6 +76,8 @@ struct Inner {
     network: SharedHttpClient,
     clock: Clock,
     path_style: bool,
+    /// Neither files nor environment say anything here.
+    simulated: bool,
     identity: OnceCell<Identity>,
     clients: Clients,
 }
@@ -133,8 +136,9 @@ impl Aws {
                 .time_source(options.clock.clone())
         } else {
             let mut loader = aws_config::defaults(BehaviorVersion::latest())
-                .region(region)
-                .http_client(http)
+                .region(region.clone())
+                // What fetches credentials asks for itself, and changes nothing.
+                .http_client(network.clone())
                 .retry_config(retry)
                 .stalled_stream_protection(stalls)
                 .timeout_config(
@@ -146,14 +150,24 @@ impl Aws {
                 );
             if let Some(profile) = &options.profile {
                 loader = loader.profile_name(profile);
+                // What is asked for by name is used or fails, whatever else the environment holds.
+                let own = ProviderConfig::default().with_region(Some(region)).with_http_client(network.clone());
+                let named = ProfileFileCredentialsProvider::builder().configure(&own).profile_name(profile);
+                loader = loader.credentials_provider(named.build());
             }
-            loader.load().await.into_builder()
+            if let Some(url) = &options.endpoint_url {
+                // Before those of single services in the environment.
+                loader = loader.endpoint_url(url);
+            }
+            loader.load().await.into_builder().http_client(http)
         };
-        if let Some(url) = &options.endpoint_url {
+        if let Some(url) = options.endpoint_url.as_ref().filter(|_| simulated) {
             builder = builder.endpoint_url(url);
         }
-        let path_style = options.endpoint_url.is_some();
-        Self::assemble(builder.build(), gate, network, options.clock, path_style)
+        let config = builder.build();
+        // One endpoint for every service has no bucket names in its host.
+        let path_style = config.endpoint_url().is_some() || !simulated && endpoint::of_service("S3").is_some();
+        Self::assemble(config, gate, network, options.clock, (path_style, simulated))
     }
 
     /// The same account and region behind a gate of its own: the guard that stops mutations does not stop these
@@ -162,10 +176,22 @@ impl Aws {
         let gate = Gate::new(self.0.clock.clone());
         let http = SharedHttpClient::new(gate.wrap(self.0.network.clone()));
         let config = self.0.config.clone().into_builder().http_client(http).build();
-        Self::assemble(config, gate, self.0.network.clone(), self.0.clock.clone(), self.0.path_style)
+        Self::assemble(
+            config,
+            gate,
+            self.0.network.clone(),
+            self.0.clock.clone(),
+            (self.0.path_style, self.0.simulated),
+        )
     }
 
-    fn assemble(config: SdkConfig, gate: Gate, network: SharedHttpClient, clock: Clock, path_style: bool) -> Self {
+    fn assemble(
+        config: SdkConfig,
+        gate: Gate,
+        network: SharedHttpClient,
+        clock: Clock,
+        (path_style, simulated): (bool, bool),
+    ) -> Self {
         let once = config.clone().into_builder().retry_config(RetryConfig::disabled()).build();
         Self(Arc::new(Inner {
             config,
@@ -174,6 +200,7 @@ impl Aws {
             network,
             clock,
             path_style,
+            simulated,
             identity: OnceCell::new(),
             clients: Clients::default(),
         }))

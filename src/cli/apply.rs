@@ -222,7 +222,11 @@ async fn attended<T>(
     over.store(true, Ordering::SeqCst);
     beat.abort();
     progress.finish();
-    Ok(outcome?)
+    let outcome = outcome?;
+    if let Some(trouble) = &outcome.trouble {
+        ui.diagnostics(&trouble.clone().into());
+    }
+    Ok(outcome)
 }
 
 /// The first signal stops the run; the second, or one after the run, ends the process at once.
@@ -261,6 +265,8 @@ pub(super) fn exit(outcome: &Outcome) -> Exit {
     match outcome {
         o if o.cancelled => Exit::Interrupted,
         o if o.complete() => Exit::Ok,
+        // A lock that was lost after everything was done still leaves a journal without its end.
+        o if o.trouble.is_some() => Exit::Partial,
         o if o.failed.is_empty() || o.done > 0 || !o.pending.is_empty() => Exit::Partial,
         _ => Exit::Error,
     }

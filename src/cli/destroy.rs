@@ -103,7 +103,8 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     plan.summary.delete += later;
     let Some(proof) = proof else { return Ok(unproven(&header, &plan, &outcome, &money, ui)) };
     let keeps_journal = engine.backend().bucket().is_some() && (header.new_bucket.is_none() || !plan.is_empty());
-    let place = format!("account {}, region {}, stack {}", header.account, header.region, found.stack);
+    let endpoint = found.place.endpoint.as_ref().map(|e| format!("{e}, ")).unwrap_or_default();
+    let place = format!("{endpoint}account {}, region {}, stack {}", header.account, header.region, found.stack);
     let (left, unpriced) = money.hourly_of(proof.left.iter().map(|(_, _, address, _)| address.as_str()));
     if ui.json {
         let mut last: serde_json::Value =
@@ -150,7 +151,8 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
             ui.diagnostics(&note.into());
         }
     }
-    Ok(if proof.left.is_empty() { Exit::Ok } else { Exit::Partial })
+    // Whoever lost the lock does not know what another run makes meanwhile.
+    Ok(if proof.left.is_empty() && outcome.trouble.is_none() { Exit::Ok } else { Exit::Partial })
 }
 
 /// The end of a run that was stopped, or lost its lock: what others do since then, it cannot know.

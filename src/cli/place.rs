@@ -1,7 +1,7 @@
 //! Where a command works: real AWS, an emulator, or the sandbox; and where the stack's journal lies.
 use super::{Stop, arguments::Where, served};
 use crate::{
-    aws::{Aws, Options},
+    aws::{Aws, Options, endpoint::Endpoint},
     blueprint, catalog,
     clock::Clock,
     diagnostic::{Diagnostic, did_you_mean},
@@ -27,6 +27,8 @@ pub(super) struct Place {
     state: PathBuf,
     /// For people.
     pub words: String,
+    /// `endpoint http://…`, where something stands for AWS.
+    pub endpoint: Option<String>,
     /// `--sandbox`, `--profile`, `--endpoint-url`: what a next command must repeat.
     pub flag: String,
 }
@@ -164,29 +166,44 @@ impl Place {
             sandbox: Some(sandbox),
             state: folder,
             words: format!("SANDBOX {shown} (nothing real is touched)"),
+            endpoint: None,
             flag,
         })
     }
 
     async fn real(args: &Where, region: &str, beside: &Path) -> Result<Self, Stop> {
-        // Waits on a served sandbox are as much faster as it is, and what is recorded tells its time.
-        let clock = match args.endpoint_url.as_deref().and_then(served::ask) {
-            Some((time, speed)) => Clock::scaled(time, speed),
-            None => Clock::system(),
+        let connect = |clock| {
+            Aws::connect(Options {
+                region: region.to_owned(),
+                profile: args.profile.clone(),
+                endpoint_url: args.endpoint_url.clone(),
+                http: None,
+                clock,
+            })
         };
-        let aws = Aws::connect(Options {
-            region: region.to_owned(),
-            profile: args.profile.clone(),
-            endpoint_url: args.endpoint_url.clone(),
-            http: None,
-            clock,
-        })
-        .await;
-        let words = args.endpoint_url.as_ref().map(|u| format!("endpoint {u}   ")).unwrap_or_default();
-        let flags = [("--profile", &args.profile), ("--endpoint-url", &args.endpoint_url)];
+        let mut aws = connect(Clock::system()).await;
+        let endpoints = aws.endpoints();
+        if let Some(open) = aws.exposed().await {
+            let text = format!("keys of AWS would go to {} without encryption", open.shown());
+            return Err(Diagnostic::error("DL0412", text)
+                .with_help("use https or an endpoint on this machine; for an emulator, any other keys (`test`)")
+                .into());
+        }
+        // Waits on a served sandbox are as much faster as it is, and what is recorded tells its time.
+        let served = endpoints.iter().find_map(|e| served::ask(&e.url));
+        if let Some((time, speed)) = served {
+            aws = connect(Clock::scaled(time, speed)).await;
+        }
+        let shown: Vec<_> = endpoints.iter().map(Endpoint::shown).collect();
+        let what = if served.is_some() { " (a served sandbox: nothing real is touched)" } else { "" };
+        let endpoint = (!shown.is_empty()).then(|| format!("endpoint {}{what}", shown.join(", ")));
+        let words = endpoint.as_ref().map(|e| format!("{e}   ")).unwrap_or_default();
+        // A password of an endpoint is typed again, not printed.
+        let url = args.endpoint_url.as_ref().map(|url| Endpoint { service: None, url: url.clone() }.shown());
+        let flags = [("--profile", &args.profile), ("--endpoint-url", &url)];
         let flags = flags.iter().filter_map(|(flag, value)| Some(format!("{flag} {}", value.as_ref()?)));
         let flag = flags.collect::<Vec<_>>().join(" ");
-        Ok(Self { aws, sandbox: None, state: beside.join(".dlinfra"), words, flag })
+        Ok(Self { aws, sandbox: None, state: beside.join(".dlinfra"), words, endpoint, flag })
     }
 
     /// Where the journal of a stack lies: where the blueprint says, else in the account's own bucket.

@@ -60,9 +60,11 @@ impl Engine {
         wanted: &[Wanted],
         run: Execution,
     ) -> Result<Outcome, Diagnostics> {
+        let run = Execution { sink: apply::without_echo(run.sink), ..run };
         let Some(session) = self.hold(view, &run).await? else { return Ok(not_begun(plan)) };
+        let sent = self.aws().gate().mutations();
         let outcome = self.work(&session, plan, view, wanted, &run).await;
-        self.let_go(session, outcome).await
+        self.let_go(session, outcome, sent).await
     }
 
     /// Executes the plan of a removal, also an empty one, and proves what is left before anybody else may begin.
@@ -76,19 +78,21 @@ impl Engine {
         wanted: &[Wanted],
         run: Execution,
     ) -> Result<Removed, Diagnostics> {
+        let run = Execution { sink: apply::without_echo(run.sink), ..run };
         if plan.is_empty() && self.memory().is_empty() {
             return self.prove_of_nothing(wanted, run).await;
         }
         let Some(session) = self.hold(view, &run).await? else {
             return Ok(Removed { outcome: not_begun(plan), proof: None, later: 0 });
         };
+        let sent = self.aws().gate().mutations();
         let removed = self.until_nothing_new(&session, plan, view, wanted, &run).await;
         let lost = session.lost().is_some();
         let (outcome, proof, later) = match removed {
             Ok(Removed { outcome, proof, later }) => (Ok(outcome), proof, later),
             Err(problems) => (Err(problems), None, 0),
         };
-        let outcome = self.let_go(session, outcome).await?;
+        let outcome = self.let_go(session, outcome, sent).await?;
         Ok(Removed { outcome, proof: proof.filter(|_| !lost), later })
     }
 
@@ -192,8 +196,13 @@ impl Engine {
         Ok(session)
     }
 
-    /// Ends what [`Engine::hold`] began, however the work went.
-    async fn let_go(&self, session: Session, outcome: Result<Outcome, Diagnostics>) -> Result<Outcome, Diagnostics> {
+    /// Ends what [`Engine::hold`] began, however the work went; `sent` is how many changes AWS was asked for before it.
+    async fn let_go(
+        &self,
+        session: Session,
+        outcome: Result<Outcome, Diagnostics>,
+        sent: u64,
+    ) -> Result<Outcome, Diagnostics> {
         self.aws().gate().set_guard(None);
         let word = match &outcome {
             Ok(o) if o.cancelled => "interrupted",
@@ -203,8 +212,15 @@ impl Engine {
         };
         let ended = session.end(word).await;
         // The first error is the one that matters.
-        let outcome = outcome?;
+        let mut outcome = outcome?;
         match ended {
+            // What was made is there, whatever became of the lock.
+            Err(e) if self.aws().gate().mutations() > sent => {
+                if !outcome.failed.iter().any(|(_, e)| e.class == ErrorClass::Credentials) {
+                    outcome.trouble = Some(e.diagnostic());
+                }
+                Ok(outcome)
+            }
             // Without credentials a journal in a bucket takes no last word: the lock ends by itself.
             Err(e) if !outcome.failed.iter().any(|(_, e)| e.class == ErrorClass::Credentials) => {
                 Err(e.diagnostic().into())

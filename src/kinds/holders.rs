@@ -4,7 +4,7 @@ use crate::{
     aws::{Error, tags},
     call::SweepCtx,
 };
-use aws_sdk_ec2::types::{NetworkInterface, Tag};
+use aws_sdk_ec2::types::{IpPermission, NetworkInterface, Tag};
 
 /// Does this stack own it? What it owns goes by itself.
 fn ours(ctx: &SweepCtx, found: &[Tag]) -> bool {
@@ -48,10 +48,12 @@ pub(super) async fn referring_groups(ctx: &SweepCtx, vpc: &str, id: &str) -> Res
     let groups = list.into_paginator().items().send().try_collect().await?;
     let names = |g: &&aws_sdk_ec2::types::SecurityGroup| {
         let rules = || g.ip_permissions().iter().chain(g.ip_permissions_egress());
-        rules().flat_map(|p| p.user_id_group_pairs()).any(|pair| pair.group_id() == Some(id))
+        rules().flat_map(IpPermission::user_id_group_pairs).any(|pair| pair.group_id() == Some(id))
     };
     let others = groups.iter().filter(|g| g.group_id() != Some(id) && !ours(ctx, g.tags())).filter(names);
-    Ok(others.map(|g| format!("the security group {} (a rule of it names {id})", named(g.group_id(), g.group_name()))).collect())
+    Ok(others
+        .map(|g| format!("the security group {} (a rule of it names {id})", named(g.group_id(), g.group_name())))
+        .collect())
 }
 
 /// The security groups of others in the VPC; the default one goes with it.
@@ -88,7 +90,12 @@ pub(super) async fn tables(ctx: &SweepCtx, vpc: &str) -> Result<Vec<String>, Err
 }
 
 /// The endpoints of others in the VPC, or those that stand in one of its route tables.
-pub(super) async fn endpoints(ctx: &SweepCtx, filter: &str, id: &str, table: Option<&str>) -> Result<Vec<String>, Error> {
+pub(super) async fn endpoints(
+    ctx: &SweepCtx,
+    filter: &str,
+    id: &str,
+    table: Option<&str>,
+) -> Result<Vec<String>, Error> {
     let list = ctx.aws.ec2().describe_vpc_endpoints().filters(ec2::filter(filter, id));
     let endpoints = list.into_paginator().items().send().try_collect().await?;
     let here = |e: &&aws_sdk_ec2::types::VpcEndpoint| {

@@ -16,9 +16,7 @@ use crate::{
     },
     resource::{About, Call, Changes, Class, Durations, Id, Live, Lookup, Output, Problem, Quota, Resource},
 };
-use aws_sdk_ec2::types::{
-    Filter, ResourceType, Route as LiveRoute, RouteOrigin, RouteState, RouteTable as Table,
-};
+use aws_sdk_ec2::types::{Filter, ResourceType, Route as LiveRoute, RouteOrigin, RouteState, RouteTable as Table};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -367,7 +365,10 @@ mod tests {
     #[test]
     fn a_route_has_one_target_and_a_destination_of_its_own() {
         let igw = json!({ "$ref": "igw" });
-        assert!(codes(&json!([{ "to": "0.0.0.0/0", "internet_gateway": igw }, { "to": "10.9.0.0/16", "target": "tgw-1" }])).is_empty());
+        assert!(
+            codes(&json!([{ "to": "0.0.0.0/0", "internet_gateway": igw }, { "to": "10.9.0.0/16", "target": "tgw-1" }]))
+                .is_empty()
+        );
         assert_eq!(codes(&json!([{ "to": "0.0.0.0/0" }])), ["DL0314"]);
         assert_eq!(codes(&json!([{ "to": "0.0.0.0/0", "internet_gateway": igw, "nat_gateway": igw }])), ["DL0314"]);
         assert_eq!(

@@ -6,7 +6,9 @@ use crate::{
     diagnostic::Code,
     field::Ref,
     kinds::{Vpc, ec2, holders},
-    resource::{About, Call, Changes, Claim, Class, Durations, Id, Live, Lookup, Output, Problem, Quota, Resource, State},
+    resource::{
+        About, Call, Changes, Claim, Class, Durations, Id, Live, Lookup, Output, Problem, Quota, Resource, State,
+    },
     units::Cidr,
 };
 use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, SubnetState};
@@ -115,11 +117,7 @@ impl Resource for Subnet {
     }
 
     fn durations(&self) -> Durations {
-        Durations {
-            create: durations::SUBNET_CREATE,
-            update: durations::IMMEDIATE,
-            delete: durations::SUBNET_DELETE,
-        }
+        Durations { create: durations::SUBNET_CREATE, update: durations::IMMEDIATE, delete: durations::SUBNET_DELETE }
     }
 
     async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<Self>>, Error> {

@@ -5,7 +5,9 @@ use crate::{
     catalog::durations,
     diagnostic::Code,
     kinds::{ec2, holders},
-    resource::{About, Call, Changes, Class, Durations, Expected, Id, Live, Lookup, Output, Problem, Quota, Resource, State},
+    resource::{
+        About, Call, Changes, Class, Durations, Expected, Id, Live, Lookup, Output, Problem, Quota, Resource, State,
+    },
     units::Cidr,
 };
 use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, VpcAttributeName, VpcState};
@@ -50,8 +52,13 @@ impl Resource for Vpc {
         fixed: &["cidr"],
         calls: &[CREATE],
         iam: &[
-            "ec2:CreateVpc", "ec2:DescribeVpcs", "ec2:DescribeVpcAttribute", "ec2:ModifyVpcAttribute", "ec2:DeleteVpc",
-            "ec2:CreateTags", "ec2:DeleteTags",
+            "ec2:CreateVpc",
+            "ec2:DescribeVpcs",
+            "ec2:DescribeVpcAttribute",
+            "ec2:ModifyVpcAttribute",
+            "ec2:DeleteVpc",
+            "ec2:CreateTags",
+            "ec2:DeleteTags",
         ],
         quotas: &[Quota { code: "L-F678F1CE", name: "VPCs per Region" }],
         codes: CODES,
@@ -75,11 +82,7 @@ impl Resource for Vpc {
     }
 
     fn durations(&self) -> Durations {
-        Durations {
-            create: durations::VPC_CREATE,
-            update: durations::IMMEDIATE,
-            delete: Expected::secs(2, 300),
-        }
+        Durations { create: durations::VPC_CREATE, update: durations::IMMEDIATE, delete: Expected::secs(2, 300) }
     }
 
     async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<Self>>, Error> {

@@ -1,5 +1,7 @@
-//! A network is made, kept, changed and removed.
+//! A network is made, kept, changed and removed; who holds it is said, and what AWS refuses.
 use crate::stage::{self, Stage, wanted};
+use aws_sdk_ec2::types::{IpPermission, UserIdGroupPair, VpcEndpointType};
+use dlinfra::{address::Address, apply::What, engine::Execution};
 use serde_json::json;
 
 #[tokio::test(start_paused = true)]
@@ -39,4 +41,99 @@ async fn a_network_is_made_kept_changed_and_removed() {
     stage.apply(&[]).await;
     assert_eq!(stage.left().await, Vec::<String>::new());
     assert!(stage.plan(&[]).await.is_empty());
+}
+
+/// The lines about waiting, in their order.
+fn waits(stage: &Stage) -> Vec<String> {
+    let why = |e: &dlinfra::apply::Event| match &e.what {
+        What::Waiting { why } => Some(why.clone()),
+        _ => None,
+    };
+    stage.events.lock().unwrap().iter().filter_map(why).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn destroy_says_what_holds_a_subnet_a_group_and_a_table() {
+    let stage = Stage::new().await;
+    let network = vec![
+        wanted("vpc", "vpc", json!({"cidr": "10.0.0.0/16"})),
+        wanted("a", "subnet", json!({"vpc": {"$ref": "vpc"}, "cidr": "10.0.1.0/24", "zone": "us-east-1a"})),
+        wanted("group", "security-group", json!({"vpc": {"$ref": "vpc"}})),
+        wanted("table", "route-table", json!({"vpc": {"$ref": "vpc"}})),
+    ];
+    let outcome = stage.apply(&network).await;
+    let id = |address: &str| outcome.live[&Address::parse(address).unwrap()].id.clone();
+    let aws = stage.aws().await;
+    let ec2 = aws.ec2();
+    let endpoint = |kind: VpcEndpointType, service: &str| {
+        let call = ec2.create_vpc_endpoint().vpc_id(id("vpc")).vpc_endpoint_type(kind);
+        call.service_name(format!("com.amazonaws.us-east-1.{service}"))
+    };
+    let made = endpoint(VpcEndpointType::Interface, "ssm").subnet_ids(id("a")).send().await.unwrap();
+    let interface = made.vpc_endpoint.and_then(|e| e.vpc_endpoint_id).unwrap();
+    let made = endpoint(VpcEndpointType::Gateway, "s3").route_table_ids(id("table")).send().await.unwrap();
+    let gateway = made.vpc_endpoint.and_then(|e| e.vpc_endpoint_id).unwrap();
+    let other = ec2.create_security_group().group_name("other").description("others").vpc_id(id("vpc"));
+    let other = other.send().await.unwrap().group_id.unwrap();
+    let pair = UserIdGroupPair::builder().group_id(id("group")).build();
+    let rule = IpPermission::builder().ip_protocol("tcp").from_port(1).to_port(2).user_id_group_pairs(pair).build();
+    ec2.authorize_security_group_ingress().group_id(&other).ip_permissions(rule).send().await.unwrap();
+
+    let outcome = stage.try_apply(&[]).await;
+    let of = |address: &str| {
+        let all = outcome.pending.iter().map(|(a, why)| (a.as_str(), why.clone()));
+        all.filter(|(a, _)| *a == address).map(|(_, why)| why).collect::<String>()
+    };
+    let subnet = of("a");
+    assert!(subnet.contains("network interface eni-") && subnet.contains("run the same command again"), "{outcome:?}");
+    assert!(of("group").contains(&format!("the security group {other} (other)")), "{outcome:?}");
+    assert!(of("table").contains(&format!("the endpoint {gateway}")), "{outcome:?}");
+    let waits = waits(&stage);
+    // Three wait for twenty minutes each: a line when something is new, and one a minute.
+    assert!(waits.len() <= 3 * 23, "{} lines", waits.len());
+    assert!(waits.iter().filter(|line| line.contains("held by")).count() * 10 >= waits.len() * 8, "{waits:?}");
+
+    ec2.delete_vpc_endpoints().vpc_endpoint_ids(&interface).vpc_endpoint_ids(&gateway).send().await.unwrap();
+    ec2.delete_security_group().group_id(&other).send().await.unwrap();
+    stage.apply(&[]).await;
+    assert_eq!(stage.left().await, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_word_of_a_refused_update_is_the_refusal() {
+    let stage = Stage::new().await;
+    let role = |policies: serde_json::Value| {
+        vec![wanted("role", "iam-role", json!({"trust": ["ec2.amazonaws.com"], "managed_policies": policies}))]
+    };
+    stage.apply(&role(json!([]))).await;
+    let outcome = stage.try_apply(&role(json!(["AmazonS3ReadOnlyAcess"]))).await;
+    let [(_, error)] = &outcome.failed[..] else { panic!("{outcome:?}") };
+    assert_eq!(error.operation.as_deref(), Some("iam:AttachRolePolicy"), "{error:?}");
+    assert!(error.is("NoSuchEntity") && error.help.is_some(), "{error:?}");
+    let waits = waits(&stage);
+    let same = waits.iter().filter(|w| w.contains("NoSuchEntity")).count();
+    assert!((1..=4).contains(&same), "{waits:?}");
+}
+
+/// What the gate counts is what AWS was asked, by AWS's own names.
+#[tokio::test(start_paused = true)]
+async fn every_request_carries_its_name() {
+    let stage = Stage::new().await;
+    let wanted = vec![
+        wanted("vpc", "vpc", json!({"cidr": "10.0.0.0/16"})),
+        wanted("role", "iam-role", json!({"trust": ["ec2.amazonaws.com"]})),
+        wanted("data", "bucket", json!({})),
+    ];
+    let before = stage.sandbox.requests().entries.len();
+    let (engine, view, plan) = stage.look(&wanted).await;
+    let (_keep, cancel) = stage::never();
+    let run =
+        Execution { command: "apply", presence: None, delete_data: false, sink: std::sync::Arc::new(|_| {}), cancel };
+    assert!(engine.execute(&plan, &view, &wanted, run).await.unwrap().complete());
+    let mut asked = std::collections::BTreeMap::new();
+    for entry in &stage.sandbox.requests().entries[before..] {
+        *asked.entry(format!("{}:{}", entry.service, entry.operation)).or_insert(0u64) += 1;
+    }
+    assert_eq!(engine.aws().gate().counts(), asked);
+    assert_eq!(engine.aws().gate().mutations(), stage.sandbox.requests().mutating);
 }

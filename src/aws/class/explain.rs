@@ -59,6 +59,11 @@ pub static CODES: &[Code] = &[
         explain: "A call that spends money which cannot be had back (the purchase of a Capacity Block, for example) was sent, and its answer never came: the run was killed, or the connection was cut. dlinfra looks for what may have been bought and takes it over when AWS shows it, but it never buys a second time by itself. If nothing was bought, say so with `--not-bought ADDRESS`.",
     },
     Code {
+        code: "DL0412",
+        title: "Keys would travel without encryption",
+        explain: "The endpoint (`--endpoint-url`, AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_S3 and the like, or `endpoint_url` of a profile) is plain http on another machine, and the credentials have the form of AWS's own. Everybody on the way could read what is sent: session tokens, scripts, the journal. Use https, or an endpoint on this machine; emulators take any keys, so give them others.",
+    },
+    Code {
         code: "DL0499",
         title: "A bug in dlinfra",
         explain: "dlinfra broke a promise of its own. Nothing is lost: the journal and the tags know what exists. Please report it with the command and the blueprint.",

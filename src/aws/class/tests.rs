@@ -57,11 +57,16 @@ fn no_class_contradicts_the_words_of_its_code() {
         let present = ["Already", "Duplicate", "Exists", "MountTargetConflict"].iter().any(|w| code.contains(w));
         must(is == C::Exists && !present);
         must((code.contains("AccessDenied") || code.contains("Unauthorized")) && !server && is != C::Denied);
-        must(is == C::Throttled && !["Throttl", "TooManyRequests", "SlowDown", "Limit"].iter().any(|w| code.contains(w))
-            && status != Some(429));
+        must(
+            is == C::Throttled
+                && !["Throttl", "TooManyRequests", "SlowDown", "Limit"].iter().any(|w| code.contains(w))
+                && status != Some(429),
+        );
         must(server && !matches!(is, C::Ambiguous | C::Throttled | C::Capacity) && status != Some(501));
-        must(["Internal", "ServiceUnavailable", "ServerException", "ServiceFailure"].iter().any(|w| code.starts_with(w))
-            && is != C::Ambiguous);
+        must(
+            ["Internal", "ServiceUnavailable", "ServerException", "ServiceFailure"].iter().any(|w| code.starts_with(w))
+                && is != C::Ambiguous,
+        );
     }
 }
 
