@@ -8,6 +8,7 @@ mod find;
 mod import;
 mod look;
 mod names;
+mod reveal;
 
 pub use codes::CODES;
 pub use execute::{Execution, Removed};

@@ -5,7 +5,9 @@ use crate::{
     aws::{Error, tags::TagTarget},
     call::{Ctx, SweepCtx},
     price::{PriceContext, PriceLine, Unit},
-    resource::{About, Changes, Durations, Expected, Id, Live, Lookup, NamedImage, Problem, Resource},
+    resource::{
+        About, Changes, Durations, Expected, Id, Live, Lookup, NamedImage, Problem, Resource, Revealed,
+    },
     spec::{self, Difference, Node},
 };
 use serde_json::{Map, Value};
@@ -85,6 +87,8 @@ pub trait Kind: Send + Sync {
         want: &'a Value,
         live: &'a Live,
     ) -> Boxed<'a, Vec<(&'static str, bool)>>;
+    /// Fields that no sweep returns, as text for people.
+    fn reveal<'a>(&'a self, ctx: &'a SweepCtx, want: &'a Value, live: &'a Live) -> Boxed<'a, Vec<Revealed>>;
     /// What carries this object's tags.
     fn tag_targets(&self, live: &Live) -> Result<Vec<TagTarget>, Error>;
     /// How much data a delete would destroy.
@@ -266,6 +270,9 @@ impl<R: Resource> Kind for Of<R> {
         live: &'a Live,
     ) -> Boxed<'a, Vec<(&'static str, bool)>> {
         Box::pin(async move { R::inspect(ctx, &Self::typed(want)?, &Self::typed_live(live)?).await })
+    }
+    fn reveal<'a>(&'a self, ctx: &'a SweepCtx, want: &'a Value, live: &'a Live) -> Boxed<'a, Vec<Revealed>> {
+        Box::pin(async move { R::reveal(ctx, &Self::typed(want)?, &Self::typed_live(live)?).await })
     }
     fn tag_targets(&self, live: &Live) -> Result<Vec<TagTarget>, Error> {
         Ok(R::tag_targets(&Self::typed_live(live)?))

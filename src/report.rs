@@ -1,8 +1,11 @@
 //! One model for each report, several renderers; the same numbers in every form.
 
+pub mod change;
 pub mod cost;
 pub mod import;
 pub mod plan;
+pub mod screen;
+pub mod table;
 
 /// `1 resource`, `2 resources`.
 #[must_use]

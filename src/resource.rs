@@ -167,6 +167,9 @@ impl Call {
     }
 }
 
+/// A field that no sweep returns: its name, what is live, and what is wanted.
+pub type Revealed = (&'static str, String, String);
+
 /// How owned objects are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Discovery {
@@ -497,6 +500,15 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
         _want: &Self,
         _live: &Live<Self>,
     ) -> impl Future<Output = Result<Vec<(&'static str, bool)>, Error>> + Send {
+        async { Ok(Vec::new()) }
+    }
+
+    /// Fields that no sweep returns, as text for people: each with what is live and what is wanted.
+    fn reveal(
+        _ctx: &SweepCtx,
+        _want: &Self,
+        _live: &Live<Self>,
+    ) -> impl Future<Output = Result<Vec<Revealed>, Error>> + Send {
         async { Ok(Vec::new()) }
     }
 

@@ -9,7 +9,10 @@ use dlinfra::blueprint::{Compiled, Inputs, MemoryFiles, RealFiles, compile};
 use dlinfra::cost::{Pricing, Refusal, Stated, Sum, advice, stated};
 use dlinfra::kinds::{KINDS, dialect};
 use dlinfra::price::{PriceBook, UsageBook};
-use dlinfra::report::cost::{CostReport, Format, Heading};
+use dlinfra::report::{
+    cost::{CostReport, Format, Heading},
+    screen::Screen,
+};
 use rust_decimal::Decimal;
 
 fn compiled(region: &str, head: &str, resources: &str) -> Compiled {
@@ -128,7 +131,8 @@ fn spot_or_on_demand_counts_as_the_dearer() {
     expect(&bare("market: on-demand"), "2.0339", "1484.76");
     let either = bare("market: spot\n    fallback: [on-demand]");
     expect(&either, "2.0339", "1484.76");
-    let json: serde_json::Value = serde_json::from_str(&either.report.render(Format::Json).unwrap()).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_str(&either.report.render(Format::Json, Screen::PLAIN).unwrap()).unwrap();
     let line =
         json["resources"].as_array().unwrap().iter().find(|r| r["address"] == "dev").unwrap()["lines"][0].clone();
     assert_eq!(
@@ -241,7 +245,7 @@ fn no_price_is_said_and_refuses_a_budget() {
     expect(&priced, "0.0438", "32.00");
     let why = "no on-demand price of p6e-gb200.36xlarge in us-east-1";
     for format in [Format::Text, Format::Json, Format::Html, Format::Markdown, Format::Csv] {
-        assert!(priced.report.render(format).unwrap().contains(why), "{format}");
+        assert!(priced.report.render(format, Screen::PLAIN).unwrap().contains(why), "{format}");
     }
     let verdict = priced.stated.budget.check(&priced.bill, false);
     assert!(matches!(&verdict.refusals[..], [Refusal::Unpriced { lines }] if lines.len() == 1));

@@ -13,7 +13,10 @@ use std::process::Command;
 
 use dlinfra::cost::{Bill, Budget, Comparison, Item, Run, RunSource, advice};
 use dlinfra::price::{Market, PriceBook, PriceContext, PriceLine, Unit, Usage, compute, network, storage};
-use dlinfra::report::cost::{CostReport, Format, Heading};
+use dlinfra::report::{
+    cost::{CostReport, Format, Heading},
+    screen::Screen,
+};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
@@ -108,7 +111,7 @@ fn samples(hostile: bool) -> [Sample; 3] {
         ("total-monthly", cost.monthly.clone()),
         ("total-upfront", cost.upfront.clone()),
     ];
-    let html = report.render(Format::Html).unwrap();
+    let html = report.render(Format::Html, Screen::PLAIN).unwrap();
     [Sample { name: "cost-report", html, totals }, live::bills(hostile), live::account(hostile)]
 }
 

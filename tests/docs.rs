@@ -1,10 +1,13 @@
 //! The documentation, run: blueprints compile, commands work in the sandbox, generated pages and pictures are current.
 //!
-//! `DLINFRA_BLESS=1 cargo test --test docs` writes `docs/kinds.md`, `docs/rules.md` and `docs/images/plan.svg` again.
+//! `DLINFRA_BLESS=1 cargo test --test docs` writes `docs/kinds.md`, `docs/rules.md`, `docs/images/plan.svg`
+//! and the pictures in `tests/golden/screens` again.
 //! Each page's `sh` blocks run one after the other in a folder of their own that holds a copy of `blueprints/`; blocks
 //! marked `sh aws` need something else and do not run. `docs/language.md` has a test of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "docs/screens.rs"]
+mod screens;
 #[path = "shipped/mod.rs"]
 mod shipped;
 
@@ -166,34 +169,10 @@ fn rules_page_is_current() {
 #[test]
 fn picture_of_a_plan_is_current() {
     let folder = copy();
-    let plan = dlinfra(folder.path(), &["plan", "blueprints/efa-training.yaml", "--sandbox"]);
-    assert!(plan.status.success(), "{plan:?}");
-    let screen = format!("$ dlinfra plan blueprints/efa-training.yaml --sandbox\n{}", text(&plan));
-    current("docs/images/plan.svg", &svg(&screen));
-}
-
-/// A terminal with this text, as a picture.
-fn svg(screen: &str) -> String {
-    let lines: Vec<&str> = screen.lines().collect();
-    let width = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0) * 8 + 40;
-    let height = lines.len() * 19 + 34;
-    let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\">\n\
-         <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"#16181d\"/>\n\
-         <g font-family=\"ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace\" font-size=\"13\" fill=\"#d8dbe2\">\n"
-    );
-    for (number, line) in lines.iter().enumerate() {
-        let escaped = line.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        let length = line.chars().count() * 8;
-        let y = number * 19 + 30;
-        writeln!(
-            out,
-            "<text x=\"20\" y=\"{y}\" xml:space=\"preserve\" style=\"white-space:pre\" textLength=\"{length}\">{escaped}</text>"
-        )
-        .unwrap();
-    }
-    out.push_str("</g>\n</svg>\n");
-    out
+    let plan = screens::screen(folder.path(), 112, "plan blueprints/efa-training.yaml");
+    let shown =
+        format!("$ dlinfra plan blueprints/efa-training.yaml --sandbox\n{plan}").replace(" --sandbox-speed max", "");
+    current("docs/images/plan.svg", &screens::picture(&shown));
 }
 
 /// Runs the `sh` blocks of a page.

@@ -12,7 +12,7 @@ use crate::{
     engine::{Engine, Execution, Removed, View},
     journal::{self, LockStatus, Presence},
     plan::{Plan, Wanted},
-    report::{cost::PlanFigures, plan as report},
+    report::{cost::PlanFigures, counted, plan as report},
     ui::{Progress, Ui},
 };
 use serde_json::json;
@@ -67,7 +67,9 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     }
     let money = &prepared.money.figures;
     if !ui.json {
-        ui.say(&report::text(&prepared.header, plan, Some(money), args.full));
+        let revealed = prepared.revealed().await;
+        let show = prepared.show(args.full, &revealed, ui);
+        ui.propose(&report::text(&prepared.header, plan, &show), !agreed && !plan.is_empty());
     }
     if let Some(error) = prepared.no_memory {
         return Err(error.diagnostic().into());
@@ -165,7 +167,7 @@ fn confirmed(header: &report::Header, plan: &Plan, ui: Ui) -> bool {
         let question = format!("This destroys data. Type the stack's name ({}) to go on:", header.stack);
         return ui.ask(&question).is_some_and(|a| a == header.stack);
     }
-    let question = format!("Apply {count} changes in account {} {}? [y/N]", header.account, header.region);
+    let question = format!("Apply {} in account {} {}? [y/N]", counted(count, "change"), header.account, header.region);
     ui.ask(&question).is_some_and(|a| matches!(a.as_str(), "y" | "Y" | "yes"))
 }
 

@@ -14,7 +14,10 @@ use crate::{
     diagnostic::{Diagnostic, Diagnostics},
     kinds::KINDS,
     price::PriceBook,
-    report::cost::{CostReport, Forms, Heading, RenderError},
+    report::{
+        cost::{CostReport, Forms, Heading, RenderError},
+        screen::Screen,
+    },
     ui::Ui,
 };
 use std::path::{Path, PathBuf};
@@ -100,8 +103,9 @@ fn report(deployment: &Deployment, args: &Args, book: &PriceBook) -> std::result
 
 /// Prints the report, or writes it to the file that was asked for.
 fn write(report: &CostReport, format: Format, args: &Args, ui: Ui) -> Result {
-    let text = report.render(format.report()).map_err(|e| unwritten(&e))?;
-    Output(args.output.as_deref()).write(&text, ui)?;
+    let output = Output(args.output.as_deref());
+    let text = report.render(format.report(), output.screen(ui)).map_err(|e| unwritten(&e))?;
+    output.write(&text, ui)?;
     Ok(Exit::Ok)
 }
 
@@ -117,7 +121,7 @@ pub(super) fn show(report: &impl Forms, format: Format, notes: &Diagnostics, out
         Format::Csv => report.csv(),
         Format::Markdown => report.markdown(),
         Format::Html => report.html().map_err(|e| unwritten(&e))?,
-        Format::Text => report.text(),
+        Format::Text => report.text(output.screen(ui)),
     };
     output.write(&text, ui)?;
     if !ui.json {
@@ -131,12 +135,17 @@ pub(super) fn show(report: &impl Forms, format: Format, notes: &Diagnostics, out
 pub(super) struct Output<'a>(Option<&'a Path>);
 
 impl Output<'_> {
+    /// Where it is read: a file has no terminal.
+    fn screen(self, ui: Ui) -> Screen {
+        if self.0.is_some() { Screen::PLAIN } else { ui.screen }
+    }
+
     pub(super) fn write(self, text: &str, ui: Ui) -> std::result::Result<(), Stop> {
         let Some(file) = self.0 else {
             ui.data(text);
             return Ok(());
         };
-        std::fs::write(file, text).map_err(|e| {
+        std::fs::write(file, Ui::harmless(text).as_bytes()).map_err(|e| {
             Diagnostic::error("DL0742", format!("{} cannot be written: {e}", file.display()))
                 .with_help("name a file in a folder that exists and that you may write")
         })?;

@@ -76,7 +76,8 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     }
     if !plan.is_empty() {
         if !ui.json {
-            ui.say(&report::text(&header, &plan, Some(&money), true));
+            let show = report::Show { screen: ui.screen, full: true, cost: Some(&money), revealed: None };
+            ui.propose(&report::text(&header, &plan, &show), !args.yes);
         }
         if !args.yes {
             let question = format!(

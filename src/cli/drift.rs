@@ -3,29 +3,42 @@ use super::{
     Exit, Result, document, plan,
     stack::{self, Which},
 };
-use crate::{diagnostic::Diagnostics, plan as planner, report::plan::value, spec, ui::Ui};
+use crate::{
+    diagnostic::Diagnostics,
+    plan::{self as planner, FieldChange},
+    report::{
+        plan::{heading, value},
+        screen,
+    },
+    ui::Ui,
+};
+use anstyle::Style;
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// Show what was changed behind dlinfra's back since the last apply. Exit 2 when something was.
+/// Show what was changed behind dlinfra's back since the last apply.
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     which: Which,
+    /// Exit 2 when something was changed, 0 when nothing was.
+    #[arg(long)]
+    detailed_exitcode: bool,
 }
 
 pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     let found = stack::find(&args.which).await?;
     let view = found.engine.look(&found.wanted).await?;
     let header = plan::header(&found.place, &found.engine, &found.stack).await?;
-    let mut rows: BTreeMap<String, Vec<spec::Difference>> = BTreeMap::new();
+    let mut rows: BTreeMap<String, Vec<FieldChange>> = BTreeMap::new();
     let mut gone = Vec::new();
     for (address, applied) in &found.engine.memory().applied {
         match view.snapshot.owned.get(address) {
             None => gone.push((address.to_string(), applied.kind.clone(), applied.id.clone())),
             Some(live) => {
                 let (fields, _) = planner::differences(live.kind, &applied.spec, &live.live);
-                let fields: Vec<_> = fields.into_iter().filter(|f| !f.after.is_null()).collect();
+                let fields = fields.into_iter().filter(|f| !f.after.is_null()).map(FieldChange::from);
+                let fields: Vec<_> = fields.chain(planner::changed_tags(&applied.tags, &live.live)).collect();
                 if !fields.is_empty() {
                     rows.insert(address.to_string(), fields);
                 }
@@ -42,19 +55,18 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         let fields = json!({ "stack": found.stack, "account": header.account, "region": header.region, "changed": changed, "missing": missing });
         ui.data(&document("drift", &fields, &Diagnostics::new()).to_string());
     } else {
-        let mut out = format!("{}   {}   {}\n", header.stack, header.region, header.place);
+        let screen = ui.screen;
+        let mut out = String::new();
+        heading(&header, screen, &mut out);
         for (address, kind, id) in &gone {
-            out.push_str(&format!("- {address}  {kind} {id} is gone\n"));
+            let head = screen.paint(screen::GONE, &format!("-   {address}"));
+            out.push_str(&format!("{head}\n      the {kind} {id} is gone\n"));
         }
         for (address, fields) in &rows {
-            out.push_str(&format!("~ {address}\n"));
+            out.push_str(&format!("{}\n", screen.paint(screen::CHANGED, &format!("~   {address}"))));
             for field in fields {
-                out.push_str(&format!(
-                    "      {}: applied {}, live {}\n",
-                    field.path,
-                    value(&field.after),
-                    value(&field.before)
-                ));
+                let words = format!("{}: applied {}, live {}", field.path, value(&field.after), value(&field.before));
+                screen.paragraph(&mut out, "      ", Style::new(), &words, 8);
             }
         }
         out.push_str(if drifted {
@@ -64,5 +76,5 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         });
         ui.data(&out);
     }
-    Ok(if drifted { Exit::Changes } else { Exit::Ok })
+    Ok(if drifted && args.detailed_exitcode { Exit::Changes } else { Exit::Ok })
 }

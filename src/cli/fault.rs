@@ -3,7 +3,7 @@
 //! Nothing that a faulty program goes on doing is worth more than what the journal holds already: every command after a
 //! death continues from there. So the release profile has no unwinding either, which makes the program a quarter smaller.
 use super::Exit;
-use crate::ui::Ui;
+use crate::ui::{Color, Ui};
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
     panic::PanicHookInfo,
@@ -12,7 +12,7 @@ use std::{
 /// From now on a panic of any thread or task ends the process.
 pub(super) fn watch() {
     std::panic::set_hook(Box::new(|info| {
-        Ui::new(false).say(&words(info));
+        Ui::new(false, Color::Auto).say(&words(info));
         std::process::exit(Exit::Error as i32);
     }));
 }

@@ -115,7 +115,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         ui.data(&document("import", &fields, &deployment.notes).to_string());
     }
     if !ui.json {
-        let text = report::text(&header, &import);
+        let text = report::text(&header, &import, ui.screen);
         let notes: String = chosen.notes.iter().map(|n| format!("Note: {n}\n")).collect();
         let text = format!("{text}{notes}");
         if args.dry_run { ui.data(&text) } else { ui.say(&text) }

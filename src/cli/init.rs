@@ -1,5 +1,5 @@
 //! init: a first blueprint, ready for the sandbox.
-use super::{Exit, Result, document};
+use super::{Exit, Result, document, plan::quoted};
 use crate::{
     diagnostic::{Diagnostic, Diagnostics, did_you_mean},
     ui::Ui,
@@ -51,7 +51,11 @@ pub(super) fn run(args: &Args, ui: Ui) -> Result {
         ui.data(&document("init", &json!({ "template": name, "file": args.output }), &Diagnostics::new()).to_string());
     } else {
         ui.say(&format!("wrote {path} ({name})"));
-        let file = if args.output.as_os_str() == "dlinfra.yaml" { String::new() } else { format!(" {path}") };
+        let file = if args.output.as_os_str() == "dlinfra.yaml" {
+            String::new()
+        } else {
+            format!(" {}", quoted(&path.to_string()))
+        };
         ui.say(&format!("Next: dlinfra plan{file} --sandbox"));
     }
     Ok(Exit::Ok)

@@ -1,6 +1,18 @@
 //! list: every stack in the account and region, from tags alone.
 use super::{Exit, Result, arguments::Where, document, place::Place, stack};
-use crate::{aws::tags, diagnostic::Diagnostics, engine::Engine, kinds::KINDS, report::counted, ui::Ui};
+use crate::{
+    aws::tags,
+    diagnostic::Diagnostics,
+    engine::Engine,
+    kinds::KINDS,
+    report::{
+        screen,
+        table::{Column, Table},
+    },
+    ui::Ui,
+};
+use anstyle::Style;
+use jiff::Timestamp;
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -39,18 +51,27 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         ui.data(&document("list", &fields, &Diagnostics::new()).to_string());
         return Ok(Exit::Ok);
     }
-    let mut out = format!("{region}   {}\n", place.heading().await?);
+    let mut out = String::new();
+    ui.screen.paragraph(&mut out, &region, Style::new(), &format!("   {}", place.heading().await?), 2);
     if rows.is_empty() {
         out.push_str("no stacks\n");
-    }
-    let width = rows.keys().map(String::len).max().unwrap_or(0);
-    for (stack, row) in &rows {
-        let owner = row.owner.as_deref().unwrap_or("-");
-        let expires = row.expires.as_deref().unwrap_or("never");
-        out.push_str(&format!(
-            "{stack:width$}  owner {owner}  {}  expires {expires}\n",
-            counted(row.objects, "object")
-        ));
+    } else {
+        let now = place.aws.clock().now();
+        let mut table = Table::new(&[
+            Column::whole("STACK"),
+            Column::words("OWNER"),
+            Column::figures("OBJECTS"),
+            Column::whole("EXPIRES"),
+        ]);
+        for (stack, row) in &rows {
+            let owner = row.owner.clone().unwrap_or_else(|| "-".to_owned());
+            let expires = row.expires.clone().unwrap_or_else(|| "never".to_owned());
+            let expired = expires.parse::<Timestamp>().is_ok_and(|at| at <= now);
+            let expires = if expired { format!("{expires} (expired)") } else { expires };
+            let style = if expired { screen::GONE } else { Style::new() };
+            table.row(style, [stack.clone(), owner, row.objects.to_string(), expires]);
+        }
+        table.render(ui.screen, &mut out);
     }
     ui.data(&out);
     Ok(Exit::Ok)

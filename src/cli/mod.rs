@@ -45,7 +45,7 @@ pub use codes::CODES;
 use crate::{
     diagnostic::{Diagnostic, Diagnostics},
     saved,
-    ui::{self, Ui},
+    ui::{self, Color, Ui},
 };
 use clap::{CommandFactory, Parser, Subcommand};
 use serde_json::{Value, json};
@@ -110,8 +110,9 @@ Exit codes:
 
 Environment:
   DLINFRA_VAR_name  value of the variable `name`      DLINFRA_SANDBOX=1  as --sandbox
-  DLINFRA_LOG       log filter, for example debug     NO_COLOR           no colour
-  CI                plain output, no prompts          AWS_*              as for the AWS CLI
+  DLINFRA_LOG       log filter, for example debug     AWS_*              as for the AWS CLI
+  NO_COLOR          no colour                         CLICOLOR_FORCE=1   colour also into a pipe
+  COLUMNS           the width to fit, if not the terminal's (100 where there is none)
   DLINFRA_PRICES    the file of refreshed prices, or `embedded` for none
 
 Start here:
@@ -173,9 +174,19 @@ struct Cli {
         value_enum,
         default_value = "text",
         hide_possible_values = true,
-        value_name = "text|json"
+        value_name = "text|json|csv|markdown|html"
     )]
     format: Format,
+    /// `auto` shows colour on a terminal.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "auto",
+        hide_possible_values = true,
+        value_name = "auto|always|never"
+    )]
+    color: Color,
     #[command(subcommand)]
     command: Command,
 }
@@ -307,7 +318,7 @@ pub fn main() -> ExitCode {
         None => match Cli::try_parse() {
             Err(e) if usage::is_answer(&e) => {
                 ui::note_loss(e.print());
-                return ExitCode::from(whole(usage::exit(&e), Ui::new(false)) as u8);
+                return ExitCode::from(whole(usage::exit(&e), Ui::new(false, Color::Auto)) as u8);
             }
             parsed => parsed.map_err(|e| usage::wrong(&e)),
         },
@@ -324,7 +335,7 @@ pub fn main() -> ExitCode {
         }
     };
     log();
-    let ui = Ui::new(cli.format == Format::Json);
+    let ui = Ui::new(cli.format == Format::Json, cli.color);
     let name = cli.command.name();
     let exit = match runtime() {
         Ok(runtime) => runtime.block_on(async {

@@ -1,5 +1,5 @@
 //! Where a command works: real AWS, an emulator, or the sandbox; and where the stack's journal lies.
-use super::{Stop, arguments::Where, served};
+use super::{Stop, arguments::Where, plan::quoted, served};
 use crate::{
     aws::{Aws, Options, endpoint::Endpoint},
     blueprint, catalog,
@@ -160,7 +160,7 @@ impl Place {
             .sandbox
             .as_deref()
             .filter(|d| !d.is_empty())
-            .map_or("--sandbox".to_owned(), |d| format!("--sandbox={d}"));
+            .map_or("--sandbox".to_owned(), |d| quoted(&format!("--sandbox={d}")));
         Ok(Self {
             aws,
             sandbox: Some(sandbox),
@@ -201,7 +201,7 @@ impl Place {
         // A password of an endpoint is typed again, not printed.
         let url = args.endpoint_url.as_ref().map(|url| Endpoint { service: None, url: url.clone() }.shown());
         let flags = [("--profile", &args.profile), ("--endpoint-url", &url)];
-        let flags = flags.iter().filter_map(|(flag, value)| Some(format!("{flag} {}", value.as_ref()?)));
+        let flags = flags.iter().filter_map(|(flag, value)| Some(format!("{flag} {}", quoted(value.as_ref()?))));
         let flag = flags.collect::<Vec<_>>().join(" ");
         Ok(Self { aws, sandbox: None, state: beside.join(".dlinfra"), words, endpoint, flag })
     }

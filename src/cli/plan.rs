@@ -15,14 +15,15 @@ use crate::{
     engine::{Engine, Settled, View},
     journal::JournalError,
     plan::Plan,
-    report::plan as report,
+    report::{change::Revealed, plan as report},
+    rules::looks_like_secret,
     saved::{self, SavedInputs, SavedPlan},
     ui::Ui,
 };
 use jiff::Timestamp;
 use serde_json::json;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -66,6 +67,23 @@ pub(super) struct Prepared {
     pub saved: Option<Box<SavedPlan>>,
     /// Why nothing may be changed before the stack's own journal is found.
     pub no_memory: Option<JournalError>,
+}
+
+impl Prepared {
+    /// What stands behind the digests of the plan, without what looks like a secret.
+    pub(super) async fn revealed(&self) -> Revealed {
+        let mut out = self.engine.reveal(&self.plan, &self.view).await;
+        for (before, after) in out.values_mut().flat_map(BTreeMap::values_mut) {
+            for text in [before, after] {
+                *text = without_secrets(text);
+            }
+        }
+        out
+    }
+
+    pub(super) fn show<'a>(&'a self, full: bool, revealed: &'a Revealed, ui: Ui) -> report::Show<'a> {
+        report::Show { screen: ui.screen, full, cost: Some(&self.money.figures), revealed: Some(revealed) }
+    }
 }
 
 /// Loads, connects, looks and plans.
@@ -121,6 +139,19 @@ pub(super) async fn prepare(
     Ok(Prepared { deployment, place, engine, view, plan, header, money, inputs, replace, saved, no_memory })
 }
 
+/// A script without the lines that look like a secret.
+fn without_secrets(text: &str) -> String {
+    let lines = text.lines().map(|line| {
+        let name = line.trim_start().trim_start_matches("export ").split('=').next().unwrap_or_default();
+        let value = line.split_once('=').map_or(line, |(_, value)| value).trim_matches(['\'', '"']);
+        match looks_like_secret(name, value).or_else(|| looks_like_secret("", line)) {
+            Some(what) => format!("(a line that looks like {what})"),
+            None => line.to_owned(),
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// What stands above a plan.
 pub(super) async fn header(place: &Place, engine: &Engine, stack: &str) -> std::result::Result<report::Header, Stop> {
     Ok(report::Header {
@@ -155,14 +186,27 @@ pub(super) fn addresses(texts: &[String], deployment: &Deployment) -> std::resul
     Ok(problems.into_result(out).map(|(out, _)| out)?)
 }
 
+/// A word as a shell takes it.
+pub(super) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
 /// The command that comes next, as it must be typed.
 pub(super) fn next(command: &str, source: &Source, place: &Place) -> String {
     let mut out = format!("dlinfra {command}");
     if let Some(file) = &source.file {
-        out.push_str(&format!(" {}", file.display()));
+        out.push_str(&format!(" {}", quoted(&file.display().to_string())));
     }
     for var in &source.vars {
-        out.push_str(&format!(" --var {var}"));
+        out.push_str(&format!(" --var {}", quoted(var)));
+    }
+    for file in &source.var_files {
+        out.push_str(&format!(" --var-file {}", quoted(&file.display().to_string())));
     }
     if !place.flag.is_empty() {
         out.push_str(&format!(" {}", place.flag));
@@ -197,7 +241,9 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         notes.extend(plan.notes.iter().chain(money.words.iter()).cloned());
         ui.data(&report::json(&prepared.header, "plan", plan, Some(&money.figures), &json!(notes)).to_string());
     } else {
-        let mut text = report::text(&prepared.header, plan, Some(&money.figures), args.full);
+        let revealed = prepared.revealed().await;
+        let show = prepared.show(args.full, &revealed, ui);
+        let mut text = report::text(&prepared.header, plan, &show);
         if let Some(path) = saving {
             text.push_str(&format!("Saved: {}\n", path.display()));
         }
@@ -229,7 +275,7 @@ fn after(args: &Args, prepared: &Prepared) -> String {
     let source = Source { file: Some(path.clone()), ..Source::default() };
     let mut out = next("apply", &source, &prepared.place);
     for step in prepared.plan.destructive() {
-        out.push_str(&format!(" --allow-destroy {}", step.address));
+        out.push_str(&format!(" --allow-destroy {}", quoted(step.address.as_str())));
     }
     out
 }
@@ -238,4 +284,18 @@ fn save(path: &Path, prepared: &Prepared) -> std::result::Result<(), Stop> {
     let Prepared { engine, deployment, view, plan, inputs, replace, .. } = prepared;
     let saved = SavedPlan::new(engine, deployment, view, plan, inputs.clone(), replace)?;
     load::write_saved(path, &saved)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_shell_reads_back_every_word() {
+        for word in ["plain.yaml", "a b", "it's", "$HOME", "a;b", "`x`", "read=[a, b]", "", "!x", "~", "*", "é"] {
+            let out = std::process::Command::new("sh").args(["-c", &format!("printf %s {}", quoted(word))]).output();
+            assert_eq!(String::from_utf8(out.unwrap().stdout).unwrap(), word);
+        }
+        assert_eq!(quoted("nodes=8"), "nodes=8");
+    }
 }

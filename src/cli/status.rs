@@ -3,7 +3,19 @@ use super::{
     Exit, Result, document, money, plan,
     stack::{self, Which},
 };
-use crate::{aws::tags, diagnostic::Diagnostics, report::cost::LiveFigures, resource::State, ui::Ui};
+use crate::{
+    aws::tags,
+    diagnostic::Diagnostics,
+    report::{
+        cost::LiveFigures,
+        plan::heading,
+        screen,
+        table::{Column, Table},
+    },
+    resource::State,
+    ui::Ui,
+};
+use anstyle::Style;
 use serde_json::json;
 
 /// Show what is live, with ids and states.
@@ -21,6 +33,14 @@ pub(super) fn state(state: &State) -> String {
         State::Deleting => "deleting".to_owned(),
         State::Degraded(why) => format!("degraded: {why}"),
         State::Failed(why) => format!("failed: {why}"),
+    }
+}
+
+fn style(state: &State) -> Style {
+    match state {
+        State::Ready => Style::new(),
+        State::Degraded(_) | State::Failed(_) => screen::LOST,
+        State::Partial | State::Pending | State::Deleting => screen::CHANGED,
     }
 }
 
@@ -46,23 +66,26 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         ui.data(&document("status", &fields, &Diagnostics::new()).to_string());
         return Ok(Exit::Ok);
     }
-    let mut out = format!("{}   {}   {}\n", header.stack, header.region, header.place);
+    let mut out = String::new();
+    heading(&header, ui.screen, &mut out);
     if objects.is_empty() {
         out.push_str("nothing is live\n");
     }
-    let width = objects.keys().map(|a| a.as_str().len()).max().unwrap_or(0);
-    let ids = objects.values().map(|f| f.live.id.len()).max().unwrap_or(0);
+    let mut table =
+        Table::new(&[Column::whole("RESOURCE"), Column::whole("ID"), Column::whole("STATE"), Column::words("WHAT")]);
     for (address, found) in objects {
-        out.push_str(&format!(
-            "{:width$}  {:ids$}  {:<9}  {}\n",
-            address.as_str(),
-            found.live.id,
-            state(&found.live.state),
-            found.kind.summary(&found.live.spec)
-        ));
-        for member in &found.live.members {
-            out.push_str(&format!("{:width$}  {}  {}\n", "", member.id, state(&member.state)));
+        let live = &found.live;
+        // What is known by its name has it in its summary, too.
+        let summary = found.kind.summary(&live.spec);
+        let what = summary.strip_prefix(live.id.as_str()).and_then(|rest| rest.strip_prefix(", ")).unwrap_or(&summary);
+        table.row(style(&live.state), [address.to_string(), live.id.clone(), state(&live.state), what.to_owned()]);
+        for member in &live.members {
+            let none = String::new();
+            table.row(style(&member.state), [none.clone(), member.id.clone(), state(&member.state), none]);
         }
+    }
+    if !objects.is_empty() {
+        table.render(ui.screen, &mut out);
     }
     if !objects.is_empty() {
         out.push_str(cost.text());

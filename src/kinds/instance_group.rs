@@ -36,7 +36,7 @@ use crate::{
     },
     resource::{
         About, Call, Changes, Claim, Class, Durations, Expected, Id, Live, Lookup, NameRule, NamedImage, Output, Problem, Quota,
-        Resource, State,
+        Resource, Revealed, State,
     },
     spec::Difference,
     topology,
@@ -436,6 +436,10 @@ impl Resource for InstanceGroup {
 
     async fn inspect(ctx: &SweepCtx, want: &Self, live: &Live<Self>) -> Result<Vec<(&'static str, bool)>, Error> {
         live::inspect(ctx, want, live).await
+    }
+
+    async fn reveal(ctx: &SweepCtx, want: &Self, live: &Live<Self>) -> Result<Vec<Revealed>, Error> {
+        live::reveal(ctx, want, live).await
     }
 
     fn tag_targets(live: &Live<Self>) -> Vec<TagTarget> {

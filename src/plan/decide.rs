@@ -377,6 +377,11 @@ pub fn differences(kind: &dyn Kind, want: &Value, live: &Live) -> (Vec<spec::Dif
     (fields, outdated)
 }
 
+/// The tags that differ from those that were applied.
+pub fn changed_tags(applied: &BTreeMap<String, String>, live: &Live) -> Vec<FieldChange> {
+    tag_changes(applied, live, &BTreeSet::new()).0
+}
+
 /// The one tag diff for all kinds: what must be there, and what we set before and no longer want.
 fn tag_changes(
     want: &BTreeMap<String, String>,

@@ -26,6 +26,9 @@ pub use model::{
 
 pub(crate) use crate::price::line::grouped;
 
+use super::screen::Screen;
+use crate::price::line::rounded;
+use rust_decimal::Decimal;
 use serde_json::Value;
 use std::fmt;
 
@@ -47,7 +50,7 @@ pub enum Format {
 /// A report on what is live or was billed.
 pub trait Forms {
     /// For a terminal.
-    fn text(&self) -> String;
+    fn text(&self, screen: Screen) -> String;
     /// For programs: the fields of the document.
     fn json(&self) -> Value;
     /// For spreadsheets.
@@ -78,13 +81,13 @@ pub trait Forms {
 pub struct RenderError(String);
 
 impl CostReport {
-    /// The report in one form.
+    /// The report in one form; only text asks where it is read.
     ///
     /// # Errors
     /// The template failed, which is a fault of dlinfra.
-    pub fn render(&self, format: Format) -> Result<String, RenderError> {
+    pub fn render(&self, format: Format, screen: Screen) -> Result<String, RenderError> {
         match format {
-            Format::Text => Ok(text::render(self)),
+            Format::Text => Ok(text::render(self, screen)),
             Format::Json => json::render(self),
             Format::Csv => Ok(csv::render(self)),
             Format::Markdown => Ok(markdown::render(self)),
@@ -113,9 +116,15 @@ pub(crate) fn dollars(figure: &str) -> String {
     }
 }
 
-/// A difference with its sign, for people: `+$1,234.50`.
+/// A figure to the cent, its thousands apart: every total and every figure in a sentence.
+pub(crate) fn cents(figure: &str) -> String {
+    Decimal::from_str_exact(figure).map_or_else(|_| figure.to_owned(), |figure| grouped(&rounded(figure, 2)))
+}
+
+/// A difference to the cent with its sign, for people: `+$1,234.50`.
 pub(crate) fn signed(figure: &str) -> String {
-    if figure.starts_with('-') { dollars(figure) } else { format!("+{}", dollars(figure)) }
+    let figure = dollars(&cents(figure).replace(',', ""));
+    if figure.starts_with('-') { figure } else { format!("+{figure}") }
 }
 
 #[cfg(test)]
@@ -164,7 +173,7 @@ mod tests {
     }
 
     fn rendered(format: Format) -> String {
-        report().render(format).unwrap()
+        report().render(format, Screen { width: 200, color: false }).unwrap()
     }
 
     #[test]
@@ -187,11 +196,16 @@ mod tests {
     fn text_for_people() {
         let text = rendered(Format::Text);
         assert!(
-            text.contains("Total:    $222.4518/h, $16,016.53/run of 72 h (ttl), $162,389.80/month of 730 h; 1 line without a price"),
+            text.contains(
+                "Total:    $222.45/h, $16,016.53/run of 72 h (ttl), $162,389.80/month of 730 h; 1 line without a price"
+            ),
             "{text}"
         );
         assert!(text.contains("Unpriced: 1 line in no total:"), "{text}");
-        assert!(text.contains("Budget:   hourly $222.45 of $200.00, 111 %, OVER"), "{text}");
+        assert!(
+            text.contains("Budget:   hourly $222.45 of $200.00, 111 %, OVER"),
+            "{text}"
+        );
         assert!(text.contains("by use: data through the NAT gateway (100 GB a month assumed"), "{text}");
         assert!(text.lines().all(|line| line.trim_end() == line), "{text}");
     }
@@ -236,7 +250,7 @@ mod tests {
     fn an_empty_bill_renders_in_every_form() {
         for format in [Format::Text, Format::Json, Format::Csv, Format::Markdown, Format::Html] {
             let report = CostReport::new(&heading(), &Bill::default());
-            assert!(!report.render(format).unwrap().is_empty(), "{format}");
+            assert!(!report.render(format, Screen::PLAIN).unwrap().is_empty(), "{format}");
         }
     }
 }

@@ -1,6 +1,11 @@
 //! An import as text and as JSON: which objects get tags, which fields are believed, and what is left to apply.
-use super::plan::{self as plan_report, Header};
+use super::{
+    plan::{self as plan_report, Header, Show},
+    screen::{self, Screen},
+    table::{Column, Table},
+};
 use crate::{apply::Carrier, engine::Import, plan::Step};
+use anstyle::Style;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -8,28 +13,29 @@ use std::fmt::Write as _;
 const LISTED: usize = 6;
 
 /// What will be tagged, and what that leaves.
-pub fn text(header: &Header, import: &Import) -> String {
-    let mut out = format!("{}   {}   {}\n", header.stack, header.region, header.place);
+pub fn text(header: &Header, import: &Import, screen: Screen) -> String {
+    let mut out = String::new();
+    plan_report::heading(header, screen, &mut out);
     let steps = &import.plan.steps;
-    let width = steps.iter().map(|s| s.address.as_str().chars().count()).max().unwrap_or(0).max(12);
-    let middle = steps.iter().map(|s| s.summary.chars().count()).max().unwrap_or(0).clamp(10, 48);
+    let mut table = Table::new(&[Column::whole(""), Column::whole(""), Column::words("")]);
     for step in steps {
         let objects = import.carriers.get(&step.address).map(Vec::as_slice).unwrap_or_default();
-        let line = format!(">   {:width$}  {:middle$}  {}", step.address.as_str(), step.summary, ids(step, objects));
-        let _ = writeln!(out, "{}", line.trim_end());
+        table.row(screen::TAKEN, [format!(">   {}", step.address), step.summary.clone(), ids(step, objects)]);
+        let mut under = |fields: &[String], words: String| {
+            let mut lines = String::new();
+            screen.paragraph(&mut lines, "      ", Style::new(), &format!("{} {words}", fields.join(", ")), 8);
+            table.under(&lines);
+        };
         if let Some(fields) = import.believed.get(&step.address) {
             let verb = if fields.len() == 1 { "is" } else { "are" };
-            let _ = writeln!(
-                out,
-                "      {} {verb} taken as the blueprint says: AWS does not return this",
-                fields.join(", ")
-            );
+            under(fields, format!("{verb} taken as the blueprint says: AWS does not return this"));
         }
         if let Some(fields) = import.unlike.get(&step.address) {
             let verb = if fields.len() == 1 { "differs" } else { "differ" };
-            let _ = writeln!(out, "      {} {verb} from the blueprint", fields.join(", "));
+            under(fields, format!("{verb} from the blueprint"));
         }
     }
+    table.render(screen, &mut out);
     for (address, id) in &import.owned {
         let _ = writeln!(out, "=   {address}: {id} belongs to this stack already");
     }
@@ -73,8 +79,15 @@ pub fn text(header: &Header, import: &Import) -> String {
         out.push_str("After it the plan is empty: what is live is what the blueprint says\n");
     } else {
         out.push_str("After it `dlinfra plan` will show what differs from the blueprint:\n");
-        let whole = plan_report::text(header, &import.after, None, false);
-        for line in whole.lines().skip(1 + usize::from(header.new_bucket.is_some())) {
+        let whole = plan_report::text(
+            &Header { new_bucket: None, ..header.clone() },
+            &import.after,
+            &Show { screen: screen.less(2), ..Show::PLAIN },
+        );
+        // The heading stands above already.
+        let mut heading = String::new();
+        plan_report::heading(header, screen.less(2), &mut heading);
+        for line in whole.lines().skip(heading.lines().count()) {
             let _ = writeln!(out, "  {line}");
         }
     }

@@ -1,11 +1,17 @@
 //! A plan as text and as JSON.
+use super::{
+    change::{self, Revealed},
+    cost::PlanFigures,
+    screen::{self, Screen},
+    table::{Column, Table},
+};
 use crate::{
     plan::{Action, ChangeClass, Plan, Step},
-    report::cost::PlanFigures,
     spec::{self, Node},
 };
+use anstyle::Style;
 use serde_json::{Value, json};
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 /// What stands above a plan.
 #[derive(Debug, Clone)]
@@ -59,7 +65,8 @@ pub fn value(value: &Value) -> String {
     }
     match value {
         Value::Null => "(AWS's default)".to_owned(),
-        Value::String(text) => text.clone(),
+        // On one line, whatever is in it.
+        Value::String(text) => text.replace('\n', "\\n"),
         Value::Array(items) => {
             let texts: Vec<String> = items.iter().map(self::value).collect();
             format!("[{}]", texts.join(", "))
@@ -88,128 +95,146 @@ fn class(step: &Step) -> Option<&'static str> {
     }
 }
 
+/// How a plan is shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Show<'a> {
+    /// Where it is read.
+    pub screen: Screen,
+    /// Every resource of a large plan.
+    pub full: bool,
+    /// What it costs.
+    pub cost: Option<&'a PlanFigures>,
+    /// What stands behind digests.
+    pub revealed: Option<&'a Revealed>,
+}
+
+impl Show<'_> {
+    /// For a file, with nothing beside the plan.
+    pub const PLAIN: Show<'static> = Show { screen: Screen::PLAIN, full: false, cost: None, revealed: None };
+}
+
 /// The plan as text.
-pub fn text(header: &Header, plan: &Plan, cost: Option<&PlanFigures>, full: bool) -> String {
+pub fn text(header: &Header, plan: &Plan, show: &Show<'_>) -> String {
     let mut out = String::new();
-    let _ = writeln!(out, "{}   {}   {}", header.stack, header.region, header.place);
+    heading(header, show.screen, &mut out);
     if let Some(bucket) = header.new_bucket.as_ref().filter(|_| !plan.is_empty()) {
-        let _ = writeln!(
-            out,
+        let words = format!(
             "The bucket {bucket} will be made for the journal: private, versioned, encrypted (this account has none yet)"
         );
+        show.screen.paragraph(&mut out, "", Style::new(), &words, 2);
     }
     let shown: Vec<&Step> = plan.steps.iter().filter(|s| s.action != Action::Keep || !s.reason.is_empty()).collect();
     let changing = shown.iter().any(|s| !matches!(s.action, Action::Keep | Action::Read));
     if changing {
-        if shown.len() > FOLD && !full { folded(&mut out, &shown) } else { steps(&mut out, &shown, cost) }
+        if shown.len() > FOLD && !show.full {
+            folded(&mut out, &shown, show)
+        } else {
+            steps(&mut out, &shown, plan, show)
+        }
     }
-    out.push_str(&footer(plan, cost));
+    footer(&mut out, plan, show);
     out
 }
 
-fn steps(out: &mut String, shown: &[&Step], cost: Option<&PlanFigures>) {
-    let width = shown.iter().map(|s| s.address.as_str().chars().count()).max().unwrap_or(0).max(12);
-    let middle = shown.iter().map(|s| s.summary.chars().count()).max().unwrap_or(0).clamp(10, 48);
-    let _ = writeln!(out, "    {:width$}  {:middle$}  {:>10}  {:>8}", "", "", "$/h", "expected");
+/// The line above every report of a stack.
+pub fn heading(header: &Header, screen: Screen, out: &mut String) {
+    let rest = format!("   {}   {}", header.region, header.place);
+    screen.paragraph(out, &header.stack, Style::new(), &rest, 2);
+}
+
+fn style(step: &Step) -> Style {
+    match (step.action, step.class) {
+        (Action::Replace | Action::Delete, Some(ChangeClass::DestroysData)) => screen::LOST,
+        (Action::Create, _) => screen::MADE,
+        (Action::Update, _) => screen::CHANGED,
+        (Action::Replace | Action::Delete, _) => screen::GONE,
+        (Action::Adopt, _) => screen::TAKEN,
+        (Action::Keep | Action::Read, _) => screen::QUIET,
+    }
+}
+
+/// What a step is about, on one line.
+fn subject(step: &Step) -> String {
+    if step.action != Action::Read {
+        return step.summary.clone();
+    }
+    let id = step.live.as_ref().map_or(String::new(), |live| format!(" {}", live.id));
+    let comma = if step.summary.is_empty() { "" } else { ", " };
+    format!("{}{comma}existing{id}, only read", step.summary)
+}
+
+fn steps(out: &mut String, shown: &[&Step], plan: &Plan, show: &Show<'_>) {
+    let mut table =
+        Table::new(&[Column::whole(""), Column::words(""), Column::figures("$/h"), Column::figures("time")]);
     for step in shown {
-        let money = cost
-            .and_then(|c| c.steps.get(step.address.as_str()))
-            .map_or("-".to_owned(), crate::report::cost::StepFigures::column);
+        let money = show.cost.and_then(|c| c.steps.get(step.address.as_str()));
+        let money = money.map_or("-".to_owned(), |figures| figures.column(step.action == Action::Delete));
         let time = if step.expected_seconds == 0 { "-".to_owned() } else { time(step.expected_seconds) };
-        let summary = if step.action == Action::Read {
-            format!("{}, existing: only read", step.summary)
-        } else {
-            step.summary.clone()
+        table.row(style(step), [format!("{:3} {}", symbol(step), step.address), subject(step), money, time]);
+        table.under(&details(step, plan, show));
+    }
+    table.render(show.screen, out);
+}
+
+/// Why, and which fields change.
+fn details(step: &Step, plan: &Plan, show: &Show<'_>) -> String {
+    let screen = show.screen;
+    let mut out = String::new();
+    if matches!(step.action, Action::Create | Action::Read) && step.reason.starts_with("it does not exist") {
+        return out;
+    }
+    if step.action != Action::Read {
+        let words = match (class(step), step.reason.as_str()) {
+            (Some(class), "") => class.to_owned(),
+            (Some(class), reason) => format!("{class}: {reason}"),
+            (None, reason) => reason.to_owned(),
         };
-        let _ = writeln!(
-            out,
-            "{:3} {:width$}  {:middle$}  {:>10}  {:>8}",
-            symbol(step),
-            step.address.as_str(),
-            summary,
-            money,
-            time
-        );
-        if matches!(step.action, Action::Create | Action::Read) && step.reason.starts_with("it does not exist") {
-            continue;
-        }
-        if !matches!(step.action, Action::Create | Action::Read)
-            || !step.reason.is_empty() && step.action == Action::Create
-        {
-            let words = match (class(step), step.reason.as_str()) {
-                (Some(class), "") => class.to_owned(),
-                (Some(class), reason) => format!("{class}: {reason}"),
-                (None, reason) => reason.to_owned(),
-            };
-            if !words.is_empty() {
-                let _ = writeln!(out, "      {words}");
-            }
-        }
-        for field in &step.fields {
-            let forces = if field.forces { "   (forces the replacement)" } else { "" };
-            // The same names, of which one stands for something new.
-            if value(&field.before) == value(&field.after) {
-                let _ = writeln!(out, "      {}: {}, made anew{forces}", field.path, value(&field.after));
-                continue;
-            }
-            if let (Value::Array(before), Value::Array(after)) = (&field.before, &field.after)
-                && before.len() + after.len() > 2
-            {
-                let _ = writeln!(out, "      {}:{forces}", field.path);
-                elements(out, before, after);
-                continue;
-            }
-            let _ = writeln!(out, "      {}: {} -> {}{forces}", field.path, value(&field.before), value(&field.after));
-        }
-        if !step.outdated.is_empty() {
-            let _ = writeln!(out, "      members to replace, one after the other: {}", step.outdated.join(", "));
-        }
-        if !step.ending.is_empty() {
-            let _ = writeln!(out, "      members to end: {}", step.ending.join(", "));
+        if !words.is_empty() {
+            screen.paragraph(&mut out, "      ", Style::new(), &words, 8);
         }
     }
+    let revealed = show.revealed.and_then(|all| all.get(&step.address));
+    for field in &step.fields {
+        let known = revealed.and_then(|fields| fields.get(field.path.as_str()));
+        change::field(&mut out, screen, step, plan, field, known);
+    }
+    if !step.outdated.is_empty() {
+        let words = format!("members to replace, one after the other: {}", step.outdated.join(", "));
+        screen.paragraph(&mut out, "      ", Style::new(), &words, 8);
+    }
+    if !step.ending.is_empty() {
+        let words = format!("members to end: {}", step.ending.join(", "));
+        screen.paragraph(&mut out, "      ", Style::new(), &words, 8);
+    }
+    out
 }
 
-/// Only the elements that come or go, one a line.
-fn elements(out: &mut String, before: &[Value], after: &[Value]) {
-    let kept = before.iter().filter(|v| after.contains(v)).count();
-    for gone in before.iter().filter(|v| !after.contains(v)) {
-        let _ = writeln!(out, "        - {}", value(gone));
-    }
-    for new in after.iter().filter(|v| !before.contains(v)) {
-        let _ = writeln!(out, "        + {}", value(new));
-    }
-    if kept > 0 {
-        let _ = writeln!(out, "        ({kept} unchanged)");
-    }
-}
-
-fn folded(out: &mut String, shown: &[&Step]) {
-    let mut modules: std::collections::BTreeMap<String, std::collections::BTreeMap<&str, usize>> =
-        std::collections::BTreeMap::new();
+fn folded(out: &mut String, shown: &[&Step], show: &Show<'_>) {
+    let mut modules: BTreeMap<String, BTreeMap<&str, (usize, Style)>> = BTreeMap::new();
     for step in shown {
         let address = step.address.as_str();
         let module = address.split(['.', '/']).next().unwrap_or(address).to_owned();
-        *modules.entry(module).or_default().entry(symbol(step)).or_default() += 1;
+        modules.entry(module).or_default().entry(symbol(step)).or_insert((0, style(step))).0 += 1;
     }
     for (module, counts) in modules {
-        let texts: Vec<String> = counts.iter().map(|(s, n)| format!("{s} {n}")).collect();
+        let texts: Vec<String> =
+            counts.iter().map(|(s, (n, style))| show.screen.paint(*style, &format!("{s} {n}"))).collect();
         let _ = writeln!(out, "    {module}: {}", texts.join("   "));
     }
     let _ = writeln!(out, "    (folded by module; `--full` shows every resource)");
 }
 
-fn footer(plan: &Plan, cost: Option<&PlanFigures>) -> String {
+fn footer(out: &mut String, plan: &Plan, show: &Show<'_>) {
     let s = &plan.summary;
-    let mut out = String::new();
+    let screen = show.screen;
+    let plain = Style::new();
     if plan.is_empty() {
         let read = if s.read > 0 { format!("; {} only read", s.read) } else { String::new() };
-        let _ = writeln!(
-            out,
-            "No changes: {} as the blueprint says{read}",
+        let words = format!(
+            " {} as the blueprint says{read}",
             if s.keep == 1 { "1 resource is".to_owned() } else { format!("{} resources are", s.keep) }
         );
-        return out;
+        return screen.paragraph(out, "No changes:", plain, &words, 2);
     }
     let mut tail = String::new();
     let stay = plan.staying().count();
@@ -219,29 +244,32 @@ fn footer(plan: &Plan, cost: Option<&PlanFigures>) -> String {
             let _ = write!(tail, "; {n} {what}");
         }
     }
-    let _ = writeln!(
-        out,
-        "Plan: {} to create, {} to update, {} to replace, {} to delete{tail}",
+    let counts = format!(
+        " {} to create, {} to update, {} to replace, {} to delete{tail}",
         s.create, s.update, s.replace, s.delete
     );
-    if let Some(cost) = cost {
-        let _ = writeln!(out, "{}", cost.line());
+    screen.paragraph(out, "Plan:", plain, &counts, 6);
+    if let Some(cost) = show.cost {
+        let line = cost.line();
+        let (head, figures) = line.split_once(": ").unwrap_or(("Cost", &line));
+        screen.paragraph(out, &format!("{head}:"), plain, &format!(" {figures}"), 6);
         if cost.prices.refreshed > 0 {
-            let _ = writeln!(out, "Prices: {}", cost.prices.words());
+            screen.paragraph(out, "Prices:", plain, &format!(" {}", cost.prices.words()), 6);
         }
-    }
-    if let Some(hint) = cost.and_then(|cost| cost.hint.as_ref()) {
-        let _ = writeln!(out, "Hint: {hint}");
+        if let Some(hint) = &cost.hint {
+            screen.paragraph(out, "Hint:", plain, &format!(" {hint}"), 6);
+        }
     }
     let path: Vec<&str> = plan.critical_path.iter().map(crate::address::Address::as_str).collect();
     let minutes = plan.expected_seconds.div_ceil(60).max(1);
     let about = if plan.expected_seconds < 60 { time(plan.expected_seconds) } else { format!("{minutes}m") };
-    let _ = writeln!(out, "Time: about {about} ({})", path.join(" > "));
-    let _ = writeln!(out, "Risk: {}", risk(plan));
-    out
+    screen.paragraph(out, "Time:", plain, &format!(" about {about} ({})", path.join(" > ")), 6);
+    let (words, style) = risk(plan);
+    screen.paragraph(out, "Risk:", style, &format!(" {words}"), 6);
 }
 
-fn risk(plan: &Plan) -> String {
+/// What is lost, and how loud to say it.
+fn risk(plan: &Plan) -> (String, Style) {
     let mut parts = Vec::new();
     let mut list = |what: &str, pick: &dyn Fn(&Step) -> bool| {
         let names: Vec<&str> = plan.steps.iter().filter(|s| pick(s)).map(|s| s.address.as_str()).collect();
@@ -261,7 +289,12 @@ fn risk(plan: &Plan) -> String {
             plan.steps.iter().filter(|s| !s.ending.is_empty()).map(|s| s.address.as_str()).collect();
         parts.push(format!("terminates {} of {}", crate::report::counted(ending, "machine"), groups.join(", ")));
     }
-    if parts.is_empty() { "nothing is replaced or destroyed".to_owned() } else { parts.join("; ") }
+    let style = match parts.first() {
+        None => Style::new(),
+        Some(first) if first.starts_with("DESTROYS") => screen::LOST,
+        Some(_) => screen::GONE,
+    };
+    if parts.is_empty() { ("nothing is replaced or destroyed".to_owned(), style) } else { (parts.join("; "), style) }
 }
 
 /// Unknowns as JSON shows them.

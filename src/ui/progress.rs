@@ -1,5 +1,5 @@
 //! The events of an execution: moving bars on a terminal, dated lines elsewhere, JSON lines on request.
-use super::Ui;
+use super::{Ui, clean::clean};
 use crate::{
     address::Address,
     apply::{Event, What},
@@ -117,7 +117,7 @@ impl State {
         self.spoke = Instant::now();
         match &self.bars {
             Some((multi, _)) => {
-                let _ = multi.println(text);
+                let _ = multi.println(clean(text, self.ui.color));
             }
             None => self.ui.say(text),
         }

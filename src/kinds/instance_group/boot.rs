@@ -111,6 +111,19 @@ impl Boot {
         }
     }
 
+    /// The user data as far as it is known, for people.
+    pub(super) fn shown(&self) -> String {
+        let mut out = self.head();
+        for (key, value) in &self.env {
+            out.push_str(&match value.known() {
+                Some(value) => export(key, value),
+                None => format!("export {key}=(known after apply)\n"),
+            });
+        }
+        out.push_str(&self.script.0);
+        out
+    }
+
     /// The user data.
     pub(super) fn user_data(&self) -> Result<String, Error> {
         let mut out = self.head();

@@ -5,9 +5,13 @@ use std::fmt::Write;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use anstyle::Style;
+
+use super::super::screen::{GONE, STRONG, Screen};
+use super::super::table::{Column, Table};
 use super::csv::field;
 use super::markdown::cell;
-use super::{Forms, Heading, RenderError, html};
+use super::{Forms, Heading, RenderError, grouped, html};
 use crate::cost::Sum;
 use crate::cost::account::{Account, Owner, Stack};
 use crate::cost::pricing::Spent;
@@ -30,13 +34,13 @@ pub(super) fn owner(name: &str) -> &str {
 
 /// Dollars an hour, and how many lines are missing from it.
 fn hourly(sum: &Sum) -> String {
-    let text = rounded(sum.total().hourly(), 4);
+    let text = grouped(&rounded(sum.total().hourly(), 4));
     if sum.unpriced > 0 { format!("{text} + {} unpriced", sum.unpriced) } else { text }
 }
 
 /// Dollars until now, and how many objects are missing from it.
 fn spent(spent: &Spent) -> String {
-    let text = rounded(spent.dollars, 2);
+    let text = grouped(&rounded(spent.dollars, 2));
     if spent.unknown_age > 0 { format!("{text} + {} of unknown age", spent.unknown_age) } else { text }
 }
 
@@ -63,29 +67,54 @@ impl<'a> AccountReport<'a> {
 
     fn owner_cells(o: &Owner) -> [String; 5] {
         let stacks = if o.expired > 0 { format!("{} ({} expired)", o.stacks, o.expired) } else { o.stacks.to_string() };
-        [owner(&o.name).to_owned(), stacks, hourly(&o.sum), rounded(o.sum.total().monthly(), 2), spent(&o.spent)]
+        [
+            owner(&o.name).to_owned(),
+            stacks,
+            hourly(&o.sum),
+            grouped(&rounded(o.sum.total().monthly(), 2)),
+            spent(&o.spent),
+        ]
     }
 }
 
 impl<'a> Forms for AccountReport<'a> {
-    fn text(&self) -> String {
+    fn text(&self, screen: Screen) -> String {
         let heading = self.heading;
-        let mut out = format!("{}   {}\n", heading.region, heading.place);
+        let mut out = String::new();
+        screen.paragraph(&mut out, &heading.region, Style::new(), &format!("   {}", heading.place), 2);
         if self.all.stacks.is_empty() {
             out.push_str("no stacks\n");
             return out;
         }
         let (sum, so_far) = self.all.total();
-        let mut owners = vec![["OWNER", "STACKS", "$/h", "$/month", "SPENT SO FAR"].map(str::to_owned)];
-        owners.extend(self.all.owners.iter().map(Self::owner_cells));
+        let mut stacks = Table::new(&[
+            Column::whole("STACK"),
+            Column::words("OWNER"),
+            Column::whole("EXPIRES"),
+            Column::figures("OBJECTS"),
+            Column::figures("$/h"),
+            Column::figures("SPENT SO FAR"),
+        ]);
+        for stack in &self.all.stacks {
+            stacks.row(if stack.expired { GONE } else { Style::new() }, Self::stack_cells(stack));
+        }
+        let mut owners = Table::new(&[
+            Column::words("OWNER"),
+            Column::figures("STACKS"),
+            Column::figures("$/h"),
+            Column::figures("$/month"),
+            Column::figures("SPENT SO FAR"),
+        ]);
+        for owner in &self.all.owners {
+            owners.row(if owner.expired > 0 { GONE } else { Style::new() }, Self::owner_cells(owner));
+        }
         let count = self.all.stacks.len().to_string();
-        owners.push(["total".to_owned(), count, hourly(&sum), rounded(sum.total().monthly(), 2), spent(&so_far)]);
-        let mut stacks = vec![["STACK", "OWNER", "EXPIRES", "OBJECTS", "$/h", "SPENT SO FAR"].map(str::to_owned)];
-        stacks.extend(self.all.stacks.iter().map(Self::stack_cells));
+        let monthly = grouped(&rounded(sum.total().monthly(), 2));
+        owners.row(STRONG, ["total".to_owned(), count, hourly(&sum), monthly, spent(&so_far)]);
         out.push('\n');
-        table(&mut out, &stacks);
+        stacks.render(screen, &mut out);
         out.push('\n');
-        table(&mut out, &owners);
+        owners.render(screen, &mut out);
         out
     }
 
@@ -145,7 +174,7 @@ impl<'a> Forms for AccountReport<'a> {
             writeln!(out, "| {} |", Self::owner_cells(o).map(|text| cell(&text)).join(" | "))?;
         }
         let (sum, so_far) = self.all.total();
-        let monthly = rounded(sum.total().monthly(), 2);
+        let monthly = grouped(&rounded(sum.total().monthly(), 2));
         let count = self.all.stacks.len();
         writeln!(out, "| **total** | {count} | {} | {monthly} | {} |", hourly(&sum), spent(&so_far))?;
         writeln!(out, "\n| stack | owner | expires | objects | $/h | spent so far |\n|---|---|---|---:|---:|---:|")?;
@@ -157,18 +186,5 @@ impl<'a> Forms for AccountReport<'a> {
 
     fn html(&self) -> Result<String, RenderError> {
         html::account::render(self)
-    }
-}
-
-fn table<const N: usize>(out: &mut String, rows: &[[String; N]]) {
-    for row in rows {
-        let mut line = String::new();
-        for (at, cell) in row.iter().enumerate() {
-            let width = rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
-            // Writing into a String cannot fail.
-            let _ = write!(line, "{cell:width$}  ");
-        }
-        out.push_str(line.trim_end());
-        out.push('\n');
     }
 }

@@ -6,9 +6,13 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
+use anstyle::Style;
+
+use super::super::screen::{STRONG, Screen};
+use super::super::table::{Column, Table};
 use super::csv::field;
 use super::markdown::cell;
-use super::{Forms, Heading, RenderError, html};
+use super::{Forms, Heading, RenderError, grouped, html};
 use crate::cost::actual::{Actual, Pair, Period};
 use crate::price::line::rounded;
 
@@ -76,7 +80,7 @@ fn row(name: &impl ToString, pair: &Pair) -> Row {
 
 /// With a sign, unless it is nothing.
 pub(super) fn signed(text: &str) -> String {
-    let nothing = text.chars().all(|c| matches!(c, '0' | '.' | '-' | '$'));
+    let nothing = text.chars().all(|c| matches!(c, '0' | '.' | ',' | '-' | '$'));
     if nothing || text.starts_with('-') { text.to_owned() } else { format!("+{text}") }
 }
 
@@ -114,23 +118,37 @@ impl ActualReport {
         }
     }
 
-    fn write_text(&self, out: &mut String) -> std::fmt::Result {
+    fn write_text(&self, screen: Screen, out: &mut String) -> std::fmt::Result {
         let heading = &self.heading;
-        writeln!(out, "{}   {}   {}", heading.stack, heading.region, heading.place)?;
-        writeln!(out, "Billed by AWS against the estimate, {} to {} (UTC), in USD\n", self.from, self.to)?;
-        let all = || self.days.iter().chain(&self.kinds).chain(&self.addresses);
-        let width = all().map(|row| row.name.chars().count()).max().unwrap_or(0).max(12);
+        screen.paragraph(out, &heading.stack, Style::new(), &format!("   {}   {}", heading.region, heading.place), 2);
+        let span = format!("Billed by AWS against the estimate, {} to {} (UTC), in USD", self.from, self.to);
+        screen.paragraph(out, "", Style::new(), &span, 2);
+        if self.days.is_empty() {
+            writeln!(out, "\nNo day can be compared.")?;
+        }
+        writeln!(out)?;
         for (name, rows) in [("DAY", &self.days), ("KIND", &self.kinds), ("RESOURCE", &self.addresses)] {
-            writeln!(out, "{name:width$}  {:>14} {:>14} {:>14} {:>8}", "estimate", "billed", "difference", "%")?;
-            for row in rows.iter().chain((name == "DAY").then_some(&self.total)) {
-                let percent = row.percent.as_deref().unwrap_or("-");
-                let difference = signed(&row.difference);
-                let (name, expected, billed) = (&row.name, &row.expected, &row.billed);
-                writeln!(out, "{name:width$}  {expected:>14} {billed:>14} {difference:>14} {percent:>8}")?;
+            if rows.is_empty() {
+                continue;
             }
+            let mut table = Table::new(&[
+                Column::words(name),
+                Column::figures("estimate"),
+                Column::figures("billed"),
+                Column::figures("difference"),
+                Column::figures("%"),
+            ]);
+            for row in rows.iter().chain((name == "DAY").then_some(&self.total)) {
+                let percent = row.percent.as_deref().unwrap_or("-").to_owned();
+                let (expected, billed) = (grouped(&row.expected), grouped(&row.billed));
+                let style = if row.name == "total" { STRONG } else { Style::new() };
+                table.row(style, [row.name.clone(), expected, billed, signed(&grouped(&row.difference)), percent]);
+            }
+            table.render(screen, out);
             writeln!(out)?;
         }
         match &self.largest {
+            None if self.days.is_empty() => {}
             None => writeln!(out, "Nothing differs by a cent or more.")?,
             Some(largest) => {
                 let difference = signed(&largest.row.difference);
@@ -148,10 +166,10 @@ impl ActualReport {
 }
 
 impl Forms for ActualReport {
-    fn text(&self) -> String {
+    fn text(&self, screen: Screen) -> String {
         let mut out = String::new();
         // Writing into a String cannot fail.
-        let _ = self.write_text(&mut out);
+        let _ = self.write_text(screen, &mut out);
         out
     }
 

@@ -67,6 +67,30 @@ pub(super) fn render(report: &CostReport) -> String {
     text
 }
 
+/// One cell. A spreadsheet takes what begins with one of `=+-@` for a formula, so a quote goes before it, except where it
+/// is a number.
 pub(super) fn field(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && !is_number(text);
+    let text = if formula { format!("'{text}") } else { text.to_owned() };
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+}
+
+fn is_number(text: &str) -> bool {
+    let digits = text.trim_start_matches(['+', '-']);
+    text.len() - digits.len() <= 1 && rust_decimal::Decimal::from_str_exact(digits).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::field;
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        assert_eq!(field("=HYPERLINK(\"http://x\",\"y\")"), "\"'=HYPERLINK(\"\"http://x\"\",\"\"y\"\")\"");
+        assert_eq!(
+            ["@SUM(A1)", "+1+1", "-cmd", "\tx", "--1"].map(field),
+            ["'@SUM(A1)", "'+1+1", "'-cmd", "'\tx", "'--1"]
+        );
+        assert_eq!(["-3.00", "+1.5", "plain", "a,b", ""].map(field), ["-3.00", "+1.5", "plain", "\"a,b\"", ""]);
+    }
 }

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::model::Missing;
-use super::{Figures, grouped};
+use super::{Figures, cents, grouped, signed};
 use crate::cost::{PlanCost, StepCost, Sum};
 use crate::price::line::rounded;
 use crate::price::{Amount, LineState, PriceAge};
@@ -31,6 +31,12 @@ pub struct StepFigures {
     /// How many have none now.
     #[serde(skip)]
     unpriced_before: usize,
+    /// How many of its lines something else pays for: a reservation, a Capacity Block.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub reserved: usize,
+    /// How many it paid for until now.
+    #[serde(skip)]
+    reserved_before: usize,
 }
 
 /// `cost` of a plan.
@@ -55,6 +61,9 @@ pub struct PlanFigures {
     pub unpriced: Vec<Missing>,
     /// Each step that costs something before or after, by address.
     pub steps: BTreeMap<String, StepFigures>,
+    /// How many lines something else pays for after the plan: a reservation, a Capacity Block.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub reserved: usize,
     /// How many lines of what is live now have no price, when the plan leaves nothing.
     #[serde(skip)]
     ends: Option<usize>,
@@ -93,6 +102,7 @@ impl PlanFigures {
             by_use: Figures::of(&after.by_use, run),
             unpriced: unpriced.collect(),
             steps: steps.map(|(address, step)| (address.clone(), StepFigures::new(step))).collect(),
+            reserved: after.paid_elsewhere,
             ends: (cost.after.items.is_empty() && !cost.before.items.is_empty()).then_some(before.unpriced),
             hint: None,
         }
@@ -156,8 +166,13 @@ impl PlanFigures {
             upfront => format!(", ${} upfront", grouped(upfront)),
         };
         let unpriced = missing(self.unpriced.len());
+        let reserved = match self.reserved {
+            0 => String::new(),
+            1 => "; 1 line paid by a reservation".to_owned(),
+            count => format!("; {count} lines paid by reservations"),
+        };
         let monthly = grouped(&self.after.monthly);
-        format!("${}/h{change}{run}, ${monthly}/month{upfront}{unpriced}", cents(&self.after.hourly))
+        format!("${}/h{change}{run}, ${monthly}/month{upfront}{unpriced}{reserved}", cents(&self.after.hourly))
     }
 }
 
@@ -173,20 +188,28 @@ impl StepFigures {
             upfront: (!upfront.is_zero()).then(|| rounded(upfront, 2)),
             unpriced: step.after.unpriced,
             unpriced_before: step.before.unpriced,
+            reserved: step.after.paid_elsewhere,
+            reserved_before: step.before.paid_elsewhere,
         }
     }
 
-    /// The column of a plan: dollars an hour to a tenth of a cent, `-` when free, `unpriced`, or with `+?` in part.
+    /// The column of a plan: dollars an hour to a tenth of a cent, `-` when free, `reserved` when something else pays,
+    /// `unpriced`, or with `+?` in part. What goes shows what it costs now.
     #[must_use]
-    pub fn column(&self) -> String {
-        let figure = self.after.as_ref().or(self.before.as_ref());
-        let figure = figure.and_then(|figure| Decimal::from_str_exact(figure).ok()).unwrap_or_default();
-        let unpriced = if self.after.is_some() { self.unpriced } else { self.unpriced_before };
-        match (unpriced, figure.is_zero()) {
-            (0, true) => "-".to_owned(),
-            (0, false) => rounded(figure, 3),
+    pub fn column(&self, goes: bool) -> String {
+        let (figure, unpriced, reserved) = match goes {
+            true => (&self.before, self.unpriced_before, self.reserved_before),
+            false => (&self.after, self.unpriced, self.reserved),
+        };
+        let figure = figure.as_ref().and_then(|figure| Decimal::from_str_exact(figure).ok()).unwrap_or_default();
+        let shown = rounded(figure, 3);
+        match (unpriced, shown == "0.000") {
+            (0, true) if reserved > 0 => "reserved".to_owned(),
+            (0, false) if reserved > 0 => format!("{shown}+reserved"),
+            (0, true) if figure.is_zero() => "-".to_owned(),
+            (0, _) => grouped(&shown),
             (_, true) => "unpriced".to_owned(),
-            (_, false) => format!("{}+?", rounded(figure, 3)),
+            (_, false) => format!("{}+?", grouped(&shown)),
         }
     }
 }
@@ -201,17 +224,6 @@ fn missing(lines: usize) -> String {
 
 fn is_nothing(figure: &str) -> bool {
     figure.chars().all(|character| matches!(character, '0' | '.' | '-'))
-}
-
-fn cents(figure: &str) -> String {
-    Decimal::from_str_exact(figure).map_or_else(|_| figure.to_owned(), |figure| grouped(&rounded(figure, 2)))
-}
-
-fn signed(figure: &str) -> String {
-    match figure.strip_prefix('-') {
-        Some(figure) => format!("-${}", cents(figure)),
-        None => format!("+${}", cents(figure)),
-    }
 }
 
 #[cfg(test)]
@@ -236,8 +248,8 @@ mod tests {
     fn a_first_plan() {
         let figures = PlanFigures::new(&plan_cost(Bill::default(), cluster()));
         assert_eq!(figures.summary(), "$222.45/h, $16,016.53 in 72 h, $162,389.80/month");
-        assert_eq!(figures.steps["cache.file-system"].column(), "2.236");
-        assert_eq!(figures.steps["train.group"].column(), "220.160");
+        assert_eq!(figures.steps["cache.file-system"].column(false), "2.236");
+        assert_eq!(figures.steps["train.group"].column(false), "220.160");
         assert!(!figures.steps.contains_key("network.vpc"));
     }
 
@@ -250,7 +262,7 @@ mod tests {
         after.items[3].lines[0].quantity = Decimal::from(6);
         let figures = PlanFigures::new(&plan_cost(cluster(), after));
         assert_eq!(figures.summary(), "$332.53/h (+$110.08/h), $23,942.29 in 72 h, $242,748.20/month; 1 line unpriced");
-        assert_eq!(figures.steps["cache.file-system"].column(), "2.236+?");
+        assert_eq!(figures.steps["cache.file-system"].column(false), "2.236+?");
         assert_eq!(figures.steps["train.group"].difference, "110.0800");
     }
 

@@ -2,35 +2,40 @@
 
 use std::fmt::Write;
 
-use super::{CostReport, Group, grouped, signed};
+use anstyle::Style;
 
-pub(super) fn render(report: &CostReport) -> String {
+use super::super::screen::{LOST, STRONG, Screen};
+use super::super::table::{Column, Table};
+use super::{CostReport, Group, cents, grouped, signed};
+
+pub(super) fn render(report: &CostReport, screen: Screen) -> String {
     let mut text = String::new();
     // Writing into a String cannot fail.
-    let _ = write(report, &mut text);
+    let _ = write(report, screen, &mut text);
     text
 }
 
-fn write(report: &CostReport, text: &mut String) -> std::fmt::Result {
+fn write(report: &CostReport, screen: Screen, text: &mut String) -> std::fmt::Result {
     let place = if report.place.is_empty() { String::new() } else { format!("   {}", report.place) };
-    writeln!(text, "{}   {}{place}\n", report.stack, report.region)?;
-    let width = report
-        .resources
-        .iter()
-        .map(|resource| resource.address.chars().count() + 2)
-        .chain([20])
-        .max()
-        .unwrap_or_default();
-    writeln!(text, "{:<width$}  {:>12} {:>14}  WHAT", "RESOURCE", "$/h", "$/month")?;
+    screen.paragraph(text, &report.stack, Style::new(), &format!("   {}{place}", report.region), 2);
+    writeln!(text)?;
+    let mut table = Table::new(&[
+        Column::whole("RESOURCE"),
+        Column::figures("$/h"),
+        Column::figures("$/month"),
+        Column::words("WHAT"),
+    ]);
+    let plain = Style::new();
     for resource in &report.resources {
-        writeln!(
-            text,
-            "{:<width$}  {:>12} {:>14}  {}",
-            resource.address,
-            money(resource.cost.as_ref().map(|cost| &cost.hourly), resource.unpriced),
-            money(resource.cost.as_ref().map(|cost| &cost.monthly), resource.unpriced),
-            resource.kind
-        )?;
+        table.row(
+            plain,
+            [
+                resource.address.clone(),
+                money(resource.cost.as_ref().map(|cost| &cost.hourly), resource.unpriced),
+                money(resource.cost.as_ref().map(|cost| &cost.monthly), resource.unpriced),
+                resource.kind.clone(),
+            ],
+        );
         for line in &resource.lines {
             let (hourly, monthly) = match &line.cost {
                 Some(cost) if line.state == "upfront" => (format!("{} once", grouped(&cost.upfront)), String::new()),
@@ -39,55 +44,62 @@ fn write(report: &CostReport, text: &mut String) -> std::fmt::Result {
             };
             let because = if line.because.is_empty() { String::new() } else { format!(" ({})", line.because) };
             let state = if line.state == "by use" { "by use: " } else { "" };
-            writeln!(text, "{:<width$}  {hourly:>12} {monthly:>14}  - {state}{}{because}", "", line.what)?;
+            table.row(plain, [String::new(), hourly, monthly, format!("- {state}{}{because}", line.what)]);
             for rung in &line.alternatives {
-                writeln!(text, "{:<width$}  {:>12} {:>14}    may be {rung}", "", "", "")?;
+                table.row(plain, [String::new(), String::new(), String::new(), format!("  may be {rung}")]);
             }
         }
     }
     if report.free_resources > 0 {
-        writeln!(text, "{:<width$}  {:>12} {:>14}", format!("{} more", report.free_resources), "free", "free")?;
+        let free = || "free".to_owned();
+        table.row(plain, [format!("{} more", report.free_resources), free(), free(), String::new()]);
     }
+    table.render(screen, text);
     writeln!(text)?;
     for (title, rows) in report.groupings() {
-        groups(text, title, rows)?;
+        groups(text, title, rows, screen)?;
     }
-    writeln!(text, "Total:    {}", total(report))?;
+    let mut say = |head: &str, words: &str| screen.paragraph(text, &format!("{head:10}"), plain, words, 10);
+    say("Total:", &total(report));
     if report.by_use.monthly != "0.00" {
-        writeln!(text, "By use:   ${}/month of it, as stated or assumed", grouped(&report.by_use.monthly))?;
+        say("By use:", &format!("${}/month of it, as stated or assumed", grouped(&report.by_use.monthly)));
     }
     if report.cost.upfront != "0.00" {
-        writeln!(text, "Upfront:  ${} once, not in the total", grouped(&report.cost.upfront))?;
+        say("Upfront:", &format!("${} once, not in the total", grouped(&report.cost.upfront)));
     }
     for line in &report.budget {
-        let over = if line.over { ", OVER" } else { "" };
         let (cost, allowed) = (grouped(&line.cost), grouped(&line.allowed));
-        writeln!(text, "Budget:   {} ${cost} of ${allowed}, {} %{over}", line.limit, line.percent)?;
+        let with_use = match line.with_use == line.cost {
+            true => String::new(),
+            false => format!(" (${} with what goes by use)", grouped(&line.with_use)),
+        };
+        let over = if line.over { screen.paint(LOST, ", OVER") } else { String::new() };
+        say("Budget:", &format!("{} ${cost}{with_use} of ${allowed}, {} %{over}", line.limit, line.percent));
     }
     for refusal in &report.refusals {
-        writeln!(text, "Budget:   refuses: {refusal}")?;
+        say("Budget:", &format!("refuses: {refusal}"));
     }
     if report.unpriced_lines > 0 {
-        writeln!(text, "Unpriced: {} in no total:", lines(report.unpriced_lines))?;
+        say("Unpriced:", &format!("{} in no total:", lines(report.unpriced_lines)));
         for missing in &report.unpriced {
-            writeln!(text, "          {}: {}: {}", missing.address, missing.what, missing.why)?;
+            say("", &format!("{}: {}: {}", missing.address, missing.what, missing.why));
         }
     }
     if report.paid_elsewhere_lines > 0 {
-        writeln!(text, "Paid:     {} by something else (reservations)", lines(report.paid_elsewhere_lines))?;
+        say("Paid:", &format!("{} by something else (reservations)", lines(report.paid_elsewhere_lines)));
     }
     if let Some(versus) = &report.comparison {
         let (before, difference) = (&versus.before, &versus.difference);
-        let (hourly, monthly) = (grouped(&before.hourly), grouped(&before.monthly));
-        writeln!(text, "Before:   ${hourly}/h, ${monthly}/month ({})", versus.with)?;
-        writeln!(text, "Change:   {}/h, {}/month", signed(&difference.hourly), signed(&difference.monthly))?;
+        let (hourly, monthly) = (cents(&before.hourly), grouped(&before.monthly));
+        say("Before:", &format!("${hourly}/h, ${monthly}/month ({})", versus.with));
+        say("Change:", &format!("{}/h, {}/month", signed(&difference.hourly), signed(&difference.monthly)));
         for row in &versus.rows {
             let word = match (&row.before, &row.after) {
                 (None, _) => "new",
                 (_, None) => "gone",
                 _ => "changed",
             };
-            writeln!(text, "          {}/h  {} ({word})", signed(&row.difference), row.address)?;
+            say("", &format!("{}/h  {} ({word})", signed(&row.difference), row.address));
         }
     }
     for advice in &report.advice {
@@ -96,7 +108,7 @@ fn write(report: &CostReport, text: &mut String) -> std::fmt::Result {
             .as_ref()
             .map(|dollars| format!("; saves ${}/month", grouped(dollars)))
             .unwrap_or_default();
-        writeln!(text, "Advice:   {}: {}{saves}", advice.address, advice.text)?;
+        say("Advice:", &format!("{}: {}{saves}", advice.address, advice.text));
     }
     Ok(())
 }
@@ -122,20 +134,22 @@ fn total(report: &CostReport) -> String {
         0 => String::new(),
         count => format!("; {} without a price", lines(count)),
     };
-    format!("${}/h{run}, ${}/month of 730 h{unpriced}", grouped(&cost.hourly), grouped(&cost.monthly))
+    format!("${}/h{run}, ${}/month of 730 h{unpriced}", cents(&cost.hourly), grouped(&cost.monthly))
 }
 
-fn groups(text: &mut String, title: &str, groups: &[Group]) -> std::fmt::Result {
+fn groups(text: &mut String, title: &str, groups: &[Group], screen: Screen) -> std::fmt::Result {
     if groups.is_empty() {
         return Ok(());
     }
-    let width = groups.iter().map(|group| group.name.chars().count()).chain([20]).max().unwrap_or_default();
-    writeln!(text, "{:<width$}  {:>12} {:>14}   part", format!("By {title}"), "$/h", "$/month")?;
+    writeln!(text, "{}", screen.paint(STRONG, &format!("By {title}")))?;
+    let mut table =
+        Table::new(&[Column::words(""), Column::figures("$/h"), Column::figures("$/month"), Column::figures("part")]);
     for group in groups {
         let hourly = money(group.cost.as_ref().map(|cost| &cost.hourly), group.unpriced);
         let monthly = money(group.cost.as_ref().map(|cost| &cost.monthly), group.unpriced);
-        writeln!(text, "{:<width$}  {hourly:>12} {monthly:>14}  {:>5} %", group.name, group.percent)?;
+        table.row(Style::new(), [group.name.clone(), hourly, monthly, format!("{} %", group.percent)]);
     }
+    table.render(screen, text);
     writeln!(text)
 }
 
