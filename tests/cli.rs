@@ -160,6 +160,54 @@ fn output_that_does_not_arrive_is_an_error() {
 }
 
 #[test]
+fn colour_and_width_are_as_asked_for() {
+    let desk = Desk::new();
+    desk.write("dlinfra.yaml", SMALL);
+    let plan = ["plan", "--sandbox"];
+    let with = |name: &str, value: &str, more: &[&str]| {
+        let mut command = desk.command(&[&plan, more].concat());
+        command.env_remove("NO_COLOR").env(name, value);
+        finish(command).code(0)
+    };
+    // Nobody sees a pipe.
+    with("X", "y", &[]).never_says("\u{1b}");
+    with("CLICOLOR_FORCE", "1", &[]).says(&["\u{1b}[32m+   vpc\u{1b}[0m"]);
+    with("CLICOLOR_FORCE", "1", &["--color", "never"]).never_says("\u{1b}");
+    desk.run(&[&plan[..], &["--color", "always"]].concat()).code(0).says(&["\u{1b}[32m"]);
+    with("CLICOLOR_FORCE", "1", &["--format", "json"]).never_says("\u{1b}");
+    let narrow = with("COLUMNS", "50", &[]);
+    assert!(narrow.out.lines().all(|line| line.chars().count() <= 50), "{}", narrow.out);
+    // What is no width is none.
+    assert_eq!(with("COLUMNS", "wide", &[]).out, with("COLUMNS", "0", &[]).out);
+}
+
+#[test]
+fn what_is_shown_cannot_steer_a_terminal() {
+    let desk = Desk::new();
+    let name = "a\u{1b}]0;x\u{7}\u{9b}31m\u{202e}b";
+    for words in [["kinds", name], ["explain", name], ["output", name]] {
+        for more in [&[][..], &["--format", "json"], &["--color", "always"]] {
+            let said = desk.run(&[&words, more].concat());
+            let all = format!("{}{}", said.out, said.err);
+            for raw in ["\u{1b}]", "\u{7}", "\u{9b}", "\u{202e}"] {
+                assert!(!all.contains(raw), "{words:?} {more:?}: {raw:?} in {all:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_plan_of_an_apply_is_data() {
+    let desk = Desk::new();
+    desk.write("dlinfra.yaml", SMALL);
+    let speed = ["--sandbox", "--sandbox-speed", "max", "--yes"];
+    let apply = desk.run(&[&["apply"][..], &speed].concat()).code(0);
+    assert!(apply.out.contains("+   vpc") && apply.out.contains("Plan: 1 to create"), "{}", apply.out);
+    let destroy = desk.run(&[&["destroy"][..], &speed].concat()).code(0);
+    assert!(destroy.out.contains("-   vpc") && destroy.out.contains("Proof: "), "{}", destroy.out);
+}
+
+#[test]
 fn a_saved_plan_is_applied_as_it_was_read() {
     use std::os::unix::fs::PermissionsExt as _;
     let desk = Desk::new();

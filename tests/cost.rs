@@ -245,7 +245,8 @@ fn no_price_is_said_and_refuses_a_budget() {
     expect(&priced, "0.0438", "32.00");
     let why = "no on-demand price of p6e-gb200.36xlarge in us-east-1";
     for format in [Format::Text, Format::Json, Format::Html, Format::Markdown, Format::Csv] {
-        assert!(priced.report.render(format, Screen::PLAIN).unwrap().contains(why), "{format}");
+        let screen = Screen { width: 200, color: false };
+        assert!(priced.report.render(format, screen).unwrap().contains(why), "{format}");
     }
     let verdict = priced.stated.budget.check(&priced.bill, false);
     assert!(matches!(&verdict.refusals[..], [Refusal::Unpriced { lines }] if lines.len() == 1));

@@ -108,12 +108,17 @@ impl fmt::Display for Format {
     }
 }
 
-/// Money for people: `$1,234.50`, `-$3.00`.
+/// Money as it is: `$1,234.50`, `-$3.00`, `$500`.
 pub(crate) fn dollars(figure: &str) -> String {
     match figure.strip_prefix('-') {
         Some(figure) => format!("-${}", grouped(figure)),
         None => format!("${}", grouped(figure)),
     }
+}
+
+/// Money for people, to the cent: `$1,234.50`.
+pub(crate) fn money(figure: &str) -> String {
+    Decimal::from_str_exact(figure).map_or_else(|_| dollars(figure), |figure| dollars(&rounded(figure, 2)))
 }
 
 /// A figure to the cent, its thousands apart: every total and every figure in a sentence.
@@ -123,7 +128,7 @@ pub(crate) fn cents(figure: &str) -> String {
 
 /// A difference to the cent with its sign, for people: `+$1,234.50`.
 pub(crate) fn signed(figure: &str) -> String {
-    let figure = dollars(&cents(figure).replace(',', ""));
+    let figure = money(figure);
     if figure.starts_with('-') { figure } else { format!("+{figure}") }
 }
 
@@ -202,10 +207,7 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("Unpriced: 1 line in no total:"), "{text}");
-        assert!(
-            text.contains("Budget:   hourly $222.45 of $200.00, 111 %, OVER"),
-            "{text}"
-        );
+        assert!(text.contains("Budget:   hourly $222.45 of $200.00, 111 %, OVER"), "{text}");
         assert!(text.contains("by use: data through the NAT gateway (100 GB a month assumed"), "{text}");
         assert!(text.lines().all(|line| line.trim_end() == line), "{text}");
     }
@@ -226,7 +228,7 @@ mod tests {
     #[test]
     fn markdown_cannot_be_broken_out_of() {
         let markdown = rendered(Format::Markdown);
-        assert!(markdown.contains("| **total** | $222.4518 | $16016.53 | $162389.80 | $0.00 |"), "{markdown}");
+        assert!(markdown.contains("| **total** | $222.45 | $16,016.53 | $162,389.80 | $0.00 |"), "{markdown}");
         assert!(markdown.contains("a &lt;b>\\|cache&lt;/b>"), "{markdown}");
     }
 
@@ -238,7 +240,7 @@ mod tests {
             let figure = document["cost"][figure].as_str().unwrap();
             let (_, shown) = html.split_once(&format!("id=\"{id}\" data-value=\"{figure}\">$")).unwrap();
             let (shown, _) = shown.split_once('<').unwrap();
-            assert_eq!(shown.replace(',', ""), figure, "{id}");
+            assert_eq!(shown, cents(figure), "{id}");
         }
         assert!(html.contains("a &#60;b&#62;|cache&#60;/b&#62;"));
         for outside in ["<script", "http://", "https://", "src=", "@import", "url("] {

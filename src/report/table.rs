@@ -302,18 +302,18 @@ mod tests {
 
     #[test]
     fn gaps_close_before_rows_become_blocks() {
-        let wanted = "                                          $/h   time\n\
-                      +   cache.file-system 9600 GiB,           4.471 13m32s\n\
+        let wanted = "                                              $/h   time\n\
+                      +   cache.file-system 9600 GiB,             4.471 13m32s\n\
                       \u{20}                     persistent-2, 1\n\
                       \u{20}                     repository\n\
-                      +   network.vpc       10.0.0.0/16             -     5s\n";
-        assert_eq!(shown(56 - 2), wanted);
+                      +   network.vpc       10.0.0.0/16               -     5s\n";
+        assert_eq!(shown(56), wanted);
     }
 
     #[test]
     fn blocks_where_there_is_no_room_for_columns() {
         let wanted = "                               $/h    time\n\
-                      +   cache.file-system       4.471  13m32s\n\
+                      +   cache.file-system        4.471  13m32s\n\
                       \u{20}     9600 GiB, persistent-2, 1 repository\n\
                       +   network.vpc                  -      5s\n\
                       \u{20}     10.0.0.0/16\n";

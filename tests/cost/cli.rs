@@ -197,8 +197,7 @@ fn every_form_of_the_report_has_the_same_total() {
     let json = desk.run("cost a.yaml --format json").code(0).json();
     assert_eq!((&json["format_version"], &json["command"]), (&1.into(), &"cost".into()));
     assert_eq!((&json["cost"]["hourly"], &json["cost"]["monthly"]), (&"2.1120".into(), &"1541.76".into()));
-    for (form, total) in
-        [("text", "$2.1120/h"), ("markdown", "| **total** | $2.1120 |"), ("html", "data-value=\"2.1120\"")]
+    for (form, total) in [("text", "$2.11/h"), ("markdown", "| **total** | $2.11 |"), ("html", "data-value=\"2.1120\"")]
     {
         desk.run(&format!("cost a.yaml --format {form}")).code(0).says(&[total]);
     }
@@ -227,8 +226,8 @@ fn every_form_of_the_report_has_the_same_total() {
 fn a_report_is_compared_with_files_plans_and_commits() {
     let desk = desk(&machines("us-east-1", ""));
     desk.write("old.yaml", machines("us-east-1", "").replace("default: 2", "default: 1"));
-    let grown = ["Change:   +$1.0279/h", "+$1.0279/h  train.group (changed)"];
-    desk.run("cost a.yaml --compare old.yaml").code(0).says(&grown).says(&["Before:   $1.0841/h", "(old.yaml)"]);
+    let grown = ["Change:   +$1.03/h", "+$1.03/h  train.group (changed)"];
+    desk.run("cost a.yaml --compare old.yaml").code(0).says(&grown).says(&["Before:   $1.08/h", "(old.yaml)"]);
     let json = desk.run("cost a.yaml --compare old.yaml --format json").code(0).json();
     assert_eq!(json["comparison"]["difference"]["hourly"], "1.0279");
     desk.sandbox("plan old.yaml -o plan.json").code(0);
@@ -248,7 +247,7 @@ fn a_report_is_compared_with_files_plans_and_commits() {
     desk.write("modules/disk.yaml", module("3000"));
     let newer = with.replace("variables:\n", "variables:\n  tier: { type: string, default: x }\n");
     desk.write("a.yaml", &newer);
-    let words = ["Before:", "(main (", "store.data (changed)", "Change:   +$0.0630/h, +$46.00/month"];
+    let words = ["Before:", "(main (", "store.data (changed)", "Change:   +$0.06/h, +$46.00/month"];
     desk.run("cost a.yaml --compare main --var tier=y --var nodes=3").code(0).says(&words).never_says("train.group (");
     desk.run("cost a.yaml --compare HEAD").code(0).says(&["(HEAD ("]);
     desk.run("cost old.yaml --compare main").code(0).says(&["which has no old.yaml", "(new)"]);

@@ -8,7 +8,7 @@ mod days;
 
 use askama::Template;
 
-use super::{CostReport, Group, RenderError, dollars};
+use super::{CostReport, Group, RenderError, dollars, money};
 use crate::report::counted;
 
 #[derive(Template)]

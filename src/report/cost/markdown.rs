@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{CostReport, Figures, Group};
+use super::{CostReport, Figures, Group, dollars, grouped, money};
 
 pub(super) fn render(report: &CostReport) -> String {
     let mut text = String::new();
@@ -36,7 +36,7 @@ fn write(report: &CostReport, text: &mut String) -> std::fmt::Result {
         writeln!(text, "\n| budget | allowed | certain | with use | used |\n|---|---:|---:|---:|---:|")?;
         for line in &report.budget {
             let over = if line.over { " **over**" } else { "" };
-            let (allowed, cost, with_use) = (&line.allowed, &line.cost, &line.with_use);
+            let (allowed, cost, with_use) = (grouped(&line.allowed), grouped(&line.cost), grouped(&line.with_use));
             writeln!(text, "| {} | ${allowed} | ${cost} | ${with_use} | {} %{over} |", line.limit, line.percent)?;
         }
     }
@@ -46,12 +46,14 @@ fn write(report: &CostReport, text: &mut String) -> std::fmt::Result {
     if let Some(versus) = report.comparison.as_ref().filter(|versus| !versus.rows.is_empty()) {
         writeln!(text, "\n| changed | before $/h | after $/h | difference $/h | $/month |\n|---|---:|---:|---:|---:|")?;
         for row in &versus.rows {
-            let side = |side: &Option<String>| side.clone().unwrap_or_else(|| "-".to_owned());
+            let side = |side: &Option<String>| side.as_deref().map_or("-".to_owned(), grouped);
             let (before, after) = (side(&row.before), side(&row.after));
             writeln!(
                 text,
                 "| `{}` | {before} | {after} | {} | {} |",
-                row.address, row.difference, row.difference_monthly
+                row.address,
+                grouped(&row.difference),
+                grouped(&row.difference_monthly)
             )?;
         }
     }
@@ -62,8 +64,8 @@ fn write(report: &CostReport, text: &mut String) -> std::fmt::Result {
     writeln!(text, "| resource | what | $/h | $/month | state |\n|---|---|---:|---:|---|")?;
     for resource in &report.resources {
         for line in &resource.lines {
-            let (hourly, monthly) =
-                line.cost.as_ref().map_or(("-", "-"), |cost| (cost.hourly.as_str(), cost.monthly.as_str()));
+            let figure = |pick: fn(&Figures) -> &str| line.cost.as_ref().map_or("-".to_owned(), |it| grouped(pick(it)));
+            let (hourly, monthly) = (figure(|cost| &cost.hourly), figure(|cost| &cost.monthly));
             let because = if line.because.is_empty() { String::new() } else { format!(": {}", line.because) };
             writeln!(
                 text,
@@ -80,7 +82,7 @@ fn write(report: &CostReport, text: &mut String) -> std::fmt::Result {
         writeln!(text, "\n<details><summary>Advice</summary>\n")?;
         for advice in &report.advice {
             let saves =
-                advice.saves_monthly.as_ref().map(|dollars| format!("; saves ${dollars}/month")).unwrap_or_default();
+                advice.saves_monthly.as_ref().map(|it| format!("; saves ${}/month", grouped(it))).unwrap_or_default();
             writeln!(text, "- `{}` ({}): {}{saves}", advice.address, advice.topic, cell(&advice.text))?;
         }
         writeln!(text, "\n</details>")?;
@@ -94,8 +96,9 @@ fn write(report: &CostReport, text: &mut String) -> std::fmt::Result {
 }
 
 fn figures(text: &mut String, name: &str, figures: &Figures) -> std::fmt::Result {
-    let run = figures.run.as_ref().map(|run| format!(" ${run} |")).unwrap_or_default();
-    writeln!(text, "| {name} | ${} |{run} ${} | ${} |", figures.hourly, figures.monthly, figures.upfront)
+    let run = figures.run.as_ref().map(|run| format!(" {} |", dollars(run))).unwrap_or_default();
+    let hourly = money(&figures.hourly);
+    writeln!(text, "| {name} | {hourly} |{run} {} | {} |", dollars(&figures.monthly), dollars(&figures.upfront))
 }
 
 fn groups(text: &mut String, title: &str, groups: &[Group]) -> std::fmt::Result {
@@ -106,7 +109,7 @@ fn groups(text: &mut String, title: &str, groups: &[Group]) -> std::fmt::Result 
     for group in groups {
         let part = if group.unpriced > 0 { "+?" } else { "" };
         let (hourly, monthly) = match &group.cost {
-            Some(Figures { hourly, monthly, .. }) => (format!("{hourly}{part}"), format!("{monthly}{part}")),
+            Some(Figures { hourly, monthly, .. }) => (grouped(hourly) + part, grouped(monthly) + part),
             None => ("unpriced".to_owned(), "unpriced".to_owned()),
         };
         writeln!(text, "| {} | {hourly} | {monthly} | {} % |", cell(&group.name), group.percent)?;

@@ -3,7 +3,7 @@
 use askama::Template;
 use jiff::Timestamp;
 
-use super::{RenderError, counted, dollars, written};
+use super::{RenderError, counted, money, written};
 use crate::cost::account::Stack;
 use crate::cost::{Spent, Sum};
 use crate::price::line::rounded;
@@ -92,7 +92,7 @@ fn priced(sum: &Sum) -> bool {
 
 fn cells(sum: &Sum, spent: &Spent) -> Cells {
     let figure = |known: bool, value: String, unknown: &str| Figure {
-        words: if known { dollars(&value) } else { unknown.to_owned() },
+        words: if known { money(&value) } else { unknown.to_owned() },
         value: known.then_some(value),
     };
     let known = priced(sum);
