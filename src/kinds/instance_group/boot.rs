@@ -120,7 +120,7 @@ impl Boot {
                 None => format!("export {key}=(known after apply)\n"),
             });
         }
-        out.push_str(&self.script.0);
+        out.push_str(&self.script.text());
         out
     }
 
