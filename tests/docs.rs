@@ -6,6 +6,8 @@
 //! marked `sh aws` need something else and do not run. `docs/language.md` has a test of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "docs/pipelines.rs"]
+mod pipelines;
 #[path = "docs/screens.rs"]
 mod screens;
 #[path = "shipped/mod.rs"]

@@ -35,8 +35,8 @@ use crate::{
         storage::{Volume, volumes},
     },
     resource::{
-        About, Call, Changes, Claim, Class, Durations, Expected, Id, Live, Lookup, NameRule, NamedImage, Output, Problem,
-        Quota, Resource, Revealed, State,
+        About, Call, Changes, Claim, Class, Durations, Expected, Id, Live, Lookup, NameRule, NamedImage, Output,
+        Problem, Quota, Resource, Revealed, State,
     },
     spec::Difference,
     topology,

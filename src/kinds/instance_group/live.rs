@@ -150,7 +150,10 @@ pub(super) async fn volumes(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Volu
 }
 
 /// Instances and their volumes as of one moment: an instance that ends between the two reads takes its volume along.
-pub(super) async fn with_volumes(ctx: &SweepCtx, filters: impl Fn() -> Vec<Filter>) -> Result<(Vec<Fleet>, Volumes), Error> {
+pub(super) async fn with_volumes(
+    ctx: &SweepCtx,
+    filters: impl Fn() -> Vec<Filter>,
+) -> Result<(Vec<Fleet>, Volumes), Error> {
     for _ in 0..3 {
         let fleets = fleets(ctx, filters()).await?;
         // EC2 shows for an hour what is terminated; its volumes are gone.
