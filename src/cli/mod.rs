@@ -326,7 +326,7 @@ pub fn main() -> ExitCode {
     let cli = match parsed {
         Ok(cli) => cli,
         Err(problem) => {
-            let ui = Ui::new(usage::wants_json(&args));
+            let ui = Ui::new(usage::wants_json(&args), Color::Auto);
             match ui.json {
                 true => ui.data(&usage::json(&args, problem)),
                 false => ui.diagnostics(&problem.into()),
