@@ -127,9 +127,9 @@ pub fn text(header: &Header, plan: &Plan, show: &Show<'_>) -> String {
     let changing = shown.iter().any(|s| !matches!(s.action, Action::Keep | Action::Read));
     if changing {
         if shown.len() > FOLD && !show.full {
-            folded(&mut out, &shown, show)
+            folded(&mut out, &shown, show);
         } else {
-            steps(&mut out, &shown, plan, show)
+            steps(&mut out, &shown, plan, show);
         }
     }
     footer(&mut out, plan, show);
