@@ -5,9 +5,7 @@ use crate::{
     aws::{Error, tags::TagTarget},
     call::{Ctx, SweepCtx},
     price::{PriceContext, PriceLine, Unit},
-    resource::{
-        About, Changes, Durations, Expected, Id, Live, Lookup, NamedImage, Problem, Resource, Revealed,
-    },
+    resource::{About, Changes, Durations, Expected, Id, Live, Lookup, NamedImage, Problem, Resource, Revealed},
     spec::{self, Difference, Node},
 };
 use serde_json::{Map, Value};

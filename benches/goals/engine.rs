@@ -55,10 +55,15 @@ pub(crate) fn plan_of(file: &Path, exists: bool, priced: bool) {
         now: jiff::Timestamp::UNIX_EPOCH,
     })
     .unwrap();
-    assert_eq!(made.is_empty(), exists, "{}", report::text(&header(), &made, None, true));
+    assert_eq!(
+        made.is_empty(),
+        exists,
+        "{}",
+        report::text(&header(), &made, &report::Show { full: true, ..report::Show::PLAIN })
+    );
     assert_eq!(made.steps.len(), deployment.wanted.len());
     let figures = priced.then(|| price(&deployment, &made));
-    println!("{}", report::text(&header(), &made, figures.as_ref(), false));
+    println!("{}", report::text(&header(), &made, &report::Show { cost: figures.as_ref(), ..report::Show::PLAIN }));
     // As `dlinfra plan` does.
     std::mem::forget((deployment, snapshot, applied, made));
 }

@@ -122,7 +122,7 @@ impl Gate {
             let ticket = self.pass(name.as_str()).await?;
             let late = self.guard_body(name.as_str(), &mut request);
             let mut response = match inner.call(request).await {
-                Err(error) => return Err(late.why().map_or(error, |why| ConnectorError::user(why.into()))),
+                Err(error) => return Err(late.why().map_or(error, |why| ConnectorError::user(Refusal(why).into()))),
                 Ok(response) => response,
             };
             // Errors are told with the name.

@@ -185,13 +185,24 @@ pub(super) struct Job<'a> {
 /// Executes with progress, and stops cleanly on the first interrupt.
 pub(super) async fn execute(job: Job<'_>, ui: Ui) -> std::result::Result<Outcome, Stop> {
     let Job { engine, plan, view, wanted, .. } = job;
-    attended(&job, ui, async |run| engine.execute(plan, view, wanted, run).await).await
+    let outcome = attended(&job, ui, async |run| engine.execute(plan, view, wanted, run).await).await?;
+    troubled(&outcome, ui);
+    Ok(outcome)
 }
 
 /// The same for a removal, which ends in proof.
 pub(super) async fn remove(job: Job<'_>, ui: Ui) -> std::result::Result<Removed, Stop> {
     let Job { engine, plan, view, wanted, .. } = job;
-    attended(&job, ui, async |run| engine.destroy(plan, view, wanted, run).await).await
+    let removed = attended(&job, ui, async |run| engine.destroy(plan, view, wanted, run).await).await?;
+    troubled(&removed.outcome, ui);
+    Ok(removed)
+}
+
+/// What became of the lock or the journal after the work.
+fn troubled(outcome: &Outcome, ui: Ui) {
+    if let Some(trouble) = &outcome.trouble {
+        ui.diagnostics(&trouble.clone().into());
+    }
 }
 
 /// Shows how the work goes on, and passes interrupts to it.
@@ -224,11 +235,7 @@ async fn attended<T>(
     over.store(true, Ordering::SeqCst);
     beat.abort();
     progress.finish();
-    let outcome = outcome?;
-    if let Some(trouble) = &outcome.trouble {
-        ui.diagnostics(&trouble.clone().into());
-    }
-    Ok(outcome)
+    Ok(outcome?)
 }
 
 /// The first signal stops the run; the second, or one after the run, ends the process at once.

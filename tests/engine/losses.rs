@@ -38,7 +38,7 @@ fn shown(plan: &Plan) -> String {
         journal: word(),
         new_bucket: None,
     };
-    report::text(&header, plan, None, true)
+    report::text(&header, plan, &report::Show { full: true, ..report::Show::PLAIN })
 }
 
 fn codes(plan: &Plan) -> Vec<(String, String)> {
