@@ -28,9 +28,17 @@ impl Address {
         legal.then(|| Self(text.into()))
     }
 
-    /// The placeholder for objects found by a lookup that carry no address of this stack.
+    /// The placeholder for objects that carry no address of this stack: no resource can have it.
     pub fn unowned() -> Self {
-        Self("unowned".into())
+        Self("(no address)".into())
+    }
+
+    /// Where an object stands that the stack owns and that has no place in it: a second one at an address, or one whose
+    /// address cannot be read. A legal address, so that plans and journals take it like any other.
+    pub fn surplus(id: &str) -> Self {
+        let key: String =
+            id.chars().map(|c| if c.is_ascii_alphanumeric() || "_.-".contains(c) { c } else { '-' }).collect();
+        Self(format!("surplus/{}", &key[key.len().saturating_sub(63)..]).into())
     }
 
     /// As text.

@@ -1,10 +1,14 @@
 //! What a kind is given for its calls: clients, identity, tags, names, and the wrapper that journals every create.
 use crate::{
     address::Address,
-    aws::{Aws, Error, ErrorClass, tags},
+    aws::{
+        Aws, Error, ErrorClass,
+        ownership::{self, Ownership, Whose},
+        tags::{self, Tags},
+    },
     clock::Clock,
     record::{Intent, Recorder},
-    resource::{Call, Class, Id, NameRule},
+    resource::{Call, Class, Id, Live, NameRule},
     spec,
 };
 use serde::Serialize;
@@ -33,6 +37,84 @@ pub struct Scope {
     pub stack: String,
     /// Minted once, in the journal's claim.
     pub stack_id: String,
+}
+
+impl Scope {
+    /// Whose an object is that is owned like this.
+    pub fn whose(&self, found: Option<&Ownership>) -> Whose {
+        ownership::whose(found, &self.stack, &self.stack_id)
+    }
+
+    /// Does this stack own an object with these tags? What it does not own is never changed.
+    pub fn owns(&self, found: &Tags) -> bool {
+        self.whose(Ownership::read(found).as_ref()) == Whose::Ours
+    }
+
+    /// The same for a part of the resource at an address.
+    pub fn owns_at(&self, address: &Address, found: &Tags) -> bool {
+        let found = Ownership::read(found);
+        self.whose(found.as_ref()) == Whose::Ours && found.and_then(|o| o.address).as_ref() == Some(address)
+    }
+}
+
+/// What the journal says is there. An id that a create call returned says whose an object is where its tags, read by
+/// the stack's name, leave out the rest.
+#[derive(Debug, Clone, Default)]
+pub struct Remembered {
+    addresses: BTreeMap<Id, Address>,
+    ids: BTreeMap<Address, BTreeSet<Id>>,
+    parts: BTreeMap<Address, BTreeMap<String, Id>>,
+}
+
+impl Remembered {
+    /// The object with this id is at this address.
+    pub fn add(&mut self, id: &str, address: &Address) {
+        self.addresses.insert(id.to_owned(), address.clone());
+        self.ids.entry(address.clone()).or_default().insert(id.to_owned());
+    }
+
+    /// So is this part of it.
+    pub fn add_part(&mut self, address: &Address, part: &str, id: &str) {
+        self.addresses.entry(id.to_owned()).or_insert_with(|| address.clone());
+        self.parts.entry(address.clone()).or_default().insert(part.to_owned(), id.to_owned());
+    }
+
+    /// The address of the object with this id.
+    pub fn address(&self, id: &str) -> Option<&Address> {
+        self.addresses.get(id)
+    }
+
+    /// The address of an object by its own id, or by those of its members and parts: a fleet has no id in AWS.
+    pub fn address_of<S>(&self, live: &Live<S>) -> Option<&Address> {
+        let members = live.members.iter().map(|m| &m.id);
+        members.chain([&live.id]).chain(live.parts.values()).find_map(|id| self.address(id))
+    }
+
+    /// The ids of what is at an address, or of its members.
+    pub fn ids(&self, address: &Address) -> BTreeSet<Id> {
+        self.ids.get(address).cloned().unwrap_or_default()
+    }
+
+    /// The ids of the parts of what is at an address.
+    pub fn parts(&self, address: &Address) -> BTreeSet<Id> {
+        self.parts.get(address).into_iter().flat_map(BTreeMap::values).cloned().collect()
+    }
+}
+
+/// What a sweep could not read, in words for people, each once.
+#[derive(Debug, Clone, Default)]
+pub struct Unread(Arc<Mutex<BTreeSet<String>>>);
+
+impl Unread {
+    /// Says one.
+    pub fn say(&self, what: impl Into<String>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(what.into());
+    }
+
+    /// All of them; from then on there are none.
+    pub fn take(&self) -> BTreeSet<String> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// AWS names that may exist (wanted or journaled), for kinds that are found by name. Each costs a request of every kind
@@ -124,18 +206,44 @@ pub struct SweepCtx {
     pub all_stacks: bool,
     /// Shared by kinds that are swept together; nothing where a kind is looked at alone.
     pub answers: Option<Answers>,
+    /// What the journal says is there.
+    pub remembered: Arc<Remembered>,
+    /// Details that could not be read, of objects that are read all the same.
+    pub unread: Unread,
 }
 
 impl SweepCtx {
     /// For one stack, of which no names are known.
     pub fn new(aws: Aws, scope: Arc<Scope>) -> Self {
-        Self { aws, scope, names: Arc::default(), all_stacks: false, answers: None }
+        let (remembered, unread) = Default::default();
+        Self { aws, scope, names: Arc::default(), all_stacks: false, answers: None, remembered, unread }
     }
 
-    /// The address in these tags, if they say that this stack owns the object and that it is no secondary part.
+    /// Is this an object for a sweep: one that carries the stack's name, or any stack's where all are looked at?
+    pub fn takes(&self, found: &Tags) -> bool {
+        match self.all_stacks {
+            true => found.contains_key(tags::STACK),
+            false => found.get(tags::STACK) == Some(&self.scope.stack),
+        }
+    }
+
+    /// Who owns an object that a sweep takes: its tags, and where they leave something out, the journal by its id.
+    pub fn owner(&self, id: &str, found: &Tags) -> Option<Ownership> {
+        let mut out = Ownership::read(found).filter(|_| self.takes(found))?;
+        if let Some(known) = self.remembered.address(id).filter(|_| !self.all_stacks) {
+            if out.stack_id.is_empty() {
+                out.stack_id.clone_from(&self.scope.stack_id);
+            }
+            if out.stack_id == self.scope.stack_id {
+                out.address.get_or_insert_with(|| known.clone());
+            }
+        }
+        Some(out)
+    }
+
+    /// The address in these tags, if they say that this stack owns the object.
     pub fn owned(&self, tags: &BTreeMap<String, String>) -> Option<Address> {
-        let ours = self.all_stacks || tags.get(tags::STACK) == Some(&self.scope.stack);
-        tags.get(tags::ADDRESS).filter(|_| ours).and_then(|a| Address::parse(a))
+        Ownership::read(tags).filter(|_| self.takes(tags)).and_then(|o| o.address)
     }
 
     /// The value of an EC2 tag filter (`tag:dlinfra:stack`), or `*` for all stacks.
@@ -304,17 +412,20 @@ impl Ctx {
         spec::hashed_name(&[&self.scope.stack_id, &intent.id, &intent.ordinal.to_string()], 52)
     }
 
+    /// Does this resource own a part with these tags?
+    pub fn owns(&self, found: &Tags) -> bool {
+        self.scope.owns_at(&self.address, found)
+    }
+
     /// After "it exists already": the object with these tags is ours only if they say so.
     ///
     /// # Errors
     /// Names the object as somebody else's, with the two ways on.
     pub fn ours(&self, what: &str, found: &BTreeMap<String, String>) -> Result<(), Error> {
-        let stack = found.get(tags::STACK_ID) == Some(&self.scope.stack_id);
-        let address = found.get(tags::ADDRESS).map(String::as_str) == Some(self.address.as_str());
-        if stack && address {
+        if self.owns(found) {
             return Ok(());
         }
-        Err(Error::stranger(what, found.get(tags::STACK).map(String::as_str)))
+        Err(Error::stranger(what, Ownership::read(found).map(|o| o.stack).as_deref()))
     }
 }
 

@@ -6,6 +6,7 @@ mod contents;
 mod execute;
 mod find;
 mod import;
+mod known;
 mod look;
 mod names;
 mod reveal;
@@ -13,17 +14,18 @@ mod reveal;
 pub use codes::CODES;
 pub use execute::{Execution, Removed};
 pub use import::{By, Claim as ImportClaim, Import};
+pub use known::{Gap, Untagged};
 
 use crate::{
     address::Address,
-    aws::{Aws, Identity, tags},
+    aws::{Aws, Identity, ownership::Ownership},
     call::{Scope, SweepCtx},
-    diagnostic::{Diagnostic, Diagnostics},
+    diagnostic::{Diagnostic, Diagnostics, Severity},
     journal::{self, Backend, JournalError, LockStatus, Memory},
     kind::Kind,
     plan::{self, Image, Plan, Wanted, images},
     record::{self, Expiry, Pin, Recorder},
-    resource::{Class, Discovery, State},
+    resource::{Class, Discovery, Live, State},
     snapshot::{self, Found, Snapshot},
     units::Span,
 };
@@ -66,8 +68,12 @@ pub struct Engine {
     presence: Option<journal::Presence>,
     /// Names that a search through the whole account has found.
     searched: BTreeSet<String>,
+    /// Kinds that such a search could not look at.
+    gaps: Vec<Gap>,
     /// What AWS said is gone while this engine executed.
     removed: Mutex<BTreeSet<String>>,
+    /// The stack-id that was found or settled when this engine looked.
+    looked_for: OnceLock<String>,
 }
 
 /// What was settled when a plan was saved, so that the same inputs give the same steps later.
@@ -94,6 +100,8 @@ pub struct View {
     pub scope: Arc<Scope>,
     /// Everything owned.
     pub snapshot: Snapshot,
+    /// What the journal knows and what is there without the stack's tags.
+    pub untagged: Vec<Untagged>,
     /// The tags of every object, without its address.
     pub tags: BTreeMap<String, String>,
     /// When the stack may be removed.
@@ -109,8 +117,25 @@ pub struct View {
 /// What is left of a stack.
 #[derive(Debug, Clone)]
 pub struct Proof {
-    /// Every owned object that a full sweep still found, as kind, id, address and state.
+    /// Every owned object that a full sweep still found, and everything of the journal that is there without its tags,
+    /// as kind, id, address and state.
     pub left: Vec<(String, String, String, String)>,
+    /// What it could not see.
+    pub gaps: Vec<Gap>,
+    /// Does no journal say of which kinds the stack has nothing? Then a gap may hide something.
+    pub blind: bool,
+}
+
+impl Proof {
+    /// Is nothing left, as far as anybody can tell?
+    pub fn holds(&self) -> bool {
+        self.left.is_empty() && !(self.blind && !self.gaps.is_empty())
+    }
+
+    /// What it could not see, for people.
+    pub fn notes(&self) -> Diagnostics {
+        self.gaps.iter().map(Gap::diagnostic).collect()
+    }
 }
 
 impl Engine {
@@ -152,6 +177,7 @@ impl Engine {
         }
         let (memory, watching, presence) = (Memory::default(), OnceLock::new(), backend.presence());
         let (settled, searched, removed) = (None, BTreeSet::new(), Mutex::default());
+        let (gaps, looked_for) = (Vec::new(), OnceLock::new());
         Ok(Self {
             aws,
             kinds,
@@ -164,7 +190,9 @@ impl Engine {
             watching,
             presence,
             searched,
+            gaps,
             removed,
+            looked_for,
         })
     }
 
@@ -221,10 +249,12 @@ impl Engine {
         if !self.memory.is_empty() || live.is_empty() {
             return None;
         }
-        let tag = |key: &str| live.values().find_map(|f| f.live.tags.get(key)).map(String::as_str);
-        let owner = tag(tags::OWNER).unwrap_or("an unknown owner");
+        let first = live.values().find_map(|f| Ownership::read(&f.live.tags));
+        let owner = first.as_ref().and_then(|o| o.owner.clone());
+        let owner = owner.as_deref().unwrap_or("an unknown owner");
         // Of what is live: the view has an id of its own where the tags name none.
-        let theirs = tag(tags::STACK_ID).map_or(owner.to_owned(), |id| format!("{owner} (stack-id {id})"));
+        let id = first.as_ref().and_then(|o| o.stack_id.clone());
+        let theirs = id.map_or(owner.to_owned(), |id| format!("{owner} (stack-id {id})"));
         let ours = journal::Holder::current("").name;
         Some(JournalError::NoMemory {
             stack: self.target.stack.clone(),
@@ -270,13 +300,19 @@ impl Engine {
     /// Anything that could not be read.
     pub async fn search(&mut self) -> Result<(), Diagnostics> {
         let ctx = SweepCtx { all_stacks: true, ..self.sweep("", &[]) };
+        let ours = |l: &Live| Ownership::read(&l.tags).is_some_and(|o| o.stack == self.target.stack);
+        let (mut searched, mut gaps) = (BTreeSet::new(), Vec::new());
         for kind in self.kinds {
             if matches!(kind.about().discovery, Discovery::Prefix | Discovery::Names) {
-                let found = kind.sweep(&ctx).await?;
-                let ours = found.into_iter().filter(|l| l.tags.get(tags::STACK) == Some(&self.target.stack));
-                self.searched.extend(ours.map(|l| l.id));
+                match kind.sweep(&ctx).await {
+                    Ok(found) => searched.extend(found.into_iter().filter(ours).map(|l| l.id)),
+                    Err(why) if known::is_gap(&why) => gaps.push(Gap { kind: kind.name(), why }),
+                    Err(why) => return Err(why.into()),
+                }
             }
         }
+        self.searched.extend(searched);
+        self.gaps = gaps;
         Ok(())
     }
 
@@ -293,9 +329,11 @@ impl Engine {
         let now = self.now();
         let choices = wanted.iter().map(|w| &w.address);
         let choices = choices.filter_map(|a| Some((a.clone(), self.memory.pinned(&Pin::Choice(a.clone()))?))).collect();
+        // Where nothing is wanted, everything goes.
+        let whole = wanted.is_empty().then(|| view.snapshot.with_surplus());
         let mut plan = plan::plan(&plan::Input {
             wanted,
-            snapshot: &view.snapshot,
+            snapshot: whole.as_ref().unwrap_or(&view.snapshot),
             applied: &self.memory.applied,
             interrupted: &interrupted,
             settings: &settings,
@@ -371,20 +409,27 @@ impl Engine {
         Ok(())
     }
 
-    /// A full sweep: what the stack still owns.
+    /// A full sweep, and a look at every id that the journal knows: what the stack still owns.
     ///
     /// # Errors
-    /// Anything that could not be read: that is no proof.
+    /// Anything that could not be read of a kind that is wanted or remembered: that is no proof.
     pub async fn prove(&self, wanted: &[Wanted]) -> Result<Proof, Diagnostics> {
+        let claimed = self.memory.claim.as_ref().map(|c| c.stack_id.clone());
+        let stack_id = claimed.or_else(|| self.looked_for.get().cloned()).unwrap_or_default();
         // The journal was read before everything went.
-        let ctx = SweepCtx { names: Arc::new(self.names(wanted).in_doubt()), ..self.sweep("", wanted) };
+        let names = Arc::new(self.names(wanted).in_doubt());
+        let ctx = SweepCtx { names, ..self.sweep(&stack_id, wanted) };
         let removed = self.removed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let needed = self.needed(wanted);
         // What AWS said is gone may be shown for a moment longer.
         let end = self.aws.clock().now() + LINGERING;
-        let found = loop {
-            let found = snapshot::take(self.kinds, &ctx).await?;
-            if self.aws.clock().now() >= end || !found.iter().any(|f| removed.contains(&f.live.id)) {
-                break found;
+        let (found, untagged, gaps) = loop {
+            let (mut found, gaps) = self.swept(self.kinds, needed.as_ref(), &ctx).await?;
+            let asked = self.ask_for_missing(&ctx, &found).await?;
+            found.extend(asked.found);
+            let shown = found.iter().map(|f| &f.live.id).chain(asked.untagged.iter().map(|u| &u.id));
+            if self.aws.clock().now() >= end || !shown.into_iter().any(|id| removed.contains(id)) {
+                break (found, asked.untagged, gaps);
             }
             self.aws.clock().sleep(Duration::from_secs(5)).await;
         };
@@ -393,24 +438,29 @@ impl Engine {
             State::Degraded(why) => format!("degraded: {why}"),
             other => format!("{other:?}").to_lowercase(),
         };
-        let mut left: Vec<_> = found
-            .into_iter()
+        let snapshot = Snapshot::arrange(found, BTreeMap::new(), &ctx.scope, &ctx.remembered).with_surplus();
+        let mut left: Vec<_> = snapshot
+            .owned
+            .values()
             .map(|f| (f.kind.name().to_owned(), f.live.id.clone(), f.live.address.to_string(), state(&f.live.state)))
             .collect();
+        let lost = "there, without this stack's tags".to_owned();
+        left.extend(untagged.into_iter().map(|u| (u.kind.to_owned(), u.id, u.address.to_string(), lost.clone())));
         // What may have been bought is no proof of emptiness.
         let doubt = "nobody knows whether it was bought".to_owned();
         left.extend(
             self.purchases().map(|i| ("purchase".to_owned(), i.call.clone(), i.address.to_string(), doubt.clone())),
         );
         left.sort();
-        Ok(Proof { left })
+        let gaps = self.gaps.iter().cloned().chain(gaps).collect();
+        Ok(Proof { left, gaps, blind: self.memory.is_empty() })
     }
 
-    /// Every object of every stack in the account and region.
+    /// Every object of every stack in the account and region, and what people should know of what could not be read.
     ///
     /// # Errors
-    /// Anything that could not be read.
-    pub async fn all_stacks(aws: &Aws, kinds: &[&'static dyn Kind]) -> Result<Vec<Found>, Diagnostics> {
+    /// Nothing could be read at all.
+    pub async fn all_stacks(aws: &Aws, kinds: &[&'static dyn Kind]) -> Result<(Vec<Found>, Diagnostics), Diagnostics> {
         let identity = aws.identity().await?;
         let scope = Scope {
             partition: identity.partition.clone(),
@@ -420,6 +470,18 @@ impl Engine {
             stack_id: String::new(),
         };
         let ctx = SweepCtx { all_stacks: true, ..SweepCtx::new(aws.clone(), Arc::new(scope)) };
-        Ok(snapshot::take(kinds, &ctx).await?)
+        let (mut out, mut notes) = (Vec::new(), Diagnostics::new());
+        for (kind, found) in snapshot::each(kinds, &ctx).await {
+            match found {
+                Ok(found) => out.extend(found),
+                Err(why) if known::is_gap(&why) => {
+                    let gap = Gap { kind: kind.name(), why };
+                    notes.push(Diagnostic { severity: Severity::Warning, ..gap.diagnostic() });
+                }
+                Err(why) => return Err(why.into()),
+            }
+        }
+        notes.extend(ctx.unread.take().into_iter().map(|text| Diagnostic::warning("DL0563", text)));
+        Ok((out, notes))
     }
 }

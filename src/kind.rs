@@ -2,14 +2,17 @@
 //!
 //! `Of<R>` is the only place that crosses between the typed and the erased world.
 use crate::{
-    aws::{Error, tags::TagTarget},
+    aws::{
+        Error,
+        tags::{TagTarget, Tags},
+    },
     call::{Ctx, SweepCtx},
     price::{PriceContext, PriceLine, Unit},
     resource::{About, Changes, Durations, Expected, Id, Live, Lookup, NamedImage, Problem, Resource, Revealed},
     spec::{self, Difference, Node},
 };
 use serde_json::{Map, Value};
-use std::{future::Future, marker::PhantomData, pin::Pin};
+use std::{collections::BTreeSet, future::Future, marker::PhantomData, pin::Pin};
 
 /// A boxed future, since a trait object cannot return an opaque one.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
@@ -78,6 +81,10 @@ pub trait Kind: Send + Sync {
     fn lookup<'a>(&'a self, ctx: &'a SweepCtx, by: &'a Lookup) -> Boxed<'a, Vec<Live>>;
     /// Objects with these ids, whoever owns them; a fleet is one object.
     fn lookup_ids<'a>(&'a self, ctx: &'a SweepCtx, ids: &'a [Id]) -> Boxed<'a, Vec<Live>>;
+    /// The ids by which something that was applied can be asked for.
+    fn ids_of(&self, id: &Id, outputs: &Map<String, Value>) -> Vec<Id>;
+    /// Which secondary objects with these ids are there, whoever owns them.
+    fn parts_there<'a>(&'a self, ctx: &'a SweepCtx, ids: &'a BTreeSet<Id>) -> Boxed<'a, Vec<(Id, Tags)>>;
     /// Fields that no sweep returns, asked for one object: each with whether it is as wanted.
     fn inspect<'a>(
         &'a self,
@@ -260,6 +267,12 @@ impl<R: Resource> Kind for Of<R> {
     }
     fn lookup_ids<'a>(&'a self, ctx: &'a SweepCtx, ids: &'a [Id]) -> Boxed<'a, Vec<Live>> {
         Box::pin(async move { R::lookup_ids(ctx, ids).await?.iter().map(Self::erase).collect() })
+    }
+    fn ids_of(&self, id: &Id, outputs: &Map<String, Value>) -> Vec<Id> {
+        R::ids_of(id, outputs)
+    }
+    fn parts_there<'a>(&'a self, ctx: &'a SweepCtx, ids: &'a BTreeSet<Id>) -> Boxed<'a, Vec<(Id, Tags)>> {
+        Box::pin(R::parts_there(ctx, ids))
     }
     fn inspect<'a>(
         &'a self,

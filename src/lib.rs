@@ -44,10 +44,12 @@
 //! depends on it. The next `apply` looks first and only then makes: one live object per address, no orphan, no twin.
 //!
 //! **Ownership comes only from a create call.** What exists without our tags is never tagged, changed or deleted.
+//! [`aws::ownership`] reads them for every kind and every part; stack name and stack-id together prove that it is ours.
 //! "Access denied" is never read as "not found".
 //!
-//! **Requests of a plan grow with the number of kinds, not of objects.** A sweep is paginated, per kind; there is no
-//! call per node, and a fleet of a thousand instances is one resource.
+//! **Requests of a plan grow with the number of kinds in use, not of objects.** A sweep is paginated, per kind; there is
+//! no call per node, and a fleet of a thousand instances is one resource. With a journal, kinds of which nothing is
+//! wanted or remembered are not asked.
 //!
 //! **The planner is pure.** No clock, no AWS, no randomness: the same inputs give the same bytes.
 //!
@@ -60,7 +62,8 @@
 //! **Data needs a second word.** What holds data is not deleted or replaced because a field changed: `--yes` does not
 //! cover it.
 //!
-//! **Teardown ends in proof.** A full sweep after the last delete: 0 resources, or each blocker by name.
+//! **Teardown ends in proof.** A full sweep after the last delete, and a look at every id that the journal knows: 0
+//! resources, or each blocker by name.
 //!
 //! **Money is decimal, time is UTC.** An unknown price is "unpriced", never zero.
 //!

@@ -1,7 +1,10 @@
 //! The vocabulary of a resource: live object, state, and what a kind states about itself.
 use crate::{
     address::Address,
-    aws::{Error, tags::TagTarget},
+    aws::{
+        Error,
+        tags::{TagTarget, Tags},
+    },
     call::{Ctx, SweepCtx},
     diagnostic::Code,
     price::{PriceContext, PriceLine},
@@ -11,7 +14,11 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
-use std::{collections::BTreeMap, future::Future, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+    time::Duration,
+};
 
 /// What AWS calls the object.
 pub type Id = String;
@@ -376,7 +383,8 @@ pub enum Lookup {
 /// - `create` makes the primary object with one call, tags in it; everything else is `update`.
 /// - `create → sweep` gives, after `normalize` on both sides, no difference, or one that `update` removes.
 /// - `delete` of an object that is gone is a success; it may be called again until the sweep no longer finds it.
-/// - `sweep` never skips an owned object: a field that it cannot read is an error.
+/// - `sweep` never skips an owned object, nor one without an address: a field that it cannot read is an error, or said
+///   in [`SweepCtx::unread`] where the object can be read without it.
 pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + Sync + Sized + 'static {
     /// The kind's name in a blueprint.
     const KIND: &'static str;
@@ -491,6 +499,17 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
             }
             Ok(out)
         }
+    }
+
+    /// The ids by which something that was applied can be asked for.
+    fn ids_of(id: &Id, _outputs: &Map<String, Value>) -> Vec<Id> {
+        vec![id.clone()]
+    }
+
+    /// Which secondary objects with these ids are there, whoever owns them, each with its tags; read only. Ids of
+    /// anything else are passed over.
+    fn parts_there(_: &SweepCtx, _: &BTreeSet<Id>) -> impl Future<Output = Result<Vec<(Id, Tags)>, Error>> + Send {
+        async { Ok(Vec::new()) }
     }
 
     /// Fields that no sweep returns but that can be asked object by object, when something is imported: each with

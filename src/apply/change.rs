@@ -1,7 +1,10 @@
 //! One round of bringing what is live to what is wanted: tags, then the kind's own calls.
 use super::{Shared, What, doubt::window, make::Progress, remove::protected};
 use crate::{
-    aws::{Error, ErrorClass, tags},
+    aws::{
+        Error, ErrorClass,
+        tags::{self, TagTarget},
+    },
     plan::{self, Protect, Step},
     resource::{Changes, Live},
 };
@@ -127,6 +130,15 @@ impl Shared<'_> {
         }
     }
 
+    /// Is it this stack's? Everything else that carries tags was found by them; a profile by its name and place.
+    async fn may_tag(&self, target: &TagTarget) -> Result<bool, Error> {
+        if !matches!(target, TagTarget::InstanceProfile(_)) {
+            return Ok(true);
+        }
+        let found = tags::read(&self.executor.aws, target).await?;
+        Ok(found.values().all(|tags| self.executor.scope.owns(tags)))
+    }
+
     /// Sets and removes what the plan found different, and the digest of what cannot be read back.
     async fn retag(&self, step: &Step, live: &Live, spec_tag: &str) -> Result<(), Error> {
         let mut set = step.tags();
@@ -144,6 +156,9 @@ impl Shared<'_> {
         }
         self.stop_if_cancelled()?;
         for target in step.kind.tag_targets(live)? {
+            if !self.may_tag(&target).await? {
+                continue;
+            }
             tags::retag(&self.executor.aws, &target, &set, &remove).await?;
         }
         Ok(())

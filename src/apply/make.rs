@@ -10,7 +10,7 @@ use crate::{
     blueprint, kind,
     plan::{self, Operation, Step, Task},
     record::{Applied, Intent},
-    resource::{Class, Live, State},
+    resource::{Class, Id, Live, State},
     snapshot, spec,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -27,6 +27,8 @@ pub(super) struct Progress {
     pub(super) told: Option<Live>,
     /// AWS has shown that it knows what this run created, to a look or to a change of it.
     pub(super) shown: bool,
+    /// It was asked for by its id, as no look showed it.
+    pub(super) asked: bool,
     pub(super) last: Vec<spec::Difference>,
     /// Every difference that there was: one that comes back is not progress.
     pub(super) known: Vec<Vec<spec::Difference>>,
@@ -72,6 +74,7 @@ impl Shared<'_> {
             seen: false,
             told: None,
             shown: false,
+            asked: false,
             last: Vec::new(),
             known: Vec::new(),
             refused: None,
@@ -98,6 +101,11 @@ impl Shared<'_> {
             look = true;
             if kind.is_empty(&call) && live.is_none() {
                 return self.settled(step, &want, None).await;
+            }
+            // The plan has seen it: one sweep that does not show it proves nothing.
+            let seen_before = step.live.as_deref().filter(|l| !replaced && !linking && l.state != State::Partial);
+            if let (None, None, None, Some(planned)) = (&live, &former, &progress.created, seen_before) {
+                live = self.by_id(step, &ids_of(planned)).await?;
             }
             let waited = self.clock.now().duration_since(began);
             match &live {
@@ -211,12 +219,18 @@ impl Shared<'_> {
         found: Option<&Live>,
         progress: &mut Progress,
     ) -> Result<bool, Error> {
-        let window = SignedDuration::from_mins(5);
-        if let Some((_, at)) = &progress.created
+        if let Some((id, at)) = &progress.created
             && !progress.seen
-            && self.clock.now().duration_since(*at) < window
         {
-            return Ok(false);
+            let hidden = self.clock.now().duration_since(*at);
+            if hidden >= window(step.kind.about()) && !progress.asked {
+                progress.asked = true;
+                // What AWS said it made, and no tag leads to.
+                self.by_id(step, std::slice::from_ref(id)).await?;
+            }
+            if hidden < SignedDuration::from_mins(5) {
+                return Ok(false);
+            }
         }
         self.stop_if_cancelled()?;
         // What nobody knows about may exist: look through the window before a second call.
@@ -257,6 +271,38 @@ impl Shared<'_> {
         }
         self.look_anew(step, progress);
         Ok(true)
+    }
+
+    /// The object with these ids, which a sweep does not show; nothing if it is not there.
+    ///
+    /// # Errors
+    /// It is there and does not carry the stack's tags: what it is now, nobody can tell, and a second one would be one
+    /// too many.
+    async fn by_id(&self, step: &Step, ids: &[Id]) -> Result<Option<Live>, Error> {
+        let sweep = &self.executor.sweep;
+        let found = match step.kind.lookup_ids(sweep, ids).await {
+            Err(e) if e.class == ErrorClass::NotFound => Vec::new(),
+            other => other?,
+        };
+        for mut live in found {
+            match snapshot::place(&live, &sweep.scope, &sweep.remembered) {
+                snapshot::Place::At(at) if at == step.address => {
+                    snapshot::reveal(&mut live);
+                    return Ok(Some(live));
+                }
+                _ if live.state == State::Deleting => {}
+                _ => {
+                    let what = live.members.first().map_or(&live.id, |m| &m.id);
+                    let text =
+                        format!("{what} of {} is there, and AWS does not show this stack's tags on it", step.address);
+                    return Err(Error::new(ErrorClass::Stranger, text).help(
+                        "somebody took the tags off, or the endpoint keeps no tags that are given at creation: set them, or \
+                         delete the object by hand, and apply again",
+                    ));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Something was changed: only what is seen from now on counts.
@@ -301,5 +347,13 @@ impl Shared<'_> {
         };
         self.executor.recorder.stable(&step.address, applied).await?;
         Ok(Settled::Done(id))
+    }
+}
+
+/// The ids by which a live object can be asked for: its own, or its members'.
+fn ids_of(live: &Live) -> Vec<Id> {
+    match live.members.as_slice() {
+        [] => vec![live.id.clone()],
+        members => members.iter().map(|m| m.id.clone()).collect(),
     }
 }

@@ -228,7 +228,8 @@ impl Executor {
     /// Executes the plan. Nothing is rolled back: what was done stays and is recorded.
     pub async fn run(&self, plan: &Plan, snapshot: &Snapshot) -> Outcome {
         let mut present = Present::default();
-        for (address, found) in snapshot.owned.iter().chain(&snapshot.existing) {
+        let surplus = snapshot.surplus.iter().map(|(address, s)| (address, &s.found));
+        for (address, found) in snapshot.owned.iter().chain(&snapshot.existing).chain(surplus) {
             present.insert(address.clone(), Live::clone(&found.live));
         }
         // What has moved is pointed at by its new address, also by what goes before its tags are moved.
@@ -239,12 +240,13 @@ impl Executor {
                 present.insert(step.address.clone(), Live::clone(live));
             }
         }
+        let surplus = snapshot.surplus.values().map(|s| s.found.live.id.clone()).collect();
         let links = plan.tasks.iter().enumerate().filter(|(_, t)| t.operation == Operation::Link);
         let shared = Shared {
             executor: self,
             plan,
-            known: snapshot.owned.keys().cloned().collect(),
-            watch: watch::Watch::new(self.kinds, self.sweep.clone()),
+            known: snapshot.owned.keys().chain(snapshot.surplus.keys()).cloned().collect(),
+            watch: watch::Watch::new(self.kinds, self.sweep.clone(), surplus),
             live: Mutex::new(present),
             links: links.map(|(at, task)| (task.step, at)).collect(),
             outdated: outdated(plan),

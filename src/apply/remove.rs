@@ -2,16 +2,20 @@
 use super::{Settled, Shared, What, poll_pause};
 use crate::{
     address::Address,
-    aws::{Error, ErrorClass, gone},
+    aws::{
+        Error, ErrorClass, gone,
+        ownership::{Ownership, Whose},
+        tags::Tags,
+    },
     call::Ctx,
     kind::Kind,
     plan::{Action, Protect, Step},
-    resource::{Changes, Live, State},
+    resource::{Changes, Id, Live, State},
     spec::{self, Difference},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use std::{sync::PoisonError, time::Duration};
+use std::{collections::BTreeSet, sync::PoisonError, time::Duration};
 use tokio::time::Instant;
 
 /// What is held for so long is perhaps held by something of the same stack that AWS did not show before.
@@ -81,6 +85,10 @@ impl Shared<'_> {
         let mut asked = Instant::now();
         // What holds it, and when that was asked.
         let mut holders: (String, Option<Timestamp>) = (String::new(), None);
+        // Parts that the journal or the object itself knows, and that none of its looks shows by their tags.
+        let remembered = &self.executor.sweep.remembered;
+        let mut hidden = Hidden { ids: remembered.ids(&step.address), parts: remembered.parts(&step.address) };
+        hidden.parts.extend(planned.ids.iter().cloned());
         if !self.executor.delete_data
             && planned.state != State::Deleting
             && kind.holds_data(&planned.spec)
@@ -91,10 +99,12 @@ impl Shared<'_> {
         }
         loop {
             let Some(found) = &live else {
+                self.nothing_is_left(step, &hidden).await?;
                 self.live().remove(&step.address);
                 self.executor.recorder.gone(&step.address).await?;
                 return Ok(Settled::Done(planned.id.clone()));
             };
+            hidden.shown(found);
             if found.state != State::Deleting {
                 match kind.delete(&ctx, found).await {
                     // What takes its place must not be mistaken for it, so a replacement waits until AWS shows it no more.
@@ -171,6 +181,22 @@ pub(super) fn protected(step: &Step) -> Error {
         .help("set `protect: off` in the blueprint and apply that first")
 }
 
+/// What the journal knows of an address, and no look of its removal has shown.
+struct Hidden {
+    ids: BTreeSet<Id>,
+    parts: BTreeSet<Id>,
+}
+
+impl Hidden {
+    fn shown(&mut self, found: &Live) {
+        self.parts.retain(|id| !found.parts.values().any(|part| part == id));
+        // What is left of a part does not show the whole, whose name it may have.
+        if found.state != State::Partial {
+            self.ids.retain(|id| *id != found.id && !found.members.iter().any(|m| m.id == *id));
+        }
+    }
+}
+
 impl Shared<'_> {
     /// `; it is held by …`, or nothing where nobody knows. Nothing is lost if that cannot be read.
     async fn holders(&self, kind: &'static dyn Kind, live: &Live) -> String {
@@ -183,6 +209,32 @@ impl Shared<'_> {
             }
             Err(e) => format!("; what holds it cannot be read: {e}"),
         }
+    }
+
+    /// What has lost its tags stays, and is named: as long as it is there, the journal keeps its id.
+    async fn nothing_is_left(&self, step: &Step, hidden: &Hidden) -> Result<(), Error> {
+        let kind = step.live_kind.unwrap_or(step.kind);
+        let sweep = &self.executor.sweep;
+        let mut there = Vec::new();
+        if !hidden.parts.is_empty() {
+            there.extend(kind.parts_there(sweep, &hidden.parts).await?);
+        }
+        if !hidden.ids.is_empty() {
+            let ids: Vec<Id> = hidden.ids.iter().cloned().collect();
+            let found = match kind.lookup_ids(sweep, &ids).await {
+                Err(e) if e.class == ErrorClass::NotFound => Vec::new(),
+                other => other?,
+            };
+            let named = |live: Live| (live.members.into_iter().next().map_or(live.id, |m| m.id), live.tags);
+            there.extend(found.into_iter().map(named));
+        }
+        let nobodys = |tags: &Tags| self.executor.scope.whose(Ownership::read(tags).as_ref()) == Whose::Nobodys;
+        let left: Vec<&str> = there.iter().filter(|(_, tags)| nobodys(tags)).map(|(id, _)| id.as_str()).collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        let text = format!("{} of {} is there without this stack's tags, so it stays", left.join(", "), step.address);
+        Err(Error::new(ErrorClass::Stranger, text).help("delete it by hand, or set its tags again; then run again"))
     }
 }
 

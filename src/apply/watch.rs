@@ -1,7 +1,14 @@
 //! Shared waiting: one sweep per kind answers everybody who waits for objects of that kind.
-use crate::{address::Address, aws::Error, call::SweepCtx, kind::Kind, resource::Live, snapshot};
+use crate::{
+    address::Address,
+    aws::Error,
+    call::SweepCtx,
+    kind::Kind,
+    resource::{Id, Live},
+    snapshot::{self, Place},
+};
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
@@ -26,12 +33,14 @@ struct Latest {
 /// Sweeps on demand; callers that wait at the same time share one.
 pub(super) struct Watch {
     ctx: SweepCtx,
+    /// Ids of objects that have no place in the stack; each has an address of its own.
+    surplus: BTreeSet<Id>,
     kinds: HashMap<&'static str, Slot>,
 }
 
 impl Watch {
-    pub(super) fn new(kinds: &[&'static dyn Kind], ctx: SweepCtx) -> Self {
-        Self { ctx, kinds: kinds.iter().map(|k| (k.name(), Slot::default())).collect() }
+    pub(super) fn new(kinds: &[&'static dyn Kind], ctx: SweepCtx, surplus: BTreeSet<Id>) -> Self {
+        Self { ctx, surplus, kinds: kinds.iter().map(|k| (k.name(), Slot::default())).collect() }
     }
 
     /// The object at the address, as AWS showed it in a sweep that began at `not_before` or later, and after every change
@@ -64,10 +73,19 @@ impl Watch {
             // lock meanwhile is too, if it begins late enough for them.
             tokio::task::yield_now().await;
             let (started, changes) = (Instant::now(), slot.changes.load(Ordering::SeqCst));
-            let mut lives = HashMap::new();
-            for live in snapshot::one(kind, &self.ctx).await? {
-                // Two objects of one address are found by the next full sweep; the first one answers here.
-                lives.entry(live.address.clone()).or_insert(live);
+            let mut lives: HashMap<Address, Live> = HashMap::new();
+            for mut live in snapshot::one(kind, &self.ctx).await? {
+                live.address = match snapshot::place(&live, &self.ctx.scope, &self.ctx.remembered) {
+                    _ if self.surplus.contains(&live.id) => Address::surplus(&live.id),
+                    Place::At(address) => address,
+                    Place::Nowhere | Place::Others => continue,
+                };
+                // Two new objects of one address are found by the next full sweep; the one that is known, or the first,
+                // answers here.
+                let known = self.ctx.remembered.address_of(&live) == Some(&live.address);
+                if known || !lives.contains_key(&live.address) {
+                    lives.insert(live.address.clone(), live);
+                }
             }
             *latest = Some(Latest { started, changes, lives });
         }

@@ -7,6 +7,7 @@ mod error;
 pub mod gate;
 pub mod objects;
 mod operation;
+pub mod ownership;
 mod parameters;
 mod patience;
 pub mod pricing;

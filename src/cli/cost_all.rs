@@ -13,7 +13,8 @@ pub(super) async fn run(at: &Where, output: cost::Output<'_>, format: Format, ui
     let region = stack::region(at)?;
     let (prices, notes) = prices::prices(at, &place::beside(None));
     let place = Place::open(at, &region, None).await?;
-    let found = Engine::all_stacks(&place.aws, KINDS).await?;
+    let (found, unread) = Engine::all_stacks(&place.aws, KINDS).await?;
+    ui.diagnostics(&unread);
     // What blueprints state about use is not known here: assumptions stand in its place.
     let usage = UsageBook::default();
     let pricing = Pricing { book: &prices.book, region: &region, usage: &usage, owner: None, run: None };

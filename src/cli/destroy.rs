@@ -33,7 +33,8 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     apply::can_answer(args.yes, ui, "destroy")?;
     let found = stack::find(&args.which).await?;
     let engine = &found.engine;
-    let mut view = engine.look(&[]).await?;
+    // Also what the journal does not know goes.
+    let mut view = engine.look_everywhere(&[]).await?;
     view.snapshot.existing.clear();
     let mut plan = engine.plan(&[], &view, &BTreeSet::new())?;
     // What the blueprint protects stays protected.
@@ -73,6 +74,10 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
                     that the stack's own lock holds";
         let warning = Diagnostic { severity: Severity::Warning, ..error.diagnostic() }.with_help(help);
         ui.diagnostics(&warning.into());
+    }
+    if !ui.json {
+        // What could not be looked for is said with the proof.
+        ui.diagnostics(&plan.notes.iter().filter(|d| d.code != "DL0564").cloned().collect());
     }
     if !plan.is_empty() {
         if !ui.json {
@@ -118,6 +123,8 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
                 .map(|(kind, id, address, state)| json!({ "kind": kind, "id": id, "address": address, "state": state }))
                 .collect::<Vec<_>>()
         );
+        last["not_seen"] =
+            json!(proof.gaps.iter().map(|g| json!({ "kind": g.kind, "why": g.why.to_string() })).collect::<Vec<_>>());
         last["journal"] = json!({ "place": header.journal, "kept": keeps_journal });
         last["left_cost"] = json!({ "hourly": rounded(left, 4), "unpriced": unpriced });
         last["contents"] = json!(contents);
@@ -129,6 +136,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
             ui.say(&apply::closing("destroyed", &plan, &outcome));
         }
         ui.data(&format!("Proof: {place}: 0 resources, $0.00/h left"));
+        ui.diagnostics(&proof.notes());
         if keeps_journal {
             ui.say(&format!(
                 "The journal stays in {}: it is the account's, not the stack's, and costs nothing by the hour (see docs/recovery.md)",
@@ -136,7 +144,12 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
             ));
         }
     } else {
-        ui.say(&apply::closing("destroyed", &plan, &outcome));
+        if plan.is_empty() {
+            ui.say("Nothing to destroy.");
+        } else {
+            ui.say(&apply::closing("destroyed", &plan, &outcome));
+        }
+        ui.diagnostics(&proof.notes());
         ui.data(&format!(
             "Left: {place}: {}, {}/h{}",
             crate::report::counted(proof.left.len(), "resource"),
@@ -153,7 +166,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         }
     }
     // Whoever lost the lock does not know what another run makes meanwhile.
-    Ok(if proof.left.is_empty() && outcome.trouble.is_none() { Exit::Ok } else { Exit::Partial })
+    Ok(if proof.holds() && outcome.trouble.is_none() { Exit::Ok } else { Exit::Partial })
 }
 
 /// The end of a run that was stopped, or lost its lock: what others do since then, it cannot know.

@@ -4,12 +4,12 @@ use super::{
     stack::{self, Which},
 };
 use crate::{
-    diagnostic::Diagnostics,
     plan::{self as planner, FieldChange},
     report::{
         plan::{heading, value},
         screen,
     },
+    spec,
     ui::Ui,
 };
 use anstyle::Style;
@@ -53,7 +53,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
             .collect();
         let missing: Vec<_> = gone.iter().map(|(a, k, id)| json!({ "address": a, "kind": k, "id": id })).collect();
         let fields = json!({ "stack": found.stack, "account": header.account, "region": header.region, "changed": changed, "missing": missing });
-        ui.data(&document("drift", &fields, &Diagnostics::new()).to_string());
+        ui.data(&document("drift", &fields, &view.notes).to_string());
     } else {
         let screen = ui.screen;
         let mut out = String::new();
@@ -75,6 +75,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
             "no drift: what is live is what was applied\n"
         });
         ui.data(&out);
+        ui.diagnostics(&view.notes);
     }
     Ok(if drifted && args.detailed_exitcode { Exit::Changes } else { Exit::Ok })
 }

@@ -1,8 +1,7 @@
 //! list: every stack in the account and region, from tags alone.
 use super::{Exit, Result, arguments::Where, document, place::Place, stack};
 use crate::{
-    aws::tags,
-    diagnostic::Diagnostics,
+    aws::ownership::Ownership,
     engine::Engine,
     kinds::KINDS,
     report::{
@@ -34,13 +33,12 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     let region = stack::region(&args.place)?;
     let place = Place::open(&args.place, &region, None).await?;
     let mut rows: BTreeMap<String, Row> = BTreeMap::new();
-    for found in Engine::all_stacks(&place.aws, KINDS).await? {
-        let tags = &found.live.tags;
-        let Some(stack) = tags.get(tags::STACK) else { continue };
-        let row = rows.entry(stack.clone()).or_default();
+    let (found, notes) = Engine::all_stacks(&place.aws, KINDS).await?;
+    for owner in found.iter().filter_map(|f| Ownership::read(&f.live.tags)) {
+        let row = rows.entry(owner.stack).or_default();
         row.objects += 1;
-        row.owner = row.owner.take().or_else(|| tags.get(tags::OWNER).cloned());
-        row.expires = row.expires.take().or_else(|| tags.get(tags::EXPIRES).cloned());
+        row.owner = row.owner.take().or(owner.owner);
+        row.expires = row.expires.take().or(owner.expires);
     }
     if ui.json {
         let stacks: Vec<_> = rows
@@ -48,7 +46,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
             .map(|(s, r)| json!({ "stack": s, "owner": r.owner, "objects": r.objects, "expires": r.expires }))
             .collect();
         let fields = json!({ "account": place.aws.account().await?, "region": region, "stacks": stacks });
-        ui.data(&document("list", &fields, &Diagnostics::new()).to_string());
+        ui.data(&document("list", &fields, &notes).to_string());
         return Ok(Exit::Ok);
     }
     let mut out = String::new();
@@ -74,5 +72,6 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         table.render(ui.screen, &mut out);
     }
     ui.data(&out);
+    ui.diagnostics(&notes);
     Ok(Exit::Ok)
 }

@@ -52,6 +52,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     let case = case(&found, &view, args.forget).await?;
     if !ui.json {
         ui.say(&words(&found, &view, &header, &case));
+        ui.diagnostics(&view.notes);
     }
     if let Case::Whole(memory) = &case {
         if ui.json {

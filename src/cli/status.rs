@@ -4,8 +4,7 @@ use super::{
     stack::{self, Which},
 };
 use crate::{
-    aws::tags,
-    diagnostic::Diagnostics,
+    aws::ownership::Ownership,
     report::{
         cost::LiveFigures,
         plan::heading,
@@ -49,7 +48,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     let view = found.engine.look(&found.wanted).await?;
     let header = plan::header(&found.place, &found.engine, &found.stack).await?;
     let objects = &view.snapshot.owned;
-    let expires = objects.values().find_map(|f| f.live.tags.get(tags::EXPIRES).cloned());
+    let expires = objects.values().find_map(|f| Ownership::read(&f.live.tags)?.expires);
     let now = found.engine.now();
     let cost =
         money::with_pricing(&args.which, &found, ui, |pricing| LiveFigures::new(pricing, objects.values(), now))?;
@@ -63,7 +62,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
             })
             .collect();
         let fields = json!({ "stack": found.stack, "account": header.account, "region": header.region, "expires": expires, "cost": cost, "resources": rows });
-        ui.data(&document("status", &fields, &Diagnostics::new()).to_string());
+        ui.data(&document("status", &fields, &view.notes).to_string());
         return Ok(Exit::Ok);
     }
     let mut out = String::new();
@@ -102,5 +101,6 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         ));
     }
     ui.data(&out);
+    ui.diagnostics(&view.notes);
     Ok(Exit::Ok)
 }

@@ -46,7 +46,37 @@ pub static CODES: &[Code] = &[
     Code {
         code: "DL0532",
         title: "Two stacks have the same name",
-        explain: "Objects in this account and region carry this stack's name and another stack-id than the journal. Somebody else runs a stack of the same name, or it was made with another journal. dlinfra changes neither.",
+        explain: "Objects in this account and region carry this stack's name and another stack-id than the journal. Somebody else runs a stack of the same name, it was made with another journal, or somebody copied the tags. Only what carries the journal's stack-id is this stack's; the others are named and never changed. Where none of this stack's own objects is there, or no journal says which stack-id is its own, nothing is planned at all.",
+    },
+    Code {
+        code: "DL0560",
+        title: "Two objects at one address",
+        explain: "Two objects carry this stack's id and the same address: a journal was lost, tags were copied, or AWS hid one for long. The one that the journal knows stands for the address; without it, the older one does. The other stays as it is, whatever the blueprint says, and goes with `dlinfra destroy`.",
+    },
+    Code {
+        code: "DL0561",
+        title: "An object of the stack without an address",
+        explain: "The object carries this stack's name and id, its tag `dlinfra:address` is missing or not an address, and the journal does not know its id. No resource of the blueprint can be told to be it, so it stays as it is; `dlinfra destroy` removes it. With the tag set again it has its place back.",
+    },
+    Code {
+        code: "DL0562",
+        title: "An object has lost its tags",
+        explain: "The journal knows the object by its id, it is there, and it does not carry this stack's tags any more. dlinfra never changes what does not carry its tags: the object is neither changed nor removed, nothing is made in its place, and the proof of `dlinfra destroy` names it. Take it back with `dlinfra import`, or delete it by hand.",
+    },
+    Code {
+        code: "DL0563",
+        title: "A detail could not be read",
+        explain: "AWS did not show a detail of an object that is there. The detail is not compared with the blueprint; everything else is, and the object goes with its stack.",
+    },
+    Code {
+        code: "DL0564",
+        title: "A kind of object could not be looked for",
+        explain: "The caller may not list objects of this kind, or the region does not have the service. The blueprint wants nothing of it and the journal remembers nothing of it, so plans go on; a proof says what it could not see. Allow the action that the message names if the stack may have such an object after all.",
+    },
+    Code {
+        code: "DL0565",
+        title: "Nothing proves that the object is the stack's",
+        explain: "The object carries this stack's name, but not its `dlinfra:stack-id`, and the journal does not know its id. Somebody may have written the tag by hand, so the object is never changed or removed.",
     },
     Code {
         code: "DL0549",

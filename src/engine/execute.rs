@@ -1,11 +1,11 @@
 //! Changing things: lease, first words, work, and for a removal the proof, all in one hold on the stack.
-use super::{Engine, Proof, View};
+use super::{Engine, Proof, Untagged, View};
 use crate::{
     address::Address,
     apply::{self, Event, Executor, Outcome, Sink, What},
     aws::{Error, ErrorClass},
     call::SweepCtx,
-    diagnostic::Diagnostics,
+    diagnostic::{Diagnostic, Diagnostics, Severity},
     journal::{self, JournalError, JournalRecorder, Place, Session},
     plan::{Action, Operation, Plan, Protect, Wanted},
     record::{Expiry, Intent, Pin, Progress, Record, Recorder},
@@ -61,6 +61,13 @@ impl Engine {
         run: Execution,
     ) -> Result<Outcome, Diagnostics> {
         let run = Execution { sink: apply::without_echo(run.sink), ..run };
+        // A second object beside one that has only lost its tags would be one too many.
+        let made = |u: &&Untagged| plan.steps.iter().any(|s| s.address == u.address && s.action == Action::Create);
+        let twins = view.untagged.iter().filter(made).map(Untagged::diagnostic);
+        let twins: Diagnostics = twins.map(|d| Diagnostic { severity: Severity::Error, ..d }).collect();
+        if !twins.is_empty() {
+            return Err(twins);
+        }
         let Some(session) = self.hold(view, &run).await? else { return Ok(not_begun(plan)) };
         let sent = self.aws().gate().mutations();
         let outcome = self.work(&session, plan, view, wanted, &run).await;
@@ -119,7 +126,7 @@ impl Engine {
             if known.len() == before {
                 return Ok(Removed { outcome, proof: Some(proof), later: known.len() - planned });
             }
-            let view = self.look(&[]).await?;
+            let view = self.look_everywhere(&[]).await?;
             let mut plan = self.plan(&[], &view, &BTreeSet::new())?;
             let protected =
                 |address: &Address| wanted.iter().any(|w| w.address == *address && w.protect == Some(Protect::Never));
@@ -305,7 +312,8 @@ impl Engine {
     /// What is neither wanted nor there went without a word: by hand, or by a run that was killed.
     fn went(&self, plan: &Plan, view: &View) -> BTreeSet<Address> {
         let planned: BTreeSet<&Address> = plan.steps.iter().map(|s| &s.address).collect();
-        let here = |a: &Address| view.snapshot.owned.contains_key(a) || planned.contains(a);
+        let untagged: BTreeSet<&Address> = view.untagged.iter().map(|u| &u.address).collect();
+        let here = |a: &Address| view.snapshot.owned.contains_key(a) || planned.contains(a) || untagged.contains(a);
         let memory = self.memory();
         let opened = memory.open.iter().filter(|(_, all)| all.iter().any(|i| i.class != Class::Money));
         let known = memory.applied.keys().chain(opened.map(|(address, _)| address)).chain(memory.accepted.keys());

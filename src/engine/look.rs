@@ -1,15 +1,19 @@
 //! Looking: one sweep per kind, what names stand for, and who the stack is.
-use super::{Engine, View};
+use super::{
+    Engine, View,
+    known::{Gap, Untagged},
+};
 use crate::{
     address::Address,
-    aws::{Error, ErrorClass, tags},
+    aws::{Error, ErrorClass, ownership::Ownership, tags},
     call::{Scope, SweepCtx},
     diagnostic::{Diagnostic, Diagnostics},
     journal::{self, LockStatus},
+    kind::Kind,
     plan::{self, Plan, Wanted},
     record::{Expiry, Pin},
-    resource::{Class, Live, Lookup},
-    snapshot::{self, Found, Snapshot},
+    resource::{Class, Live, Lookup, State},
+    snapshot::{Found, Snapshot},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, json};
@@ -28,24 +32,40 @@ impl Engine {
             stack: self.target.stack.clone(),
             stack_id: stack_id.to_owned(),
         };
-        SweepCtx { names: Arc::new(self.names(wanted)), ..SweepCtx::new(self.aws.clone(), Arc::new(scope)) }
+        let remembered = Arc::new(self.remembered());
+        let ctx = SweepCtx::new(self.aws.clone(), Arc::new(scope));
+        SweepCtx { names: Arc::new(self.names(wanted)), remembered, ..ctx }
     }
 
-    /// One sweep per kind, all at once, and one lookup per `existing:`.
+    /// One sweep for each kind of which something is wanted or remembered, all at once, and one lookup per `existing:`.
+    /// Without a journal every kind is swept.
     ///
     /// # Errors
     /// Anything that could not be read; two stacks of one name; an `existing:` that matches nothing or several.
     pub async fn look(&self, wanted: &[Wanted]) -> Result<View, Diagnostics> {
+        self.look_at(wanted, self.memory.is_empty()).await
+    }
+
+    /// The same with a sweep of every kind, so that nothing is passed over which the journal does not know. A kind that
+    /// cannot be read is a gap, unless something of it is wanted or remembered.
+    ///
+    /// # Errors
+    /// As [`Engine::look`].
+    pub async fn look_everywhere(&self, wanted: &[Wanted]) -> Result<View, Diagnostics> {
+        self.look_at(wanted, true).await
+    }
+
+    async fn look_at(&self, wanted: &[Wanted], everywhere: bool) -> Result<View, Diagnostics> {
         let claimed = self.memory.claim.as_ref().map(|c| c.stack_id.clone());
         let ctx = self.sweep(claimed.as_deref().unwrap_or_default(), wanted);
         let (found, existing, parameters, at_work) = tokio::join!(
-            self.found(&ctx, wanted),
+            self.found(&ctx, wanted, everywhere),
             self.existing(&ctx, wanted),
             self.parameters(wanted),
             self.at_work()
         );
-        let (found, existing, at_work) = (found?, existing?, at_work?);
-        let mut notes = Diagnostics::default();
+        let ((mut found, gaps), existing, at_work) = (found?, existing?, at_work?);
+        let mut notes: Diagnostics = self.gaps.iter().chain(&gaps).map(Gap::diagnostic).collect();
         let parameters = parameters.unwrap_or_else(|e| {
             // Who may only look at machines can still plan; an apply asks again.
             let text = format!("what the names of images stand for is not known: {e}");
@@ -53,9 +73,14 @@ impl Engine {
             BTreeMap::new()
         });
         let stack_id = self.stack_id(claimed.as_ref(), &found)?;
+        let _ = self.looked_for.set(stack_id.clone());
+        let scope = Arc::new(Scope { stack_id, ..(*ctx.scope).clone() });
+        // What a sweep does not show may be hidden, or have lost its tags: the journal's ids tell.
+        let asked = self.ask_for_missing(&SweepCtx { scope: scope.clone(), ..ctx.clone() }, &found).await?;
+        found.extend(asked.found);
         // A run that did not end well may have removed the last of them without a word.
         let settled = self.memory.run.as_ref().is_none_or(|r| r.ended.as_ref().is_some_and(|e| e.outcome == "ok"));
-        if found.is_empty() && settled && self.memory.applied.len() > 1 {
+        if found.is_empty() && asked.untagged.is_empty() && settled && self.memory.applied.len() > 1 {
             let text = format!(
                 "the journal knows {} objects of {} and AWS shows none",
                 self.memory.applied.len(),
@@ -66,20 +91,22 @@ impl Engine {
                 .with_help("check account, region and `--endpoint-url`; if everything was really deleted by hand, `dlinfra recover --forget`")
                 .into());
         }
-        let snapshot = Snapshot::build(found, existing)?;
+        let snapshot = Snapshot::arrange(found, existing, &scope, &ctx.remembered);
+        notes.extend(apart(&snapshot));
+        notes.extend(asked.untagged.iter().map(Untagged::diagnostic));
+        notes.extend(ctx.unread.take().into_iter().map(|text| Diagnostic::warning("DL0563", text)));
         let expires = self.expires(&snapshot);
         let mut tags = self.target.tags.clone();
-        tags.insert(tags::VERSION.to_owned(), "1".to_owned());
-        tags.insert(tags::STACK.to_owned(), self.target.stack.clone());
-        tags.insert(tags::STACK_ID.to_owned(), stack_id.clone());
-        if let Some(owner) = &self.target.owner {
-            tags.insert(tags::OWNER.to_owned(), owner.clone());
-        }
-        if let Some(expiry) = expires {
-            tags.insert(tags::EXPIRES.to_owned(), expiry.at.to_string());
-        }
-        let scope = Arc::new(Scope { stack_id, ..(*ctx.scope).clone() });
-        Ok(View { scope, snapshot, tags, expires, parameters, at_work, notes })
+        let ownership = Ownership {
+            stack: scope.stack.clone(),
+            stack_id: scope.stack_id.clone(),
+            owner: self.target.owner.clone(),
+            expires: expires.as_ref().map(|expiry| expiry.at.to_string()),
+            ..Ownership::default()
+        };
+        tags.extend(ownership.write());
+        let untagged = asked.untagged.into_iter().collect();
+        Ok(View { scope, snapshot, untagged, tags, expires, parameters, at_work, notes })
     }
 
     /// The run that has begun and not ended, if it seems to live. Asked only when there is one, so it costs nothing else.
@@ -101,14 +128,22 @@ impl Engine {
 
     /// A sweep that does not pass over what a killed run made a moment ago. What is wanted is looked for when its turn
     /// comes; what is not wanted any more would be forgotten for good, so AWS gets the time that it may hide it.
-    async fn found(&self, ctx: &SweepCtx, wanted: &[Wanted]) -> Result<Vec<Found>, Error> {
+    async fn found(
+        &self,
+        ctx: &SweepCtx,
+        wanted: &[Wanted],
+        everywhere: bool,
+    ) -> Result<(Vec<Found>, Vec<Gap>), Error> {
+        let needed = self.needed(wanted);
+        let swept = |kind: &&&'static dyn Kind| everywhere || needed.as_ref().is_none_or(|n| n.contains(kind.name()));
+        let kinds: Vec<&'static dyn Kind> = self.kinds.iter().filter(swept).copied().collect();
         let mut hidden = self.in_flight(wanted);
         loop {
-            let found = snapshot::take(self.kinds, ctx).await?;
+            let (found, gaps) = self.swept(&kinds, needed.as_ref(), ctx).await?;
             let now = self.aws.clock().now();
             hidden.retain(|address, end| *end > now && !found.iter().any(|f| f.live.address == *address));
             if hidden.is_empty() {
-                return Ok(found);
+                return Ok((found, gaps));
             }
             self.aws.clock().sleep(Duration::from_secs(5)).await;
         }
@@ -141,18 +176,25 @@ impl Engine {
         out
     }
 
-    /// The journal's stack-id, else the one in the live tags (the journal was lost), else a new one.
+    /// The journal's stack-id, else the one in the live tags (the journal was lost), else a new one. With the journal's
+    /// own objects in sight, others of the same name are only named; where there are only others, nobody goes on.
     fn stack_id(&self, claimed: Option<&String>, found: &[Found]) -> Result<String, Diagnostics> {
-        let live: BTreeMap<&String, &Found> =
-            found.iter().filter_map(|f| Some((f.live.tags.get(tags::STACK_ID)?, f))).collect();
-        let all: BTreeSet<&String> = live.keys().copied().chain(claimed).collect();
-        if all.len() > 1 {
+        let mut live: BTreeMap<String, (Ownership, bool)> = BTreeMap::new();
+        for found in found {
+            if let Some(owner) = Ownership::read(&found.live.tags).filter(|o| !o.stack_id.is_empty()) {
+                let whole = found.live.state != State::Partial;
+                live.entry(owner.stack_id.clone()).or_insert((owner, false)).1 |= whole;
+            }
+        }
+        let blocks = match claimed {
+            Some(own) => !live.contains_key(own) && live.values().any(|(_, whole)| *whole),
+            None => live.len() > 1,
+        };
+        if blocks {
             let owners: Vec<String> = live
                 .iter()
-                .map(|(id, f)| {
-                    format!("{id} (owner {})", f.live.tags.get(tags::OWNER).map_or("unknown", String::as_str))
-                })
-                .chain(claimed.iter().filter(|c| !live.contains_key(*c)).map(|c| format!("{c} (this journal)")))
+                .map(|(id, (o, _))| format!("{id} (owner {})", o.owner.as_deref().unwrap_or("unknown")))
+                .chain(claimed.iter().map(|c| format!("{c} (this journal)")))
                 .collect();
             return Err(Diagnostic::error(
                 "DL0532",
@@ -164,7 +206,8 @@ impl Engine {
             .into());
         }
         let minted = self.settled.as_ref().map(|s| s.stack_id.clone()).filter(|id| !id.is_empty());
-        Ok(all.first().map(|id| (*id).clone()).or(minted).unwrap_or_else(crate::record::uuid))
+        let only = || live.into_keys().next();
+        Ok(claimed.cloned().or_else(only).or(minted).unwrap_or_else(crate::record::uuid))
     }
 
     /// Fixed at the first apply, changed only by a changed `ttl`.
@@ -213,6 +256,43 @@ impl Engine {
         }
         problems.into_result(out).map(|(out, _)| out)
     }
+}
+
+/// What carries the stack's name and has no place in it.
+fn apart(snapshot: &Snapshot) -> Diagnostics {
+    let surplus = snapshot.surplus.values().map(|surplus| {
+        let live = &surplus.found.live;
+        let kind = surplus.found.kind.name();
+        match &surplus.claims {
+            Some((address, id)) => Diagnostic::warning(
+                "DL0560",
+                format!("{} ({kind}) is a second object at {address}, beside {id}", live.id),
+            )
+            .at_address(address.as_str())
+            .with_help("it stays until `dlinfra destroy`; delete it by hand if nothing uses it"),
+            None => Diagnostic::warning(
+                "DL0561",
+                format!("{} ({kind}) is this stack's, and its `{}` cannot be read", live.id, tags::ADDRESS),
+            )
+            .with_help("set the tag to the address of its resource; `dlinfra destroy` removes it as it is"),
+        }
+    });
+    let others = snapshot.others.iter().map(|found| {
+        let (id, kind) = (&found.live.id, found.kind.name());
+        match Ownership::read(&found.live.tags).filter(|o| !o.stack_id.is_empty()) {
+            Some(owner) => Diagnostic::warning(
+                "DL0532",
+                format!("{id} ({kind}) belongs to another stack of this name: {}", owner.words()),
+            )
+            .with_help("rename one of the stacks; this one changes only its own objects"),
+            None => Diagnostic::warning(
+                "DL0565",
+                format!("{id} ({kind}) carries this stack's name and no `{}`", tags::STACK_ID),
+            )
+            .with_help("remove the `dlinfra:` tags if it is not this stack's; if it is, set the tag, or import it"),
+        }
+    });
+    surplus.chain(others).collect()
 }
 
 /// Stands for an object that exists in the real account, but not in the sandbox.

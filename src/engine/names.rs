@@ -36,7 +36,7 @@ impl Engine {
     }
 
     /// The kinds of what may exist at an address; empty = nobody knows.
-    fn kinds_at(&self, address: &Address, wanted: &[Wanted]) -> BTreeSet<String> {
+    pub(super) fn kinds_at(&self, address: &Address, wanted: &[Wanted]) -> BTreeSet<String> {
         let memory = &self.memory;
         let of_call = |api: &str| self.kinds.iter().find(|k| k.about().calls.iter().any(|c| c.api == api));
         let (mut out, mut known) = (BTreeSet::new(), true);

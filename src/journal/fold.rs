@@ -122,6 +122,9 @@ pub struct Memory {
     pub open: BTreeMap<Address, Vec<Intent>>,
     /// Calls with an answer on resources that did not become stable, oldest first.
     pub accepted: BTreeMap<Address, Vec<Accepted>>,
+    /// Secondary objects that calls have made on resources which are not gone: part to id, by address.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parts: BTreeMap<Address, BTreeMap<String, Id>>,
     /// What was resolved at the first apply and kept.
     pub pins: BTreeMap<String, Value>,
     /// The last mutating command.
@@ -220,6 +223,7 @@ impl Memory {
                 self.pins.remove(&Pin::Setting(address.clone()).to_string());
                 self.applied.remove(address);
                 self.named.remove(address);
+                self.parts.remove(address);
             }
             Record::Pinned { key, value: Value::Null, .. } => {
                 self.pins.remove(key);
@@ -253,6 +257,9 @@ impl Memory {
             self.name(address, ids.to_vec());
         }
         let (call, part) = known.map(|i| (i.call, i.part)).unwrap_or_default();
+        if let Some(id) = ids.first().filter(|_| !part.is_empty()) {
+            self.parts.entry(address.clone()).or_default().insert(part.clone(), id.clone());
+        }
         let made = Accepted { intent: intent.to_owned(), call, part, ids: ids.to_vec(), time };
         let list = self.accepted.entry(address.clone()).or_default();
         match list.iter_mut().find(|a| a.intent == intent) {

@@ -9,7 +9,7 @@ use lifecycle::LifecycleRule;
 
 use crate::{
     address::Address,
-    aws::{Error, ErrorClass, gone, tags, tags::TagTarget},
+    aws::{Error, ErrorClass, gone, ownership::Ownership, tags, tags::TagTarget},
     call::{Ctx, SweepCtx},
     field::Field,
     kinds::policy::Policy,
@@ -202,19 +202,25 @@ impl Resource for Bucket {
                     .bucket(name)
                     .create_bucket_configuration(configuration)
                     .object_ownership(ObjectOwnership::BucketOwnerEnforced);
-                match call.send().await.map_err(Error::from) {
+                let made = match call.send().await.map_err(Error::from) {
                     Err(e) if e.class != ErrorClass::Exists => return Err(e),
-                    Err(_) => ctx.doubtful(),
-                    Ok(_) => {}
-                }
-                // A success alone proves nothing: our intent in the tags does.
-                match read::tags_of(&sweep, name).await.map_err(|e| name::taken(name, e))? {
-                    Some(tags) if tags.get(tags::INTENT) == attempt.tags.get(tags::INTENT) => {}
-                    Some(tags) => {
-                        ctx.ours(&what, &tags)?;
+                    Err(_) => {
+                        ctx.doubtful();
+                        false
+                    }
+                    Ok(_) => true,
+                };
+                // A success alone proves nothing: our intent in the tags does. Where no tag says whose it is, S3's answer
+                // counts: it is recorded as made, and a look tells whether its tags ever come.
+                let intent = |tags: &tags::Tags| Ownership::read(tags).map(|o| o.intent);
+                let found = read::tags_of(&sweep, name).await.map_err(|e| name::taken(name, e))?;
+                match found.as_ref().and_then(intent) {
+                    Some(found) if found == intent(&attempt.tags).flatten() => {}
+                    None if made || found.is_none() => ctx.doubtful(),
+                    _ => {
+                        ctx.ours(&what, &found.unwrap_or_default())?;
                         ctx.doubtful();
                     }
-                    None => ctx.doubtful(),
                 }
                 Ok(vec![name.clone()])
             })
@@ -299,14 +305,14 @@ impl Resource for Bucket {
             Lookup::Id(id) | Lookup::Name(id) => {
                 let name = id.rsplit(":::").next().unwrap_or(id);
                 let Some(tags) = read::tags_of(ctx, name).await? else { return Ok(Vec::new()) };
-                Ok(read::bucket(ctx, name, address(ctx, &tags), tags).await?.into_iter().collect())
+                Ok(read::bucket(ctx, name, address(ctx, name, &tags), tags).await?.into_iter().collect())
             }
             Lookup::Tags(wanted) => {
                 let mut out = Vec::new();
                 for name in read::listed(ctx, "").await? {
                     let Some(tags) = read::tags_of(ctx, &name).await? else { continue };
                     if wanted.iter().all(|(k, v)| tags.get(k) == Some(v)) {
-                        out.extend(read::bucket(ctx, &name, address(ctx, &tags), tags).await?);
+                        out.extend(read::bucket(ctx, &name, address(ctx, &name, &tags), tags).await?);
                     }
                 }
                 Ok(out)
@@ -384,8 +390,9 @@ fn arn(partition: &str, name: &str) -> String {
     format!("arn:{partition}:s3:::{name}")
 }
 
-fn address(ctx: &SweepCtx, tags: &tags::Tags) -> Address {
-    ctx.owned(tags).unwrap_or_else(Address::unowned)
+/// The address of an object of this stack, or the placeholder of what has none.
+fn address(ctx: &SweepCtx, name: &str, tags: &tags::Tags) -> Address {
+    ctx.owner(name, tags).and_then(|o| o.address).unwrap_or_else(Address::unowned)
 }
 
 fn to_tags(tags: &tags::Tags) -> Result<Vec<Tag>, Error> {

@@ -1,7 +1,7 @@
 //! What all kinds in EC2 read and write alike: tags, filters, lookups, address ranges, calls that need patience.
 use crate::{
     address::Address,
-    aws::{Error, ErrorClass},
+    aws::{Error, ErrorClass, ownership::Ownership, tags},
     call::{Ctx, SweepCtx, backoff},
     resource::{Id, Live, Lookup},
     units::Cidr,
@@ -27,7 +27,20 @@ pub(super) fn filter_any<'a>(name: &str, values: impl IntoIterator<Item = &'a st
 
 /// The filter of a sweep.
 pub(super) fn owned(ctx: &SweepCtx) -> Vec<Filter> {
-    vec![filter("tag:dlinfra:stack", ctx.stack_filter())]
+    vec![filter(&format!("tag:{}", tags::STACK), ctx.stack_filter())]
+}
+
+/// The filters of what this stack owns at an address.
+pub(super) fn of_address(ctx: &Ctx) -> Vec<Filter> {
+    let own = Ownership {
+        stack: ctx.scope.stack.clone(),
+        stack_id: ctx.scope.stack_id.clone(),
+        address: Some(ctx.address.clone()),
+        ..Ownership::default()
+    };
+    let mut tags = own.write();
+    tags.remove(tags::VERSION);
+    tags.into_iter().map(|(key, value)| filter(&format!("tag:{key}"), value)).collect()
 }
 
 /// Tags as a map.
@@ -50,9 +63,22 @@ pub(super) fn lookup_filters(id: &str, by: &Lookup) -> Vec<Filter> {
     }
 }
 
-/// The owned address in these tags, or the placeholder that lookups give to objects that nobody owns.
-pub(super) fn address(ctx: &SweepCtx, tags: &BTreeMap<String, String>) -> Address {
-    ctx.owned(tags).unwrap_or_else(Address::unowned)
+/// The address of an object of this stack, or the placeholder of what has none.
+pub(super) fn address(ctx: &SweepCtx, id: &str, tags: &BTreeMap<String, String>) -> Address {
+    ctx.owner(id, tags).and_then(|o| o.address).unwrap_or_else(Address::unowned)
+}
+
+/// Objects with these ids, whoever owns them, in as few requests as EC2 takes: 200 values in a filter.
+pub(super) async fn with_ids<S, F, Fut>(name: &str, ids: &[Id], find: F) -> Result<Vec<Live<S>>, Error>
+where
+    F: Fn(Vec<Filter>) -> Fut,
+    Fut: Future<Output = Result<Vec<Live<S>>, Error>>,
+{
+    let mut out = Vec::new();
+    for some in ids.chunks(200) {
+        out.extend(find(vec![filter_any(name, some.iter().map(String::as_str))]).await?);
+    }
+    Ok(out)
 }
 
 /// The id that a create call answered with.

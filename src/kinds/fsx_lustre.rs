@@ -305,6 +305,10 @@ impl Resource for FsxLustre {
         read::lookup(ctx, by).await
     }
 
+    async fn lookup_ids(ctx: &SweepCtx, ids: &[Id]) -> Result<Vec<Live<Self>>, Error> {
+        read::with_ids(ctx, ids).await
+    }
+
     fn tag_targets(live: &Live<Self>) -> Vec<TagTarget> {
         let arns = live.outputs.get("arn").and_then(Value::as_str).map(str::to_owned);
         let links = live.parts.values().filter_map(|id| repository::arn(arns.as_deref()?, &live.id, id));

@@ -293,6 +293,14 @@ impl Resource for IamRole {
         read::lookup(ctx, &names, &wanted).await
     }
 
+    async fn parts_there(ctx: &SweepCtx, ids: &BTreeSet<Id>) -> Result<Vec<(Id, tags::Tags)>, Error> {
+        let mut out = Vec::new();
+        for name in ids.iter().filter(|n| check::legal_name(n)) {
+            out.extend(read::profile_tags(ctx, name).await?.map(|tags| (name.clone(), tags)));
+        }
+        Ok(out)
+    }
+
     fn tag_targets(live: &Live<Self>) -> Vec<TagTarget> {
         let role = (live.state != State::Partial).then(|| TagTarget::Role(live.id.clone()));
         role.into_iter().chain(live.parts.get(PROFILE).map(|p| TagTarget::InstanceProfile(p.clone()))).collect()

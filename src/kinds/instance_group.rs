@@ -9,6 +9,7 @@
 //! build, write another name or the `ami-` id, or replace the group.
 mod boot;
 mod check;
+mod disks;
 mod fields;
 mod launch;
 mod live;
@@ -24,7 +25,10 @@ use fields::{Interfaces, LayoutProfile, Market, Placement, Rolling, RootVolume, 
 
 use crate::{
     address::Address,
-    aws::{Error, tags::TagTarget},
+    aws::{
+        Error,
+        tags::{TagTarget, Tags},
+    },
     call::{self, Ctx, Scope, SweepCtx},
     catalog::{self, durations},
     field::{Field, Ref},
@@ -44,7 +48,8 @@ use crate::{
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// Equal EC2 instances: a training cluster, a pool of servers, one development machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -282,18 +287,7 @@ impl Resource for InstanceGroup {
 
     /// A machine that was bought in another of the wanted ways is as good.
     fn accept(want: &Value, found: &Value) -> Option<Value> {
-        let fallback = want.get("fallback").filter(|f| f.as_array().is_some_and(|all| !all.is_empty()))?;
-        let (has, first) = (found.get("market"), want.get("market"));
-        let reserved = |spec: &Value| spec.get("reservation").filter(|id| !id.is_null()).cloned();
-        let as_first = has == first && reserved(want).is_none_or(|id| reserved(found) == Some(id));
-        let as_another = fallback.as_array().into_iter().flatten().any(|market| Some(market) == has);
-        let mut seen = found.as_object()?.clone();
-        seen.insert("fallback".to_owned(), fallback.clone());
-        if as_another && !as_first {
-            seen.insert("market".to_owned(), first.cloned().unwrap_or_default());
-            seen.insert("reservation".to_owned(), reserved(want).unwrap_or_default());
-        }
-        Some(Value::Object(seen))
+        read::accept(want, found)
     }
 
     fn image(&self) -> Option<NamedImage> {
@@ -356,9 +350,8 @@ impl Resource for InstanceGroup {
     }
 
     async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<Self>>, Error> {
-        let stack = || vec![ec2::filter("tag:dlinfra:stack", ctx.stack_filter())];
         let ((fleets, volumes), groups) =
-            tokio::try_join!(live::with_volumes(ctx, stack), placement::all(ctx, stack()))?;
+            tokio::try_join!(disks::with_volumes(ctx), placement::all(ctx, ec2::owned(ctx)))?;
         live::assemble(ctx, &fleets, &groups, &volumes).await
     }
 
@@ -431,7 +424,17 @@ impl Resource for InstanceGroup {
     }
 
     async fn lookup_ids(ctx: &SweepCtx, ids: &[Id]) -> Result<Vec<Live<Self>>, Error> {
-        live::looked_up(ctx, vec![ec2::filter_any("instance-id", ids.iter().map(String::as_str))]).await
+        live::with_ids(ctx, ids).await
+    }
+
+    /// EC2 knows the instances only.
+    fn ids_of(_: &Id, outputs: &Map<String, Value>) -> Vec<Id> {
+        let ids = outputs.get("instance_ids").and_then(Value::as_array).into_iter().flatten();
+        ids.filter_map(|id| id.as_str().map(str::to_owned)).collect()
+    }
+
+    async fn parts_there(ctx: &SweepCtx, ids: &BTreeSet<Id>) -> Result<Vec<(Id, Tags)>, Error> {
+        Ok(placement::with_ids(ctx, ids).await?.into_iter().map(|g| (g.id, g.tags)).collect())
     }
 
     async fn inspect(ctx: &SweepCtx, want: &Self, live: &Live<Self>) -> Result<Vec<(&'static str, bool)>, Error> {

@@ -151,6 +151,10 @@ impl Resource for InternetGateway {
         find(ctx, ec2::lookup_filters("internet-gateway-id", by)).await
     }
 
+    async fn lookup_ids(ctx: &SweepCtx, ids: &[Id]) -> Result<Vec<Live<Self>>, Error> {
+        ec2::with_ids("internet-gateway-id", ids, |filters| find(ctx, filters)).await
+    }
+
     fn tag_targets(live: &Live<Self>) -> Vec<TagTarget> {
         vec![TagTarget::Ec2(vec![live.id.clone()])]
     }
@@ -197,7 +201,7 @@ fn read(ctx: &SweepCtx, gateway: &Gateway) -> Result<Live<InternetGateway>, Erro
     let tags = ec2::tags(gateway.tags());
     let id = gateway.internet_gateway_id().ok_or_else(|| Error::missing("the internet gateway's id"))?;
     let spec = InternetGateway { vpc: attached(gateway).map(Ref::to_id) };
-    let mut live = Live::new(ec2::address(ctx, &tags), id, tags, spec);
+    let mut live = Live::new(ec2::address(ctx, id, &tags), id, tags, spec);
     live.outputs = ec2::outputs([("id", json!(id))]);
     Ok(live)
 }

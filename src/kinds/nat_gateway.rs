@@ -1,6 +1,10 @@
 //! nat-gateway: lets instances without public addresses reach the internet; its elastic address is part of it.
 use crate::{
-    aws::{Error, ErrorClass, gone, tags, tags::TagTarget},
+    aws::{
+        Error, ErrorClass, gone,
+        ownership::Ownership,
+        tags::{self, TagTarget, Tags},
+    },
     call::{Ctx, SweepCtx},
     catalog::durations,
     field::Ref,
@@ -140,16 +144,20 @@ impl Resource for NatGateway {
     }
 
     async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<Self>>, Error> {
-        let found = gateways(ctx, ec2::lookup_filters("nat-gateway-id", by)).await?;
-        // No tag says whose the address is; the gateway itself does.
-        let uses = |g: &Gateway| {
-            let address = g.nat_gateway_addresses().iter().find_map(|a| a.allocation_id().map(str::to_owned));
-            Some((g.nat_gateway_id()?.to_owned(), address?))
-        };
-        let addresses: BTreeMap<String, String> = found.iter().filter_map(uses).collect();
-        let mut out = assemble(ctx, found, Vec::new()).await?;
-        for live in &mut out {
-            live.parts.extend(addresses.get(&live.id).map(|id| (ADDRESS.to_owned(), id.clone())));
+        looked_up(ctx, ec2::lookup_filters("nat-gateway-id", by)).await
+    }
+
+    async fn lookup_ids(ctx: &SweepCtx, ids: &[Id]) -> Result<Vec<Live<Self>>, Error> {
+        ec2::with_ids("nat-gateway-id", ids, |filters| looked_up(ctx, filters)).await
+    }
+
+    async fn parts_there(ctx: &SweepCtx, ids: &BTreeSet<Id>) -> Result<Vec<(Id, Tags)>, Error> {
+        let ids: Vec<&str> = ids.iter().map(String::as_str).filter(|id| id.starts_with("eipalloc-")).collect();
+        let mut out = Vec::new();
+        for some in ids.chunks(200) {
+            let filter = ec2::filter_any("allocation-id", some.iter().copied());
+            let found = ctx.aws.ec2().describe_addresses().filters(filter).send().await?.addresses.unwrap_or_default();
+            out.extend(found.iter().filter_map(|a| Some((a.allocation_id()?.to_owned(), ec2::tags(a.tags())))));
         }
         Ok(out)
     }
@@ -159,6 +167,16 @@ impl Resource for NatGateway {
         ids.insert(live.id.clone());
         vec![TagTarget::Ec2(ids.into_iter().collect())]
     }
+}
+
+/// What a lookup finds. No tag says whose the address is; the gateway itself does.
+async fn looked_up(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Live<NatGateway>>, Error> {
+    let found = gateways(ctx, filters).await?;
+    let mut out = assemble(ctx, found, Vec::new()).await?;
+    for live in &mut out {
+        live.parts.extend(live.ids.first().map(|id| (ADDRESS.to_owned(), id.clone())));
+    }
+    Ok(out)
 }
 
 async fn allocate(ctx: &Ctx) -> Result<Id, Error> {
@@ -220,28 +238,37 @@ async fn assemble(
     let mut out: Vec<Live<NatGateway>> = Vec::new();
     for gateway in gateways {
         let used: BTreeSet<&str> = gateway.nat_gateway_addresses().iter().filter_map(|a| a.allocation_id()).collect();
-        let mine = loose.iter().position(|a| a.allocation_id().is_some_and(|id| used.contains(id)));
+        // What it uses is its part only if it belongs to the same place of the same stack.
+        let owner = gateway.nat_gateway_id().and_then(|id| ctx.owner(id, &ec2::tags(gateway.tags())));
+        let mine = loose.iter().position(|a| a.allocation_id().is_some_and(|id| used.contains(id)) && is_of(ctx, a, owner.as_ref()));
         let address = mine.map(|index| loose.swap_remove(index));
         out.push(live_gateway(ctx, gateway, &internet, address.as_ref())?);
     }
     for address in loose {
         let tags = ec2::tags(address.tags());
-        let owner = ec2::address(ctx, &tags);
-        let id = address.allocation_id.ok_or_else(|| Error::missing("the elastic address's allocation id"))?;
         // A gateway that failed has let go of its address; more than one address is one too many, and goes with it.
-        if let Some(live) = out.iter_mut().find(|l| l.address == owner) {
+        let its = |l: &&mut Live<NatGateway>| is_of(ctx, &address, ctx.owner(&l.id, &l.tags).as_ref());
+        let gateway = out.iter_mut().find(its);
+        let id = address.allocation_id.ok_or_else(|| Error::missing("the elastic address's allocation id"))?;
+        if let Some(live) = gateway {
             let part = if live.parts.contains_key(ADDRESS) { format!("{ADDRESS} {id}") } else { ADDRESS.to_owned() };
             live.parts.insert(part, id);
             continue;
         }
         let spec = NatGateway { subnet: Ref::to_id(""), internet_gateway: None };
-        let mut live = Live::new(owner, &id, tags, spec);
+        let mut live = Live::new(ec2::address(ctx, &id, &tags), &id, tags, spec);
         live.state = State::Partial;
         live.parts.insert(ADDRESS.to_owned(), id);
         live.outputs = ec2::outputs([("id", json!(null)), ("public_ip", json!(address.public_ip))]);
         out.push(live);
     }
     Ok(out)
+}
+
+/// Does this address belong to the same place of the same stack?
+fn is_of(ctx: &SweepCtx, address: &ElasticAddress, owner: Option<&Ownership>) -> bool {
+    let its = address.allocation_id().and_then(|id| ctx.owner(id, &ec2::tags(address.tags())));
+    matches!((its, owner), (Some(its), Some(owner)) if its.address.is_some() && its.is_of(owner))
 }
 
 fn live_gateway(
@@ -258,7 +285,7 @@ fn live_gateway(
         subnet: Ref::to_id(gateway.subnet_id.ok_or_else(|| Error::missing("the NAT gateway's subnet"))?),
         internet_gateway: gateway.vpc_id.and_then(|vpc| internet.get(&vpc)).map(Ref::to_id),
     };
-    let mut live = Live::new(ec2::address(ctx, &tags), &id, tags, spec);
+    let mut live = Live::new(ec2::address(ctx, &id, &tags), &id, tags, spec);
     live.state = match gateway.state {
         Some(NatGatewayState::Pending) => State::Pending,
         Some(NatGatewayState::Deleting) => State::Deleting,
@@ -268,6 +295,8 @@ fn live_gateway(
         }
         _ => State::Ready,
     };
+    // Also one whose tags somebody removed: the proof asks for it.
+    live.ids = gateway.nat_gateway_addresses.unwrap_or_default().into_iter().filter_map(|a| a.allocation_id).collect();
     live.parts.extend(address.and_then(|a| a.allocation_id.clone()).map(|id| (ADDRESS.to_owned(), id)));
     live.created = ec2::time(gateway.create_time);
     live.outputs = ec2::outputs([("id", json!(id)), ("public_ip", json!(public_ip))]);

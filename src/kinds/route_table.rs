@@ -254,6 +254,10 @@ impl Resource for RouteTable {
         find(ctx, ec2::lookup_filters("route-table-id", by)).await
     }
 
+    async fn lookup_ids(ctx: &SweepCtx, ids: &[Id]) -> Result<Vec<Live<Self>>, Error> {
+        ec2::with_ids("route-table-id", ids, |filters| find(ctx, filters)).await
+    }
+
     fn tag_targets(live: &Live<Self>) -> Vec<TagTarget> {
         vec![TagTarget::Ec2(vec![live.id.clone()])]
     }
@@ -311,7 +315,7 @@ async fn find(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Live<RouteTabl
             routes: routes.into_iter().flatten().collect(),
             subnets: associations(&table).into_iter().map(|(subnet, _)| Ref::to_id(subnet)).collect(),
         };
-        let mut live = Live::new(ec2::address(ctx, &tags), id, tags, spec);
+        let mut live = Live::new(ec2::address(ctx, id, &tags), id, tags, spec);
         live.ids = associations(&table).into_iter().map(|(_, association)| association.to_owned()).collect();
         live.outputs = ec2::outputs([("id", json!(id))]);
         out.push(live);

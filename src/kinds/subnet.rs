@@ -168,6 +168,10 @@ impl Resource for Subnet {
         find(ctx, ec2::lookup_filters("subnet-id", by)).await
     }
 
+    async fn lookup_ids(ctx: &SweepCtx, ids: &[Id]) -> Result<Vec<Live<Self>>, Error> {
+        ec2::with_ids("subnet-id", ids, |filters| find(ctx, filters)).await
+    }
+
     fn tag_targets(live: &Live<Self>) -> Vec<TagTarget> {
         vec![TagTarget::Ec2(vec![live.id.clone()])]
     }
@@ -203,7 +207,7 @@ async fn find(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Live<Subnet>>,
                 zone: subnet.availability_zone.ok_or_else(|| Error::missing("the subnet's zone"))?,
                 public: subnet.map_public_ip_on_launch.unwrap_or(false),
             };
-            let mut live = Live::new(ec2::address(ctx, &tags), &id, tags, spec);
+            let mut live = Live::new(ec2::address(ctx, &id, &tags), &id, tags, spec);
             live.state = match subnet.state {
                 Some(SubnetState::Pending) => State::Pending,
                 Some(SubnetState::Available) | None => State::Ready,

@@ -145,6 +145,10 @@ impl Resource for Vpc {
         find(ctx, ec2::lookup_filters("vpc-id", by)).await
     }
 
+    async fn lookup_ids(ctx: &SweepCtx, ids: &[Id]) -> Result<Vec<Live<Self>>, Error> {
+        ec2::with_ids("vpc-id", ids, |filters| find(ctx, filters)).await
+    }
+
     fn tag_targets(live: &Live<Self>) -> Vec<TagTarget> {
         vec![TagTarget::Ec2(vec![live.id.clone()])]
     }
@@ -169,7 +173,7 @@ async fn find(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Live<Vpc>>, Er
             // Removed between the two requests: then it is gone.
             let (Some(dns_hostnames), Some(dns_support)) = (dns_hostnames, dns_support) else { continue };
             let spec = Vpc { cidr, dns_hostnames, dns_support };
-            let mut live = Live::new(ec2::address(ctx, &tags), &id, tags, spec);
+            let mut live = Live::new(ec2::address(ctx, &id, &tags), &id, tags, spec);
             live.state = if vpc.state == Some(VpcState::Pending) { State::Pending } else { State::Ready };
             live.outputs = ec2::outputs([("id", json!(id)), ("cidr", json!(live.spec.cidr))]);
             out.push(live);

@@ -19,6 +19,7 @@ mod losses;
 mod money;
 mod moves;
 mod network;
+mod ownership;
 mod plans;
 mod properties;
 mod random;

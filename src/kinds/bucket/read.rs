@@ -57,7 +57,10 @@ async fn owned(ctx: &SweepCtx, name: &str, at_once: bool) -> Result<Option<Live<
         other => other?,
     };
     let Some(tags) = tags else { return Ok(None) };
-    let Some(address) = ctx.owned(&tags) else { return Ok(None) };
+    if !ctx.takes(&tags) {
+        return Ok(None);
+    }
+    let address = super::address(ctx, name, &tags);
     // What is not ours may refuse its settings: whose it is decides whether that matters.
     match settings {
         Some(settings) => Ok(settings?.map(|s| s.live(ctx, name, address, tags))),

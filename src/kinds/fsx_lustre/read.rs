@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     address::Address,
-    aws::{Error, optional, tags, tags::Tags},
+    aws::{Error, optional, ownership::Ownership, tags::Tags},
     call::SweepCtx,
     field::{Field, Ref},
     resource::{Live, Lookup, State},
@@ -26,12 +26,28 @@ use std::collections::BTreeMap;
 const FILTER_VALUES: usize = 200;
 
 pub(super) async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<FsxLustre>>, Error> {
-    let owned = |fs: FileSystem| {
+    let tagged = |fs: FileSystem| {
         let tags = request::from_tags(fs.tags());
-        ctx.owned(&tags).map(|address| (fs, address, tags))
+        ctx.takes(&tags).then(|| addressed(ctx, fs, tags))
     };
-    let found: Vec<_> = list(ctx).await?.into_iter().filter_map(owned).collect();
+    let found: Vec<_> = list(ctx).await?.into_iter().filter_map(tagged).collect();
     describe(ctx, found, false).await
+}
+
+/// File systems with these ids, whoever owns them.
+pub(super) async fn with_ids(ctx: &SweepCtx, ids: &[String]) -> Result<Vec<Live<FsxLustre>>, Error> {
+    let asked = |fs: &FileSystem| fs.file_system_id.as_ref().is_some_and(|id| ids.contains(id));
+    let found = list(ctx).await?.into_iter().filter(asked).map(|fs| {
+        let tags = request::from_tags(fs.tags());
+        addressed(ctx, fs, tags)
+    });
+    describe(ctx, found.collect(), true).await
+}
+
+/// A file system with the address of an object of this stack, or the placeholder of what has none.
+fn addressed(ctx: &SweepCtx, fs: FileSystem, tags: Tags) -> (FileSystem, Address, Tags) {
+    let owner = ctx.owner(fs.file_system_id().unwrap_or_default(), &tags);
+    (fs, owner.and_then(|o| o.address).unwrap_or_else(Address::unowned), tags)
 }
 
 pub(super) async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<FsxLustre>>, Error> {
@@ -51,8 +67,7 @@ pub(super) async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<FsxLu
     for fs in all.into_iter().filter(is_lustre) {
         let tags = request::from_tags(fs.tags());
         if matches(&tags) {
-            let address = ctx.owned(&tags).unwrap_or_else(Address::unowned);
-            found.push((fs, address, tags));
+            found.push(addressed(ctx, fs, tags));
         }
     }
     describe(ctx, found, true).await
@@ -89,9 +104,10 @@ async fn describe(
     let (all_links, groups) = try_join(links(ctx, None), groups(ctx, &found)).await?;
     let now = ctx.aws.clock().now();
     let live = |(fs, address, tags): (FileSystem, Address, Tags)| {
-        let stack = tags.get(tags::STACK_ID).cloned();
+        let owner = ctx.owner(fs.file_system_id().unwrap_or_default(), &tags);
         let its = |l: &&Link| Some(&l.file_system) == fs.file_system_id.as_ref();
-        let ours = |l: &&Link| everybodys_links || stack.is_some() && l.tags.get(tags::STACK_ID) == stack.as_ref();
+        let same = |l: &Ownership| owner.as_ref().is_some_and(|o| (&o.stack, &o.stack_id) == (&l.stack, &l.stack_id));
+        let ours = |l: &&Link| everybodys_links || Ownership::read(&l.tags).as_ref().is_some_and(same);
         let links: Vec<&Link> = all_links.iter().filter(its).filter(ours).collect();
         // All interfaces of a file system have the same groups.
         let groups = fs.network_interface_ids().iter().find_map(|i| groups.get(i)).cloned().unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Links between directories of a file system and buckets (FSx calls them data repository associations).
 use super::{FsxLustre, LINK, request};
 use crate::{
-    aws::{Error, ErrorClass, gone, tags, tags::Tags},
+    aws::{Error, ErrorClass, gone, ownership::Ownership, tags::Tags},
     call::{Ctx, SweepCtx},
     field::Ref,
     kinds::Bucket,
@@ -176,7 +176,7 @@ fn link(found: DataRepositoryAssociation) -> Result<Link, Error> {
 pub(super) async fn update(ctx: &Ctx, live: &Live<FsxLustre>, want: &[Repository]) -> Result<(), Error> {
     use DataRepositoryLifecycle as State;
     let found = links(&ctx.sweep(), Some(&live.id)).await?;
-    let ours = |link: &Link| link.tags.get(tags::STACK_ID) == Some(&ctx.scope.stack_id);
+    let ours = |link: &Link| ctx.scope.owns(&link.tags);
     // A place, in the file system or in a bucket, must be free before another link can have it.
     let mut leaving = found.iter().any(|l| l.state == State::Deleting);
     for link in found.iter().filter(|l| ours(l) && l.state != State::Deleting) {
@@ -194,7 +194,7 @@ pub(super) async fn update(ctx: &Ctx, live: &Live<FsxLustre>, want: &[Repository
         };
         if !ours(link) {
             let what = format!("the link of {} in {}", repository.path, live.id);
-            return Err(Error::stranger(&what, link.tags.get(tags::STACK).map(String::as_str)));
+            return Err(Error::stranger(&what, Ownership::read(&link.tags).map(|o| o.stack).as_deref()));
         }
         let same = link.repository.target()? == target
             && link.repository.import_metadata_on_create == repository.import_metadata_on_create;

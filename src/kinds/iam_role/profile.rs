@@ -1,7 +1,7 @@
 //! The instance profile of a role: a secondary object of the same name.
 use super::{ADD_TO_PROFILE, CREATE_PROFILE, IamRole, PROFILE, from_tags, path, read, to_tags};
 use crate::{
-    aws::{Error, ErrorClass, gone, tags},
+    aws::{Error, ErrorClass, gone},
     call::Ctx,
     resource::Live,
 };
@@ -50,7 +50,7 @@ pub(super) async fn remove(ctx: &Ctx, live: &Live<IamRole>) -> Result<(), Error>
     let iam = ctx.aws.iam();
     // Its place and its name said so far that it is ours; its tags must say so too before it goes.
     let Some(tags) = read::profile_tags(&ctx.sweep(), profile).await? else { return Ok(()) };
-    if tags.get(tags::STACK_ID) != Some(&ctx.scope.stack_id) {
+    if !ctx.scope.owns(&tags) {
         let text = format!("the instance profile {profile} of {} does not carry the tags of this stack", live.id);
         return Err(Error::new(ErrorClass::Stranger, text)
             .help("delete it by hand if nobody needs it, or take the role out of it; then run again"));

@@ -83,10 +83,8 @@ pub(super) async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<IamRole>>, Error> {
         out.push(live(parts, own)?);
     }
     // Roles that were deleted by hand, or never made.
-    for (address, tags, profile) in others {
-        if !out.iter().any(|role| role.address == address) {
-            out.push(orphan(address, tags, &profile));
-        }
+    for (tags, profile) in others {
+        out.push(orphan(address(ctx, &profile.name, &tags), tags, &profile));
     }
     Ok(out)
 }
@@ -95,11 +93,16 @@ pub(super) async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<IamRole>>, Error> {
 async fn own(
     ctx: &SweepCtx,
     parts: &Parts,
-    others: &mut Vec<(Address, Tags, Profile)>,
+    others: &mut Vec<(Tags, Profile)>,
 ) -> Result<Option<Own>, Error> {
     let name = &parts.role.role_name;
-    if let Some(at) = others.iter().position(|(address, ..)| *address == parts.address) {
-        let (_, _, profile) = others.remove(at);
+    let role = ctx.owner(name, &parts.tags);
+    let of_role = |id: &str, tags: &Tags| {
+        let its = ctx.owner(id, tags);
+        matches!((&its, &role), (Some(its), Some(role)) if its.address.is_some() && its.is_of(role))
+    };
+    if let Some(at) = others.iter().position(|(tags, profile)| of_role(&profile.name, tags)) {
+        let (_, profile) = others.remove(at);
         let holds = profile.roles.iter().any(|r| r == name);
         return Ok(Some((profile.name, profile.arn, holds)));
     }
@@ -109,7 +112,7 @@ async fn own(
     }
     let Some(found) = profile_of(ctx, name).await? else { return Ok(None) };
     let tags = profile_tags(ctx, &found.0).await?.unwrap_or_default();
-    Ok((ctx.owned(&tags).as_ref() == Some(&parts.address)).then_some(found))
+    Ok(of_role(&found.0, &tags).then_some(found))
 }
 
 /// Roles with these names, whoever owns them, that carry these tags.
@@ -151,14 +154,19 @@ async fn profiles(ctx: &SweepCtx, prefix: &str) -> Result<Vec<Profile>, Error> {
 }
 
 /// Whose these profiles are; those of others, and those that were deleted between the list and this, are left out.
-async fn owners(ctx: &SweepCtx, profiles: Vec<Profile>) -> Result<Vec<(Address, Tags, Profile)>, Error> {
+async fn owners(ctx: &SweepCtx, profiles: Vec<Profile>) -> Result<Vec<(Tags, Profile)>, Error> {
     let read = |profile: Profile| async move {
         let Some(tags) = profile_tags(ctx, &profile.name).await? else { return Ok::<_, Error>(None) };
-        Ok(ctx.owned(&tags).map(|address| (address, tags, profile)))
+        Ok(ctx.takes(&tags).then_some((tags, profile)))
     };
     let reads: Vec<_> = profiles.into_iter().map(read).collect();
     let found: Vec<_> = stream::iter(reads).buffered(8).try_collect().await?;
     Ok(found.into_iter().flatten().collect())
+}
+
+/// The address of an object of this stack, or the placeholder of what has none.
+fn address(ctx: &SweepCtx, name: &str, tags: &Tags) -> Address {
+    ctx.owner(name, tags).and_then(|o| o.address).unwrap_or_else(Address::unowned)
 }
 
 /// A profile whose role is gone, or was never made.
@@ -206,14 +214,14 @@ async fn parts(ctx: &SweepCtx, name: &str, owner: Owner<'_>, at_once: bool) -> R
     };
     let Some(role) = optional(read)?.and_then(|out| out.role) else { return Ok(None) };
     let tags = from_tags(role.tags());
-    let address = match owner {
-        Owner::This => ctx.owned(&tags),
-        Owner::Any(wanted) if wanted.iter().all(|(k, v)| tags.get(k) == Some(v)) => {
-            Some(ctx.owned(&tags).unwrap_or_else(Address::unowned))
-        }
-        Owner::Any(_) => None,
+    let taken = match owner {
+        Owner::This => ctx.takes(&tags),
+        Owner::Any(wanted) => wanted.iter().all(|(k, v)| tags.get(k) == Some(v)),
     };
-    let Some(address) = address else { return Ok(None) };
+    if !taken {
+        return Ok(None);
+    }
+    let address = address(ctx, &role.role_name, &tags);
     let rest = match rest {
         Ok(read) => read,
         Err(rest) => rest.await,

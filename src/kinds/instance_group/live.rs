@@ -1,6 +1,8 @@
 //! Reading fleets back: which instances belong together, where each is in its life, and which spec it has.
 use super::{
-    InstanceGroup, group_id,
+    InstanceGroup,
+    disks::{Volumes, attached},
+    group_id,
     placement::{self, Group},
     profile::{self, Roles},
     read::{is_whole, nothing, own_fields, read},
@@ -8,24 +10,33 @@ use super::{
 
 use crate::{
     address::Address,
-    aws::{Error, ErrorClass, tags},
+    aws::{
+        Error, ErrorClass,
+        ownership::Ownership,
+        tags::{self, Tags},
+    },
     call::{Ctx, Scope, SweepCtx},
     kinds::ec2,
     resource::{Id, Live, Member, Revealed, State},
 };
-use aws_sdk_ec2::types::{Filter, Instance, InstanceStateName, Volume};
+use aws_sdk_ec2::types::{Filter, Instance, InstanceStateName};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
-/// Volumes by id.
-pub(super) type Volumes = BTreeMap<Id, Volume>;
+/// Whose a fleet is: stack, stack-id and address.
+type Key = (String, String, Option<Address>);
+
+fn key(ctx: &SweepCtx, id: &str, tags: &Tags) -> Key {
+    let owner = ctx.owner(id, tags).or_else(|| Ownership::read(tags)).unwrap_or_default();
+    (owner.stack, owner.stack_id, owner.address)
+}
 
 /// The instances of one address.
 #[derive(Default)]
 pub(super) struct Fleet {
-    /// Stack and address from the tags; empty for instances that dlinfra does not own.
-    key: (String, String),
+    /// Whose they are; nothing in it for instances that dlinfra does not own.
+    key: Key,
     /// Pending, running, stopping and stopped ones, oldest first.
     pub(super) members: Vec<Instance>,
     /// Those that shut down.
@@ -108,15 +119,13 @@ pub(super) fn placement_name(instance: &Instance) -> Option<&str> {
 
 /// Every instance that matches, by stack and address; what dlinfra does not own is one fleet.
 pub(super) async fn fleets(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Fleet>, Error> {
-    let mut found: BTreeMap<(String, String), Fleet> = BTreeMap::new();
+    let mut found: BTreeMap<Key, Fleet> = BTreeMap::new();
     let call = ctx.aws.ec2().describe_instances().set_filters(Some(filters)).max_results(1000);
     let mut pages = call.into_paginator().send();
     while let Some(page) = pages.next().await {
         for instance in page?.reservations.unwrap_or_default().into_iter().flat_map(|r| r.instances.unwrap_or_default())
         {
-            let tags = ec2::tags(instance.tags());
-            let tag = |name: &str| tags.get(name).cloned().unwrap_or_default();
-            let key = (tag(tags::STACK_ID), tag(tags::ADDRESS));
+            let key = key(ctx, instance.instance_id().unwrap_or_default(), &ec2::tags(instance.tags()));
             found.entry(key.clone()).or_insert_with(|| Fleet { key, ..Fleet::default() }).add(instance);
         }
     }
@@ -128,70 +137,38 @@ pub(super) async fn fleets(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<F
 
 /// The instances of one address, read now: no instance is started or terminated on an older view.
 pub(super) async fn fleet(ctx: &Ctx) -> Result<Fleet, Error> {
-    let filters = vec![
-        ec2::filter("tag:dlinfra:stack", &ctx.scope.stack),
-        ec2::filter("tag:dlinfra:stack-id", &ctx.scope.stack_id),
-        ec2::filter("tag:dlinfra:address", ctx.address.as_str()),
-    ];
-    Ok(fleets(&ctx.sweep(), filters).await?.into_iter().next().unwrap_or_default())
+    Ok(fleets(&ctx.sweep(), ec2::of_address(ctx)).await?.into_iter().next().unwrap_or_default())
 }
 
-/// Every volume that matches.
-pub(super) async fn volumes(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Volumes, Error> {
-    let mut out = Volumes::new();
-    // Without a page size EC2 returns all of them at once; a page holds 500, which would make a large fleet cost more.
-    let call = ctx.aws.ec2().describe_volumes().set_filters(Some(filters));
-    let mut pages = call.into_paginator().send();
-    while let Some(page) = pages.next().await {
-        let volumes = page?.volumes.unwrap_or_default();
-        out.extend(volumes.into_iter().filter_map(|v| Some((v.volume_id()?.to_owned(), v))));
-    }
-    Ok(out)
-}
-
-/// Instances and their volumes as of one moment: an instance that ends between the two reads takes its volume along.
-pub(super) async fn with_volumes(
-    ctx: &SweepCtx,
-    filters: impl Fn() -> Vec<Filter>,
-) -> Result<(Vec<Fleet>, Volumes), Error> {
-    for _ in 0..3 {
-        let fleets = fleets(ctx, filters()).await?;
-        // EC2 shows for an hour what is terminated; its volumes are gone.
-        let members = fleets.iter().any(|f| !f.members.is_empty() || !f.leaving.is_empty());
-        let volumes = if members { volumes(ctx, filters()).await? } else { Volumes::new() };
-        if fleets.iter().flat_map(|f| &f.members).all(|i| is_whole(i, &volumes)) {
-            return Ok((fleets, volumes));
-        }
-        ctx.aws.clock().sleep(Duration::from_secs(2)).await;
-    }
-    // What is missing now is missing, and is named when it is read.
-    let fleets = fleets(ctx, filters()).await?;
-    let volumes = volumes(ctx, filters()).await?;
-    Ok((fleets, volumes))
-}
-
-/// The volumes of these instances, for lookups, where no tag finds them.
-pub(super) async fn volumes_of(ctx: &SweepCtx, fleets: &[Fleet]) -> Result<Volumes, Error> {
-    let members = fleets.iter().flat_map(|f| &f.members);
-    let ids: Vec<Id> = members.filter_map(|m| m.instance_id().map(str::to_owned)).collect();
-    let mut out = Volumes::new();
-    // EC2 takes 200 values in a filter.
+/// Instances with these ids, whoever owns them.
+pub(super) async fn with_ids(ctx: &SweepCtx, ids: &[Id]) -> Result<Vec<Live<InstanceGroup>>, Error> {
+    let mut all: BTreeMap<Key, Fleet> = BTreeMap::new();
     for some in ids.chunks(200) {
-        let filter = Filter::builder().name("attachment.instance-id").set_values(Some(some.to_vec())).build();
-        out.extend(volumes(ctx, vec![filter]).await?);
+        for found in fleets(ctx, vec![ec2::filter_any("instance-id", some.iter().map(String::as_str))]).await? {
+            let Fleet { key, members, leaving, gone } = found;
+            let fleet = all.entry(key.clone()).or_insert_with(|| Fleet { key, ..Fleet::default() });
+            fleet.members.extend(members);
+            fleet.leaving.extend(leaving);
+            fleet.gone.extend(gone);
+            fleet.sort();
+        }
     }
-    Ok(out)
+    whole(ctx, &all.into_values().collect::<Vec<_>>()).await
 }
 
 /// What a lookup finds, with the placement groups and volumes of its instances.
 pub(super) async fn looked_up(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Live<InstanceGroup>>, Error> {
-    let fleets = fleets(ctx, filters).await?;
+    whole(ctx, &fleets(ctx, filters).await?).await
+}
+
+async fn whole(ctx: &SweepCtx, fleets: &[Fleet]) -> Result<Vec<Live<InstanceGroup>>, Error> {
     if fleets.is_empty() {
         return Ok(Vec::new());
     }
-    let groups = placement::named_by(ctx, &fleets).await?;
-    let volumes = volumes_of(ctx, &fleets).await?;
-    assemble(ctx, &fleets, &groups, &volumes).await
+    let groups = placement::named_by(ctx, fleets).await?;
+    let members = fleets.iter().flat_map(|f| &f.members);
+    let ids: Vec<Id> = members.filter_map(|m| m.instance_id().map(str::to_owned)).collect();
+    assemble(ctx, fleets, &groups, &attached(ctx, &ids).await?).await
 }
 
 /// User data and images can be asked for, instance by instance, which only an import does. What a *name* of an image
@@ -254,6 +231,7 @@ pub(super) async fn assemble(
     let mut with_members = Vec::new();
     let shown = fleets.iter().flat_map(|f| f.members.iter().chain(&f.leaving));
     let roles = profile::roles(ctx, profile::foreign(shown)).await?;
+    let mut left: Vec<(Key, Live<InstanceGroup>)> = Vec::new();
     for fleet in fleets {
         if fleet.members.is_empty() && fleet.leaving.is_empty() {
             continue;
@@ -262,25 +240,34 @@ pub(super) async fn assemble(
         out.push(one(ctx, fleet, groups, volumes, &roles)?);
     }
     for group in groups {
-        let key = |name: &str| group.tags.get(name).cloned().unwrap_or_default();
-        let Some(address) = ctx.owned(&group.tags) else { continue };
-        if with_members.contains(&(key(tags::STACK_ID), key(tags::ADDRESS))) {
+        let key = key(ctx, &group.id, &group.tags);
+        if !ctx.takes(&group.tags) || with_members.contains(&key) {
             continue;
         }
-        let mut live = Live::new(address.clone(), live_id(ctx, &address, &group.tags), group.tags.clone(), nothing());
+        // More than one is one too many, and goes with the first.
+        if let Some(live) = left.iter_mut().find(|(other, _)| *other == key && key.2.is_some()).map(|(_, live)| live) {
+            live.parts.insert(format!("{} {}", placement::PART, group.id), group.id.clone());
+            continue;
+        }
+        // One whose address nobody knows has only its own id.
+        let (address, id) = match &key.2 {
+            Some(address) => (address.clone(), live_id(ctx, address, &key)),
+            None => (Address::unowned(), group.id.clone()),
+        };
+        let mut live = Live::new(address, id, group.tags.clone(), nothing());
         live.state = State::Partial;
         live.parts.insert(placement::PART.to_owned(), group.id.clone());
         live.outputs = outputs(&live.id, &[], None);
         live.outputs.insert("placement_group".into(), json!(group.name));
-        out.push(live);
+        left.push((key, live));
     }
+    out.extend(left.into_iter().map(|(_, live)| live));
     Ok(out)
 }
 
 /// In a sweep over all stacks each object has its own stack.
-fn live_id(ctx: &SweepCtx, address: &Address, tags: &BTreeMap<String, String>) -> Id {
-    let stack = tags.get(tags::STACK).cloned().unwrap_or_default();
-    group_id(&Scope { stack, ..(*ctx.scope).clone() }, address)
+fn live_id(ctx: &SweepCtx, address: &Address, key: &Key) -> Id {
+    group_id(&Scope { stack: key.0.clone(), ..(*ctx.scope).clone() }, address)
 }
 
 fn one(
@@ -296,9 +283,13 @@ fn one(
     let head = shown.iter().position(|i| !is_dead(i)).unwrap_or(0);
     let (mut members, mut spec) = (Vec::new(), nothing());
     for (place, instance) in shown.iter().enumerate() {
-        let own = read(instance, volumes, roles)?;
+        let own = read(instance, volumes, roles);
+        let id = instance.instance_id().map(str::to_owned).ok_or_else(|| Error::missing("the instance's id"))?;
+        if !is_whole(instance, volumes) {
+            ctx.unread.say(format!("the root volume of {id} cannot be read, so it is not compared"));
+        }
         members.push(Member {
-            id: instance.instance_id().map(str::to_owned).ok_or_else(|| Error::missing("the instance's id"))?,
+            id,
             state: member_state(instance),
             spec: own_fields(&own)?,
             created: launched(instance),
@@ -311,13 +302,17 @@ fn one(
     let alive = members.iter().filter(|m| matches!(m.state, State::Ready | State::Pending)).count();
     spec.count = u32::try_from(alive).unwrap_or(u32::MAX);
     let group = shown.iter().find_map(placement_name).and_then(|n| groups.iter().find(|g| g.name == n));
-    let group = group.or_else(|| groups.iter().find(|g| is_of(g, fleet)));
+    // One that it stands in and that belongs to somebody else is not a part of it.
+    let group = group.filter(|g| fleet.key.2.is_none() || Ownership::read(&g.tags).is_none() || is_of(ctx, g, fleet));
+    let group = group.or_else(|| groups.iter().find(|g| is_of(ctx, g, fleet)));
     let tags = common_tags(&members, head, group);
-    let address = ec2::address(ctx, &tags);
-    let id = match (&fleet.key.1, members.first()) {
-        (owner, Some(oldest)) if owner.is_empty() => oldest.id.clone(),
-        _ => live_id(ctx, &address, &tags),
+    // An address of another stack is none here.
+    let address = fleet.key.2.clone().filter(|_| ctx.all_stacks || fleet.key.0 == ctx.scope.stack);
+    let id = match (&fleet.key.2, members.first()) {
+        (None, Some(oldest)) => oldest.id.clone(),
+        (place, _) => live_id(ctx, place.as_ref().unwrap_or(&Address::unowned()), &fleet.key),
     };
+    let address = address.unwrap_or_else(Address::unowned);
     let mut live = Live::new(address, id, tags, spec);
     live.created = members.iter().filter_map(|m| m.created).min();
     live.state = group_state(fleet, &members);
@@ -328,9 +323,8 @@ fn one(
     Ok(live)
 }
 
-fn is_of(group: &Group, fleet: &Fleet) -> bool {
-    let tag = |name: &str| group.tags.get(name).map_or("", String::as_str);
-    !fleet.key.1.is_empty() && (tag(tags::STACK_ID), tag(tags::ADDRESS)) == (fleet.key.0.as_str(), &fleet.key.1)
+fn is_of(ctx: &SweepCtx, group: &Group, fleet: &Fleet) -> bool {
+    fleet.key.2.is_some() && key(ctx, &group.id, &group.tags) == fleet.key
 }
 
 pub(super) fn member_state(instance: &Instance) -> State {

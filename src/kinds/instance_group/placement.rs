@@ -1,14 +1,14 @@
 //! The placement group of an instance group: made before the first launch, deleted after the last instance.
 use super::{InstanceGroup, live::Fleet};
 use crate::{
-    aws::{Error, ErrorClass, gone, optional, tags},
+    aws::{Error, ErrorClass, gone, optional},
     call::{Ctx, SweepCtx},
     kinds::ec2,
     resource::{Call, Class, Id, Live, NameRule},
 };
 use aws_sdk_ec2::types::{Filter, PlacementGroup, PlacementGroupState, PlacementStrategy, ResourceType};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) const PART: &str = "placement";
 pub(super) const CREATE: Call = Call::new("ec2:CreatePlacementGroup", Class::Name);
@@ -47,8 +47,23 @@ pub(super) async fn named_by(ctx: &SweepCtx, fleets: &[Fleet]) -> Result<Vec<Gro
     all(ctx, vec![Filter::builder().name("group-name").set_values(Some(names)).build()]).await
 }
 
+/// Which of the groups with these ids are there, whoever owns them.
+pub(super) async fn with_ids(ctx: &SweepCtx, ids: &BTreeSet<Id>) -> Result<Vec<Group>, Error> {
+    let ids: Vec<&Id> = ids.iter().filter(|id| id.starts_with("pg-")).collect();
+    let mut out = Vec::new();
+    for id in ids {
+        // One id that is gone makes EC2 refuse them all, and no filter takes ids.
+        let read = ctx.aws.ec2().describe_placement_groups().group_ids(id).send().await.map_err(Error::from);
+        let found = optional(read)?.and_then(|out| out.placement_groups).unwrap_or_default();
+        for group in found.into_iter().filter(|g| g.state != Some(PlacementGroupState::Deleted)) {
+            out.push(self::read(group)?);
+        }
+    }
+    Ok(out)
+}
+
 fn own(ctx: &Ctx) -> Vec<Filter> {
-    vec![ec2::filter("tag:dlinfra:stack", &ctx.scope.stack), ec2::filter("tag:dlinfra:address", ctx.address.as_str())]
+    ec2::of_address(ctx)
 }
 
 /// The name of the group to launch into: the one that exists, or a new one for a first launch that wants one.
@@ -94,7 +109,7 @@ pub(super) async fn ensure(want: &InstanceGroup, ctx: &Ctx, first: bool) -> Resu
 /// Deletes the group that is left of a fleet, as a look has shown it.
 pub(super) async fn delete_of(ctx: &Ctx, left: &Live<InstanceGroup>) -> Result<(), Error> {
     match left.outputs.get("placement_group").and_then(Value::as_str) {
-        Some(name) if left.tags.get(tags::STACK_ID) == Some(&ctx.scope.stack_id) => {
+        Some(name) if ctx.scope.owns(&left.tags) && left.parts.len() == 1 => {
             let call = ctx.aws.ec2().delete_placement_group().group_name(name);
             gone(call.send().await.map_err(Error::from))
         }
@@ -105,9 +120,6 @@ pub(super) async fn delete_of(ctx: &Ctx, left: &Live<InstanceGroup>) -> Result<(
 /// Deletes what there is; instances must be terminated.
 pub(super) async fn delete(ctx: &Ctx) -> Result<(), Error> {
     for group in all(&ctx.sweep(), own(ctx)).await? {
-        if group.tags.get(tags::STACK_ID).is_some_and(|id| *id != ctx.scope.stack_id) {
-            continue;
-        }
         let call = ctx.aws.ec2().delete_placement_group().group_name(group.name);
         gone(optional(call.send().await.map_err(Error::from)))?;
     }

@@ -1,8 +1,9 @@
 //! The spec of one instance, as a blueprint would have written it.
 use super::{
     InstanceGroup,
+    disks::Volumes,
     fields::{Interfaces, LayoutProfile, Market, Placement, RootVolume, VolumeType, two_hops},
-    live::{Volumes, member_state, placement_name},
+    live::{member_state, placement_name},
     profile::{self, Roles},
 };
 use crate::{
@@ -39,8 +40,8 @@ pub(super) fn nothing() -> InstanceGroup {
     }
 }
 
-/// The spec of one instance.
-pub(super) fn read(instance: &Instance, volumes: &Volumes, roles: &Roles) -> Result<InstanceGroup, Error> {
+/// The spec of one instance; without its root volume where that is not known.
+pub(super) fn read(instance: &Instance, volumes: &Volumes, roles: &Roles) -> InstanceGroup {
     let mut spec = nothing();
     spec.instance_type = instance.instance_type().map(|t| t.as_str().to_owned()).unwrap_or_default();
     spec.count = 1;
@@ -81,12 +82,9 @@ pub(super) fn read(instance: &Instance, volumes: &Volumes, roles: &Roles) -> Res
             iops: number(volume.iops()).and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
             throughput: Bandwidth::new(number(volume.throughput()).unwrap_or(0)),
         });
-    } else if !is_whole(instance, volumes) {
-        let id = instance.instance_id().unwrap_or("an instance");
-        return Err(Error::missing(&format!("the root volume of {id}")));
     }
     spec.normalize();
-    Ok(spec)
+    spec
 }
 
 /// Is the root volume known of a machine that must have one by now?
@@ -112,4 +110,29 @@ pub(super) fn own_fields(spec: &InstanceGroup) -> Result<Map<String, Value>, Err
         map.entry(field).or_insert(Value::Null);
     }
     Ok(map)
+}
+
+/// A machine that was bought in another of the wanted ways is as good, and nothing is known to differ of one whose root
+/// volume AWS does not show.
+pub(super) fn accept(want: &Value, found: &Value) -> Option<Value> {
+    let mut seen = found.as_object()?.clone();
+    // Of a machine whose root volume AWS does not show, nothing is known to differ.
+    let hidden = !seen.contains_key("root_volume");
+    for field in ["root_volume", "kms_key"].into_iter().filter(|_| hidden) {
+        if let Some(value) = want.get(field) {
+            seen.insert(field.to_owned(), value.clone());
+        }
+    }
+    let fallback = want.get("fallback").filter(|f| f.as_array().is_some_and(|all| !all.is_empty()));
+    let Some(fallback) = fallback else { return hidden.then_some(Value::Object(seen)) };
+    let (has, first) = (found.get("market"), want.get("market"));
+    let reserved = |spec: &Value| spec.get("reservation").filter(|id| !id.is_null()).cloned();
+    let as_first = has == first && reserved(want).is_none_or(|id| reserved(found) == Some(id));
+    let as_another = fallback.as_array().into_iter().flatten().any(|market| Some(market) == has);
+    seen.insert("fallback".to_owned(), fallback.clone());
+    if as_another && !as_first {
+        seen.insert("market".to_owned(), first.cloned().unwrap_or_default());
+        seen.insert("reservation".to_owned(), reserved(want).unwrap_or_default());
+    }
+    Some(Value::Object(seen))
 }

@@ -1,7 +1,7 @@
 //! Which subnets use a route table.
 use super::{RouteTable, tables};
 use crate::{
-    aws::{Error, ErrorClass, gone, tags},
+    aws::{Error, ErrorClass, gone, ownership::Ownership},
     call::Ctx,
     field::Ref,
     kinds::{Subnet, ec2},
@@ -49,9 +49,9 @@ pub(super) async fn associate(ctx: &Ctx, id: &str, want: &RouteTable, now: &Rout
             return ec2::patient(ctx, || async { ec2::there(ctx, call().send().await.map_err(Error::from)) }).await;
         };
         let owner = ec2::tags(table.tags());
-        if owner.get(tags::STACK_ID) != Some(&ctx.scope.stack_id) {
+        if !ctx.scope.owns(&owner) {
             let holder = format!("the route table {} of {subnet}", table.route_table_id().unwrap_or_default());
-            return Err(Error::stranger(&holder, owner.get(tags::STACK).map(String::as_str)));
+            return Err(Error::stranger(&holder, Ownership::read(&owner).map(|o| o.stack).as_deref()));
         }
         let call = ctx.aws.ec2().replace_route_table_association().route_table_id(id);
         call.association_id(association).send().await.map(|_| ()).map_err(Error::from)

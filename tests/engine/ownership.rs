@@ -1,0 +1,432 @@
+//! Whose an object is: tags that somebody removed, copied or wrote by hand, sweeps that lag, kinds that may not be read.
+//! Nothing of others is changed, nothing is made twice, and no proof says "nothing" while something is there.
+use crate::{
+    crash_lives,
+    crash_matrix::{apart, census, config, in_virtual_time, nothing},
+    examples::IT,
+    stage::{Stage, never, text, wanted, wire::wire},
+};
+use aws_smithy_runtime_api::client::{
+    http::{HttpConnector, SharedHttpConnector},
+    orchestrator::HttpRequest,
+};
+use dlinfra::{
+    aws::tags::{self, TagTarget, Tags},
+    engine::{Engine, Proof},
+    journal::MemoryBackend,
+    kind::Kind,
+    kinds::KINDS,
+    plan::{Action, Wanted},
+};
+use dlinfra_sandbox::{FaultAction, FaultRule, Sandbox, StoredObject};
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// The first command of a kind's life, what it needs included.
+fn life(kind: &str) -> Vec<Wanted> {
+    crash_lives::of(kind).commands.swap_remove(0).1
+}
+
+/// A stack that was applied, to be tried in many copies.
+struct Applied {
+    stage: Stage,
+    journal: MemoryBackend,
+}
+
+impl Applied {
+    async fn of(wanted: &[Wanted]) -> Self {
+        let journal = MemoryBackend::new();
+        let stage = Stage::on(Sandbox::open(config()).unwrap(), Arc::new(journal.clone()));
+        stage.settle(wanted).await;
+        Self { stage, journal }
+    }
+
+    fn copy(&self) -> Stage {
+        let journal = MemoryBackend::new();
+        for (key, bytes) in self.journal.objects() {
+            journal.set(&key, &bytes);
+        }
+        Stage::on(Sandbox::from_image(&self.stage.sandbox.image()), Arc::new(journal))
+    }
+}
+
+/// What carries a stack's tags, those of its machines included.
+fn tagged(sandbox: &Sandbox) -> Vec<StoredObject> {
+    let live = sandbox.objects().into_iter().filter(StoredObject::is_live);
+    live.filter(|o| o.tags.contains_key("dlinfra:address")).collect()
+}
+
+fn id(object: &StoredObject) -> String {
+    object.value.get("id").and_then(Value::as_str).unwrap_or(&object.id).to_owned()
+}
+
+fn is_there(stage: &Stage, object: &StoredObject) -> bool {
+    stage.sandbox.objects().iter().any(|o| o.kind == object.kind && o.id == object.id && o.is_live())
+}
+
+fn carrier(object: &StoredObject) -> TagTarget {
+    let arn = |rest: String| TagTarget::Fsx(format!("arn:aws:fsx:us-east-1:000000000000:{rest}"));
+    match object.kind.as_str() {
+        "iam/role" => TagTarget::Role(object.id.clone()),
+        "iam/instance-profile" => TagTarget::InstanceProfile(object.id.clone()),
+        "s3/bucket" => TagTarget::Bucket(object.id.clone()),
+        "fsx/file-system" => arn(format!("file-system/{}", object.id)),
+        "fsx/data-repository-association" => {
+            let file_system = object.value["file_system"].as_str().unwrap();
+            arn(format!("association/{file_system}/{}", object.id))
+        }
+        kind if kind.starts_with("ec2/") => TagTarget::Ec2(vec![id(object)]),
+        other => panic!("{other} is to be tried here too"),
+    }
+}
+
+/// Somebody with the console.
+async fn retag(stage: &Stage, object: &StoredObject, set: &[(&str, &str)], remove: &[&str]) {
+    let set: Tags = set.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    let remove: Vec<String> = remove.iter().map(|k| (*k).to_owned()).collect();
+    tags::retag(&stage.aws().await, &carrier(object), &set, &remove).await.unwrap();
+    // What is changed shows a moment later.
+    stage.clock.sleep(std::time::Duration::from_secs(90)).await;
+}
+
+/// Destroys as far as it goes; what the proof says.
+async fn destroy(stage: &Stage) -> Proof {
+    let engine = stage.engine().await;
+    let view = engine.look_everywhere(&[]).await.unwrap();
+    let plan = engine.plan(&[], &view, &BTreeSet::new()).unwrap();
+    let (_keep, cancel) = never();
+    let run = dlinfra::engine::Execution {
+        command: "destroy",
+        presence: None,
+        delete_data: true,
+        sink: Arc::new(|_| {}),
+        cancel,
+    };
+    if !plan.is_empty() {
+        engine.execute(&plan, &view, &[], run).await.unwrap();
+    }
+    engine.prove(&[]).await.unwrap()
+}
+
+fn named(proof: &Proof) -> String {
+    format!("{:?}", proof.left)
+}
+
+#[test]
+fn what_has_lost_its_tags_is_neither_made_again_nor_passed_over_by_the_proof() {
+    for kind in KINDS.iter().map(|k| k.name()) {
+        in_virtual_time(async {
+            let wanted = life(kind);
+            let base = Applied::of(&wanted).await;
+            let objects = tagged(&base.stage.sandbox);
+            let own: Vec<_> = objects.iter().filter(|o| o.tags["dlinfra:address"] == IT).collect();
+            assert!(!own.is_empty(), "{kind}");
+            for object in own {
+                let what = format!("{kind}: {} {}", object.kind, id(object));
+                let stage = base.copy();
+                let keys: Vec<&str> = object.tags.keys().map(String::as_str).collect();
+                retag(&stage, object, &[], &keys).await;
+                let count = |stage: &Stage| {
+                    stage.sandbox.objects().iter().filter(|o| o.kind == object.kind && o.is_live()).count()
+                };
+                let before = count(&stage);
+                let again = stage.resume(&wanted).await;
+                assert_eq!(count(&stage), before, "{what}: {again:?}");
+                if let Err(why) = &again {
+                    assert!(why.contains(&id(object)) || why.contains("of /data"), "{what}: {why}");
+                }
+                // Twice: a run of a destroy must not make the journal forget it.
+                for _ in 0..2 {
+                    let proof = destroy(&stage).await;
+                    match is_there(&stage, object) {
+                        true => assert!(named(&proof).contains(&id(object)), "{what}: {}", named(&proof)),
+                        false => assert_eq!(apart(&census(&stage.sandbox), &nothing()), "", "{what}"),
+                    }
+                    let clean = apart(&census(&stage.sandbox), &nothing()).is_empty();
+                    assert_eq!((proof.left.is_empty(), proof.holds()), (clean, clean), "{what}: {}", named(&proof));
+                }
+                // Only what goes with something else may go without its tags.
+                let goes = ["ec2/volume", "ec2/network-interface", "fsx/data-repository-association"]
+                    .contains(&object.kind.as_str());
+                assert_eq!(is_there(&stage, object), !goes, "{what}");
+            }
+        });
+    }
+}
+
+#[test]
+fn what_has_lost_its_address_keeps_its_place_by_the_journal_and_goes_without_it() {
+    for kind in KINDS.iter().map(|k| k.name()) {
+        in_virtual_time(async {
+            let wanted = life(kind);
+            let base = Applied::of(&wanted).await;
+            for object in tagged(&base.stage.sandbox).iter().filter(|o| o.tags["dlinfra:address"] == IT) {
+                for legal in [false, true] {
+                    let what = format!("{kind}: {} {}, {legal}", object.kind, id(object));
+                    let mut stage = base.copy();
+                    match legal {
+                        true => retag(&stage, object, &[], &["dlinfra:address"]).await,
+                        false => retag(&stage, object, &[("dlinfra:address", "NOT AN ADDRESS")], &[]).await,
+                    }
+                    let plan = stage.plan(&wanted).await;
+                    let changed = plan.steps.iter().filter(|s| !matches!(s.action, Action::Keep | Action::Update));
+                    assert_eq!(changed.count(), 0, "{what}: {}", text(&plan));
+                    let (found, notes) = Engine::all_stacks(&stage.aws().await, KINDS).await.unwrap();
+                    assert!(!found.is_empty() && notes.is_empty(), "{what}: {notes}");
+                    stage.settle(&wanted).await;
+                    // Nobody knows its address without the journal.
+                    stage = base.copy();
+                    stage.backend = Arc::new(MemoryBackend::new());
+                    retag(&stage, object, &[], &["dlinfra:address"]).await;
+                    let proof = destroy(&stage).await;
+                    assert_eq!(
+                        (named(&proof), apart(&census(&stage.sandbox), &nothing())),
+                        ("[]".to_owned(), String::new()),
+                        "{what}"
+                    );
+                }
+            }
+        });
+    }
+}
+
+/// Another stack of the same blueprint in the same account, whose objects get this stack's name in their tags.
+async fn twins(stage: &Stage, wanted: &[Wanted], set: &[(&str, &str)], remove: &[&str]) -> Vec<StoredObject> {
+    let mut other = Stage::on(stage.sandbox.clone(), Arc::new(MemoryBackend::new()));
+    other.clock = stage.clock.clone();
+    other.target.stack = "other".to_owned();
+    other.settle(wanted).await;
+    let theirs: Vec<_> = tagged(&stage.sandbox).into_iter().filter(|o| o.tags["dlinfra:stack"] == "other").collect();
+    for object in &theirs {
+        let set: Vec<_> = set.iter().copied().chain([("dlinfra:stack", "test")]).collect();
+        retag(stage, object, &set, remove).await;
+    }
+    let ids: BTreeSet<String> = theirs.iter().map(|o| o.id.clone()).collect();
+    stage.sandbox.objects().into_iter().filter(|o| o.is_live() && ids.contains(&o.id)).collect()
+}
+
+#[test]
+fn what_carries_our_name_and_another_id_or_none_is_never_changed() {
+    for kind in KINDS.iter().map(|k| k.name()) {
+        for remove in [&[][..], &["dlinfra:stack-id"]] {
+            in_virtual_time(async {
+                let wanted = life(kind);
+                let what = format!("{kind}, without {remove:?}");
+                let stage = Applied::of(&wanted).await.stage;
+                let theirs = twins(&stage, &wanted, &[], remove).await;
+                let view = stage.look(&wanted).await.1;
+                let codes: BTreeSet<&str> = view.notes.iter().map(|d| d.code.as_str()).collect();
+                if theirs.iter().any(|o| o.kind.starts_with("ec2/") || o.kind == "fsx/file-system") {
+                    let code = if remove.is_empty() { "DL0532" } else { "DL0565" };
+                    assert_eq!(codes, [code].into(), "{what}: {}", view.notes);
+                }
+                let again = stage.settle(&wanted).await;
+                assert_eq!(again.done, 0, "{what}");
+                assert_eq!(named(&destroy(&stage).await), "[]", "{what}");
+                let left: Vec<_> = tagged(&stage.sandbox).into_iter().map(|o| (o.id, o.tags, o.state)).collect();
+                let before = theirs.into_iter().filter(|o| o.tags.contains_key("dlinfra:address"));
+                let before: Vec<_> = before.into_iter().map(|o| (o.id, o.tags, o.state)).collect();
+                assert_eq!(left, before, "{what}");
+            });
+        }
+    }
+}
+
+#[test]
+fn of_two_at_one_address_the_journals_stays_and_both_go() {
+    // Roles and buckets are found by their names, which another stack's do not have.
+    for kind in KINDS.iter().map(|k| k.name()).filter(|k| !matches!(*k, "iam-role" | "bucket" | "fsx-lustre")) {
+        in_virtual_time(async {
+            let wanted: Vec<Wanted> = life(kind).into_iter().filter(|w| w.kind.name() != "iam-role").collect();
+            let wanted: Vec<Wanted> = wanted
+                .into_iter()
+                .map(|mut w| {
+                    drop(w.spec.as_object_mut().unwrap().remove("role"));
+                    w
+                })
+                .collect();
+            let stage = Applied::of(&wanted).await.stage;
+            let engine = stage.engine().await;
+            let applied = engine.memory().applied.clone();
+            let own = engine.memory().claim.clone().unwrap().stack_id;
+            twins(&stage, &wanted, &[("dlinfra:stack-id", &own)], &[]).await;
+            let (_, view, plan) = stage.look(&wanted).await;
+            assert!(view.notes.iter().any(|d| d.code == "DL0560"), "{kind}: {}", view.notes);
+            for (address, found) in &view.snapshot.owned {
+                assert_eq!(found.live.id, applied[address].id, "{kind}: {address}");
+            }
+            // Machines of one group are one object, of which there are too many.
+            assert!(plan.is_empty() || kind == "instance-group", "{kind}: {}", text(&plan));
+            stage.settle(&wanted).await;
+            assert_eq!(named(&destroy(&stage).await), "[]", "{kind}");
+            assert_eq!(apart(&census(&stage.sandbox), &nothing()), "", "{kind}");
+        });
+    }
+}
+
+/// While `lags`, EC2 finds nothing by the stack's tag; by id it does.
+fn lagging(sandbox: &Sandbox, lags: Arc<AtomicBool>) -> aws_smithy_runtime_api::client::http::SharedHttpClient {
+    let inner = connector(sandbox);
+    wire(move |mut request: HttpRequest| {
+        let (inner, lags) = (inner.clone(), lags.load(Ordering::Relaxed));
+        async move {
+            if lags && let Some(body) = request.body().bytes().map(|b| String::from_utf8_lossy(b).into_owned()) {
+                let blind = body.replace("tag%3Adlinfra%3Astack", "tag%3Anobody");
+                if body.contains("Action=Describe") && blind != body {
+                    *request.body_mut() = blind.into();
+                }
+            }
+            inner.call(request).await
+        }
+    })
+}
+
+fn connector(sandbox: &Sandbox) -> SharedHttpConnector {
+    SharedHttpConnector::new(sandbox.clone())
+}
+
+#[test]
+fn a_sweep_that_lags_makes_nothing_twice() {
+    for kind in KINDS.iter().map(|k| k.name()) {
+        in_virtual_time(async {
+            let wanted = life(kind);
+            let mut stage = Applied::of(&wanted).await.stage;
+            let before = census(&stage.sandbox);
+            let lags = Arc::new(AtomicBool::new(true));
+            stage.http = Some(lagging(&stage.sandbox, lags.clone()));
+            let plan = stage.plan(&wanted).await;
+            assert!(plan.is_empty(), "{kind}: {}", text(&plan));
+            // A change meanwhile may fail, and makes no second object.
+            stage.target.tags = [("team".to_owned(), "ml".to_owned())].into();
+            let (_keep, cancel) = never();
+            drop(stage.command(&wanted, cancel).await.unwrap());
+            assert_eq!(apart(&census(&stage.sandbox), &before), "", "{kind}");
+            lags.store(false, Ordering::Relaxed);
+            stage.settle(&wanted).await;
+            assert_eq!(apart(&census(&stage.sandbox), &before), "", "{kind}");
+        });
+    }
+}
+
+#[test]
+fn a_bucket_that_was_made_without_its_tags_is_named() {
+    in_virtual_time(async {
+        let mut stage = Stage::on(Sandbox::open(config()).unwrap(), Arc::new(MemoryBackend::new()));
+        let inner = connector(&stage.sandbox);
+        stage.http = Some(wire(move |mut request: HttpRequest| {
+            let inner = inner.clone();
+            async move {
+                let body = request.body().bytes().map(|b| String::from_utf8_lossy(b).into_owned()).unwrap_or_default();
+                if let (Some(from), Some(to)) = (body.find("<Tags>"), body.find("</Tags>"))
+                    && body.contains("CreateBucketConfiguration")
+                {
+                    let without = format!("{}{}", &body[..from], &body[to + "</Tags>".len()..]);
+                    request.headers_mut().insert("x-amz-content-sha256", dlinfra::spec::sha256(without.as_bytes()));
+                    *request.body_mut() = without.into();
+                    for sum in ["content-md5", "x-amz-checksum-crc32", "x-amz-checksum-crc64nvme"] {
+                        request.headers_mut().remove(sum);
+                    }
+                }
+                inner.call(request).await
+            }
+        }));
+        let wanted = [wanted("data", "bucket", json!({}))];
+        let outcome = stage.try_apply(&wanted).await;
+        let made = stage.sandbox.objects().into_iter().find(|o| o.kind == "s3/bucket");
+        let made = made.unwrap_or_else(|| panic!("{outcome:?}"));
+        assert!(made.tags.is_empty());
+        let [(_, why)] = &outcome.failed[..] else { panic!("{outcome:?}") };
+        assert!(why.message.contains(&made.id) && !why.message.contains("not made by dlinfra"), "{why}");
+        // Not again, and never "nothing is left".
+        let again = stage.resume(&wanted).await.unwrap_err();
+        assert!(again.contains("DL0562") && again.contains(&made.id), "{again}");
+        for _ in 0..2 {
+            let proof = destroy(&stage).await;
+            assert!(named(&proof).contains(&made.id) && !proof.holds(), "{}", named(&proof));
+        }
+        assert!(is_there(&stage, &made));
+    });
+}
+
+/// The reads of a plan.
+async fn reads(stage: &Stage, wanted: &[Wanted]) -> BTreeSet<String> {
+    let before = stage.sandbox.requests().entries.len();
+    stage.plan(wanted).await;
+    let log = stage.sandbox.requests();
+    log.entries[before..].iter().map(|e| format!("{}:{}", e.service, e.operation)).collect()
+}
+
+#[test]
+fn a_kind_that_nobody_uses_may_be_denied() {
+    for kind in KINDS.iter().map(|k| k.name()) {
+        let wanted = life(kind);
+        let (all, own) = in_virtual_time(async {
+            let stage = Stage::on(Sandbox::open(config()).unwrap(), Arc::new(MemoryBackend::new()));
+            let all = reads(&stage, &wanted).await;
+            stage.settle(&wanted).await;
+            (all, reads(&stage, &wanted).await)
+        });
+        let foreign: Vec<&String> = all.difference(&own).collect();
+        // Everything that a life of all kinds reads is own to a few.
+        assert!(!foreign.is_empty() || wanted.len() > 6, "{kind}: {all:?}");
+        for denied in foreign {
+            let what = format!("{kind} without {denied}");
+            in_virtual_time(async {
+                let stage = Stage::on(Sandbox::open(config()).unwrap(), Arc::new(MemoryBackend::new()));
+                stage.sandbox.set_faults(vec![FaultRule::new(denied, FaultAction::AccessDenied)]);
+                stage.settle(&wanted).await;
+                let proof = destroy(&stage).await;
+                assert_eq!(apart(&census(&stage.sandbox), &nothing()), "", "{what}");
+                assert!(proof.holds() && proof.left.is_empty(), "{what}: {}", named(&proof));
+                // What it could not see stands in it.
+                let notes = proof.notes().to_string();
+                assert!(notes.contains("DL0564") && notes.contains(denied.as_str()), "{what}: {notes}");
+            });
+        }
+    }
+}
+
+#[test]
+fn a_proof_without_a_journal_does_not_hold_where_it_could_not_look() {
+    in_virtual_time(async {
+        let stage = Applied::of(&life("subnet")).await.stage;
+        let mut blind = Stage::on(stage.sandbox.clone(), Arc::new(MemoryBackend::new()));
+        blind.clock = stage.clock.clone();
+        blind.sandbox.set_faults(vec![FaultRule::new("fsx:Describe*", FaultAction::AccessDenied)]);
+        let proof = destroy(&blind).await;
+        assert!(proof.left.is_empty() && !proof.holds(), "{}", named(&proof));
+        let (found, notes) = Engine::all_stacks(&blind.aws().await, KINDS).await.unwrap();
+        assert!(found.is_empty());
+        assert!(notes.to_string().contains("fsx:DescribeFileSystems"), "{notes}");
+    });
+}
+
+#[test]
+fn a_plan_asks_for_no_kind_that_nobody_uses() {
+    for kind in KINDS.iter().map(|k| k.name()) {
+        in_virtual_time(async {
+            let wanted = life(kind);
+            let mut stage = Applied::of(&wanted).await.stage;
+            let mut asks = Vec::new();
+            for kinds in [KINDS, used(&wanted)] {
+                stage.kinds = kinds;
+                let before = stage.sandbox.requests().total;
+                assert!(stage.plan(&wanted).await.is_empty(), "{kind}");
+                asks.push(stage.sandbox.requests().total - before);
+            }
+            assert_eq!(asks[0], asks[1], "{kind}");
+        });
+    }
+}
+
+/// The kinds of which something is wanted.
+pub(crate) fn used(wanted: &[Wanted]) -> &'static [&'static dyn Kind] {
+    let names: BTreeSet<&str> = wanted.iter().map(|w| w.kind.name()).collect();
+    Box::leak(KINDS.iter().copied().filter(|k| names.contains(k.name())).collect())
+}
