@@ -253,7 +253,7 @@ impl Engine {
         let owner = first.as_ref().and_then(|o| o.owner.clone());
         let owner = owner.as_deref().unwrap_or("an unknown owner");
         // Of what is live: the view has an id of its own where the tags name none.
-        let id = first.as_ref().and_then(|o| o.stack_id.clone());
+        let id = first.as_ref().map(|o| o.stack_id.clone()).filter(|id| !id.is_empty());
         let theirs = id.map_or(owner.to_owned(), |id| format!("{owner} (stack-id {id})"));
         let ours = journal::Holder::current("").name;
         Some(JournalError::NoMemory {

@@ -9,7 +9,6 @@ use crate::{
         plan::{heading, value},
         screen,
     },
-    spec,
     ui::Ui,
 };
 use anstyle::Style;
