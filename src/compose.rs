@@ -7,7 +7,7 @@ use crate::{
     engine::Target,
     kind::Kind,
     kinds::{KINDS, dialect},
-    plan::{Protect, Wanted},
+    plan::{self, Protect, Wanted},
     price::PriceBook,
     resource::Lookup,
     rules,
@@ -67,6 +67,7 @@ pub fn compose(mut compiled: Compiled) -> Result<Deployment, Diagnostics> {
         }
     }
     if !problems.has_errors() {
+        problems.extend(check_order(&compiled, &wanted));
         problems.extend(check_rules(&compiled, &wanted));
         problems.extend(check_money(&compiled, &wanted));
     }
@@ -112,6 +113,23 @@ fn one(decl: &ResourceDecl, moved: &[&str], compiled: &Compiled) -> Result<(Want
     Ok((Wanted { address, kind, spec, depends_on: decl.depends_on.clone(), protect, existing, moved }, found))
 }
 
+/// Resources that need each other in a ring cannot be made in any order.
+fn check_order(compiled: &Compiled, wanted: &[Wanted]) -> Option<Diagnostic> {
+    let ring = plan::ring(wanted)?;
+    let names: Vec<&str> = ring.iter().map(|n| wanted[*n].address.as_str()).collect();
+    let places =
+        |name: &str| compiled.resources.iter().find(|d| d.address == name).and_then(|d| d.spans.get("").cloned());
+    let mut labels = names.iter().filter_map(|name| places(name));
+    let first = labels.next();
+    let others = labels.map(|label| label.as_secondary().with_text("needs it too"));
+    Some(
+        plan::in_a_ring(&names)
+            .at_address(names.first().copied().unwrap_or_default())
+            .with_labels(first)
+            .with_labels(others),
+    )
+}
+
 fn check_rules(compiled: &Compiled, wanted: &[Wanted]) -> Diagnostics {
     let allow = |list: &'_ [blueprint::Allow]| -> Vec<(String, String)> {
         list.iter().map(|a| (a.rule.clone(), a.reason.clone())).collect()
@@ -139,6 +157,7 @@ fn check_rules(compiled: &Compiled, wanted: &[Wanted]) -> Diagnostics {
     rules::check(&rules::RuleInput {
         region: &compiled.region,
         has_ttl: compiled.ttl.is_some(),
+        owner: compiled.owner.as_deref(),
         tags: &compiled.tags,
         resources: &resources,
         allow: &borrow(&whole),
@@ -215,5 +234,10 @@ pub static CODES: &[Code] = &[
         code: "DL0304",
         title: "A tag has a reserved prefix",
         explain: "Tags that start with `dlinfra:` say who owns an object, and those that start with `aws:` are AWS's own. Nobody may set them.",
+    },
+    Code {
+        code: "DL0305",
+        title: "AWS was not asked beforehand",
+        explain: "A plan asks AWS whether it has the zones, instance types, reservations and images that are new in it. The caller may not ask, or the endpoint does not know the question. The plan is right, but what AWS refuses is then found during apply. Allow the action named in the message.",
     },
 ];

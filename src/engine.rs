@@ -5,6 +5,7 @@ mod codes;
 mod contents;
 mod execute;
 mod find;
+mod foresee;
 mod import;
 mod known;
 mod look;

@@ -8,7 +8,9 @@ use crate::{
     },
     call::{Ctx, SweepCtx},
     price::{PriceContext, PriceLine, Unit},
-    resource::{About, Changes, Durations, Expected, Id, Live, Lookup, NamedImage, Problem, Resource, Revealed},
+    resource::{
+        About, Changes, Durations, Expected, Foreseen, Id, Live, Lookup, NamedImage, Problem, Resource, Revealed,
+    },
     spec::{self, Difference, Node},
 };
 use serde_json::{Map, Value};
@@ -94,6 +96,8 @@ pub trait Kind: Send + Sync {
     ) -> Boxed<'a, Vec<(&'static str, bool)>>;
     /// Fields that no sweep returns, as text for people.
     fn reveal<'a>(&'a self, ctx: &'a SweepCtx, want: &'a Value, live: &'a Live) -> Boxed<'a, Vec<Revealed>>;
+    /// What AWS would refuse of objects that are to be made, each with the number of the object.
+    fn foresee<'a>(&'a self, ctx: &'a SweepCtx, made: &'a [Foreseen]) -> Boxed<'a, Vec<(usize, Problem)>>;
     /// What carries this object's tags.
     fn tag_targets(&self, live: &Live) -> Result<Vec<TagTarget>, Error>;
     /// How much data a delete would destroy.
@@ -284,6 +288,13 @@ impl<R: Resource> Kind for Of<R> {
     }
     fn reveal<'a>(&'a self, ctx: &'a SweepCtx, want: &'a Value, live: &'a Live) -> Boxed<'a, Vec<Revealed>> {
         Box::pin(async move { R::reveal(ctx, &Self::typed(want)?, &Self::typed_live(live)?).await })
+    }
+
+    fn foresee<'a>(&'a self, ctx: &'a SweepCtx, made: &'a [Foreseen]) -> Boxed<'a, Vec<(usize, Problem)>> {
+        Box::pin(async move {
+            let typed = |one: &Foreseen| Ok(Foreseen { want: Self::typed(&one.want)?, targets: one.targets.clone() });
+            R::foresee(ctx, &made.iter().map(typed).collect::<Result<Vec<_>, Error>>()?).await
+        })
     }
     fn tag_targets(&self, live: &Live) -> Result<Vec<TagTarget>, Error> {
         Ok(R::tag_targets(&Self::typed_live(live)?))

@@ -128,6 +128,15 @@ pub struct Problem {
     pub help: String,
 }
 
+/// An object that is to be made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Foreseen<S = Value> {
+    /// What it shall be.
+    pub want: S,
+    /// The specs of what its fields point at, by field, as far as they are known.
+    pub targets: BTreeMap<String, Value>,
+}
+
 /// An output attribute that other resources can use.
 #[derive(Debug, Clone, Copy)]
 pub struct Output {
@@ -528,6 +537,15 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
         _want: &Self,
         _live: &Live<Self>,
     ) -> impl Future<Output = Result<Vec<Revealed>, Error>> + Send {
+        async { Ok(Vec::new()) }
+    }
+
+    /// What AWS would refuse of objects that are to be made, where only AWS can tell: each with the number of the object.
+    /// The number of requests does not grow with that of the objects.
+    fn foresee(
+        _ctx: &SweepCtx,
+        _made: &[Foreseen<Self>],
+    ) -> impl Future<Output = Result<Vec<(usize, Problem)>, Error>> + Send {
         async { Ok(Vec::new()) }
     }
 

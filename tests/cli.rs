@@ -327,6 +327,90 @@ fn bad_files_are_refused_with_a_code() {
     assert!(!desk.path().join(".dlinfra").exists(), "validate writes nothing");
 }
 
+/// A network and a machine in it; `REST` stands at the machine.
+const MACHINE: &str = r"
+blueprint: machine
+region: us-east-1
+ttl: 1h
+variables: { zone: { type: string, default: us-east-1a }, count: { type: int, default: 1 } }
+resources:
+  vpc: { kind: vpc, cidr: 10.0.0.0/16 }
+  subnet: { kind: subnet, vpc: '${vpc}', cidr: 10.0.0.0/20, zone: '${var.zone}' }
+  group: { kind: security-group, vpc: '${vpc}' }
+  box:
+    kind: instance-group
+    count: ${var.count}
+    subnet: ${subnet}
+    interfaces: { security_groups: ['${group}'] }
+    REST
+outputs:
+  ids: ${box.instance_ids}
+  head: ${box.head_address}
+  hosts: '${{ first = box.head_address, all = box.private_ips }}'
+  vpc: ${vpc}
+";
+
+/// What AWS would refuse in the middle of an apply is said before anything is made.
+#[test]
+fn a_plan_asks_aws_what_only_aws_knows() {
+    let desk = Desk::new();
+    for (rest, zone, code, words) in [
+        ("instance_type: p5.48xlarge\n    image: al2023", "us-east-1-bos-1a", "DL0383", "us-east-1-bos-1a"),
+        ("instance_type: t3.micro\n    image: /aws/service/ecs/no-such-image", "us-east-1a", "DL0386", "no-such-image"),
+        ("instance_type: t3.micro\n    image: ami-0123456789abcdef0", "us-east-1a", "DL0386", "ami-0123456789abcdef0"),
+        (
+            "instance_type: t3.micro\n    image: al2023\n    reservation: cr-0123456789abcdef0",
+            "us-east-1a",
+            "DL0385",
+            "no reservation",
+        ),
+    ] {
+        desk.write("machine.yaml", MACHINE.replace("REST", rest));
+        for command in ["plan", "apply"] {
+            let mut words_of = vec![command, "machine.yaml", "--sandbox", "--var"];
+            let zone = format!("zone={zone}");
+            words_of.push(&zone);
+            if command == "apply" {
+                words_of.push("--yes");
+            }
+            desk.run(&words_of).code(1).says(&[code, words]);
+        }
+        desk.run("list --sandbox --region us-east-1").never_says("machine ");
+    }
+}
+
+#[test]
+fn outputs_without_a_value_are_null_or_empty() {
+    let desk = Desk::new();
+    desk.write("machine.yaml", MACHINE.replace("REST", "instance_type: t3.micro\n    image: al2023"));
+    for state in ["before", "after"] {
+        if state == "after" {
+            desk.run("apply machine.yaml --sandbox --yes --var count=0 --sandbox-speed max").code(0);
+        }
+        let said =
+            desk.run("output machine.yaml --sandbox --var count=0 --format json").code(0).never_says("$unknown").json();
+        let outputs = &said["data"]["outputs"];
+        let outputs = if outputs.is_null() { &said["outputs"] } else { outputs };
+        assert_eq!(outputs["ids"], serde_json::json!([]), "{state}: {said}");
+        assert_eq!(outputs["head"], serde_json::Value::Null);
+        assert_eq!(outputs["hosts"], serde_json::json!({ "first": null, "all": [] }));
+        assert_eq!(outputs["vpc"].is_string(), state == "after");
+        desk.run("output machine.yaml --sandbox --var count=0").code(0).says(&["ids = []", "head = null"]);
+        desk.run("output machine.yaml --sandbox --var count=0 --name head").code(1).says(&["DL0710", "has no value"]);
+    }
+}
+
+#[test]
+fn rings_are_found_without_aws() {
+    let desk = Desk::new();
+    let text = MACHINE.replace("REST", "instance_type: t3.micro\n    image: al2023\n    role: ${role}").replace(
+        "outputs:",
+        "  role:\n    kind: iam-role\n    trust: [ec2.amazonaws.com]\n    instance_profile: true\n    policies:\n      \
+         own: { Statement: [{ Effect: Allow, Action: 'ec2:*', Resource: '${box.placement_group}' }] }\noutputs:",
+    );
+    desk.validate(text).code(1).says(&["DL0530", "box", "role"]);
+}
+
 #[test]
 fn wrong_places_are_refused_before_anything_is_written() {
     let desk = Desk::new();

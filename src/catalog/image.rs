@@ -202,6 +202,12 @@ impl Image {
     }
 }
 
+/// The names of the images that run on a type, for "write one of".
+#[must_use]
+pub fn fitting(instance: &InstanceType) -> Vec<String> {
+    images().into_iter().filter(|image| image.unfit_for(instance).is_none()).map(|image| image.name).collect()
+}
+
 /// The SSM parameter of the EKS-optimised Amazon Linux 2023 image: `variant` is `standard`, `nvidia` or `neuron`.
 #[must_use]
 pub fn eks_parameter(kubernetes: &str, arch: Arch, variant: &str) -> Option<String> {

@@ -63,7 +63,11 @@ pub static CODES: &[Code] = &[
         title: "No region",
         explain: "Without a blueprint the region comes from `--region`, AWS_REGION or AWS_DEFAULT_REGION.",
     },
-    Code { code: "DL0710", title: "No such output", explain: "The blueprint declares no output of this name." },
+    Code {
+        code: "DL0710",
+        title: "No such output",
+        explain: "The blueprint declares no output of this name, or the resource that it comes from does not exist now, so that there is no value to print.",
+    },
     Code { code: "DL0711", title: "No such kind", explain: "`dlinfra kinds` lists the kinds of resources." },
     Code {
         code: "DL0712",

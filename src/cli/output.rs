@@ -5,6 +5,7 @@ use super::{
 };
 use crate::{
     blueprint::{self, Compiled},
+    compose,
     diagnostic::{Diagnostic, Diagnostics},
     snapshot::Snapshot,
     spec,
@@ -38,21 +39,46 @@ fn with_tip(mut stop: Stop, args: &Args) -> Stop {
     stop
 }
 
-/// Every output that can be known now.
+/// Every output, as far as it is known now: what comes from something that is not live is null, and lists of a group that
+/// shall be empty are empty.
 pub(super) fn values(compiled: &Compiled, snapshot: &Snapshot) -> Map<String, Value> {
-    let known = |address: &str, name: &str| snapshot.output(address, name);
+    let known =
+        |address: &str, name: &str| snapshot.output(address, name).or_else(|| of_nothing(compiled, address, name));
     let mut out = Map::new();
     for (name, output) in &compiled.outputs {
         let mut value = blueprint::evaluate(&output.value, &known).unwrap_or_else(|_| output.value.clone());
-        if let spec::Node::Pointer { address: Some(address), .. } = spec::node(&value) {
-            value = snapshot.get(address).map_or(Value::Null, |f| json!(f.live.id));
-        }
-        if spec::has_unknown(&value) {
-            value = json!({ "$unknown": true });
-        }
+        settle(&mut value, snapshot);
         out.insert(name.clone(), value);
     }
     out
+}
+
+/// An output of a resource that is wanted to be nothing: a list without elements, or the number of none.
+fn of_nothing(compiled: &Compiled, address: &str, name: &str) -> Option<Value> {
+    let decl = compiled.resources.iter().find(|d| d.address == address && d.existing.is_none())?;
+    let kind = compose::kind(&decl.kind).filter(|kind| kind.is_empty(&decl.spec))?;
+    match kind.about().outputs.iter().find(|o| o.name == name)?.ty {
+        "int" => Some(json!(0)),
+        list if list.starts_with("list(") => Some(json!([])),
+        _ => None,
+    }
+}
+
+/// Pointers become ids, and what is not known null.
+fn settle(value: &mut Value, snapshot: &Snapshot) {
+    match spec::node(value) {
+        spec::Node::Pointer { address: Some(address), .. } => {
+            *value = snapshot.get(address).map_or(Value::Null, |f| json!(f.live.id));
+        }
+        spec::Node::Pointer { id, .. } => *value = json!(id),
+        spec::Node::Attribute { .. } | spec::Node::Expression(_) => *value = Value::Null,
+        spec::Node::Digest(_) => {}
+        spec::Node::Plain => match value {
+            Value::Object(map) => map.values_mut().for_each(|v| settle(v, snapshot)),
+            Value::Array(items) => items.iter_mut().for_each(|v| settle(v, snapshot)),
+            _ => {}
+        },
+    }
 }
 
 fn plain(value: &Value) -> String {
@@ -89,6 +115,12 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
                 .into();
             return Err(stop);
         };
+        if value.is_null() {
+            let stop: Stop = Diagnostic::error("DL0710", format!("the output `{name}` has no value"))
+                .with_help("what it comes from does not exist now: `dlinfra plan` shows what is missing")
+                .into();
+            return Err(stop);
+        }
         ui.data(&plain(value));
         return Ok(Exit::Ok);
     }

@@ -128,7 +128,8 @@ pub(super) async fn prepare(
         None => Settled { now: Timestamp::from_second(now.as_second()).unwrap_or(now), ..Settled::default() },
     });
     let view = engine.look(&deployment.wanted).await?;
-    let plan = engine.plan(&deployment.wanted, &view, &replace)?;
+    let mut plan = engine.plan(&deployment.wanted, &view, &replace)?;
+    engine.foresee(&mut plan, &view).await?;
     // A note is about what will be made: above "No changes" it is noise.
     if !ui.json && !plan.is_empty() {
         ui.diagnostics(&remarks.into_iter().collect());

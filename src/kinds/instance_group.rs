@@ -11,6 +11,7 @@ mod boot;
 mod check;
 mod disks;
 mod fields;
+mod foresee;
 mod launch;
 mod live;
 mod machine_image;
@@ -39,7 +40,7 @@ use crate::{
         storage::{Volume, volumes},
     },
     resource::{
-        About, Call, Changes, Claim, Class, Durations, Expected, Id, Live, Lookup, NameRule, NamedImage, Output,
+        About, Call, Changes, Claim, Class, Durations, Expected, Foreseen, Id, Live, Lookup, NameRule, NamedImage, Output,
         Problem, Quota, Resource, Revealed, State,
     },
     spec::Difference,
@@ -213,6 +214,8 @@ impl Resource for InstanceGroup {
             "ec2:DescribeInstances",
             "ec2:DescribeVolumes",
             "ec2:DescribeImages",
+            "ec2:DescribeInstanceTypeOfferings",
+            "ec2:DescribeCapacityReservations",
             "ec2:CreatePlacementGroup",
             "ec2:DescribePlacementGroups",
             "ec2:DeletePlacementGroup",
@@ -443,6 +446,10 @@ impl Resource for InstanceGroup {
 
     async fn reveal(ctx: &SweepCtx, want: &Self, live: &Live<Self>) -> Result<Vec<Revealed>, Error> {
         live::reveal(ctx, want, live).await
+    }
+
+    async fn foresee(ctx: &SweepCtx, made: &[Foreseen<Self>]) -> Result<Vec<(usize, Problem)>, Error> {
+        foresee::ask(ctx, made).await
     }
 
     fn tag_targets(live: &Live<Self>) -> Vec<TagTarget> {

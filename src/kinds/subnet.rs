@@ -7,7 +7,7 @@ use crate::{
     field::Ref,
     kinds::{Vpc, ec2, holders},
     resource::{
-        About, Call, Changes, Claim, Class, Durations, Id, Live, Lookup, Output, Problem, Quota, Resource, State,
+        About, Call, Changes, Claim, Class, Durations, Foreseen, Id, Live, Lookup, Output, Problem, Quota, Resource, State,
     },
     units::Cidr,
 };
@@ -70,6 +70,7 @@ impl Resource for Subnet {
         iam: &[
             "ec2:CreateSubnet",
             "ec2:DescribeSubnets",
+            "ec2:DescribeAvailabilityZones",
             "ec2:ModifySubnetAttribute",
             "ec2:DeleteSubnet",
             "ec2:CreateTags",
@@ -170,6 +171,21 @@ impl Resource for Subnet {
 
     async fn lookup_ids(ctx: &SweepCtx, ids: &[Id]) -> Result<Vec<Live<Self>>, Error> {
         ec2::with_ids("subnet-id", ids, |filters| find(ctx, filters)).await
+    }
+
+    async fn foresee(ctx: &SweepCtx, made: &[Foreseen<Self>]) -> Result<Vec<(usize, Problem)>, Error> {
+        let out = ctx.aws.ec2().describe_availability_zones().send().await?;
+        let zones: Vec<String> = out.availability_zones.unwrap_or_default().into_iter().filter_map(|z| z.zone_name).collect();
+        let unknown = |one: &Foreseen<Self>| {
+            let zone = &one.want.zone;
+            (!zones.contains(zone)).then(|| Problem {
+                code: "DL0383",
+                path: "zone".to_owned(),
+                summary: format!("this account has no zone {zone} in {}", ctx.scope.region),
+                help: format!("zones of this account: {}; others may have to be enabled first", zones.join(", ")),
+            })
+        };
+        Ok(made.iter().enumerate().filter_map(|(n, one)| Some((n, unknown(one)?))).collect())
     }
 
     fn tag_targets(live: &Live<Self>) -> Vec<TagTarget> {

@@ -43,19 +43,11 @@ pub struct Edge {
 
 /// Every wanted resource in order, then what is live and no longer wanted.
 pub(super) fn decide(input: &Input<'_>, choices: &Choices) -> Result<Vec<Decision>, Diagnostics> {
-    let index: HashMap<&str, usize> = input.wanted.iter().enumerate().map(|(i, w)| (w.address.as_str(), i)).collect();
-    let mut dag = Dag::new(input.wanted.len());
+    let index = index(input.wanted);
     let mut needs: Vec<Vec<Edge>> = input.wanted.iter().map(needs).collect();
-    for (node, edges) in needs.iter().enumerate() {
-        for edge in edges.iter().filter(|e| !e.late) {
-            if let Some(parent) = index.get(edge.address.as_str()) {
-                dag.edge(*parent, node);
-            }
-        }
-    }
-    let order = dag
+    let order = graph(&index, &needs)
         .order(|n| n)
-        .map_err(|ring| cycle(&ring.iter().map(|n| input.wanted[*n].address.as_str()).collect::<Vec<_>>()))?;
+        .map_err(|ring| in_a_ring(&ring.iter().map(|n| input.wanted[*n].address.as_str()).collect::<Vec<_>>()))?;
     let mut actions: BTreeMap<&str, Action> = BTreeMap::new();
     let tags = Arc::new(input.tags.clone());
     let mut out: Vec<Option<Decision>> = input.wanted.iter().map(|_| None).collect();
@@ -118,11 +110,43 @@ fn edges_of(about: &About, spec: &Value) -> Vec<Edge> {
     spec::references(spec).into_iter().map(edge).collect()
 }
 
+fn index(wanted: &[Wanted]) -> HashMap<&str, usize> {
+    wanted.iter().enumerate().map(|(i, w)| (w.address.as_str(), i)).collect()
+}
+
+/// Who must be there before whom.
+fn graph(index: &HashMap<&str, usize>, needs: &[Vec<Edge>]) -> Dag {
+    let mut dag = Dag::new(needs.len());
+    for (node, edges) in needs.iter().enumerate() {
+        for edge in edges.iter().filter(|e| !e.late) {
+            if let Some(parent) = index.get(edge.address.as_str()) {
+                dag.edge(*parent, node);
+            }
+        }
+    }
+    dag
+}
+
+/// The numbers of resources that need each other in a ring, if there are any; one that needs itself is a ring too.
+pub fn ring(wanted: &[Wanted]) -> Option<Vec<usize>> {
+    let (index, needs): (_, Vec<Vec<Edge>>) = (index(wanted), wanted.iter().map(needs).collect());
+    let itself = |(node, edges): &(usize, &Vec<Edge>)| {
+        edges.iter().any(|e| !e.late && e.address == wanted[*node].address.as_str())
+    };
+    if let Some((node, _)) = needs.iter().enumerate().find(itself) {
+        return Some(vec![node]);
+    }
+    graph(&index, &needs).order(|n| n).err()
+}
+
 /// The diagnostic of a ring of addresses.
-pub(super) fn cycle(ring: &[&str]) -> Diagnostics {
-    let text = format!("resources need each other in a ring: {} > {}", ring.join(" > "), ring.first().unwrap_or(&""));
+pub fn in_a_ring(ring: &[&str]) -> Diagnostic {
+    let text = match ring {
+        [one] => format!("{one} needs itself"),
+        all => format!("resources need each other in a ring: {} > {}", all.join(" > "), all.first().unwrap_or(&"")),
+    };
     let help = "break the ring: let one of them refer to the other by a value that is known beforehand";
-    Diagnostics::from(Diagnostic::error("DL0530", text).with_help(help))
+    Diagnostic::error("DL0530", text).with_help(help)
 }
 
 /// The live object at the address, or at a former one.
@@ -176,6 +200,8 @@ fn one(
     };
     if wanted.existing.is_some() {
         step.action = Action::Read;
+        // Of its fields nothing is wanted: what stands there instead is what was found.
+        step.summary = found.map(|f| f.live.id.clone()).unwrap_or_default();
         "existing: only read".clone_into(&mut step.reason);
         return Ok(step);
     }

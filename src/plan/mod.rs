@@ -6,7 +6,7 @@ pub mod images;
 mod order;
 
 pub(crate) use decide::ago;
-pub use decide::{Decision, Edge, changed_tags, differences, settled_by_default};
+pub use decide::{Decision, Edge, changed_tags, differences, in_a_ring, ring, settled_by_default};
 
 use crate::{
     address::Address,

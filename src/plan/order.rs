@@ -70,7 +70,7 @@ fn refused(decisions: &[Decision], contested: &[(usize, usize)], ring: &[Task]) 
     let addresses: Vec<&str> = ring.iter().map(|t| decisions[t.step].step.address.as_str()).collect();
     let in_ring = |step: usize| ring.iter().any(|t| t.step == step);
     let Some((holder, claimer)) = contested.iter().find(|(h, c)| in_ring(*h) && in_ring(*c)) else {
-        return decide::cycle(&addresses);
+        return decide::in_a_ring(&addresses).into();
     };
     let (holder, claimer) = (&decisions[*holder].step, &decisions[*claimer].step);
     let text = format!(

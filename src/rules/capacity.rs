@@ -190,7 +190,12 @@ fn image(stack: &Stack<'_>, found: &mut Findings<'_>) {
         };
         if let Some(why) = wrong {
             let summary = format!("the image {why}, {} is {}", m.facts.name, m.facts.arch);
-            found.at(m.resource, "image", summary, "choose an image for the type, or name one of the catalog");
+            let fit = crate::catalog::image::fitting(m.facts).join("`, `");
+            let help = match fit.is_empty() {
+                true => "choose the parameter of an image that is made for the type".to_owned(),
+                false => format!("choose a parameter for the type, or one of `{fit}`"),
+            };
+            found.at(m.resource, "image", summary, help);
         }
     }
 }

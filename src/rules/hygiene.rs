@@ -7,7 +7,7 @@ use crate::{
 };
 use regex_lite::Regex;
 use serde_json::Value;
-use std::sync::LazyLock;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 /// Tags on one object; dlinfra sets up to ten of its own.
 const MOST_TAGS: usize = 40;
@@ -41,10 +41,20 @@ pub(super) const RULES: &[Rule] = &[
             title: "Tags that AWS refuses",
             explain: "An object has at most 50 tags, of which dlinfra needs ten. A key has at most 128 characters, a \
                       value 256, out of letters, digits, spaces and `_.:/=+-@`. Keys that start with `aws:` belong to \
-                      AWS, those that start with `dlinfra:` to dlinfra.",
+                      AWS, those that start with `dlinfra:` to dlinfra. The `owner` is the value of a tag too.",
         },
         severity: Severity::Error,
         check: tag_limits,
+    },
+    Rule {
+        code: Code {
+            code: "DL0245",
+            title: "Tags that differ in case only",
+            explain: "EC2, S3 and FSx take `Environment` and `environment` as two tags. IAM takes them as one and refuses \
+                      a role that has both, so a stack with a role cannot have such tags. Keep one of them.",
+        },
+        severity: Severity::Error,
+        check: tag_case,
     },
 ];
 
@@ -54,15 +64,26 @@ pub const SECRET: &str = "DL0231";
 /// Texts that are secrets whatever they are called, each with what every such text contains: most texts of a blueprint
 /// contain none of that, and a search for a word is much cheaper than a pattern.
 static SHAPES: LazyLock<Vec<(&'static str, &'static [&'static str], Regex)>> = LazyLock::new(|| {
-    let shapes: [(_, &'static [&'static str], _); 10] = [
+    let shapes: [(_, &'static [&'static str], _); 17] = [
         ("an AWS access key", &["AKIA", "ASIA"], r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
-        ("a private key", &["PRIVATE KEY"], r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
-        ("a GitHub token", &["gh", "github_pat_"], r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{50})"),
+        ("a private key", &["PRIVATE KEY"], r"-----BEGIN [A-Z ]*PRIVATE KEY"),
+        ("a GitHub token", &["gh", "github_pat_"], r"(?:gh[pousr]_[A-Za-z0-9]{30}|github_pat_[A-Za-z0-9_]{30})"),
         ("a Hugging Face token", &["hf_"], r"\bhf_[A-Za-z0-9]{30}"),
         ("an OpenAI or Anthropic key", &["sk-"], r"\bsk-(?:ant-|proj-)?[A-Za-z0-9_-]{32}"),
-        ("a Slack token", &["xox"], r"\bxox[abprs]-[0-9A-Za-z-]{20}"),
+        ("a Slack token", &["xox", "xapp-"], r"\b(?:xox[abeoprs]|xapp)-[0-9A-Za-z-]{10}"),
+        ("a Slack webhook", &["hooks.slack.com"], r"hooks\.slack\.com/services/[A-Z0-9]+/[A-Z0-9]+/[A-Za-z0-9]+"),
         ("a GitLab token", &["glpat-"], r"\bglpat-[A-Za-z0-9_-]{20}"),
         ("an NGC key", &["nvapi-"], r"\bnvapi-[A-Za-z0-9_-]{40}"),
+        ("an npm token", &["npm_"], r"\bnpm_[A-Za-z0-9]{30}"),
+        ("a PyPI token", &["pypi-"], r"\bpypi-[A-Za-z0-9_-]{32}"),
+        ("a Docker token", &["dckr_pat_"], r"\bdckr_pat_[A-Za-z0-9_-]{20}"),
+        ("a Stripe key", &["k_live_", "k_test_", "whsec_"], r"\b(?:[srp]k_(?:live|test)|whsec)_[A-Za-z0-9]{16}"),
+        (
+            "a Google key",
+            &["AIza", "GOCSPX-", "ya29."],
+            r"\b(?:AIza[A-Za-z0-9_-]{35}|GOCSPX-[A-Za-z0-9_-]{20}|ya29\.[A-Za-z0-9_-]{20})",
+        ),
+        ("a Replicate token", &["r8_"], r"\br8_[A-Za-z0-9]{32}"),
         ("a signed token", &["eyJ"], r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),
         ("a password in a URL", &["://"], r"[a-z]+://[^/\s:@]+:[^/\s:@$]{6,}@"),
     ];
@@ -72,27 +93,56 @@ static SHAPES: LazyLock<Vec<(&'static str, &'static [&'static str], Regex)>> = L
 /// The shortest text that any of these shapes has.
 const SHORTEST: usize = 12;
 
-/// Names whose value is a secret, unless it is the name of one.
-static NAMES: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?i)(?:^|[_-])(?:password|passwd|secret|token|api_?key|secret_access_key|private_key)$").ok()
+/// Names whose value is a secret, whatever it looks like.
+static PASSWORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"(?i)(?:password|passwd|passphrase|secret_?access_?key|private_?key|client_?secret|(?:^|[_-])(?:pass|pwd))$",
+    )
+    .ok()
 });
+/// Names whose value is a secret, unless it is a setting or the name of one.
+static NAMES: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)(?:(?:^|[_-])(?:secret|token|credentials?)|api_?key|auth_?token|secret_?key|access_?key)$").ok()
+});
+/// What tokenizers of language models call their tokens.
+static VOCABULARY: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)(?:^|[_-])(?:pad|eos|bos|mask|sep|unk|cls|stop|image|special|start|end)_?token$").ok()
+});
+/// Values of settings.
+const SETTINGS: [&str; 14] = [
+    "true", "false", "yes", "no", "on", "off", "none", "null", "required", "optional", "enabled", "disabled",
+    "default", "prompt",
+];
 
 /// What a text looks like, if it looks like a secret.
 pub fn looks_like(name: &str, text: &str) -> Option<&'static str> {
-    if text.len() < SHORTEST {
-        return None;
-    }
     let shaped =
         |(_, marks, shape): &&(_, &[&str], Regex)| marks.iter().any(|m| text.contains(m)) && shape.is_match(text);
-    if let Some((what, ..)) = SHAPES.iter().find(shaped) {
+    if text.len() >= SHORTEST
+        && let Some((what, ..)) = SHAPES.iter().find(shaped)
+    {
         return Some(what);
     }
-    let named = || NAMES.as_ref().is_some_and(|names| names.is_match(name));
-    let reference = text.starts_with("arn:") || text.starts_with('/') || text.contains("${") || text.contains(' ');
-    // Short words are settings (`true`, `required`); a secret has letters and digits.
-    let dense =
-        text.len() >= 16 && text.bytes().any(|b| b.is_ascii_digit()) && text.bytes().any(|b| b.is_ascii_alphabetic());
-    (dense && !reference && named()).then_some("a secret, by its name")
+    let is = |names: &LazyLock<Option<Regex>>| names.as_ref().is_some_and(|names| names.is_match(name));
+    // It leads to the secret, or says that one is to be put there.
+    let reference = text.starts_with("arn:")
+        || text.starts_with(['/', '$', '<', '[', '{'])
+        || text.contains("${")
+        || text.contains("://")
+        || SETTINGS.contains(&text.to_ascii_lowercase().as_str());
+    if reference || text.trim().is_empty() {
+        return None;
+    }
+    if is(&PASSWORDS) {
+        return Some("a secret, by its name");
+    }
+    // Words with dashes are names (`team/hf-token`); a token is one word, or has digits or letters of both cases.
+    let any = |test: fn(&u8) -> bool| text.bytes().any(|b| test(&b));
+    let dense = text.bytes().all(|b| b.is_ascii_alphanumeric())
+        || any(u8::is_ascii_digit) && any(u8::is_ascii_alphabetic) && text.len() >= 16
+        || any(u8::is_ascii_lowercase) && any(u8::is_ascii_uppercase);
+    let token = text.len() >= 8 && dense && !text.contains([' ', '/']);
+    (token && is(&NAMES) && !is(&VOCABULARY)).then_some("a secret, by its name")
 }
 
 fn secrets(stack: &Stack<'_>, found: &mut Findings<'_>) {
@@ -171,12 +221,14 @@ fn tag_limits(stack: &Stack<'_>, found: &mut Findings<'_>) {
         let summary = format!("{} tags are too many: AWS takes 50, and dlinfra needs ten", user.len());
         found.on_stack("tags", summary, format!("keep {MOST_TAGS} at most"));
     }
-    let legal = |text: &str| text.chars().all(|c| c.is_alphanumeric() || " _.:/=+-@".contains(c));
+    if let Some(owner) = stack.input.owner.filter(|o| !legal(o) || o.is_empty() || o.chars().count() > 256) {
+        let summary = format!("the owner `{owner}` cannot be the value of a tag");
+        found.on_stack("owner", summary, "use 1 to 256 letters, digits, spaces and _.:/=+-@");
+    }
     for (key, value) in user {
         let place = format!("tags.{key}");
-        let reserved = key.starts_with("aws:") || key.starts_with(tags::PREFIX);
         let wrong = match () {
-            () if reserved => Some(format!("the tag `{key}` has a prefix that is not yours")),
+            () if is_reserved(key) => Some(format!("the tag `{key}` has a prefix that is not yours")),
             () if key.is_empty() || key.chars().count() > 128 => Some("a tag's key has 1 to 128 characters".to_owned()),
             () if value.chars().count() > 256 => {
                 Some(format!("the value of the tag `{key}` is longer than 256 characters"))
@@ -191,10 +243,31 @@ fn tag_limits(stack: &Stack<'_>, found: &mut Findings<'_>) {
     // Fields of kinds that are tags of the author too.
     for resource in stack.input.resources.iter().filter(|r| !r.existing) {
         for tag in view::tags(resource) {
-            if tag.starts_with("aws:") || tag.starts_with(tags::PREFIX) {
+            if is_reserved(tag) {
                 let summary = format!("the tag `{tag}` has a prefix that is not yours");
                 found.at(resource, &format!("tags.{tag}"), summary, "choose another key");
             }
+        }
+    }
+}
+
+fn legal(text: &str) -> bool {
+    text.chars().all(|c| c.is_alphanumeric() || " _.:/=+-@".contains(c))
+}
+
+/// IAM looks at no case, so neither does this.
+fn is_reserved(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    key.starts_with("aws:") || key.starts_with(tags::PREFIX)
+}
+
+fn tag_case(stack: &Stack<'_>, found: &mut Findings<'_>) {
+    let Some(role) = stack.all("iam-role").next() else { return };
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    for key in stack.input.tags.keys() {
+        if let Some(first) = seen.insert(key.to_lowercase(), key) {
+            let summary = format!("the tags `{first}` and `{key}` are one for IAM, which {} is of", role.address);
+            found.on_stack(&format!("tags.{key}"), summary, "keep one of them");
         }
     }
 }

@@ -6,6 +6,7 @@
 mod capacity;
 mod efa;
 mod hygiene;
+mod names;
 mod network;
 mod storage;
 mod view;
@@ -53,6 +54,8 @@ pub struct RuleInput<'a> {
     pub region: &'a str,
     /// Does the stack say how long it lives?
     pub has_ttl: bool,
+    /// Who answers for the stack, which becomes a tag.
+    pub owner: Option<&'a str>,
     /// Tags of everything.
     pub tags: &'a BTreeMap<String, String>,
     /// Every resource.
@@ -75,7 +78,7 @@ pub struct Rule {
 
 /// Every rule, in order of its code.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    [efa::RULES, capacity::RULES, storage::RULES, network::RULES, hygiene::RULES].into_iter().flatten()
+    [efa::RULES, capacity::RULES, storage::RULES, network::RULES, hygiene::RULES, names::RULES].into_iter().flatten()
 }
 
 /// Every code, for `dlinfra explain`.

@@ -70,11 +70,13 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: Code {
             code: "DL0226",
-            title: "Zone of another region",
-            explain: "Everything in a stack is in one region, and the names of its zones start with the region's name.",
+            title: "Zone that the region does not have",
+            explain: "Everything in a stack is in one region, and the names of its zones are the region's name and a \
+                      letter. Local Zones and Wavelength Zones have longer names, which are not judged here. If AWS has \
+                      opened a zone that this version does not know, allow this rule and say so.",
         },
         severity: Severity::Error,
-        check: foreign_zone,
+        check: unknown_zone,
     },
 ];
 
@@ -222,11 +224,17 @@ impl<'a> Taken<'a> {
     }
 }
 
-fn foreign_zone(stack: &Stack<'_>, found: &mut Findings<'_>) {
+fn unknown_zone(stack: &Stack<'_>, found: &mut Findings<'_>) {
     for subnet in stack.all("subnet") {
         let region = stack.input.region;
-        if let Some(zone) = view::text(subnet, "zone").filter(|z| !z.starts_with(region)) {
-            let zones = crate::catalog::zones(region).unwrap_or_default();
+        let zones = crate::catalog::zones(region).unwrap_or_default();
+        let is_of = |zone: &str| match zone.strip_prefix(region) {
+            Some(rest) if rest.starts_with('-') => true,
+            Some(rest) if zones.is_empty() => rest.len() == 1,
+            Some(_) => zones.iter().any(|known| known == zone),
+            None => false,
+        };
+        if let Some(zone) = view::text(subnet, "zone").filter(|zone| !is_of(zone)) {
             let help = match zones.is_empty() {
                 true => format!("use a zone of {region}"),
                 false => match crate::diagnostic::did_you_mean(zone, zones.iter().map(String::as_str)) {

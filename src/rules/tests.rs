@@ -1,4 +1,5 @@
-//! Every rule has an explanation and a failing example; a clean stack and an unknown one give nothing.
+//! Every rule has an explanation and a failing example; a clean stack and an unknown one give nothing. One file: the examples
+//! are changes of one good stack.
 use super::{Allow, Resource, RuleInput, Stack, check, over, rules};
 use crate::diagnostic::{Diagnostics, Places, Severity};
 use serde_json::{Map, Value, json};
@@ -40,7 +41,7 @@ fn good() -> Value {
             "kind": "fsx-lustre", "subnet": { "$ref": "private" }, "security_groups": [{ "$ref": "lustre" }],
             "size": "9600 GiB", "throughput": "500 MB/s/TiB"
         },
-        "role": { "kind": "iam-role", "trust": ["ec2.amazonaws.com"] },
+        "role": { "kind": "iam-role", "trust": ["ec2.amazonaws.com"], "instance_profile": true },
         "train": {
             "kind": "instance-group", "instance_type": "p5.48xlarge", "count": 4, "subnet": { "$ref": "private" },
             "image": "dlami-base-ubuntu-22.04", "role": { "$ref": "role" },
@@ -53,6 +54,7 @@ fn good() -> Value {
 struct Run<'a> {
     tags: BTreeMap<String, String>,
     has_ttl: bool,
+    owner: Option<&'a str>,
     allow: &'a [Allow<'a>],
 }
 
@@ -79,6 +81,7 @@ fn run(stack: &Value, with: &Run<'_>) -> Diagnostics {
     check(&RuleInput {
         region: "us-east-1",
         has_ttl: with.has_ttl,
+        owner: with.owner,
         tags: &with.tags,
         resources: &resources,
         allow: &[],
@@ -87,7 +90,7 @@ fn run(stack: &Value, with: &Run<'_>) -> Diagnostics {
 }
 
 fn plain(stack: &Value) -> Diagnostics {
-    run(stack, &Run { tags: BTreeMap::new(), has_ttl: true, allow: &[] })
+    run(stack, &Run { tags: BTreeMap::new(), has_ttl: true, owner: None, allow: &[] })
 }
 
 /// The stack with changes: a path of two steps to a value; null removes.
@@ -150,6 +153,18 @@ fn failing() -> Vec<(&'static str, Value)> {
         ("DL0224", with(&[("private", "cidr", json!("10.0.0.0/28")), ("train", "count", json!(12))])),
         ("DL0225", with(&[("private", "cidr", json!("10.1.0.0/20"))])),
         ("DL0226", with(&[("private", "zone", json!("us-west-2a"))])),
+        ("DL0226", with(&[("private", "zone", json!("us-east-1z"))])),
+        (
+            "DL0246",
+            with(&[
+                ("b1", "kind", json!("bucket")),
+                ("b1", "name", json!("data-1")),
+                ("b2", "kind", json!("bucket")),
+                ("b2", "name", json!("data-1")),
+            ]),
+        ),
+        ("DL0247", with(&[("role", "instance_profile", json!(false))])),
+        ("DL0248", with(&[("train", "reservation", json!("cr-0123"))])),
         ("DL0231", with(&[("train", "boot.env", json!({ "HF_TOKEN": "hf_abcdefghijklmnopqrstuvwxyz0123456789" }))])),
     ]
 }
@@ -170,7 +185,7 @@ fn every_rule_has_an_explanation_and_a_failing_example() {
             code.to_owned()
         })
         .collect();
-    shown.extend(["DL0232".to_owned(), "DL0233".to_owned()]);
+    shown.extend(["DL0232".to_owned(), "DL0233".to_owned(), "DL0245".to_owned()]);
     let all: Vec<&str> = rules().map(|r| r.code.code).collect();
     let sorted: BTreeSet<&str> = all.iter().copied().collect();
     assert_eq!(sorted.len(), all.len(), "codes are unique");
@@ -212,22 +227,44 @@ fn what_is_not_known_is_no_finding() {
 
 #[test]
 fn a_missing_end_and_bad_tags_are_told() {
-    let none = run(&good(), &Run { tags: BTreeMap::new(), has_ttl: false, allow: &[] });
+    let none = run(&good(), &Run { tags: BTreeMap::new(), has_ttl: false, owner: None, allow: &[] });
     assert!(codes(&none).contains("DL0232"));
-    for (key, value) in [("aws:x", "y"), ("dlinfra:x", "y"), ("a", "b\u{7}"), ("k", &"v".repeat(257))] {
+    for (key, value) in [
+        ("aws:x", "y"),
+        ("AWS:x", "y"),
+        ("dlinfra:x", "y"),
+        ("Dlinfra:x", "y"),
+        ("", "y"),
+        ("k", "🚀"),
+        ("a", "b\u{7}"),
+        ("k", &"v".repeat(257)),
+    ] {
         let tags = [(key.to_owned(), value.to_owned())].into();
-        let found = run(&good(), &Run { tags, has_ttl: true, allow: &[] });
+        let found = run(&good(), &Run { tags, has_ttl: true, owner: None, allow: &[] });
         assert!(codes(&found).contains("DL0233"), "{key}: {found}");
     }
+    for (owner, is_legal) in
+        [("ml team@example.com", true), ("équipe", true), ("team 🚀", false), ("", false), (&*"x".repeat(257), false)]
+    {
+        let found = run(&good(), &Run { tags: BTreeMap::new(), has_ttl: true, owner: Some(owner), allow: &[] });
+        assert_eq!(codes(&found).contains("DL0233"), !is_legal, "{owner}: {found}");
+    }
+    let cases: BTreeMap<String, String> =
+        ["Environment", "environment"].map(|k| (k.to_owned(), "prod".to_owned())).into();
+    let found = run(&good(), &Run { tags: cases.clone(), has_ttl: true, owner: None, allow: &[] });
+    assert!(codes(&found).contains("DL0245"));
+    // Only IAM takes them as one.
+    let no_role = json!({ "vpc": { "kind": "vpc", "cidr": "10.0.0.0/16" } });
+    assert!(run(&no_role, &Run { tags: cases, has_ttl: true, owner: None, allow: &[] }).is_empty());
     let many = (0..41).map(|n| (format!("k{n}"), String::new())).collect();
-    assert!(codes(&run(&good(), &Run { tags: many, has_ttl: true, allow: &[] })).contains("DL0233"));
+    assert!(codes(&run(&good(), &Run { tags: many, has_ttl: true, owner: None, allow: &[] })).contains("DL0233"));
 }
 
 #[test]
 fn an_allowed_finding_is_a_note_with_its_reason() {
     let allow = [Allow { rule: "DL0222", reason: "the VPC has endpoints" }];
     let stack = with(&[("in", "routes", json!([]))]);
-    let found = run(&stack, &Run { tags: BTreeMap::new(), has_ttl: true, allow: &allow });
+    let found = run(&stack, &Run { tags: BTreeMap::new(), has_ttl: true, owner: None, allow: &allow });
     let note = found.iter().find(|d| d.code == "DL0222").unwrap();
     assert_eq!(note.severity, Severity::Note);
     assert_eq!(note.detail.as_deref(), Some("allowed here: the VPC has endpoints"));
@@ -240,7 +277,15 @@ fn a_type_without_a_price_in_the_region_is_doubted() {
     let spec = json!({ "instance_type": "p5.48xlarge", "count": 1, "role": { "$id": "r" } });
     let group =
         [Resource { address: "g", kind: "instance-group", spec: &spec, spans: &spans, existing: false, allow: &[] }];
-    let input = |region| RuleInput { region, has_ttl: true, tags: &tags, resources: &group, allow: &[], spans: &spans };
+    let input = |region| RuleInput {
+        region,
+        has_ttl: true,
+        owner: None,
+        tags: &tags,
+        resources: &group,
+        allow: &[],
+        spans: &spans,
+    };
     assert!(!codes(&check(&input("us-east-1"))).contains("DL0205"));
     assert!(codes(&check(&input("af-south-1"))).contains("DL0205"));
 }
@@ -277,7 +322,15 @@ fn what_rules_look_at_grows_with_the_stack_and_no_faster() {
         let spans = Places::default();
         let resources: Vec<Resource<'_>> = resources.iter().map(|part| resource(part, &spans, &[])).collect();
         let (tags, region) = (BTreeMap::new(), "us-east-1");
-        let input = RuleInput { region, has_ttl: true, tags: &tags, resources: &resources, allow: &[], spans: &spans };
+        let input = RuleInput {
+            region,
+            has_ttl: true,
+            owner: None,
+            tags: &tags,
+            resources: &resources,
+            allow: &[],
+            spans: &spans,
+        };
         let view = Stack::new(&input);
         let found = over(&view);
         assert_eq!(found.count(Severity::Error), 0, "{found}");
@@ -307,6 +360,17 @@ fn the_first_subnet_that_overlaps_is_named() {
 }
 
 #[test]
+fn zones_are_those_of_the_region_where_they_are_known() {
+    let found = |zone: &str| codes(&plain(&with(&[("private", "zone", json!(zone))]))).contains("DL0226");
+    for good in ["us-east-1a", "us-east-1f", "us-east-1-bos-1a", "us-east-1-wl1-bos-wlz-1"] {
+        assert!(!found(good), "{good}");
+    }
+    for bad in ["us-east-1z", "us-east-1", "us-east-1A", "us-east-1aa", "use1-az1", "us-west-2a"] {
+        assert!(found(bad), "{bad}");
+    }
+}
+
+#[test]
 fn settings_are_no_secrets() {
     for (key, value) in [
         ("TOKEN", "/prod/hf-token"),
@@ -314,6 +378,16 @@ fn settings_are_no_secrets() {
         ("HTTP_TOKENS", "required"),
         ("PASSWORD", "${PASSWORD}"),
         ("MOUNT", "fs-0123456789abcdef0.fsx.us-east-1.amazonaws.com@tcp:/abcdef01"),
+        ("TOKEN", "team-hf-token"),
+        ("SECRET", "team/hf-token"),
+        ("PASSWORD", "required"),
+        ("PASSWORD", ""),
+        ("PASSWORD_FILE", "secret.txt"),
+        ("PAD_TOKEN", "endoftext"),
+        ("EOS_TOKEN", "<|endoftext|>"),
+        ("MAX_TOKENS", "8192abc"),
+        ("BYPASS", "hunter2"),
+        ("TOKENIZER", "llama3tokenizer"),
     ] {
         let found = plain(&with(&[("train", "boot.env", json!({ key: value }))]));
         assert!(!codes(&found).contains("DL0231"), "{key}: {found}");
@@ -323,6 +397,21 @@ fn settings_are_no_secrets() {
         ("WANDB_API_KEY", "0123456789abcdef0123456789abcdef01234567"),
         ("B", "-----BEGIN RSA PRIVATE KEY-----"),
         ("C", "https://user:hunter2secret@example.com"),
+        ("PASSWORD", "hunter2"),
+        ("DB_PASSWORD", "correct horse battery"),
+        ("PGPASSWORD", "postgres"),
+        ("MYSQL_PWD", "abc"),
+        ("ADMIN_PASS", "letmein"),
+        ("TOKEN", "supersecret"),
+        ("HF_TOKEN", "abcdef123456"),
+        ("apiKey", "AbCdEfGh"),
+        ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+        ("D", "npm_abcdefghijklmnopqrstuvwxyz0123456789"),
+        ("E", &format!("{}_{}", "sk_live", "4eC39HqLyjWDarjtT1zdp7dc")),
+        ("F", "AIzaSyA-1234567890abcdefghijklmnopqrstu"),
+        ("G", "ghs_abcdefghijklmnopqrstuvwxyz0123456789"),
+        ("H", &format!("{}-123456789012-123456789012-abcdefghijkl", "xoxb")),
+        ("I", &format!("https://{}/services/T00000000/B00000000/XXXXXXXXXXXXXXXX", "hooks.slack.com")),
     ] {
         let found = plain(&with(&[("train", "boot.env", json!({ key: value }))]));
         assert!(codes(&found).contains("DL0231"), "{key}: {found}");

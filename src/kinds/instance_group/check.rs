@@ -89,6 +89,30 @@ pub(super) const CODES: &[Code] = &[
                   added by an editor alone and are not taken out. A shell takes the CR for a part of the last word. \
                   Convert the file (`dos2unix boot.sh`), or, if the CR belongs there, silence this on the resource.",
     },
+    Code {
+        code: "DL0383",
+        title: "Zone that the account does not have",
+        explain: "AWS does not list the zone among those of this account in this region. Names of zones are per account, \
+                  some zones are closed to new accounts, and Local Zones must be enabled first.",
+    },
+    Code {
+        code: "DL0384",
+        title: "Type that the zone does not have",
+        explain: "AWS does not offer the instance type in the zone of the subnet, so a launch would be refused after \
+                  everything else was made. Use a subnet in a zone that has it.",
+    },
+    Code {
+        code: "DL0385",
+        title: "Reservation that cannot be used",
+        explain: "The capacity reservation or Capacity Block is not there, not active, or for another type or zone. A \
+                  Capacity Block is active from its start to its end only.",
+    },
+    Code {
+        code: "DL0386",
+        title: "Image that is not there",
+        explain: "No image has this id in the region, no public parameter of this name holds one, or it is made for \
+                  another processor than that of the type.",
+    },
 ];
 
 pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {
@@ -128,8 +152,8 @@ pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {
                 add("DL0371", "image", summary, "an `ami-` id or an SSM parameter (`/aws/service/…`) is possible too");
             }
             Some(image) => {
-                if let Some(why) = group.facts().and_then(|facts| image.unfit_for(facts)) {
-                    add("DL0371", "image", why, "choose an image that is made for the type");
+                if let Some((facts, why)) = group.facts().and_then(|facts| Some((facts, image.unfit_for(facts)?))) {
+                    add("DL0371", "image", why, &fitting(facts));
                 }
             }
         },
@@ -187,6 +211,15 @@ pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {
     }
     if let Some(boot) = &group.boot {
         check_boot(boot, &mut add);
+    }
+}
+
+/// Which images run on a type.
+fn fitting(facts: &catalog::InstanceType) -> String {
+    let names: Vec<String> = image::fitting(facts).iter().map(|name| format!("`{name}`")).collect();
+    match names.is_empty() {
+        true => format!("no image of the catalog is made for {}: write an `ami-` id, or an SSM parameter", facts.name),
+        false => format!("made for {}: {}", facts.name, names.join(", ")),
     }
 }
 
