@@ -347,7 +347,7 @@ outputs:
   ids: ${box.instance_ids}
   head: ${box.head_address}
   hosts: '${{ first = box.head_address, all = box.private_ips }}'
-  vpc: ${vpc}
+  vpc: ${vpc.id}
 ";
 
 /// What AWS would refuse in the middle of an apply is said before anything is made.
