@@ -130,7 +130,7 @@ pub struct Proof {
 impl Proof {
     /// Is nothing left, as far as anybody can tell?
     pub fn holds(&self) -> bool {
-        self.left.is_empty() && !(self.blind && !self.gaps.is_empty())
+        self.left.is_empty() && (!self.blind || self.gaps.is_empty())
     }
 
     /// What it could not see, for people.
