@@ -182,6 +182,50 @@ fn colour_and_width_are_as_asked_for() {
 }
 
 #[test]
+fn the_catalog_lists_what_blueprints_may_name() {
+    let desk = Desk::new();
+    let list = |words: &[&str]| desk.run(&[&["catalog"], words].concat()).code(0);
+    list(&["types", "--gpu", "h100", "--efa"]).says(&["p5.48xlarge", "8 x NVIDIA H100", "55.040"]).never_says("p4d");
+    list(&["types", "g5.xl"]).says(&["g5.xlarge", "A10G"]).never_says("g5.2xlarge");
+    list(&["types", "nothing-like-it"]).says(&["nothing in the catalog is like that"]);
+    list(&["images"]).says(&["al2023", "dlami-base-ubuntu-24.04", "ec2-user"]);
+    list(&["images", "--type", "trn1.32xlarge"]).never_says("dlami-base");
+    list(&["regions"]).says(&["us-east-1", "eu-north-1"]);
+    list(&["zones", "--region", "us-east-1"]).says(&["us-east-1a", "us-east-1f"]);
+    list(&["quotas", "--type", "p5.48xlarge"]).says(&["L-417A185B", "0 vCPU"]).never_says("L-DB2E81BA");
+    let json = list(&["types", "p5.48xlarge", "--region", "us-east-1", "--format", "json"]).json();
+    assert_eq!((&json["format_version"], &json["command"]), (&1.into(), &"catalog".into()));
+    assert_eq!((&json["types"][0]["type"], &json["types"][0]["on_demand"]), (&"p5.48xlarge".into(), &"55.04".into()));
+    desk.run("catalog zones --region us-esat-1").refuses("DL0706").says(&["did you mean `us-east-1`?"]);
+    desk.run("catalog images --type p5.48xlrge").refuses("DL0715").says(&["did you mean `p5.48xlarge`?"]);
+    desk.run("topology quite-another-thing").refuses("DL0715").says(&["`dlinfra catalog types` lists them"]);
+}
+
+#[test]
+fn every_json_document_says_its_version() {
+    let desk = Desk::new();
+    desk.write("dlinfra.yaml", SMALL);
+    let places = " --sandbox --sandbox-speed max";
+    let apply = desk.run(&format!("apply --yes --format json{places}")).code(0);
+    let last: Value = serde_json::from_str(apply.out.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["type"], &last["outputs"]["range"]), (&"summary".into(), &"10.0.0.0/16".into()));
+    for (line, key) in [
+        (format!("output --name range{places}"), "value"),
+        ("topology p5.48xlarge".to_owned(), "interfaces"),
+        ("sandbox status".to_owned(), "account"),
+        ("sandbox requests".to_owned(), "total"),
+        ("completions bash".to_owned(), "script"),
+        ("modules network".to_owned(), "text"),
+        (format!("drift{places}"), "changed"),
+    ] {
+        let json = desk.run(&format!("{line} --format json")).code(0).json();
+        assert_eq!(json["format_version"], 1, "{line}");
+        assert!(json["command"].is_string() && !json[key].is_null(), "{line}: {json}");
+    }
+    assert_eq!(desk.run(&format!("output --name range{places}")).code(0).out, "10.0.0.0/16\n");
+}
+
+#[test]
 fn what_is_shown_cannot_steer_a_terminal() {
     let desk = Desk::new();
     let name = "a\u{1b}]0;x\u{7}\u{9b}31m\u{202e}b";

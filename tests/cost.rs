@@ -122,7 +122,7 @@ fn spot_with_a_fast_disk() {
 }
 
 #[test]
-fn spot_or_on_demand_counts_as_the_dearer() {
+fn spot_or_on_demand_counts_as_the_more_expensive() {
     let bare = |ways: &str| {
         let group = format!("g5.xlarge\n    root_volume:\n      size: 100 GiB\n    {ways}");
         priced("us-east-1", "", &machines("dev", 2, &group))

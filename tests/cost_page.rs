@@ -53,7 +53,7 @@ fn report(hostile: bool) -> CostReport {
         read_cache: true,
         backups: false,
     };
-    let group = compute::dearest(vec![
+    let group = compute::most_expensive(vec![
         compute::instances(&context, "p5.48xlarge", 4, Market::Spot),
         compute::instances(&context, "p5.48xlarge", 4, Market::OnDemand),
     ]);

@@ -8,14 +8,16 @@ use super::{
 };
 use crate::{
     apply::Outcome,
+    blueprint::Compiled,
     diagnostic::{Diagnostic, Diagnostics},
     engine::{Engine, Execution, Removed, View},
     journal::{self, LockStatus, Presence},
     plan::{Plan, Wanted},
     report::{cost::PlanFigures, counted, plan as report},
+    snapshot::Snapshot,
     ui::{Progress, Ui},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
@@ -95,7 +97,8 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         }
         if ui.json {
             let outcome = Outcome::default();
-            ui.data(&summary("apply", &prepared.header, plan, &outcome, money, &prepared.deployment.notes));
+            let last = summary("apply", &prepared.header, plan, &outcome, money, &prepared.deployment.notes);
+            ui.data(&with_outputs(last, &prepared.deployment.compiled, &prepared.view.snapshot).to_string());
         } else {
             output::show(&prepared.deployment.compiled, &prepared.view.snapshot, ui);
         }
@@ -107,7 +110,14 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     }
     let outcome = execute(job(), ui).await?;
     if ui.json {
-        ui.data(&summary("apply", &prepared.header, plan, &outcome, money, &prepared.deployment.notes));
+        let last = summary("apply", &prepared.header, plan, &outcome, money, &prepared.deployment.notes);
+        // What an incomplete run leaves is told by `output`.
+        let view = if outcome.complete() { Some(prepared.engine.look(&prepared.deployment.wanted).await?) } else { None };
+        let last = match &view {
+            Some(view) => with_outputs(last, &prepared.deployment.compiled, &view.snapshot),
+            None => last,
+        };
+        ui.data(&last.to_string());
     } else {
         ui.say(&closing("applied", plan, &outcome));
         if outcome.complete() {
@@ -323,7 +333,7 @@ pub(super) fn summary(
     outcome: &Outcome,
     money: &PlanFigures,
     notes: &Diagnostics,
-) -> String {
+) -> Value {
     let failed: Vec<_> = outcome
         .failed
         .iter()
@@ -336,5 +346,9 @@ pub(super) fn summary(
         "failed": failed, "pending": pending, "skipped": outcome.skipped, "cost": money.totals(),
         "diagnostics": notes,
     })
-    .to_string()
+}
+
+fn with_outputs(mut last: Value, compiled: &Compiled, snapshot: &Snapshot) -> Value {
+    last["outputs"] = json!(output::values(compiled, snapshot));
+    last
 }

@@ -113,9 +113,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     let place = format!("{endpoint}account {}, region {}, stack {}", header.account, header.region, found.stack);
     let (left, unpriced) = money.hourly_of(proof.left.iter().map(|(_, _, address, _)| address.as_str()));
     if ui.json {
-        let mut last: serde_json::Value =
-            serde_json::from_str(&apply::summary("destroy", &header, &plan, &outcome, &money, &Diagnostics::new()))
-                .unwrap_or_default();
+        let mut last = apply::summary("destroy", &header, &plan, &outcome, &money, &Diagnostics::new());
         last["left"] = json!(
             proof
                 .left
@@ -172,8 +170,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
 /// The end of a run that was stopped, or lost its lock: what others do since then, it cannot know.
 fn unproven(header: &report::Header, plan: &Plan, outcome: &Outcome, money: &PlanFigures, ui: Ui) -> Exit {
     if ui.json {
-        let summary = apply::summary("destroy", header, plan, outcome, money, &Diagnostics::new());
-        let mut last: serde_json::Value = serde_json::from_str(&summary).unwrap_or_default();
+        let mut last = apply::summary("destroy", header, plan, outcome, money, &Diagnostics::new());
         last["left"] = serde_json::Value::Null;
         ui.data(&last.to_string());
     } else {

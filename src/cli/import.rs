@@ -145,8 +145,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         let stated = money::stated(&deployment.compiled, &money::Limits::default())?.0;
         let pricing = money::pricing(&deployment.compiled, &stated, PriceBook::embedded());
         let figures = PlanFigures::new(&pricing.plan(&import.after));
-        let last = apply::summary("import", &header, &import.plan, &outcome, &figures, &deployment.notes);
-        let mut last: serde_json::Value = serde_json::from_str(&last).unwrap_or_default();
+        let mut last = apply::summary("import", &header, &import.plan, &outcome, &figures, &deployment.notes);
         last["import"] = report::json(&header, &import);
         last["notes"] = json!(chosen.notes);
         ui.data(&last.to_string());

@@ -3,6 +3,7 @@
 //! One file: the table of commands, their help and the codes of the command line are one page.
 mod apply;
 mod arguments;
+mod catalog;
 mod codes;
 mod compare;
 mod cost;
@@ -146,6 +147,7 @@ Money:
 Look up:
   kinds       Kinds of resources and their fields
   modules     Modules and their inputs
+  catalog     Instance types with prices, images, regions, zones, quotas
   functions   Functions of the expression language
   explain     What a diagnostic code means
   topology    Network interfaces of an instance type
@@ -247,6 +249,8 @@ enum Command {
     Kinds(kinds::Args),
     /// Modules and their inputs.
     Modules(modules::Args),
+    /// Instance types, images, regions, zones and quotas.
+    Catalog(catalog::Args),
     /// Functions of the expression language.
     Functions(functions::Args),
     /// What a diagnostic code means.
@@ -290,6 +294,7 @@ impl Command {
             Self::Recover(_) => "recover",
             Self::Kinds(_) => "kinds",
             Self::Modules(_) => "modules",
+            Self::Catalog(_) => "catalog",
             Self::Functions(_) => "functions",
             Self::Explain(_) => "explain",
             Self::Topology(_) => "topology",
@@ -417,6 +422,7 @@ async fn dispatch(command: Command, format: Format, ui: Ui) -> Result {
         Command::Recover(args) => recover::run(&args, ui).await,
         Command::Kinds(args) => kinds::run(&args, ui),
         Command::Modules(args) => modules::run(&args, ui),
+        Command::Catalog(args) => catalog::run(&args, ui),
         Command::Functions(args) => functions::run(&args, ui),
         Command::Explain(args) => explain::run(&args, ui),
         Command::Topology(args) => topology::run(&args, ui),
@@ -429,7 +435,13 @@ async fn dispatch(command: Command, format: Format, ui: Ui) -> Result {
         Command::Completions { shell } => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "dlinfra", &mut out);
-            ui.data(&String::from_utf8_lossy(&out));
+            let script = String::from_utf8_lossy(&out);
+            if ui.json {
+                let fields = json!({ "shell": shell.to_string(), "script": script });
+                ui.data(&document("completions", &fields, &Diagnostics::new()).to_string());
+            } else {
+                ui.data(&script);
+            }
             Ok(Exit::Ok)
         }
     }

@@ -121,7 +121,12 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
                 .into();
             return Err(stop);
         }
-        ui.data(&plain(value));
+        if ui.json {
+            let fields = json!({ "stack": found.stack, "name": name, "value": value });
+            ui.data(&document("output", &fields, &Diagnostics::new()).to_string());
+        } else {
+            ui.data(&plain(value));
+        }
         return Ok(Exit::Ok);
     }
     if ui.json {

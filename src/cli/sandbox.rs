@@ -50,7 +50,12 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         Command::Reset => reset(args, ui),
         Command::Status => {
             let sandbox = place::open_sandbox(&args.dir, 1, false)?;
-            ui.data(&format!("{:#}", json!(sandbox.status())));
+            let status = json!(sandbox.status());
+            if ui.json {
+                ui.data(&document("sandbox", &status, &Diagnostics::new()).to_string());
+            } else {
+                ui.data(&format!("{status:#}"));
+            }
             Ok(Exit::Ok)
         }
         Command::Requests => {
@@ -61,7 +66,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
             })?;
             let log: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
             if ui.json {
-                ui.data(&log.to_string());
+                ui.data(&document("sandbox", &log, &Diagnostics::new()).to_string());
                 return Ok(Exit::Ok);
             }
             let count = |key: &str| log.get(key).map(ToString::to_string).unwrap_or_default();

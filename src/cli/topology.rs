@@ -1,8 +1,7 @@
 //! topology: the network interfaces of an instance type.
-use super::{Exit, Result};
+use super::{Exit, Result, catalog::known_type, document};
 use crate::{
-    catalog,
-    diagnostic::{Diagnostic, did_you_mean},
+    diagnostic::Diagnostics,
     topology::{Layout, Profile},
     ui::Ui,
 };
@@ -19,16 +18,11 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, ui: Ui) -> Result {
-    let instance = catalog::instance_type(&args.instance_type).map_err(|_| {
-        let help = did_you_mean(&args.instance_type, catalog::instance::instance_types().map(|t| t.name.as_str()))
-            .map(|n| format!("did you mean `{n}`?"));
-        Diagnostic::error("DL0715", format!("the catalog has no instance type `{}`", args.instance_type))
-            .with_help_opt(help)
-    })?;
+    let instance = known_type(&args.instance_type)?;
     let layout = Layout::of(instance, Profile::from_name(&args.layout).unwrap_or(Profile::Ip));
     let json = layout.to_json();
     if ui.json {
-        ui.data(&json.to_string());
+        ui.data(&document("topology", &json, &Diagnostics::new()).to_string());
         return Ok(Exit::Ok);
     }
     let mut out =

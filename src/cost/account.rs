@@ -48,7 +48,7 @@ pub struct Owner {
 /// All stacks.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Account {
-    /// Expired ones first, then by what an hour costs, the dearest first, then by name.
+    /// Expired ones first, then by what an hour costs, the most expensive first, then by name.
     pub stacks: Vec<Stack>,
     /// Owners with something expired first, then by what an hour costs.
     pub owners: Vec<Owner>,

@@ -75,7 +75,7 @@ pub struct Largest {
     pub pair: Pair,
     /// The likely reason.
     pub reason: String,
-    /// What AWS billed for it, by usage type, the dearest first.
+    /// What AWS billed for it, by usage type, the most expensive first.
     pub usage: Vec<(String, Decimal)>,
 }
 

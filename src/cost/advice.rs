@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dear_region_spot_and_other_types() {
+    fn an_expensive_region_spot_and_other_types() {
         let found = topics("ap-northeast-1", &[machines("g5.xlarge", 10)]);
         // 1.459 in Tokyo, 1.006 in Virginia: ten save 4.53 an hour
         assert!(found.contains(&(Topic::Region, "4.53".to_owned())), "{found:?}");

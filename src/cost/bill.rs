@@ -161,7 +161,7 @@ impl Bill {
         self.items.iter().map(Item::sum).fold(Sum::default(), Sum::plus)
     }
 
-    /// Sums by group, the dearest hour first, then by name.
+    /// Sums by group, the most expensive hour first, then by name.
     #[must_use]
     pub fn grouped(&self, by: GroupBy) -> Vec<(String, Sum)> {
         let mut groups: BTreeMap<&str, Sum> = BTreeMap::new();

@@ -71,12 +71,12 @@ pub const OVER_BY_USE: Code = Code {
     explain: "Lines by use depend on quantities that are stated in `usage:` or assumed. They never refuse a plan.",
 };
 
-/// Above the budget already, and not made dearer.
+/// Above the budget already, and not made more expensive.
 pub const STILL_OVER: Code = Code {
     code: "DL0607",
-    title: "The stack is above its budget, and this plan does not make it dearer",
+    title: "The stack is above its budget, and this plan does not make it more expensive",
     explain: "A warning. A plan that makes a stack cheaper, or leaves its cost as it is, is never refused by a budget: \
-              refusing it would keep the dearer stack alive. The limit still stands, and the next plan that adds cost is \
+              refusing it would keep the more expensive stack alive. The limit still stands, and the next plan that adds cost is \
               refused.",
 };
 
@@ -174,7 +174,7 @@ pub struct Verdict {
     pub checks: Vec<Check>,
     /// Why it is refused; empty when it is not.
     pub refusals: Vec<Refusal>,
-    /// What would refuse it if it were not so already: the plan makes nothing dearer.
+    /// What would refuse it if it were not so already: the plan makes nothing more expensive.
     pub tolerated: Vec<Refusal>,
 }
 
@@ -254,7 +254,7 @@ impl Budget {
                         let address = line.address.clone().unwrap_or_default();
                         let what = match line.alternatives.as_slice() {
                             [] => line.what.clone(),
-                            rungs => format!("{} (the dearest of: {})", line.what, rungs.join("; ")),
+                            rungs => format!("{} (the most expensive of: {})", line.what, rungs.join("; ")),
                         };
                         (address, what, cost(&line.amount()))
                     })
@@ -283,14 +283,14 @@ impl Budget {
         verdict
     }
 
-    /// Holds what a plan leads to against the budget. What is above it already and not made dearer is tolerated: nobody is
+    /// Holds what a plan leads to against the budget. What is above it already and not made more expensive is tolerated: nobody is
     /// kept from making a stack cheaper.
     #[must_use]
     pub fn check_plan(&self, before: &Bill, after: &Bill, allow_unpriced: bool) -> Verdict {
         let mut verdict = self.check(after, allow_unpriced);
         let (was, is) = (before.sum(), after.sum());
         let hours = after.run.map_or(Decimal::ZERO, |run| run.hours);
-        let dearer = |refusal: &Refusal| match refusal {
+        let worse = |refusal: &Refusal| match refusal {
             Refusal::Over { check, .. } => {
                 let cost = |amount: &Amount| match check.limit {
                     Limit::Hourly => amount.hourly(),
@@ -308,7 +308,7 @@ impl Budget {
                 is.total().hourly() > was.total().hourly() || is.total().upfront > was.total().upfront
             }
         };
-        (verdict.refusals, verdict.tolerated) = verdict.refusals.into_iter().partition(dearer);
+        (verdict.refusals, verdict.tolerated) = verdict.refusals.into_iter().partition(worse);
         verdict
     }
 }
@@ -325,7 +325,7 @@ impl Verdict {
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
         let mut diagnostics: Vec<Diagnostic> = self.refusals.iter().map(Refusal::diagnostic).collect();
         for refusal in &self.tolerated {
-            let summary = format!("{}; this plan does not make it dearer", refusal.diagnostic().summary);
+            let summary = format!("{}; this plan does not make it more expensive", refusal.diagnostic().summary);
             diagnostics.push(Diagnostic::warning(STILL_OVER.code, summary));
         }
         for check in self.checks.iter().filter(|check| check.fixed <= check.allowed) {

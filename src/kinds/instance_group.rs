@@ -7,6 +7,8 @@
 //! digest in `dlinfra:spec`), and members that are added later get the `ami-` id of the members that were launched with
 //! the same name. A group without members gets the id that the plan has resolved, which the journal keeps. To take a newer
 //! build, write another name or the `ami-` id, or replace the group.
+//!
+//! One file: the fields and the life of a fleet are read side by side.
 mod boot;
 mod check;
 mod disks;
@@ -36,7 +38,7 @@ use crate::{
     kinds::{IamRole, Subnet, ec2},
     price::{
         Market as PriceMarket, PriceContext, PriceLine,
-        compute::{dearest, detailed_monitoring, instances, reserved_instances},
+        compute::{most_expensive, detailed_monitoring, instances, reserved_instances},
         storage::{Volume, volumes},
     },
     resource::{
@@ -331,9 +333,9 @@ impl Resource for InstanceGroup {
         if self.count == 0 {
             return Vec::new();
         }
-        // Any of them may be used, so the dearest counts.
+        // Any of them may be used, so the most expensive counts.
         let rungs = self.rungs().iter().map(|rung| rung.instances(ctx)).collect();
-        let mut lines: Vec<PriceLine> = dearest(rungs).into_iter().collect();
+        let mut lines: Vec<PriceLine> = most_expensive(rungs).into_iter().collect();
         if let Some(root) = &self.root_volume {
             lines.extend(volumes(
                 ctx,

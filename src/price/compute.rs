@@ -1,4 +1,4 @@
-//! Lines for instances: on-demand, spot, reserved, in a Capacity Block, and the dearest of several rungs.
+//! Lines for instances: on-demand, spot, reserved, in a Capacity Block, and the most expensive of several rungs.
 
 use std::sync::Arc;
 
@@ -71,11 +71,11 @@ pub fn capacity_block(
     line
 }
 
-/// The line that counts where any of several rungs may be used: the dearest; all are named on it.
+/// The line that counts where any of several rungs may be used: the most expensive; all are named on it.
 ///
-/// A rung without a price makes the whole line unpriced, because it may be the dearest.
+/// A rung without a price makes the whole line unpriced, because it may be the most expensive.
 #[must_use]
-pub fn dearest(rungs: Vec<PriceLine>) -> Option<PriceLine> {
+pub fn most_expensive(rungs: Vec<PriceLine>) -> Option<PriceLine> {
     let alternatives: Vec<String> = rungs
         .iter()
         .map(|line| match &line.state {
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn the_dearest_rung_counts_and_all_are_named() {
+    fn the_most_expensive_rung_counts_and_all_are_named() {
         let usage = Usage::default();
         let context = PriceContext::new(PriceBook::embedded(), "us-east-2", &usage);
         let rungs = vec![
@@ -167,7 +167,7 @@ mod tests {
             instances(&context, "p5.48xlarge", 2, Market::Spot),
             instances(&context, "p5.48xlarge", 2, Market::OnDemand),
         ];
-        let line = dearest(rungs).unwrap();
+        let line = most_expensive(rungs).unwrap();
         assert_eq!(price(&line), "110.08");
         assert_eq!(line.alternatives.len(), 3);
         assert_eq!(line.alternatives[0], "2 x p5.48xlarge, reserved: paid by cr-0ab");
@@ -175,7 +175,7 @@ mod tests {
             instances(&context, "p5e.48xlarge", 1, Market::Spot),
             instances(&context, "p5e.48xlarge", 1, Market::OnDemand),
         ];
-        assert_eq!(dearest(rungs).unwrap().state.name(), "unpriced");
-        assert!(dearest(Vec::new()).is_none());
+        assert_eq!(most_expensive(rungs).unwrap().state.name(), "unpriced");
+        assert!(most_expensive(Vec::new()).is_none());
     }
 }

@@ -67,7 +67,7 @@ pub struct PriceLine {
     pub state: LineState,
     /// The part of the day that it runs, for what is paid by the hour: 1 unless `usage.hours_per_day` says less.
     pub share: Decimal,
-    /// Where several ways of buying may be used, each with its price; the line itself is the dearest.
+    /// Where several ways of buying may be used, each with its price; the line itself is the most expensive.
     pub alternatives: Vec<String>,
 }
 

@@ -164,19 +164,19 @@ pub async fn refresh_spot(aws: &Aws, types: &[String]) -> Outcome {
     outcome
 }
 
-/// Nobody knows in which zone a group will run, so the dearest zone counts; the note names them all.
+/// Nobody knows in which zone a group will run, so the most expensive zone counts; the note names them all.
 fn spot_rate(zones: &[ZonePrice], region: &str) -> Option<Tier> {
-    let dearest = zones.iter().max_by_key(|zone| zone.hourly)?;
+    let most_expensive = zones.iter().max_by_key(|zone| zone.hourly)?;
     let since = zones.iter().map(|zone| zone.since).max()?;
     let words: Vec<String> = zones.iter().map(|zone| format!("{} {}", zone.zone, zone.hourly)).collect();
     Some(tier(Rate {
-        amount: dearest.hourly,
+        amount: most_expensive.hourly,
         unit: Unit::Hour,
         region: region.to_owned(),
         source: "EC2 spot price history".to_owned(),
         date: since.strftime("%Y-%m-%d").to_string(),
         confidence: Confidence::Medium,
-        note: format!("the dearest zone of: {}; it may change at any time", words.join(", ")),
+        note: format!("the most expensive zone of: {}; it may change at any time", words.join(", ")),
     }))
 }
 
@@ -203,18 +203,18 @@ pub async fn refresh_blocks(aws: &Aws, types: &[String]) -> Outcome {
     outcome
 }
 
-/// The fee of an hour of one instance: of the dearest offer, because nobody knows which will be bought.
+/// The fee of an hour of one instance: of the most expensive offer, because nobody knows which will be bought.
 fn block_rate(offers: &[Offer], region: &str, now: Timestamp) -> Option<Tier> {
     let hourly = |offer: &Offer| {
         let hours = Decimal::from(offer.hours).saturating_mul(Decimal::from(offer.count));
         offer.fee.checked_div(hours)
     };
-    let dearest = offers.iter().filter_map(hourly).max()?;
+    let most_expensive = offers.iter().filter_map(hourly).max()?;
     let first = offers.iter().map(|offer| offer.start).min()?;
     let offers =
-        if offers.len() == 1 { "1 offer".to_owned() } else { format!("the dearest of {} offers", offers.len()) };
+        if offers.len() == 1 { "1 offer".to_owned() } else { format!("the most expensive of {} offers", offers.len()) };
     Some(tier(Rate {
-        amount: dearest.round_dp(6).normalize(),
+        amount: most_expensive.round_dp(6).normalize(),
         unit: Unit::Hour,
         region: region.to_owned(),
         source: "EC2 Capacity Block offerings".to_owned(),
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn the_dearest_zone_and_offer_count() {
+    fn the_most_expensive_zone_and_offer_count() {
         let zone = |name: &str, cents: i64| ZonePrice {
             zone: name.to_owned(),
             hourly: Decimal::new(cents, 2),
@@ -352,7 +352,7 @@ mod tests {
         };
         let rate = spot_rate(&[zone("us-east-1a", 41), zone("us-east-1b", 44)], "us-east-1").unwrap().rate;
         assert_eq!(rate.amount, Decimal::new(44, 2));
-        assert_eq!(rate.note, "the dearest zone of: us-east-1a 0.41, us-east-1b 0.44; it may change at any time");
+        assert_eq!(rate.note, "the most expensive zone of: us-east-1a 0.41, us-east-1b 0.44; it may change at any time");
         let offer = |fee: i64, count| Offer {
             zone: "us-east-1a".to_owned(),
             start: at("2026-10-02T11:30:00Z"),
@@ -362,7 +362,7 @@ mod tests {
         };
         let rate = block_rate(&[offer(75_456, 1), offer(76_800, 1)], "us-east-1", at("2026-10-01T00:00:00Z")).unwrap();
         assert_eq!(rate.rate.amount.to_string(), "32");
-        assert!(rate.rate.note.starts_with("the dearest of 2 offers of 24 h, the first from 2026-10-02T11:30Z"));
+        assert!(rate.rate.note.starts_with("the most expensive of 2 offers of 24 h, the first from 2026-10-02T11:30Z"));
         assert!(block_rate(&[], "us-east-1", at("2026-10-01T00:00:00Z")).is_none());
     }
 }

@@ -159,7 +159,8 @@ impl State {
                 }
                 self.running.insert(address.clone(), (bar, event.time, *expected));
             }
-            What::Waiting { why } => self.line(&format!("{at}  {address} waits: {why}")),
+            // What AWS answers while a change spreads reads like an error, and is none.
+            What::Waiting { why } => self.line(&format!("{at}  {address}: AWS is not ready yet, trying again ({why})")),
             What::Progress { count, bytes, complete } => {
                 let words = format!("{} objects, {} deleted", grouped(*count), Size::from_bytes(*bytes).rough());
                 if self.bars.is_none() && self.due(address, *complete, LINES) {

@@ -71,12 +71,12 @@ fn a_budget_refuses_before_anything_is_changed() {
     desk.run("plan a.yaml --max-hourly many").code(1).says(&["dollars per hour"]);
 }
 
-/// The dearest way of buying counts, and all are named.
+/// The most expensive way of buying counts, and all are named.
 #[test]
 fn a_budget_counts_the_fallback() {
     let ways = "    market: spot\n    fallback: [on-demand]\n";
     let desk = desk(&(machines("us-east-1", "budget: { hourly: 2 USD/h }\n") + ways));
-    let both = "the dearest of: 2 x g5.xlarge, spot: $0.83/h; 2 x g5.xlarge, on-demand: $2.01/h";
+    let both = "the most expensive of: 2 x g5.xlarge, spot: $0.83/h; 2 x g5.xlarge, on-demand: $2.01/h";
     desk.sandbox("apply a.yaml --yes").code(5).says(&[
         "above budget.hourly",
         both,
@@ -92,7 +92,7 @@ fn a_budget_never_keeps_a_stack_dear() {
     assert!(desk.mutating() > 0);
     let lower = "budget: { hourly: 1 USD/h }\n";
     desk.write("a.yaml", machines("us-east-1", lower));
-    let tolerated = ["warning[DL0607]", "$2.11/h is above budget.hourly of $1.00; this plan does not make it dearer"];
+    let tolerated = ["warning[DL0607]", "$2.11/h is above budget.hourly of $1.00; this plan does not make it more expensive"];
     desk.sandbox("plan a.yaml --var nodes=2").code(0).says(&tolerated).says(&["No changes"]);
     desk.sandbox("apply a.yaml --yes --var nodes=3").code(5).says(&["error[DL0601]"]);
     assert_eq!(desk.mutating(), 0);

@@ -165,7 +165,7 @@ async fn spot_prices_and_capacity_blocks_come_from_ec2() {
     let types = ["p5.48xlarge", "t3.micro"].map(str::to_owned);
     let spot = refresh_spot(&aws, &types).await;
     let rate = &spot.cache.rows[&("ec2-spot".to_owned(), types[0].clone(), "us-east-1".to_owned())].tiers[0].rate;
-    assert!(rate.note.starts_with("the dearest zone of: us-east-1"), "{}", rate.note);
+    assert!(rate.note.starts_with("the most expensive zone of: us-east-1"), "{}", rate.note);
     assert_eq!(sandbox.requests().counts["ec2:DescribeSpotPriceHistory"], 1);
     let blocks = refresh_blocks(&aws, &types).await;
     // The sandbox asks four dollars for an accelerator and hour.
@@ -196,10 +196,10 @@ fn plans_ask_nobody_for_prices_and_count_with_refreshed_ones() {
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(text.contains("\"usd\": \"1.006\""), "{text}");
     std::fs::write(&file, text.replace("\"usd\": \"1.006\"", "\"usd\": \"2.006\"")).unwrap();
-    let dearer = desk.run(&["plan", "--format", "json"]).code(0).json();
+    let worse = desk.run(&["plan", "--format", "json"]).code(0).json();
     let hourly = |plan: &Value| plan["cost"]["after"]["hourly"].as_str().unwrap().parse::<f64>().unwrap();
-    assert!((hourly(&dearer) - hourly(&plan) - 1.0).abs() < 1e-6, "{} {}", hourly(&dearer), hourly(&plan));
-    assert_eq!(dearer["cost"]["prices"]["refreshed"], 5);
+    assert!((hourly(&worse) - hourly(&plan) - 1.0).abs() < 1e-6, "{} {}", hourly(&worse), hourly(&plan));
+    assert_eq!(worse["cost"]["prices"]["refreshed"], 5);
     assert_eq!(asked(), Vec::<String>::new());
     desk.run(&["plan"]).code(0).says(&["Prices: 5 refreshed, the oldest ", " ago; the others of 2026-07-20"]);
     let shown = desk.run(&["prices", "show", "g5.xlarge", "--region", "us-east-1", "--format", "json"]).code(0).json();

@@ -17,7 +17,7 @@ pub(super) const CODES: &[Code] = &[
     Code {
         code: "DL0371",
         title: "Unknown or unfit image",
-        explain: "`image` is a name from the catalog (`dlinfra topology` shows which fit a type), an `ami-` id or the \
+        explain: "`image` is a name from the catalog (`dlinfra catalog images --type TYPE` shows which fit a type), an `ami-` id or the \
                   path of a public SSM parameter that starts with `/`. A named image must be made for the processor \
                   and the accelerators of the instance type: an NVIDIA image does not run Trainium, the open NVIDIA \
                   driver does not run P3, and x86_64 images do not start on Graviton.",

@@ -38,7 +38,7 @@ pub(super) struct Explained {
     pub(super) row: Row,
     /// The likely reason.
     pub(super) reason: String,
-    /// What AWS billed, by usage type, the dearest first.
+    /// What AWS billed, by usage type, the most expensive first.
     pub(super) usage: Vec<(String, String)>,
 }
 
@@ -84,7 +84,7 @@ pub(super) fn signed(text: &str) -> String {
     if nothing || text.starts_with('-') { text.to_owned() } else { format!("+{text}") }
 }
 
-/// The dearest first, then by name.
+/// The most expensive first, then by name.
 fn rows<'a>(pairs: impl Iterator<Item = (&'a String, &'a Pair)>) -> Vec<Row> {
     let mut pairs: Vec<(&String, &Pair)> = pairs.collect();
     pairs.sort_by(|a, b| b.1.billed.max(b.1.expected).cmp(&a.1.billed.max(a.1.expected)).then_with(|| a.0.cmp(b.0)));
