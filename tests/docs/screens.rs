@@ -24,7 +24,7 @@ pub(super) fn picture(text: &str) -> String {
 fn steady(text: &str) -> String {
     let times = Regex::new(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z").unwrap();
     let spent = Regex::new(r"about \$[0-9.,]+ since").unwrap();
-    spent.replace_all(&times.replace_all(text, "2026-01-01T00:00:00Z"), "about $0.00 since").into_owned()
+    spent.replace_all(&times.replace_all(text, "2026-01-01T00:00:00Z"), "about $$0.00 since").into_owned()
 }
 
 /// No line is wider than its terminal, except those that are copied or searched for.
