@@ -25,7 +25,7 @@ const ENABLED: &[&str] = &[
     "us-gov-west-1",
 ];
 
-/// Regions that an account has to opt in to.
+/// Regions that an account has to opt in to; the sandbox's account has, so that a blueprint for any region can be tried.
 const OPTIONAL: &[&str] = &[
     "af-south-1",
     "ap-east-1",
@@ -62,17 +62,12 @@ pub(crate) fn suffix(region: &str) -> &'static str {
 
 /// Whether AWS has a region of this name.
 pub(crate) fn exists(region: &str) -> bool {
-    is_enabled(region) || is_optional(region)
+    ENABLED.contains(&region) || is_optional(region)
 }
 
 /// Whether accounts have to opt in to a region.
 pub(crate) fn is_optional(region: &str) -> bool {
     OPTIONAL.contains(&region)
-}
-
-/// Whether the account can use a region. Nothing opts it in to others.
-pub(crate) fn is_enabled(region: &str) -> bool {
-    ENABLED.contains(&region)
 }
 
 /// Every region of the partition of one.

@@ -70,7 +70,7 @@ impl Service {
         if cbor && matches!(self.protocol, Protocol::AwsJson(_)) { Protocol::RpcV2Cbor } else { self.protocol }
     }
 
-    /// Refuses who comes without a signature, or for a region that the account does not have. S3 decides by bucket
+    /// Refuses who comes without a signature, or for a region that AWS does not have. S3 decides by bucket
     /// what anybody may do.
     pub(crate) fn admit(&self, request: &Incoming) -> Result<(), ApiError> {
         // STS has ways to get credentials for those who have none; which of them are here, its table says.
@@ -79,35 +79,23 @@ impl Service {
             return Err(unsigned(self.protocol));
         }
         let region = request.region.as_str();
-        if regions::is_enabled(region) {
+        if regions::exists(region) {
             return Ok(());
         }
         let scope = "Credential should be scoped to a valid region.";
-        Err(match (self.protocol, regions::exists(region)) {
-            (Protocol::Ec2Query, _) => {
+        Err(match self.protocol {
+            Protocol::Ec2Query => {
                 let message = "AWS was not able to validate the provided access credentials";
                 ApiError::new(401, "AuthFailure", message)
             }
-            (Protocol::RestXml, true) => {
-                let message = "The AWS Access Key Id you provided does not exist in our records.";
-                ApiError::new(403, "InvalidAccessKeyId", message)
-            }
-            (Protocol::RestXml, false) => {
+            Protocol::RestXml => {
                 let message = format!(
                     "The authorization header is malformed; the region '{region}' is wrong; expecting 'us-east-1'"
                 );
                 ApiError::bad("AuthorizationHeaderMalformed", message).with("Region", "us-east-1")
             }
-            (Protocol::AwsQuery, true) => {
-                let message = "The security token included in the request is invalid";
-                ApiError::new(403, "InvalidClientTokenId", message)
-            }
-            (Protocol::AwsQuery, false) => ApiError::new(403, "SignatureDoesNotMatch", scope),
-            (_, true) => {
-                let message = "The security token included in the request is invalid.";
-                ApiError::bad("UnrecognizedClientException", message)
-            }
-            (_, false) => ApiError::bad("InvalidSignatureException", scope),
+            Protocol::AwsQuery => ApiError::new(403, "SignatureDoesNotMatch", scope),
+            _ => ApiError::bad("InvalidSignatureException", scope),
         })
     }
 

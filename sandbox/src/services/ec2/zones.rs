@@ -15,18 +15,18 @@ pub(super) const OPERATIONS: &[Operation] =
 
 fn describe_regions(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let names = call.params.texts("RegionName")?;
-    let also_others = call.params.flag("AllRegions")? || !names.is_empty();
+    // It adds those that the account has not opted in to, of which there are none.
+    call.params.flag("AllRegions")?;
     let filters = Filters::take(call, &["region-name", "endpoint", "opt-in-status"])?;
     let all: Vec<&str> = regions::beside(call.region).collect();
     if let Some(name) = names.iter().find(|name| !all.contains(&name.as_str())) {
         return Err(invalid(format!("Invalid region provided: [{name}]")));
     }
     let endpoint = |region: &str| format!("ec2.{region}.{}", regions::suffix(region));
-    let status = |region: &str| if regions::is_optional(region) { "not-opted-in" } else { "opt-in-not-required" };
+    let status = |region: &str| if regions::is_optional(region) { "opted-in" } else { "opt-in-not-required" };
     let no_tags = std::collections::BTreeMap::new();
     let wanted = all.into_iter().filter(|region| names.is_empty() || names.iter().any(|name| name == region));
     let items = wanted
-        .filter(|region| also_others || !regions::is_optional(region))
         .filter(|region| {
             filters.pass(&no_tags, |name| {
                 vec![match name {
