@@ -112,7 +112,8 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     if ui.json {
         let last = summary("apply", &prepared.header, plan, &outcome, money, &prepared.deployment.notes);
         // What an incomplete run leaves is told by `output`.
-        let view = if outcome.complete() { Some(prepared.engine.look(&prepared.deployment.wanted).await?) } else { None };
+        let view =
+            if outcome.complete() { Some(prepared.engine.look(&prepared.deployment.wanted).await?) } else { None };
         let last = match &view {
             Some(view) => with_outputs(last, &prepared.deployment.compiled, &view.snapshot),
             None => last,

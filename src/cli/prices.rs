@@ -128,7 +128,8 @@ fn shown(name: &str, args: &Where, ui: Ui) -> Result {
     let region = stack::region(args).unwrap_or_else(|_| "us-east-1".to_owned());
     if !catalog::is_known_region(&region) {
         let near = did_you_mean(&region, catalog::region::regions().map(|r| r.code.as_str()));
-        let help = near.map_or("`dlinfra catalog regions` lists them".to_owned(), |near| format!("did you mean `{near}`?"));
+        let help =
+            near.map_or("`dlinfra catalog regions` lists them".to_owned(), |near| format!("did you mean `{near}`?"));
         return Err(Diagnostic::error("DL0706", format!("`{region}` is not an AWS region")).with_help(help).into());
     }
     let (prices, notes) = prices(args, &place::beside(None));

@@ -352,7 +352,10 @@ mod tests {
         };
         let rate = spot_rate(&[zone("us-east-1a", 41), zone("us-east-1b", 44)], "us-east-1").unwrap().rate;
         assert_eq!(rate.amount, Decimal::new(44, 2));
-        assert_eq!(rate.note, "the most expensive zone of: us-east-1a 0.41, us-east-1b 0.44; it may change at any time");
+        assert_eq!(
+            rate.note,
+            "the most expensive zone of: us-east-1a 0.41, us-east-1b 0.44; it may change at any time"
+        );
         let offer = |fee: i64, count| Offer {
             zone: "us-east-1a".to_owned(),
             start: at("2026-10-02T11:30:00Z"),

@@ -92,7 +92,8 @@ fn a_budget_never_keeps_a_stack_dear() {
     assert!(desk.mutating() > 0);
     let lower = "budget: { hourly: 1 USD/h }\n";
     desk.write("a.yaml", machines("us-east-1", lower));
-    let tolerated = ["warning[DL0607]", "$2.11/h is above budget.hourly of $1.00; this plan does not make it more expensive"];
+    let tolerated =
+        ["warning[DL0607]", "$2.11/h is above budget.hourly of $1.00; this plan does not make it more expensive"];
     desk.sandbox("plan a.yaml --var nodes=2").code(0).says(&tolerated).says(&["No changes"]);
     desk.sandbox("apply a.yaml --yes --var nodes=3").code(5).says(&["error[DL0601]"]);
     assert_eq!(desk.mutating(), 0);
