@@ -42,6 +42,17 @@ impl Deployment {
             tags: self.compiled.tags.clone(),
         }
     }
+
+    /// Problems that know only the address of a resource, at the line where its author wrote it.
+    pub fn located(&self, problems: Diagnostics) -> Diagnostics {
+        let locate = |problem: Diagnostic| {
+            let at = problem.address.as_ref().filter(|_| problem.labels.is_empty());
+            let decl = at.and_then(|address| self.compiled.resources.iter().find(|d| d.address == *address));
+            let labels = decl.map(|d| d.spans.labels("")).unwrap_or_default();
+            problem.with_labels(labels)
+        };
+        problems.into_iter().map(locate).collect()
+    }
 }
 
 /// Runs every check that needs no AWS.

@@ -417,7 +417,8 @@ fn a_plan_asks_aws_what_only_aws_knows() {
             if command == "apply" {
                 words_of.push("--yes");
             }
-            desk.run(&words_of).code(1).says(&[code, words]);
+            let place = if code == "DL0383" { "--> machine.yaml:8:" } else { "--> machine.yaml:10:" };
+            desk.run(&words_of).code(1).says(&[code, words, place]);
         }
         desk.run("list --sandbox --region us-east-1").never_says("machine ");
     }

@@ -127,9 +127,10 @@ pub(super) async fn prepare(
         Some(plan) => plan.settled(),
         None => Settled { now: Timestamp::from_second(now.as_second()).unwrap_or(now), ..Settled::default() },
     });
-    let view = engine.look(&deployment.wanted).await?;
-    let mut plan = engine.plan(&deployment.wanted, &view, &replace)?;
-    engine.foresee(&mut plan, &view).await?;
+    let located = |problems| deployment.located(problems);
+    let view = engine.look(&deployment.wanted).await.map_err(located)?;
+    let mut plan = engine.plan(&deployment.wanted, &view, &replace).map_err(located)?;
+    engine.foresee(&mut plan, &view).await.map_err(located)?;
     // A note is about what will be made: above "No changes" it is noise.
     if !ui.json && !plan.is_empty() {
         ui.diagnostics(&remarks.into_iter().collect());
