@@ -4,6 +4,7 @@
 //! cards are runs of `COUNT*INTERFACES:TYPES` with `i` interface, `e` efa, `o` efa-only; the zones in which a type
 //! is offered are `region:letters`. Rows without an offering were collected by hand and cannot be launched.
 
+use crate::regions;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -56,7 +57,9 @@ impl InstanceType {
 
     /// Zones of a region in which the type can be had, as letters.
     pub(super) fn zones(&self, region: &str) -> &str {
-        self.offered.get(region).map_or("", String::as_str)
+        // What the optional regions offer is not among the facts: there, everything can be had.
+        let elsewhere = if regions::is_optional(region) { OPTIONAL_ZONES } else { "" };
+        self.offered.get(region).map_or(elsewhere, String::as_str)
     }
 
     pub(super) fn is_offered(&self, zone: &str) -> bool {
@@ -94,13 +97,32 @@ const REGIONS: &[(&str, &str, &str)] = &[
     ("us-west-2", "abcd", "usw2"),
 ];
 
+/// The letters of the zones of regions to opt in to.
+const OPTIONAL_ZONES: &str = "abc";
+
 /// Names and ids of a region's zones.
 pub(super) fn zones(region: &str) -> Vec<(String, String)> {
     let row = REGIONS.iter().find(|(name, ..)| *name == region);
-    row.map_or(Vec::new(), |(_, letters, prefix)| {
-        let zone = |(index, letter)| (format!("{region}{letter}"), format!("{prefix}-az{}", index + 1));
-        letters.chars().enumerate().map(zone).collect()
-    })
+    let (letters, prefix) = match row {
+        Some((_, letters, prefix)) => (*letters, (*prefix).to_owned()),
+        None if regions::is_optional(region) => (OPTIONAL_ZONES, prefix(region)),
+        None => return Vec::new(),
+    };
+    let zone = |(index, letter)| (format!("{region}{letter}"), format!("{prefix}-az{}", index + 1));
+    letters.chars().enumerate().map(zone).collect()
+}
+
+/// How ids of zones begin: `me-central-1` is `mec1`, `ap-southeast-3` is `apse3`.
+fn prefix(region: &str) -> String {
+    let short = |part: &str| match part {
+        "southeast" => "se".to_owned(),
+        "northeast" => "ne".to_owned(),
+        "northwest" => "nw".to_owned(),
+        direction => direction.chars().take(1).collect(),
+    };
+    let mut parts = region.split('-');
+    let (area, direction, number) = (parts.next(), parts.next(), parts.next());
+    format!("{}{}{}", area.unwrap_or_default(), direction.map(short).unwrap_or_default(), number.unwrap_or_default())
 }
 
 pub(super) fn zone_id(zone: &str) -> Option<String> {
@@ -174,6 +196,17 @@ fn read_cards(text: &str) -> Option<Vec<Card>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_of_zones_begin_alike_everywhere() {
+        let stated = REGIONS.iter().filter(|(name, ..)| !name.starts_with("us-gov"));
+        let mut seen = 0;
+        for (region, _, stated) in stated {
+            assert_eq!(prefix(region), *stated);
+            seen += 1;
+        }
+        assert!(seen > 15 && zones("me-central-1")[1].1 == "mec1-az2" && zones("moon-1").is_empty());
+    }
 
     #[test]
     fn every_row_is_read() {
