@@ -131,7 +131,9 @@ fn every_dependency_has_a_version_and_is_used() {
             if dependency["req"] == "*" && dependency["path"].is_null() {
                 wrong.push(format!("{manifest}: {name} has no version"));
             }
-            let used = text.contains(&format!("{}::", library(&metadata, name)));
+            let library = library(&metadata, name);
+            // A table for a macro may name a library without a path.
+            let used = text.contains(&format!("{library}::")) || text.contains(&format!(" {library},"));
             if !used && !FOR_FEATURES.contains(&name) {
                 wrong.push(format!("{manifest}: nothing uses {name}"));
             }
