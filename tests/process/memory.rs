@@ -30,8 +30,10 @@ fn state(cli: &Cli, stack: &str) -> PathBuf {
 
 #[track_caller]
 fn says(err: &str, words: &[&str]) {
+    // However the lines are broken.
+    let flat = err.split_whitespace().collect::<Vec<_>>().join(" ");
     for word in words {
-        assert!(err.contains(word), "{word} is missing in\n{err}");
+        assert!(flat.contains(word), "{word} is missing in\n{err}");
     }
 }
 
