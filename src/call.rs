@@ -241,6 +241,11 @@ impl SweepCtx {
         Some(out)
     }
 
+    /// The address of an object of this stack; the stand-in of [`Address::unowned`] where it has none.
+    pub fn address(&self, id: &str, found: &Tags) -> Address {
+        self.owner(id, found).and_then(|o| o.address).unwrap_or_else(Address::unowned)
+    }
+
     /// The address in these tags, if they say that this stack owns the object.
     pub fn owned(&self, tags: &BTreeMap<String, String>) -> Option<Address> {
         Ownership::read(tags).filter(|_| self.takes(tags)).and_then(|o| o.address)

@@ -8,7 +8,6 @@ mod read;
 use lifecycle::LifecycleRule;
 
 use crate::{
-    address::Address,
     aws::{Error, ErrorClass, gone, ownership::Ownership, tags, tags::TagTarget},
     call::{Ctx, SweepCtx},
     field::Field,
@@ -305,14 +304,14 @@ impl Resource for Bucket {
             Lookup::Id(id) | Lookup::Name(id) => {
                 let name = id.rsplit(":::").next().unwrap_or(id);
                 let Some(tags) = read::tags_of(ctx, name).await? else { return Ok(Vec::new()) };
-                Ok(read::bucket(ctx, name, address(ctx, name, &tags), tags).await?.into_iter().collect())
+                Ok(read::bucket(ctx, name, ctx.address(name, &tags), tags).await?.into_iter().collect())
             }
             Lookup::Tags(wanted) => {
                 let mut out = Vec::new();
                 for name in read::listed(ctx, "").await? {
                     let Some(tags) = read::tags_of(ctx, &name).await? else { continue };
                     if wanted.iter().all(|(k, v)| tags.get(k) == Some(v)) {
-                        out.extend(read::bucket(ctx, &name, address(ctx, &name, &tags), tags).await?);
+                        out.extend(read::bucket(ctx, &name, ctx.address(&name, &tags), tags).await?);
                     }
                 }
                 Ok(out)
@@ -388,11 +387,6 @@ fn resources(partition: &str, name: &str) -> Value {
 
 fn arn(partition: &str, name: &str) -> String {
     format!("arn:{partition}:s3:::{name}")
-}
-
-/// The address of an object of this stack, or the placeholder of what has none.
-fn address(ctx: &SweepCtx, name: &str, tags: &tags::Tags) -> Address {
-    ctx.owner(name, tags).and_then(|o| o.address).unwrap_or_else(Address::unowned)
 }
 
 fn to_tags(tags: &tags::Tags) -> Result<Vec<Tag>, Error> {

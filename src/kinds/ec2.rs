@@ -1,6 +1,5 @@
 //! What all kinds in EC2 read and write alike: tags, filters, lookups, address ranges, calls that need patience.
 use crate::{
-    address::Address,
     aws::{Error, ErrorClass, ownership::Ownership, tags},
     call::{Ctx, SweepCtx, backoff},
     resource::{Id, Live, Lookup},
@@ -61,11 +60,6 @@ pub(super) fn lookup_filters(id: &str, by: &Lookup) -> Vec<Filter> {
         Lookup::Name(value) => vec![filter("tag:Name", value)],
         Lookup::Tags(tags) => tags.iter().map(|(k, v)| filter(&format!("tag:{k}"), v)).collect(),
     }
-}
-
-/// The address of an object of this stack, or the placeholder of what has none.
-pub(super) fn address(ctx: &SweepCtx, id: &str, tags: &BTreeMap<String, String>) -> Address {
-    ctx.owner(id, tags).and_then(|o| o.address).unwrap_or_else(Address::unowned)
 }
 
 /// Objects with these ids, whoever owns them, in as few requests as EC2 takes: 200 values in a filter.

@@ -201,7 +201,7 @@ fn read(ctx: &SweepCtx, gateway: &Gateway) -> Result<Live<InternetGateway>, Erro
     let tags = ec2::tags(gateway.tags());
     let id = gateway.internet_gateway_id().ok_or_else(|| Error::missing("the internet gateway's id"))?;
     let spec = InternetGateway { vpc: attached(gateway).map(Ref::to_id) };
-    let mut live = Live::new(ec2::address(ctx, id, &tags), id, tags, spec);
+    let mut live = Live::new(ctx.address(id, &tags), id, tags, spec);
     live.outputs = ec2::outputs([("id", json!(id))]);
     Ok(live)
 }

@@ -256,7 +256,7 @@ async fn assemble(
             continue;
         }
         let spec = NatGateway { subnet: Ref::to_id(""), internet_gateway: None };
-        let mut live = Live::new(ec2::address(ctx, &id, &tags), &id, tags, spec);
+        let mut live = Live::new(ctx.address(&id, &tags), &id, tags, spec);
         live.state = State::Partial;
         live.parts.insert(ADDRESS.to_owned(), id);
         live.outputs = ec2::outputs([("id", json!(null)), ("public_ip", json!(address.public_ip))]);
@@ -285,7 +285,7 @@ fn live_gateway(
         subnet: Ref::to_id(gateway.subnet_id.ok_or_else(|| Error::missing("the NAT gateway's subnet"))?),
         internet_gateway: gateway.vpc_id.and_then(|vpc| internet.get(&vpc)).map(Ref::to_id),
     };
-    let mut live = Live::new(ec2::address(ctx, &id, &tags), &id, tags, spec);
+    let mut live = Live::new(ctx.address(&id, &tags), &id, tags, spec);
     live.state = match gateway.state {
         Some(NatGatewayState::Pending) => State::Pending,
         Some(NatGatewayState::Deleting) => State::Deleting,

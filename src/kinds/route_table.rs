@@ -315,7 +315,7 @@ async fn find(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Live<RouteTabl
             routes: routes.into_iter().flatten().collect(),
             subnets: associations(&table).into_iter().map(|(subnet, _)| Ref::to_id(subnet)).collect(),
         };
-        let mut live = Live::new(ec2::address(ctx, id, &tags), id, tags, spec);
+        let mut live = Live::new(ctx.address(id, &tags), id, tags, spec);
         live.ids = associations(&table).into_iter().map(|(_, association)| association.to_owned()).collect();
         live.outputs = ec2::outputs([("id", json!(id))]);
         out.push(live);

@@ -366,7 +366,7 @@ fn read(ctx: &SweepCtx, group: &Group) -> Result<Live<SecurityGroup>, Error> {
         ingress: rule::read(group, group.ip_permissions())?,
         egress: rule::read(group, group.ip_permissions_egress())?,
     };
-    let mut live = Live::new(ec2::address(ctx, id, &tags), id, tags, spec);
+    let mut live = Live::new(ctx.address(id, &tags), id, tags, spec);
     live.ids.extend(group.security_group_arn().map(str::to_owned));
     live.outputs = ec2::outputs([("id", json!(id)), ("name", json!(group.group_name()))]);
     Ok(live)

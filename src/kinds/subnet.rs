@@ -223,7 +223,7 @@ async fn find(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Live<Subnet>>,
                 zone: subnet.availability_zone.ok_or_else(|| Error::missing("the subnet's zone"))?,
                 public: subnet.map_public_ip_on_launch.unwrap_or(false),
             };
-            let mut live = Live::new(ec2::address(ctx, &id, &tags), &id, tags, spec);
+            let mut live = Live::new(ctx.address(&id, &tags), &id, tags, spec);
             live.state = match subnet.state {
                 Some(SubnetState::Pending) => State::Pending,
                 Some(SubnetState::Available) | None => State::Ready,

@@ -173,7 +173,7 @@ async fn find(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Live<Vpc>>, Er
             // Removed between the two requests: then it is gone.
             let (Some(dns_hostnames), Some(dns_support)) = (dns_hostnames, dns_support) else { continue };
             let spec = Vpc { cidr, dns_hostnames, dns_support };
-            let mut live = Live::new(ec2::address(ctx, &id, &tags), &id, tags, spec);
+            let mut live = Live::new(ctx.address(&id, &tags), &id, tags, spec);
             live.state = if vpc.state == Some(VpcState::Pending) { State::Pending } else { State::Ready };
             live.outputs = ec2::outputs([("id", json!(id)), ("cidr", json!(live.spec.cidr))]);
             out.push(live);

@@ -60,7 +60,7 @@ async fn owned(ctx: &SweepCtx, name: &str, at_once: bool) -> Result<Option<Live<
     if !ctx.takes(&tags) {
         return Ok(None);
     }
-    let address = super::address(ctx, name, &tags);
+    let address = ctx.address(name, &tags);
     // What is not ours may refuse its settings: whose it is decides whether that matters.
     match settings {
         Some(settings) => Ok(settings?.map(|s| s.live(ctx, name, address, tags))),

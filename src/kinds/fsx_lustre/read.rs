@@ -44,10 +44,10 @@ pub(super) async fn with_ids(ctx: &SweepCtx, ids: &[String]) -> Result<Vec<Live<
     describe(ctx, found.collect(), true).await
 }
 
-/// A file system with the address of an object of this stack, or the placeholder of what has none.
+/// A file system with its address.
 fn addressed(ctx: &SweepCtx, fs: FileSystem, tags: Tags) -> (FileSystem, Address, Tags) {
-    let owner = ctx.owner(fs.file_system_id().unwrap_or_default(), &tags);
-    (fs, owner.and_then(|o| o.address).unwrap_or_else(Address::unowned), tags)
+    let address = ctx.address(fs.file_system_id().unwrap_or_default(), &tags);
+    (fs, address, tags)
 }
 
 pub(super) async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<FsxLustre>>, Error> {

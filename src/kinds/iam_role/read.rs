@@ -84,7 +84,7 @@ pub(super) async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<IamRole>>, Error> {
     }
     // Roles that were deleted by hand, or never made.
     for (tags, profile) in others {
-        out.push(orphan(address(ctx, &profile.name, &tags), tags, &profile));
+        out.push(orphan(ctx.address(&profile.name, &tags), tags, &profile));
     }
     Ok(out)
 }
@@ -164,11 +164,6 @@ async fn owners(ctx: &SweepCtx, profiles: Vec<Profile>) -> Result<Vec<(Tags, Pro
     Ok(found.into_iter().flatten().collect())
 }
 
-/// The address of an object of this stack, or the placeholder of what has none.
-fn address(ctx: &SweepCtx, name: &str, tags: &Tags) -> Address {
-    ctx.owner(name, tags).and_then(|o| o.address).unwrap_or_else(Address::unowned)
-}
-
 /// A profile whose role is gone, or was never made.
 fn orphan(address: Address, tags: Tags, profile: &Profile) -> Live<IamRole> {
     let spec = IamRole {
@@ -221,7 +216,7 @@ async fn parts(ctx: &SweepCtx, name: &str, owner: Owner<'_>, at_once: bool) -> R
     if !taken {
         return Ok(None);
     }
-    let address = address(ctx, &role.role_name, &tags);
+    let address = ctx.address(&role.role_name, &tags);
     let rest = match rest {
         Ok(read) => read,
         Err(rest) => rest.await,
