@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Cuts facts about the operations of the sandbox out of AWS's published service models (botocore, on PyPI).
 
-    pip install botocore && python3 tools/models.py
+    pip install botocore && python3 tools/models.py            every service
+    pip install botocore && python3 tools/models.py logs       one or some
 
 Facts only: members and their types, what is required, enums, lengths, ranges, patterns, client tokens, pages, routes,
 error codes with their HTTP status. No documentation text. The operations are those that the tables of
@@ -11,21 +12,30 @@ import gzip
 import json
 import pathlib
 import re
+import sys
 
 import botocore
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DATA = pathlib.Path(botocore.__file__).parent / "data"
-# The sandbox's service -> botocore's folder. EC2 and S3 word their refusals by hand: neither answers from its model.
+# The sandbox's service -> botocore's folder.
 SERVICES = {
     "ce": "ce",
     "fsx": "fsx",
     "iam": "iam",
+    "logs": "logs",
     "pricing": "pricing",
     "ssm": "ssm",
     "sts": "sts",
     "tagging": "resourcegroupstaggingapi",
 }
+# What the members of a list call are named where AWS's model does not say that it has pages.
+PAGES = {
+    "token": ("NextToken", "nextToken", "Marker"),
+    "limit": ("MaxResults", "maxResults", "MaxItems", "MaxRecords", "limit"),
+}
+# What `tagged::OPERATIONS` stands for.
+TAGGED = {"TagResource", "UntagResource", "ListTagsForResource"}
 
 
 def operations(service):
@@ -33,7 +43,8 @@ def operations(service):
     folder = ROOT / "sandbox/src/services"
     files = sorted((folder / service).glob("**/*.rs")) or [folder / f"{service}.rs"]
     text = "".join(file.read_text() for file in files)
-    return sorted(set(re.findall(r'\b(?:read|write)\(\s*"([A-Za-z0-9]+)"', text)))
+    found = set(re.findall(r'\b(?:read|write|create)\(\s*"([A-Za-z0-9]+)"', text))
+    return sorted(found | (TAGGED if "tagged::OPERATIONS" in text else set()))
 
 
 def pattern(text):
@@ -52,14 +63,42 @@ def pattern(text):
     return text.removeprefix("^").removesuffix("$")
 
 
-def shape(name, found, shapes, out):
+def on_the_wire(protocol, name, ref, shapes):
+    """The names of a member in requests and in replies."""
+    stated = ref.get("locationName", name)
+    if protocol == "ec2":
+        return ref.get("queryName", stated[:1].upper() + stated[1:]), stated
+    if protocol in ("json", "smithy-rpc-v2-cbor"):
+        return name, name
+    inner = shapes[ref["shape"]]
+    if protocol in ("query", "rest-xml") and inner["type"] == "list" and (ref.get("flattened") or inner.get("flattened")):
+        stated = inner["member"].get("locationName", stated)
+    return stated, stated
+
+
+def member(protocol, name, ref, shapes):
+    """A member: the name of its shape, or an object where there is more to say."""
+    asked, told = on_the_wire(protocol, name, ref, shapes)
+    place = {"shape": ref["shape"]}
+    if asked != name:
+        place["name"] = asked
+    if told != asked:
+        place["told"] = told
+    if "location" in ref:
+        place["location"] = ref["location"]
+    if ref.get("idempotencyToken") or (protocol == "ec2" and name == "ClientToken"):
+        place["token"] = True
+    return ref["shape"] if len(place) == 1 else place
+
+
+def shape(protocol, name, shapes, out):
     """Adds a shape and what it is made of."""
     if name in out:
         return
-    kind = found["type"]
-    fact = {"type": kind}
+    found = shapes[name]
+    fact = {"type": found["type"]}
     out[name] = fact
-    for key in ("enum", "min", "max", "required", "sensitive"):
+    for key in ("enum", "min", "max", "required", "sensitive", "payload"):
         if found.get(key):
             fact[key] = found[key]
     if "pattern" in found:
@@ -69,26 +108,44 @@ def shape(name, found, shapes, out):
             if rust != found["pattern"]:
                 fact["stated"] = found["pattern"]
     inner = {}
-    if kind == "structure":
-        for member, ref in found["members"].items():
-            place = {k: ref[k] for k in ("location", "locationName", "idempotencyToken") if k in ref}
-            place.pop("locationName", None) if "location" not in ref else None
-            fact.setdefault("members", {})[member] = {"shape": ref["shape"], **place} if place else ref["shape"]
+    if found["type"] == "structure":
+        for key, ref in found["members"].items():
+            fact.setdefault("members", {})[key] = member(protocol, key, ref, shapes)
             inner[ref["shape"]] = True
-    elif kind == "list":
+    elif found["type"] == "list":
         fact["member"] = found["member"]["shape"]
         inner[found["member"]["shape"]] = True
-    elif kind == "map":
+    elif found["type"] == "map":
         fact["key"], fact["value"] = found["key"]["shape"], found["value"]["shape"]
         inner[found["key"]["shape"]] = inner[found["value"]["shape"]] = True
-    for name in inner:
-        shape(name, shapes[name], shapes, out)
+    for key in inner:
+        shape(protocol, key, shapes, out)
+
+
+def page(operation, stated, shapes):
+    """The members that a list call has its pages by."""
+    keys = {"input_token": "token", "output_token": "next", "limit_key": "limit", "result_key": "items"}
+    out = {}
+    for theirs, ours in keys.items():
+        if theirs in stated:
+            out[ours] = stated[theirs][0] if isinstance(stated[theirs], list) else stated[theirs]
+    if stated or "input" not in operation or "output" not in operation:
+        return out
+    asked, told = (shapes[operation[side]["shape"]]["members"] for side in ("input", "output"))
+    for ours, names in PAGES.items():
+        out.update({ours: name for name in names[::-1] if name in asked})
+    lists = [name for name, ref in told.items() if shapes[ref["shape"]]["type"] == "list"]
+    if out.get("token") not in told or len(lists) != 1:
+        return {}
+    return {**out, "next": out["token"], "items": lists[0]}
 
 
 def cut(service, folder):
     version = sorted(p.name for p in (DATA / folder).iterdir())[-1]
     place = DATA / folder / version
     model = json.loads(gzip.open(place / "service-2.json.gz").read())
+    meta = model["metadata"]
+    protocol, all_shapes = meta["protocol"], model["shapes"]
     pages = {}
     if (place / "paginators-1.json.gz").exists():
         pages = json.loads(gzip.open(place / "paginators-1.json.gz").read())["pagination"]
@@ -97,36 +154,44 @@ def cut(service, folder):
         stated = model["operations"].get(name)
         if stated is None:
             raise SystemExit(f"{service}: AWS's model has no operation {name}")
-        fact = {"http": [stated["http"]["method"], stated["http"]["requestUri"]]}
+        fact = {}
         for side in ("input", "output"):
             if side in stated:
                 fact[side] = stated[side]["shape"]
-                shape(stated[side]["shape"], model["shapes"][stated[side]["shape"]], model["shapes"], shapes)
+                shape(protocol, stated[side]["shape"], all_shapes, shapes)
+        if "responseCode" in stated["http"]:
+            fact["status"] = stated["http"]["responseCode"]
         for error in stated.get("errors", []):
-            found = model["shapes"][error["shape"]]
+            found = all_shapes[error["shape"]]
             told = found.get("error", {})
             code = told.get("code", error["shape"])
             errors[code] = told.get("httpStatusCode", 500 if found.get("fault") else 400)
+            if "awsQueryCompatible" in meta:
+                errors[code] = [errors[code], error["shape"]]
             fact.setdefault("errors", []).append(code)
-        if name in pages:
-            keys = {"input_token": "token", "output_token": "next", "limit_key": "limit", "result_key": "items"}
-            fact["page"] = {ours: pages[name][theirs] for theirs, ours in keys.items() if theirs in pages[name]}
+        paged = page(stated, pages.get(name, {}), all_shapes)
+        if paged:
+            fact["page"] = paged
         facts[name] = fact
-    meta = model["metadata"]
-    return {
+    out = {
         "source": f"botocore {botocore.__version__}, {folder} {version}",
-        "protocol": meta["protocol"],
+        "protocol": protocol,
         "operations": facts,
         "errors": errors,
         "shapes": shapes,
     }
+    if protocol.startswith("rest-"):
+        # Of every operation: what is not simulated must not be taken for something else, and has a name too.
+        rows = {name: it["http"] for name, it in model["operations"].items() if not it.get("deprecated")}
+        out["routes"] = {name: [http["method"], http["requestUri"]] for name, http in rows.items()}
+    return out
 
 
 def lines(value):
     """JSON with a line for each operation and shape, so that a new model is a readable difference."""
     out = []
     for key, found in value.items():
-        if isinstance(found, dict) and key in ("operations", "shapes"):
+        if isinstance(found, dict) and key in ("operations", "shapes", "routes"):
             rows = [f"  {json.dumps(k)}: {json.dumps(v, sort_keys=True)}" for k, v in sorted(found.items())]
             out.append(f"{json.dumps(key)}: {{\n" + ",\n".join(rows) + "\n}")
         else:
@@ -134,12 +199,12 @@ def lines(value):
     return "{\n" + ",\n".join(out) + "\n}\n"
 
 
-def main():
-    for service, folder in SERVICES.items():
+def main(wanted):
+    for service in wanted or SERVICES:
         target = ROOT / "sandbox/models" / f"{service}.json"
-        target.write_text(lines(cut(service, folder)))
+        target.write_text(lines(cut(service, SERVICES[service])))
         print(f"{target.relative_to(ROOT)}: {target.stat().st_size} bytes")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

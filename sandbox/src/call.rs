@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use crate::config::Consistency;
 use crate::error::ApiError;
 use crate::life;
+use crate::model::Facts;
 use crate::regions;
+use crate::service::Service;
 use crate::store::{Object, World};
 use crate::throttle::Rate;
 use crate::wire::params::Params;
@@ -15,7 +17,9 @@ use crate::wire::request::Incoming;
 pub(crate) struct Call<'w> {
     pub(crate) world: &'w mut World,
     pub(crate) request: &'w Incoming,
-    pub(crate) service: &'static str,
+    pub(crate) service: &'static Service,
+    /// The operation's name.
+    pub(crate) operation: &'static str,
     pub(crate) region: &'w str,
     pub(crate) now: Timestamp,
     pub(crate) params: Params,
@@ -28,6 +32,16 @@ impl Call<'_> {
         self.world.config.account.clone()
     }
 
+    /// What AWS publishes of the call's service.
+    pub(crate) fn model(&self) -> Option<&'static Facts> {
+        self.service.model.map(|model| &**model)
+    }
+
+    /// A refusal of a parameter for which the service has no code of its own.
+    pub(crate) fn invalid(&self, message: impl Into<String>) -> ApiError {
+        ApiError::bad(self.service.input.invalid, message)
+    }
+
     /// The first part of ARNs in this region: `aws`, `aws-cn` or `aws-us-gov`.
     pub(crate) fn partition(&self) -> &'static str {
         regions::partition(self.region)
@@ -35,7 +49,7 @@ impl Call<'_> {
 
     /// An ARN of the call's service in this region.
     pub(crate) fn arn(&self, resource: impl std::fmt::Display) -> String {
-        self.arn_of(self.service, resource)
+        self.arn_of(self.service.name, resource)
     }
 
     /// An ARN of another service in this region.
@@ -64,24 +78,26 @@ impl Call<'_> {
 
     /// An object that a change refers to; one inside its consistency window is not found.
     pub(crate) fn find<T: Object>(&self, id: &str) -> Option<&T> {
-        self.get::<T>(id).filter(|object| self.is_old_enough(*object, self.window.reference))
+        self.get::<T>(id).filter(|object| self.is_shown(*object, self.window.reference))
     }
 
     /// An object for a reading call; one inside its consistency window is not found.
     pub(crate) fn see<T: Object>(&self, id: &str) -> Option<&T> {
-        self.get::<T>(id).filter(|object| self.is_old_enough(*object, self.window.describe))
+        self.get::<T>(id).filter(|object| self.is_shown(*object, self.window.describe))
     }
 
     /// All objects that a reading call may show.
     pub(crate) fn seen<T: Object>(&self) -> impl Iterator<Item = &T> {
-        self.all::<T>().filter(|object| self.is_old_enough(*object, self.window.describe))
+        self.all::<T>().filter(|object| self.is_shown(*object, self.window.describe))
     }
 
-    fn is_old_enough<T: Object>(&self, object: &T, window: f64) -> bool {
-        if object.is_hidden(self.now) {
-            return false;
-        }
-        window <= 0.0 || self.now.duration_since(object.created()).as_secs_f64() >= window
+    fn is_shown<T: Object>(&self, object: &T, window: f64) -> bool {
+        !object.is_hidden(self.now) && self.is_old_enough(object.created(), window)
+    }
+
+    /// Whether something made then is outside of a consistency window.
+    pub(crate) fn is_old_enough(&self, created: Timestamp, window: f64) -> bool {
+        window <= 0.0 || self.now.duration_since(created).as_secs_f64() >= window
     }
 
     pub(crate) fn put<T: Object>(&mut self, object: T) {

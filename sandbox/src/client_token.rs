@@ -49,7 +49,7 @@ impl Token {
     }
 
     fn key(&self, call: &Call<'_>) -> Option<String> {
-        Some(format!("{}:{}/{}", call.service, self.operation, self.text.as_ref()?))
+        Some(format!("{}:{}/{}", call.service.name, self.operation, self.text.as_ref()?))
     }
 
     /// The id of what the first call with this token created, if there was one; the service's error if that call was

@@ -1,18 +1,31 @@
-//! What AWS's published model says of a service: every operation's parameters, and what its front end refuses.
+//! What AWS's published model says of a service: every operation's parameters, pages, tokens, routes and errors.
 //!
-//! The facts in `sandbox/models/` are cut from botocore by `tools/models.py`. AWS checks a request against the model
-//! before anything else and names every problem at once; rules between fields are not in a model and stay code.
+//! The facts in `sandbox/models/` are cut from botocore by `tools/models.py`. What can be learned from them is written
+//! once for all services: [`check`] refuses what AWS's front end refuses, `page` cuts lists into pages, `tagged` serves
+//! tags. Rules between fields are not in a model and stay code.
+mod check;
+
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, OnceLock};
 
 use regex::Regex;
 use serde::Deserialize;
-use serde_json::{Map, Value};
-
-use crate::error::ApiError;
+use serde_json::Value;
 
 /// The facts of one service, read at its first request.
 pub(crate) type Model = LazyLock<Facts>;
+
+/// The model of a service, from its file in `sandbox/models/`.
+macro_rules! facts {
+    ($service:literal) => {{
+        static MODEL: $crate::model::Model = $crate::model::Model::new(|| {
+            let file = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/models/", $service, ".json"));
+            $crate::model::Facts::read(file)
+        });
+        &MODEL
+    }};
+}
+pub(crate) use facts;
 
 /// What AWS publishes of a service.
 #[derive(Debug, Default, Deserialize)]
@@ -26,6 +39,16 @@ pub(crate) struct Facts {
 pub(crate) struct OperationFacts {
     input: Option<String>,
     output: Option<String>,
+    pub(crate) page: Option<PageFacts>,
+}
+
+/// The members by which a list is read in pages.
+#[derive(Debug, Deserialize)]
+pub(crate) struct PageFacts {
+    pub(crate) token: String,
+    pub(crate) next: String,
+    pub(crate) limit: Option<String>,
+    pub(crate) items: Option<String>,
 }
 
 /// A type of AWS's model.
@@ -37,6 +60,7 @@ struct Shape {
     #[serde(default)]
     required: Vec<String>,
     member: Option<String>,
+    key: Option<String>,
     value: Option<String>,
     #[serde(default, rename = "enum")]
     values: Vec<String>,
@@ -69,24 +93,47 @@ enum Type {
     Blob,
 }
 
-/// A member of a structure, with its place in a REST request where it has one.
+/// A member of a structure.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Member {
-    Plain(String),
-    Placed { shape: String },
+#[serde(from = "Written")]
+struct Member {
+    shape: String,
+    /// Its name in requests, where that is another one than the model's.
+    name: Option<String>,
+    /// Whether a repeated request is known by it.
+    token: bool,
 }
 
-impl Member {
-    fn shape(&self) -> &str {
-        match self {
-            Self::Plain(shape) | Self::Placed { shape } => shape,
+/// A member as the files have it: short where there is nothing to say but its shape.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Plain(String),
+    Long {
+        shape: String,
+        name: Option<String>,
+        #[serde(default)]
+        token: bool,
+    },
+}
+
+impl From<Written> for Member {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Plain(shape) => Self { shape, name: None, token: false },
+            Written::Long { shape, name, token } => Self { shape, name, token },
         }
     }
 }
 
-/// How many problems AWS names in one answer.
-const MOST: usize = 10;
+/// How an operation has the tags of a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TagForm {
+    /// An object from keys to values.
+    Map,
+    /// A list of objects with a key and a value, under these names.
+    List { key: String, value: String },
+}
 
 impl Facts {
     /// Reads the facts of a service.
@@ -95,24 +142,62 @@ impl Facts {
         serde_json::from_str(text).unwrap_or_default()
     }
 
-    /// Checks a request: everything that AWS's front end would refuse, in its words.
-    pub(crate) fn check(
-        &self,
-        operation: &str,
-        fields: &Map<String, Value>,
-        code: &'static str,
-    ) -> Result<(), ApiError> {
-        let Some(input) = self.operations.get(operation).and_then(|facts| facts.input.as_ref()) else { return Ok(()) };
-        let mut problems = Vec::new();
-        if let Some(shape) = self.shapes.get(input) {
-            self.structure(shape, "", fields, &mut problems);
-        }
-        if problems.is_empty() {
-            return Ok(());
-        }
-        let (count, s) = (problems.len(), if problems.len() == 1 { "" } else { "s" });
-        problems.truncate(MOST);
-        Err(ApiError::bad(code, format!("{count} validation error{s} detected: {}", problems.join("; "))))
+    fn input(&self, operation: &str) -> Option<&Shape> {
+        self.shapes.get(self.operations.get(operation)?.input.as_ref()?)
+    }
+
+    fn output(&self, operation: &str) -> Option<&Shape> {
+        self.shapes.get(self.operations.get(operation)?.output.as_ref()?)
+    }
+
+    /// The parameter by which a repeated request is known, as it is called on the wire.
+    pub(crate) fn token(&self, operation: &str) -> Option<&str> {
+        let (name, member) = self.input(operation)?.members.iter().find(|(_, member)| member.token)?;
+        Some(member.name.as_ref().unwrap_or(name))
+    }
+
+    /// The required text of a request that names the resource which it is about.
+    pub(crate) fn resource(&self, operation: &str) -> Option<&str> {
+        let input = self.input(operation)?;
+        let is_text = |name: &&String| self.member(input, name).is_some_and(|shape| shape.r#type == Type::String);
+        input.required.iter().find(is_text).map(String::as_str)
+    }
+
+    /// The parameter that carries tags, and how.
+    pub(crate) fn tags_in(&self, operation: &str) -> Option<(&str, TagForm)> {
+        self.tags(self.input(operation)?)
+    }
+
+    /// The member of a reply that carries tags, and how.
+    pub(crate) fn tags_out(&self, operation: &str) -> Option<(&str, TagForm)> {
+        self.tags(self.output(operation)?)
+    }
+
+    /// The parameter with the keys of the tags to remove.
+    pub(crate) fn tag_keys(&self, operation: &str) -> Option<&str> {
+        let input = self.input(operation)?;
+        let is_list = |name: &&String| self.member(input, name).is_some_and(|shape| shape.r#type == Type::List);
+        input.members.keys().find(is_list).map(String::as_str)
+    }
+
+    fn member(&self, shape: &Shape, name: &str) -> Option<&Shape> {
+        self.shapes.get(&shape.members.get(name)?.shape)
+    }
+
+    fn tags<'a>(&self, shape: &'a Shape) -> Option<(&'a str, TagForm)> {
+        shape.members.iter().find_map(|(name, member)| {
+            let found = self.shapes.get(&member.shape).filter(|_| name.to_ascii_lowercase().contains("tag"))?;
+            let form = match found.r#type {
+                Type::Map => TagForm::Map,
+                Type::List => {
+                    let pair = self.shapes.get(found.member.as_ref()?)?;
+                    let named = |end: &str| pair.members.keys().find(|name| name.to_ascii_lowercase().ends_with(end));
+                    TagForm::List { key: named("key")?.clone(), value: named("value")?.clone() }
+                }
+                _ => return None,
+            };
+            Some((name.as_str(), form))
+        })
     }
 
     /// A member of a reply that AWS's model does not have, by its path.
@@ -127,7 +212,7 @@ impl Facts {
             (Type::Structure, Value::Object(map)) => map.iter().find_map(|(key, inner)| {
                 let path = join(path, key);
                 match shape.members.get(key) {
-                    Some(member) => self.unknown(member.shape(), &path, inner),
+                    Some(member) => self.unknown(&member.shape, &path, inner),
                     None => Some(path),
                 }
             }),
@@ -142,86 +227,9 @@ impl Facts {
             _ => None,
         }
     }
-
-    fn structure(&self, shape: &Shape, path: &str, fields: &Map<String, Value>, problems: &mut Vec<String>) {
-        for (name, member) in &shape.members {
-            let path = join(path, &lower(name));
-            match fields.get(name).filter(|value| !value.is_null()) {
-                Some(value) => self.value(member.shape(), &path, value, problems),
-                None if shape.required.contains(name) => {
-                    problems.push(problem(Some("null"), &path, "Member must not be null"));
-                }
-                None => {}
-            }
-        }
-    }
-
-    fn value(&self, name: &str, path: &str, value: &Value, problems: &mut Vec<String>) {
-        let Some(shape) = self.shapes.get(name) else { return };
-        match (shape.r#type, value) {
-            (Type::Structure, Value::Object(fields)) => self.structure(shape, path, fields, problems),
-            (Type::List, _) => {
-                let items = items(value);
-                let shown = || format!("[{}]", items.iter().map(|item| plain(item)).collect::<Vec<_>>().join(", "));
-                shape.size(items.len(), path, shown, problems);
-                for (at, item) in items.iter().enumerate() {
-                    let path = format!("{path}.{}.member", at + 1);
-                    shape.member.as_deref().into_iter().for_each(|inner| self.value(inner, &path, item, problems));
-                }
-            }
-            (Type::String, Value::String(text)) => shape.text(text, path, problems),
-            (Type::Integer | Type::Long | Type::Float | Type::Double, _) => shape.number(value, path, problems),
-            _ => {}
-        }
-    }
 }
 
 impl Shape {
-    fn size(&self, size: usize, path: &str, shown: impl Fn() -> String, problems: &mut Vec<String>) {
-        let mut say = |rule: String| problems.push(self.problem(&shown(), path, &rule));
-        if self.min.is_some_and(|min| (size as f64) < min) {
-            say(format!("Member must have length greater than or equal to {}", self.min.unwrap_or_default()));
-        }
-        if self.max.is_some_and(|max| size as f64 > max) {
-            say(format!("Member must have length less than or equal to {}", self.max.unwrap_or_default()));
-        }
-    }
-
-    fn text(&self, text: &str, path: &str, problems: &mut Vec<String>) {
-        if !self.values.is_empty() {
-            if !self.values.iter().any(|value| value == text) {
-                let rule = format!("Member must satisfy enum value set: [{}]", self.values.join(", "));
-                problems.push(self.problem(text, path, &rule));
-            }
-            return;
-        }
-        self.size(text.chars().count(), path, || text.to_owned(), problems);
-        if let (Some(pattern), Some(regex)) = (&self.pattern, self.regex())
-            && !regex.is_match(text)
-        {
-            let stated = self.stated.as_ref().unwrap_or(pattern);
-            let rule = format!("Member must satisfy regular expression pattern: {stated}");
-            problems.push(self.problem(text, path, &rule));
-        }
-    }
-
-    fn number(&self, value: &Value, path: &str, problems: &mut Vec<String>) {
-        let number = value.as_f64().or_else(|| value.as_str()?.parse().ok());
-        let Some(number) = number else { return };
-        let mut say = |rule: String| problems.push(self.problem(&plain(value), path, &rule));
-        if self.min.is_some_and(|min| number < min) {
-            say(format!("Member must have value greater than or equal to {}", self.min.unwrap_or_default()));
-        }
-        if self.max.is_some_and(|max| number > max) {
-            say(format!("Member must have value less than or equal to {}", self.max.unwrap_or_default()));
-        }
-    }
-
-    fn problem(&self, value: &str, path: &str, rule: &str) -> String {
-        let quoted = (!self.sensitive).then(|| format!("'{value}'"));
-        problem(quoted.as_deref(), path, rule)
-    }
-
     /// The pattern, which must match the whole text; compiled once.
     fn regex(&self) -> Option<&Regex> {
         let compile = || Regex::new(&format!("^(?s:{})$", self.pattern.as_ref()?)).ok();
@@ -229,39 +237,8 @@ impl Shape {
     }
 }
 
-/// A sentence of AWS's front end; nothing = the value is secret.
-fn problem(value: Option<&str>, path: &str, rule: &str) -> String {
-    let value = value.map(|text| format!(" {text}")).unwrap_or_default();
-    format!("Value{value} at '{path}' failed to satisfy constraint: {rule}")
-}
-
 fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
-}
-
-/// AWS's front end names members as its own code does: `SubnetIds` is `subnetIds`.
-fn lower(name: &str) -> String {
-    let mut chars = name.chars();
-    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
-}
-
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// A list as JSON has it, or as a form has it: `1`, `2`, … perhaps under `member`; an empty text is an empty list.
-fn items(value: &Value) -> Vec<&Value> {
-    match value {
-        Value::Array(items) => items.iter().collect(),
-        Value::String(text) if text.is_empty() => Vec::new(),
-        Value::Object(map) => {
-            let map = map.get("member").and_then(Value::as_object).filter(|_| map.len() == 1).unwrap_or(map);
-            let mut items: Vec<_> = map.iter().collect();
-            items.sort_by_key(|(key, _)| key.parse::<u64>().unwrap_or(u64::MAX));
-            items.into_iter().map(|(_, item)| item).collect()
-        }
-        scalar => vec![scalar],
-    }
 }
 
 #[cfg(test)]

@@ -311,7 +311,8 @@ impl Sandbox {
         let call = Call {
             world: &mut state.world,
             request,
-            service: service.name,
+            service,
+            operation: operation.name,
             region: &request.region,
             now,
             params,

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value};
 
 use crate::call::Call;
+use crate::client_token::Token;
 use crate::error::ApiError;
 use crate::faults::FaultAction;
 use crate::model::Model;
@@ -23,17 +24,36 @@ use crate::wire::request::{Incoming, Signature};
 pub(crate) struct Operation {
     pub(crate) name: &'static str,
     pub(crate) mutating: bool,
-    pub(crate) handler: fn(&mut Call<'_>) -> Result<Reply, ApiError>,
+    pub(crate) handler: Handler,
 }
 
+/// How an operation is executed, and how answered when a request comes again with its client token.
+pub(crate) enum Handler {
+    /// A repeated request gets the first answer.
+    Whole(Whole),
+    /// Does something to one object and shows that: a repeated request is shown the object as it is by then.
+    Shown(fn(&mut Call<'_>) -> Result<String, ApiError>, fn(&Call<'_>, &str) -> Option<Reply>),
+}
+
+type Whole = fn(&mut Call<'_>) -> Result<Reply, ApiError>;
+
 /// An action that changes nothing.
-pub(crate) const fn read(name: &'static str, handler: fn(&mut Call<'_>) -> Result<Reply, ApiError>) -> Operation {
-    Operation { name, mutating: false, handler }
+pub(crate) const fn read(name: &'static str, handler: Whole) -> Operation {
+    Operation { name, mutating: false, handler: Handler::Whole(handler) }
 }
 
 /// An action that changes the account.
-pub(crate) const fn write(name: &'static str, handler: fn(&mut Call<'_>) -> Result<Reply, ApiError>) -> Operation {
-    Operation { name, mutating: true, handler }
+pub(crate) const fn write(name: &'static str, handler: Whole) -> Operation {
+    Operation { name, mutating: true, handler: Handler::Whole(handler) }
+}
+
+/// An action that makes or changes an object, whose id `make` gives, and that answers with what `show` shows of it.
+pub(crate) const fn create(
+    name: &'static str,
+    make: fn(&mut Call<'_>) -> Result<String, ApiError>,
+    show: fn(&Call<'_>, &str) -> Option<Reply>,
+) -> Operation {
+    Operation { name, mutating: true, handler: Handler::Shown(make, show) }
 }
 
 /// What a request of a REST protocol asks for.
@@ -61,9 +81,36 @@ pub(crate) struct Service {
     pub(crate) route: Option<Route>,
     /// What AWS publishes of its operations; none = the service words its refusals by hand.
     pub(crate) model: Option<&'static Model>,
+    /// What a page token that is none is refused with, where it is not as every other parameter is.
+    pub(crate) no_page: Option<fn() -> ApiError>,
+    /// What is said of a token that came with another request before.
+    pub(crate) token_differs: fn() -> ApiError,
+    /// How a resource that an ARN does not name is refused.
+    pub(crate) no_resource: fn(&str) -> ApiError,
+    /// What more tags than a resource can have are refused with.
+    pub(crate) too_many_tags: fn() -> ApiError,
 }
 
 impl Service {
+    /// A service with what most services have in common; the rest is stated with `..Service::new(…)`.
+    pub(crate) const fn new(name: &'static str, protocol: Protocol, model: &'static Model) -> Self {
+        Self {
+            name,
+            protocol,
+            xmlns: None,
+            input: InputErrors::both("ValidationException"),
+            operations: &[],
+            objects: Vec::new,
+            settle: |_, _| {},
+            route: None,
+            model: Some(model),
+            no_page: None,
+            token_differs: || ApiError::bad("ConflictException", "The client token came with another request before."),
+            no_resource: |_| ApiError::bad("ResourceNotFoundException", "The specified resource does not exist."),
+            too_many_tags: || ApiError::bad("TooManyTagsException", "A resource has at most 50 tags."),
+        }
+    }
+
     /// The protocol of a request.
     pub(crate) fn spoken(&self, request: &Incoming) -> Protocol {
         let cbor = request.header("smithy-protocol") == Some("rpc-v2-cbor");
@@ -278,6 +325,42 @@ fn check_parameters(name: &str, params: &Params) -> Result<(), ApiError> {
     Err(ApiError::not_implemented(format!("{name} with {}", strange.join(", "))))
 }
 
+/// Runs a handler, unless the request came before with the same client token.
+fn answer(operation: &Operation, call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    let facts = call.model().filter(|_| operation.mutating);
+    let token = facts.and_then(|model| model.token(operation.name)).map(|name| Token::take(call, operation.name, name));
+    let token = token.transpose()?;
+    let earlier = token.as_ref().map(|token| token.earlier(call, call.service.token_differs)).transpose()?.flatten();
+    let again = earlier.and_then(|kept| match &operation.handler {
+        Handler::Whole(_) => serde_json::from_str(&kept).ok().map(Reply::json),
+        Handler::Shown(_, show) => show(call, &kept),
+    });
+    if let Some(again) = again {
+        // What was understood the first time.
+        drop(call.params.rest());
+        return Ok(again);
+    }
+    let (reply, kept) = match &operation.handler {
+        Handler::Whole(handler) => {
+            let reply = handler(call)?;
+            let kept = match &reply.body {
+                Body::Json(value) => value.to_string(),
+                _ => String::new(),
+            };
+            (reply, kept)
+        }
+        Handler::Shown(make, show) => {
+            let id = make(call)?;
+            let shown = show(call, &id);
+            (shown.ok_or_else(|| ApiError::new(500, "InternalFailure", format!("{id} is not there")))?, id)
+        }
+    };
+    if let Some(token) = token {
+        token.remember(call, &kept);
+    }
+    Ok(reply)
+}
+
 /// Runs a handler as one transaction: nothing stays of it on an error, a dry run or an unread parameter.
 pub(crate) fn execute(service: &Service, operation: &Operation, mut call: Call<'_>) -> Result<Reply, ApiError> {
     let checkpoint = call.world.checkpoint();
@@ -292,7 +375,7 @@ pub(crate) fn execute(service: &Service, operation: &Operation, mut call: Call<'
     let name = format!("{}:{}", service.name, operation.name);
     check_parameters(&name, &call.params)?;
     let asked = call.params.asked();
-    let mut result = (operation.handler)(&mut call);
+    let mut result = answer(operation, &mut call);
     debug_assert_eq!(stranger(service, operation, &result), None, "a member that AWS's reply does not have");
     debug_assert_eq!(lacking(&name, &asked.borrow()), "", "data/parameters.txt lacks parameters of {name}");
     let Call { world, params, .. } = call;

@@ -14,8 +14,11 @@ use sha2::{Digest, Sha256};
 use crate::config::SandboxConfig;
 use crate::history::{Meter, Past};
 pub(crate) use crate::table::ObjectKind;
+pub(crate) use crate::table::Tagged;
 use crate::table::{AnyTable, Erased, Table};
 use crate::throttle::Throttle;
+
+pub(crate) type Tags = BTreeMap<String, String>;
 
 /// The place of objects that belong to no region (IAM, bucket names).
 pub(crate) const GLOBAL: &str = "global";
@@ -37,7 +40,11 @@ pub(crate) trait Object: Serialize + DeserializeOwned + Clone + Send + Sync + 's
         ""
     }
     /// Its tags, if it carries tags itself.
-    fn tags(&self) -> Option<&BTreeMap<String, String>> {
+    fn tags(&self) -> Option<&Tags> {
+        None
+    }
+    /// The same, to be changed by the operations that name resources by ARN.
+    fn tags_mut(&mut self) -> Option<&mut Tags> {
         None
     }
     /// The service and the last part of its ARN, if it carries tags itself.
@@ -53,6 +60,34 @@ pub(crate) trait Object: Serialize + DeserializeOwned + Clone + Send + Sync + 's
         false
     }
 }
+
+/// What most objects with a name or an id and a field `created` say of themselves: type, `service/type`, the field of
+/// the id; and with tags in a field `tags`, the service and the last part of the ARN, in which the id stands.
+macro_rules! object {
+    ($type:ty, $kind:literal, $id:ident $(, tags of $service:literal $arn:literal)?) => {
+        impl $crate::store::Object for $type {
+            const KIND: &'static str = $kind;
+            fn id(&self) -> &str {
+                &self.$id
+            }
+            fn created(&self) -> jiff::Timestamp {
+                self.created
+            }
+            $(
+                fn tags(&self) -> Option<&$crate::store::Tags> {
+                    Some(&self.tags)
+                }
+                fn tags_mut(&mut self) -> Option<&mut $crate::store::Tags> {
+                    Some(&mut self.tags)
+                }
+                fn arn(&self) -> Option<(String, String)> {
+                    Some(($service.to_owned(), format!($arn, $id = self.$id)))
+                }
+            )?
+        }
+    };
+}
+pub(crate) use object;
 
 /// A timer that has come due.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,7 +159,7 @@ impl World {
         if factor.is_finite() && factor >= 0.0 { duration.mul_f64(factor) } else { duration }
     }
 
-    fn place<T: Object>(region: &str) -> &str {
+    pub(crate) fn place<T: Object>(region: &str) -> &str {
         if T::GLOBAL { GLOBAL } else { region }
     }
 
@@ -208,6 +243,19 @@ impl World {
     /// What every tagged or billed object of a region is, as if it were remembered now, with when it was made.
     pub(crate) fn present(&self, region: &str) -> Vec<(Timestamp, Past)> {
         self.tables.values().flat_map(|table| table.present(region, self.now)).collect()
+    }
+
+    /// The object with tags that the last part of an ARN names.
+    pub(crate) fn tagged(&self, region: &str, service: &str, tail: &str) -> Option<Tagged> {
+        self.tables.values().find_map(|table| table.tagged(region, service, tail, self.now))
+    }
+
+    /// Gives an object other tags.
+    pub(crate) fn retag(&mut self, found: &Tagged, tags: Tags) {
+        let changed = self.tables.get(found.kind).and_then(|table| table.retagged(&found.region, &found.id, tags));
+        if let Some(object) = changed {
+            self.set(found.kind, &found.region, &found.id, Some(object));
+        }
     }
 
     /// Every region in which there is anything.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::history::Past;
-use crate::store::Object;
+use crate::store::{Object, Tags, World};
 
 /// An object of any type.
 pub(crate) type Erased = Arc<dyn Any + Send + Sync>;
@@ -28,6 +28,10 @@ pub(crate) trait AnyTable: Send + Sync {
     fn past(&self, object: &Erased, now: Timestamp) -> Option<Past>;
     /// The same of every object in a region while it is there, with when it was made.
     fn present(&self, region: &str, now: Timestamp) -> Vec<(Timestamp, Past)>;
+    /// The object with tags that the last part of an ARN names, unless it is hidden.
+    fn tagged(&self, region: &str, service: &str, tail: &str, now: Timestamp) -> Option<Tagged>;
+    /// An object with other tags.
+    fn retagged(&self, region: &str, id: &str, tags: Tags) -> Option<Erased>;
     fn len(&self) -> usize;
     /// The same objects in a table of their own.
     fn copy(&self) -> Box<dyn AnyTable>;
@@ -79,6 +83,21 @@ impl<T: Object> AnyTable for Table<T> {
         self.0.iter().flat_map(|(region, rows)| rows.keys().map(|id| (region.clone(), id.clone()))).collect()
     }
 
+    fn tagged(&self, region: &str, service: &str, tail: &str, now: Timestamp) -> Option<Tagged> {
+        let region = World::place::<T>(region);
+        let rows = self.0.get(region)?;
+        let is_it = |object: &&Arc<T>| object.arn().is_some_and(|(of, its)| of == service && its == tail);
+        let (id, object) = ids(tail).find_map(|id| Some((id, rows.get(id).filter(is_it)?)))?;
+        let tags = object.tags().filter(|_| !object.is_hidden(now))?.clone();
+        Some(Tagged { kind: T::KIND, region: region.to_owned(), id: id.to_owned(), created: object.created(), tags })
+    }
+
+    fn retagged(&self, region: &str, id: &str, tags: Tags) -> Option<Erased> {
+        let mut object = T::clone(self.0.get(region)?.get(id)?);
+        *object.tags_mut()? = tags;
+        Some(Arc::new(object))
+    }
+
     fn len(&self) -> usize {
         self.0.values().map(BTreeMap::len).sum()
     }
@@ -86,6 +105,23 @@ impl<T: Object> AnyTable for Table<T> {
     fn copy(&self) -> Box<dyn AnyTable> {
         Box::new(Self(self.0.clone()))
     }
+}
+
+/// The ids that the last part of an ARN may end in: all of it, and what follows a colon or a slash.
+fn ids(tail: &str) -> impl Iterator<Item = &str> {
+    let after = tail.char_indices().filter(|(_, ch)| matches!(ch, ':' | '/')).map(|(at, _)| &tail[at + 1..]);
+    std::iter::once(tail).chain(after)
+}
+
+/// An object with tags, found by its ARN.
+#[derive(Debug, Clone)]
+pub(crate) struct Tagged {
+    pub(crate) kind: &'static str,
+    /// As the store places it.
+    pub(crate) region: String,
+    pub(crate) id: String,
+    pub(crate) created: Timestamp,
+    pub(crate) tags: Tags,
 }
 
 /// A type of object that a service keeps.

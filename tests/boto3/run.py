@@ -22,6 +22,7 @@ import ec2_instances
 import ec2_network
 import fsx
 import iam
+import logs
 import pricing
 import s3_buckets
 import s3_objects

@@ -4,6 +4,8 @@ mod ce;
 mod ec2;
 mod fsx;
 mod iam;
+mod logs;
+mod prelude;
 mod pricing;
 mod s3;
 mod ssm;
@@ -18,6 +20,7 @@ pub(crate) static SERVICES: &[&Service] = &[
     &ec2::SERVICE,
     &fsx::SERVICE,
     &iam::SERVICE,
+    &logs::SERVICE,
     &pricing::SERVICE,
     &s3::SERVICE,
     &ssm::SERVICE,

@@ -6,29 +6,21 @@ use serde_json::{Value, json};
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::images::{latest, parameters};
-use crate::model::{Facts, Model};
+use crate::model::facts;
 use crate::service::{Service, read};
 use crate::wire::Protocol;
 use crate::wire::params::InputErrors;
 use crate::wire::reply::Reply;
 
 pub(crate) static SERVICE: Service = Service {
-    name: "ssm",
-    protocol: Protocol::AwsJson("1.1"),
-    xmlns: None,
-    input: InputErrors { missing: "ValidationException", invalid: "ValidationException" },
+    input: InputErrors::both("ValidationException"),
     operations: &[&[
         read("GetParameter", get_parameter),
         read("GetParameters", get_parameters),
         read("GetParametersByPath", get_parameters_by_path),
     ]],
-    objects: Vec::new,
-    settle: |_, _| {},
-    route: None,
-    model: Some(&MODEL),
+    ..Service::new("ssm", Protocol::AwsJson("1.1"), facts!("ssm"))
 };
-
-static MODEL: Model = Model::new(|| Facts::read(include_str!("../../models/ssm.json")));
 
 /// When the sandbox's images were published; the same in every run.
 const PUBLISHED: Timestamp = Timestamp::constant(1_764_547_200, 0);

@@ -2,7 +2,7 @@
 
 use crate::call::Call;
 use crate::error::ApiError;
-use crate::model::{Facts, Model};
+use crate::model::facts;
 use crate::service::{Service, read, unsigned};
 use crate::wire::Protocol;
 use crate::wire::params::InputErrors;
@@ -11,18 +11,11 @@ use crate::wire::request::Signature;
 use crate::wire::xml::Xml;
 
 pub(crate) static SERVICE: Service = Service {
-    name: "sts",
-    protocol: Protocol::AwsQuery,
     xmlns: Some("https://sts.amazonaws.com/doc/2011-06-15/"),
-    input: InputErrors { missing: "ValidationError", invalid: "ValidationError" },
+    input: InputErrors::both("ValidationError"),
     operations: &[&[read("GetCallerIdentity", get_caller_identity)]],
-    objects: Vec::new,
-    settle: |_, _| {},
-    route: None,
-    model: Some(&MODEL),
+    ..Service::new("sts", Protocol::AwsQuery, facts!("sts"))
 };
-
-static MODEL: Model = Model::new(|| Facts::read(include_str!("../../models/sts.json")));
 
 fn get_caller_identity(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     if call.request.signature != Signature::V4 {

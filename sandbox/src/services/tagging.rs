@@ -15,7 +15,7 @@ use crate::call::Call;
 use crate::error::ApiError;
 use crate::history::Past;
 use crate::life::after;
-use crate::model::{Facts, Model};
+use crate::model::facts;
 use crate::service::{Service, read};
 use crate::store::GLOBAL;
 use crate::wire::Protocol;
@@ -23,18 +23,10 @@ use crate::wire::params::InputErrors;
 use crate::wire::reply::Reply;
 
 pub(crate) static SERVICE: Service = Service {
-    name: "tagging",
-    protocol: Protocol::AwsJson("1.1"),
-    xmlns: None,
-    input: InputErrors { missing: "InvalidParameterException", invalid: "InvalidParameterException" },
+    input: InputErrors::both("InvalidParameterException"),
     operations: &[&[read("GetResources", get_resources)]],
-    objects: Vec::new,
-    settle: |_, _| {},
-    route: None,
-    model: Some(&MODEL),
+    ..Service::new("tagging", Protocol::AwsJson("1.1"), facts!("tagging"))
 };
-
-static MODEL: Model = Model::new(|| Facts::read(include_str!("../../models/tagging.json")));
 
 /// How long a new resource is not listed.
 const LATE: Duration = Duration::from_secs(60);

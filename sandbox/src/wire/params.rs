@@ -15,6 +15,13 @@ pub(crate) struct InputErrors {
     pub(crate) invalid: &'static str,
 }
 
+impl InputErrors {
+    /// One code for both.
+    pub(crate) const fn both(code: &'static str) -> Self {
+        Self { missing: code, invalid: code }
+    }
+}
+
 /// One structure of a request. Readers take fields out; what is left when it is dropped was not understood.
 #[derive(Debug)]
 pub(crate) struct Params {

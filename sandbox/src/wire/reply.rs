@@ -41,8 +41,15 @@ impl Reply {
         Self { status: 200, headers: Vec::new(), body: Body::Document(root, xml) }
     }
 
-    pub(crate) fn json(value: Value) -> Self {
+    /// A JSON value, without the members that are null: JSON has no place for what is not there.
+    pub(crate) fn json(mut value: Value) -> Self {
+        drop_nulls(&mut value);
         Self { status: 200, headers: Vec::new(), body: Body::Json(value) }
+    }
+
+    /// The reply of an operation that has nothing to say.
+    pub(crate) fn empty() -> Self {
+        Self::json(Value::Object(serde_json::Map::new()))
     }
 
     pub(crate) fn raw(status: u16, bytes: impl Into<Bytes>) -> Self {
@@ -53,6 +60,17 @@ impl Reply {
     pub(crate) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
         self
+    }
+}
+
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|_, inner| !inner.is_null());
+            map.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        _ => {}
     }
 }
 

@@ -21,7 +21,7 @@ use crate::call::Call;
 use crate::error::ApiError;
 use crate::history::Past;
 use crate::life::after;
-use crate::model::{Facts, Model};
+use crate::model::facts;
 use crate::service::{Service, read, write};
 use crate::store::ObjectKind;
 use crate::wire::Protocol;
@@ -32,22 +32,15 @@ use tags::{CostTag, list_tags, update_tags};
 use usage::{known_until, midnight, slices, usages};
 
 pub(crate) static SERVICE: Service = Service {
-    name: "ce",
-    protocol: Protocol::AwsJson("1.1"),
-    xmlns: None,
-    input: InputErrors { missing: "ValidationException", invalid: "ValidationException" },
+    input: InputErrors::both("ValidationException"),
     operations: &[&[
         read("GetCostAndUsage", get_cost_and_usage),
         read("ListCostAllocationTags", list_tags),
         write("UpdateCostAllocationTagsStatus", update_tags),
     ]],
     objects: || vec![ObjectKind::of::<Past>(), ObjectKind::of::<CostTag>()],
-    settle: |_, _| {},
-    route: None,
-    model: Some(&MODEL),
+    ..Service::new("ce", Protocol::AwsJson("1.1"), facts!("ce"))
 };
-
-static MODEL: Model = Model::new(|| Facts::read(include_str!("../../../models/ce.json")));
 
 /// How late usage is, and a new tag key.
 const LATE: Duration = Duration::from_secs(24 * 3600);

@@ -76,6 +76,10 @@ pub(crate) static SERVICE: Service = Service {
     settle,
     route: None,
     model: None,
+    no_page: None,
+    token_differs: || ApiError::bad("IdempotentParameterMismatch", ""),
+    no_resource: |_| ApiError::bad("InvalidID", ""),
+    too_many_tags: || ApiError::bad("TagLimitExceeded", ""),
 };
 
 fn objects() -> Vec<ObjectKind> {

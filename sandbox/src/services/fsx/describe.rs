@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 
 use super::file_systems::{Action, FileSystem, missing};
 use super::lustre::Lustre;
-use super::tags::tags_json;
-use super::{page, seconds, without_nulls};
+use super::seconds;
 use crate::call::Call;
 use crate::error::ApiError;
+use crate::page::Page;
 use crate::service::{Operation, read};
+use crate::tagged;
 use crate::wire::reply::Reply;
 
 pub(super) const OPERATIONS: &[Operation] = &[read("DescribeFileSystems", describe)];
@@ -18,17 +19,15 @@ fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     if let Some(id) = ids.iter().find(|id| call.see::<FileSystem>(id).is_none()) {
         return Err(missing(id));
     }
-    let found: Vec<FileSystem> =
-        call.seen::<FileSystem>().filter(|it| ids.is_empty() || ids.contains(&it.id)).cloned().collect();
-    let (shown, next) = page(call, found, |it| &it.id)?;
-    let items: Vec<Value> = shown.iter().map(|it| file_system_json(call, it)).collect();
-    Ok(Reply::json(without_nulls(json!({"FileSystems": items, "NextToken": next}))))
+    let page = Page::take(call, usize::MAX)?;
+    let found = call.seen::<FileSystem>().filter(|it| ids.is_empty() || ids.contains(&it.id));
+    Ok(page.reply(found, |it| &it.id, |it| file_system_json(call, it)))
 }
 
 /// A file system without its security groups: those stand on its interfaces only.
 pub(super) fn file_system_json(call: &Call<'_>, it: &FileSystem) -> Value {
     let region = call.region;
-    without_nulls(json!({
+    json!({
         "OwnerId": call.account(),
         "CreationTime": seconds(it.created),
         "FileSystemId": it.id,
@@ -43,29 +42,28 @@ pub(super) fn file_system_json(call: &Call<'_>, it: &FileSystem) -> Value {
         "DNSName": format!("{}.fsx.{region}.amazonaws.com", it.id),
         "KmsKeyId": it.kms_key,
         "ResourceARN": it.arn,
-        "Tags": tags_json(&it.tags),
+        "Tags": tagged::pairs(&it.tags),
         "LustreConfiguration": lustre_json(&it.lustre, Some(&it.mount_name)),
         "AdministrativeActions": (!it.actions.is_empty()).then(|| actions_json(call, &it.actions)),
-    }))
+    })
 }
 
 pub(super) fn lustre_json(lustre: &Lustre, mount_name: Option<&str>) -> Value {
     let import = lustre.import.as_ref().map(|import| {
-        without_nulls(json!({
+        json!({
             "Lifecycle": "AVAILABLE",
             "ImportPath": import.path,
             "ExportPath": import.export,
             "ImportedFileChunkSize": import.chunk_mib,
             "AutoImportPolicy": import.policy,
-        }))
+        })
     });
-    let metadata = lustre.metadata.as_ref().map(|it| without_nulls(json!({"Mode": it.mode, "Iops": it.iops})));
-    let cache = lustre.read_cache.as_ref().map(|it| without_nulls(json!({"SizingMode": it.mode, "SizeGiB": it.gib})));
-    let log = lustre.log.as_ref().map(|it| without_nulls(json!({"Level": it.level, "Destination": it.destination})));
-    let squash =
-        lustre.squash.as_ref().map(|it| without_nulls(json!({"RootSquash": it.ids, "NoSquashNids": it.exempt})));
+    let metadata = lustre.metadata.as_ref().map(|it| json!({"Mode": it.mode, "Iops": it.iops}));
+    let cache = lustre.read_cache.as_ref().map(|it| json!({"SizingMode": it.mode, "SizeGiB": it.gib}));
+    let log = lustre.log.as_ref().map(|it| json!({"Level": it.level, "Destination": it.destination}));
+    let squash = lustre.squash.as_ref().map(|it| json!({"RootSquash": it.ids, "NoSquashNids": it.exempt}));
     let backups = lustre.is_persistent();
-    without_nulls(json!({
+    json!({
         "DeploymentType": lustre.deployment,
         "PerUnitStorageThroughput": lustre.throughput_per_unit,
         "ThroughputCapacity": lustre.throughput,
@@ -82,7 +80,7 @@ pub(super) fn lustre_json(lustre: &Lustre, mount_name: Option<&str>) -> Value {
         "DataReadCacheConfiguration": cache,
         "LogConfiguration": log,
         "RootSquashConfiguration": squash,
-    }))
+    })
 }
 
 fn actions_json(call: &Call<'_>, actions: &[Action]) -> Vec<Value> {
@@ -100,13 +98,13 @@ fn actions_json(call: &Call<'_>, actions: &[Action]) -> Vec<Value> {
             "IN_PROGRESS"
         };
         let is_update = action.kind == "FILE_SYSTEM_UPDATE";
-        without_nulls(json!({
+        json!({
             "AdministrativeActionType": action.kind,
             "ProgressPercent": percent,
             "RequestTime": seconds(action.requested),
             "Status": status,
             "TargetFileSystemValues": is_update.then(|| action.target.clone()),
-        }))
+        })
     };
     actions.iter().map(show).collect()
 }

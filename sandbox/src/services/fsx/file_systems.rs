@@ -1,29 +1,27 @@
 //! File systems: creating, deleting and what happens in between.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::bad;
 use super::describe::file_system_json;
 use super::lustre::{self, Lustre};
 use super::repositories::Association;
-use super::tags::read_tags;
-use super::{bad, token_mismatch};
 use crate::call::Call;
-use crate::client_token::Token;
 use crate::error::ApiError;
 use crate::history::{MONTH, Meter};
 use crate::life::{Life, durations};
-use crate::service::{Operation, write};
+use crate::service::{Operation, create, write};
 use crate::services::ec2::groups::{allows_lustre, check_groups, default_group};
 use crate::services::ec2::interfaces::{ManagedInterface, create_managed, release};
 use crate::services::ec2::subnets::Subnet;
-use crate::store::{Object, World};
+use crate::store::{Object, Tags, World};
+use crate::tagged;
 use crate::wire::reply::Reply;
 
-pub(super) const OPERATIONS: &[Operation] = &[write("CreateFileSystem", create), write("DeleteFileSystem", delete)];
+pub(super) const OPERATIONS: &[Operation] =
+    &[create("CreateFileSystem", make, show), write("DeleteFileSystem", delete)];
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct FileSystem {
@@ -40,7 +38,7 @@ pub(super) struct FileSystem {
     pub(super) kms_key: Option<String>,
     pub(super) mount_name: String,
     pub(super) lustre: Lustre,
-    pub(super) tags: BTreeMap<String, String>,
+    pub(super) tags: Tags,
     pub(super) life: Life,
     /// Values that come into force when the running update is done.
     pub(super) next: Option<Next>,
@@ -94,8 +92,11 @@ impl Object for FileSystem {
         let usage = format!("Lustre.{item}-{}{throughput}-ByteHrs", self.storage_type.to_lowercase());
         vec![Meter::new("Amazon FSx", usage, from, to).times(gib as f64 / MONTH)]
     }
-    fn tags(&self) -> Option<&BTreeMap<String, String>> {
+    fn tags(&self) -> Option<&Tags> {
         Some(&self.tags)
+    }
+    fn tags_mut(&mut self) -> Option<&mut Tags> {
+        Some(&mut self.tags)
     }
     fn arn(&self) -> Option<(String, String)> {
         Some(("fsx".to_owned(), format!("file-system/{}", self.id)))
@@ -110,11 +111,7 @@ fn network_error(message: String) -> ApiError {
     ApiError::bad("InvalidNetworkSettings", message)
 }
 
-fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let token = Token::take(call, "CreateFileSystem", "ClientRequestToken")?;
-    if token.text.as_ref().is_some_and(|token| token.is_empty() || token.len() > 63 || !token.is_ascii()) {
-        return Err(bad("ClientRequestToken has 1 to 63 characters"));
-    }
+fn make(call: &mut Call<'_>) -> Result<String, ApiError> {
     let kind = call.params.text("FileSystemType")?;
     if kind != "LUSTRE" {
         return Err(ApiError::not_implemented(format!("file systems of type {kind}")));
@@ -123,8 +120,7 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let storage_type = call.params.text_opt("StorageType")?.unwrap_or_else(|| "SSD".to_owned());
     let subnets = call.params.texts("SubnetIds")?;
     let groups = call.params.texts("SecurityGroupIds")?;
-    let tags = call.params.structs("Tags")?;
-    let tags = read_tags(tags)?;
+    let tags = tagged::take(call)?;
     let kms_key = call.params.text_opt("KmsKeyId")?;
     let version = call.params.text_opt("FileSystemTypeVersion")?;
     let Some(mut config) = call.params.child_opt("LustreConfiguration")? else {
@@ -133,11 +129,6 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     };
     let lustre = lustre::take(&mut config, &storage_type)?;
     drop(config);
-    if let Some(id) = token.earlier(call, token_mismatch)?
-        && let Some(existing) = call.get::<FileSystem>(&id)
-    {
-        return Ok(Reply::json(json!({"FileSystem": file_system_json(call, existing)})));
-    }
     match gib {
         Some(_) if storage_type == "INTELLIGENT_TIERING" => {
             return Err(bad("StorageCapacity is not supported for INTELLIGENT_TIERING"));
@@ -193,12 +184,14 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         deleting: false,
         timer: None,
         storage_type,
-        id,
+        id: id.clone(),
     };
-    token.remember(call, &created.id);
-    let reply = Reply::json(json!({"FileSystem": file_system_json(call, &created)}));
     call.put(created);
-    Ok(reply)
+    Ok(id)
+}
+
+pub(super) fn show(call: &Call<'_>, id: &str) -> Option<Reply> {
+    Some(Reply::json(json!({"FileSystem": file_system_json(call, call.get::<FileSystem>(id)?)})))
 }
 
 /// The groups of the file system's interfaces; they have to let Lustre through.
@@ -250,8 +243,6 @@ fn check_quota(call: &Call<'_>, lustre: &Lustre, gib: i64) -> Result<(), ApiErro
 
 fn delete(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let id = call.params.text("FileSystemId")?;
-    // Deleting twice has the same effect as once, with or without a token.
-    let _token = call.params.text_opt("ClientRequestToken")?;
     let mut keep_backup = false;
     let mut backup_tags = Vec::new();
     let configured = match call.params.child_opt("LustreConfiguration")? {
@@ -262,7 +253,7 @@ fn delete(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         }
         None => false,
     };
-    read_tags(backup_tags)?;
+    tagged::checked(call, tagged::read_pairs(backup_tags, "Key", "Value")?)?;
     let file_system = call.find::<FileSystem>(&id).ok_or_else(|| missing(&id))?;
     if keep_backup && !file_system.lustre.is_persistent() {
         return Err(bad("Backups are not supported for scratch file systems"));

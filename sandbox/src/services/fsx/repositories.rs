@@ -1,24 +1,22 @@
 //! Data repository associations: file systems linked to S3.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::file_systems::{self, FileSystem};
-use super::tags::{read_tags, tags_json};
-use super::{bad, page, seconds, token_mismatch, without_nulls};
+use super::{bad, seconds};
 use crate::call::Call;
-use crate::client_token::Token;
 use crate::error::ApiError;
 use crate::life::{Life, durations};
-use crate::service::{Operation, read, write};
-use crate::store::{Object, World};
+use crate::page::Page;
+use crate::service::{Operation, create, read, write};
+use crate::store::{Object, Tags, World};
+use crate::tagged;
 use crate::wire::reply::Reply;
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    write("CreateDataRepositoryAssociation", create),
+    create("CreateDataRepositoryAssociation", make, show),
     read("DescribeDataRepositoryAssociations", describe),
     write("UpdateDataRepositoryAssociation", update),
     write("DeleteDataRepositoryAssociation", delete),
@@ -40,7 +38,7 @@ pub(super) struct Association {
     /// Events of the automatic import, if there is one.
     pub(super) import: Option<Vec<String>>,
     pub(super) export: Option<Vec<String>>,
-    pub(super) tags: BTreeMap<String, String>,
+    pub(super) tags: Tags,
     pub(super) life: Life,
     pub(super) deletes_data: Option<bool>,
     pub(super) timer: Option<Timestamp>,
@@ -60,8 +58,11 @@ impl Object for Association {
     fn state(&self, now: Timestamp) -> &str {
         self.life.state(now)
     }
-    fn tags(&self) -> Option<&BTreeMap<String, String>> {
+    fn tags(&self) -> Option<&Tags> {
         Some(&self.tags)
+    }
+    fn tags_mut(&mut self) -> Option<&mut Tags> {
+        Some(&mut self.tags)
     }
     fn arn(&self) -> Option<(String, String)> {
         Some(("fsx".to_owned(), format!("association/{}/{}", self.file_system, self.id)))
@@ -75,7 +76,7 @@ fn missing(id: &str) -> ApiError {
 
 fn association_json(call: &Call<'_>, it: &Association) -> Value {
     let policy = |events: &Option<Vec<String>>| events.as_ref().map(|events| json!({"Events": events}));
-    let s3 = without_nulls(json!({"AutoImportPolicy": policy(&it.import), "AutoExportPolicy": policy(&it.export)}));
+    let s3 = json!({"AutoImportPolicy": policy(&it.import), "AutoExportPolicy": policy(&it.export)});
     json!({
         "AssociationId": it.id,
         "ResourceARN": it.arn,
@@ -86,7 +87,7 @@ fn association_json(call: &Call<'_>, it: &Association) -> Value {
         "BatchImportMetaDataOnCreate": it.batch_import,
         "ImportedFileChunkSize": it.chunk_mib,
         "S3": s3,
-        "Tags": tags_json(&it.tags),
+        "Tags": tagged::pairs(&it.tags),
         "CreationTime": seconds(it.created),
     })
 }
@@ -128,21 +129,14 @@ fn overlap(one: &str, other: &str) -> bool {
     one.starts_with(&other) || other.starts_with(&one)
 }
 
-fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let token = Token::take(call, "CreateDataRepositoryAssociation", "ClientRequestToken")?;
+fn make(call: &mut Call<'_>) -> Result<String, ApiError> {
     let file_system = call.params.text("FileSystemId")?;
     let path = call.params.text("FileSystemPath")?;
     let repository = call.params.text("DataRepositoryPath")?;
     let batch_import = call.params.flag("BatchImportMetaDataOnCreate")?;
     let chunk_mib = call.params.int_opt("ImportedFileChunkSize")?.unwrap_or(1024);
     let (import, export) = take_policies(call)?;
-    let tags = call.params.structs("Tags")?;
-    let tags = read_tags(tags)?;
-    if let Some(id) = token.earlier(call, token_mismatch)?
-        && let Some(existing) = call.get::<Association>(&id)
-    {
-        return Ok(Reply::json(json!({"Association": association_json(call, existing)})));
-    }
+    let tags = tagged::take(call)?;
     check_chunk(chunk_mib)?;
     if !path.starts_with('/') || path.len() > 4096 {
         return Err(bad(format!("FileSystemPath {path} has to start with /")));
@@ -194,12 +188,14 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         tags,
         deletes_data: None,
         timer: None,
-        id,
+        id: id.clone(),
     };
-    token.remember(call, &association.id);
-    let reply = Reply::json(json!({"Association": association_json(call, &association)}));
     call.put(association);
-    Ok(reply)
+    Ok(id)
+}
+
+fn show(call: &Call<'_>, id: &str) -> Option<Reply> {
+    Some(Reply::json(json!({"Association": association_json(call, call.get::<Association>(id)?)})))
 }
 
 fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
@@ -221,21 +217,17 @@ fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     if let Some(id) = ids.iter().find(|id| call.see::<Association>(id).is_none()) {
         return Err(missing(id));
     }
-    let found: Vec<Association> = call
+    let page = Page::take(call, usize::MAX)?;
+    let found = call
         .seen::<Association>()
         .filter(|it| ids.is_empty() || ids.contains(&it.id))
-        .filter(|it| !filtered || file_systems.contains(&it.file_system))
-        .cloned()
-        .collect();
-    let (shown, next) = page(call, found, |it| &it.id)?;
-    let items: Vec<Value> = shown.iter().map(|it| association_json(call, it)).collect();
-    Ok(Reply::json(without_nulls(json!({"Associations": items, "NextToken": next}))))
+        .filter(|it| !filtered || file_systems.contains(&it.file_system));
+    Ok(page.reply(found, |it| &it.id, |it| association_json(call, it)))
 }
 
 fn update(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let id = call.params.text("AssociationId")?;
     // The same update twice is the same update.
-    let _token = call.params.text_opt("ClientRequestToken")?;
     let chunk_mib = call.params.int_opt("ImportedFileChunkSize")?;
     let (import, export) = take_policies(call)?;
     let mut association = call.find::<Association>(&id).cloned().ok_or_else(|| missing(&id))?;
@@ -259,7 +251,6 @@ fn update(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 
 fn delete(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let id = call.params.text("AssociationId")?;
-    let _token = call.params.text_opt("ClientRequestToken")?;
     let deletes_data = call.params.flag("DeleteDataInFileSystem")?;
     let mut association = call.find::<Association>(&id).cloned().ok_or_else(|| missing(&id))?;
     if association.deletes_data.is_none() {

@@ -1,6 +1,5 @@
 //! Data repository tasks: data moved between a file system and its repository, or released from it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,18 +8,18 @@ use serde_json::{Value, json};
 
 use super::file_systems::{self, FileSystem};
 use super::repositories::Association;
-use super::tags::{read_tags, tags_json};
-use super::{bad, page, seconds, token_mismatch, without_nulls};
+use super::{bad, seconds};
 use crate::call::Call;
-use crate::client_token::Token;
 use crate::error::ApiError;
 use crate::life::{Life, after};
-use crate::service::{Operation, read, write};
-use crate::store::Object;
+use crate::page::Page;
+use crate::service::{Operation, create, read, write};
+use crate::store::{Object, Tags};
+use crate::tagged;
 use crate::wire::reply::Reply;
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    write("CreateDataRepositoryTask", create),
+    create("CreateDataRepositoryTask", make, show),
     read("DescribeDataRepositoryTasks", describe),
     write("CancelDataRepositoryTask", cancel),
 ];
@@ -35,7 +34,7 @@ pub(super) struct Task {
     pub(super) id: String,
     pub(super) created: Timestamp,
     pub(super) arn: String,
-    pub(super) tags: BTreeMap<String, String>,
+    pub(super) tags: Tags,
     kind: String,
     file_system: String,
     paths: Vec<String>,
@@ -56,8 +55,11 @@ impl Object for Task {
     fn state(&self, now: Timestamp) -> &str {
         self.life.state(now)
     }
-    fn tags(&self) -> Option<&BTreeMap<String, String>> {
+    fn tags(&self) -> Option<&Tags> {
         Some(&self.tags)
+    }
+    fn tags_mut(&mut self) -> Option<&mut Tags> {
+        Some(&mut self.tags)
     }
     fn arn(&self) -> Option<(String, String)> {
         Some(("fsx".to_owned(), format!("task/{}", self.id)))
@@ -83,7 +85,7 @@ fn task_json(call: &Call<'_>, it: &Task) -> Value {
             "TotalCount": 0, "SucceededCount": 0, "FailedCount": 0, "LastUpdatedTime": seconds(done.unwrap_or(at)),
         })
     });
-    without_nulls(json!({
+    json!({
         "TaskId": it.id,
         "Lifecycle": state,
         "Type": it.kind,
@@ -91,13 +93,13 @@ fn task_json(call: &Call<'_>, it: &Task) -> Value {
         "StartTime": started.map(seconds),
         "EndTime": done.map(seconds),
         "ResourceARN": it.arn,
-        "Tags": tags_json(&it.tags),
+        "Tags": tagged::pairs(&it.tags),
         "FileSystemId": it.file_system,
         "Paths": it.paths,
         "Report": it.report,
         "ReleaseConfiguration": it.release,
         "Status": status,
-    }))
+    })
 }
 
 /// The report that a request asks for.
@@ -112,7 +114,7 @@ fn take_report(call: &mut Call<'_>) -> Result<Value, ApiError> {
     if path.as_ref().is_some_and(|path| !path.starts_with("s3://")) {
         return Err(bad("The path of a report has to be s3://BUCKET/PREFIX"));
     }
-    Ok(without_nulls(json!({"Enabled": enabled, "Path": path, "Format": format, "Scope": scope})))
+    Ok(json!({"Enabled": enabled, "Path": path, "Format": format, "Scope": scope}))
 }
 
 fn take_release(call: &mut Call<'_>, kind: &str) -> Result<Option<Value>, ApiError> {
@@ -122,25 +124,18 @@ fn take_release(call: &mut Call<'_>, kind: &str) -> Result<Option<Value>, ApiErr
     }
     let Some(mut since) = release.child_opt("DurationSinceLastAccess")? else { return Ok(Some(json!({}))) };
     let (unit, value) = (since.text_opt("Unit")?, since.int_opt("Value")?);
-    Ok(Some(json!({"DurationSinceLastAccess": without_nulls(json!({"Unit": unit, "Value": value}))})))
+    Ok(Some(json!({"DurationSinceLastAccess": json!({"Unit": unit, "Value": value})})))
 }
 
-fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let token = Token::take(call, "CreateDataRepositoryTask", "ClientRequestToken")?;
+fn make(call: &mut Call<'_>) -> Result<String, ApiError> {
     let kind = call.params.text("Type")?;
     let file_system = call.params.text("FileSystemId")?;
     let paths = call.params.texts("Paths")?;
     let report = take_report(call)?;
     let release = take_release(call, &kind)?;
-    let tags = call.params.structs("Tags")?;
-    let tags = read_tags(tags)?;
+    let tags = tagged::take(call)?;
     if call.params.int_opt("CapacityToRelease")?.is_some() || kind == "AUTO_RELEASE_DATA" {
         return Err(bad("Data is released automatically from file caches only, and this is a file system"));
-    }
-    if let Some(id) = token.earlier(call, token_mismatch)?
-        && let Some(existing) = call.get::<Task>(&id)
-    {
-        return Ok(Reply::json(json!({"DataRepositoryTask": task_json(call, existing)})));
     }
     let owner = call.find::<FileSystem>(&file_system).ok_or_else(|| file_systems::missing(&file_system))?;
     let state = owner.life.state(call.now);
@@ -161,7 +156,7 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         life: Life::begin(call.now, "PENDING")
             .then(start, "EXECUTING")
             .then(after(start, call.world.scaled(WORK)), "SUCCEEDED"),
-        id,
+        id: id.clone(),
         tags,
         kind,
         file_system,
@@ -169,10 +164,12 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         report,
         release,
     };
-    token.remember(call, &task.id);
-    let reply = Reply::json(json!({"DataRepositoryTask": task_json(call, &task)}));
     call.put(task);
-    Ok(reply)
+    Ok(id)
+}
+
+fn show(call: &Call<'_>, id: &str) -> Option<Reply> {
+    Some(Reply::json(json!({"DataRepositoryTask": task_json(call, call.get::<Task>(id)?)})))
 }
 
 fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
@@ -192,15 +189,12 @@ fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let fits = |wanted: &Option<Vec<String>>, value: &str| {
         wanted.as_ref().is_none_or(|wanted| wanted.iter().any(|one| one == value))
     };
-    let found: Vec<Task> = call
+    let page = Page::take(call, usize::MAX)?;
+    let found = call
         .seen::<Task>()
         .filter(|task| ids.is_empty() || ids.contains(&task.id))
-        .filter(|task| fits(&file_systems, &task.file_system) && fits(&states, task.life.state(call.now)))
-        .cloned()
-        .collect();
-    let (shown, next) = page(call, found, |task| &task.id)?;
-    let items: Vec<Value> = shown.iter().map(|task| task_json(call, task)).collect();
-    Ok(Reply::json(without_nulls(json!({"DataRepositoryTasks": items, "NextToken": next}))))
+        .filter(|task| fits(&file_systems, &task.file_system) && fits(&states, task.life.state(call.now)));
+    Ok(page.reply(found, |task| &task.id, |task| task_json(call, task)))
 }
 
 fn cancel(call: &mut Call<'_>) -> Result<Reply, ApiError> {

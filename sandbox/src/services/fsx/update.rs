@@ -4,19 +4,17 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::describe::{file_system_json, lustre_json};
-use super::file_systems::{Action, FileSystem, Next, missing};
+use super::bad;
+use super::describe::lustre_json;
+use super::file_systems::{Action, FileSystem, Next, missing, show};
 use super::lustre::{self, Lustre};
-use super::{bad, token_mismatch, without_nulls};
 use crate::call::Call;
-use crate::client_token::Token;
 use crate::error::ApiError;
 use crate::life::durations;
-use crate::service::{Operation, write};
+use crate::service::{Operation, create};
 use crate::wire::params::Params;
-use crate::wire::reply::Reply;
 
-pub(super) const OPERATIONS: &[Operation] = &[write("UpdateFileSystem", update)];
+pub(super) const OPERATIONS: &[Operation] = &[create("UpdateFileSystem", update, show)];
 
 /// Storage may grow again after this long.
 const GROWTH_PAUSE: Duration = Duration::from_secs(6 * 3600);
@@ -99,8 +97,7 @@ fn take_lustre(config: &mut Params, old: &Lustre, storage_type: &str) -> Result<
     Ok(new)
 }
 
-fn update(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let token = Token::take(call, "UpdateFileSystem", "ClientRequestToken")?;
+fn update(call: &mut Call<'_>) -> Result<String, ApiError> {
     let id = call.params.text("FileSystemId")?;
     let gib = call.params.int_opt("StorageCapacity")?;
     let storage_type = call.params.text_opt("StorageType")?;
@@ -116,9 +113,6 @@ fn update(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         Some(mut config) => take_lustre(&mut config, current, &old.storage_type)?,
         None => current.clone(),
     };
-    if token.earlier(call, token_mismatch)?.is_some() {
-        return Ok(Reply::json(json!({"FileSystem": file_system_json(call, &old)})));
-    }
     let state = old.life.state(call.now);
     if !matches!(state, "AVAILABLE" | "UPDATING") {
         return Err(bad(format!("File system '{id}' is {state}: it can be updated when it is AVAILABLE")));
@@ -168,10 +162,8 @@ fn update(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let version = version.or_else(|| new.next.take().and_then(|next| next.version));
     new.next = Some(Next { gib: gib.or(under_way), lustre: next, version });
     new.timer = Some(done);
-    token.remember(call, &id);
-    let reply = Reply::json(json!({"FileSystem": file_system_json(call, &new)}));
     call.put(new);
-    Ok(reply)
+    Ok(id)
 }
 
 /// Versions only go up.
@@ -213,5 +205,5 @@ fn target_json(gib: Option<i64>, old: &Lustre, next: &Lustre) -> Value {
     };
     after.retain(|name, value| before.get(name) != Some(value));
     let lustre = (!after.is_empty()).then_some(after);
-    without_nulls(json!({"StorageCapacity": gib, "LustreConfiguration": lustre}))
+    json!({"StorageCapacity": gib, "LustreConfiguration": lustre})
 }

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::iam_model::{InstanceProfile, Role, is_principal};
-use crate::model::{Facts, Model};
+use crate::model::facts;
 use crate::policy;
 use crate::service::Service;
 use crate::store::ObjectKind;
@@ -25,18 +25,12 @@ use crate::wire::reply::Reply;
 use crate::wire::xml::Xml;
 
 pub(crate) static SERVICE: Service = Service {
-    name: "iam",
-    protocol: Protocol::AwsQuery,
     xmlns: Some("https://iam.amazonaws.com/doc/2010-05-08/"),
-    input: InputErrors { missing: "ValidationError", invalid: "ValidationError" },
+    input: InputErrors::both("ValidationError"),
     operations: &[roles::OPERATIONS, role_policies::OPERATIONS, profiles::OPERATIONS],
     objects: || vec![ObjectKind::of::<Role>(), ObjectKind::of::<InstanceProfile>()],
-    settle: |_, _| {},
-    route: None,
-    model: Some(&MODEL),
+    ..Service::new("iam", Protocol::AwsQuery, facts!("iam"))
 };
-
-static MODEL: Model = Model::new(|| Facts::read(include_str!("../../../models/iam.json")));
 
 const NAME: &str = r"[\w+=,.@-]+";
 

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::call::Call;
 use crate::error::ApiError;
-use crate::model::{Facts, Model};
+use crate::model::facts;
 use crate::service::{Service, read};
 use crate::wire::Protocol;
 use crate::wire::params::InputErrors;
@@ -18,22 +18,14 @@ use crate::wire::reply::Reply;
 use products::{Product, products};
 
 pub(crate) static SERVICE: Service = Service {
-    name: "pricing",
-    protocol: Protocol::AwsJson("1.1"),
-    xmlns: None,
-    input: InputErrors { missing: "InvalidParameterException", invalid: "InvalidParameterException" },
+    input: InputErrors::both("InvalidParameterException"),
     operations: &[&[
         read("GetProducts", get_products),
         read("DescribeServices", describe_services),
         read("GetAttributeValues", get_attribute_values),
     ]],
-    objects: Vec::new,
-    settle: |_, _| {},
-    route: None,
-    model: Some(&MODEL),
+    ..Service::new("pricing", Protocol::AwsJson("1.1"), facts!("pricing"))
 };
-
-static MODEL: Model = Model::new(|| Facts::read(include_str!("../../../models/pricing.json")));
 
 /// The regions that have an endpoint of this API.
 const ENDPOINTS: [&str; 3] = ["us-east-1", "eu-central-1", "ap-south-1"];

@@ -68,6 +68,10 @@ pub(crate) static SERVICE: Service = Service {
     settle: |_, _| {},
     route: Some(route::route),
     model: None,
+    no_page: None,
+    token_differs: || ApiError::bad("IdempotentParameterMismatch", ""),
+    no_resource: |_| ApiError::bad("InvalidID", ""),
+    too_many_tags: || ApiError::bad("TagLimitExceeded", ""),
 };
 
 fn malformed() -> ApiError {
