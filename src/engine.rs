@@ -10,12 +10,14 @@ mod import;
 mod known;
 mod look;
 mod names;
+mod removal;
 mod reveal;
 
 pub use codes::CODES;
-pub use execute::{Execution, Removed};
+pub use execute::Execution;
 pub use import::{By, Claim as ImportClaim, Import};
 pub use known::{Gap, Untagged};
+pub use removal::Removed;
 
 use crate::{
     address::Address,
@@ -474,7 +476,10 @@ impl Engine {
         let (mut out, mut notes) = (Vec::new(), Diagnostics::new());
         for (kind, found) in snapshot::each(kinds, &ctx).await {
             match found {
-                Ok(found) => out.extend(found),
+                Ok(found) => {
+                    notes.extend(found.iter().flat_map(look::novel));
+                    out.extend(found);
+                }
                 Err(why) if known::is_gap(&why) => {
                     let gap = Gap { kind: kind.name(), why };
                     notes.push(Diagnostic { severity: Severity::Warning, ..gap.diagnostic() });

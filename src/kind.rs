@@ -116,11 +116,16 @@ impl<R> Of<R> {
 
 impl<R: Resource> Of<R> {
     fn typed(spec: &Value) -> Result<R, Error> {
-        // Nulls say "AWS's default" and digests say "cannot be read back" to the planner; the typed form has neither.
-        let untyped = |v: &Value| v.is_null() || matches!(spec::node(v), Node::Digest(_));
+        // Nulls say "AWS's default", digests "cannot be read back" and novel values "not known" to the planner; the typed
+        // form has none of them.
+        let typed = |v: &Value| !v.is_null() && !matches!(spec::node(v), Node::Digest(_) | Node::Novel(_));
+        let plain = |v: &Value| match spec::node(v) {
+            Node::Novel(_) => v.get("as").filter(|v| !v.is_null()).cloned(),
+            _ => Some(v.clone()).filter(typed),
+        };
         let read = match spec {
-            Value::Object(map) if map.values().any(untyped) => {
-                let plain = map.iter().filter(|(_, v)| !untyped(v)).map(|(k, v)| (k.clone(), v.clone())).collect();
+            Value::Object(map) if !map.values().all(typed) => {
+                let plain = map.iter().filter_map(|(k, v)| Some((k.clone(), plain(v)?))).collect();
                 R::deserialize(&Value::Object(plain))
             }
             // Most specs have neither, and need not be copied to be read.
@@ -149,7 +154,11 @@ impl<R: Resource> Of<R> {
     fn erase(live: &Live<R>) -> Result<Live, Error> {
         let mut form = live.spec.clone();
         form.normalize();
-        let value = serde_json::to_value(&form).map_err(|e| Error::bug(format!("{}: {e}", R::KIND)))?;
+        let mut value = serde_json::to_value(&form).map_err(|e| Error::bug(format!("{}: {e}", R::KIND)))?;
+        for (field, text) in &live.novel {
+            let taken_for = value.get(field).cloned().unwrap_or(Value::Null);
+            value[field] = spec::novel(text, &taken_for);
+        }
         Ok(live.with_spec(value))
     }
 }
@@ -189,7 +198,9 @@ impl<R: Resource> Kind for Of<R> {
         out
     }
     fn summary(&self, spec: &Value) -> String {
-        Self::typed(spec).map(|r| r.summary()).unwrap_or_default()
+        let mut out = Self::typed(spec).map(|r| r.summary()).unwrap_or_default();
+        spec::novelties(spec).for_each(|(field, text)| out.push_str(&format!(", {field} {text}")));
+        out
     }
     fn default_of(&self, path: &str) -> Option<Value> {
         R::default_of(path)
@@ -232,14 +243,13 @@ impl<R: Resource> Kind for Of<R> {
         if R::ABOUT.free {
             return Vec::new();
         }
+        let unpriced = |why: &str| vec![PriceLine::unpriced(R::KIND, rust_decimal::Decimal::ONE, Unit::Hour, why)];
+        if let Some((field, text)) = spec::novelties(spec).next() {
+            return unpriced(&format!("dlinfra does not know its `{field}` {text}"));
+        }
         match Self::typed(spec) {
             Ok(typed) => typed.price(ctx),
-            Err(_) => vec![PriceLine::unpriced(
-                R::KIND,
-                rust_decimal::Decimal::ONE,
-                Unit::Hour,
-                "its fields are not known yet",
-            )],
+            Err(_) => unpriced("its fields are not known yet"),
         }
     }
     fn sweep<'a>(&'a self, ctx: &'a SweepCtx) -> Boxed<'a, Vec<Live>> {

@@ -79,6 +79,10 @@ pub struct Live<S = Value> {
     pub outputs: Map<String, Value>,
     /// When it was made.
     pub created: Option<Timestamp>,
+    /// Fields with a value that this dlinfra does not know, in AWS's words. In the spec something known stands in their
+    /// place, so that the object can be handled; nobody compares it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub novel: BTreeMap<String, String>,
 }
 
 impl<S> Live<S> {
@@ -95,6 +99,7 @@ impl<S> Live<S> {
             spec,
             outputs: Map::new(),
             created: None,
+            novel: BTreeMap::new(),
         }
     }
 
@@ -111,6 +116,7 @@ impl<S> Live<S> {
             spec,
             outputs: self.outputs.clone(),
             created: self.created,
+            novel: self.novel.clone(),
         }
     }
 }

@@ -24,6 +24,8 @@ pub enum Node<'v> {
     Expression(&'v Value),
     /// `{"$digest": hex}`: stands for what cannot be read back.
     Digest(&'v str),
+    /// `{"$novel": text, "as": …}`: a value in AWS's words that this dlinfra does not know, and what kinds take it for.
+    Novel(&'v str),
     /// Anything else.
     Plain,
 }
@@ -41,10 +43,24 @@ pub fn node(value: &Value) -> Node<'_> {
     if let Some(inner) = map.get("$expr") {
         return Node::Expression(inner);
     }
-    match text("$digest") {
-        Some(hex) => Node::Digest(hex),
-        None => Node::Plain,
+    match (text("$digest"), text("$novel")) {
+        (Some(hex), _) => Node::Digest(hex),
+        (None, Some(text)) => Node::Novel(text),
+        (None, None) => Node::Plain,
     }
+}
+
+/// A value that this dlinfra does not know, and what kinds shall take it for.
+pub fn novel(text: &str, taken_for: &Value) -> Value {
+    json!({ "$novel": text, "as": taken_for })
+}
+
+/// The fields whose values this dlinfra does not know, with AWS's words.
+pub fn novelties(spec: &Value) -> impl Iterator<Item = (&str, &str)> {
+    spec.as_object().into_iter().flatten().filter_map(|(field, value)| match node(value) {
+        Node::Novel(text) => Some((field.as_str(), text)),
+        _ => None,
+    })
 }
 
 /// A pointer to `address`.
@@ -61,7 +77,7 @@ pub fn id(id: &str) -> Value {
 pub fn has_unknown(value: &Value) -> bool {
     match node(value) {
         Node::Attribute { .. } | Node::Expression(_) => true,
-        Node::Pointer { .. } | Node::Digest(_) => false,
+        Node::Pointer { .. } | Node::Digest(_) | Node::Novel(_) => false,
         Node::Plain => match value {
             Value::Object(map) => map.values().any(has_unknown),
             Value::Array(items) => items.iter().any(has_unknown),
@@ -248,7 +264,8 @@ pub struct Difference {
 }
 
 /// Compares what `want` states with `have`, recursing into plain objects; what `want` leaves out is left alone.
-/// Lists are compared whole: kinds sort those that AWS treats as sets in `normalize`.
+/// Lists are compared whole: kinds sort those that AWS treats as sets in `normalize`. Of a value that nobody knows
+/// nothing is known to differ.
 pub fn diff(want: &Value, have: &Value) -> Vec<Difference> {
     let mut out = Vec::new();
     if let (Value::Object(want), Value::Object(have)) = (want, have) {
@@ -271,7 +288,7 @@ fn diff_maps(prefix: &str, want: &Map<String, Value>, have: &Map<String, Value>,
                     out.push(Difference { path: format!("{path}.{extra}"), before: value.clone(), after: Value::Null });
                 }
             }
-            (a, b) if equal(a, b) => {}
+            (a, b) if equal(a, b) || matches!(node(b), Node::Novel(_)) => {}
             _ => out.push(Difference { path, before: before.clone(), after: after.clone() }),
         }
     }
@@ -361,6 +378,14 @@ mod tests {
         let have = json!({"tags": {"a": "1", "b": "2"}, "extra": true});
         let found = diff(&json!({"tags": {"a": "1", "c": "3"}}), &have);
         assert_eq!(found.iter().map(|d| d.path.as_str()).collect::<Vec<_>>(), ["tags.c", "tags.b"]);
+    }
+
+    #[test]
+    fn of_a_value_that_nobody_knows_nothing_differs() {
+        let have = json!({"version": novel("2.99", &json!("2.15")), "size": 1});
+        assert!(diff(&json!({"version": "2.15", "size": 1}), &have).is_empty());
+        assert_eq!(diff(&json!({"version": "2.12", "size": 2}), &have).len(), 1);
+        assert_eq!(novelties(&have).collect::<Vec<_>>(), [("version", "2.99")]);
     }
 
     #[test]

@@ -72,7 +72,7 @@ fn settle(value: &mut Value, snapshot: &Snapshot) {
         }
         spec::Node::Pointer { id, .. } => *value = json!(id),
         spec::Node::Attribute { .. } | spec::Node::Expression(_) => *value = Value::Null,
-        spec::Node::Digest(_) => {}
+        spec::Node::Digest(_) | spec::Node::Novel(_) => {}
         spec::Node::Plain => match value {
             Value::Object(map) => map.values_mut().for_each(|v| settle(v, snapshot)),
             Value::Array(items) => items.iter_mut().for_each(|v| settle(v, snapshot)),

@@ -66,7 +66,7 @@ pub static CODES: &[Code] = &[
     Code {
         code: "DL0563",
         title: "A detail could not be read",
-        explain: "AWS did not show a detail of an object that is there. The detail is not compared with the blueprint; everything else is, and the object goes with its stack.",
+        explain: "AWS did not show a detail of an object that is there, or shows a value that this version of dlinfra does not know. The detail is not compared with the blueprint; everything else is, and the object goes with its stack.",
     },
     Code {
         code: "DL0564",

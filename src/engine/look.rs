@@ -93,6 +93,7 @@ impl Engine {
         }
         let snapshot = Snapshot::arrange(found, existing, &scope, &ctx.remembered);
         notes.extend(apart(&snapshot));
+        notes.extend(snapshot.owned.values().chain(snapshot.surplus.values().map(|s| &s.found)).flat_map(novel));
         notes.extend(asked.untagged.iter().map(Untagged::diagnostic));
         notes.extend(ctx.unread.take().into_iter().map(|text| Diagnostic::warning("DL0563", text)));
         let expires = self.expires(&snapshot);
@@ -256,6 +257,18 @@ impl Engine {
         }
         problems.into_result(out).map(|(out, _)| out)
     }
+}
+
+/// What this dlinfra does not know of an object.
+pub(super) fn novel(found: &Found) -> Vec<Diagnostic> {
+    let (live, kind) = (&found.live, found.kind.name());
+    let note = |(field, text): (&String, &String)| {
+        let id = live.members.first().map_or(&live.id, |m| &m.id);
+        let text = format!("`{field}` of {id} ({kind}) is `{text}`, which this dlinfra does not know");
+        let help = "it is not compared and stays as it is; a newer dlinfra may know it";
+        Diagnostic::warning("DL0563", text).at_address(live.address.as_str()).with_help(help)
+    };
+    live.novel.iter().map(note).collect()
 }
 
 /// What carries the stack's name and has no place in it.

@@ -160,7 +160,8 @@ fn records(clock: &Clock, lost: &Lost<'_>, stack_id: &str) -> Vec<Record> {
                 spec::by_address(&mut spec, &known);
                 let written = lost.written.get(&address);
                 if let Some(fields) = spec.as_object_mut() {
-                    fields.retain(|name, _| written.is_some_and(|w| w.contains(name)));
+                    let known = |value: &Value| !matches!(spec::node(value), spec::Node::Novel(_));
+                    fields.retain(|name, value| written.is_some_and(|w| w.contains(name)) && known(value));
                 }
                 let (kind, id) = (kind.to_owned(), live.id.clone());
                 let tags = set_by_us(&live.tags, &lost.tags);

@@ -281,11 +281,13 @@ fn live_gateway(
     let public_ip = gateway.nat_gateway_addresses().iter().find_map(|a| a.public_ip()).map(str::to_owned);
     let public_ip = public_ip.or_else(|| address.and_then(|a| a.public_ip.clone()));
     let id = gateway.nat_gateway_id.ok_or_else(|| Error::missing("the NAT gateway's id"))?;
+    let (subnet, regional) = (gateway.subnet_id.unwrap_or_default(), "none: it is the whole VPC's");
     let spec = NatGateway {
-        subnet: Ref::to_id(gateway.subnet_id.ok_or_else(|| Error::missing("the NAT gateway's subnet"))?),
+        subnet: Ref::to_id(&subnet),
         internet_gateway: gateway.vpc_id.and_then(|vpc| internet.get(&vpc)).map(Ref::to_id),
     };
     let mut live = Live::new(ctx.address(&id, &tags), &id, tags, spec);
+    live.novel.extend(subnet.is_empty().then(|| ("subnet".to_owned(), regional.to_owned())));
     live.state = match gateway.state {
         Some(NatGatewayState::Pending) => State::Pending,
         Some(NatGatewayState::Deleting) => State::Deleting,

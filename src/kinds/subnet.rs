@@ -218,12 +218,15 @@ async fn find(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Live<Subnet>>,
             let cidr = subnet.cidr_block.and_then(|c| c.parse().ok());
             let spec = Subnet {
                 vpc: Ref::to_id(subnet.vpc_id.ok_or_else(|| Error::missing("the subnet's VPC"))?),
-                cidr: cidr.ok_or_else(|| Error::missing("the subnet's CIDR"))?,
+                cidr: cidr.unwrap_or(Cidr::EVERYWHERE),
                 alternatives: Vec::new(),
                 zone: subnet.availability_zone.ok_or_else(|| Error::missing("the subnet's zone"))?,
                 public: subnet.map_public_ip_on_launch.unwrap_or(false),
             };
             let mut live = Live::new(ctx.address(&id, &tags), &id, tags, spec);
+            if cidr.is_none() {
+                live.novel.insert("cidr".to_owned(), "no IPv4 range".to_owned());
+            }
             live.state = match subnet.state {
                 Some(SubnetState::Pending) => State::Pending,
                 Some(SubnetState::Available) | None => State::Ready,
@@ -232,7 +235,7 @@ async fn find(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Live<Subnet>>,
             };
             live.ids.extend(subnet.subnet_arn);
             live.outputs =
-                ec2::outputs([("id", json!(id)), ("cidr", json!(live.spec.cidr)), ("zone", json!(live.spec.zone))]);
+                ec2::outputs([("id", json!(id)), ("cidr", json!(cidr)), ("zone", json!(live.spec.zone))]);
             out.push(live);
         }
     }

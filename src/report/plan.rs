@@ -61,6 +61,7 @@ pub fn value(value: &Value) -> String {
         Node::Attribute { address, name } => return format!("{address}.{name} (known after apply)"),
         Node::Expression(_) => return "(known after apply)".to_owned(),
         Node::Digest(hex) => return format!("(digest {hex})"),
+        Node::Novel(text) => return text.to_owned(),
         Node::Plain => {}
     }
     match value {
@@ -302,6 +303,7 @@ fn public(value: &Value) -> Value {
     match spec::node(value) {
         Node::Attribute { .. } | Node::Expression(_) => json!({ "$unknown": true }),
         Node::Pointer { address: Some(a), .. } => json!({ "$ref": a }),
+        Node::Novel(text) => json!(text),
         Node::Pointer { .. } | Node::Digest(_) => value.clone(),
         Node::Plain => match value {
             // A script is shown as its name and digest.

@@ -13,6 +13,9 @@ use super::{UnitError, text_form};
 pub struct Cidr(Ipv4Net);
 
 impl Cidr {
+    /// `0.0.0.0/0`.
+    pub const EVERYWHERE: Self = Self(Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0));
+
     /// The range, when the host bits are zero and the prefix is at most 32.
     #[must_use]
     pub fn new(address: Ipv4Addr, prefix: u8) -> Option<Self> {

@@ -114,6 +114,10 @@ impl Compression {
             Self::None => DataCompressionType::None,
         }
     }
+
+    pub(super) fn from_aws(found: &DataCompressionType) -> Option<Self> {
+        [Self::Lz4, Self::None].into_iter().find(|c| c.to_aws() == *found)
+    }
 }
 
 /// In the words of a blueprint.

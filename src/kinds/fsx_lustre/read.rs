@@ -13,7 +13,7 @@ use crate::{
     units::{PerTib, Size},
 };
 use aws_sdk_fsx::types::{
-    AdministrativeActionType, DataCompressionType, DataRepositoryLifecycle, DriveCacheType, FileSystem,
+    AdministrativeActionType, DataRepositoryLifecycle, DriveCacheType, FileSystem,
     FileSystemLifecycle, FileSystemType, LustreFileSystemConfiguration, LustreReadCacheSizingMode,
     MetadataConfigurationMode, Status,
 };
@@ -148,9 +148,11 @@ fn live(
     let id = fs.file_system_id.clone().ok_or_else(|| Error::missing("the file system's id"))?;
     let lustre = fs.lustre_configuration.as_ref().ok_or_else(|| Error::missing("the Lustre configuration"))?;
     let staying: Vec<&&Link> = links.iter().filter(|l| l.state != DataRepositoryLifecycle::Deleting).collect();
-    let mut spec = spec(fs, lustre, groups)?;
+    let mut novel = BTreeMap::new();
+    let mut spec = spec(fs, lustre, groups, &mut novel)?;
     spec.repositories = staying.iter().map(|l| l.repository.clone()).collect();
     let mut live = Live::new(address, &id, tags, spec);
+    live.novel = novel;
     live.state = state(fs, links, now);
     live.parts = staying.iter().map(|l| (l.repository.part(), l.id.clone())).collect();
     live.created = fs.creation_time.and_then(|t| Timestamp::from_second(t.secs()).ok());
@@ -163,11 +165,26 @@ fn live(
     Ok(live)
 }
 
-fn spec(fs: &FileSystem, lustre: &LustreFileSystemConfiguration, groups: Vec<String>) -> Result<FsxLustre, Error> {
+/// What AWS has begun to offer since goes to `novel`.
+fn spec(
+    fs: &FileSystem,
+    lustre: &LustreFileSystemConfiguration,
+    groups: Vec<String>,
+    novel: &mut BTreeMap<String, String>,
+) -> Result<FsxLustre, Error> {
     let number = |n: i32| u32::try_from(n).ok();
-    let deployment = lustre.deployment_type.as_ref().and_then(Deployment::from_aws);
-    let storage = fs.storage_type.as_ref().map_or(Some(Storage::Ssd), Storage::from_aws);
-    let storage = storage.ok_or_else(|| Error::missing("a storage type that dlinfra knows"))?;
+    let deployment = lustre.deployment_type.as_ref();
+    let words = deployment.map_or("nothing", |d| d.as_str());
+    let deployment = known(novel, "deployment", words, deployment.and_then(Deployment::from_aws));
+    let storage = fs.storage_type.as_ref();
+    let read = storage.map_or(Some(Storage::Ssd), Storage::from_aws);
+    let storage = known(novel, "storage", storage.map_or("", |s| s.as_str()), read);
+    let compression = lustre.data_compression_type.as_ref();
+    let read = compression.map_or(Some(Compression::None), Compression::from_aws);
+    let compression = known(novel, "compression", compression.map_or("", |c| c.as_str()), read);
+    // Before versions could be chosen there was 2.10.
+    let version = fs.file_system_type_version.as_deref().unwrap_or("2.10");
+    let version = known(novel, "version", version, version.parse::<Version>().ok());
     let metadata = lustre.metadata_configuration.as_ref();
     let stated = metadata.filter(|m| m.mode == Some(MetadataConfigurationMode::UserProvisioned));
     let (read_cache, read_cache_size) = cache(lustre, storage);
@@ -176,7 +193,7 @@ fn spec(fs: &FileSystem, lustre: &LustreFileSystemConfiguration, groups: Vec<Str
     Ok(FsxLustre {
         subnet: Ref::to_id(fs.subnet_ids().first().ok_or_else(|| Error::missing("the file system's subnet"))?),
         security_groups: groups.into_iter().map(Ref::to_id).collect(),
-        deployment: deployment.ok_or_else(|| Error::missing("a deployment type that dlinfra knows"))?,
+        deployment,
         storage,
         size: fs.storage_capacity.and_then(number).filter(|g| *g > 0).map(|g| Size::from_gib(g.into())),
         throughput: lustre.per_unit_storage_throughput.and_then(number).map(|t| PerTib::new(t.into())),
@@ -185,16 +202,9 @@ fn spec(fs: &FileSystem, lustre: &LustreFileSystemConfiguration, groups: Vec<Str
         read_cache_size,
         metadata_iops: stated.and_then(|m| m.iops).and_then(number),
         efa: lustre.efa_enabled.unwrap_or(false),
-        compression: match lustre.data_compression_type {
-            Some(DataCompressionType::Lz4) => Compression::Lz4,
-            _ => Compression::None,
-        },
+        compression,
         kms_key: fs.kms_key_id.clone().map(Field::Known),
-        // Before versions could be chosen there was 2.10.
-        version: match fs.file_system_type_version.as_deref() {
-            None => Version::V2_10,
-            Some(text) => text.parse().map_err(|()| Error::missing("a Lustre version that dlinfra knows"))?,
-        },
+        version,
         maintenance: lustre.weekly_maintenance_start_time.clone(),
         backup_days,
         backup_time: lustre.daily_automatic_backup_start_time.clone().filter(|_| backup_days > 0),
@@ -203,6 +213,14 @@ fn spec(fs: &FileSystem, lustre: &LustreFileSystemConfiguration, groups: Vec<Str
             .filter(|(to, _)| to != "0:0")
             .map(|(to, except)| RootSquash { to, except }),
         repositories: Vec::new(),
+    })
+}
+
+/// What is read, or the default in its place.
+fn known<T: Default>(novel: &mut BTreeMap<String, String>, field: &str, text: &str, read: Option<T>) -> T {
+    read.unwrap_or_else(|| {
+        novel.insert(field.to_owned(), text.to_owned());
+        T::default()
     })
 }
 
