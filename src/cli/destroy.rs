@@ -167,7 +167,8 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     Ok(if proof.holds() && outcome.trouble.is_none() { Exit::Ok } else { Exit::Partial })
 }
 
-/// The end of a run that was stopped, or lost its lock: what others do since then, it cannot know.
+/// The end of a run that was stopped, that lost its lock (what others do since then, it cannot know), or that could not
+/// look.
 fn unproven(header: &report::Header, plan: &Plan, outcome: &Outcome, money: &PlanFigures, ui: Ui) -> Exit {
     if ui.json {
         let mut last = apply::summary("destroy", header, plan, outcome, money, &Diagnostics::new());
@@ -175,9 +176,7 @@ fn unproven(header: &report::Header, plan: &Plan, outcome: &Outcome, money: &Pla
         ui.data(&last.to_string());
     } else {
         ui.say(&apply::closing("destroyed", plan, outcome));
-        ui.say(
-            "No proof: this run no longer held the stack. Run the same command again to go on, and to prove the end.",
-        );
+        ui.say("No proof: this run ended before it. Run the same command again to go on, and to prove the end.");
     }
     match outcome.cancelled {
         true => Exit::Interrupted,

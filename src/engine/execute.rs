@@ -1,13 +1,13 @@
-//! Changing things: lease, first words, work, and for a removal the proof, all in one hold on the stack.
-use super::{Engine, Proof, Untagged, View};
+//! Changing things: lease, first words, work and the last word, all in one hold on the stack.
+use super::{Engine, Untagged, View};
 use crate::{
     address::Address,
     apply::{self, Event, Executor, Outcome, Sink, What},
     aws::{Error, ErrorClass},
     call::SweepCtx,
     diagnostic::{Diagnostic, Diagnostics, Severity},
-    journal::{self, JournalError, JournalRecorder, Place, Session},
-    plan::{Action, Operation, Plan, Protect, Wanted},
+    journal::{self, JournalRecorder, Session},
+    plan::{Action, Operation, Plan, Step, Wanted},
     record::{Expiry, Intent, Pin, Progress, Record, Recorder},
     resource::{Class, Discovery},
 };
@@ -36,18 +36,6 @@ pub struct Execution {
     pub cancel: signal::Receiver<bool>,
 }
 
-/// How a removal ended.
-#[derive(Debug)]
-pub struct Removed {
-    /// What happened to single resources.
-    pub outcome: Outcome,
-    /// What a sweep under the lease still found; nothing when the run was stopped or lost its lease: what others make
-    /// meanwhile, no sweep of ours disproves.
-    pub proof: Option<Proof>,
-    /// So many more objects than the plan knew: they came into sight while it was executed.
-    pub later: usize,
-}
-
 impl Engine {
     /// Executes a plan: claim, begin, work, end.
     ///
@@ -60,117 +48,21 @@ impl Engine {
         wanted: &[Wanted],
         run: Execution,
     ) -> Result<Outcome, Diagnostics> {
-        let run = Execution { sink: apply::without_echo(run.sink), ..run };
         // A second object beside one that has only lost its tags would be one too many.
-        let made = |u: &&Untagged| plan.steps.iter().any(|s| s.address == u.address && s.action == Action::Create);
+        let was = |s: &Step, at: &Address| wanted.iter().any(|w| w.address == s.address && w.moved.contains(at));
+        let makes = |s: &&Step, at: &Address| s.action == Action::Create && (s.address == *at || was(s, at));
+        let made = |u: &&Untagged| plan.steps.iter().any(|s| makes(&s, &u.address));
         let twins = view.untagged.iter().filter(made).map(Untagged::diagnostic);
         let twins: Diagnostics = twins.map(|d| Diagnostic { severity: Severity::Error, ..d }).collect();
         if !twins.is_empty() {
             return Err(twins);
         }
-        let Some(session) = self.hold(view, &run).await? else { return Ok(not_begun(plan)) };
-        let sent = self.aws().gate().mutations();
-        let outcome = self.work(&session, plan, view, wanted, &run).await;
-        self.let_go(session, outcome, sent).await
+        let Some(held) = self.hold(view, run).await? else { return Ok(not_begun(plan)) };
+        let outcome = self.work(&held, plan, view, wanted).await;
+        self.let_go(held, outcome).await
     }
 
-    /// Executes the plan of a removal, also an empty one, and proves what is left before anybody else may begin.
-    ///
-    /// # Errors
-    /// As [`Engine::execute`]; a lock that somebody else holds; a sweep that could not read everything.
-    pub async fn destroy(
-        &self,
-        plan: &Plan,
-        view: &View,
-        wanted: &[Wanted],
-        run: Execution,
-    ) -> Result<Removed, Diagnostics> {
-        let run = Execution { sink: apply::without_echo(run.sink), ..run };
-        if plan.is_empty() && self.memory().is_empty() {
-            return self.prove_of_nothing(wanted, run).await;
-        }
-        let Some(session) = self.hold(view, &run).await? else {
-            return Ok(Removed { outcome: not_begun(plan), proof: None, later: 0 });
-        };
-        let sent = self.aws().gate().mutations();
-        let removed = self.until_nothing_new(&session, plan, view, wanted, &run).await;
-        let lost = session.lost().is_some();
-        let (outcome, proof, later) = match removed {
-            Ok(Removed { outcome, proof, later }) => (Ok(outcome), proof, later),
-            Err(problems) => (Err(problems), None, 0),
-        };
-        let outcome = self.let_go(session, outcome, sent).await?;
-        Ok(Removed { outcome, proof: proof.filter(|_| !lost), later })
-    }
-
-    /// Removes and looks, and again where something of the stack came into sight that the plan did not know.
-    async fn until_nothing_new(
-        &self,
-        session: &Session,
-        plan: &Plan,
-        view: &View,
-        wanted: &[Wanted],
-        run: &Execution,
-    ) -> Result<Removed, Diagnostics> {
-        let mut outcome = self.work(session, plan, view, wanted, run).await?;
-        let mut known: BTreeSet<String> = plan.steps.iter().map(|s| s.address.to_string()).collect();
-        let planned = known.len();
-        loop {
-            // After a signal the lock must be free within seconds.
-            if outcome.cancelled || session.lost().is_some() {
-                return Ok(Removed { outcome, proof: None, later: known.len() - planned });
-            }
-            let proof = self.prove(wanted).await?;
-            let before = known.len();
-            known.extend(proof.left.iter().map(|(_, _, address, _)| address.clone()));
-            if known.len() == before {
-                return Ok(Removed { outcome, proof: Some(proof), later: known.len() - planned });
-            }
-            let view = self.look_everywhere(&[]).await?;
-            let mut plan = self.plan(&[], &view, &BTreeSet::new())?;
-            let protected =
-                |address: &Address| wanted.iter().any(|w| w.address == *address && w.protect == Some(Protect::Never));
-            plan.steps.iter_mut().filter(|s| protected(&s.address)).for_each(|s| s.protect = Protect::Never);
-            let again = self.work(session, &plan, &view, wanted, run).await?;
-            outcome = Outcome { done: outcome.done + again.done, ..again };
-        }
-    }
-
-    /// The proof for a stack that has no journal here: nothing is written but the lock, and that only where there is a
-    /// place for it.
-    async fn prove_of_nothing(&self, wanted: &[Wanted], run: Execution) -> Result<Removed, Diagnostics> {
-        let failed = |e: JournalError| Diagnostics::from(e.diagnostic());
-        let outcome = Outcome::default();
-        let there = async || self.backend().look().await.map_err(failed).map(|p| p == Place::There);
-        if !there().await? {
-            let proof = self.prove(wanted).await?;
-            // Where there was no place for a lock all the time, nobody held one.
-            if !there().await? {
-                return Ok(Removed { outcome, proof: Some(proof), later: 0 });
-            }
-        }
-        let lease = async {
-            let lease = journal::Lease::acquire(self.lease(&run)).await?;
-            // Whoever held it since the plan was made has written whose journal this is.
-            match journal::read(&**self.backend()).await {
-                Ok(memory) if memory.is_empty() => Ok(lease),
-                other => {
-                    let _ = lease.release().await;
-                    other.and(Err(JournalError::Changed { by: "another run began its journal".to_owned() }))
-                }
-            }
-        };
-        let Some(lease) = unless_stopped(&run, lease).await else {
-            return Ok(Removed { outcome: Outcome { cancelled: true, ..outcome }, proof: None, later: 0 });
-        };
-        let lease = lease.map_err(failed)?;
-        let proof = self.prove(wanted).await;
-        let lost = lease.lost().is_some();
-        lease.release().await.map_err(failed)?;
-        Ok(Removed { outcome, proof: Some(proof?).filter(|_| !lost), later: 0 })
-    }
-
-    fn lease(&self, run: &Execution) -> journal::Request {
+    pub(super) fn lease(&self, run: &Execution) -> journal::Request {
         let holder = journal::Holder::current(run.command);
         let mut lease = journal::Request::new(self.backend().clone(), self.aws().clock().clone(), holder);
         lease.presence = run.presence.clone().or(lease.presence);
@@ -181,13 +73,14 @@ impl Engine {
     }
 
     /// Takes the stack; nothing when the run was stopped meanwhile.
-    async fn hold(&self, view: &View, run: &Execution) -> Result<Option<Session>, Diagnostics> {
+    pub(super) async fn hold(&self, view: &View, run: Execution) -> Result<Option<Held>, Diagnostics> {
+        let run = Execution { sink: apply::without_echo(run.sink), ..run };
         let (sink, clock) = (run.sink.clone(), self.aws().clock().clone());
         let waiting = Arc::new(move |address: &Address, why: &Error| {
             sink(Event { time: clock.now(), address: address.clone(), what: What::Waiting { why: why.to_string() } });
         });
         let begin = journal::Begin {
-            lease: self.lease(run),
+            lease: self.lease(&run),
             stack: view.scope.stack.clone(),
             account: view.scope.account.clone(),
             region: view.scope.region.clone(),
@@ -195,21 +88,20 @@ impl Engine {
             seen: self.memory().next,
             waiting,
         };
-        let session = unless_stopped(run, Session::begin(begin)).await.transpose().map_err(|e| e.diagnostic())?;
+        let session = unless_stopped(&run, Session::begin(begin)).await.transpose().map_err(|e| e.diagnostic())?;
+        let Some(session) = session else { return Ok(None) };
         // From here on nothing leaves this process that could change something unless the lease is held.
-        if let Some(session) = &session {
-            self.aws().gate().set_guard(Some(session.guard()));
-        }
-        Ok(session)
+        self.aws().gate().set_guard(Some(session.guard()));
+        Ok(Some(Held { session, run, sent: self.aws().gate().mutations() }))
     }
 
-    /// Ends what [`Engine::hold`] began, however the work went; `sent` is how many changes AWS was asked for before it.
-    async fn let_go(
+    /// Ends what [`Engine::hold`] began, however the work went.
+    pub(super) async fn let_go(
         &self,
-        session: Session,
+        held: Held,
         outcome: Result<Outcome, Diagnostics>,
-        sent: u64,
     ) -> Result<Outcome, Diagnostics> {
+        let Held { session, sent, .. } = held;
         self.aws().gate().set_guard(None);
         let word = match &outcome {
             Ok(o) if o.cancelled => "interrupted",
@@ -224,7 +116,7 @@ impl Engine {
             // What was made is there, whatever became of the lock.
             Err(e) if self.aws().gate().mutations() > sent => {
                 if !outcome.failed.iter().any(|(_, e)| e.class == ErrorClass::Credentials) {
-                    outcome.trouble = Some(e.diagnostic());
+                    outcome.trouble.get_or_insert(e.diagnostic());
                 }
                 Ok(outcome)
             }
@@ -237,13 +129,12 @@ impl Engine {
     }
 
     /// The work itself, under the lease.
-    async fn work(
+    pub(super) async fn work(
         &self,
-        session: &Session,
+        Held { session, run, .. }: &Held,
         plan: &Plan,
         view: &View,
         wanted: &[Wanted],
-        run: &Execution,
     ) -> Result<Outcome, Diagnostics> {
         let (sink, clock, cancel) = (run.sink.clone(), self.aws().clock().clone(), run.cancel.clone());
         let recorder = Arc::new(session.recorder().telling(Arc::new(move |address, progress| {
@@ -321,14 +212,22 @@ impl Engine {
     }
 }
 
+/// A run that holds the stack.
+pub(super) struct Held {
+    pub(super) session: Session,
+    run: Execution,
+    /// So many changes AWS had been asked for before it.
+    sent: u64,
+}
+
 /// The outcome of a run that was stopped before it began.
-fn not_begun(plan: &Plan) -> Outcome {
+pub(super) fn not_begun(plan: &Plan) -> Outcome {
     let skipped: BTreeSet<Address> = plan.tasks.iter().map(|t| plan.steps[t.step].address.clone()).collect();
     Outcome { cancelled: true, skipped: skipped.into_iter().collect(), ..Outcome::default() }
 }
 
 /// Does this, or nothing when the run is stopped before it is done.
-async fn unless_stopped<T>(run: &Execution, work: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn unless_stopped<T>(run: &Execution, work: impl Future<Output = T>) -> Option<T> {
     let mut cancel = run.cancel.clone();
     let stopped = async {
         if cancel.wait_for(|c| *c).await.is_err() {
