@@ -94,14 +94,19 @@ impl Gate {
 
     /// Asks the guard again when the connection takes the body, which is after it was made and right before the bytes
     /// are written: a process that was stopped in between sends a head without its body, and AWS executes nothing.
-    fn guard_body(&self, name: &str, request: &mut HttpRequest) -> Late {
-        let late = Late::default();
+    ///
+    /// A change without a body (a DELETE) has no such moment: it is asked for each time that the connection goes on.
+    fn guard_late(&self, name: &str, request: &mut HttpRequest) -> Late {
+        let mut late = Late::default();
         let guard = self.0.guard.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(guard) = guard.filter(|_| mutates(name))
-            && let Some(bytes) = request.body().bytes().filter(|b| !b.is_empty())
-        {
-            let body = GuardedBody { bytes: Some(bytes.to_vec().into()), guard, late: late.clone() };
-            *request.body_mut() = SdkBody::from_body_1_x(body);
+        let Some(guard) = guard.filter(|_| mutates(name)) else { return late };
+        match request.body().bytes() {
+            Some([]) => late.bodiless = Some(guard),
+            Some(bytes) => {
+                let body = GuardedBody { bytes: Some(bytes.to_vec().into()), guard, why: late.why.clone() };
+                *request.body_mut() = SdkBody::from_body_1_x(body);
+            }
+            None => {}
         }
         late
     }
@@ -120,11 +125,8 @@ impl Gate {
             let again = request.try_clone();
             let head = request.method() == "HEAD";
             let ticket = self.pass(name.as_str()).await?;
-            let late = self.guard_body(name.as_str(), &mut request);
-            let mut response = match inner.call(request).await {
-                Err(error) => return Err(late.why().map_or(error, |why| ConnectorError::user(Refusal(why).into()))),
-                Ok(response) => response,
-            };
+            let late = self.guard_late(name.as_str(), &mut request);
+            let mut response = late.watch(inner.call(request)).await?;
             // Errors are told with the name.
             response.add_extension(name.clone());
             if !refused(&mut response, head).await {
@@ -143,13 +145,28 @@ impl Gate {
     }
 }
 
-/// Why a body was not sent after all.
-#[derive(Clone, Default)]
-struct Late(Arc<OnceLock<String>>);
+/// The guard on the way from the gate to the wire.
+#[derive(Default)]
+struct Late {
+    /// Why a body was not sent after all.
+    why: Arc<OnceLock<String>>,
+    /// Who is asked where there is no body.
+    bodiless: Option<Guard>,
+}
 
 impl Late {
-    fn why(&self) -> Option<String> {
-        self.0.get().cloned()
+    async fn watch(&self, sending: HttpConnectorFuture) -> Result<HttpResponse, ConnectorError> {
+        let mut sending = std::pin::pin!(sending);
+        let answer = std::future::poll_fn(|cx| match self.bodiless.as_ref().and_then(|guard| guard()) {
+            // A connection that was still being made is given up. If it was made and the answer is on its way, so is
+            // that: what it says of something that went, the next look says too.
+            Some(why) => Poll::Ready(Err(ConnectorError::user(Refusal(why).into()))),
+            None => sending.as_mut().poll(cx),
+        });
+        answer.await.map_err(|error| match self.why.get() {
+            Some(why) => ConnectorError::user(Refusal(why.clone()).into()),
+            None => error,
+        })
     }
 }
 
@@ -157,7 +174,7 @@ impl Late {
 struct GuardedBody {
     bytes: Option<Bytes>,
     guard: Guard,
-    late: Late,
+    why: Arc<OnceLock<String>>,
 }
 
 impl Body for GuardedBody {
@@ -168,7 +185,7 @@ impl Body for GuardedBody {
         let Some(bytes) = self.bytes.take() else { return Poll::Ready(None) };
         Poll::Ready(Some(match (self.guard)() {
             None => Ok(Frame::data(bytes)),
-            Some(why) => Err(std::io::Error::other(self.late.0.get_or_init(|| why).clone())),
+            Some(why) => Err(std::io::Error::other(self.why.get_or_init(|| why).clone())),
         }))
     }
 
