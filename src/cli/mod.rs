@@ -376,7 +376,9 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 fn log() {
     if let Ok(filter) = std::env::var("DLINFRA_LOG") {
         let filter = tracing_subscriber::EnvFilter::new(filter);
-        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        // A line that cannot be written is lost: telling that on the same stream would end the program.
+        let _ = log.log_internal_errors(false).try_init();
     }
 }
 

@@ -120,7 +120,8 @@ fn sleeper(journal: &str, asleep: Duration) {
     std::thread::sleep(asleep.saturating_sub(stopped.elapsed()));
     running.signal("CONT");
     let ran = running.wait();
-    assert!(matches!(ran.code, Some(1 | 3)), "{what}: {:?}\n{}{}", ran.code, ran.out, ran.err);
+    // It had made things before: that is a part of the work, and no failure of all of it.
+    let ran = ran.must(3, &what);
     assert!(ran.err.contains("DL0506") || ran.err.contains("DL0512"), "{what}: {}", ran.err);
     assert_eq!(changes(&account), before, "{what}: it changed something after it was continued\n{}", ran.err);
     second.run(&["plan", "--detailed-exitcode"]).must(0, &what);

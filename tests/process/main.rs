@@ -14,3 +14,4 @@ mod moto;
 mod moto_server;
 mod proxy;
 mod signals;
+mod unheard;
