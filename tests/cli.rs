@@ -4,6 +4,8 @@
 mod desk;
 #[path = "cli/mistakes.rs"]
 mod mistakes;
+#[path = "cli/purchases.rs"]
+mod purchases;
 
 use desk::{Desk, Said, finish};
 use serde_json::Value;

@@ -56,12 +56,15 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     // A saved plan was looked at when it was made, so it never asks.
     let agreed = args.yes || load::is_saved(&args.source);
     can_answer(agreed, ui, "apply")?;
-    let mut prepared = plan::prepare(&args.source, &args.place, &args.replace, &args.limits, ui).await?;
+    let prepare = async || plan::prepare(&args.source, &args.place, &args.replace, &args.limits, ui).await;
+    let mut prepared = prepare().await?;
     if !args.not_bought.is_empty() {
         for address in plan::addresses(&args.not_bought, &prepared.deployment)? {
             prepared.engine.not_bought(&address, Some(prepared.place.presence())).await?;
         }
-        prepared = plan::prepare(&args.source, &args.place, &args.replace, &args.limits, ui).await?;
+        // The second plan must not meet the hold of the first one on the sandbox's folder.
+        drop(prepared);
+        prepared = prepare().await?;
     }
     let plan = &prepared.plan;
     if let Some(saved) = &prepared.saved {
