@@ -77,48 +77,6 @@ fn a_500_that_nobody_foresaw_after_every_create_makes_nothing_twice() {
     nothing_twice(&FaultAction::ErrorAfter { code: "ServerException".to_owned(), status: 500 });
 }
 
-/// What one create is answered, and whether it was executed before: each operation that makes something, each answer,
-/// and the next apply if this one ends with an error.
-#[test]
-fn no_answer_to_a_create_makes_a_second_object() {
-    let after = |code: &str, status| FaultAction::ErrorAfter { code: code.to_owned(), status };
-    let before = |code: &str, status| FaultAction::ErrorBefore { code: code.to_owned(), status };
-    let answers = [
-        after("ServiceFailure", 500),
-        after("NobodyKnowsThis", 502),
-        after("InvalidParameterValue", 500),
-        FaultAction::CutBefore,
-        before("TooManyRequestsException", 429),
-        before("NobodyKnowsThis", 409),
-    ];
-    let wanted = model().wanted();
-    let expected = in_virtual_time(async {
-        let stage = stage();
-        stage.resume(&wanted).await.unwrap();
-        census(&stage.sandbox)
-    });
-    let mut met = BTreeSet::new();
-    for api in creates() {
-        for how in &answers {
-            in_virtual_time(async {
-                let stage = stage();
-                let mut rule = FaultRule::new(api, how.clone());
-                rule.times = Some(1);
-                stage.sandbox.set_faults(vec![rule]);
-                let what = format!("{api}, {how:?}");
-                if stage.resume(&wanted).await.is_err() {
-                    stage.resume(&wanted).await.unwrap_or_else(|e| panic!("{what}: {e}"));
-                }
-                assert_eq!(apart(&census(&stage.sandbox), &expected), "", "{what}");
-                if stage.sandbox.requests().errors.values().sum::<u64>() > 0 {
-                    met.insert(api);
-                }
-            });
-        }
-    }
-    assert!(met.len() >= 12, "only {met:?} were answered so");
-}
-
 #[test]
 fn what_is_hidden_for_a_minute_after_every_create_is_not_made_twice() {
     nothing_twice(&FaultAction::HideNew { seconds: 60.0 });

@@ -1,6 +1,7 @@
 //! The engine against the in-process sandbox on a virtual clock: plan, apply, plan again, change, destroy.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 mod conformance;
+mod crash_answers;
 mod crash_defects;
 mod crash_faults;
 mod crash_lives;
@@ -19,6 +20,7 @@ mod losses;
 mod money;
 mod moves;
 mod network;
+mod novel;
 mod ownership;
 mod plans;
 mod properties;

@@ -1,6 +1,11 @@
 //! A network is made, kept, changed and removed; who holds it is said, and what AWS refuses.
-use crate::stage::{self, Stage, wanted};
+use crate::stage::{self, Stage, wanted, wire::wire};
 use aws_sdk_ec2::types::{IpPermission, UserIdGroupPair, VpcEndpointType};
+use aws_smithy_runtime_api::client::{
+    http::{HttpConnector, SharedHttpConnector},
+    orchestrator::HttpRequest,
+};
+use aws_smithy_types::body::SdkBody;
 use dlinfra::{address::Address, apply::What, engine::Execution};
 use serde_json::json;
 
@@ -97,6 +102,92 @@ async fn destroy_says_what_holds_a_subnet_a_group_and_a_table() {
     ec2.delete_security_group().group_id(&other).send().await.unwrap();
     stage.apply(&[]).await;
     assert_eq!(stage.left().await, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn destroy_says_what_holds_a_vpc_and_its_gateway() {
+    let stage = Stage::new().await;
+    let network = vec![
+        wanted("vpc", "vpc", json!({"cidr": "10.0.0.0/16"})),
+        wanted("gateway", "internet-gateway", json!({"vpc": {"$ref": "vpc"}})),
+    ];
+    let outcome = stage.apply(&network).await;
+    let vpc = outcome.live[&Address::parse("vpc").unwrap()].id.clone();
+    let aws = stage.aws().await;
+    let ec2 = aws.ec2();
+    // Of others: a subnet, a group, a table, and a gateway with a public address.
+    let subnet = ec2.create_subnet().vpc_id(&vpc).cidr_block("10.0.9.0/24").send().await.unwrap();
+    let subnet = subnet.subnet.and_then(|s| s.subnet_id).unwrap();
+    let group = ec2.create_security_group().group_name("other").description("others").vpc_id(&vpc);
+    let group = group.send().await.unwrap().group_id.unwrap();
+    let table = ec2.create_route_table().vpc_id(&vpc).send().await.unwrap();
+    let table = table.route_table.and_then(|t| t.route_table_id).unwrap();
+    let address = ec2.allocate_address().send().await.unwrap().allocation_id.unwrap();
+    let nat = ec2.create_nat_gateway().subnet_id(&subnet).allocation_id(&address).send().await.unwrap();
+    let nat = nat.nat_gateway.and_then(|n| n.nat_gateway_id).unwrap();
+    let minutes = |n: u64| stage.clock.sleep(std::time::Duration::from_secs(60 * n));
+    minutes(5).await;
+
+    let outcome = stage.try_apply(&[]).await;
+    let why = |outcome: &dlinfra::apply::Outcome, address: &str| {
+        let all = outcome.pending.iter().filter(|(a, _)| a.as_str() == address);
+        all.map(|(_, why)| why.clone()).collect::<String>()
+    };
+    let gateway = why(&outcome, "gateway");
+    assert!(gateway.contains("the network interface eni-") && gateway.contains(&nat), "{outcome:?}");
+    assert!(gateway.contains("run the same command again") && !gateway.contains(&table), "{outcome:?}");
+
+    ec2.delete_nat_gateway().nat_gateway_id(&nat).send().await.unwrap();
+    minutes(10).await;
+    ec2.release_address().allocation_id(&address).send().await.unwrap();
+    let outcome = stage.try_apply(&[]).await;
+    let held = why(&outcome, "vpc");
+    for id in [&subnet, &group, &table] {
+        assert!(held.contains(id.as_str()), "{id}: {outcome:?}");
+    }
+    assert!(why(&outcome, "gateway").is_empty(), "{outcome:?}");
+
+    ec2.delete_route_table().route_table_id(&table).send().await.unwrap();
+    ec2.delete_security_group().group_id(&group).send().await.unwrap();
+    ec2.delete_subnet().subnet_id(&subnet).send().await.unwrap();
+    stage.apply(&[]).await;
+    assert_eq!(stage.left().await, Vec::<String>::new());
+}
+
+/// AWS accepts a change and goes on to show the old value; or somebody changes it back as often.
+#[tokio::test(start_paused = true)]
+async fn an_update_that_helps_nothing_is_given_up_after_few_requests() {
+    let network = |public: bool| {
+        let subnet = json!({"vpc": {"$ref": "vpc"}, "cidr": "10.0.1.0/24", "zone": "us-east-1a", "public": public});
+        vec![wanted("vpc", "vpc", json!({"cidr": "10.0.0.0/16"})), wanted("a", "subnet", subnet)]
+    };
+    let mut stage = Stage::new().await;
+    stage.settle(&network(false)).await;
+    let sandbox = stage.sandbox.clone();
+    // Nothing becomes of it.
+    stage.http = Some(wire(move |mut request: HttpRequest| {
+        let inner = SharedHttpConnector::new(sandbox.clone());
+        async move {
+            let body = bytes(std::mem::replace(request.body_mut(), SdkBody::empty())).await;
+            let body = String::from_utf8(body).unwrap();
+            let futile = body.replace("MapPublicIpOnLaunch.Value=true", "MapPublicIpOnLaunch.Value=false");
+            *request.body_mut() = futile.into();
+            inner.call(request).await
+        }
+    }));
+    let (began, before) = (stage.clock.now(), stage.sandbox.requests().total);
+    let outcome = stage.try_apply(&network(true)).await;
+    let [(address, error)] = &outcome.failed[..] else { panic!("{outcome:?}") };
+    assert!(address.as_str() == "a" && error.message.contains("does not take the change of public"), "{error:?}");
+    let (took, sent) = (stage.clock.now().duration_since(began), stage.sandbox.requests().total - before);
+    assert!((60..300).contains(&took.as_secs()), "it waits as long as AWS may hide a change: {took:?}");
+    assert!(sent < 60, "{sent} requests in {took:?}");
+    stage.http = None;
+    stage.settle(&network(true)).await;
+}
+
+async fn bytes(body: SdkBody) -> Vec<u8> {
+    aws_smithy_types::byte_stream::ByteStream::new(body).collect().await.unwrap().to_vec()
 }
 
 #[tokio::test(start_paused = true)]

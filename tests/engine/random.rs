@@ -7,11 +7,12 @@ use crate::{
     random_fate::{End, Fate},
     random_hand,
     random_model::{Books, Edit, Model},
-    stage::{Stage, text},
+    stage::{Stage, never, text},
 };
 use dlinfra::{
     aws::ErrorClass,
     journal::{self, ByKind, JournalError, Lost, MemoryBackend, Recovered},
+    units::Span,
 };
 use dlinfra_sandbox::{Consistency, Sandbox, StoredObject};
 use proptest::{
@@ -42,6 +43,14 @@ enum Op {
     DeleteByHand(u8),
     /// Somebody changes the nth live object.
     ChangeByHand(u8),
+    /// Somebody takes the tags off the nth live object, and sets them again later.
+    Untag(u8),
+    /// Somebody else has objects with the tags of the nth one, but for the stack-id.
+    Stranger(u8),
+    /// An apply begins while EC2 finds nothing by tags.
+    Lag,
+    /// The blueprint says so many days to live, or nothing of that.
+    Ttl(u8),
     /// The journal is deleted, some minutes after the last run, and begun again from tags.
     LoseJournal,
 }
@@ -66,6 +75,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
             4 => any::<bool>().prop_map(|executed| End::Kill { executed }),
             1 => Just(End::Cancel),
             1 => Just(End::Expire),
+            1 => Just(End::Prove),
         ]
     };
     let op = prop_oneof![
@@ -76,6 +86,10 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         2 => (end(), 1..25_u32).prop_map(|(end, at)| Op::DisturbDestroy(end, at)),
         2 => any::<u8>().prop_map(Op::DeleteByHand),
         2 => any::<u8>().prop_map(Op::ChangeByHand),
+        1 => any::<u8>().prop_map(Op::Untag),
+        1 => any::<u8>().prop_map(Op::Stranger),
+        1 => Just(Op::Lag),
+        1 => (0..3_u8).prop_map(Op::Ttl),
         1 => Just(Op::LoseJournal),
     ];
     prop::collection::vec(op, 2..8)
@@ -84,7 +98,8 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
 /// What is live and carries the stack's tags, by the sandbox's own books.
 fn books(sandbox: &Sandbox) -> Books {
     let mut out = Books::new();
-    let ours = |o: &StoredObject| o.is_live() && o.tags.contains_key("dlinfra:stack");
+    let theirs = |o: &StoredObject| o.tags.get("dlinfra:stack-id").is_some_and(|id| id == random_hand::STRANGER);
+    let ours = |o: &StoredObject| o.is_live() && o.tags.contains_key("dlinfra:stack") && !theirs(o);
     for object in sandbox.objects().into_iter().filter(ours) {
         let tag = |key: &str| object.tags.get(key).cloned().unwrap_or_default();
         *out.entry((object.kind.clone(), tag("dlinfra:address"), tag("dlinfra:part"))).or_default() += 1;
@@ -194,6 +209,29 @@ async fn lives(hides: u8, ops: &[Op]) -> Result<(), String> {
             }
             Op::ChangeByHand(n) => {
                 random_hand::change(&stage, *n).await;
+                Ok(())
+            }
+            Op::Untag(n) => random_hand::untag(&stage, &model.wanted(), *n).await,
+            Op::Stranger(n) => {
+                let before = random_hand::stranger(&stage, *n).await;
+                let settled = settles(&stage, &model).await;
+                let after = random_hand::strangers(&stage);
+                random_hand::goes(&stage).await;
+                settled.and_then(|()| match after == before {
+                    true => Ok(()),
+                    false => Err(format!("a stranger's objects were changed: {before:?} {after:?}")),
+                })
+            }
+            Op::Lag => {
+                random_hand::lag(&mut stage);
+                let (_keep, cancel) = never();
+                // It may be refused, and makes nothing twice.
+                let _tried = stage.command(&model.wanted(), cancel).await;
+                stage.http = None;
+                Ok(())
+            }
+            Op::Ttl(days) => {
+                stage.target.ttl = (*days > 0).then(|| Span::from_hours(24 * u64::from(*days)));
                 Ok(())
             }
             Op::LoseJournal => {

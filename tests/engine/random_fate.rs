@@ -1,9 +1,10 @@
-//! What befalls a run at its nth act: it is killed, cancelled, or its credentials end.
-use crate::stage::{Stage, wire::wire};
+//! What befalls a run at its nth act: it is killed, cancelled, its credentials end, or somebody destroys meanwhile.
+use crate::stage::{Stage, never, wire::wire};
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use dlinfra::{
     apply::Outcome,
     diagnostic::Diagnostics,
+    engine::{Execution, Removed},
     journal::{Backend, Pending, Place, Presence, Put, Stored},
     plan::Wanted,
 };
@@ -20,6 +21,8 @@ pub(crate) enum End {
     Cancel,
     /// From this act on AWS refuses the credentials.
     Expire,
+    /// Another process asks for the end of the stack, and for its proof.
+    Prove,
 }
 
 /// Counts the acts (requests and writes of the journal) of a run from the moment at which it takes the lock.
@@ -33,6 +36,9 @@ struct Inner {
     state: Mutex<State>,
     died: Notify,
     cancel: watch::Sender<bool>,
+    /// The other process.
+    other: Stage,
+    answered: Mutex<Option<Result<Removed, Diagnostics>>>,
 }
 
 struct State {
@@ -62,6 +68,8 @@ impl Fate {
             state: Mutex::new(State { left: at, armed: false, dead: false }),
             died: Notify::new(),
             cancel,
+            other: stage.beside(),
+            answered: Mutex::new(None),
         }));
         let to = fate.clone();
         stage.http = Some(wire(move |request| {
@@ -79,7 +87,20 @@ impl Fate {
         };
         (stage.http, stage.backend) = (None, whole);
         stage.sandbox.set_faults(Vec::new());
+        if let Some(Ok(removed)) = fate.0.answered.lock().unwrap().take() {
+            assert!(removed.proof.is_none(), "proven while an apply was at work: {removed:?}");
+        }
         ending
+    }
+
+    /// A destroy, as the other process begins and ends it.
+    async fn destroyed(other: &Stage) -> Result<Removed, Diagnostics> {
+        let engine = other.engine().await;
+        let view = engine.look_everywhere(&[]).await?;
+        let plan = engine.plan(&[], &view, &std::collections::BTreeSet::new())?;
+        let (_keep, cancel) = never();
+        let run = Execution { command: "destroy", presence: None, delete_data: true, sink: Arc::new(|_| {}), cancel };
+        engine.destroy(&plan, &view, &[], run).await
     }
 
     /// Is this the act? Nothing for the dead.
@@ -108,6 +129,11 @@ impl Fate {
             }
             (true, End::Cancel) => {
                 let _heard = self.0.cancel.send(true);
+                work.await
+            }
+            (true, End::Prove) => {
+                let answered = Self::destroyed(&self.0.other).await;
+                *self.0.answered.lock().unwrap() = Some(answered);
                 work.await
             }
             (true, End::Expire) => {

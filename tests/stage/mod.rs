@@ -141,6 +141,12 @@ impl Stage {
         }
     }
 
+    /// Another process on the same stack.
+    pub(crate) fn beside(&self) -> Self {
+        let (sandbox, backend) = (self.sandbox.clone(), self.backend.clone());
+        Self { clock: self.clock.clone(), target: self.target.clone(), ..Self::on(sandbox, backend) }
+    }
+
     pub(crate) async fn aws(&self) -> Aws {
         Aws::connect(Options {
             region: "us-east-1".to_owned(),
