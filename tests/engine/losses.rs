@@ -163,3 +163,34 @@ async fn what_stays_is_not_promised_to_go() {
     assert!(outcome.complete(), "{outcome:?}");
     assert_eq!(stage.left().await.len(), 3);
 }
+
+/// Machines go on running when their reservation is over; none of them ends for one that cannot be started.
+#[tokio::test(start_paused = true)]
+async fn a_reservation_that_is_over_costs_no_machine() {
+    let stage = Stage::new().await;
+    let aws = stage.aws().await;
+    let reserve = aws.ec2().create_capacity_reservation().instance_type("g5.xlarge").instance_count(2);
+    let reserve = reserve.instance_platform("Linux/UNIX".into()).availability_zone("us-east-1a");
+    let made = reserve.instance_match_criteria("targeted".into()).send().await.unwrap();
+    let id = made.capacity_reservation.unwrap().capacity_reservation_id.unwrap();
+    let mut all = machines(2, "g5.xlarge", None);
+    all.last_mut().unwrap().spec["reservation"] = json!(id);
+    stage.settle(&all).await;
+    let running = || stage.sandbox.objects().into_iter().filter(|o| o.kind == "ec2/instance" && o.state == "running");
+    assert_eq!(running().count(), 2);
+    aws.ec2().cancel_capacity_reservation().capacity_reservation_id(&id).send().await.unwrap();
+    stage.clock.sleep(std::time::Duration::from_secs(60)).await;
+    let (engine, view, mut plan) = stage.look(&all).await;
+    if !plan.is_empty() {
+        let refused = engine.foresee(&mut plan, &view).await.unwrap_err();
+        let told: Vec<_> = refused.iter().map(|d| (d.code.as_str(), d.address.as_deref())).collect();
+        assert_eq!(told, [("DL0385", Some("group"))], "{refused}");
+        assert!(refused.to_string().contains("is cancelled"), "{refused}");
+    }
+    // The author leaves it out: who runs goes on.
+    let without = machines(2, "g5.xlarge", None);
+    let (engine, view, mut plan) = stage.look(&without).await;
+    engine.foresee(&mut plan, &view).await.unwrap();
+    assert!(plan.is_empty(), "{}", text(&plan));
+    assert_eq!(running().count(), 2);
+}

@@ -481,3 +481,18 @@ fn a_lost_journal_is_asked_for_by_the_stack_id_of_what_is_live() {
         }
     });
 }
+
+#[test]
+fn what_was_renamed_after_it_had_lost_its_tags_is_not_made_again() {
+    in_virtual_time(async {
+        let stage = Applied::of(&[wanted("data", "bucket", json!({}))]).await.stage;
+        let bucket = tagged(&stage.sandbox).into_iter().find(|o| o.kind == "s3/bucket").unwrap();
+        let keys: Vec<&str> = bucket.tags.keys().map(String::as_str).collect();
+        retag(&stage, &bucket, &[], &keys).await;
+        let mut renamed = wanted("store", "bucket", json!({}));
+        renamed.moved = vec![Address::parse("data").unwrap()];
+        let refused = stage.resume(&[renamed]).await.unwrap_err();
+        assert!(refused.contains("DL0562") && refused.contains(&bucket.id), "{refused}");
+        assert_eq!(stage.sandbox.objects().iter().filter(|o| o.kind == "s3/bucket" && o.is_live()).count(), 1);
+    });
+}
