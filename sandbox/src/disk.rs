@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::store::{Change, World};
@@ -34,17 +34,24 @@ pub enum OpenError {
         source: io::Error,
     },
     /// Another process has the sandbox open.
-    #[error(
-        "the sandbox in {} is in use by another process: let it finish, stop `dlinfra sandbox serve`, or use \
-         another folder",
-        path.display()
-    )]
+    #[error("another process uses the account in {}", path.display())]
     Locked {
         /// The sandbox's folder.
         path: PathBuf,
     },
+    /// The account was kept by another version of this program, which kept something else of it.
+    #[error(
+        "the account in {} was kept by another version of this program, and this one cannot read it: {detail}",
+        path.display()
+    )]
+    OtherVersion {
+        /// The sandbox's folder.
+        path: PathBuf,
+        /// What cannot be read.
+        detail: String,
+    },
     /// The stored account cannot be read.
-    #[error("the sandbox file {} is damaged at line {line}: {detail}; `dlinfra sandbox reset` starts anew", path.display())]
+    #[error("the sandbox file {} is damaged at line {line}: {detail}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -54,6 +61,9 @@ pub enum OpenError {
         detail: String,
     },
 }
+
+/// The keys of a line, beside its sum.
+const KEYS: [&str; 5] = ["seq", "t", "w", "n", "ops"];
 
 /// One line: a transaction, a whole account (the snapshot), or only number and time (the head).
 #[derive(Debug, Serialize, Deserialize)]
@@ -87,13 +97,37 @@ impl Line {
         Ok(format!("{{\"sum\":\"{}\",{rest}", sum(rest)))
     }
 
-    fn decode(text: &str) -> Result<Self, String> {
+    fn decode(text: &str) -> Result<Self, Unread> {
         let whole = text.strip_prefix("{\"sum\":\"").and_then(|rest| rest.split_once("\","));
-        let (stated, rest) = whole.ok_or("it does not begin with its check sum")?;
+        let Some((stated, rest)) = whole else {
+            // Lines without sums were whole in the first versions of this program.
+            let first = serde_json::from_str::<Map<String, Value>>(text)
+                .is_ok_and(|line| line.contains_key("ops") && line.keys().all(|key| KEYS.contains(&key.as_str())));
+            let why = "it does not begin with its check sum".to_owned();
+            return Err(if first { Unread::Foreign(why) } else { Unread::Damaged(why) });
+        };
         if stated != sum(rest) {
-            return Err("its check sum is wrong".to_owned());
+            return Err(Unread::Damaged("its check sum is wrong".to_owned()));
         }
-        serde_json::from_str(&format!("{{{rest}")).map_err(|error| error.to_string())
+        // With its sum right, it is as it was written.
+        serde_json::from_str(&format!("{{{rest}")).map_err(|error| Unread::Foreign(error.to_string()))
+    }
+}
+
+/// Why a line, or what it says, cannot be read.
+enum Unread {
+    /// It is not as it was written.
+    Damaged(String),
+    /// It is as another version of this program wrote it.
+    Foreign(String),
+}
+
+impl Unread {
+    fn error(self, folder: &Path, file: &Path, line: usize) -> OpenError {
+        match self {
+            Self::Damaged(detail) => OpenError::Damaged { path: file.to_owned(), line, detail },
+            Self::Foreign(detail) => OpenError::OtherVersion { path: folder.to_owned(), detail },
+        }
     }
 }
 
@@ -146,11 +180,11 @@ impl Disk {
         let snapshot = file("snapshot.json")?;
         if snapshot.exists() {
             let text = std::fs::read(&snapshot).map_err(failed(&snapshot))?;
-            let damaged = |detail: String| OpenError::Damaged { path: snapshot.clone(), line: 1, detail };
-            let text = String::from_utf8(text).map_err(|error| damaged(error.to_string()))?;
-            let line = Line::decode(&text).map_err(damaged)?;
+            let unread = |why: Unread| why.error(folder, &snapshot, 1);
+            let text = String::from_utf8(text).map_err(|error| unread(Unread::Damaged(error.to_string())))?;
+            let line = Line::decode(&text).map_err(unread)?;
             seq = line.seq;
-            left = Some(apply(world, line).map_err(damaged)?);
+            left = Some(apply(world, line).map_err(unread)?);
         }
 
         let path = file("log.jsonl")?;
@@ -170,8 +204,9 @@ impl Disk {
             }
             number += 1;
             let wrong = |detail: String| damaged(number, detail);
+            let unread = |why: Unread| why.error(folder, &path, number);
             let text = std::str::from_utf8(&bytes).map_err(|error| wrong(error.to_string()))?;
-            let line = Line::decode(text).map_err(wrong)?;
+            let line = Line::decode(text).map_err(unread)?;
             // Lines up to the snapshot are left over when a process died between writing it and emptying the log.
             let follows = last.map_or(line.seq <= seq + 1, |last: u64| line.seq == last + 1);
             if !follows {
@@ -180,7 +215,7 @@ impl Disk {
             last = Some(line.seq);
             if line.seq > seq {
                 seq = line.seq;
-                left = Some(apply(world, line).map_err(wrong)?);
+                left = Some(apply(world, line).map_err(unread)?);
             }
             good += size as u64;
         }
@@ -192,7 +227,11 @@ impl Disk {
         if known {
             let text = std::fs::read_to_string(&at).map_err(failed(&at))?;
             // Empty: a process died between making it and writing it, and before it answered anything.
-            let line = if text.is_empty() { None } else { Some(Line::decode(text.trim_end()).map_err(wrong)?) };
+            let line = if text.is_empty() {
+                None
+            } else {
+                Some(Line::decode(text.trim_end()).map_err(|why| why.error(folder, &at, 1))?)
+            };
             if let Some(line) = line {
                 if line.seq > seq {
                     let missing = line.seq - seq;
@@ -266,9 +305,9 @@ impl Disk {
     }
 }
 
-fn apply(world: &mut World, line: Line) -> Result<Left, String> {
+fn apply(world: &mut World, line: Line) -> Result<Left, Unread> {
     for op in line.ops {
-        world.load(&op.k, &op.r, &op.i, op.v)?;
+        world.load(&op.k, &op.r, &op.i, op.v).map_err(Unread::Foreign)?;
     }
     world.set_counter(line.n);
     Ok(Left { sandbox: line.t, wall: line.w })

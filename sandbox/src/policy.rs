@@ -216,8 +216,13 @@ fn principals(document: &mut Value, see: &mut impl FnMut(&mut String)) {
 }
 
 /// The first role of this account that a checked document names and that is not there, or not known everywhere yet.
-pub(crate) fn unknown_role(document: &Value, account: &str, is_known: impl Fn(&str) -> bool) -> Option<String> {
-    let own = format!("arn:aws:iam::{account}:role/");
+pub(crate) fn unknown_role(
+    document: &Value,
+    partition: &str,
+    account: &str,
+    is_known: impl Fn(&str) -> bool,
+) -> Option<String> {
+    let own = format!("arn:{partition}:iam::{account}:role/");
     let mut unknown = None;
     principals(&mut document.clone(), &mut |name| {
         if name.starts_with(&own) && unknown.is_none() && !is_known(name) {
@@ -228,11 +233,11 @@ pub(crate) fn unknown_role(document: &Value, account: &str, is_known: impl Fn(&s
 }
 
 /// A checked document as AWS keeps it: accounts stand there by the ARN of their root. Nothing if it has no account.
-pub(crate) fn with_roots(mut document: Value) -> Option<String> {
+pub(crate) fn with_roots(mut document: Value, partition: &str) -> Option<String> {
     let mut changed = false;
     principals(&mut document, &mut |name| {
         if is_account(name) {
-            *name = format!("arn:aws:iam::{name}:root");
+            *name = format!("arn:{partition}:iam::{name}:root");
             changed = true;
         }
     });
@@ -342,11 +347,16 @@ mod tests {
         assert!(star.contains("\"STAR\":\"*\""), "{star}");
         check(&trust(r#"{"AWS":"*"}"#), Use::Trust).unwrap();
         let role = check(&trust(r#"{"AWS":["000000000000","arn:aws:iam::000000000000:role/a"]}"#), Use::Trust).unwrap();
-        let unknown = |known: bool| unknown_role(&role, "000000000000", |_| known);
+        let unknown = |known: bool| unknown_role(&role, "aws", "000000000000", |_| known);
         assert_eq!((unknown(true), unknown(false).as_deref()), (None, Some("arn:aws:iam::000000000000:role/a")));
-        assert!(with_roots(role.clone()).unwrap().contains("arn:aws:iam::000000000000:root"));
-        assert_eq!(unknown_role(&role, "111122223333", |_| false), None);
-        assert_eq!(with_roots(check(&trust(r#"{"AWS":"*"}"#), Use::Trust).unwrap()), None);
+        for partition in ["aws", "aws-cn", "aws-us-gov"] {
+            let kept = with_roots(role.clone(), partition).unwrap();
+            assert!(kept.contains(&format!("arn:{partition}:iam::000000000000:root")), "{kept}");
+        }
+        assert_eq!(unknown_role(&role, "aws", "111122223333", |_| false), None);
+        // A role of another partition is none of this account.
+        assert_eq!(unknown_role(&role, "aws-cn", "000000000000", |_| false), None);
+        assert_eq!(with_roots(check(&trust(r#"{"AWS":"*"}"#), Use::Trust).unwrap(), "aws"), None);
     }
 
     #[test]

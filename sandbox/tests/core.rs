@@ -173,6 +173,39 @@ async fn time_goes_on_where_it_was_left_also_after_a_kill() {
     assert!(Sandbox::open(config()).unwrap().clock().now() >= before, "time without a request counts too");
 }
 
+/// What another version kept is not called damaged: nothing is wrong with the disk.
+#[tokio::test(start_paused = true)]
+async fn an_account_of_another_version_is_told_as_such() {
+    use dlinfra_sandbox::OpenError;
+    use sha2::{Digest, Sha256};
+    let folder = tempfile::tempdir().unwrap();
+    let config = || SandboxConfig { folder: Some(folder.path().to_owned()), lock_wait: Duration::ZERO, ..config() };
+    let with_sum = |line: &str| {
+        let rest = line.strip_prefix('{').unwrap();
+        let sum: String = Sha256::digest(rest).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        format!("{{\"sum\":\"{sum}\",{rest}\n")
+    };
+    let line = |op: &str| {
+        let time = "2026-01-01T00:00:00Z";
+        format!(r#"{{"seq":1,"t":"{time}","w":"{time}","n":1,"ops":[{op}]}}"#)
+    };
+    let vpc = r#"{"k":"ec2/vpc","r":"us-east-1","i":"vpc-1","v":{"id":"vpc-1"}}"#;
+    for (what, log) in [
+        ("the first versions had no sums", line(vpc) + "\n"),
+        ("a field is missing", with_sum(&line(vpc))),
+        ("a kind is unknown", with_sum(&line(r#"{"k":"ec2/time-machine","r":"us-east-1","i":"x","v":{}}"#))),
+        ("lines look otherwise", with_sum(r#"{"number":1,"changes":[]}"#)),
+    ] {
+        std::fs::write(folder.path().join("log.jsonl"), log).unwrap();
+        match Sandbox::open(config()) {
+            Err(error @ OpenError::OtherVersion { .. }) => {
+                assert!(error.to_string().contains("another version"), "{error}");
+            }
+            other => panic!("{what}: {other:?}"),
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn no_damage_loses_a_part_of_an_account_in_silence() {
     use dlinfra_sandbox::OpenError;

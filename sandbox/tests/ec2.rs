@@ -91,6 +91,50 @@ async fn launches_are_all_or_nothing_within_quota_and_capacity() {
     assert_eq!(sandbox.status().objects["ec2/instance"], 6);
 }
 
+/// What is stopped counts against no quota; what is started again needs room like a launch.
+#[tokio::test(start_paused = true)]
+async fn stopped_instances_free_their_quota() {
+    let quotas = [("L-DB2E81BA".to_owned(), 8)].into();
+    let sandbox = with(Behaviour { quotas, ..Behaviour::default() });
+    let (_, subnet, _) = network(&sandbox, "us-east-1a").await;
+    let run = async |token: &str| ec2(&sandbox, "RunInstances", &launch("g5.xlarge", &subnet, 1, token)).await;
+    let first = run("a").await.ok().get("instanceId");
+    run("b").await.ok();
+    run("c").await.is("VcpuLimitExceeded");
+    wait(&sandbox, 300).await;
+    let named = format!("InstanceId.1={first}");
+    ec2(&sandbox, "StopInstances", &named).await.ok();
+    wait(&sandbox, 600).await;
+    assert_eq!(ec2(&sandbox, "DescribeInstances", &named).await.ok().get("name"), "stopped");
+    run("d").await.ok();
+    ec2(&sandbox, "StartInstances", &named).await.is("VcpuLimitExceeded");
+    assert_eq!(ec2(&sandbox, "DescribeInstances", &named).await.ok().get("name"), "stopped");
+}
+
+#[tokio::test(start_paused = true)]
+async fn key_pairs_are_those_that_somebody_brought() {
+    use base64::Engine as _;
+    let sandbox = open();
+    let key = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+    let named = "KeyName.1=mine";
+    ec2(&sandbox, "DescribeKeyPairs", named).await.is("InvalidKeyPair.NotFound");
+    let import = |text: &str| format!("KeyName=mine PublicKeyMaterial={}", key(text));
+    ec2(&sandbox, "ImportKeyPair", &import("not a key")).await.is("InvalidKey.Format");
+    let made = ec2(&sandbox, "ImportKeyPair", &import(&format!("ssh-ed25519 {} me", key("k")))).await.ok();
+    ec2(&sandbox, "ImportKeyPair", &import(&format!("ssh-ed25519 {} me", key("k"))))
+        .await
+        .is("InvalidKeyPair.Duplicate");
+    wait(&sandbox, 60).await;
+    let shown = ec2(&sandbox, "DescribeKeyPairs", named).await.ok();
+    assert_eq!((shown.get("keyPairId"), shown.get("keyType")), (made.get("keyPairId"), "ed25519".to_owned()));
+    let filter = |name: &str| format!("Filter.1.Name=key-name Filter.1.Value.1={name}");
+    assert_eq!(ec2(&sandbox, "DescribeKeyPairs", &filter("other")).await.ok().count("<keyName>"), 0);
+    assert_eq!(ec2(&sandbox, "DescribeKeyPairs", &filter("mine")).await.ok().count("<keyName>"), 1);
+    for _ in 0..2 {
+        ec2(&sandbox, "DeleteKeyPair", "KeyName=mine").await.ok();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn launches_are_checked() {
     let sandbox = with(Behaviour { throttle: 0.0, ..Behaviour::default() });

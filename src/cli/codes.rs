@@ -36,7 +36,7 @@ pub static CODES: &[Code] = &[
     Code {
         code: "DL0704",
         title: "The sandbox cannot be opened",
-        explain: "The sandbox's folder is used by another command, cannot be written, or holds something else. One process at a time uses a sandbox.",
+        explain: "The sandbox's folder is used by another command, cannot be written, or holds what this version cannot read: it is damaged, or another version kept it. One process at a time uses a sandbox. What lies in it is a rehearsal; `dlinfra sandbox reset` forgets it.",
     },
     Code {
         code: "DL0705",

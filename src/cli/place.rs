@@ -10,7 +10,7 @@ use crate::{
     kinds::KINDS,
     private,
 };
-use dlinfra_sandbox::{Sandbox, SandboxConfig};
+use dlinfra_sandbox::{OpenError, Sandbox, SandboxConfig};
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Once},
@@ -72,11 +72,26 @@ pub(super) fn open_sandbox(folder: &Path, speed: u32, alone: bool) -> Result<San
     ignore_in_git(folder)?;
     let speed = f64::from(speed);
     let config = SandboxConfig { folder: Some(folder.to_owned()), speed, paused: alone, ..SandboxConfig::default() };
-    Sandbox::open(config).map_err(|e| {
-        Diagnostic::error("DL0704", format!("the sandbox in {} cannot be opened: {e}", folder.display()))
-            .with_help("wait for the other command that uses it, choose another folder with `--sandbox=DIR`, or `dlinfra sandbox reset`")
-            .into()
-    })
+    Sandbox::open(config).map_err(|e| unopened(folder, &e).into())
+}
+
+/// What to do about a sandbox that cannot be opened.
+pub(super) fn unopened(folder: &Path, why: &OpenError) -> Diagnostic {
+    let reset = match folder.strip_prefix("./").unwrap_or(folder) {
+        own if own == Path::new(".dlinfra/sandbox") => "`dlinfra sandbox reset`".to_owned(),
+        other => format!("`dlinfra sandbox reset --dir {}`", quoted(&other.display().to_string())),
+    };
+    let help = match why {
+        OpenError::Locked { .. } => {
+            "wait for the other command, stop `dlinfra sandbox serve`, or choose another folder with `--sandbox=DIR`"
+                .to_owned()
+        }
+        OpenError::Damaged { .. } | OpenError::OtherVersion { .. } => {
+            format!("{reset} starts anew; nothing in a sandbox is real, so only a rehearsal is lost")
+        }
+        _ => "run where you may write, or choose another folder with `--sandbox=DIR`".to_owned(),
+    };
+    Diagnostic::error("DL0704", format!("the sandbox in {} cannot be opened: {why}", folder.display())).with_help(help)
 }
 
 /// `.dlinfra` is nobody's source code.

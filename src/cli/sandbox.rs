@@ -24,7 +24,7 @@ enum Command {
         /// The port; 0 takes a free one.
         #[arg(long, default_value = "4566")]
         port: u16,
-        /// How much faster than real time it runs.
+        /// How much faster than real time it runs: a whole number.
         #[arg(long, default_value = "60")]
         speed: String,
         /// Keep nothing on disk.
@@ -36,9 +36,9 @@ enum Command {
     },
     /// Forget everything in it, the journals of its stacks included.
     Reset,
-    /// What exists in it.
+    /// Show what exists in it.
     Status,
-    /// Requests of the last command, counted and in order (of a served sandbox: GET /_sandbox/requests).
+    /// Show the requests of the last command, counted and in order (of a served sandbox: GET /_sandbox/requests).
     Requests,
 }
 
@@ -104,7 +104,7 @@ async fn serve(args: &Args, port: u16, speed: &str, memory: bool, behaviour: Opt
         let folder = (!memory).then(|| args.dir.clone());
         let config =
             dlinfra_sandbox::SandboxConfig { folder, speed: f64::from(speed), behaviour, ..Default::default() };
-        dlinfra_sandbox::Sandbox::open(config).map_err(|e| Diagnostic::error("DL0704", e.to_string()))?
+        dlinfra_sandbox::Sandbox::open(config).map_err(|e| place::unopened(&args.dir, &e))?
     } else {
         place::open_sandbox(&args.dir, speed, false)?
     };
@@ -137,11 +137,10 @@ fn reset(args: &Args, ui: Ui) -> Result {
         let folder = Some(args.dir.clone());
         match dlinfra_sandbox::Sandbox::open(dlinfra_sandbox::SandboxConfig { folder, ..Default::default() }) {
             // What cannot be read any more is what a reset is for.
-            Ok(_) | Err(dlinfra_sandbox::OpenError::Damaged { .. }) => {}
+            Ok(_)
+            | Err(dlinfra_sandbox::OpenError::Damaged { .. } | dlinfra_sandbox::OpenError::OtherVersion { .. }) => {}
             Err(e) => {
-                return Err(Diagnostic::error("DL0704", e.to_string())
-                    .with_help("stop the other command that uses it")
-                    .into());
+                return Err(place::unopened(&args.dir, &e).into());
             }
         }
         fs::remove_dir_all(&args.dir).map_err(|e| {

@@ -394,6 +394,9 @@ def types_and_images_that_aws_has_are_there(sandbox):
     assert micro["MemoryInfo"]["SizeInMiB"] == 1024 and micro["VCpuInfo"]["DefaultCores"] == 1, micro
     assert micro["EbsInfo"] == {
         "EbsOptimizedSupport": "unsupported", "EncryptionSupport": "supported", "NvmeSupport": "unsupported"}, micro
+    fast = found["m5.large"]["EbsInfo"]["EbsOptimizedInfo"]
+    assert (fast["BaselineBandwidthInMbps"], fast["MaximumBandwidthInMbps"]) == (650, 4750), fast
+    assert (fast["BaselineThroughputInMBps"], fast["BaselineIops"]) == (81.25, 3600), fast
     assert found["r6g.xlarge"]["VCpuInfo"]["DefaultThreadsPerCore"] == 1, found["r6g.xlarge"]
     for region in ("eu-west-3", "sa-east-1", "ap-northeast-2", "ap-northeast-3"):
         there = sandbox.client("ec2", region)

@@ -285,7 +285,9 @@ def endpoints(sandbox):
                                       VpcEndpointType="Interface", SubnetIds=[inside])["VpcEndpoint"]["VpcEndpointId"]
     state = lambda one: ec2.describe_vpc_endpoints(VpcEndpointIds=[one])["VpcEndpoints"][0]["State"].lower()
     eventually(lambda: state(private) == "available" and state(endpoint) == "available")
-    held = ec2.describe_vpc_endpoints(VpcEndpointIds=[private])["VpcEndpoints"][0]["NetworkInterfaceIds"]
+    shown = ec2.describe_vpc_endpoints(VpcEndpointIds=[private])["VpcEndpoints"][0]
+    assert all(one["DnsName"] and one["HostedZoneId"].startswith("Z") for one in shown["DnsEntries"]), shown
+    held = shown["NetworkInterfaceIds"]
     assert len(held) == 1, held
     kind = ec2.describe_network_interfaces(NetworkInterfaceIds=held)["NetworkInterfaces"][0]["InterfaceType"]
     assert kind == "vpc_endpoint", kind

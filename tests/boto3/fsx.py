@@ -42,6 +42,7 @@ def a_file_system_lives_and_dies(sandbox):
     one = made["FileSystemId"]
     assert made["Lifecycle"] == "CREATING" and made["StorageCapacity"] == 1200 and untag(made["Tags"]) == {"a": "1"}, made
     assert made["ResourceARN"] == f"arn:aws:fsx:us-east-1:{ACCOUNT}:file-system/{one}", made
+    assert "KmsKeyId" not in made, made
     assert made["LustreConfiguration"]["MountName"] and made["DNSName"].startswith(one), made
     assert ground.create(ClientRequestToken="t", Tags=tags({"a": "1"}))["FileSystemId"] == one
     fails("IncompatibleParameterError", ground.create, gib=2400, ClientRequestToken="t", Tags=tags({"a": "1"}))

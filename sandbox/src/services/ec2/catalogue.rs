@@ -2,7 +2,7 @@
 //!
 //! `data/instance-types.csv` holds what DescribeInstanceTypes and DescribeInstanceTypeOfferings answer. Network
 //! cards are runs of `COUNT*INTERFACES:TYPES` with `i` interface, `e` efa, `o` efa-only; the zones in which a type
-//! is offered are `region:letters`. Rows without an offering were collected by hand and cannot be launched.
+//! is offered are `region:letters`, speeds of EBS `MBPS/IOPS`, the baseline and, where it differs, the maximum. Rows without an offering were collected by hand and cannot be launched.
 
 use crate::regions;
 use std::collections::BTreeMap;
@@ -43,6 +43,15 @@ pub(super) struct InstanceType {
     pub(super) ebs_optimized: String,
     pub(super) nvme: String,
     pub(super) is_current: bool,
+    /// What its EBS volumes get for certain, and the most that they get for a while; not known of old types.
+    pub(super) ebs_speed: Option<(EbsSpeed, EbsSpeed)>,
+}
+
+/// How fast EBS volumes are read and written through an instance.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct EbsSpeed {
+    pub(super) mbps: u32,
+    pub(super) iops: u32,
 }
 
 impl InstanceType {
@@ -174,7 +183,17 @@ fn read_row(row: &str) -> Option<InstanceType> {
         ebs_optimized: next()?,
         nvme: next()?,
         is_current: next()? == "true",
+        ebs_speed: read_speeds(&next()?),
     })
+}
+
+fn read_speeds(text: &str) -> Option<(EbsSpeed, EbsSpeed)> {
+    let mut speeds = text.split_whitespace().filter_map(|part| {
+        let (mbps, iops) = part.split_once('/')?;
+        Some(EbsSpeed { mbps: mbps.parse().ok()?, iops: iops.parse().ok()? })
+    });
+    let baseline = speeds.next()?;
+    Some((baseline, speeds.next().unwrap_or(baseline)))
 }
 
 fn read_cards(text: &str) -> Option<Vec<Card>> {
@@ -213,7 +232,7 @@ mod tests {
         let rows = include_str!("../../../data/instance-types.csv").lines().skip(1);
         let mut count = 0;
         for row in rows {
-            assert!(!row.contains('"') && row.split(',').count() == 22, "{row}");
+            assert!(!row.contains('"') && row.split(',').count() == 23, "{row}");
             assert!(read_row(row).is_some(), "{row}");
             count += 1;
         }

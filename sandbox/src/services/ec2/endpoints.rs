@@ -214,8 +214,9 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     Ok(Reply::xml(Xml::new().child("vpcEndpoint", xml).text_opt("clientToken", token.text)))
 }
 
-/// The names under which an interface endpoint is found: its own, and the service's if that is private.
-fn dns_names(call: &Call<'_>, endpoint: &Endpoint) -> Vec<String> {
+/// The names under which an interface endpoint is found, its own and the service's if that is private, each with its
+/// hosted zone: one of the region for all endpoints, one of the endpoint for its private name.
+fn dns_names(call: &Call<'_>, endpoint: &Endpoint) -> Vec<(String, String)> {
     if endpoint.interfaces.is_empty() {
         return Vec::new();
     }
@@ -224,7 +225,16 @@ fn dns_names(call: &Call<'_>, endpoint: &Endpoint) -> Vec<String> {
     let mark: String = endpoint.id.chars().rev().take(8).collect();
     let own = format!("{}-{mark}.{service}.{}.vpce.{suffix}", endpoint.id, call.region);
     let private = endpoint.private_dns.then(|| format!("{service}.{}.{suffix}", call.region));
-    std::iter::once(own).chain(private).collect()
+    let private = private.map(|name| (name, hosted_zone(&endpoint.id)));
+    std::iter::once((own, hosted_zone(call.region))).chain(private).collect()
+}
+
+/// An id in the form of Route 53's.
+fn hosted_zone(of: &str) -> String {
+    use sha2::{Digest, Sha256};
+    const SIGNS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let sign = |byte: &u8| SIGNS.get(usize::from(byte % 32)).map_or('Z', |sign| char::from(*sign));
+    std::iter::once('Z').chain(Sha256::digest(of).iter().take(13).map(sign)).collect()
 }
 
 fn endpoint_xml(call: &Call<'_>, endpoint: &Endpoint) -> Xml {
@@ -241,7 +251,13 @@ fn endpoint_xml(call: &Call<'_>, endpoint: &Endpoint) -> Xml {
         .text("privateDnsEnabled", endpoint.private_dns)
         .text("requesterManaged", false)
         .texts("networkInterfaceIdSet", "item", &endpoint.interfaces)
-        .list("dnsEntrySet", "item", dns_names(call, endpoint).into_iter().map(|name| Xml::new().text("dnsName", name)))
+        .list(
+            "dnsEntrySet",
+            "item",
+            dns_names(call, endpoint)
+                .into_iter()
+                .map(|(name, zone)| Xml::new().text("dnsName", name).text("hostedZoneId", zone)),
+        )
         .text("creationTimestamp", endpoint.created)
         .text("ownerId", call.account())
         .extend(tag_set(call, &endpoint.id))

@@ -126,6 +126,7 @@ fn take_launch(call: &mut Call<'_>, token: Option<String>) -> Result<Launch, Api
     if !["stop", "terminate"].contains(&shutdown.as_str()) {
         return Err(call.params.invalid("instanceInitiatedShutdownBehavior", shutdown, "Expecting stop or terminate."));
     }
+    // Any name will do: a rehearsal has no keys, and nobody logs in.
     let key_name = call.params.text_opt("KeyName")?;
     // Every type of the catalogue is EBS-optimized, asked for or not.
     let _asked = call.params.flag_opt("EbsOptimized")?;

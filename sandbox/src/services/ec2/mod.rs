@@ -14,6 +14,7 @@ mod instance_view;
 mod instances;
 mod interface_changes;
 pub(crate) mod interfaces;
+mod key_pairs;
 mod launch;
 mod launch_network;
 mod launch_options;
@@ -61,6 +62,7 @@ pub(crate) static SERVICE: Service = Service {
         interface_changes::OPERATIONS,
         endpoints::OPERATIONS,
         placement::OPERATIONS,
+        key_pairs::OPERATIONS,
         launch::OPERATIONS,
         instances::OPERATIONS,
         instance_changes::OPERATIONS,
@@ -95,6 +97,7 @@ fn objects() -> Vec<ObjectKind> {
         ObjectKind::of::<interfaces::Interface>(),
         ObjectKind::of::<endpoints::Endpoint>(),
         ObjectKind::of::<placement::PlacementGroup>(),
+        ObjectKind::of::<key_pairs::KeyPair>(),
         ObjectKind::of::<instances::Instance>(),
         ObjectKind::of::<volumes::Volume>(),
         ObjectKind::of::<reservations::Reservation>(),
@@ -150,6 +153,7 @@ fn exists(call: &Call<'_>, kind: &str, id: &str) -> bool {
         "network-interface" => call.find::<interfaces::Interface>(id).is_some(),
         "vpc-endpoint" => call.find::<endpoints::Endpoint>(id).is_some(),
         "placement-group" => call.all::<placement::PlacementGroup>().any(|group| group.id == id),
+        "key-pair" => call.find::<key_pairs::KeyPair>(id).is_some(),
         "instance" => call.find::<instances::Instance>(id).is_some(),
         "volume" => call.find::<volumes::Volume>(id).is_some(),
         "capacity-reservation" => call.find::<reservations::Reservation>(id).is_some(),

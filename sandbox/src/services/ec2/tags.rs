@@ -56,6 +56,7 @@ fn resource_type(id: &str) -> Option<&'static str> {
         "sgr" => "security-group-rule",
         "eni" => "network-interface",
         "pg" => "placement-group",
+        "key" => "key-pair",
         "i" => "instance",
         "vol" => "volume",
         "vpce" => "vpc-endpoint",

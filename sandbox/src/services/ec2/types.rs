@@ -111,9 +111,19 @@ fn type_xml(kind: &InstanceType) -> Xml {
         .text("defaultVCpus", kind.vcpus)
         .text("defaultCores", kind.cores)
         .text("defaultThreadsPerCore", kind.vcpus.checked_div(kind.cores).unwrap_or(1));
+    let speed = kind.ebs_speed.map(|(baseline, maximum)| {
+        Xml::new()
+            .text("baselineBandwidthInMbps", baseline.mbps)
+            .text("baselineThroughputInMBps", f64::from(baseline.mbps) / 8.0)
+            .text("baselineIops", baseline.iops)
+            .text("maximumBandwidthInMbps", maximum.mbps)
+            .text("maximumThroughputInMBps", f64::from(maximum.mbps) / 8.0)
+            .text("maximumIops", maximum.iops)
+    });
     let ebs = Xml::new()
         .text("ebsOptimizedSupport", &kind.ebs_optimized)
         .text("encryptionSupport", "supported")
+        .child_opt("ebsOptimizedInfo", speed)
         .text("nvmeSupport", &kind.nvme);
     Xml::new()
         .text("instanceType", &kind.name)

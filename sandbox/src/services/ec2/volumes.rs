@@ -60,13 +60,15 @@ pub(super) fn take(call: &mut Call<'_>, image: &Image) -> Result<Vec<VolumeSpec>
     let mut specs: Vec<VolumeSpec> = Vec::new();
     for mut mapping in call.params.structs("BlockDeviceMapping")? {
         let device = mapping.text("DeviceName")?;
-        let mut ebs = mapping.child("Ebs")?;
+        let lacks =
+            |what: &str| ApiError::bad("MissingParameter", format!("The request must contain the parameter {what}"));
+        let mut ebs = mapping.child_opt("Ebs")?.ok_or_else(|| lacks("ebs"))?;
         let is_root = device == image.root_device;
         let mut spec = VolumeSpec {
             gib: match ebs.int_opt("VolumeSize")? {
                 Some(gib) => gib,
                 None if is_root => image.root_gib,
-                None => return Err(ebs.missing("VolumeSize")),
+                None => return Err(lacks("size or snapshotId")),
             },
             volume_type: ebs.text_opt("VolumeType")?.unwrap_or_else(|| "gp3".to_owned()),
             iops: ebs.int_opt("Iops")?,

@@ -40,12 +40,21 @@ pub(super) fn file_system_json(call: &Call<'_>, it: &FileSystem) -> Value {
         "SubnetIds": [it.subnet],
         "NetworkInterfaceIds": it.interfaces,
         "DNSName": format!("{}.fsx.{region}.amazonaws.com", it.id),
-        "KmsKeyId": it.kms_key,
+        "KmsKeyId": it.kms_key.clone().or_else(|| it.lustre.is_persistent().then(|| managed_key(call))),
         "ResourceARN": it.arn,
         "Tags": tagged::pairs(&it.tags),
         "LustreConfiguration": lustre_json(&it.lustre, Some(&it.mount_name)),
         "AdministrativeActions": (!it.actions.is_empty()).then(|| actions_json(call, &it.actions)),
     })
+}
+
+/// AWS's own key for FSx in this account and region, which persistent file systems have when none is named.
+fn managed_key(call: &Call<'_>) -> String {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::digest(format!("{}/{}/aws/fsx", call.account(), call.region));
+    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let parts = [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)].map(|(from, to)| hex.get(from..to).unwrap_or_default());
+    call.arn_of("kms", format!("key/{}", parts.join("-")))
 }
 
 pub(super) fn lustre_json(lustre: &Lustre, mount_name: Option<&str>) -> Value {

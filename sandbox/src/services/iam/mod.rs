@@ -130,9 +130,9 @@ fn document(call: &mut Call<'_>, field: &str, place: policy::Use<'_>) -> Result<
         return Ok(text);
     }
     let is_known = |arn: &str| is_principal(call.world, arn, call.now);
-    match policy::unknown_role(&read, &call.account(), is_known) {
+    match policy::unknown_role(&read, call.partition(), &call.account(), is_known) {
         Some(arn) => Err(malformed(format!("Invalid principal in policy: \"AWS\":\"{arn}\""))),
-        None => Ok(policy::with_roots(read).unwrap_or(text)),
+        None => Ok(policy::with_roots(read, call.partition()).unwrap_or(text)),
     }
 }
 

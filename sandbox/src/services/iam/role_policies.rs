@@ -4,6 +4,7 @@ use super::roles::{named, seen};
 use super::{Page, document, done, limit, managed, name, no_such, percent};
 use crate::call::Call;
 use crate::error::ApiError;
+use crate::iam_model::Role;
 use crate::policy::Use;
 use crate::service::{Operation, read, write};
 use crate::wire::reply::Reply;
@@ -17,6 +18,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     write("AttachRolePolicy", attach_role_policy),
     write("DetachRolePolicy", detach_role_policy),
     read("ListAttachedRolePolicies", list_attached_role_policies),
+    read("GetPolicy", get_policy),
 ];
 
 /// All inline policies of a role together, without white space.
@@ -73,6 +75,22 @@ fn policy_arn(call: &mut Call<'_>) -> Result<String, ApiError> {
         return Err(ApiError::bad("InvalidInput", format!("ARN {arn} is not valid.")));
     }
     Ok(arn)
+}
+
+/// The account has no policies of its own, only AWS's.
+fn get_policy(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    let arn = policy_arn(call)?;
+    let name = managed::name_of(&arn).ok_or_else(|| no_such(format!("Policy {arn} was not found.")))?;
+    let attached = call.seen::<Role>().filter(|role| role.attached.contains(&arn)).count();
+    let bounding = call.seen::<Role>().filter(|role| role.boundary.as_ref() == Some(&arn)).count();
+    let policy = Xml::new()
+        .text("PolicyName", name)
+        .text("Arn", &arn)
+        .text("Path", managed::path_of(&arn))
+        .text("AttachmentCount", attached)
+        .text("PermissionsBoundaryUsageCount", bounding)
+        .text("IsAttachable", true);
+    Ok(Reply::xml(Xml::new().child("Policy", policy)))
 }
 
 fn attach_role_policy(call: &mut Call<'_>) -> Result<Reply, ApiError> {

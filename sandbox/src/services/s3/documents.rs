@@ -48,11 +48,11 @@ fn put_policy(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         return Err(ApiError::new(403, "AccessDenied", message));
     }
     let is_known = |arn: &str| is_principal(call.world, arn, call.now);
-    if let Some(arn) = policy::unknown_role(&document, &call.account(), is_known) {
+    if let Some(arn) = policy::unknown_role(&document, call.partition(), &call.account(), is_known) {
         return Err(ApiError::bad("MalformedPolicy", "Invalid principal in policy")
             .with("Detail", format!("\"AWS\" : \"{arn}\"")));
     }
-    call.put(Bucket { policy: Some(policy::with_roots(document).unwrap_or(text)), ..bucket });
+    call.put(Bucket { policy: Some(policy::with_roots(document, call.partition()).unwrap_or(text)), ..bucket });
     Ok(no_content())
 }
 
