@@ -14,7 +14,7 @@ use crate::{
         tags,
     },
     cost::{
-        Pricing,
+        Past, Pricing,
         actual::{Actual, Life, Period},
     },
     diagnostic::{Diagnostic, Diagnostics},
@@ -26,7 +26,7 @@ use crate::{
 };
 use jiff::{SignedDuration, Span, Timestamp, civil::Date, tz::TimeZone};
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What `--actual` asks for.
 #[derive(clap::Args, Clone, Default)]
@@ -156,7 +156,7 @@ fn period(bills: &Bills, lives: &[Life], tagged_from: Option<Date>, now: Timesta
     Period { from, to, known_until: now.checked_sub(LATE).unwrap_or(now), tagged_from }
 }
 
-/// What ran, priced: by the journal, and what is live and in no journal by its age.
+/// What ran, priced.
 async fn lives(found: &Found, view: &View, prices: &Prices, now: Timestamp) -> std::result::Result<Vec<Life>, Stop> {
     let stated = match &found.compiled {
         Some(compiled) => money::stated(compiled, &Limits::default())?.0.usage,
@@ -164,20 +164,8 @@ async fn lives(found: &Found, view: &View, prices: &Prices, now: Timestamp) -> s
     };
     let pricing =
         Pricing { book: &prices.book, region: found.engine.aws().region(), usage: &stated, owner: None, run: None };
-    let mut lives = Vec::new();
-    let mut known: BTreeSet<String> = BTreeSet::new();
-    for stretch in found.engine.history().await? {
-        let Some(kind) = KINDS.iter().find(|kind| kind.name() == stretch.applied.kind) else { continue };
-        let item = pricing.item(stretch.address.as_str(), *kind, &stretch.applied.spec);
-        known.insert(stretch.address.to_string());
-        lives.push(Life { item, from: stretch.from, to: stretch.to.unwrap_or(now) });
-    }
-    for (address, live) in view.snapshot.owned.iter().filter(|(address, _)| !known.contains(address.as_str())) {
-        if let Some(from) = live.live.created {
-            lives.push(Life { item: pricing.item(address.as_str(), live.kind, &live.live.spec), from, to: now });
-        }
-    }
-    Ok(lives)
+    let history = found.engine.history().await?;
+    Ok(Past::of(&pricing, &history, &view.snapshot.owned, KINDS, now).lives())
 }
 
 /// Since when bills carry the tags, or what to do about it.

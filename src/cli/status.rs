@@ -5,6 +5,8 @@ use super::{
 };
 use crate::{
     aws::ownership::Ownership,
+    cost::Past,
+    kinds::KINDS,
     report::{
         cost::LiveFigures,
         plan::heading,
@@ -50,8 +52,10 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     let objects = &view.snapshot.owned;
     let expires = objects.values().find_map(|f| Ownership::read(&f.live.tags)?.expires);
     let now = found.engine.now();
-    let cost =
-        money::with_pricing(&args.which, &found, ui, |pricing| LiveFigures::new(pricing, objects.values(), now))?;
+    let history = found.engine.history().await?;
+    let cost = money::with_pricing(&args.which, &found, ui, |pricing| {
+        LiveFigures::new(pricing, objects.values(), &Past::of(pricing, &history, objects, KINDS, now))
+    })?;
     if ui.json {
         let rows: Vec<_> = objects
             .iter()
@@ -86,9 +90,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     if !objects.is_empty() {
         table.render(ui.screen, &mut out);
     }
-    if !objects.is_empty() {
-        out.push_str(cost.text());
-    }
+    out.push_str(cost.text());
     if let Some(at) = expires {
         out.push_str(&format!("expires {at}\n"));
     }

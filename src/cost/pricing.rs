@@ -127,8 +127,13 @@ impl Pricing<'_> {
 /// it over was intended, by the object's own tag.
 #[must_use]
 pub fn since(found: &Found) -> Option<Timestamp> {
-    let intended = || record::minted(found.live.tags.get(tags::INTENT)?);
-    found.live.created.or_else(intended)
+    found.live.created.or_else(|| intended(found))
+}
+
+/// When the call that made an object or took it over was intended, by the object's own tag.
+#[must_use]
+pub fn intended(found: &Found) -> Option<Timestamp> {
+    record::minted(found.live.tags.get(tags::INTENT)?)
 }
 
 /// What was spent until now.

@@ -27,6 +27,9 @@ pub struct AccountReport<'a> {
     pub(super) at: Timestamp,
 }
 
+/// What the sums leave out.
+const LIVE_ONLY: &str = "Spent: on what is live; `dlinfra status` of a stack counts what is gone as well.";
+
 /// An owner as people read it.
 pub(super) fn owner(name: &str) -> &str {
     if name.is_empty() { "(no owner)" } else { name }
@@ -115,6 +118,7 @@ impl<'a> Forms for AccountReport<'a> {
         stacks.render(screen, &mut out);
         out.push('\n');
         owners.render(screen, &mut out);
+        screen.paragraph(&mut out, "", Style::new(), LIVE_ONLY, 0);
         out
     }
 
@@ -181,7 +185,7 @@ impl<'a> Forms for AccountReport<'a> {
         for s in &self.all.stacks {
             writeln!(out, "| {} |", Self::stack_cells(s).map(|text| cell(&text)).join(" | "))?;
         }
-        Ok(())
+        writeln!(out, "\n{LIVE_ONLY}")
     }
 
     fn html(&self) -> Result<String, RenderError> {

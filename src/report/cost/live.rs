@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::cost::{Pricing, Sum, since};
+use crate::cost::{Past, Pricing, Sum};
 use crate::price::line::{Dollars, rounded};
 use crate::snapshot::Found;
 
@@ -29,12 +29,14 @@ pub struct LiveFigures {
     pub hourly: String,
     /// Dollars in a month of 730 hours.
     pub monthly: String,
-    /// An estimate of the dollars spent since each object was made.
+    /// An estimate of the dollars spent until now, with what is gone.
     pub spent: String,
-    /// When the oldest of them was made.
+    /// The part of it that went to what is gone.
+    pub spent_on_gone: String,
+    /// Since when something costs money.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
-    /// How many objects cost money and do not say when they were made.
+    /// How many resources cost money for nobody knows how long.
     pub unknown_age: usize,
     /// How many lines have no price.
     pub unpriced: usize,
@@ -46,10 +48,10 @@ pub struct LiveFigures {
 }
 
 impl LiveFigures {
-    /// The figures of what a stack owns.
-    pub fn new<'a>(pricing: &Pricing<'_>, found: impl Iterator<Item = &'a Found> + Clone, now: Timestamp) -> Self {
-        let bill = pricing.live(found.clone());
-        let spent = pricing.spent(found.clone(), now);
+    /// The figures of what a stack owns, and of what it owned.
+    pub fn new<'a>(pricing: &Pricing<'_>, found: impl Iterator<Item = &'a Found>, past: &Past) -> Self {
+        let bill = pricing.live(found);
+        let spending = past.spending();
         let sum = bill.sum();
         let total = sum.total();
         let of = |sum: &Sum| ResourceFigures {
@@ -60,30 +62,41 @@ impl LiveFigures {
         let costly = bill.items.iter().filter(|item| !item.lines.is_empty());
         let resources: BTreeMap<String, ResourceFigures> =
             costly.map(|item| (item.address.clone(), of(&item.sum()))).collect();
-        let oldest = found.filter(|found| resources.contains_key(found.live.address.as_str())).filter_map(since).min();
         let missing = match sum.unpriced {
             0 => String::new(),
             1 => "; 1 line unpriced".to_owned(),
             count => format!("; {count} lines unpriced"),
         };
-        let mut words = format!("Burns: {}/h, {}/month{missing}\n", Dollars(total.hourly()), Dollars(total.monthly()));
-        let ages = match spent.unknown_age {
-            0 => String::new(),
-            1 => "; 1 resource does not say when it was made".to_owned(),
-            count => format!("; {count} resources do not say when they were made"),
+        let mut words = match bill.items.is_empty() {
+            true => String::new(),
+            false => format!("Burns: {}/h, {}/month{missing}\n", Dollars(total.hourly()), Dollars(total.monthly())),
         };
-        if let Some(since) = oldest {
-            words.push_str(&format!("Spent: about {} since {}{ages}\n", Dollars(spent.dollars), whole(since)));
-        } else if spent.unknown_age > 0 {
-            words.push_str(&format!("Spent: not known{ages}\n"));
+        let unknown = match spending.unknown {
+            0 => String::new(),
+            1 => "; of 1 resource nobody knows for how long".to_owned(),
+            count => format!("; of {count} resources nobody knows for how long"),
+        };
+        let gone = match spending.gone.is_zero() {
+            true => String::new(),
+            false => format!(", {} of it on what is gone", Dollars(spending.gone)),
+        };
+        match spending.since {
+            Some(since) => words.push_str(&format!(
+                "Spent: about {} since {}{gone}{unknown}\n",
+                Dollars(spending.dollars),
+                whole(since)
+            )),
+            _ if spending.unknown > 0 => words.push_str(&format!("Spent: not known{unknown}\n")),
+            _ => {}
         }
         Self {
             currency: "USD",
             hourly: rounded(total.hourly(), 4),
             monthly: rounded(total.monthly(), 2),
-            spent: rounded(spent.dollars, 2),
-            since: oldest,
-            unknown_age: spent.unknown_age,
+            spent: rounded(spending.dollars, 2),
+            spent_on_gone: rounded(spending.gone, 2),
+            since: spending.since,
+            unknown_age: spending.unknown,
             unpriced: sum.unpriced,
             resources,
             words,
