@@ -1,12 +1,14 @@
 //! Objects of one S3 bucket with conditional writes: what the journal needs, every call naming the owner it expects.
 use super::{Aws, Error, ErrorClass, optional};
 use aws_sdk_s3::types::{
-    BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, PublicAccessBlockConfiguration,
+    BucketLifecycleConfiguration, BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration,
+    ExpirationStatus, LifecycleRule, LifecycleRuleFilter, NoncurrentVersionExpiration, PublicAccessBlockConfiguration,
     ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
     VersioningConfiguration,
 };
 use bytes::Bytes;
 use jiff::SignedDuration;
+use serde_json::json;
 use std::{future::Future, time::Duration};
 
 /// A bucket that must belong to one account.
@@ -35,6 +37,9 @@ pub struct Object {
     pub etag: String,
 }
 
+/// How long what was replaced or deleted can be had back.
+const KEPT_DAYS: i32 = 90;
+
 /// Writes are repeated for so long when nobody knows whether they happened: their condition makes that safe.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
 
@@ -47,6 +52,11 @@ impl Objects {
     /// The bucket's name.
     pub fn bucket(&self) -> &str {
         &self.bucket
+    }
+
+    /// The region that it is looked for in.
+    pub fn region(&self) -> &str {
+        self.aws.region()
     }
 
     /// The account that must own it.
@@ -146,11 +156,11 @@ impl Objects {
         super::gone(delete.expected_bucket_owner(&self.account).send().await.map_err(Error::from))
     }
 
-    /// Makes the bucket: private, versioned, encrypted. Safe to repeat after a kill at any point.
+    /// Makes the bucket: private, versioned, encrypted, closed to plain http. Safe to repeat after a kill at any point.
     ///
     /// # Errors
     /// [`ErrorClass::Exists`] when the name belongs to another account.
-    pub async fn make_bucket(&self) -> Result<(), Error> {
+    pub async fn make_bucket(&self, partition: &str) -> Result<(), Error> {
         let region = self.aws.region();
         let place = (region != "us-east-1").then(|| {
             let place = BucketLocationConstraint::from(region);
@@ -165,14 +175,15 @@ impl Objects {
             }
         };
         self.patient(create).await?;
-        self.secure().await
+        self.secure(partition).await
     }
 
-    /// Closes the bucket to the public, keeps versions and encrypts.
+    /// Closes the bucket to the public and to plain http, keeps versions for a while, and encrypts. `partition` is that
+    /// of the region's ARNs.
     ///
     /// # Errors
     /// Whatever S3 answers.
-    pub async fn secure(&self) -> Result<(), Error> {
+    pub async fn secure(&self, partition: &str) -> Result<(), Error> {
         let (s3, bucket, owner) = (self.aws.s3(), &self.bucket, &self.account);
         let bug = |e: &dyn std::error::Error| Error::bug(e.to_string());
         let closed = PublicAccessBlockConfiguration::builder()
@@ -201,7 +212,49 @@ impl Objects {
             let call = s3.put_bucket_encryption().bucket(bucket).expected_bucket_owner(owner);
             Ok(call.server_side_encryption_configuration(encrypted.clone()).send().await.map(|_| ())?)
         })
-        .await
+        .await?;
+        self.settled(|| self.refuse_plain_http(partition)).await?;
+        let rule = LifecycleRule::builder()
+            .id("what-was-replaced")
+            .status(ExpirationStatus::Enabled)
+            .filter(LifecycleRuleFilter::builder().prefix("").build())
+            .noncurrent_version_expiration(NoncurrentVersionExpiration::builder().noncurrent_days(KEPT_DAYS).build())
+            .build()
+            .map_err(|e| bug(&e))?;
+        let lifecycle = BucketLifecycleConfiguration::builder().rules(rule).build().map_err(|e| bug(&e))?;
+        self.settled(|| self.expire_versions(&lifecycle)).await
+    }
+
+    /// Whoever has given the bucket a policy of their own keeps it.
+    async fn refuse_plain_http(&self, partition: &str) -> Result<(), Error> {
+        // An emulator behind plain http would be locked out.
+        if self.aws.endpoints().iter().any(|e| e.url.to_ascii_lowercase().starts_with("http://")) {
+            return Ok(());
+        }
+        let (s3, bucket, owner) = (self.aws.s3(), &self.bucket, &self.account);
+        match s3.get_bucket_policy().bucket(bucket).expected_bucket_owner(owner).send().await.map_err(Error::from) {
+            Err(e) if e.is("NoSuchBucketPolicy") => {}
+            other => return other.map(|_| ()),
+        }
+        let arn = format!("arn:{partition}:s3:::{bucket}");
+        let policy = json!({ "Version": "2012-10-17", "Statement": [{
+            "Sid": "OnlyEncryptedConnections", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
+            "Resource": [arn, format!("{arn}/*")], "Condition": { "Bool": { "aws:SecureTransport": "false" } },
+        }] });
+        let put = s3.put_bucket_policy().bucket(bucket).expected_bucket_owner(owner).policy(policy.to_string());
+        Ok(put.send().await.map(|_| ())?)
+    }
+
+    /// Each heartbeat of a lock leaves a version behind. Rules that are there already stay.
+    async fn expire_versions(&self, lifecycle: &BucketLifecycleConfiguration) -> Result<(), Error> {
+        let (s3, bucket, owner) = (self.aws.s3(), &self.bucket, &self.account);
+        let get = s3.get_bucket_lifecycle_configuration().bucket(bucket).expected_bucket_owner(owner);
+        match get.send().await.map_err(Error::from) {
+            Err(e) if e.is("NoSuchLifecycleConfiguration") => {}
+            other => return other.map(|_| ()),
+        }
+        let put = s3.put_bucket_lifecycle_configuration().bucket(bucket).expected_bucket_owner(owner);
+        Ok(put.lifecycle_configuration(lifecycle.clone()).send().await.map(|_| ())?)
     }
 
     /// A bucket that was made a moment ago may not be visible to its own settings yet.

@@ -26,7 +26,8 @@ pub static CODES: &[Code] = &[
         title: "The journal may not be used",
         explain: "AWS refused a call to the journal's bucket. dlinfra never takes a refusal for absence: without its \
                   memory it does not act. The journal needs s3:ListBucket, s3:GetObject and s3:PutObject, and once \
-                  s3:CreateBucket, s3:PutBucketVersioning, s3:PutEncryptionConfiguration and \
+                  s3:CreateBucket, s3:PutBucketVersioning, s3:PutEncryptionConfiguration, s3:GetBucketPolicy, \
+                  s3:PutBucketPolicy, s3:GetLifecycleConfiguration, s3:PutLifecycleConfiguration and \
                   s3:PutBucketPublicAccessBlock.",
     },
     Code {

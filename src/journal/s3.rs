@@ -3,9 +3,12 @@ use super::{
     JournalError, Presence,
     backend::{Backend, Pending, Place, Put, Stored},
 };
-use crate::aws::{
-    Aws, Error, ErrorClass,
-    objects::{Objects, Written},
+use crate::{
+    aws::{
+        Aws, Error, ErrorClass,
+        objects::{Objects, Written},
+    },
+    catalog::region,
 };
 use std::path::Path;
 
@@ -111,11 +114,14 @@ impl Backend for S3Backend {
     fn prepare(&self) -> Pending<'_, ()> {
         Box::pin(async move {
             let found = self.objects.list(&self.prefix, "", 1).await.map_err(|e| self.failed(e))?;
+            let partition = region::partition(self.objects.region());
             match found {
-                None if self.own => self.objects.make_bucket().await.map_err(|e| self.failed(e)),
+                None if self.own => self.objects.make_bucket(partition).await.map_err(|e| self.failed(e)),
                 None => Err(self.no_bucket()),
                 // A stack's first command: whoever made the bucket may have been killed before it was closed.
-                Some(keys) if self.own && keys.is_empty() => self.objects.secure().await.map_err(|e| self.failed(e)),
+                Some(keys) if self.own && keys.is_empty() => {
+                    self.objects.secure(partition).await.map_err(|e| self.failed(e))
+                }
                 Some(_) => Ok(()),
             }
         })

@@ -39,7 +39,14 @@ async fn the_bucket_is_made_once_private_versioned_and_encrypted() {
     assert_eq!(sandbox.requests().mutating, 0, "looking makes nothing");
     backend.prepare().await.unwrap();
     let log = sandbox.requests();
-    for call in ["s3:CreateBucket", "s3:PutPublicAccessBlock", "s3:PutBucketVersioning", "s3:PutBucketEncryption"] {
+    for call in [
+        "s3:CreateBucket",
+        "s3:PutPublicAccessBlock",
+        "s3:PutBucketVersioning",
+        "s3:PutBucketEncryption",
+        "s3:PutBucketPolicy",
+        "s3:PutBucketLifecycleConfiguration",
+    ] {
         assert_eq!(log.count(call), 1, "{call}: {:?}", log.counts);
     }
     assert_eq!(backend.look().await.unwrap(), Place::There);
@@ -48,6 +55,43 @@ async fn the_bucket_is_made_once_private_versioned_and_encrypted() {
     let before = sandbox.requests().mutating;
     backend.prepare().await.unwrap();
     assert_eq!(sandbox.requests().mutating, before, "later commands only look");
+}
+
+/// Plain http is refused, old versions go, and what somebody else has set in the bucket stays.
+#[tokio::test(start_paused = true)]
+async fn the_bucket_refuses_plain_http_and_forgets_old_versions() {
+    let sandbox = sandbox();
+    let aws = connect(&sandbox, "eu-west-1").await;
+    let bucket = format!("dlinfra-{SANDBOX_ACCOUNT}-eu-west-1");
+    own(&sandbox).await.prepare().await.unwrap();
+    let policy = || async { aws.s3().get_bucket_policy().bucket(&bucket).send().await.unwrap().policy.unwrap() };
+    let made: serde_json::Value = serde_json::from_str(&policy().await).unwrap();
+    let statement = &made["Statement"][0];
+    assert_eq!((&statement["Effect"], &statement["Principal"]), (&"Deny".into(), &"*".into()));
+    assert_eq!(statement["Condition"], serde_json::json!({ "Bool": { "aws:SecureTransport": "false" } }));
+    let arn = format!("arn:aws:s3:::{bucket}");
+    assert_eq!(statement["Resource"], serde_json::json!([arn, format!("{arn}/*")]));
+    let rules = aws.s3().get_bucket_lifecycle_configuration().bucket(&bucket).send().await.unwrap().rules.unwrap();
+    let days = rules[0].noncurrent_version_expiration.as_ref().unwrap().noncurrent_days;
+    assert_eq!((rules.len(), days), (1, Some(90)));
+
+    let own_policy = made.to_string().replace("OnlyEncryptedConnections", "Ours");
+    aws.s3().put_bucket_policy().bucket(&bucket).policy(own_policy).send().await.unwrap();
+    let other = S3Backend::own(&aws, SANDBOX_ACCOUNT, "another");
+    other.prepare().await.unwrap();
+    assert!(policy().await.contains("Ours"), "a policy that is there is kept");
+
+    // Behind plain http stands an emulator, which such a policy would lock out.
+    let plain = Options {
+        region: "eu-west-2".into(),
+        profile: None,
+        endpoint_url: Some("http://127.0.0.1:1".into()),
+        http: Some(sandbox.http_client()),
+        clock: Clock::scaled(sandbox.clock().now(), 1),
+    };
+    let before = sandbox.requests().count("s3:PutBucketPolicy");
+    S3Backend::own(&Aws::connect(plain).await, SANDBOX_ACCOUNT, STACK).prepare().await.unwrap();
+    assert_eq!(sandbox.requests().count("s3:PutBucketPolicy"), before);
 }
 
 #[tokio::test(start_paused = true)]
@@ -186,8 +230,8 @@ async fn only_the_version_that_was_seen_is_deleted() {
     let sandbox = sandbox();
     let objects = Objects::new(connect(&sandbox, "us-east-1").await, SANDBOX_ACCOUNT, "dlinfra-objects");
     assert_eq!(objects.list("", "", 10).await.unwrap(), None);
-    objects.make_bucket().await.unwrap();
-    objects.make_bucket().await.unwrap();
+    objects.make_bucket("aws").await.unwrap();
+    objects.make_bucket("aws").await.unwrap();
     let Written::Done(first) = objects.put_if_absent("a", b"1").await.unwrap() else { panic!("taken") };
     let Written::Done(second) = objects.put_if_match("a", b"2", &first).await.unwrap() else { panic!("taken") };
     assert_eq!(objects.delete_if_match("a", &first).await.unwrap(), Written::Refused);
