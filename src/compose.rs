@@ -48,7 +48,11 @@ impl Deployment {
         let locate = |problem: Diagnostic| {
             let at = problem.address.as_ref().filter(|_| problem.labels.is_empty());
             let decl = at.and_then(|address| self.compiled.resources.iter().find(|d| d.address == *address));
-            let labels = decl.map(|d| d.spans.labels("")).unwrap_or_default();
+            let written = |d: &ResourceDecl| {
+                let field = problem.field.as_deref().unwrap_or_default();
+                d.spans.labels(&kind(&d.kind).map_or_else(String::new, |kind| kind.written(&d.spec, field)))
+            };
+            let labels = decl.map(written).unwrap_or_default();
             problem.with_labels(labels)
         };
         problems.into_iter().map(locate).collect()
@@ -86,9 +90,14 @@ pub fn compose(mut compiled: Compiled) -> Result<Deployment, Diagnostics> {
     check_allowed(&compiled, &mut problems);
     problems.sort();
     let ((), notes) = problems.into_result(())?;
-    // Every field has been checked: what is said from here on is said of whole resources.
-    for decl in &mut compiled.resources {
-        decl.spans = std::mem::take(&mut decl.spans).without_fields();
+    // Every field has been checked: what is said from here on is said of whole resources, or of fields that decide
+    // about what AWS has.
+    for (decl, wanted) in compiled.resources.iter_mut().zip(&wanted) {
+        let about = wanted.kind.about();
+        let claimed = |field: &str| about.claims.iter().any(|c| field == c.field || field == c.choices);
+        let kept =
+            |field: &str| matches!(field, "existing" | "protect") || about.asked.contains(&field) || claimed(field);
+        decl.spans = std::mem::take(&mut decl.spans).only(kept);
     }
     Ok(Deployment { compiled, wanted, notes })
 }

@@ -11,7 +11,7 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 pub use places::{Places, Written};
-pub use render::render;
+pub use render::{render, render_within};
 pub use source::{Label, Position, SourceFile};
 
 /// How much a diagnostic matters.
@@ -72,6 +72,8 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// The resource concerned.
     pub address: Option<String>,
+    /// The field of the resource, for whoever knows where it was written.
+    pub field: Option<String>,
 }
 
 impl Diagnostic {
@@ -86,6 +88,7 @@ impl Diagnostic {
             help: Vec::new(),
             labels: Vec::new(),
             address: None,
+            field: None,
         }
     }
 
@@ -146,6 +149,13 @@ impl Diagnostic {
     #[must_use]
     pub fn at_address(mut self, address: impl Into<String>) -> Self {
         self.address = Some(address.into());
+        self
+    }
+
+    /// Names the field of the resource that is concerned.
+    #[must_use]
+    pub fn at_field(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
         self
     }
 

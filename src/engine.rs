@@ -4,6 +4,7 @@
 mod codes;
 mod contents;
 mod execute;
+mod existing;
 mod find;
 mod foresee;
 mod import;

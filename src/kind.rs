@@ -37,6 +37,8 @@ pub trait Kind: Send + Sync {
         let problems = self.check(&spec);
         Ok((spec, problems))
     }
+    /// The path of a problem as its author counts: elements of lists that the canonical form sorts stand elsewhere there.
+    fn written(&self, raw: &Value, path: &str) -> String;
     /// One line for a plan.
     fn summary(&self, spec: &Value) -> String;
     /// AWS's default of a removed field.
@@ -147,6 +149,25 @@ impl<R: Resource> Of<R> {
         Ok(value)
     }
 
+    /// Which element of a list the author wrote is known by its canonical form, alone in the list. Without an answer the
+    /// whole list is meant.
+    fn as_written(raw: &Value, spec: &Value, path: &str) -> String {
+        let Some((list, (index, rest))) = path.split_once('[').and_then(|(l, r)| Some((l, r.split_once(']')?))) else {
+            return path.to_owned();
+        };
+        let element = index.parse::<usize>().ok().and_then(|n| spec.get(list)?.get(n));
+        let all = raw.get(list).and_then(Value::as_array);
+        let alone = |value: &Value| {
+            let mut only = raw.clone();
+            *only.get_mut(list)? = Value::Array(vec![value.clone()]);
+            let mut typed = Self::typed(&only).ok()?;
+            typed.normalize();
+            Self::untyped(&typed, &only).ok()?.get(list)?.get(0).cloned()
+        };
+        let found = element.and_then(|e| all?.iter().position(|value| alone(value).as_ref() == Some(e)));
+        found.map_or_else(|| list.to_owned(), |n| format!("{list}[{n}]{rest}"))
+    }
+
     fn typed_live(live: &Live) -> Result<Live<R>, Error> {
         Ok(live.with_spec(Self::typed(&live.spec)?))
     }
@@ -187,7 +208,17 @@ impl<R: Resource> Kind for Of<R> {
         typed.normalize();
         let mut problems = Vec::new();
         typed.check(&mut problems);
-        Ok((Self::untyped(&typed, raw)?, problems))
+        let spec = Self::untyped(&typed, raw)?;
+        for problem in problems.iter_mut().filter(|p| p.path.contains('[')) {
+            problem.path = Self::as_written(raw, &spec, &problem.path);
+        }
+        Ok((spec, problems))
+    }
+    fn written(&self, raw: &Value, path: &str) -> String {
+        match self.canonical(raw) {
+            Ok(spec) if path.contains('[') => Self::as_written(raw, &spec, path),
+            _ => path.to_owned(),
+        }
     }
     fn check(&self, spec: &Value) -> Vec<Problem> {
         let mut out = Vec::new();
@@ -302,7 +333,10 @@ impl<R: Resource> Kind for Of<R> {
 
     fn foresee<'a>(&'a self, ctx: &'a SweepCtx, made: &'a [Foreseen]) -> Boxed<'a, Vec<(usize, Problem)>> {
         Box::pin(async move {
-            let typed = |one: &Foreseen| Ok(Foreseen { want: Self::typed(&one.want)?, targets: one.targets.clone() });
+            let typed = |one: &Foreseen| {
+                let (want, targets) = (Self::typed(&one.want)?, one.targets.clone());
+                Ok(Foreseen { want, targets, rehearsed: one.rehearsed })
+            };
             R::foresee(ctx, &made.iter().map(typed).collect::<Result<Vec<_>, Error>>()?).await
         })
     }

@@ -141,6 +141,8 @@ pub struct Foreseen<S = Value> {
     pub want: S,
     /// The specs of what its fields point at, by field, as far as they are known.
     pub targets: BTreeMap<String, Value>,
+    /// Is it a rehearsal, in an account that lacks what the real one has by other hands (key pairs)?
+    pub rehearsed: bool,
 }
 
 /// An output attribute that other resources can use.
@@ -311,6 +313,8 @@ pub struct About {
     pub unreadable: &'static [&'static str],
     /// What only one object may have at a time, so that whoever has it must go before another one can be made.
     pub claims: &'static [Claim],
+    /// Fields that AWS is asked about before anything is made (`foresee`).
+    pub asked: &'static [&'static str],
     /// Top-level fields that steer dlinfra and are no property of the object (the size of a batch): never compared.
     pub local: &'static [&'static str],
     /// How owned objects are found.
@@ -347,6 +351,7 @@ impl About {
             holds: &[],
             unreadable: &[],
             claims: &[],
+            asked: &[],
             local: &[],
             discovery: Discovery::Filter,
             calls: &[],

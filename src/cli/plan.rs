@@ -46,7 +46,7 @@ pub(super) struct Args {
     #[command(flatten)]
     limits: Limits,
     /// Save the plan, so that `dlinfra apply PLAN.json` does this and nothing else.
-    #[arg(long, short, value_name = "PLAN.json")]
+    #[arg(long, alias = "output", short, value_name = "PLAN.json")]
     out: Option<PathBuf>,
 }
 
@@ -131,6 +131,11 @@ pub(super) async fn prepare(
     let view = engine.look(&deployment.wanted).await.map_err(located)?;
     let mut plan = engine.plan(&deployment.wanted, &view, &replace).map_err(located)?;
     engine.foresee(&mut plan, &view).await.map_err(located)?;
+    plan.notes = located(std::mem::take(&mut plan.notes));
+    if plan.is_empty() {
+        // What was imagined is no news while nothing is made of it.
+        plan.notes = plan.notes.into_iter().filter(|note| note.code != "DL0539").collect();
+    }
     // A note is about what will be made: above "No changes" it is noise.
     if !ui.json && !plan.is_empty() {
         ui.diagnostics(&remarks.into_iter().collect());

@@ -66,10 +66,11 @@ impl Places {
         }
     }
 
-    /// The thing itself alone, for those who have checked its fields.
+    /// The thing itself and these of its fields, for those who have checked the others.
     #[must_use]
-    pub fn without_fields(self) -> Self {
-        Self(self.0.into_iter().filter(|(path, _)| path.is_empty()).collect())
+    pub fn only(self, fields: impl Fn(&str) -> bool) -> Self {
+        let top = |path: &str| path.split(['.', '[']).next().is_some_and(&fields);
+        Self(self.0.into_iter().filter(|(path, _)| path.is_empty() || top(path)).collect())
     }
 }
 

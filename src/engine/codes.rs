@@ -86,7 +86,12 @@ pub static CODES: &[Code] = &[
     Code {
         code: "DL0533",
         title: "`existing:` does not match exactly one object",
-        explain: "An `existing:` resource is read and never changed. It must match exactly one object by id, name or tags, so that nobody's else object is used by accident.",
+        explain: "An `existing:` resource is read and never changed. It must match exactly one object by id, name or tags, so that nobody else's object is used by accident. The message names those that match, or those that there are.",
+    },
+    Code {
+        code: "DL0539",
+        title: "An existing object is imagined",
+        explain: "`existing:` names an object of the real account, and the sandbox has its own account, in which it is not. So that a plan can be rehearsed, something with that id or name stands for it. An apply cannot make anything in what is not there: for that, serve the sandbox (`dlinfra sandbox serve`) and make the object with the AWS CLI first. A plan in the real account looks for the object, and finds exactly one or ends with DL0533.",
     },
     Code {
         code: "DL0540",

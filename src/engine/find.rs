@@ -54,7 +54,7 @@ impl Engine {
             let ids: Vec<String> = found.iter().map(described).collect();
             return Err(Diagnostic::error(
                 "DL0542",
-                format!("{} objects match {}, and one is needed", found.len(), said(by)),
+                format!("{} objects match {}, and one is needed", found.len(), named(by)),
             )
             .at_address(address.as_str())
             .with_detail(format!("{place}: {}", ids.join(", ")))
@@ -70,7 +70,7 @@ impl Engine {
             )
         };
         let Some(live) = found.pop() else {
-            return Err(missing(format!("there is no {} with {}", kind.name(), said(by))));
+            return Err(missing(format!("there is no {} with {}", kind.name(), named(by))));
         };
         if let By::Ids(ids) = by
             && !live.members.is_empty()
@@ -111,13 +111,20 @@ pub(super) fn described(live: &Live) -> String {
     }
 }
 
-fn said(by: &By) -> String {
+fn named(by: &By) -> String {
     match by {
         By::Ids(ids) if ids.len() == 1 => format!("the id {}", ids.join("")),
         By::Ids(ids) => format!("the ids {}", ids.join(", ")),
-        By::Lookup(Lookup::Id(id)) => format!("the id {id}"),
-        By::Lookup(Lookup::Name(name)) => format!("the name `{name}`"),
-        By::Lookup(Lookup::Tags(tags)) => {
+        By::Lookup(by) => said(by),
+    }
+}
+
+/// How something is looked for, in words.
+pub(super) fn said(by: &Lookup) -> String {
+    match by {
+        Lookup::Id(id) => format!("the id {id}"),
+        Lookup::Name(name) => format!("the name `{name}`"),
+        Lookup::Tags(tags) => {
             let pairs: Vec<String> = tags.iter().map(|(k, v)| format!("{k}={v}")).collect();
             format!("the tags {}", pairs.join(", "))
         }

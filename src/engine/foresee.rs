@@ -11,7 +11,8 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 impl Engine {
-    /// Asks AWS about what the plan makes: zones, types in zones, reservations, images. Who may not ask, or asks an
+    /// Asks AWS about what the plan makes: zones, types in zones, reservations, images, key pairs, policies. Who may
+    /// not ask, or asks an
     /// emulator that does not know, is told so and meets it in the apply.
     ///
     /// # Errors
@@ -22,7 +23,7 @@ impl Engine {
         let steps: Vec<&Step> = plan.steps.iter().filter(|s| makes(s)).collect();
         let by_kind = self.kinds.iter().map(|kind| {
             let own: Vec<&Step> = steps.iter().copied().filter(|s| s.kind.name() == kind.name()).collect();
-            let made: Vec<Foreseen> = own.iter().filter_map(|s| foreseen(s, plan)).collect();
+            let made: Vec<Foreseen> = own.iter().filter_map(|s| self.foreseen(s, plan)).collect();
             (*kind, own, made)
         });
         let asked: Vec<_> = by_kind.filter(|(.., made)| !made.is_empty()).collect();
@@ -32,7 +33,7 @@ impl Engine {
             match answer {
                 Ok(found) => problems.extend(found.into_iter().filter_map(|(n, p)| {
                     let address = own.get(n)?.address.as_str();
-                    Some(Diagnostic::error(p.code, p.summary).at_address(address).with_help(p.help))
+                    Some(Diagnostic::error(p.code, p.summary).at_address(address).at_field(p.path).with_help(p.help))
                 })),
                 Err(e) => {
                     let text =
@@ -51,37 +52,40 @@ impl Engine {
                     format!("there is no image `{}` in {region} (tried: {})", named.name, named.parameters.join(", "));
                 let help =
                     "AWS renames its parameters: write the `ami-` id, or the path of a parameter that the region has";
-                problems.push(Diagnostic::error("DL0386", text).at_address(step.address.as_str()).with_help(help));
+                let at = step.address.as_str();
+                problems.push(Diagnostic::error("DL0386", text).at_address(at).at_field("image").with_help(help));
             }
         }
         drop(steps);
         plan.notes.extend(notes);
         problems.into_result(()).map(|((), _)| ())
     }
+
+    fn foreseen(&self, step: &Step, plan: &Plan) -> Option<Foreseen> {
+        let want = step.want.clone()?;
+        let spec_of = |value: &Value| match spec::node(value) {
+            Node::Pointer { address: Some(address), .. } => {
+                let target = plan.steps.iter().find(|s| s.address.as_str() == address)?;
+                let read = || target.live.as_ref().map(|live| live.spec.clone());
+                if target.action == Action::Read { read() } else { target.want.clone().or_else(read) }
+            }
+            _ => None,
+        };
+        let fields = want.as_object().into_iter().flatten();
+        let targets: BTreeMap<String, Value> = fields.filter_map(|(k, v)| Some((k.clone(), spec_of(v)?))).collect();
+        Some(Foreseen { want, targets, rehearsed: self.imagine })
+    }
 }
 
-/// Does the step make something: the object, or members that differ from those that there are?
+/// Does the step make something: the object, members that differ from those that there are, or what only AWS knows to
+/// be possible?
 fn makes(step: &Step) -> bool {
     let (about, want) = (step.kind.about(), step.want.as_ref());
-    let renewed = || step.fields.iter().any(|f| about.rolling.contains(&f.path.split('.').next().unwrap_or("")));
+    let concerned = |path: &str| about.rolling.contains(&path) || about.asked.contains(&path);
+    let renewed = || step.fields.iter().any(|f| concerned(f.path.split('.').next().unwrap_or("")));
     match step.action {
         Action::Create | Action::Replace => want.is_some_and(|want| !step.kind.is_empty(want)),
         Action::Update => renewed() && want.is_some_and(|want| !step.kind.is_empty(want)),
         _ => false,
     }
-}
-
-fn foreseen(step: &Step, plan: &Plan) -> Option<Foreseen> {
-    let want = step.want.clone()?;
-    let spec_of = |value: &Value| match spec::node(value) {
-        Node::Pointer { address: Some(address), .. } => {
-            let target = plan.steps.iter().find(|s| s.address.as_str() == address)?;
-            let read = || target.live.as_ref().map(|live| live.spec.clone());
-            if target.action == Action::Read { read() } else { target.want.clone().or_else(read) }
-        }
-        _ => None,
-    };
-    let fields = want.as_object().into_iter().flatten();
-    let targets: BTreeMap<String, Value> = fields.filter_map(|(k, v)| Some((k.clone(), spec_of(v)?))).collect();
-    Some(Foreseen { want, targets })
 }

@@ -5,18 +5,17 @@ use super::{
 };
 use crate::{
     address::Address,
-    aws::{Error, ErrorClass, ownership::Ownership, tags},
+    aws::{Error, ownership::Ownership, tags},
     call::{Scope, SweepCtx},
     diagnostic::{Diagnostic, Diagnostics},
     journal::{self, LockStatus},
     kind::Kind,
     plan::{self, Plan, Wanted},
     record::{Expiry, Pin},
-    resource::{Class, Live, Lookup, State},
+    resource::{Class, State},
     snapshot::{Found, Snapshot},
 };
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -64,8 +63,9 @@ impl Engine {
             self.parameters(wanted),
             self.at_work()
         );
-        let ((mut found, gaps), existing, at_work) = (found?, existing?, at_work?);
+        let ((mut found, gaps), (existing, imagined), at_work) = (found?, existing?, at_work?);
         let mut notes: Diagnostics = self.gaps.iter().chain(&gaps).map(Gap::diagnostic).collect();
+        notes.extend(imagined);
         let parameters = parameters.unwrap_or_else(|e| {
             // Who may only look at machines can still plan; an apply asks again.
             let text = format!("what the names of images stand for is not known: {e}");
@@ -222,41 +222,6 @@ impl Engine {
         };
         kept.or_else(|| Expiry::after(self.now(), ttl))
     }
-
-    async fn existing(&self, ctx: &SweepCtx, wanted: &[Wanted]) -> Result<BTreeMap<Address, Found>, Diagnostics> {
-        let mut out = BTreeMap::new();
-        let mut problems = Diagnostics::default();
-        for item in wanted {
-            let Some(by) = &item.existing else { continue };
-            let mut lives = match item.kind.lookup(ctx, by).await {
-                Ok(lives) => lives,
-                Err(e) if e.class == ErrorClass::NotFound => Vec::new(),
-                Err(e) => {
-                    problems.push(e.diagnostic().at_address(item.address.as_str()));
-                    continue;
-                }
-            };
-            match lives.len() {
-                1 => {
-                    let mut live = lives.remove(0);
-                    live.address = item.address.clone();
-                    out.insert(item.address.clone(), Found { kind: item.kind, live: Arc::new(live) });
-                }
-                0 if self.imagine => {
-                    out.insert(item.address.clone(), Found { kind: item.kind, live: Arc::new(imagined(item, by)) });
-                }
-                n => {
-                    let text = format!("`existing:` of {} matches {n} objects and must match one", item.address);
-                    problems.push(
-                        Diagnostic::error("DL0533", text)
-                            .at_address(item.address.as_str())
-                            .with_help("name it by its id, or give more tags"),
-                    );
-                }
-            }
-        }
-        problems.into_result(out).map(|(out, _)| out)
-    }
 }
 
 /// What this dlinfra does not know of an object.
@@ -306,24 +271,6 @@ fn apart(snapshot: &Snapshot) -> Diagnostics {
         }
     });
     surplus.chain(others).collect()
-}
-
-/// Stands for an object that exists in the real account, but not in the sandbox.
-fn imagined(item: &Wanted, by: &Lookup) -> Live {
-    let id = match by {
-        Lookup::Id(id) => id.clone(),
-        Lookup::Name(name) => name.clone(),
-        Lookup::Tags(_) => format!("imagined-{}", item.address),
-    };
-    let mut outputs = Map::new();
-    for output in item.kind.about().outputs {
-        let value =
-            if matches!(output.name, "id" | "name") { json!(id) } else { json!(format!("imagined-{}", output.name)) };
-        outputs.insert(output.name.to_owned(), if output.ty.starts_with("list") { json!([]) } else { value });
-    }
-    let mut live = Live::new(item.address.clone(), id, BTreeMap::new(), item.spec.clone());
-    live.outputs = outputs;
-    live
 }
 
 /// Says in a plan that somebody is changing what it was made from.

@@ -1,5 +1,6 @@
 //! iam-role: what instances or services may do, with its policies and, for instances, its profile.
 mod check;
+mod foresee;
 mod profile;
 mod read;
 
@@ -12,7 +13,7 @@ use crate::{
     call::{self, Ctx, Scope, SweepCtx},
     kinds::policy::Policy,
     resource::{
-        About, Call, Changes, Class, Discovery, Durations, Id, Live, Lookup, NameRule, Output, Problem, Quota,
+        About, Call, Changes, Class, Discovery, Durations, Foreseen, Id, Live, Lookup, NameRule, Output, Problem, Quota,
         Resource, State,
     },
     units::Span,
@@ -72,6 +73,7 @@ impl Resource for IamRole {
             Output { name: "instance_profile", ty: "string", doc: "the instance profile's name, if it has one" },
             Output { name: "instance_profile_arn", ty: "string", doc: "the instance profile's ARN, if it has one" },
         ],
+        asked: &["managed_policies", "permissions_boundary"],
         discovery: Discovery::Prefix,
         calls: &[CREATE, CREATE_PROFILE, ADD_TO_PROFILE],
         name: Some(NAME),
@@ -79,7 +81,7 @@ impl Resource for IamRole {
             "iam:CreateRole", "iam:GetRole", "iam:ListRoles", "iam:UpdateRole", "iam:UpdateAssumeRolePolicy",
             "iam:DeleteRole", "iam:TagRole", "iam:UntagRole", "iam:ListRoleTags", "iam:ListRolePolicies",
             "iam:GetRolePolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:ListAttachedRolePolicies",
-            "iam:AttachRolePolicy", "iam:DetachRolePolicy", "iam:PutRolePermissionsBoundary",
+            "iam:AttachRolePolicy", "iam:GetPolicy", "iam:DetachRolePolicy", "iam:PutRolePermissionsBoundary",
             "iam:DeleteRolePermissionsBoundary", "iam:CreateInstanceProfile", "iam:GetInstanceProfile",
             "iam:ListInstanceProfiles", "iam:ListInstanceProfilesForRole", "iam:ListInstanceProfileTags",
             "iam:AddRoleToInstanceProfile", "iam:RemoveRoleFromInstanceProfile", "iam:DeleteInstanceProfile",
@@ -145,7 +147,7 @@ impl Resource for IamRole {
 
     async fn create(&self, ctx: &Ctx, found: Option<&Live<Self>>) -> Result<Id, Error> {
         let name = &found.map_or_else(|| ctx.name(&NAME, ""), |profile| profile.id.clone());
-        let boundary = &self.permissions_boundary.as_deref().map(|p| arn(ctx, p));
+        let boundary = &self.permissions_boundary.as_deref().map(|p| arn(&ctx.scope, p));
         let ids = ctx
             .call(&CREATE, "", &json!({ "name": name, "spec": self }), |attempt| async move {
                 let call = ctx
@@ -191,7 +193,7 @@ impl Resource for IamRole {
         if changes.touches("permissions_boundary") {
             match &want.permissions_boundary {
                 Some(policy) => {
-                    let policy = arn(ctx, policy);
+                    let policy = arn(&ctx.scope, policy);
                     iam.put_role_permissions_boundary().role_name(name).permissions_boundary(policy).send().await?;
                 }
                 None => gone(
@@ -211,10 +213,10 @@ impl Resource for IamRole {
         }
         if changes.touches("managed_policies") {
             for policy in want.managed_policies.iter().filter(|p| !live.spec.managed_policies.contains(p)) {
-                iam.attach_role_policy().role_name(name).policy_arn(arn(ctx, policy)).send().await?;
+                iam.attach_role_policy().role_name(name).policy_arn(arn(&ctx.scope, policy)).send().await?;
             }
             for policy in live.spec.managed_policies.iter().filter(|p| !want.managed_policies.contains(p)) {
-                let detach = iam.detach_role_policy().role_name(name).policy_arn(arn(ctx, policy));
+                let detach = iam.detach_role_policy().role_name(name).policy_arn(arn(&ctx.scope, policy));
                 gone(detach.send().await.map_err(Error::from))?;
             }
         }
@@ -272,7 +274,7 @@ impl Resource for IamRole {
         }
         // Those of a look: one that came since holds the role, and the next look shows it.
         for policy in &live.spec.managed_policies {
-            let detach = iam.detach_role_policy().role_name(name).policy_arn(arn(ctx, policy));
+            let detach = iam.detach_role_policy().role_name(name).policy_arn(arn(&ctx.scope, policy));
             gone(detach.send().await.map_err(Error::from))?;
         }
         for policy in live.spec.policies.keys() {
@@ -299,6 +301,10 @@ impl Resource for IamRole {
             out.extend(read::profile_tags(ctx, name).await?.map(|tags| (name.clone(), tags)));
         }
         Ok(out)
+    }
+
+    async fn foresee(ctx: &SweepCtx, made: &[Foreseen<Self>]) -> Result<Vec<(usize, Problem)>, Error> {
+        foresee::ask(ctx, made).await
     }
 
     fn tag_targets(live: &Live<Self>) -> Vec<TagTarget> {
@@ -332,10 +338,10 @@ fn short(policy: &str) -> String {
     policy.split_once(":iam::aws:policy/").map_or(policy, |(_, name)| name).to_owned()
 }
 
-fn arn(ctx: &Ctx, policy: &str) -> String {
+fn arn(scope: &Scope, policy: &str) -> String {
     match policy.starts_with("arn:") {
         true => policy.to_owned(),
-        false => format!("arn:{}:iam::aws:policy/{policy}", ctx.scope.partition),
+        false => format!("arn:{}:iam::aws:policy/{policy}", scope.partition),
     }
 }
 

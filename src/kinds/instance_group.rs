@@ -24,7 +24,7 @@ mod read;
 use check::CODES;
 
 use boot::Boot;
-use fields::{Interfaces, LayoutProfile, Market, Placement, Rolling, RootVolume, root_volume, two_hops};
+use fields::{Interfaces, LayoutProfile, Market, Placement, Rolling, RootVolume, root_volume, one_hop};
 
 use crate::{
     address::Address,
@@ -100,8 +100,9 @@ pub struct InstanceGroup {
     /// Name of an EC2 key pair; without it, use SSM Session Manager.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_name: Option<String>,
-    /// How many network hops the metadata service answers over; containers need 2. IMDSv2 is always required.
-    #[serde(default = "two_hops")]
+    /// How many network hops the metadata service answers over: 1 reaches programs on the machine and containers in its
+    /// own network, 2 also containers behind a bridge, which then have the machine's role. IMDSv2 is always required.
+    #[serde(default = "one_hop")]
     pub metadata_hops: u32,
     /// Metrics each minute instead of every five.
     #[serde(default)]
@@ -204,6 +205,7 @@ impl Resource for InstanceGroup {
             "boot",
             "key_name",
         ],
+        asked: &["instance_type", "image", "reservation", "key_name"],
         unreadable: &["image", "boot"],
         local: &["rolling"],
         // Its room is taken until those that leave are terminated.
@@ -218,6 +220,7 @@ impl Resource for InstanceGroup {
             "ec2:DescribeImages",
             "ec2:DescribeInstanceTypeOfferings",
             "ec2:DescribeCapacityReservations",
+            "ec2:DescribeKeyPairs",
             "ec2:CreatePlacementGroup",
             "ec2:DescribePlacementGroups",
             "ec2:DeletePlacementGroup",
@@ -284,7 +287,7 @@ impl Resource for InstanceGroup {
             // A machine without it is what AWS makes when nothing is said.
             "role" | "kms_key" | "reservation" | "boot" | "key_name" => Some(Value::Null),
             "fallback" => Some(json!([])),
-            "metadata_hops" => Some(json!(two_hops())),
+            "metadata_hops" => Some(json!(one_hop())),
             "monitoring" => Some(json!(false)),
             _ => None,
         }

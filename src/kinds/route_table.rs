@@ -140,11 +140,11 @@ impl Resource for RouteTable {
     }
 
     fn check(&self, problems: &mut Vec<Problem>) {
-        let mut problem = |code, summary: String, help: &str| {
-            problems.push(Problem { code, path: "routes".to_owned(), summary, help: help.to_owned() });
-        };
         let mut seen = BTreeSet::new();
-        for route in &self.routes {
+        for (index, route) in self.routes.iter().enumerate() {
+            let mut problem = |code, summary: String, help: &str| {
+                problems.push(Problem { code, path: format!("routes[{index}]"), summary, help: help.to_owned() });
+            };
             let targets = [route.internet_gateway.is_some(), route.nat_gateway.is_some(), route.target.is_some()];
             let count = targets.iter().filter(|set| **set).count();
             if count != 1 {

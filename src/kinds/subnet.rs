@@ -65,6 +65,7 @@ impl Resource for Subnet {
             Output { name: "zone", ty: "string", doc: "the zone's name" },
         ],
         fixed: &["vpc", "cidr", "zone"],
+        asked: &["zone"],
         claims: &[Claim { field: "cidr", within: "vpc", choices: "alternatives" }],
         calls: &[CREATE],
         iam: &[

@@ -134,7 +134,8 @@ pub(super) fn choose(input: &Input<'_>) -> Result<Choices, Diagnostics> {
             let text =
                 format!("none of the {} values for `{}` of {} is free", candidates.len(), claim.field, w.address);
             let help = format!("give it more `{}`, or remove what has them", claim.choices);
-            problems.push(Diagnostic::error("DL0551", text).at_address(w.address.as_str()).with_help(help));
+            let problem = Diagnostic::error("DL0551", text).at_address(w.address.as_str());
+            problems.push(problem.at_field(claim.choices).with_help(help));
             continue;
         };
         taken.push(what);

@@ -45,7 +45,7 @@ impl Plan {
                 };
                 let text = format!("{address} is protected (`protect: never`), and this would {what}");
                 let help = "undo the change; or set `protect: off` in the blueprint and apply that first";
-                out.push(Diagnostic::error("DL0552", text).at_address(address).with_help(help));
+                out.push(Diagnostic::error("DL0552", text).at_address(address).at_field("protect").with_help(help));
                 continue;
             }
             let holds = contents.get(&step.address);

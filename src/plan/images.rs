@@ -41,6 +41,7 @@ pub fn decide(plan: &mut Plan, known: &Known<'_>) {
             plan.notes.push(
                 Diagnostic::note("DL0536", text)
                     .at_address(step.address.as_str())
+                    .at_field("image")
                     .with_help(format!("`--replace {}` takes the newer image", step.address)),
             );
         }

@@ -85,6 +85,7 @@ fn refused(decisions: &[Decision], contested: &[(usize, usize)], ring: &[Task]) 
     );
     Diagnostic::error("DL0550", text)
         .at_address(claimer.address.as_str())
+        .at_field(fields.first().copied().unwrap_or_default())
         .with_detail(format!("they wait for each other: {}", addresses.join(" > ")))
         .with_help(help)
         .into()

@@ -74,7 +74,7 @@ pub(super) fn check(bucket: &Bucket, problems: &mut Vec<Problem>) {
         add("DL0342", "abort_incomplete_uploads", summary, "write for example `7d`");
     }
     for (i, rule) in bucket.lifecycle.iter().enumerate() {
-        let path = format!("lifecycle.{i}");
+        let path = format!("lifecycle[{i}]");
         if !rule.acts() {
             let help = "give it `expire`, `expire_noncurrent` or `transitions`";
             add("DL0341", &path, format!("the rule for {} does nothing", about(rule)), help);

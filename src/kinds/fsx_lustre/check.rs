@@ -246,7 +246,7 @@ fn repositories(fs: &FsxLustre, report: &mut Report<'_>) {
         report.add("DL0362", "repositories", what, "link one bucket with several prefixes to one directory");
     }
     for (i, one) in fs.repositories.iter().enumerate() {
-        let path = format!("repositories.{i}.path");
+        let path = format!("repositories[{i}].path");
         if !one.path.starts_with('/') || one.path.contains("//") {
             let help = format!("write `/{}`", one.path.trim_matches('/'));
             report.add("DL0362", &path, format!("`{}` is not a path from the file system's root", one.path), help);
@@ -266,7 +266,7 @@ fn repositories(fs: &FsxLustre, report: &mut Report<'_>) {
             let place = |r: &Repository| format!("`{}/{}`", r.bucket, r.prefix);
             let what = format!("`{}` and `{}` are linked to {} and {}, which lie inside each other", other.path, one.path, place(other), place(one));
             let help = "link one of them only, or give each a prefix of its own";
-            report.add("DL0362", &format!("repositories.{i}.prefix"), what, help);
+            report.add("DL0362", &format!("repositories[{i}].prefix"), what, help);
         }
     }
 }

@@ -45,6 +45,12 @@ pub(super) const CODES: &[Code] = &[
                   `service-role/AmazonEC2ContainerServiceforEC2Role`) or ARNs of yours. A role has at most 20 of them \
                   (10 unless the quota was raised).",
     },
+    Code {
+        code: "DL0336",
+        title: "Managed policy that is not there",
+        explain: "IAM has no policy of this name or ARN, so the role could not be finished. AWS's own policies are named with \
+                  their path where they have one (`service-role/AWSBatchServiceRole`); policies of the account by their ARN.",
+    },
 ];
 
 pub(super) fn check(role: &IamRole, problems: &mut Vec<Problem>) {
@@ -66,10 +72,10 @@ pub(super) fn check(role: &IamRole, problems: &mut Vec<Problem>) {
         ),
         _ => {}
     }
-    for service in role.trust.iter().filter(|s| !s.contains(".amazonaws.")) {
+    for (i, service) in role.trust.iter().enumerate().filter(|(_, s)| !s.contains(".amazonaws.")) {
         add(
             "DL0331",
-            "trust",
+            &format!("trust[{i}]"),
             format!("`{service}` is not a service principal"),
             &format!("write `{}.amazonaws.com`", service.split('.').next().unwrap_or("ec2")),
         );
@@ -103,12 +109,14 @@ pub(super) fn check(role: &IamRole, problems: &mut Vec<Problem>) {
             "give fewer statements, use wildcards, or attach a managed policy",
         );
     }
-    for name in role.managed_policies.iter().chain(&role.permissions_boundary) {
+    let managed = role.managed_policies.iter().enumerate().map(|(i, name)| (format!("managed_policies[{i}]"), name));
+    let boundary = role.permissions_boundary.iter().map(|name| ("permissions_boundary".to_owned(), name));
+    for (path, name) in managed.chain(boundary) {
         let arn = name.starts_with("arn:");
         if arn && !name.contains(":policy/") || !arn && !name.split('/').all(legal_name) {
             add(
                 "DL0335",
-                "managed_policies",
+                &path,
                 format!("`{name}` is neither the name of an AWS policy nor a policy's ARN"),
                 "write for example `AmazonSSMManagedInstanceCore` or `arn:aws:iam::123456789012:policy/mine`",
             );

@@ -54,7 +54,9 @@ pub(super) const CODES: &[Code] = &[
     Code {
         code: "DL0377",
         title: "Metadata hops out of range",
-        explain: "The metadata service answers over 1 to 64 hops; 1 for programs on the machine, 2 for containers.",
+        explain: "The metadata service answers over 1 to 64 hops. One hop (the default, as AWS's) reaches programs on the \
+                  machine and containers in its own network; two also containers behind a bridge, and then every one of \
+                  them has the machine's role.",
     },
     Code {
         code: "DL0378",
@@ -112,6 +114,13 @@ pub(super) const CODES: &[Code] = &[
         title: "Image that is not there",
         explain: "No image has this id in the region, no public parameter of this name holds one, or it is made for \
                   another processor than that of the type.",
+    },
+    Code {
+        code: "DL0387",
+        title: "Key pair that is not there",
+        explain: "EC2 has no key pair of this name in the region, so a launch would be refused after everything else was made. \
+                  Key pairs belong to one region. Without `key_name` nobody needs one: Session Manager opens a shell by the \
+                  machine's role. The sandbox of `--sandbox` takes any name.",
     },
 ];
 

@@ -4,6 +4,7 @@ use crate::{
     aws::{Error, ErrorClass},
     call::SweepCtx,
     catalog::Arch,
+    diagnostic::suggestion,
     kinds::ec2,
     resource::{Foreseen, Problem},
 };
@@ -22,6 +23,7 @@ pub(super) async fn ask(ctx: &SweepCtx, made: &[Foreseen<InstanceGroup>]) -> Res
     let mut out = offered(ctx, made).await?;
     out.extend(reservations(ctx, made).await?);
     out.extend(images(ctx, made).await?);
+    out.extend(keys(ctx, made).await?);
     Ok(out)
 }
 
@@ -96,6 +98,27 @@ fn unfit(found: &CapacityReservation, group: &Foreseen<InstanceGroup>) -> Option
         (Some(there), Some(here)) if there != here => Some(format!("is in {there}, and the subnet in {here}")),
         _ => None,
     }
+}
+
+/// Key pairs are brought by people, so a rehearsal has none and takes any name.
+async fn keys(ctx: &SweepCtx, made: &[Foreseen<InstanceGroup>]) -> Result<Found, Error> {
+    let of = |group: &Foreseen<InstanceGroup>| group.want.key_name.clone().filter(|_| !group.rehearsed);
+    let names: BTreeSet<String> = made.iter().filter_map(of).collect();
+    if names.is_empty() {
+        return Ok(Found::new());
+    }
+    // All of them: the help names what there is.
+    let out = ctx.aws.ec2().describe_key_pairs().send().await?;
+    let there: BTreeSet<String> = out.key_pairs.unwrap_or_default().into_iter().filter_map(|k| k.key_name).collect();
+    let wrong = |group: &Foreseen<InstanceGroup>| {
+        let name = of(group).filter(|name| !there.contains(name))?;
+        let summary = format!("there is no key pair `{name}` in {}", ctx.scope.region);
+        let help = suggestion(&name, there.iter().map(String::as_str)).unwrap_or_else(|| {
+            "`aws ec2 import-key-pair` brings one; without `key_name`, Session Manager needs none".to_owned()
+        });
+        Some(problem("DL0387", "key_name", summary, help))
+    };
+    Ok(made.iter().enumerate().filter_map(|(n, group)| Some((n, wrong(group)?))).collect())
 }
 
 async fn images(ctx: &SweepCtx, made: &[Foreseen<InstanceGroup>]) -> Result<Found, Error> {

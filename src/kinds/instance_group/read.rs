@@ -2,7 +2,7 @@
 use super::{
     InstanceGroup,
     disks::Volumes,
-    fields::{Interfaces, LayoutProfile, Market, Placement, RootVolume, VolumeType, two_hops},
+    fields::{Interfaces, LayoutProfile, Market, Placement, RootVolume, VolumeType, one_hop},
     live::{member_state, placement_name},
     profile::{self, Roles},
 };
@@ -34,7 +34,7 @@ pub(super) fn nothing() -> InstanceGroup {
         fallback: Vec::new(),
         boot: None,
         key_name: None,
-        metadata_hops: two_hops(),
+        metadata_hops: one_hop(),
         monitoring: false,
         rolling: None,
     }

@@ -162,15 +162,16 @@ fn is_digits(text: &str) -> bool {
 
 /// Checks the rules of one list.
 pub(super) fn check(rules: &[Rule], path: &str, problems: &mut Vec<Problem>) {
-    let mut found = |code, summary: String, help: &str| {
-        problems.push(Problem { code, path: path.to_owned(), summary, help: help.to_owned() });
-    };
     let word = if path == "ingress" { "from" } else { "to" };
     for (index, rule) in rules.iter().enumerate() {
+        let mut found = |code, field: &str, summary: String, help: &str| {
+            problems.push(Problem { code, path: format!("{path}[{index}]{field}"), summary, help: help.to_owned() });
+        };
         let phrase = rule.phrase(word);
         if path == "ingress" && rule.cidr.as_ref().and_then(Field::known).is_some_and(is_anybody) {
             found(
                 "DL0320",
+                ".cidr",
                 format!("`{phrase}` lets the internet in"),
                 "name the addresses that need access or a `source` group; if it must be open, write \
                  `allow: [{ rule: DL0320, reason: … }]` on the resource",
@@ -181,15 +182,18 @@ pub(super) fn check(rules: &[Rule], path: &str, problems: &mut Vec<Problem>) {
         if count != 1 {
             found(
                 "DL0321",
+                "",
                 format!("a rule for {} in {path} names {count} other ends", rule.protocol),
                 "write one of `cidr`, `source`, `self: true`, `prefix_list`",
             );
         }
         if !PROTOCOLS.contains(&rule.protocol.as_str()) {
-            found("DL0325", format!("`{}` is not a protocol of rules", rule.protocol), "write all, tcp, udp or icmp");
+            let summary = format!("`{}` is not a protocol of rules", rule.protocol);
+            found("DL0325", ".protocol", summary, "write all, tcp, udp or icmp");
         } else if rule.numbers().is_none() {
             found(
                 "DL0322",
+                ".ports",
                 match &rule.ports {
                     Some(ports) => format!("`ports: {ports}` does not fit {}", rule.protocol),
                     None => format!("a rule for {} needs ports", rule.protocol),
@@ -201,6 +205,7 @@ pub(super) fn check(rules: &[Rule], path: &str, problems: &mut Vec<Problem>) {
         if let Some(text) = rule.description.as_ref().filter(|text| !is_description(text)) {
             found(
                 "DL0323",
+                ".description",
                 format!("AWS refuses the description `{text}`"),
                 "use at most 255 ASCII letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*",
             );
@@ -209,7 +214,7 @@ pub(super) fn check(rules: &[Rule], path: &str, problems: &mut Vec<Problem>) {
             Rule { description: None, ..(*other).clone() } == Rule { description: None, ..rule.clone() }
         };
         if rules.iter().take(index).any(|other| same(&other)) {
-            found("DL0324", format!("`{phrase}` stands there twice"), "keep one of them");
+            found("DL0324", "", format!("`{phrase}` stands there twice"), "keep one of them");
         }
     }
 }
