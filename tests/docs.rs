@@ -12,6 +12,8 @@ mod pipelines;
 mod screens;
 #[path = "shipped/mod.rs"]
 mod shipped;
+#[path = "docs/tutorial.rs"]
+mod tutorial;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -28,11 +30,6 @@ use regex_lite::Regex;
 #[test]
 fn readme() {
     run_page("README.md");
-}
-
-#[test]
-fn tutorial() {
-    run_page("docs/tutorial.md");
 }
 
 #[test]
