@@ -1,11 +1,15 @@
 //! Commands of the real binary: what they print, where, and how they end. Bad input: a code, exit 1, nothing half-written.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "cli/beforehand.rs"]
+mod beforehand;
 mod desk;
 #[path = "cli/mistakes.rs"]
 mod mistakes;
 #[path = "cli/purchases.rs"]
 mod purchases;
+#[path = "cli/spent.rs"]
+mod spent;
 
 use desk::{Desk, Said, finish};
 use serde_json::Value;
@@ -56,6 +60,7 @@ fn a_stack_in_the_sandbox_from_plan_to_proof() {
 
     desk.run(&["apply", "--sandbox"]).refuses("DL0708").says(&["--yes"]);
     desk.run(&["destroy", "--sandbox"]).refuses("DL0708");
+    desk.run(&["drift", "--sandbox"]).code(0).says(&["nothing was applied"]);
     let speed = ["--sandbox-speed", "max"];
     desk.run(&[&["apply", "--sandbox", "--yes"][..], &speed].concat())
         .code(0)
@@ -70,7 +75,7 @@ fn a_stack_in_the_sandbox_from_plan_to_proof() {
     );
     desk.run(&["output", "--sandbox"]).code(0).says(&["10.0.0.0/16"]);
     desk.run(&["list", "--sandbox"]).code(0).says(&["small"]);
-    desk.run(&["drift", "--sandbox"]).code(0);
+    desk.run(&["drift", "--sandbox"]).code(0).says(&["no drift"]);
     let not_bought = |address| desk.run(&["apply", "--sandbox", "--yes", "--not-bought", address]);
     not_bought("vpc").refuses("DL0549").says(&["no purchase at vpc waits for an answer", "leave out `--not-bought`"]);
     not_bought("nothing").refuses("DL0707");
@@ -179,6 +184,19 @@ fn colour_and_width_are_as_asked_for() {
     with("CLICOLOR_FORCE", "1", &["--format", "json"]).never_says("\u{1b}");
     let narrow = with("COLUMNS", "50", &[]);
     assert!(narrow.out.lines().all(|line| line.chars().count() <= 50), "{}", narrow.out);
+    // Sentences are broken where somebody looks or says how wide it is, and stay whole in a log; commands stay whole too.
+    desk.write("wrong.yaml", format!("{SMALL}nonsense: 1\n"));
+    let wrong = ["validate", "wrong.yaml"];
+    let keys = "the keys are blueprint, environment, account, region, owner, description, tags, ttl";
+    desk.run(&wrong).refuses("DL0120").says(&[keys]);
+    let mut command = desk.command(&wrong);
+    command.env("COLUMNS", "60");
+    let narrow = finish(command).refuses("DL0120").never_says(keys);
+    assert!(narrow.err.lines().all(|line| line.chars().count() <= 60), "{}", narrow.err);
+    let mut help = desk.command("--help");
+    help.env("COLUMNS", "80");
+    let page = finish(help).code(0).out;
+    assert!(page.lines().all(|line| line.chars().count() <= 80), "{page}");
     // What is no width is none.
     assert_eq!(with("COLUMNS", "wide", &[]).out, with("COLUMNS", "0", &[]).out);
 }
@@ -338,7 +356,10 @@ fn what_needs_no_account() {
 #[test]
 fn bad_files_are_refused_with_a_code() {
     let desk = Desk::new();
-    desk.run(&["validate"]).refuses("DL0702");
+    desk.run(&["validate"]).refuses("DL0702").never_says("--stack");
+    for command in ["destroy --yes", "status", "drift", "output", "lock status", "recover"] {
+        desk.run(command).refuses("DL0702").says(&["`--stack NAME`", "`dlinfra list --region REGION`"]);
+    }
     desk.run(&["validate", "absent.yaml"]).refuses("DL0101");
     desk.run(&["validate", "."]).refuses("DL0101");
     desk.validate([0, 159, 146, 150, 255]).refuses("DL0102");
@@ -419,7 +440,11 @@ fn a_plan_asks_aws_what_only_aws_knows() {
             if command == "apply" {
                 words_of.push("--yes");
             }
-            let place = if code == "DL0383" { "--> machine.yaml:8:" } else { "--> machine.yaml:10:" };
+            let place = match code {
+                "DL0383" => "passed on by `var.zone`",
+                "DL0385" => "--> machine.yaml:17:",
+                _ => "--> machine.yaml:16:",
+            };
             desk.run(&words_of).code(1).says(&[code, words, place]);
         }
         desk.run("list --sandbox --region us-east-1").never_says("machine ");
@@ -443,6 +468,7 @@ fn outputs_without_a_value_are_null_or_empty() {
         assert_eq!(outputs["hosts"], serde_json::json!({ "first": null, "all": [] }));
         assert_eq!(outputs["vpc"].is_string(), state == "after");
         desk.run("output machine.yaml --sandbox --var count=0").code(0).says(&["ids = []", "head = null"]);
+        desk.run("output --stack other --sandbox --region us-east-1").code(0).says(&["nothing is live"]);
         desk.run("output machine.yaml --sandbox --var count=0 --name head").code(1).says(&["DL0710", "has no value"]);
     }
 }
@@ -579,4 +605,40 @@ fn a_session_is_printed_as_it_was() {
     }
     let kept = fs::read_to_string(&file).unwrap();
     assert!(kept == session, "the session differs from {}:\n{session}", file.display());
+}
+
+/// The page of commands and each command's own page are two texts about one thing.
+#[test]
+fn every_command_is_said_to_do_what_it_does() {
+    let desk = Desk::new();
+    let page = desk.run("--help").code(0).out;
+    let mut seen = 0;
+    for line in page.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   ")) {
+        let (name, what) = line.trim().split_once(' ').unwrap();
+        let what = what.trim();
+        let known = name.chars().all(|c| c.is_ascii_lowercase()) && !what.starts_with("ok ");
+        if !known || name == "dlinfra" || name == "help" {
+            continue;
+        }
+        seen += 1;
+        // An order: what the command does when it is given.
+        let verb = what.split([' ', ',']).next().unwrap();
+        let verbs = [
+            "Write", "Check", "Show", "Bring", "Remove", "Print", "List", "Rebuild", "Explain", "Evaluate", "Take",
+            "Serve",
+        ];
+        assert!(verbs.contains(&verb) && !what.ends_with('.'), "{line}");
+        let own = desk.run(&format!("{name} --help")).code(0).out;
+        let first = own.lines().next().unwrap();
+        assert!(first.starts_with(verb) && !first.ends_with('.'), "{name}: {first}");
+        assert!(own.lines().all(|l| !l.contains("[possible values: text")), "{own}");
+    }
+    assert!(seen >= 25, "{seen} commands");
+    // One flag for a file to write, whichever command.
+    for line in
+        ["init --out a.yaml", "init --output b.yaml", "init -o c.yaml", "cost a.yaml --format csv --out cost.csv"]
+    {
+        desk.run(line).code(0);
+    }
+    desk.run("plan a.yaml --sandbox --output plan.json").code(0).says(&["Saved: plan.json"]);
 }

@@ -126,7 +126,8 @@ impl<'a> Loader<'a> {
             d = if self.dialect.modules.iter().any(|(n, _)| *n == &*text) {
                 d.with_help(format!("`{text}` is a module: write `use: {text}`"))
             } else {
-                match suggestion(&text, self.dialect.kinds.keys().map(String::as_str)) {
+                let kinds = || self.dialect.kinds.keys().map(String::as_str);
+                match suggestion(&text, kinds()).or_else(|| by_its_words(&text, kinds())) {
                     Some(guess) => d.with_help(guess),
                     None => d.with_help("`dlinfra kinds` lists all kinds"),
                 }
@@ -280,5 +281,36 @@ pub(crate) fn unreadable(name: &str, e: &FileError) -> Diagnostic {
                 .with_help("split it into modules")
         }
         e => Diagnostic::error(codes::UNREADABLE, format!("`{name}` cannot be read: {e}")),
+    }
+}
+
+/// Other tools call the same things `aws_s3_bucket` and `AWS::EC2::VPC`: the kind that has the most words of such a name,
+/// and the fewest others.
+fn by_its_words<'k>(text: &str, kinds: impl Iterator<Item = &'k str>) -> Option<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut small = false;
+    for c in text.chars() {
+        // `SecurityGroup` is two words, `VPC` is one.
+        if !c.is_ascii_alphanumeric() || c.is_ascii_uppercase() && small {
+            words.push(String::new());
+        }
+        small = c.is_ascii_lowercase();
+        if c.is_ascii_alphanumeric() {
+            match words.last_mut() {
+                Some(word) => word.push(c.to_ascii_lowercase()),
+                None => words.push(c.to_ascii_lowercase().to_string()),
+            }
+        }
+    }
+    let scored = kinds.map(|kind| {
+        let (has, lacks): (Vec<&str>, Vec<&str>) = kind.split('-').partition(|part| words.iter().any(|w| w == part));
+        (has.len(), std::cmp::Reverse(lacks.len()), kind)
+    });
+    let mut best: Vec<_> = scored.filter(|(has, ..)| *has > 0).collect();
+    best.sort_by(|a, b| (b.0, b.1).cmp(&(a.0, a.1)).then(a.2.cmp(b.2)));
+    match best.as_slice() {
+        [first, second, ..] if (first.0, first.1) == (second.0, second.1) => None,
+        [first, ..] => Some(format!("did you mean `{}`?", first.2)),
+        [] => None,
     }
 }

@@ -62,6 +62,9 @@ impl<'w, 'a> Names<'w, 'a> {
             None if self.scope.call.is_some() => {
                 e.help("inside a module only its own inputs, locals and resources exist")
             }
+            None if name.starts_with("aws_") || ["resource", "resources", "module", "data"].contains(&name) => {
+                e.help("a resource, or a module, is called by its own name: `${NAME}`, `${NAME.ATTRIBUTE}`")
+            }
             None => e.help("names are those of resources in this file; variables are `var.NAME`, locals `local.NAME`"),
         }
     }

@@ -165,6 +165,9 @@ impl Type {
             Type::Cidr => "an IPv4 range".to_string(),
             Type::Ref(Some(kind)) => format!("a reference to a resource of kind `{kind}`"),
             Type::Ref(None) => "a reference to a resource".to_string(),
+            // Their keys are a page of their own.
+            Type::List(item) if matches!(item.unbounded(), Type::Object(_)) => "a list of mappings".to_string(),
+            Type::Map(item) if matches!(item.unbounded(), Type::Object(_)) => "a mapping to mappings".to_string(),
             Type::List(item) => format!("a list of {item}"),
             Type::Map(item) => format!("a mapping to {item}"),
             Type::Object(_) => "a mapping".to_string(),
@@ -220,7 +223,10 @@ impl ObjectType {
             .filter(|(_, f)| f.required)
             .map(|(n, f)| format!("{n}: {}", f.r#type.example()))
             .collect();
-        if required.is_empty() { "{}".to_string() } else { format!("{{ {} }}", required.join(", ")) }
+        // Of what may all be left out, one thing shows the form.
+        let first = || self.fields.iter().next().map(|(n, f)| format!("{n}: {}", f.r#type.example()));
+        let shown = if required.is_empty() { first().into_iter().collect() } else { required };
+        if shown.is_empty() { "{}".to_string() } else { format!("{{ {} }}", shown.join(", ")) }
     }
 
     /// The names of all keys.

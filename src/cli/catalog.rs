@@ -19,7 +19,7 @@ use anstyle::Style;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-/// Instance types, images, regions, zones and quotas, as this version knows them.
+/// Show instance types, images, regions, zones and quotas, as this version knows them.
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -28,7 +28,7 @@ pub(super) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Instance types with their accelerators, network and price.
+    /// Show instance types with their accelerators, network and price.
     Types {
         /// Only names with this in them, such as p5 or 48xlarge.
         name: Option<String>,
@@ -41,20 +41,20 @@ enum Command {
         #[command(flatten)]
         place: Where,
     },
-    /// Images by name; `image:` of a group takes them.
+    /// Show images by name; `image:` of a group takes them.
     Images {
         /// Only those that run on this instance type.
         #[arg(long = "type", value_name = "TYPE")]
         instance_type: Option<String>,
     },
-    /// Regions of AWS.
+    /// Show the regions of AWS.
     Regions,
-    /// Zones of a region, as accounts usually see them.
+    /// Show the zones of a region, as accounts usually see them.
     Zones {
         #[command(flatten)]
         place: Where,
     },
-    /// vCPU quotas of instance types, and what new accounts usually have.
+    /// Show the vCPU quotas of instance types, and what new accounts usually have.
     Quotas {
         /// Only those of this instance type.
         #[arg(long = "type", value_name = "TYPE")]

@@ -22,7 +22,7 @@ use crate::{
 };
 use std::path::{Path, PathBuf};
 
-/// What a blueprint costs: no AWS call, no key, no network.
+/// Show what a blueprint costs: no AWS call, no key, no network. With `--actual` and `--all`, what AWS billed, and what runs.
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -43,7 +43,7 @@ pub(super) struct Args {
     #[arg(long, value_enum)]
     by: Option<By>,
     /// Write the report to this file.
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long = "out", alias = "output", short, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 

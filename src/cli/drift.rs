@@ -68,10 +68,10 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
                 screen.paragraph(&mut out, "      ", Style::new(), &words, 8);
             }
         }
-        out.push_str(if drifted {
-            "`dlinfra apply` brings it back\n"
-        } else {
-            "no drift: what is live is what was applied\n"
+        out.push_str(match drifted {
+            true => "`dlinfra apply` brings it back\n",
+            false if found.engine.memory().applied.is_empty() => "nothing was applied, so nothing can have drifted\n",
+            false => "no drift: what is live is what was applied\n",
         });
         ui.data(&out);
         ui.diagnostics(&view.notes);

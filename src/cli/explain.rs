@@ -11,7 +11,7 @@ use crate::{
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// What a diagnostic code means, and what to do.
+/// Explain what a diagnostic code means, and what to do.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Such as DL0203; without one, all of them.

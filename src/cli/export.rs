@@ -18,7 +18,7 @@ pub(super) struct Args {
     #[command(flatten)]
     which: Which,
     /// Write to this file, which must not exist, instead of standard output.
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, alias = "output", short, value_name = "FILE")]
     out: Option<PathBuf>,
 }
 

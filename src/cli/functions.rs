@@ -7,7 +7,7 @@ use crate::{
 };
 use serde_json::json;
 
-/// Functions of the expression language.
+/// Show the functions of the expression language.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// A function; without one, all of them.

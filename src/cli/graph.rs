@@ -3,7 +3,7 @@ use super::{Exit, Result, arguments::Source, document, load};
 use crate::{spec, ui::Ui};
 use serde_json::json;
 
-/// The resource graph, as Graphviz DOT.
+/// Print the resource graph, as Graphviz DOT.
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]

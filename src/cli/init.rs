@@ -21,7 +21,7 @@ pub(super) struct Args {
     #[arg(default_value = "cpu-smoke")]
     template: String,
     /// Where to; an existing file is never overwritten.
-    #[arg(long, short, default_value = "dlinfra.yaml")]
+    #[arg(long = "out", alias = "output", short, value_name = "FILE", default_value = "dlinfra.yaml")]
     output: PathBuf,
 }
 
@@ -41,7 +41,7 @@ pub(super) fn run(args: &Args, ui: Ui) -> Result {
         .and_then(|mut f| f.write_all(text.as_bytes()));
     if let Err(e) = written {
         let (summary, help) = if e.kind() == std::io::ErrorKind::AlreadyExists {
-            (format!("{path} exists already and is left as it is"), "name another file with `--output`")
+            (format!("{path} exists already and is left as it is"), "name another file with `--out`")
         } else {
             (format!("{path} was not written: {e}"), "choose a folder in which you may write")
         };

@@ -11,7 +11,7 @@ use crate::{
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
-/// Kinds of resources and their fields.
+/// Show the kinds of resources and their fields.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// A kind; without one, all of them.

@@ -24,7 +24,7 @@ pub(super) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Who holds the lock, since when, and when it was last seen alive. Exit 4 when it is held.
+    /// Show who holds the lock, since when, and when it was last seen alive. Exit 4 when it is held.
     Status {
         #[command(flatten)]
         which: Which,

@@ -106,20 +106,29 @@ pub(crate) type Result = std::result::Result<Exit, Stop>;
 
 const AFTER: &str = "\
 Exit codes:
-  0 ok   1 error   2 changes (with --detailed-exitcode)   3 partly applied or pending   4 locked
-  5 refused by budget or policy   6 saved plan out of date   130 interrupted after a clean stop
+    0  ok
+    1  error
+    2  changes (with --detailed-exitcode)
+    3  partly applied, or AWS still works on it
+    4  another run holds the lock
+    5  refused by a budget or a policy
+    6  the saved plan is out of date
+  130  interrupted, after a clean stop
 
 Environment:
-  DLINFRA_VAR_name  value of the variable `name`      DLINFRA_SANDBOX=1  as --sandbox
-  DLINFRA_LOG       log filter, for example debug     AWS_*              as for the AWS CLI
-  NO_COLOR          no colour                         CLICOLOR_FORCE=1   colour also into a pipe
-  COLUMNS           the width to fit, if not the terminal's (100 where there is none)
+  DLINFRA_VAR_name  value of the variable `name`
+  DLINFRA_SANDBOX   1 is as --sandbox
   DLINFRA_PRICES    the file of refreshed prices, or `embedded` for none
+  DLINFRA_LOG       log filter, for example debug
+  AWS_*             as for the AWS CLI
+  NO_COLOR          no colour
+  CLICOLOR_FORCE    1 is colour also into a pipe
+  COLUMNS           the width to fit, else the window's, else 100
 
 Start here:
-  dlinfra init                            writes a first blueprint
-  dlinfra plan --sandbox                  shows what it would make, without an AWS account
-  dlinfra apply --sandbox --yes           makes it in a simulated AWS";
+  dlinfra init                    writes a first blueprint
+  dlinfra plan --sandbox          shows what it would make, without an account
+  dlinfra apply --sandbox --yes   makes it in a simulated AWS";
 
 const HELP: &str = "\
 {name} {version}
@@ -135,8 +144,8 @@ Work:
   destroy     Remove a stack, and prove that nothing is left
   status      Show what is live
   drift       Show what was changed behind dlinfra's back
-  cost        What a blueprint costs, as text, JSON, CSV, Markdown or HTML
-  output      Print outputs
+  cost        Show what a blueprint costs, as text, JSON, CSV, Markdown or HTML
+  output      Print the outputs of a stack
   list        List every stack in the account and region
   lock        Show who works on a stack, or end a lock by hand
   recover     Rebuild a lost or damaged journal from the tags of what is live
@@ -145,22 +154,22 @@ Money:
   prices      Show prices, and refresh them from AWS
 
 Look up:
-  kinds       Kinds of resources and their fields
-  modules     Modules and their inputs
-  catalog     Instance types with prices, images, regions, zones, quotas
-  functions   Functions of the expression language
-  explain     What a diagnostic code means
-  topology    Network interfaces of an instance type
-  schema      JSON Schema of blueprints, for editors
+  kinds       Show the kinds of resources and their fields
+  modules     Show modules and their inputs
+  catalog     Show instance types, images, regions, zones and quotas
+  functions   Show the functions of the expression language
+  explain     Explain a diagnostic code
+  topology    Show the network interfaces of an instance type
+  schema      Print the JSON Schema of blueprints, for editors
   eval        Evaluate an expression against a blueprint
-  graph       The resource graph, as Graphviz DOT
+  graph       Print the resource graph, as Graphviz DOT
 
 More:
   import      Take up objects that exist, also from a Terraform state
-  export      Write Terraform import blocks for a stack
+  export      Write Terraform import blocks for everything that a stack owns
   sandbox     Serve, reset and inspect the simulated AWS
-  completions Completions for your shell
-  help        Help on a command
+  completions Print completions for a shell
+  help        Show help on a command
 
 Options:
 {options}{after-help}";
@@ -173,6 +182,7 @@ struct Cli {
     #[arg(
         long,
         global = true,
+        display_order = 900,
         value_enum,
         default_value = "text",
         hide_possible_values = true,
@@ -183,6 +193,7 @@ struct Cli {
     #[arg(
         long,
         global = true,
+        display_order = 901,
         value_enum,
         default_value = "auto",
         hide_possible_values = true,
@@ -233,9 +244,9 @@ enum Command {
     Status(status::Args),
     /// Show what was changed behind dlinfra's back.
     Drift(drift::Args),
-    /// What a blueprint costs, as text, JSON, CSV, Markdown or HTML.
+    /// Show what a blueprint costs, as text, JSON, CSV, Markdown or HTML.
     Cost(cost::Args),
-    /// Print outputs.
+    /// Print the outputs of a stack.
     Output(output::Args),
     /// List every stack in the account and region.
     List(list::Args),
@@ -245,23 +256,23 @@ enum Command {
     Lock(lock::Args),
     /// Rebuild a lost or damaged journal from the tags of what is live.
     Recover(recover::Args),
-    /// Kinds of resources and their fields.
+    /// Show the kinds of resources and their fields.
     Kinds(kinds::Args),
-    /// Modules and their inputs.
+    /// Show modules and their inputs.
     Modules(modules::Args),
-    /// Instance types, images, regions, zones and quotas.
+    /// Show instance types, images, regions, zones and quotas.
     Catalog(catalog::Args),
-    /// Functions of the expression language.
+    /// Show the functions of the expression language.
     Functions(functions::Args),
-    /// What a diagnostic code means.
+    /// Explain a diagnostic code.
     Explain(explain::Args),
-    /// Network interfaces of an instance type.
+    /// Show the network interfaces of an instance type.
     Topology(topology::Args),
-    /// JSON Schema of blueprints, for editors.
+    /// Print the JSON Schema of blueprints, for editors.
     Schema,
     /// Evaluate an expression against a blueprint.
     Eval(eval::Args),
-    /// The resource graph, as Graphviz DOT.
+    /// Print the resource graph, as Graphviz DOT.
     Graph(graph::Args),
     /// Take up objects that exist: by id, name, tags, or from a Terraform state.
     Import(import::Args),
@@ -269,7 +280,7 @@ enum Command {
     Export(export::Args),
     /// Serve, reset and inspect the simulated AWS.
     Sandbox(sandbox::Args),
-    /// Completions for your shell.
+    /// Print completions for a shell.
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,

@@ -8,7 +8,7 @@ use crate::{
 use serde_json::json;
 use std::path::Path;
 
-/// Modules in the program and in ./modules; with a name, its text, ready to be copied into modules/.
+/// Show modules in the program and in ./modules; with a name, its text, ready to be copied into modules/.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// A module; without one, all of them.

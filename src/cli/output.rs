@@ -13,7 +13,7 @@ use crate::{
 };
 use serde_json::{Map, Value, json};
 
-/// Print outputs.
+/// Print the outputs of a stack.
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -110,9 +110,11 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     if let Some(name) = &args.name {
         let Some(value) = values.get(name) else {
             let names: Vec<&str> = values.keys().map(String::as_str).collect();
-            let stop: Stop = Diagnostic::error("DL0710", format!("there is no output `{name}`"))
-                .with_help(format!("outputs: {}", names.join(", ")))
-                .into();
+            let help = match names.as_slice() {
+                [] => "the blueprint has no `outputs:`".to_owned(),
+                names => format!("outputs: {}", names.join(", ")),
+            };
+            let stop: Stop = Diagnostic::error("DL0710", format!("there is no output `{name}`")).with_help(help).into();
             return Err(stop);
         };
         if value.is_null() {
@@ -133,6 +135,11 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         ui.data(
             &document("output", &json!({ "stack": found.stack, "outputs": values }), &Diagnostics::new()).to_string(),
         );
+    } else if values.is_empty() {
+        ui.say(match &found.compiled {
+            Some(_) => "the blueprint has no `outputs:`",
+            None => "nothing is live, so there are no outputs",
+        });
     } else {
         let lines: Vec<String> = values.iter().map(|(k, v)| format!("{k} = {}", plain(v))).collect();
         ui.data(&lines.join("\n"));

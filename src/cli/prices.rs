@@ -27,7 +27,7 @@ pub(super) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// What an instance type, a kind or a service costs; asks nobody.
+    /// Show what an instance type, a kind or a service costs; asks nobody.
     Show {
         /// An instance type (p5.48xlarge), a kind (fsx-lustre) or a service of the price book (ebs).
         #[arg(value_name = "TYPE|KIND")]

@@ -32,6 +32,14 @@ fn backend(text: &str) -> Result<Backend, String> {
     Backend::parse(text).ok_or_else(|| "write `local` or `s3://BUCKET/PREFIX`".to_owned())
 }
 
+/// The blueprint is not there, and is not needed.
+fn or_by_name(mut stop: Stop) -> Stop {
+    let help = "without a blueprint, name the stack with `--stack NAME`: `dlinfra list --region REGION` shows them";
+    let told = |d: Diagnostic| if matches!(d.code.as_str(), "DL0101" | "DL0702") { d.with_help(help) } else { d };
+    stop.diagnostics = stop.diagnostics.into_iter().map(told).collect();
+    stop
+}
+
 /// A stack that can be looked at.
 pub(super) struct Found {
     pub place: Place,
@@ -52,7 +60,7 @@ pub(super) async fn find(which: &Which) -> Result<Found, Stop> {
         }
         return Ok(Found { place, engine, wanted: Vec::new(), compiled: None, stack: stack.clone() });
     }
-    let opened = load::open(&which.source)?;
+    let opened = load::open(&which.source).map_err(or_by_name)?;
     let deployment = opened.deployment()?.0;
     let file = opened.blueprint();
     let place = Place::open(&which.place, &deployment.compiled.region, Some(&file)).await?;
@@ -80,7 +88,7 @@ pub(super) async fn locate(which: &Which) -> Result<Located, Stop> {
         let engine = place.engine_without_memory(target, backend).await?;
         return Ok(Located { place, engine, deployment: None, stack: stack.clone() });
     }
-    let opened = load::open(&which.source)?;
+    let opened = load::open(&which.source).map_err(or_by_name)?;
     let deployment = opened.deployment()?.0;
     let place = Place::open(&which.place, &deployment.compiled.region, Some(&opened.blueprint())).await?;
     let stack = deployment.compiled.stack.clone();

@@ -7,7 +7,7 @@ use crate::{
 };
 use std::fmt::Write as _;
 
-/// Network interfaces of an instance type.
+/// Show the network interfaces of an instance type.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Such as p5.48xlarge.

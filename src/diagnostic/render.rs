@@ -13,19 +13,25 @@ const FAR_APART: usize = 200;
 /// All diagnostics as text, separated by empty lines, each ending with a line break.
 #[must_use]
 pub fn render(diagnostics: &Diagnostics, color: bool, width: usize) -> String {
+    render_within(diagnostics, color, width, usize::MAX)
+}
+
+/// The same with words broken at spaces, so that no line is longer than `prose`; what stands in backquotes stays whole.
+#[must_use]
+pub fn render_within(diagnostics: &Diagnostics, color: bool, width: usize, prose: usize) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() }.term_width(width.max(40));
     let mut out = String::new();
     for (i, diagnostic) in diagnostics.iter().enumerate() {
         if i > 0 {
             out.push('\n');
         }
-        out.push_str(&one(diagnostic, &renderer));
+        out.push_str(&one(diagnostic, &renderer, prose));
         out.push('\n');
     }
     out
 }
 
-fn one(diagnostic: &Diagnostic, renderer: &Renderer) -> String {
+fn one(diagnostic: &Diagnostic, renderer: &Renderer, prose: usize) -> String {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -37,19 +43,59 @@ fn one(diagnostic: &Diagnostic, renderer: &Renderer) -> String {
         }
         _ => diagnostic.summary.clone(),
     };
-    let title = level.primary_title(summary).id(diagnostic.code.as_str());
+    // `error[DL0101]: ` before the first line, `   = help: ` and the number of the last line before the others.
+    let title = broken(&summary, prose, level_width(diagnostic.severity) + diagnostic.code.len() + 4);
+    let title = level.primary_title(title).id(diagnostic.code.as_str());
+    let number = diagnostic.labels.iter().map(|l| l.end().line.to_string().len()).max().unwrap_or(0);
+    let words = |text: &str| broken(text, prose, number + 10);
     let mut elements: Vec<Element<'_>> = Vec::new();
     for excerpt in excerpts(&diagnostic.labels) {
         elements.push(Element::from(excerpt.snippet()));
     }
     if let Some(detail) = &diagnostic.detail {
-        elements.push(Element::from(Level::NOTE.message(detail.as_str())));
+        elements.push(Element::from(Level::NOTE.message(words(detail))));
     }
     for help in &diagnostic.help {
-        elements.push(Element::from(Level::HELP.message(help.as_str())));
+        elements.push(Element::from(Level::HELP.message(words(help))));
     }
     let group = elements.into_iter().fold(Group::with_title(title), Group::element);
     renderer.render(&[group])
+}
+
+fn level_width(severity: Severity) -> usize {
+    severity.as_str().len()
+}
+
+/// Text in lines of at most `width` columns, of which `before` are taken.
+fn broken(text: &str, width: usize, before: usize) -> String {
+    let room = width.saturating_sub(before).max(20);
+    if text.chars().count() <= room {
+        return text.to_owned();
+    }
+    let (mut out, mut column, mut quoted) = (String::new(), 0, false);
+    let mut word = String::new();
+    let mut put = |word: &mut String| {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > room {
+            out.push('\n');
+            column = 0;
+        } else if column > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += length;
+        word.clear();
+    };
+    for c in text.chars() {
+        quoted ^= c == '`';
+        match c {
+            ' ' if !quoted => put(&mut word),
+            c => word.push(c),
+        }
+    }
+    put(&mut word);
+    out
 }
 
 /// Neighbouring labels of one file.

@@ -6,7 +6,7 @@ mod progress;
 pub use progress::Progress;
 
 use crate::{
-    diagnostic::{Diagnostics, render},
+    diagnostic::{Diagnostics, render_within},
     report::screen::Screen,
 };
 use std::{
@@ -40,6 +40,8 @@ pub struct Ui {
     pub screen: Screen,
     /// Columns for talk.
     width: usize,
+    /// Columns for sentences: those of a window that somebody looks at or states. A log takes whole lines.
+    prose: usize,
     /// A person sees stdout.
     seen: bool,
 }
@@ -78,7 +80,8 @@ impl Ui {
             color: colored(color, seen, &var) && !json,
         };
         let talk = width(rustix::termios::tcgetwinsize(std::io::stderr().as_fd()).map_err(Into::into));
-        Self { json, color: colored(color, terminal, &var), terminal, screen: out, width: talk, seen }
+        let prose = if terminal || stated.is_some() { talk } else { usize::MAX };
+        Self { json, color: colored(color, terminal, &var), terminal, screen: out, width: talk, prose, seen }
     }
 
     /// Data.
@@ -113,7 +116,7 @@ impl Ui {
     /// Problems, warnings and notes.
     pub fn diagnostics(&self, found: &Diagnostics) {
         if !found.is_empty() {
-            self.say(&render(found, self.color, self.width));
+            self.say(&render_within(found, self.color, self.width, self.prose));
         }
     }
 
