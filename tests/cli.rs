@@ -340,6 +340,11 @@ fn what_needs_no_account() {
     desk.run(&["kinds", "vpcs"]).refuses("DL0711");
     desk.run(&["explain", "DL0402"]).code(0).says(&["No usable credentials"]);
     desk.run(&["eval", "1 + 1"]).code(0).says(&["2"]);
+    desk.write("zones.yaml", "blueprint: z\nregion: us-east-1\nresources:\n  net: { use: network, zones: 3 }\n");
+    for side in ["public", "private"] {
+        let subnet = desk.run(&["eval", &format!("net.{side}_by_zone[\"us-east-1c\"]"), "zones.yaml"]).code(0);
+        subnet.says(&[&format!("net.{side}/us-east-1c")]);
+    }
     desk.run(&["graph"]).code(0).says(&["digraph", "network.vpc"]);
     desk.run(&["completions", "bash"]).code(0).says(&["dlinfra"]);
     let schema = desk.run(&["schema"]).code(0).json();
