@@ -416,6 +416,22 @@ def types_and_images_that_aws_has_are_there(sandbox):
 
 
 @check
+def key_pairs_are_brought_and_not_made(sandbox):
+    ec2 = sandbox.client("ec2")
+    key = "ssh-ed25519 " + base64.b64encode(b"a key").decode() + " me"
+    fails("InvalidKeyPair.NotFound", ec2.describe_key_pairs, KeyNames=["mine"])
+    fails("InvalidKey.Format", ec2.import_key_pair, KeyName="mine", PublicKeyMaterial="rubbish")
+    made = ec2.import_key_pair(KeyName="mine", PublicKeyMaterial=key, TagSpecifications=spec("key-pair", a="1"))
+    fails("InvalidKeyPair.Duplicate", ec2.import_key_pair, KeyName="mine", PublicKeyMaterial=key)
+    shown = eventually(lambda: ec2.describe_key_pairs(Filters=by_tag("a", "1"), IncludePublicKey=True)["KeyPairs"])[0]
+    assert shown["KeyPairId"] == made["KeyPairId"] and shown["KeyName"] == "mine", shown
+    assert shown["KeyType"] == "ed25519" and shown["PublicKey"] == key, shown
+    assert shown["KeyFingerprint"] == made["KeyFingerprint"], (made, shown)
+    for _ in range(2):
+        ec2.delete_key_pair(KeyName="mine")
+
+
+@check
 def interfaces_are_made_and_attached(sandbox):
     ground = Ground(sandbox)
     ec2 = ground.ec2

@@ -85,6 +85,17 @@ def role_input_is_checked(sandbox):
 
 
 @check
+def policies_of_aws_are_known(sandbox):
+    iam = sandbox.client("iam")
+    arn = "arn:aws:iam::aws:policy/service-role/AWSBatchServiceRole"
+    policy = iam.get_policy(PolicyArn=arn)["Policy"]
+    assert (policy["Arn"], policy["Path"], policy["PolicyName"]) == (arn, "/service-role/", "AWSBatchServiceRole"), policy
+    assert policy["IsAttachable"] is True, policy
+    for other in ("arn:aws:iam::aws:policy/AWSBatchServiceRole", f"arn:aws:iam::{ACCOUNT}:policy/mine"):
+        fails("NoSuchEntity", iam.get_policy, PolicyArn=other)
+
+
+@check
 def roles_are_listed_in_pages_without_tags(sandbox):
     iam = sandbox.client("iam")
     for n in range(7):
