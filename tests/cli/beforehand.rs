@@ -30,7 +30,8 @@ fn an_existing_object_that_is_not_one_comes_with_what_there_is() {
     let run = |words: &[&str]| desk.run_with_keys(&[words, &at].concat());
     for name in ["one", "two"] {
         desk.write("v.yaml", VPC.replace("NAME", name));
-        run(&["apply", "v.yaml", "--yes"]).code(0);
+        // Time passes in a served sandbox while a busy machine does not get on.
+        assert!((0..9).any(|_| run(&["apply", "v.yaml", "--yes"]).code == 0), "{name}");
     }
     for (what, told) in [
         ("tags: { team: blue }", "there is no vpc with the tags team=blue"),
