@@ -21,10 +21,12 @@ DATA = pathlib.Path(botocore.__file__).parent / "data"
 # The sandbox's service -> botocore's folder.
 SERVICES = {
     "ce": "ce",
+    "ec2": "ec2",
     "fsx": "fsx",
     "iam": "iam",
     "logs": "logs",
     "pricing": "pricing",
+    "s3": "s3",
     "ssm": "ssm",
     "sts": "sts",
     "tagging": "resourcegroupstaggingapi",
@@ -34,6 +36,8 @@ PAGES = {
     "token": ("NextToken", "nextToken", "Marker"),
     "limit": ("MaxResults", "maxResults", "MaxItems", "MaxRecords", "limit"),
 }
+# What a browser's form does has no place in AWS's model.
+UNPUBLISHED = {"PostObject"}
 # What `tagged::OPERATIONS` stands for.
 TAGGED = {"TagResource", "UntagResource", "ListTagsForResource"}
 
@@ -44,6 +48,7 @@ def operations(service):
     files = sorted((folder / service).glob("**/*.rs")) or [folder / f"{service}.rs"]
     text = "".join(file.read_text() for file in files)
     found = set(re.findall(r'\b(?:read|write|create)\(\s*"([A-Za-z0-9]+)"', text))
+    found -= UNPUBLISHED
     return sorted(found | (TAGGED if "tagged::OPERATIONS" in text else set()))
 
 
@@ -68,7 +73,7 @@ def on_the_wire(protocol, name, ref, shapes):
     stated = ref.get("locationName", name)
     if protocol == "ec2":
         return ref.get("queryName", stated[:1].upper() + stated[1:]), stated
-    if protocol in ("json", "smithy-rpc-v2-cbor"):
+    if protocol in ("json", "rest-json", "smithy-rpc-v2-cbor"):
         return name, name
     inner = shapes[ref["shape"]]
     if protocol in ("query", "rest-xml") and inner["type"] == "list" and (ref.get("flattened") or inner.get("flattened")):
@@ -86,6 +91,10 @@ def member(protocol, name, ref, shapes):
         place["told"] = told
     if "location" in ref:
         place["location"] = ref["location"]
+        if protocol == "rest-json" and ref.get("locationName", name) != name:
+            place["at"] = ref["locationName"]
+    elif protocol == "rest-json" and ref.get("locationName", name) != name:
+        raise SystemExit(f"{name} is called {ref['locationName']} in a body: the sandbox does not rename there")
     if ref.get("idempotencyToken") or (protocol == "ec2" and name == "ClientToken"):
         place["token"] = True
     return ref["shape"] if len(place) == 1 else place
@@ -114,6 +123,10 @@ def shape(protocol, name, shapes, out):
             inner[ref["shape"]] = True
     elif found["type"] == "list":
         fact["member"] = found["member"]["shape"]
+        if found["member"].get("locationName", "member") != "member":
+            fact["item"] = found["member"]["locationName"]
+        if found.get("flattened"):
+            fact["flat"] = True
         inner[found["member"]["shape"]] = True
     elif found["type"] == "map":
         fact["key"], fact["value"] = found["key"]["shape"], found["value"]["shape"]
@@ -138,6 +151,17 @@ def page(operation, stated, shapes):
     if out.get("token") not in told or len(lists) != 1:
         return {}
     return {**out, "next": out["token"], "items": lists[0]}
+
+
+def route(operation, shapes):
+    """Method and path of an operation, and the names of the parameters and headers that it cannot be without."""
+    http = operation["http"]
+    needs = []
+    if "input" in operation:
+        stated = shapes[operation["input"]["shape"]]
+        refs = [(name, stated["members"][name]) for name in stated.get("required", [])]
+        needs = [ref.get("locationName", name) for name, ref in refs if ref.get("location") in ("querystring", "header")]
+    return [http["method"], http["requestUri"], *sorted(needs)]
 
 
 def cut(service, folder):
@@ -182,8 +206,8 @@ def cut(service, folder):
     }
     if protocol.startswith("rest-"):
         # Of every operation: what is not simulated must not be taken for something else, and has a name too.
-        rows = {name: it["http"] for name, it in model["operations"].items() if not it.get("deprecated")}
-        out["routes"] = {name: [http["method"], http["requestUri"]] for name, http in rows.items()}
+        rows = {name: it for name, it in model["operations"].items() if not it.get("deprecated") or name in facts}
+        out["routes"] = {name: route(it, all_shapes) for name, it in rows.items()}
     return out
 
 

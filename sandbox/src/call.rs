@@ -22,6 +22,8 @@ pub(crate) struct Call<'w> {
     pub(crate) operation: &'static str,
     pub(crate) region: &'w str,
     pub(crate) now: Timestamp,
+    /// The client token that the request came with.
+    pub(crate) token: Option<String>,
     pub(crate) params: Params,
     pub(crate) window: Consistency,
     pub(crate) throttled: fn() -> ApiError,
@@ -33,8 +35,8 @@ impl Call<'_> {
     }
 
     /// What AWS publishes of the call's service.
-    pub(crate) fn model(&self) -> Option<&'static Facts> {
-        self.service.model.map(|model| &**model)
+    pub(crate) fn model(&self) -> &'static Facts {
+        self.service.model
     }
 
     /// A refusal of a parameter for which the service has no code of its own.

@@ -32,20 +32,18 @@ impl Object for ClientToken {
 pub(crate) struct Token {
     operation: &'static str,
     /// As the caller gave it.
-    pub(crate) text: Option<String>,
+    text: Option<String>,
     /// Every other parameter.
     fingerprint: String,
 }
 
 impl Token {
     /// Takes the token out of the parameters.
-    pub(crate) fn take(
-        call: &mut Call<'_>,
-        operation: &'static str,
-        parameter: &'static str,
-    ) -> Result<Self, ApiError> {
-        let fingerprint = call.params.fingerprint(&[parameter]);
-        Ok(Self { operation, text: call.params.text_opt(parameter)?, fingerprint })
+    pub(crate) fn take(call: &mut Call<'_>, operation: &'static str, parameter: &str) -> Result<Self, ApiError> {
+        let text = call.params.text_opt(parameter)?;
+        call.token.clone_from(&text);
+        let fingerprint = if text.is_some() { call.params.fingerprint() } else { String::new() };
+        Ok(Self { operation, text, fingerprint })
     }
 
     fn key(&self, call: &Call<'_>) -> Option<String> {

@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use crate::model::ErrorFacts;
+use crate::wire::Protocol;
+
 /// A refusal in AWS's words; each protocol writes it in its own shape.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{code}: {message}")]
@@ -25,6 +28,12 @@ impl ApiError {
     /// The client's mistake, status 400.
     pub(crate) fn bad(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self::new(400, code, message)
+    }
+
+    /// The status in a protocol: the one that is stated, or that of AWS's model where a protocol goes by it.
+    pub(crate) fn status_in(&self, protocol: Protocol, facts: Option<&ErrorFacts>) -> u16 {
+        let by_model = matches!(protocol, Protocol::RestJson | Protocol::RpcV2Cbor | Protocol::AwsQuery);
+        facts.filter(|_| by_model && self.status == 400).map_or(self.status, ErrorFacts::status)
     }
 
     pub(crate) fn not_implemented(what: impl std::fmt::Display) -> Self {

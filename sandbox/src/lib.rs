@@ -22,6 +22,7 @@ mod config;
 mod connector;
 mod disk;
 mod error;
+mod execute;
 mod faults;
 mod history;
 mod iam_model;

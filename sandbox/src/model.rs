@@ -4,13 +4,16 @@
 //! once for all services: [`check`] refuses what AWS's front end refuses, `page` cuts lists into pages, `tagged` serves
 //! tags. Rules between fields are not in a model and stay code.
 mod check;
+mod cursor;
+mod route;
+
+pub(crate) use cursor::{Cursor, Kind};
 
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, OnceLock};
 
 use regex::Regex;
 use serde::Deserialize;
-use serde_json::Value;
 
 /// The facts of one service, read at its first request.
 pub(crate) type Model = LazyLock<Facts>;
@@ -32,6 +35,28 @@ pub(crate) use facts;
 pub(crate) struct Facts {
     pub(crate) operations: BTreeMap<String, OperationFacts>,
     shapes: BTreeMap<String, Shape>,
+    #[serde(default)]
+    errors: BTreeMap<String, ErrorFacts>,
+    /// Of every operation that AWS has (REST protocols only).
+    #[serde(default)]
+    routes: BTreeMap<String, route::Route>,
+}
+
+/// The status of an error, and what it is called in the protocols that came after the query protocol, where that is
+/// another name.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum ErrorFacts {
+    Status(u16),
+    Renamed(u16, String),
+}
+
+impl ErrorFacts {
+    pub(crate) fn status(&self) -> u16 {
+        match self {
+            Self::Status(status) | Self::Renamed(status, _) => *status,
+        }
+    }
 }
 
 /// What AWS publishes of one operation.
@@ -39,6 +64,8 @@ pub(crate) struct Facts {
 pub(crate) struct OperationFacts {
     input: Option<String>,
     output: Option<String>,
+    /// The status of an answer, where it is not 200.
+    pub(crate) status: Option<u16>,
     pub(crate) page: Option<PageFacts>,
 }
 
@@ -59,7 +86,14 @@ struct Shape {
     members: BTreeMap<String, Member>,
     #[serde(default)]
     required: Vec<String>,
+    /// The member that is the body of a request or a reply, all alone.
+    payload: Option<String>,
     member: Option<String>,
+    /// What XML calls an item of this list, where it is not `member`.
+    item: Option<String>,
+    /// In XML its items stand without an element around them.
+    #[serde(default)]
+    flat: bool,
     key: Option<String>,
     value: Option<String>,
     #[serde(default, rename = "enum")]
@@ -100,8 +134,26 @@ struct Member {
     shape: String,
     /// Its name in requests, where that is another one than the model's.
     name: Option<String>,
+    /// Its name in replies, where that is another one than in requests.
+    told: Option<String>,
+    /// Where it stands in an HTTP message, if not in the body.
+    location: Option<Location>,
+    /// Its name there, where that is another one.
+    at: Option<String>,
     /// Whether a repeated request is known by it.
     token: bool,
+}
+
+/// A place in an HTTP message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Location {
+    Uri,
+    Querystring,
+    Header,
+    /// All headers that begin with something.
+    Headers,
+    StatusCode,
 }
 
 /// A member as the files have it: short where there is nothing to say but its shape.
@@ -112,6 +164,9 @@ enum Written {
     Long {
         shape: String,
         name: Option<String>,
+        told: Option<String>,
+        location: Option<Location>,
+        at: Option<String>,
         #[serde(default)]
         token: bool,
     },
@@ -120,9 +175,21 @@ enum Written {
 impl From<Written> for Member {
     fn from(written: Written) -> Self {
         match written {
-            Written::Plain(shape) => Self { shape, name: None, token: false },
-            Written::Long { shape, name, token } => Self { shape, name, token },
+            Written::Plain(shape) => Self { shape, name: None, told: None, location: None, at: None, token: false },
+            Written::Long { shape, name, told, location, at, token } => Self { shape, name, told, location, at, token },
         }
+    }
+}
+
+impl Member {
+    /// Its name in requests; `name` is the model's.
+    fn asked<'m>(&'m self, name: &'m str) -> &'m str {
+        self.name.as_deref().unwrap_or(name)
+    }
+
+    /// Its name in replies.
+    fn told<'m>(&'m self, name: &'m str) -> &'m str {
+        self.told.as_deref().unwrap_or_else(|| self.asked(name))
     }
 }
 
@@ -153,7 +220,7 @@ impl Facts {
     /// The parameter by which a repeated request is known, as it is called on the wire.
     pub(crate) fn token(&self, operation: &str) -> Option<&str> {
         let (name, member) = self.input(operation)?.members.iter().find(|(_, member)| member.token)?;
-        Some(member.name.as_ref().unwrap_or(name))
+        Some(member.asked(name))
     }
 
     /// The required text of a request that names the resource which it is about.
@@ -200,32 +267,9 @@ impl Facts {
         })
     }
 
-    /// A member of a reply that AWS's model does not have, by its path.
-    pub(crate) fn stranger(&self, operation: &str, reply: &Value) -> Option<String> {
-        let output = self.operations.get(operation)?.output.as_ref()?;
-        self.unknown(output, "", reply)
-    }
-
-    fn unknown(&self, name: &str, path: &str, value: &Value) -> Option<String> {
-        let shape = self.shapes.get(name)?;
-        match (shape.r#type, value) {
-            (Type::Structure, Value::Object(map)) => map.iter().find_map(|(key, inner)| {
-                let path = join(path, key);
-                match shape.members.get(key) {
-                    Some(member) => self.unknown(&member.shape, &path, inner),
-                    None => Some(path),
-                }
-            }),
-            (Type::List, Value::Array(items)) => {
-                let member = shape.member.as_deref()?;
-                items.iter().find_map(|item| self.unknown(member, path, item))
-            }
-            (Type::Map, Value::Object(map)) => {
-                let inner = shape.value.as_deref()?;
-                map.iter().find_map(|(key, value)| self.unknown(inner, &join(path, key), value))
-            }
-            _ => None,
-        }
+    /// What is said of an error.
+    pub(crate) fn error(&self, code: &str) -> Option<&ErrorFacts> {
+        self.errors.get(code)
     }
 }
 
@@ -237,34 +281,33 @@ impl Shape {
     }
 }
 
-fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::Value;
+
     use crate::services::SERVICES;
 
     #[test]
     fn the_facts_cover_every_operation_and_every_pattern_is_checked() {
         let mut checked = 0;
         for service in SERVICES {
-            let Some(model) = service.model else { continue };
+            let model = service.model;
             for operation in service.operations.iter().flat_map(|group| group.iter()) {
-                assert!(model.operations.contains_key(operation.name), "{}:{}", service.name, operation.name);
+                // What a browser's form does has no place in AWS's model.
+                let is_known = model.operations.contains_key(operation.name) || operation.name == "PostObject";
+                assert!(is_known, "{}:{}", service.name, operation.name);
                 checked += 1;
             }
             for (name, shape) in model.shapes.iter().filter(|(_, shape)| shape.pattern.is_some()) {
                 assert!(shape.regex().is_some(), "{}: {name}: {:?}", service.name, shape.pattern);
             }
         }
-        assert!(checked > 30, "{checked}");
+        assert!(checked > 150, "{checked}");
     }
 
     #[test]
     fn all_problems_are_named_at_once_in_the_words_of_aws() {
-        let model = SERVICES.iter().find(|service| service.name == "fsx").unwrap().model.unwrap();
+        let model = SERVICES.iter().find(|service| service.name == "fsx").unwrap().model;
         let refused = |request: Value| {
             model.check("CreateFileSystem", request.as_object().unwrap(), "BadRequest").map_err(|error| error.message)
         };

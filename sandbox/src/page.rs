@@ -20,7 +20,7 @@ pub(crate) struct Page {
 impl Page {
     /// Reads what page is asked for; `usual` is how long one is where the request does not say it.
     pub(crate) fn take(call: &mut Call<'_>, usual: usize) -> Result<Self, ApiError> {
-        let facts = call.model().and_then(|model| model.operations.get(call.operation)?.page.as_ref());
+        let facts = call.model().operations.get(call.operation).and_then(|facts| facts.page.as_ref());
         let facts = facts.ok_or_else(|| ApiError::not_implemented(format!("pages of {}", call.operation)))?;
         let size = match &facts.limit {
             // Out of AWS's bounds, it was refused by the model.

@@ -14,11 +14,12 @@ use crate::clock::{Clock, ScaledClock};
 use crate::config::{Consistency, SandboxConfig};
 use crate::disk::{Disk, OpenError};
 use crate::error::ApiError;
+use crate::execute::execute;
 use crate::faults::{FaultAction, FaultRule, Faults};
 use crate::image::Image;
 use crate::inventory::{self, StoredObject};
 use crate::request_log::{LogEntry, RequestLog};
-use crate::service::{Operation, Service, execute, unsigned};
+use crate::service::{Found, Parsed, Service, unsigned};
 use crate::services::SERVICES;
 use crate::store::World;
 use crate::timeline::{new_world, resume, settle};
@@ -51,10 +52,12 @@ struct State {
 
 /// A request before it is executed.
 struct Arrival {
+    /// `service:Operation`.
     name: String,
     mutating: bool,
     number: u64,
     actions: Vec<FaultAction>,
+    found: Found,
 }
 
 /// What the client gets to see of a request.
@@ -225,7 +228,7 @@ impl Sandbox {
             return HandleOutcome::Response(self.unknown_service(&request));
         };
         let arrival = clock.now();
-        let Arrival { name, mutating, number, actions } = self.arrive(service, &request);
+        let Arrival { name, mutating, number, actions, found } = self.arrive(service, &request);
         for action in &actions {
             if let FaultAction::Latency { milliseconds } = action {
                 clock.sleep(Duration::from_millis(*milliseconds)).await;
@@ -236,13 +239,15 @@ impl Sandbox {
         // Read under the lock, so that time is monotonic in the order of execution.
         let now = clock.now();
         let request_id = request_id(self.inner.config.seed, number);
-        let before = actions.iter().find_map(|action| service.injected_before(&name, action));
+        let operation = name.get(service.name.len() + 1..).unwrap_or_default().to_owned();
+        let before = actions.iter().find_map(|action| service.injected_before(&operation, action));
         let cut_before = actions.contains(&FaultAction::CutBefore);
         let mut result = match before {
             Some(error) => Err(error),
             None if cut_before => Err(ApiError::new(0, "ConnectionCut", "cut before execution")),
-            None => self.execute(&mut state, service, &request, &actions, now),
+            None => self.execute(&mut state, service, &request, (&name, found), &actions, now),
         };
+        drop(state);
         for action in &actions {
             if let FaultAction::ErrorAfter { code, status } = action {
                 result = Err(ApiError::new(*status, code.clone(), "Injected after execution"));
@@ -251,18 +256,18 @@ impl Sandbox {
         let cut = cut_before || actions.contains(&FaultAction::CutAfter);
         let protocol = service.spoken(&request);
         let (mut response, code) = match result {
-            Ok(reply) => (encode(service, protocol, &name, &request_id, reply), None),
-            Err(error) => (encode_error(protocol, service.xmlns, &request_id, &error), Some(error.code.into_owned())),
+            Ok(reply) => (encode(service, protocol, &operation, &request_id, reply), None),
+            Err(error) => (encode_error(Some(service), protocol, &request_id, &error), Some(error.code.into_owned())),
         };
         // HTTP has no body here; a client that found one in process would learn more than AWS tells.
         if request.method == http::Method::HEAD || response.status() == http::StatusCode::NOT_MODIFIED {
             *response.body_mut() = Bytes::new();
         }
-        state.log.add(LogEntry {
+        self.lock().log.add(LogEntry {
             number,
             time: arrival,
             service: service.name.to_owned(),
-            operation: name,
+            operation,
             mutating,
             status: response.status().as_u16(),
             code,
@@ -271,16 +276,16 @@ impl Sandbox {
         if cut { HandleOutcome::Cut } else { HandleOutcome::Response(response) }
     }
 
-    /// Numbers a request and finds the faults that are meant for it. The parameters are read again for execution:
-    /// they cannot be kept across a wait.
+    /// Reads and numbers a request, and finds the faults that are meant for it.
     fn arrive(&self, service: &'static Service, request: &Incoming) -> Arrival {
-        let (name, found) = parse(service, request);
-        let mutating = found.is_ok_and(|(operation, _)| operation.mutating);
+        let Parsed { name, found } = service.parse(request);
+        let name = format!("{}:{name}", service.name);
+        let mutating = found.as_ref().is_ok_and(|(operation, _)| operation.mutating);
         let mut state = self.lock();
         state.arrived += 1;
         let number = state.arrived;
-        let actions = state.faults.for_request(number, &format!("{}:{name}", service.name), mutating);
-        Arrival { name, mutating, number, actions }
+        let actions = state.faults.for_request(number, &name, mutating);
+        Arrival { name, mutating, number, actions, found }
     }
 
     fn execute(
@@ -288,19 +293,20 @@ impl Sandbox {
         state: &mut State,
         service: &'static Service,
         request: &Incoming,
+        (name, found): (&str, Found),
         actions: &[FaultAction],
         now: Timestamp,
     ) -> Result<crate::wire::reply::Reply, ApiError> {
         settle(&mut state.world, now);
         state.world.now = now;
         service.admit(request)?;
-        let (operation, params) = parse(service, request).1?;
+        let (operation, fields) = found?;
+        let params = Params::new(fields, service.input);
         if matches!(service.protocol, Protocol::Ec2Query | Protocol::AwsQuery | Protocol::RestXml) {
             params.fit_for_xml()?;
         }
-        let bucket = format!("{}:{}", service.name, operation.name);
         let rate = service.rate(operation, &params);
-        if !state.world.throttle.take(&request.region, &bucket, rate, 1.0, now) {
+        if !state.world.throttle.take(&request.region, name, rate, 1.0, now) {
             return Err((service.throttled())());
         }
         let configured = self.inner.config.behaviour.consistency.get(service.name).copied().unwrap_or_default();
@@ -315,12 +321,13 @@ impl Sandbox {
             operation: operation.name,
             region: &request.region,
             now,
+            token: None,
             params,
             window,
             throttled: service.throttled(),
         };
         let checkpoint = call.world.checkpoint();
-        let result = execute(service, operation, call);
+        let result = execute(name, operation, call);
         if let Some(disk) = &mut state.disk {
             let written = disk.write(&state.world, now, operation.mutating);
             if let Err(error) = written {
@@ -361,23 +368,13 @@ impl Sandbox {
             code: Some(error.code.to_string()),
             cut: false,
         });
-        encode_error(protocol, None, &request_id(self.inner.config.seed, number), &error)
+        encode_error(None, protocol, &request_id(self.inner.config.seed, number), &error)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic in a handler is a defect of the sandbox; its transaction was not committed to disk.
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The operation that a request asks for: its name as far as it is known, itself and its parameters if it is.
-fn parse(service: &'static Service, request: &Incoming) -> (String, Result<(&'static Operation, Params), ApiError>) {
-    let (name, params) = service.parse(request);
-    let found = params.and_then(|params| match service.operation(&name) {
-        Some(operation) => Ok((operation, params)),
-        None => Err(ApiError::not_implemented(format!("{}:{name}", service.name))),
-    });
-    (name, found)
 }
 
 /// A request id that looks like AWS's and is the same in every run.

@@ -1,15 +1,11 @@
 //! The table of services and operations, and how a request finds its handler.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
-
 use serde_json::{Map, Value};
 
 use crate::call::Call;
-use crate::client_token::Token;
 use crate::error::ApiError;
 use crate::faults::FaultAction;
-use crate::model::Model;
+use crate::model::{Facts, Model};
 use crate::regions;
 use crate::store::{Due, ObjectKind, World};
 use crate::throttle::{Rate, ec2_rate, rate};
@@ -17,8 +13,9 @@ use crate::wire::Protocol;
 use crate::wire::cbor;
 use crate::wire::form;
 use crate::wire::params::{InputErrors, Params};
-use crate::wire::reply::{Body, Reply};
+use crate::wire::reply::Reply;
 use crate::wire::request::{Incoming, Signature};
+use crate::wire::rest;
 
 /// One API action.
 pub(crate) struct Operation {
@@ -63,7 +60,16 @@ pub(crate) struct Routed {
 }
 
 /// Reads a REST request.
-pub(crate) type Route = fn(&Incoming) -> Result<Routed, ApiError>;
+pub(crate) type Route = fn(&Facts, &Incoming) -> Result<Routed, ApiError>;
+
+/// An operation that was found, and the parameters that it is asked for with.
+pub(crate) type Found = Result<(&'static Operation, Map<String, Value>), ApiError>;
+
+/// The operation that a request asks for: its name as far as it is known, itself and its parameters if it is.
+pub(crate) struct Parsed {
+    pub(crate) name: String,
+    pub(crate) found: Found,
+}
 
 /// One AWS service.
 pub(crate) struct Service {
@@ -77,10 +83,12 @@ pub(crate) struct Service {
     pub(crate) objects: fn() -> Vec<ObjectKind>,
     /// Brings an object whose timer has come due to its next state.
     pub(crate) settle: fn(&mut World, &Due),
-    /// Reads operation and parameters from method, path and query (REST protocols only).
+    /// Reads operation and parameters from method, path and query (XML over REST only; JSON goes by the model).
     pub(crate) route: Option<Route>,
-    /// What AWS publishes of its operations; none = the service words its refusals by hand.
-    pub(crate) model: Option<&'static Model>,
+    /// What AWS publishes of its operations.
+    pub(crate) model: &'static Model,
+    /// Types whose values the operations refuse in words of their own (EC2, S3).
+    pub(crate) worded: &'static [&'static str],
     /// What a page token that is none is refused with, where it is not as every other parameter is.
     pub(crate) no_page: Option<fn() -> ApiError>,
     /// What is said of a token that came with another request before.
@@ -103,7 +111,8 @@ impl Service {
             objects: Vec::new,
             settle: |_, _| {},
             route: None,
-            model: Some(model),
+            model,
+            worded: &[],
             no_page: None,
             token_differs: || ApiError::bad("ConflictException", "The client token came with another request before."),
             no_resource: |_| ApiError::bad("ResourceNotFoundException", "The specified resource does not exist."),
@@ -111,10 +120,17 @@ impl Service {
         }
     }
 
-    /// The protocol of a request.
+    /// The protocol of a request: clients of most services have the choice.
     pub(crate) fn spoken(&self, request: &Incoming) -> Protocol {
-        let cbor = request.header("smithy-protocol") == Some("rpc-v2-cbor");
-        if cbor && matches!(self.protocol, Protocol::AwsJson(_)) { Protocol::RpcV2Cbor } else { self.protocol }
+        let is_rest = matches!(self.protocol, Protocol::RestJson | Protocol::RestXml | Protocol::Ec2Query);
+        if !is_rest && request.header("smithy-protocol") == Some("rpc-v2-cbor") {
+            return Protocol::RpcV2Cbor;
+        }
+        match self.protocol {
+            Protocol::RpcV2Cbor if request.header("x-amz-target").is_some() => Protocol::AwsJson("1.0"),
+            Protocol::RpcV2Cbor => Protocol::AwsQuery,
+            other => other,
+        }
     }
 
     /// Refuses who comes without a signature, or for a region that AWS does not have. S3 decides by bucket
@@ -147,52 +163,74 @@ impl Service {
     }
 
     /// The operation's name, as far as it is known, and the parameters.
-    pub(crate) fn parse(&self, request: &Incoming) -> (String, Result<Params, ApiError>) {
+    pub(crate) fn parse(&self, request: &Incoming) -> Parsed {
+        let (name, fields) = self.fields(request);
+        let found = fields.and_then(|fields| match self.operation(&name) {
+            Some(operation) => Ok((operation, fields)),
+            None => Err(ApiError::not_implemented(format!("{}:{name}", self.name))),
+        });
+        Parsed { name, found }
+    }
+
+    fn fields(&self, request: &Incoming) -> (String, Result<Map<String, Value>, ApiError>) {
         let unknown = |error| ("Unknown".to_owned(), Err(error));
+        let object = |read: Result<Value, String>, what: &str| match read {
+            Ok(Value::Object(fields)) => Ok(fields),
+            Ok(_) => Err(ApiError::bad("SerializationException", format!("The body is not {what}"))),
+            Err(error) => Err(ApiError::bad("SerializationException", error)),
+        };
         match self.spoken(request) {
             Protocol::RpcV2Cbor => {
                 // /service/NAME/operation/NAME
                 let action = request.path.rsplit('/').next().unwrap_or_default().to_owned();
                 let body: &[u8] = if request.body.is_empty() { b"\xa0" } else { &request.body };
-                let params = match cbor::decode(body) {
-                    Ok(Value::Object(fields)) => Ok(Params::new(fields, self.input)),
-                    Ok(_) => Err(ApiError::bad("SerializationException", "The body is not a CBOR map")),
-                    Err(error) => Err(ApiError::bad("SerializationException", error)),
-                };
-                (action, params)
+                (action, object(cbor::decode(body), "a CBOR map"))
             }
-            Protocol::Ec2Query | Protocol::AwsQuery => {
+            protocol @ (Protocol::Ec2Query | Protocol::AwsQuery) => {
                 let text = String::from_utf8_lossy(&request.body);
                 let mut fields = form::tree(&text);
                 for (name, value) in &request.query {
                     fields.entry(name.clone()).or_insert_with(|| Value::String(value.clone()));
                 }
                 fields.remove("Version");
-                match fields.remove("Action") {
-                    Some(Value::String(action)) => (action, Ok(Params::new(fields, self.input))),
-                    _ => unknown(ApiError::bad("MissingAction", "The request must contain the parameter Action")),
+                let Some(Value::String(action)) = fields.remove("Action") else {
+                    return unknown(ApiError::bad("MissingAction", "The request must contain the parameter Action"));
+                };
+                if protocol == Protocol::Ec2Query {
+                    return (action, Ok(fields));
                 }
+                let fields = self.model.asked(&action).canonical(Value::Object(fields));
+                (action, object(Ok(fields), "a form"))
             }
             Protocol::AwsJson(_) => {
                 let target = request.header("x-amz-target").unwrap_or_default();
                 let action = target.rsplit('.').next().unwrap_or_default().to_owned();
                 let body: &[u8] = if request.body.is_empty() { b"{}" } else { &request.body };
-                let params = match serde_json::from_slice(body) {
-                    Ok(Value::Object(fields)) => Ok(Params::new(fields, self.input)),
-                    Ok(_) => Err(ApiError::bad("SerializationException", "The body is not a JSON object")),
-                    Err(error) => Err(ApiError::bad("SerializationException", error.to_string())),
-                };
-                (action, params)
+                (action, object(serde_json::from_slice(body).map_err(|error| error.to_string()), "a JSON object"))
             }
-            Protocol::RestJson | Protocol::RestXml => {
+            Protocol::RestJson => rest::read(self.model, request),
+            Protocol::RestXml => {
                 let Some(route) = self.route else {
                     return unknown(ApiError::not_implemented(format!("{} requests", self.name)));
                 };
-                match route(request) {
-                    Ok(routed) => (routed.operation, Ok(Params::new(routed.params, self.input))),
+                match route(self.model, request) {
+                    Ok(routed) => (routed.operation, Ok(routed.params)),
                     Err(error) => unknown(error),
                 }
             }
+        }
+    }
+
+    /// Refuses what AWS's front end refuses, by the model.
+    pub(crate) fn check(&self, operation: &str, params: &Params) -> Result<(), ApiError> {
+        match self.protocol {
+            Protocol::Ec2Query => self.model.check_ec2(operation, params.fields(), self.worded),
+            Protocol::RestXml if self.model.admits_body(operation, params.fields(), self.worded) => Ok(()),
+            Protocol::RestXml => Err(ApiError::bad(
+                "MalformedXML",
+                "The XML you provided was not well-formed or did not validate against our published schema",
+            )),
+            _ => self.model.check(operation, params.fields(), self.input.invalid),
         }
     }
 
@@ -282,14 +320,6 @@ impl Service {
     }
 }
 
-/// Parameters that a handler asked for and `PARAMETERS` does not know.
-fn lacking(name: &str, asked: &BTreeSet<String>) -> String {
-    let known = PARAMETERS.get(name);
-    // Every call of EC2 takes it, and no handler reads it.
-    let lacks = |asked: &&String| *asked != "DryRun" && known.is_none_or(|known| !known.contains(asked.as_str()));
-    asked.iter().filter(lacks).map(String::as_str).collect::<Vec<_>>().join(" ")
-}
-
 /// What a request without a signature is answered with.
 pub(crate) fn unsigned(protocol: Protocol) -> ApiError {
     match protocol {
@@ -299,105 +329,5 @@ pub(crate) fn unsigned(protocol: Protocol) -> ApiError {
         Protocol::AwsJson(_) | Protocol::RestJson | Protocol::RpcV2Cbor => {
             ApiError::bad("MissingAuthenticationTokenException", "Request is missing Authentication Token")
         }
-    }
-}
-
-/// The parameters that each operation reads at the top of its requests, one operation a line.
-///
-/// Without it a parameter that is not simulated would be found out only if the handler got to its end: before that, a
-/// form of the request that lacks what the handler wants would be answered with an error that AWS does not give.
-static PARAMETERS: LazyLock<BTreeMap<&'static str, BTreeSet<&'static str>>> = LazyLock::new(|| {
-    let lines = include_str!("../data/parameters.txt").lines();
-    let line = |line: &'static str| {
-        let (operation, names) = line.split_once(' ').unwrap_or((line, ""));
-        (operation, names.split_whitespace().collect())
-    };
-    lines.map(line).collect()
-});
-
-/// Refuses parameters that an operation never reads.
-fn check_parameters(name: &str, params: &Params) -> Result<(), ApiError> {
-    let Some(known) = PARAMETERS.get(name) else { return Ok(()) };
-    let strange = params.besides(known);
-    if strange.is_empty() {
-        return Ok(());
-    }
-    Err(ApiError::not_implemented(format!("{name} with {}", strange.join(", "))))
-}
-
-/// Runs a handler, unless the request came before with the same client token.
-fn answer(operation: &Operation, call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let facts = call.model().filter(|_| operation.mutating);
-    let token = facts.and_then(|model| model.token(operation.name)).map(|name| Token::take(call, operation.name, name));
-    let token = token.transpose()?;
-    let earlier = token.as_ref().map(|token| token.earlier(call, call.service.token_differs)).transpose()?.flatten();
-    let again = earlier.and_then(|kept| match &operation.handler {
-        Handler::Whole(_) => serde_json::from_str(&kept).ok().map(Reply::json),
-        Handler::Shown(_, show) => show(call, &kept),
-    });
-    if let Some(again) = again {
-        // What was understood the first time.
-        drop(call.params.rest());
-        return Ok(again);
-    }
-    let (reply, kept) = match &operation.handler {
-        Handler::Whole(handler) => {
-            let reply = handler(call)?;
-            let kept = match &reply.body {
-                Body::Json(value) => value.to_string(),
-                _ => String::new(),
-            };
-            (reply, kept)
-        }
-        Handler::Shown(make, show) => {
-            let id = make(call)?;
-            let shown = show(call, &id);
-            (shown.ok_or_else(|| ApiError::new(500, "InternalFailure", format!("{id} is not there")))?, id)
-        }
-    };
-    if let Some(token) = token {
-        token.remember(call, &kept);
-    }
-    Ok(reply)
-}
-
-/// Runs a handler as one transaction: nothing stays of it on an error, a dry run or an unread parameter.
-pub(crate) fn execute(service: &Service, operation: &Operation, mut call: Call<'_>) -> Result<Reply, ApiError> {
-    let checkpoint = call.world.checkpoint();
-    let unread = call.params.unread();
-    let dry_run = match service.protocol {
-        Protocol::Ec2Query => call.params.flag("DryRun")?,
-        _ => false,
-    };
-    if let Some(model) = service.model {
-        model.check(operation.name, call.params.fields(), service.input.invalid)?;
-    }
-    let name = format!("{}:{}", service.name, operation.name);
-    check_parameters(&name, &call.params)?;
-    let asked = call.params.asked();
-    let mut result = answer(operation, &mut call);
-    debug_assert_eq!(stranger(service, operation, &result), None, "a member that AWS's reply does not have");
-    debug_assert_eq!(lacking(&name, &asked.borrow()), "", "data/parameters.txt lacks parameters of {name}");
-    let Call { world, params, .. } = call;
-    drop(params);
-    let unread = unread.take();
-    if result.is_ok() && !unread.is_empty() {
-        let names = unread.join(", ");
-        result = Err(ApiError::not_implemented(format!("{name} with {names}")));
-    }
-    if result.is_ok() && dry_run {
-        result = Err(Service::dry_run());
-    }
-    if result.is_err() {
-        world.roll_back(checkpoint);
-    }
-    result
-}
-
-/// The first member of a reply that AWS's model does not have.
-fn stranger(service: &Service, operation: &Operation, result: &Result<Reply, ApiError>) -> Option<String> {
-    match (service.model, result) {
-        (Some(model), Ok(Reply { body: Body::Json(value), .. })) => model.stranger(operation.name, value),
-        _ => None,
     }
 }

@@ -19,7 +19,7 @@ const MOST: usize = 50;
 
 /// The tags of a request, checked; none where it has none.
 pub(crate) fn take(call: &mut Call<'_>) -> Result<Tags, ApiError> {
-    let facts = call.model().and_then(|model| model.tags_in(call.operation));
+    let facts = call.model().tags_in(call.operation);
     let (name, form) = facts.ok_or_else(|| ApiError::not_implemented(format!("tags of {}", call.operation)))?;
     let pairs = match form {
         TagForm::Map => {
@@ -77,7 +77,7 @@ pub(crate) fn tag(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 /// Takes tags from a resource.
 pub(crate) fn untag(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let found = resource(call, call.window.reference)?;
-    let name = call.model().and_then(|model| model.tag_keys(call.operation)).unwrap_or("TagKeys");
+    let name = call.model().tag_keys(call.operation).unwrap_or("TagKeys");
     let keys = call.params.texts(name)?;
     let mut tags = found.tags.clone();
     tags.retain(|key, _| !keys.contains(key));
@@ -89,7 +89,7 @@ pub(crate) fn untag(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 pub(crate) fn list(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let tags = resource(call, call.window.describe)?.tags;
     let mut fields = Map::new();
-    match call.model().and_then(|model| model.tags_out(call.operation)) {
+    match call.model().tags_out(call.operation) {
         Some((name, TagForm::Map)) => fields.insert(name.to_owned(), json!(tags)),
         Some((name, TagForm::List { key, value })) => fields.insert(name.to_owned(), listed(&tags, &key, &value)),
         None => None,
@@ -99,7 +99,7 @@ pub(crate) fn list(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 
 /// The resource whose ARN a request has, if it is older than a consistency window.
 fn resource(call: &mut Call<'_>, window: f64) -> Result<Tagged, ApiError> {
-    let name = call.model().and_then(|model| model.resource(call.operation)).unwrap_or("ResourceArn");
+    let name = call.model().resource(call.operation).unwrap_or("ResourceArn");
     let arn = call.params.text(name)?;
     let found = here(call, &arn).and_then(|tail| call.world.tagged(call.region, call.service.name, tail));
     found.filter(|it| call.is_old_enough(it.created, window)).ok_or_else(|| (call.service.no_resource)(&arn))

@@ -25,7 +25,8 @@ struct Bucket {
 #[derive(Debug)]
 pub(crate) struct Throttle {
     factor: f64,
-    buckets: BTreeMap<(String, String), Bucket>,
+    /// By region and action.
+    buckets: BTreeMap<String, BTreeMap<String, Bucket>>,
 }
 
 impl Throttle {
@@ -39,8 +40,13 @@ impl Throttle {
             return true;
         }
         let burst = rate.burst * self.factor;
-        let bucket =
-            self.buckets.entry((region.to_owned(), action.to_owned())).or_insert(Bucket { tokens: burst, at: now });
+        if !self.buckets.get(region).is_some_and(|actions| actions.contains_key(action)) {
+            let actions = self.buckets.entry(region.to_owned()).or_default();
+            actions.insert(action.to_owned(), Bucket { tokens: burst, at: now });
+        }
+        let Some(bucket) = self.buckets.get_mut(region).and_then(|actions| actions.get_mut(action)) else {
+            return true;
+        };
         let elapsed = now.duration_since(bucket.at).as_secs_f64().max(0.0);
         bucket.tokens = (bucket.tokens + elapsed * rate.refill * self.factor).min(burst);
         bucket.at = now;

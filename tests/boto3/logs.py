@@ -1,6 +1,6 @@
 """CloudWatch Logs: log groups."""
 
-from harness import ACCOUNT, REGION, check, fails, pages, refused
+from harness import ACCOUNT, REGION, check, eventually, fails, pages, refused
 
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0d1e2f3a-0000-4000-8000-000000000001"
 
@@ -111,3 +111,15 @@ def what_aws_publishes_is_checked_at_once(sandbox):
     ), error
     fails("InvalidParameterException", logs.create_log_group, logGroupName="aws/mine")
     refused("logs:PutLogEvents", logs.put_log_events, logGroupName="a", logStreamName="b", logEvents=[{"timestamp": 1, "message": "x"}])
+
+
+@check
+def groups_are_found_by_their_tags(sandbox):
+    sandbox.client("logs").create_log_group(logGroupName="/a/b", tags={"team": "vision"})
+    tagging = sandbox.client("resourcegroupstaggingapi")
+
+    def found():
+        return tagging.get_resources(ResourceTypeFilters=["logs:log-group"])["ResourceTagMappingList"]
+
+    (one,) = eventually(found)
+    assert one == {"ResourceARN": arn("/a/b"), "Tags": [{"Key": "team", "Value": "vision"}]}, one

@@ -7,6 +7,7 @@ use crate::call::Call;
 use crate::error::ApiError;
 use crate::images::{latest, parameters};
 use crate::model::facts;
+use crate::page::Page;
 use crate::service::{Service, read};
 use crate::wire::Protocol;
 use crate::wire::params::InputErrors;
@@ -19,6 +20,7 @@ pub(crate) static SERVICE: Service = Service {
         read("GetParameters", get_parameters),
         read("GetParametersByPath", get_parameters_by_path),
     ]],
+    no_page: Some(|| ApiError::bad("InvalidNextToken", "The specified token is not valid.")),
     ..Service::new("ssm", Protocol::AwsJson("1.1"), facts!("ssm"))
 };
 
@@ -70,16 +72,6 @@ fn get_parameter(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 fn get_parameters(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let names = call.params.texts("Names")?;
     call.params.flag("WithDecryption")?;
-    if names.is_empty() || names.len() > 10 {
-        return Err(ApiError::bad(
-            "ValidationException",
-            format!(
-                "1 validation error detected: Value '[{}]' at 'names' failed to satisfy constraint: Member must have \
-                 length between 1 and 10",
-                names.join(", ")
-            ),
-        ));
-    }
     let (mut found, mut invalid) = (Vec::new(), Vec::new());
     for (at, name) in names.iter().enumerate() {
         if names.iter().take(at).any(|before| before == name) {
@@ -98,18 +90,7 @@ fn get_parameters_by_path(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let path = call.params.text("Path")?;
     let recursive = call.params.flag("Recursive")?;
     call.params.flag("WithDecryption")?;
-    let size = call.params.int_opt("MaxResults")?.unwrap_or(10);
-    let Some(size) = usize::try_from(size).ok().filter(|size| (1..=10).contains(size)) else {
-        let rule = if size < 1 { "greater than or equal to 1" } else { "less than or equal to 10" };
-        return Err(ApiError::bad(
-            "ValidationException",
-            format!(
-                "1 validation error detected: Value '{size}' at 'maxResults' failed to satisfy constraint: Member must \
-                 have value {rule}"
-            ),
-        ));
-    };
-    let token = call.params.text_opt("NextToken")?;
+    let page = Page::take(call, 10)?;
     if call.params.has("ParameterFilters") {
         return Err(ApiError::not_implemented("ssm:GetParametersByPath with ParameterFilters"));
     }
@@ -122,25 +103,6 @@ fn get_parameters_by_path(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let mut names: Vec<String> = parameters().into_iter().map(|(name, _)| name).collect();
     names.sort();
     let below = |name: &str| name.strip_prefix(&path).is_some_and(|rest| recursive || !rest.contains('/'));
-    let after = match token {
-        None => String::new(),
-        Some(token) => {
-            let known = names.iter().find(|name| **name == token);
-            let message = "The specified token is not valid.";
-            known.ok_or_else(|| ApiError::bad("InvalidNextToken", message))?.clone()
-        }
-    };
-    let mut rest = names.into_iter().filter(|name| *name > after && below(name)).peekable();
-    let (mut found, mut last) = (Vec::new(), None);
-    while found.len() < size
-        && let Some(name) = rest.next()
-    {
-        found.extend(parameter(call, &name));
-        last = Some(name);
-    }
-    let mut answer = json!({ "Parameters": found });
-    if let Some(last) = last.filter(|_| rest.peek().is_some()) {
-        answer["NextToken"] = last.into();
-    }
-    Ok(Reply::json(answer))
+    let found = names.into_iter().filter(|name| below(name)).filter_map(|name| Some((parameter(call, &name)?, name)));
+    Ok(page.reply(found, |(_, name)| name, |(parameter, _)| parameter.clone()))
 }

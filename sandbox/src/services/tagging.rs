@@ -1,7 +1,7 @@
 //! The Resource Groups Tagging API: a hint at what is tagged, with its delays and its ghosts.
 //!
 //! Like the real service it learns of new tags late, and goes on for hours naming resources that are gone and
-//! resources whose tags were all removed. It knows EC2, FSx and S3 here.
+//! resources whose tags were all removed. It knows EC2, FSx, log groups and S3 here.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -80,7 +80,7 @@ fn arn(call: &Call<'_>, service: &str, region: &str, tail: &str) -> String {
 fn is_type(arn: &str, wanted: &str) -> bool {
     let mut parts = arn.splitn(6, ':').skip(2);
     let service = parts.next().unwrap_or_default();
-    let kind = parts.nth(2).and_then(|tail| tail.split_once('/')).map(|(kind, _)| kind);
+    let kind = parts.nth(2).and_then(|tail| tail.split_once(['/', ':'])).map(|(kind, _)| kind);
     match wanted.split_once(':') {
         None => service == wanted,
         Some(("s3", "bucket")) => service == "s3",

@@ -6,6 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
+use crate::model::{Cursor, Kind};
+
 /// Structures deeper than any request of AWS are refused, so that none can exhaust the stack.
 const DEEPEST: usize = 64;
 
@@ -136,12 +138,15 @@ fn half(bits: u16) -> f64 {
     if bits >> 15 == 1 { -size } else { size }
 }
 
-/// Writes a value.
-pub(crate) fn encode(value: &Value) -> Vec<u8> {
+/// Writes a value, of a type or of none: CBOR has types that JSON does not have, and clients insist on them.
+pub(crate) fn encode(value: &Value, of: Option<Cursor<'_>>) -> Vec<u8> {
     let mut out = Vec::new();
-    write(value, &mut out);
+    write(value, of, &mut out);
     out
 }
+
+/// The tag of a time in seconds.
+const TIME: u8 = 0xc1;
 
 fn head(major: u8, number: u64, out: &mut Vec<u8>) {
     let (info, size) = match number {
@@ -155,17 +160,33 @@ fn head(major: u8, number: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(&number.to_be_bytes()[8 - size..]);
 }
 
-fn write(value: &Value, out: &mut Vec<u8>) {
+fn float(number: f64, out: &mut Vec<u8>) {
+    out.push(0xfb);
+    out.extend_from_slice(&number.to_bits().to_be_bytes());
+}
+
+fn write(value: &Value, of: Option<Cursor<'_>>, out: &mut Vec<u8>) {
+    let kind = of.map_or(Kind::Other, Cursor::kind);
+    match (kind, value) {
+        (Kind::Timestamp, Value::Number(number)) => {
+            out.push(TIME);
+            return float(number.as_f64().unwrap_or_default(), out);
+        }
+        (Kind::Float, Value::Number(number)) => return float(number.as_f64().unwrap_or_default(), out),
+        (Kind::Blob, Value::String(text)) => {
+            let bytes = STANDARD.decode(text).unwrap_or_default();
+            head(2, bytes.len() as u64, out);
+            return out.extend_from_slice(&bytes);
+        }
+        _ => {}
+    }
     match value {
         Value::Null => out.push(0xf6),
         Value::Bool(flag) => out.push(if *flag { 0xf5 } else { 0xf4 }),
         Value::Number(number) => match (number.as_u64(), number.as_i64()) {
             (Some(number), _) => head(0, number, out),
             (None, Some(number)) => head(1, number.unsigned_abs() - 1, out),
-            (None, None) => {
-                out.push(0xfb);
-                out.extend_from_slice(&number.as_f64().unwrap_or_default().to_bits().to_be_bytes());
-            }
+            (None, None) => float(number.as_f64().unwrap_or_default(), out),
         },
         Value::String(text) => {
             head(3, text.len() as u64, out);
@@ -173,14 +194,15 @@ fn write(value: &Value, out: &mut Vec<u8>) {
         }
         Value::Array(items) => {
             head(4, items.len() as u64, out);
-            items.iter().for_each(|item| write(item, out));
+            items.iter().for_each(|item| write(item, of.map(Cursor::inner), out));
         }
         Value::Object(fields) => {
             head(5, fields.len() as u64, out);
             for (name, value) in fields {
                 head(3, name.len() as u64, out);
                 out.extend_from_slice(name.as_bytes());
-                write(value, out);
+                let of = of.map(|of| if kind == Kind::Map { of.inner() } else { of.member(name) });
+                write(value, of, out);
             }
         }
     }
@@ -197,7 +219,21 @@ mod tests {
             "text": "ü", "none": null, "yes": true, "list": [0, 23, 24, 255, 256, 65536, 4_294_967_296_u64, -1, -500],
             "float": 1.5, "deep": {"a": {"b": []}}
         });
-        assert_eq!(decode(&encode(&value)).unwrap(), value);
+        assert_eq!(decode(&encode(&value, None)).unwrap(), value);
+    }
+
+    #[test]
+    fn types_are_those_of_the_model() {
+        let facts = json!({"operations": {"Get": {"output": "Out"}}, "shapes": {
+            "Out": {"type": "structure", "members": {"At": "Time", "Values": "Floats", "Raw": "Blob", "Count": "Int"}},
+            "Time": {"type": "timestamp"}, "Floats": {"type": "list", "member": "Float"},
+            "Float": {"type": "double"}, "Blob": {"type": "blob"}, "Int": {"type": "integer"}
+        }});
+        let facts = crate::model::Facts::read(&facts.to_string());
+        let bytes = |value: Value| encode(&value, Some(facts.told("Get")));
+        assert_eq!(bytes(json!({"At": 1})), b"\xa1\x62At\xc1\xfb\x3f\xf0\0\0\0\0\0\0");
+        assert_eq!(bytes(json!({"Values": [1]})), b"\xa1\x66Values\x81\xfb\x3f\xf0\0\0\0\0\0\0");
+        assert_eq!(bytes(json!({"Raw": "AQI=", "Count": 1})), b"\xa2\x65Count\x01\x63Raw\x42\x01\x02");
     }
 
     #[test]

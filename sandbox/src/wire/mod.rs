@@ -5,6 +5,7 @@ pub(crate) mod form;
 pub(crate) mod params;
 pub(crate) mod reply;
 pub(crate) mod request;
+pub(crate) mod rest;
 pub(crate) mod xml;
 
 /// How a service speaks.

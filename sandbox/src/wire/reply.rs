@@ -8,8 +8,9 @@ use serde_json::Value;
 use sha2::{Digest, Sha512};
 
 use super::xml::Xml;
-use super::{Protocol, cbor};
+use super::{Protocol, cbor, rest};
 use crate::error::ApiError;
+use crate::model::ErrorFacts;
 use crate::service::Service;
 
 const CBOR: &str = "application/cbor";
@@ -82,8 +83,23 @@ pub(crate) fn encode(
     request_id: &str,
     reply: Reply,
 ) -> Response<Bytes> {
-    let (content_type, body) = match (protocol, reply.body) {
-        (Protocol::RpcV2Cbor, Body::Json(value)) => (CBOR, cbor::encode(&value).into()),
+    let told = service.model.told(operation);
+    let (mut status, mut headers) = (reply.status, reply.headers);
+    if status == 200 && protocol == Protocol::RestJson {
+        status = service.model.operations.get(operation).and_then(|facts| facts.status).unwrap_or(status);
+    }
+    let body = match (protocol, reply.body) {
+        (Protocol::RestJson, Body::Json(mut value)) => {
+            let (stated, placed) = rest::split(told, &mut value);
+            status = stated.unwrap_or(status);
+            headers.extend(placed);
+            Body::Json(value)
+        }
+        (Protocol::AwsQuery | Protocol::Ec2Query, Body::Json(value)) => Body::Xml(Xml::of(&value, told)),
+        (_, body) => body,
+    };
+    let (content_type, body) = match (protocol, body) {
+        (Protocol::RpcV2Cbor, Body::Json(value)) => (CBOR, cbor::encode(&value, Some(told)).into()),
         (Protocol::Ec2Query, Body::Xml(xml)) => {
             let xml = Xml::new().text("requestId", request_id).extend(xml);
             ("text/xml;charset=UTF-8", xml.document(&format!("{operation}Response"), service.xmlns).into())
@@ -98,16 +114,19 @@ pub(crate) fn encode(
         (protocol, Body::Json(value)) => (json_type(protocol), value.to_string().into()),
         (_, Body::Raw(bytes)) => ("", bytes),
     };
-    finish(protocol, reply.status, content_type, request_id, &reply.headers, body)
+    finish(protocol, status, content_type, request_id, &headers, body)
 }
 
 pub(crate) fn encode_error(
+    service: Option<&Service>,
     protocol: Protocol,
-    xmlns: Option<&str>,
     request_id: &str,
     error: &ApiError,
 ) -> Response<Bytes> {
-    let fault = if error.status >= 500 { "Receiver" } else { "Sender" };
+    let xmlns = service.and_then(|service| service.xmlns);
+    let facts = service.and_then(|service| service.model.error(&error.code));
+    let status = error.status_in(protocol, facts);
+    let fault = if status >= 500 { "Receiver" } else { "Sender" };
     let short = || Xml::new().text("Code", &error.code).text("Message", &error.message);
     let (content_type, body): (_, Bytes) = match protocol {
         Protocol::Ec2Query => {
@@ -130,20 +149,28 @@ pub(crate) fn encode_error(
         }
         Protocol::AwsJson(_) | Protocol::RestJson | Protocol::RpcV2Cbor => {
             let mut fields = error.fields.clone();
-            fields.insert("__type".to_owned(), error.code.to_string().into());
+            // Where the query protocol came first, errors have two names.
+            let renamed = match facts {
+                Some(ErrorFacts::Renamed(_, name)) => Some(name.as_str()),
+                _ => None,
+            };
+            fields.insert("__type".to_owned(), renamed.unwrap_or(&error.code).into());
             fields.insert("message".to_owned(), error.message.clone().into());
             let value = Value::Object(fields);
             match protocol {
-                Protocol::RpcV2Cbor => (CBOR, cbor::encode(&value).into()),
+                Protocol::RpcV2Cbor => (CBOR, cbor::encode(&value, None).into()),
                 _ => (json_type(protocol), value.to_string().into()),
             }
         }
     };
     let mut headers = error.headers.to_vec();
+    if matches!(facts, Some(ErrorFacts::Renamed(..))) {
+        headers.push(("x-amzn-query-error".to_owned(), format!("{};{fault}", error.code)));
+    }
     if protocol == Protocol::RestJson {
         headers.push(("x-amzn-errortype".to_owned(), error.code.to_string()));
     }
-    finish(protocol, error.status, content_type, request_id, &headers, body)
+    finish(protocol, status, content_type, request_id, &headers, body)
 }
 
 /// The second id of a request to S3: of the machine that answered. Its look is AWS's, its content nothing.

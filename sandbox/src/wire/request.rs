@@ -73,7 +73,7 @@ impl Incoming {
         let expires = expiry(&query);
         let chunked = header("content-encoding").contains("aws-chunked")
             || header("x-amz-content-sha256").starts_with("STREAMING-");
-        let mut headers = parts.headers.clone();
+        let mut headers = parts.headers;
         let body = if chunked {
             let (body, trailers) = unchunk(&body);
             for (name, value) in trailers {

@@ -3,8 +3,11 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
 use quick_xml::events::Event;
 use serde_json::{Map, Value};
+
+use crate::model::{Cursor, Kind};
 
 /// The content of an element.
 #[derive(Debug, Clone, Default)]
@@ -83,6 +86,60 @@ impl Xml {
     pub(crate) fn extend(mut self, other: Xml) -> Self {
         self.0.extend(other.0);
         self
+    }
+
+    /// A JSON reply of a service that answers in XML.
+    pub(crate) fn of(value: &Value, of: Cursor<'_>) -> Self {
+        let mut xml = Self::new();
+        let Value::Object(fields) = value else { return xml };
+        for (name, value) in fields {
+            let inner = of.member(name);
+            xml.add(of.wire_name(name).to_owned(), value, inner);
+        }
+        xml
+    }
+
+    fn add(&mut self, name: String, value: &Value, of: Cursor<'_>) {
+        let content = match (of.kind(), value) {
+            (Kind::List, Value::Array(items)) if of.items().flat => {
+                return items.iter().for_each(|item| self.add(name.clone(), item, of.inner()));
+            }
+            (Kind::List, Value::Array(items)) => {
+                let mut list = Self::new();
+                items.iter().for_each(|item| list.add(of.items().name.to_owned(), item, of.inner()));
+                Content::Tree(list)
+            }
+            (Kind::Map, Value::Object(map)) => {
+                let mut entries = Self::new();
+                for (key, value) in map {
+                    let mut entry = Self::new().text("key", key);
+                    entry.add("value".to_owned(), value, of.inner());
+                    entries = entries.child("entry", entry);
+                }
+                Content::Tree(entries)
+            }
+            (Kind::Timestamp, Value::Number(number)) => {
+                let at = Timestamp::from_millisecond((number.as_f64().unwrap_or_default() * 1000.0) as i64);
+                Content::Text(at.unwrap_or_default().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string())
+            }
+            (_, Value::Object(_)) => Content::Tree(Self::of(value, of)),
+            (_, Value::String(text)) => Content::Text(text.clone()),
+            (_, other) => Content::Text(other.to_string()),
+        };
+        self.0.push((Cow::Owned(name), content));
+    }
+
+    /// The tree as `parse` reads it.
+    pub(crate) fn value(&self) -> Value {
+        let mut fields = Map::new();
+        for (name, content) in &self.0 {
+            let value = match content {
+                Content::Text(text) => Value::String(text.clone()),
+                Content::Tree(tree) => tree.value(),
+            };
+            add(&mut fields, name.split(' ').next().unwrap_or(name).to_owned(), value);
+        }
+        Value::Object(fields)
     }
 
     pub(crate) fn write(&self, out: &mut String) {
@@ -212,6 +269,29 @@ mod tests {
             document
                 .ends_with("<Root xmlns=\"urn:x\"><a>x&lt;&amp;&quot;&gt;</a><set><item><b>1</b></item></set></Root>")
         );
+    }
+
+    #[test]
+    fn json_becomes_xml_by_the_model_and_a_form_becomes_json() {
+        let facts = serde_json::json!({"operations": {"Get": {"input": "All", "output": "All"}}, "shapes": {
+            "All": {"type": "structure", "members": {
+                "Names": "Texts", "Pairs": "Map", "At": "Time", "Rule": {"shape": "Flat", "name": "rule"}
+            }},
+            "Texts": {"type": "list", "member": "Text"}, "Flat": {"type": "list", "member": "Text", "flat": true},
+            "Map": {"type": "map", "key": "Text", "value": "Text"}, "Text": {"type": "string"},
+            "Time": {"type": "timestamp"}
+        }});
+        let facts = crate::model::Facts::read(&facts.to_string());
+        let value = serde_json::json!({"Names": ["a", "b"], "Pairs": {"k": "v"}, "At": 1.5, "Rule": ["x", "y"]});
+        let mut out = String::new();
+        Xml::of(&value, facts.told("Get")).write(&mut out);
+        let wanted = "<At>1970-01-01T00:00:01.500Z</At><Names><member>a</member><member>b</member></Names>\
+                      <Pairs><entry><key>k</key><value>v</value></entry></Pairs><rule>x</rule><rule>y</rule>";
+        assert_eq!(out, wanted);
+        let form = "Names.member.2=b&Names.member.1=a&Pairs.entry.1.key=k&Pairs.entry.1.value=v&rule.1=x&rule.2=y&Z=1";
+        let read = facts.asked("Get").canonical(Value::Object(super::super::form::tree(form)));
+        let wanted = serde_json::json!({"Names": ["a", "b"], "Pairs": {"k": "v"}, "Rule": ["x", "y"], "Z": "1"});
+        assert_eq!(read, wanted);
     }
 
     #[test]

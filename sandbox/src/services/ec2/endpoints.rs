@@ -11,21 +11,19 @@ use super::interfaces::{Interface, ManagedInterface, create_managed, group_items
 use super::routes::{self, RouteTable};
 use super::subnets::{self, Subnet};
 use super::tags::{TagSpecs, erase, tag_set};
-use super::token_mismatch;
 use super::vpc::{self, Vpc};
 use crate::call::Call;
-use crate::client_token::Token;
 use crate::error::ApiError;
 use crate::history::Meter;
 use crate::life::{Life, durations};
 use crate::regions;
-use crate::service::{Operation, read, write};
+use crate::service::{Operation, create, read, write};
 use crate::store::{Object, World};
 use crate::wire::reply::Reply;
 use crate::wire::xml::Xml;
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    write("CreateVpcEndpoint", create),
+    create("CreateVpcEndpoint", make, show),
     read("DescribeVpcEndpoints", describe),
     write("ModifyVpcEndpoint", modify),
     write("DeleteVpcEndpoints", delete),
@@ -89,8 +87,7 @@ pub(super) fn missing(id: &str) -> ApiError {
 const OPEN_POLICY: &str =
     r#"{"Version":"2008-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}"#;
 
-fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let token = Token::take(call, "CreateVpcEndpoint", "ClientToken")?;
+fn make(call: &mut Call<'_>) -> Result<String, ApiError> {
     let vpc_id = call.params.text("VpcId")?;
     let service = call.params.text("ServiceName")?;
     let endpoint_type = call.params.text_opt("VpcEndpointType")?.unwrap_or_else(|| "Gateway".to_owned());
@@ -100,12 +97,6 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let mut groups = call.params.texts("SecurityGroupId")?;
     let private_dns = call.params.flag_opt("PrivateDnsEnabled")?;
     let tags = TagSpecs::take(call, &["vpc-endpoint"])?;
-    if let Some(id) = token.earlier(call, token_mismatch)?
-        && let Some(endpoint) = call.get::<Endpoint>(&id)
-    {
-        let xml = endpoint_xml(call, endpoint);
-        return Ok(Reply::xml(Xml::new().child("vpcEndpoint", xml).text_opt("clientToken", token.text)));
-    }
     let vpc = call.find::<Vpc>(&vpc_id).cloned().ok_or_else(|| vpc::missing(&vpc_id))?;
     let known = service.strip_prefix(&format!("com.amazonaws.{}.", call.region));
     let Some(short) = known else {
@@ -208,10 +199,13 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         timer: None,
     };
     tags.apply(call, "vpc-endpoint", &id);
-    token.remember(call, &id);
-    let xml = endpoint_xml(call, &endpoint);
     call.put(endpoint);
-    Ok(Reply::xml(Xml::new().child("vpcEndpoint", xml).text_opt("clientToken", token.text)))
+    Ok(id)
+}
+
+fn show(call: &Call<'_>, id: &str) -> Option<Reply> {
+    let endpoint = endpoint_xml(call, call.get::<Endpoint>(id)?);
+    Some(Reply::xml(Xml::new().child("vpcEndpoint", endpoint).text_opt("clientToken", call.token.as_ref())))
 }
 
 /// The names under which an interface endpoint is found, its own and the service's if that is private, each with its

@@ -8,16 +8,15 @@ use super::instances::{self, Instance};
 use super::interfaces::{Attachment, Interface, interface_xml, missing};
 use super::subnets::{self, Subnet, free_addresses, is_free};
 use super::tags::TagSpecs;
-use super::{done, invalid, token_mismatch};
+use super::{done, invalid};
 use crate::call::Call;
-use crate::client_token::Token;
 use crate::error::ApiError;
-use crate::service::{Operation, write};
+use crate::service::{Operation, create, write};
 use crate::wire::reply::Reply;
 use crate::wire::xml::Xml;
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    write("CreateNetworkInterface", create),
+    create("CreateNetworkInterface", make, show),
     write("AttachNetworkInterface", attach),
     write("DetachNetworkInterface", detach),
 ];
@@ -36,15 +35,7 @@ fn address(call: &mut Call<'_>, subnet: &Subnet) -> Result<Option<Ipv4Addr>, Api
     }
 }
 
-fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let token = Token::take(call, "CreateNetworkInterface", "ClientToken")?;
-    if let Some(id) = token.earlier(call, token_mismatch)?
-        && let Some(eni) = call.get::<Interface>(&id)
-    {
-        let xml = interface_xml(call, eni);
-        call.params.rest();
-        return Ok(Reply::xml(Xml::new().child("networkInterface", xml)));
-    }
+fn make(call: &mut Call<'_>) -> Result<String, ApiError> {
     let subnet = call.params.text("SubnetId")?;
     let groups = call.params.texts("SecurityGroupId")?;
     let description = call.params.text_opt("Description")?.unwrap_or_default();
@@ -61,8 +52,9 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         groups
     };
     let address = if interface_type == "efa-only" { None } else { address(call, &subnet)? };
+    let id = call.world.new_id("eni-");
     let eni = Interface {
-        id: call.world.new_id("eni-"),
+        id: id.clone(),
         created: call.now,
         subnet: subnet.id,
         vpc: subnet.vpc,
@@ -75,11 +67,13 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         attachment: None,
         public: None,
     };
-    tags.apply(call, "network-interface", &eni.id);
-    token.remember(call, &eni.id);
-    let xml = interface_xml(call, &eni);
+    tags.apply(call, "network-interface", &id);
     call.put(eni);
-    Ok(Reply::xml(Xml::new().child("networkInterface", xml)))
+    Ok(id)
+}
+
+fn show(call: &Call<'_>, id: &str) -> Option<Reply> {
+    Some(Reply::xml(Xml::new().child("networkInterface", interface_xml(call, call.get::<Interface>(id)?))))
 }
 
 fn number(call: &mut Call<'_>, field: &str, default: Option<usize>) -> Result<usize, ApiError> {

@@ -6,6 +6,7 @@ use super::catalogue::{InstanceType, instance_type};
 use super::instance_view::{instance_xml, reservation_xml};
 use super::instances::{Disk, Instance, Market};
 use super::interfaces::{Attachment, Interface, PublicAddress};
+use super::invalid;
 use super::launch_network::{self, Network};
 use super::launch_options::{
     combination, take_image, take_market, take_metadata, take_placement, take_profile, take_reservation, take_user_data,
@@ -15,16 +16,14 @@ use super::spot::spot_price;
 use super::subnets::free_addresses;
 use super::tags::TagSpecs;
 use super::volumes::{self, Volume, VolumeSpec};
-use super::{invalid, token_mismatch};
 use crate::call::Call;
-use crate::client_token::Token;
 use crate::error::ApiError;
 use crate::life::{Life, durations};
-use crate::service::{Operation, write};
+use crate::service::{Operation, create};
 use crate::throttle::rate;
 use crate::wire::reply::Reply;
 
-pub(super) const OPERATIONS: &[Operation] = &[write("RunInstances", run_instances)];
+pub(super) const OPERATIONS: &[Operation] = &[create("RunInstances", launch, show)];
 
 /// What every instance of a launch has in common.
 struct Launch {
@@ -36,20 +35,13 @@ struct Launch {
     tags: TagSpecs,
 }
 
-fn run_instances(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let token = Token::take(call, "RunInstances", "ClientToken")?;
-    if token.text.as_ref().is_some_and(|token| token.len() > 64 || !token.is_ascii()) {
+fn launch(call: &mut Call<'_>) -> Result<String, ApiError> {
+    if call.token.as_ref().is_some_and(|token| token.len() > 64 || !token.is_ascii()) {
         return Err(invalid("Invalid client token: at most 64 ASCII characters"));
     }
     let counts = take_counts(call)?;
-    // The first launch again, also when its instances are terminated by now.
-    if let Some(reservation) = token.earlier(call, token_mismatch)? {
-        call.params.rest();
-        let instances: Vec<_> = call.all::<Instance>().filter(|it| it.reservation == reservation).collect();
-        let items: Vec<_> = instances.iter().map(|instance| instance_xml(call, instance)).collect();
-        return Ok(Reply::xml(reservation_xml(call, &reservation, items)));
-    }
-    let launch = take_launch(call, token.text.clone())?;
+    let token = call.token.clone();
+    let launch = take_launch(call, token)?;
     let target = launch.template.target_reservation.clone();
     let target = target.map(|id| reservations::usable(call, &id, &launch.template)).transpose()?;
     if launch.market == Market::CapacityBlock && !target.as_ref().is_some_and(|it| it.is_block) {
@@ -68,10 +60,16 @@ fn run_instances(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     call.charge("ec2:RunInstances/instances", rate(1000.0, 2.0), slots.len() as f64)?;
 
     let reservation = call.world.new_id("r-");
-    let instances = start(call, &launch, &reservation, slots)?;
-    token.remember(call, &reservation);
-    let items: Vec<_> = instances.iter().map(|instance| instance_xml(call, instance)).collect();
-    Ok(Reply::xml(reservation_xml(call, &reservation, items)))
+    start(call, &launch, &reservation, slots)?;
+    Ok(reservation)
+}
+
+/// The launch, also when its instances are terminated by now.
+fn show(call: &Call<'_>, reservation: &str) -> Option<Reply> {
+    let mut instances: Vec<_> = call.all::<Instance>().filter(|it| it.reservation == reservation).collect();
+    instances.sort_by_key(|instance| instance.index);
+    let items: Vec<_> = instances.into_iter().map(|instance| instance_xml(call, instance)).collect();
+    Some(Reply::xml(reservation_xml(call, reservation, items)))
 }
 
 fn take_counts(call: &mut Call<'_>) -> Result<(u64, u64), ApiError> {
@@ -176,17 +174,11 @@ fn take_launch(call: &mut Call<'_>, token: Option<String>) -> Result<Launch, Api
 }
 
 /// Makes the instances with their interfaces and volumes.
-fn start(
-    call: &mut Call<'_>,
-    launch: &Launch,
-    reservation: &str,
-    slots: Vec<Option<String>>,
-) -> Result<Vec<Instance>, ApiError> {
+fn start(call: &mut Call<'_>, launch: &Launch, reservation: &str, slots: Vec<Option<String>>) -> Result<(), ApiError> {
     let subnet = &launch.network.subnet;
     let with_address = launch.network.interfaces.iter().filter(|it| it.interface_type != "efa-only").count();
     let addresses = free_addresses(call.world, call.region, subnet, with_address * slots.len())?;
     let mut addresses = addresses.into_iter();
-    let mut instances = Vec::new();
     for (index, slot) in slots.into_iter().enumerate() {
         let mut instance = launch.template.clone();
         instance.id = call.world.new_id("i-");
@@ -247,8 +239,7 @@ fn start(
             call.put(volume);
         }
         launch.tags.apply(call, "instance", &instance.id);
-        instances.push(instance.clone());
         call.put(instance);
     }
-    Ok(instances)
+    Ok(())
 }

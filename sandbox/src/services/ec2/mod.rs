@@ -34,6 +34,7 @@ mod zones;
 
 use crate::call::Call;
 use crate::error::ApiError;
+use crate::model::facts;
 use crate::service::Service;
 use crate::store::{Due, Object, ObjectKind, World};
 use crate::wire::Protocol;
@@ -42,8 +43,6 @@ use crate::wire::reply::Reply;
 use crate::wire::xml::Xml;
 
 pub(crate) static SERVICE: Service = Service {
-    name: "ec2",
-    protocol: Protocol::Ec2Query,
     xmlns: Some("http://ec2.amazonaws.com/doc/2016-11-15/"),
     input: InputErrors { missing: "MissingParameter", invalid: "InvalidParameterValue" },
     operations: &[
@@ -76,12 +75,13 @@ pub(crate) static SERVICE: Service = Service {
     ],
     objects,
     settle,
-    route: None,
-    model: None,
-    no_page: None,
-    token_differs: || ApiError::bad("IdempotentParameterMismatch", ""),
-    no_resource: |_| ApiError::bad("InvalidID", ""),
-    too_many_tags: || ApiError::bad("TagLimitExceeded", ""),
+    worded: &["InstanceType", "ResourceType"],
+    token_differs: || {
+        let message = "The request uses the same client token as a previous, but non-identical request. Do not reuse a \
+                       client token with different requests, unless the requests are identical";
+        ApiError::bad("IdempotentParameterMismatch", message)
+    },
+    ..Service::new("ec2", Protocol::Ec2Query, facts!("ec2"))
 };
 
 fn objects() -> Vec<ObjectKind> {
@@ -131,12 +131,6 @@ fn invalid(message: impl Into<String>) -> ApiError {
 
 fn dependency(message: impl Into<String>) -> ApiError {
     ApiError::bad("DependencyViolation", message)
-}
-
-fn token_mismatch() -> ApiError {
-    let message = "The request uses the same client token as a previous, but non-identical request. Do not reuse a \
-                   client token with different requests, unless the requests are identical";
-    ApiError::bad("IdempotentParameterMismatch", message)
 }
 
 /// Whether a taggable resource is there (also one that readers do not see yet).

@@ -7,21 +7,20 @@ use super::addresses::{self, Address};
 use super::filters::{Query, listing};
 use super::gateways::InternetGateway;
 use super::interfaces::{Interface, ManagedInterface, PublicAddress, create_managed, release};
+use super::invalid;
 use super::subnets::{self, Subnet};
 use super::tags::{TagSpecs, erase, tag_set};
-use super::{invalid, token_mismatch};
 use crate::call::Call;
-use crate::client_token::Token;
 use crate::error::ApiError;
 use crate::history::Meter;
 use crate::life::{Life, after, durations};
-use crate::service::{Operation, read, write};
+use crate::service::{Operation, create, read, write};
 use crate::store::{Object, World};
 use crate::wire::reply::Reply;
 use crate::wire::xml::Xml;
 
 pub(super) const OPERATIONS: &[Operation] =
-    &[write("CreateNatGateway", create), read("DescribeNatGateways", describe), write("DeleteNatGateway", delete)];
+    &[create("CreateNatGateway", make, show), read("DescribeNatGateways", describe), write("DeleteNatGateway", delete)];
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct NatGateway {
@@ -69,17 +68,11 @@ pub(super) fn missing(id: &str) -> ApiError {
     ApiError::bad("NatGatewayNotFound", format!("The Nat Gateway {id} was not found"))
 }
 
-fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let token = Token::take(call, "CreateNatGateway", "ClientToken")?;
+fn make(call: &mut Call<'_>) -> Result<String, ApiError> {
     let subnet_id = call.params.text("SubnetId")?;
     let allocation = call.params.text_opt("AllocationId")?;
     let connectivity = call.params.text_opt("ConnectivityType")?.unwrap_or_else(|| "public".to_owned());
     let tags = TagSpecs::take(call, &["natgateway"])?;
-    if let Some(id) = token.earlier(call, token_mismatch)?
-        && let Some(nat) = call.get::<NatGateway>(&id)
-    {
-        return Ok(created(call, nat, token.text.as_deref()));
-    }
     let private = match connectivity.as_str() {
         "public" => false,
         "private" => true,
@@ -167,14 +160,13 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         timer,
     };
     tags.apply(call, "natgateway", &id);
-    token.remember(call, &id);
-    let reply = created(call, &nat, token.text.as_deref());
     call.put(nat);
-    Ok(reply)
+    Ok(id)
 }
 
-fn created(call: &Call<'_>, nat: &NatGateway, token: Option<&str>) -> Reply {
-    Reply::xml(Xml::new().text_opt("clientToken", token).child("natGateway", nat_xml(call, nat)))
+fn show(call: &Call<'_>, id: &str) -> Option<Reply> {
+    let nat = nat_xml(call, call.get::<NatGateway>(id)?);
+    Some(Reply::xml(Xml::new().text_opt("clientToken", call.token.as_ref()).child("natGateway", nat)))
 }
 
 fn nat_xml(call: &Call<'_>, nat: &NatGateway) -> Xml {

@@ -9,17 +9,16 @@ use super::catalogue::{instance_type, zones};
 use super::filters::{Query, listing};
 use super::instances::Instance;
 use super::tags::{TagSpecs, tag_set};
-use super::{done, invalid, token_mismatch};
+use super::{done, invalid};
 use crate::call::Call;
-use crate::client_token::Token;
 use crate::error::ApiError;
-use crate::service::{Operation, read, write};
+use crate::service::{Operation, create, read, write};
 use crate::store::Object;
 use crate::wire::reply::Reply;
 use crate::wire::xml::Xml;
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    write("CreateCapacityReservation", create),
+    create("CreateCapacityReservation", make, show),
     read("DescribeCapacityReservations", describe),
     write("CancelCapacityReservation", cancel),
 ];
@@ -124,8 +123,7 @@ pub(super) fn time(call: &mut Call<'_>, field: &str) -> Result<Option<Timestamp>
     text.parse().map(Some).map_err(|_| call.params.invalid(field, text, "A time is expected."))
 }
 
-fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let token = Token::take(call, "CreateCapacityReservation", "ClientToken")?;
+fn make(call: &mut Call<'_>) -> Result<String, ApiError> {
     let kind = call.params.text("InstanceType")?;
     let platform = call.params.text("InstancePlatform")?;
     let zone_name = call.params.text_opt("AvailabilityZone")?;
@@ -138,12 +136,6 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let placement_group_arn = call.params.text_opt("PlacementGroupArn")?;
     let _every_type_is_optimized = call.params.flag_opt("EbsOptimized")?;
     let tags = TagSpecs::take(call, &["capacity-reservation"])?;
-    if let Some(id) = token.earlier(call, token_mismatch)?
-        && let Some(reservation) = call.get::<Reservation>(&id)
-    {
-        let xml = reservation_xml(call, reservation);
-        return Ok(Reply::xml(Xml::new().child("capacityReservation", xml)));
-    }
     let facts = instance_type(&kind).ok_or_else(|| invalid(format!("Invalid value '{kind}' for InstanceType.")))?;
     let zones = zones(call.region);
     let named = zones.iter().find(|(name, id)| Some(name) == zone_name.as_ref() || Some(id) == by_id.as_ref());
@@ -189,10 +181,12 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         timer: None,
     };
     tags.apply(call, "capacity-reservation", &id);
-    token.remember(call, &id);
-    let xml = reservation_xml(call, &reservation);
     call.put(reservation);
-    Ok(Reply::xml(Xml::new().child("capacityReservation", xml)))
+    Ok(id)
+}
+
+fn show(call: &Call<'_>, id: &str) -> Option<Reply> {
+    Some(Reply::xml(Xml::new().child("capacityReservation", reservation_xml(call, call.get::<Reservation>(id)?))))
 }
 
 pub(super) fn reservation_xml(call: &Call<'_>, reservation: &Reservation) -> Xml {

@@ -13,17 +13,16 @@ use super::interfaces::Interface;
 use super::nat::NatGateway;
 use super::tags::{TagSpecs, erase, tag_set};
 use super::vpc::{self, Vpc};
-use super::{dependency, done, invalid, not_found, token_mismatch};
+use super::{dependency, done, invalid, not_found};
 use crate::call::Call;
-use crate::client_token::Token;
 use crate::error::ApiError;
-use crate::service::{Operation, read, write};
+use crate::service::{Operation, create, read, write};
 use crate::store::Object;
 use crate::wire::reply::Reply;
 use crate::wire::xml::Xml;
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    write("CreateRouteTable", create_table),
+    create("CreateRouteTable", make_table, show_table),
     read("DescribeRouteTables", describe_tables),
     write("DeleteRouteTable", delete_table),
     write("CreateRoute", create_route),
@@ -97,25 +96,21 @@ fn no_gateway(id: &str) -> ApiError {
     super::not_found("InvalidGatewayID.NotFound", "gateway", id)
 }
 
-fn create_table(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let token = Token::take(call, "CreateRouteTable", "ClientToken")?;
+fn make_table(call: &mut Call<'_>) -> Result<String, ApiError> {
     let vpc = call.params.text("VpcId")?;
     let tags = TagSpecs::take(call, &["route-table"])?;
-    if let Some(id) = token.earlier(call, token_mismatch)?
-        && let Some(table) = call.get::<RouteTable>(&id)
-    {
-        let xml = table_xml(call, table);
-        return Ok(Reply::xml(Xml::new().child("routeTable", xml).text_opt("clientToken", token.text)));
-    }
     call.find::<Vpc>(&vpc).ok_or_else(|| vpc::missing(&vpc))?;
     let id = call.world.new_id("rtb-");
     let associations = BTreeMap::new();
     let table = RouteTable { id: id.clone(), created: call.now, vpc, associations, routes: BTreeMap::new() };
     tags.apply(call, "route-table", &id);
-    token.remember(call, &id);
-    let xml = table_xml(call, &table);
     call.put(table);
-    Ok(Reply::xml(Xml::new().child("routeTable", xml).text_opt("clientToken", token.text)))
+    Ok(id)
+}
+
+fn show_table(call: &Call<'_>, id: &str) -> Option<Reply> {
+    let table = table_xml(call, call.get::<RouteTable>(id)?);
+    Some(Reply::xml(Xml::new().child("routeTable", table).text_opt("clientToken", call.token.as_ref())))
 }
 
 /// Whether a route's target still takes packets.

@@ -8,14 +8,13 @@ mod roles;
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
 use jiff::Timestamp;
 
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::iam_model::{InstanceProfile, Role, is_principal};
 use crate::model::facts;
+use crate::page::Page;
 use crate::policy;
 use crate::service::Service;
 use crate::store::ObjectKind;
@@ -196,47 +195,11 @@ fn tag_items(tags: &BTreeMap<String, String>) -> Xml {
     Xml::new().list("Tags", "member", items)
 }
 
-/// One page of a list that was asked for with `Marker` and `MaxItems`.
-struct Page {
-    size: usize,
-    after: Option<String>,
-}
-
-impl Page {
-    fn take(call: &mut Call<'_>) -> Result<Self, ApiError> {
-        let size = match call.params.int_opt("MaxItems")? {
-            None => 100,
-            Some(size @ 1..=1000) => usize::try_from(size).unwrap_or(1000),
-            Some(size) => {
-                let rule = "Member must have value between 1 and 1000";
-                return Err(constraint("maxItems", &size.to_string(), rule));
-            }
-        };
-        let read = |marker: String| {
-            let bytes = STANDARD_NO_PAD.decode(&marker).ok();
-            let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-            text.ok_or_else(|| ApiError::bad("ValidationError", format!("Invalid Marker: {marker}")))
-        };
-        let after = call.params.text_opt("Marker")?.map(read).transpose()?;
-        Ok(Self { size, after })
-    }
-
-    /// Cuts the page out of items that are sorted by name; gives the elements that end the reply.
-    fn cut<T>(&self, items: Vec<(String, T)>) -> (Vec<T>, Xml) {
-        let begun = |name: &String| self.after.as_ref().is_none_or(|after| name > after);
-        let mut rest = items.into_iter().filter(|(name, _)| begun(name)).peekable();
-        let mut page = Vec::new();
-        let mut last = String::new();
-        while page.len() < self.size
-            && let Some((name, item)) = rest.next()
-        {
-            page.push(item);
-            last = name;
-        }
-        let more = rest.peek().is_some();
-        let marker = more.then(|| STANDARD_NO_PAD.encode(last));
-        (page, Xml::new().text("IsTruncated", more).text_opt("Marker", marker))
-    }
+/// Cuts a page out of items that are sorted by name; gives the elements that end the reply.
+fn cut<T>(page: &Page, items: Vec<(String, T)>) -> (Vec<T>, Xml) {
+    let (shown, marker) = page.cut(items, |(name, _)| name);
+    let end = Xml::new().text("IsTruncated", marker.is_some()).text_opt("Marker", marker);
+    (shown.into_iter().map(|(_, item)| item).collect(), end)
 }
 
 /// IAM answers with documents percent-encoded as in RFC 3986.

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use super::roles::{brief, named, seen as seen_role};
 use super::{
-    Page, conflict, done, exists, limit, merge_tags, name, no_such, path, path_prefix, read_tags, seconds, tag_items,
+    conflict, cut, done, exists, limit, merge_tags, name, no_such, path, path_prefix, read_tags, seconds, tag_items,
     unique_id, without_tags,
 };
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::iam_model::{InstanceProfile, Role};
+use crate::page::Page;
 use crate::service::{Operation, read, write};
 use crate::wire::reply::Reply;
 use crate::wire::xml::Xml;
@@ -84,11 +85,11 @@ fn get_instance_profile(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 }
 
 fn list(call: &mut Call<'_>, wanted: impl Fn(&InstanceProfile) -> bool) -> Result<Reply, ApiError> {
-    let page = Page::take(call)?;
+    let page = Page::take(call, 100)?;
     let profiles = call.seen::<InstanceProfile>().filter(|profile| wanted(profile));
     // Listing leaves out tags.
     let items = profiles.map(|profile| (profile.name.clone(), profile_xml(call, profile, false))).collect();
-    let (items, end) = page.cut(items);
+    let (items, end) = cut(&page, items);
     Ok(Reply::xml(Xml::new().list("InstanceProfiles", "member", items).extend(end)))
 }
 
@@ -157,8 +158,8 @@ fn untag_instance_profile(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 
 fn list_instance_profile_tags(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let profile = seen(call)?;
-    let page = Page::take(call)?;
+    let page = Page::take(call, 100)?;
     let item = |(key, value): (&String, &String)| (key.clone(), Xml::new().text("Key", key).text("Value", value));
-    let (items, end) = page.cut(profile.tags.iter().map(item).collect());
+    let (items, end) = cut(&page, profile.tags.iter().map(item).collect());
     Ok(Reply::xml(Xml::new().list("Tags", "member", items).extend(end)))
 }

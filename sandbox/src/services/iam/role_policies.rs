@@ -1,10 +1,11 @@
 //! Inline and attached policies of roles.
 
 use super::roles::{named, seen};
-use super::{Page, document, done, limit, managed, name, no_such, percent};
+use super::{cut, document, done, limit, managed, name, no_such, percent};
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::iam_model::Role;
+use crate::page::Page;
 use crate::policy::Use;
 use crate::service::{Operation, read, write};
 use crate::wire::reply::Reply;
@@ -54,8 +55,8 @@ fn get_role_policy(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 
 fn list_role_policies(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let role = seen(call)?;
-    let page = Page::take(call)?;
-    let (names, end) = page.cut(role.inline.keys().map(|name| (name.clone(), name.clone())).collect());
+    let page = Page::take(call, 100)?;
+    let (names, end) = cut(&page, role.inline.keys().map(|name| (name.clone(), name.clone())).collect());
     Ok(Reply::xml(Xml::new().texts("PolicyNames", "member", names).extend(end)))
 }
 
@@ -120,7 +121,7 @@ fn detach_role_policy(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 fn list_attached_role_policies(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let role = seen(call)?;
     let prefix = super::path_prefix(call)?;
-    let page = Page::take(call)?;
+    let page = Page::take(call, 100)?;
     let mut items: Vec<_> = role
         .attached
         .iter()
@@ -131,6 +132,6 @@ fn list_attached_role_policies(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         })
         .collect();
     items.sort_by(|(left, _), (right, _)| left.cmp(right));
-    let (items, end) = page.cut(items);
+    let (items, end) = cut(&page, items);
     Ok(Reply::xml(Xml::new().list("AttachedPolicies", "member", items).extend(end)))
 }

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Page, conflict, constraint, description, document, done, exists, limit, managed, merge_tags, name, no_such, path,
+    conflict, constraint, cut, description, document, done, exists, limit, managed, merge_tags, name, no_such, path,
     path_prefix, percent, read_tags, seconds, tag_items, unique_id, without_tags,
 };
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::iam_model::{InstanceProfile, Role};
+use crate::page::Page;
 use crate::policy::Use;
 use crate::service::{Operation, read, write};
 use crate::wire::reply::Reply;
@@ -143,7 +144,7 @@ fn get_role(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 
 fn list_roles(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let prefix = path_prefix(call)?;
-    let page = Page::take(call)?;
+    let page = Page::take(call, 100)?;
     let roles = call.seen::<Role>().filter(|role| role.path.starts_with(&prefix));
     // Listing leaves out tags, boundaries and last use.
     let item = |role: &Role| {
@@ -151,7 +152,7 @@ fn list_roles(call: &mut Call<'_>) -> Result<Reply, ApiError> {
             .text_opt("Description", role.description.as_ref())
             .text("MaxSessionDuration", role.max_session_seconds)
     };
-    let (items, end) = page.cut(roles.map(|role| (role.name.clone(), item(role))).collect());
+    let (items, end) = cut(&page, roles.map(|role| (role.name.clone(), item(role))).collect());
     Ok(Reply::xml(Xml::new().list("Roles", "member", items).extend(end)))
 }
 
@@ -210,9 +211,9 @@ fn untag_role(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 
 fn list_role_tags(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let role = seen(call)?;
-    let page = Page::take(call)?;
+    let page = Page::take(call, 100)?;
     let item = |(key, value): (&String, &String)| (key.clone(), Xml::new().text("Key", key).text("Value", value));
-    let (items, end) = page.cut(role.tags.iter().map(item).collect());
+    let (items, end) = cut(&page, role.tags.iter().map(item).collect());
     Ok(Reply::xml(Xml::new().list("Tags", "member", items).extend(end)))
 }
 

@@ -28,6 +28,7 @@ use serde_json::Value;
 
 use crate::call::Call;
 use crate::error::ApiError;
+use crate::model::facts;
 use crate::service::Service;
 use crate::store::ObjectKind;
 use crate::wire::Protocol;
@@ -38,8 +39,6 @@ use crate::wire::xml::Xml;
 use model::{Bucket, Part, Upload, Version};
 
 pub(crate) static SERVICE: Service = Service {
-    name: "s3",
-    protocol: Protocol::RestXml,
     xmlns: Some("http://s3.amazonaws.com/doc/2006-03-01/"),
     input: InputErrors { missing: "MalformedXML", invalid: "InvalidArgument" },
     operations: &[
@@ -65,13 +64,9 @@ pub(crate) static SERVICE: Service = Service {
             ObjectKind::of::<Part>(),
         ]
     },
-    settle: |_, _| {},
     route: Some(route::route),
-    model: None,
-    no_page: None,
-    token_differs: || ApiError::bad("IdempotentParameterMismatch", ""),
-    no_resource: |_| ApiError::bad("InvalidID", ""),
-    too_many_tags: || ApiError::bad("TagLimitExceeded", ""),
+    worded: &["BucketLocationConstraint"],
+    ..Service::new("s3", Protocol::RestXml, facts!("s3"))
 };
 
 fn malformed() -> ApiError {

@@ -1,82 +1,16 @@
 //! Which operation a request asks for: bucket and key from host or path, the rest from method, query and headers.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::argument;
 use crate::error::ApiError;
+use crate::model::Facts;
 use crate::service::Routed;
 use crate::wire::form::decode;
 use crate::wire::request::{Incoming, Signature};
 use crate::wire::xml;
-
-/// Requests to a bucket's sub-resources: method, sub-resource, operation, root element of the body.
-const BUCKET: &[(&str, &str, &str, &str)] = &[
-    ("GET", "location", "GetBucketLocation", ""),
-    ("PUT", "tagging", "PutBucketTagging", "Tagging"),
-    ("GET", "tagging", "GetBucketTagging", ""),
-    ("DELETE", "tagging", "DeleteBucketTagging", ""),
-    ("PUT", "publicAccessBlock", "PutPublicAccessBlock", "PublicAccessBlockConfiguration"),
-    ("GET", "publicAccessBlock", "GetPublicAccessBlock", ""),
-    ("DELETE", "publicAccessBlock", "DeletePublicAccessBlock", ""),
-    ("PUT", "encryption", "PutBucketEncryption", "ServerSideEncryptionConfiguration"),
-    ("GET", "encryption", "GetBucketEncryption", ""),
-    ("DELETE", "encryption", "DeleteBucketEncryption", ""),
-    ("PUT", "versioning", "PutBucketVersioning", "VersioningConfiguration"),
-    ("GET", "versioning", "GetBucketVersioning", ""),
-    ("PUT", "policy", "PutBucketPolicy", ""),
-    ("GET", "policy", "GetBucketPolicy", ""),
-    ("DELETE", "policy", "DeleteBucketPolicy", ""),
-    ("GET", "policyStatus", "GetBucketPolicyStatus", ""),
-    ("PUT", "lifecycle", "PutBucketLifecycleConfiguration", "LifecycleConfiguration"),
-    ("GET", "lifecycle", "GetBucketLifecycleConfiguration", ""),
-    ("DELETE", "lifecycle", "DeleteBucketLifecycle", ""),
-    ("PUT", "ownershipControls", "PutBucketOwnershipControls", "OwnershipControls"),
-    ("GET", "ownershipControls", "GetBucketOwnershipControls", ""),
-    ("DELETE", "ownershipControls", "DeleteBucketOwnershipControls", ""),
-    ("POST", "delete", "DeleteObjects", "Delete"),
-    ("GET", "versions", "ListObjectVersions", ""),
-    ("GET", "uploads", "ListMultipartUploads", ""),
-    ("GET", "list-type", "ListObjectsV2", ""),
-];
-
-/// Requests to an object's sub-resources, as for buckets.
-const OBJECT: &[(&str, &str, &str, &str)] = &[
-    ("PUT", "tagging", "PutObjectTagging", "Tagging"),
-    ("GET", "tagging", "GetObjectTagging", ""),
-    ("DELETE", "tagging", "DeleteObjectTagging", ""),
-    ("POST", "uploads", "CreateMultipartUpload", ""),
-];
-
-/// Sub-resources that exist in S3 and not here; a request for one must not be taken for a plain one. Each with what
-/// the operations on it are called after, of a bucket and of an object.
-const UNKNOWN: &[(&str, &str, &str)] = &[
-    ("abac", "BucketAbac", ""),
-    ("accelerate", "BucketAccelerateConfiguration", ""),
-    ("acl", "BucketAcl", "ObjectAcl"),
-    ("analytics", "BucketAnalyticsConfiguration", ""),
-    ("attributes", "", "ObjectAttributes"),
-    ("cors", "BucketCors", ""),
-    ("intelligent-tiering", "BucketIntelligentTieringConfiguration", ""),
-    ("inventory", "BucketInventoryConfiguration", ""),
-    ("legal-hold", "", "ObjectLegalHold"),
-    ("logging", "BucketLogging", ""),
-    ("metadataConfiguration", "BucketMetadataConfiguration", ""),
-    ("metadataTable", "BucketMetadataTableConfiguration", ""),
-    ("metrics", "BucketMetricsConfiguration", ""),
-    ("notification", "BucketNotificationConfiguration", ""),
-    ("object-lock", "ObjectLockConfiguration", ""),
-    ("replication", "BucketReplication", ""),
-    ("requestPayment", "BucketRequestPayment", ""),
-    ("restore", "", "RestoreObject"),
-    ("retention", "", "ObjectRetention"),
-    ("select", "", "SelectObjectContent"),
-    ("session", "CreateSession", ""),
-    ("torrent", "", "ObjectTorrent"),
-    ("website", "BucketWebsite", ""),
-];
-
-/// Sub-resources of which a bucket has several, each with an id; without one they are listed.
-const SEVERAL: [&str; 4] = ["analytics", "intelligent-tiering", "inventory", "metrics"];
 
 /// Headers that say something about an object and are stored with it.
 pub(super) const CONTENT_HEADERS: [&str; 6] =
@@ -103,128 +37,57 @@ const TRANSPORT: [&str; 10] = [
 const LISTS: [&str; 7] =
     ["Tag", "Rule", "Object", "Part", "Transition", "NoncurrentVersionTransition", "EncryptionType"];
 
-pub(super) fn route(request: &Incoming) -> Result<Routed, ApiError> {
-    let (bucket, key) = address(request);
+/// What a query says of signing, naming and forms; it is no parameter.
+const NO_PARAMETER: [&str; 2] = ["x-id", "list-type"];
+
+pub(super) fn route(model: &Facts, request: &Incoming) -> Result<Routed, ApiError> {
+    let method = request.method.as_str();
+    let path = path(request);
+    let found = model.route(method, &path, &request.query, &request.headers);
     let mut params = Map::new();
     for (name, value) in &request.query {
-        // Naming the operation (`x-id`) and presigning are not parameters of it.
         let signs = ["AWSAccessKeyId", "Signature", "Expires"].contains(&name.as_str());
         let presigned_v2 = request.signature == Signature::V2 && signs;
-        if name != "x-id" && !presigned_v2 && !name.to_ascii_lowercase().starts_with("x-amz-") {
+        let fixed = found.as_ref().is_some_and(|found| found.fixed.contains(&name.as_str()));
+        let is_no_parameter = NO_PARAMETER.contains(&name.as_str()) || presigned_v2 || fixed;
+        if !is_no_parameter && !name.to_ascii_lowercase().starts_with("x-amz-") {
             params.insert(name.clone(), Value::String(value.clone()));
         }
     }
-    let method = request.method.as_str();
-    let (operation, root) = match (bucket.as_str(), key.as_str()) {
-        ("", _) if method == "GET" => ("ListBuckets".to_owned(), ""),
-        ("", _) => (format!("{method} /"), ""),
-        (_, "") => bucket_operation(method, request, &mut params),
-        _ => object_operation(method, request, &mut params),
+    let is_form = request.header("content-type").is_some_and(|kind| kind.starts_with("multipart/form-data"));
+    let is_bucket = path.trim_matches('/').split('/').count() == 1 && path != "/";
+    let operation = match &found {
+        _ if method == "POST" && is_bucket && is_form => "PostObject".to_owned(),
+        Some(found) => found.operation.to_owned(),
+        None => format!("{method} {}", if path == "/" { "/" } else { "of this kind" }),
     };
     headers(request, &operation, &mut params);
-    if !root.is_empty()
+    if let Some(root) = model.asked(&operation).body()
         && let Ok(text) = std::str::from_utf8(&request.body)
-        && let Ok((found, value)) = xml::parse(text)
-        && found == root
+        && let Ok((name, value)) = xml::parse(text)
+        && name == root
     {
-        params.insert(root.to_owned(), object_or_empty(listed(value)));
+        params.insert(name, object_or_empty(listed(value)));
     }
-    if !bucket.is_empty() {
-        params.insert("Bucket".to_owned(), Value::String(bucket));
+    let mut labels = found.map(|found| found.labels).unwrap_or_default();
+    if operation == "PostObject" {
+        labels = vec![("Bucket", decode(path.trim_matches('/')))];
     }
-    if !key.is_empty() {
-        if key.contains('\0') {
+    for (label, text) in labels {
+        if label == "Key" && text.contains('\0') {
             return Err(argument("Object key must not contain NUL"));
         }
-        params.insert("Key".to_owned(), Value::String(key));
+        params.insert(label.to_owned(), Value::String(text));
     }
     Ok(Routed { operation, params })
 }
 
-fn bucket_operation(method: &str, request: &Incoming, params: &mut Map<String, Value>) -> (String, &'static str) {
-    for (verb, resource, operation, root) in BUCKET {
-        if *verb == method && params.contains_key(*resource) {
-            if params.remove(*resource) == Some(Value::String("2".to_owned())) || *resource != "list-type" {
-                return ((*operation).to_owned(), root);
-            }
-            return ("ListObjects".to_owned(), "");
-        }
-    }
-    if let Some(name) = unknown(method, params, false) {
-        return (name, "");
-    }
-    let is_form = request.header("content-type").is_some_and(|kind| kind.starts_with("multipart/form-data"));
-    match method {
-        "PUT" => ("CreateBucket".to_owned(), "CreateBucketConfiguration"),
-        "HEAD" => ("HeadBucket".to_owned(), ""),
-        "DELETE" => ("DeleteBucket".to_owned(), ""),
-        "GET" => ("ListObjects".to_owned(), ""),
-        "POST" if is_form => ("PostObject".to_owned(), ""),
-        other => (format!("{other} of a bucket"), ""),
-    }
-}
-
-fn object_operation(method: &str, request: &Incoming, params: &mut Map<String, Value>) -> (String, &'static str) {
-    for (verb, resource, operation, root) in OBJECT {
-        if *verb == method && params.contains_key(*resource) {
-            params.remove(*resource);
-            return ((*operation).to_owned(), root);
-        }
-    }
-    if let Some(name) = unknown(method, params, true) {
-        return (name, "");
-    }
-    let (copies, uploads) = (request.header("x-amz-copy-source").is_some(), params.contains_key("uploadId"));
-    let (operation, root) = match (method, uploads) {
-        ("PUT", true) if copies => ("UploadPartCopy", ""),
-        ("PUT", true) => ("UploadPart", ""),
-        ("POST", true) => ("CompleteMultipartUpload", "CompleteMultipartUpload"),
-        ("DELETE", true) => ("AbortMultipartUpload", ""),
-        ("GET", true) => ("ListParts", ""),
-        ("PUT", false) if copies => ("CopyObject", ""),
-        ("PUT", false) => ("PutObject", ""),
-        ("GET", false) => ("GetObject", ""),
-        ("HEAD", _) => ("HeadObject", ""),
-        ("DELETE", false) => ("DeleteObject", ""),
-        _ => return (format!("{method} of an object"), ""),
-    };
-    (operation.to_owned(), root)
-}
-
-/// The name of the operation on a sub-resource that is not simulated.
-fn unknown(method: &str, params: &Map<String, Value>, of_object: bool) -> Option<String> {
-    let (resource, of_bucket, of_an_object) = UNKNOWN.iter().find(|(name, ..)| params.contains_key(*name))?;
-    let noun = match (of_object, *of_bucket, *of_an_object) {
-        (true, other, "") | (false, "", other) | (true, _, other) | (false, other, _) => other,
-    };
-    Some(match method {
-        _ if ["restore", "select", "session"].contains(resource) => noun.to_owned(),
-        "GET" if SEVERAL.contains(resource) && !params.contains_key("id") => format!("List{noun}s"),
-        _ => format!("{}{noun}", verb(method)),
-    })
-}
-
-fn verb(method: &str) -> &str {
-    match method {
-        "GET" => "Get",
-        "PUT" => "Put",
-        "DELETE" => "Delete",
-        "POST" => "Create",
-        other => other,
-    }
-}
-
-/// Bucket and key, decoded; empty where there is none.
-fn address(request: &Incoming) -> (String, String) {
-    // A plus sign in a path is a plus sign.
-    let path = decode(&request.path.replace('+', "%2B"));
-    let path = path.strip_prefix('/').unwrap_or(&path);
+/// The path with the bucket in front, wherever the request has it.
+fn path(request: &Incoming) -> Cow<'_, str> {
     match bucket_of_host(&request.host) {
-        Some(bucket) => (bucket.to_owned(), path.to_owned()),
-        None => {
-            let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
-            (bucket.to_owned(), key.to_owned())
-        }
+        Some(bucket) if request.path == "/" => Cow::Owned(format!("/{bucket}")),
+        Some(bucket) => Cow::Owned(format!("/{bucket}{}", request.path)),
+        None => Cow::Borrowed(&request.path),
     }
 }
 
@@ -295,7 +158,7 @@ mod tests {
 
     fn routed(method: &str, uri: &str) -> (String, Map<String, Value>) {
         let request = http::Request::builder().method(method).uri(uri).body(Bytes::new()).unwrap();
-        let routed = route(&Incoming::new(request)).unwrap();
+        let routed = route(super::super::SERVICE.model, &Incoming::new(request)).unwrap();
         (routed.operation, routed.params)
     }
 
