@@ -5,6 +5,8 @@
 
 #[path = "layers/dependencies.rs"]
 mod dependencies;
+#[path = "layers/facts.rs"]
+mod facts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
