@@ -9,7 +9,7 @@
 //! depth, and names are computed by a loop with a stack of its own.
 
 mod check;
-mod codes;
+pub(crate) mod codes;
 mod coerce;
 mod declare;
 mod emit;
@@ -46,7 +46,7 @@ pub use codes::CODES;
 pub use evaluate::{Lookup, evaluate};
 pub use expression::functions::Function;
 pub use files::{FileError, FileKind, Files, MemoryFiles, RealFiles};
-pub use policy::{BROKEN, Fact, Facts, NAMES, Policy, VIOLATED};
+pub use policy::{CODES as POLICY_CODES, Fact, Facts, NAMES, Policy};
 pub use schema::blueprint_schema;
 pub use types::{Field, Type};
 
@@ -360,7 +360,7 @@ impl ResourceDecl {
             .with_help_opt(help)
             .with_labels(self.spans.labels(&problem.path))
             .at_address(&self.address);
-        if let Some(allow) = self.allow.iter().chain(allow).find(|a| a.rule == problem.code) {
+        if let Some(allow) = self.allow.iter().chain(allow).find(|a| a.rule == problem.code.code) {
             found.severity = Severity::Note;
             found.detail = Some(format!("allowed: {}", allow.reason));
         }

@@ -3,6 +3,7 @@
 //! The facts are data (`data/*.csv`), embedded in the binary, each with its source, date and confidence. Live AWS wins
 //! wherever it is asked; the catalog answers offline, so that a plan needs no account.
 
+pub(crate) mod codes;
 pub mod durations;
 pub mod image;
 pub mod instance;

@@ -3,7 +3,7 @@ use crate::{
     address::Address,
     blueprint::{self, Compiled, Existing, ResourceDecl},
     cost::{Pricing, Run, RunSource, Stated, policy},
-    diagnostic::{Code, Diagnostic, Diagnostics, suggestion},
+    diagnostic::{Diagnostic, Diagnostics, codes, suggestion},
     engine::Target,
     kind::Kind,
     kinds::{KINDS, dialect},
@@ -103,11 +103,11 @@ pub fn compose(mut compiled: Compiled) -> Result<Deployment, Diagnostics> {
 }
 
 fn one(decl: &ResourceDecl, moved: &[&str], compiled: &Compiled) -> Result<(Wanted, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let bug = |text: String| vec![Diagnostic::error("DL0499", text).at_address(&decl.address)];
+    let bug = |text: String| vec![Diagnostic::error(&crate::aws::codes::BUG, text).at_address(&decl.address)];
     let kind = kind(&decl.kind).ok_or_else(|| bug(format!("the kind {} is not in the table", decl.kind)))?;
     let address = Address::parse(&decl.address).ok_or_else(|| {
         vec![
-            Diagnostic::error("DL0303", format!("`{}` is too long for an address", decl.address))
+            Diagnostic::error(&LONG_ADDRESS, format!("`{}` is too long for an address", decl.address))
                 .with_help(format!("at most {} characters: shorten names or keys", Address::MAX))
                 .with_labels(decl.spans.labels("")),
         ]
@@ -205,7 +205,7 @@ fn check_money(compiled: &Compiled, wanted: &[Wanted]) -> Diagnostics {
 fn check_tags(compiled: &Compiled, problems: &mut Diagnostics) {
     for key in compiled.tags.keys().filter(|k| k.starts_with(crate::aws::tags::PREFIX) || k.starts_with("aws:")) {
         problems.push(
-            Diagnostic::error("DL0304", format!("the tag `{key}` has a reserved prefix"))
+            Diagnostic::error(&RESERVED_TAG, format!("the tag `{key}` has a reserved prefix"))
                 .with_help("`dlinfra:` tags are ownership, `aws:` tags are AWS's own: choose another key")
                 .with_labels(compiled.spans.get("tags").cloned()),
         );
@@ -215,49 +215,29 @@ fn check_tags(compiled: &Compiled, problems: &mut Diagnostics) {
 /// An `allow:` of a code that no check has silences nothing, which its author would find out too late.
 fn check_allowed(compiled: &Compiled, problems: &mut Diagnostics) {
     let known: BTreeSet<&str> =
-        rules::codes().chain(KINDS.iter().flat_map(|k| k.about().codes)).map(|c| c.code).collect();
+        rules::codes().chain(KINDS.iter().flat_map(|k| k.about().codes).copied()).map(|c| c.code).collect();
     let all = compiled.resources.iter().flat_map(|r| &r.allow).chain(&compiled.allow);
     for allow in all.filter(|a| !known.contains(a.rule.as_str())) {
         problems.push(
-            Diagnostic::warning("DL0152", format!("`allow` names {}, which is not the code of a check", allow.rule))
-                .with_help(suggestion(&allow.rule, known.iter().copied()).unwrap_or_else(|| {
-                    "`dlinfra explain` lists the codes; those that start with DL02 and DL03 can be allowed".to_owned()
-                }))
-                .with_label(allow.label.clone()),
+            Diagnostic::warning(
+                &NOTHING_TO_ALLOW,
+                format!("`allow` names {}, which is not the code of a check", allow.rule),
+            )
+            .with_help(suggestion(&allow.rule, known.iter().copied()).unwrap_or_else(|| {
+                "`dlinfra explain` lists the codes; those that start with DL02 and DL03 can be allowed".to_owned()
+            }))
+            .with_label(allow.label.clone()),
         );
     }
 }
 
-/// What `dlinfra explain` says about them.
-pub static CODES: &[Code] = &[
-    Code {
-        code: "DL0152",
-        title: "Nothing to allow",
-        explain: "`allow` silences a rule (DL02xx) or a check of a kind (DL03xx) and keeps the reason on record. This code belongs to neither, so the entry has no effect. Usually the number is mistyped; problems with other codes cannot be allowed.",
-    },
-    Code {
-        code: "DL0301",
-        title: "A field must be known before anything is made",
-        explain: "The field decides something that must be settled before the first call, so it cannot wait for another resource's attribute. Use a value that is known: a variable, a local, or another resource as a pointer.",
-    },
-    Code {
-        code: "DL0302",
-        title: "A resource does not have the shape of its kind",
-        explain: "The fields do not fit together in a way that the kind can read. `dlinfra kinds KIND` shows the fields.",
-    },
-    Code {
-        code: "DL0303",
-        title: "An address is too long",
-        explain: "An address stands in a tag of every object, and tags have at most 256 characters. Shorten names, or keys of `for_each`.",
-    },
-    Code {
-        code: "DL0304",
-        title: "A tag has a reserved prefix",
-        explain: "Tags that start with `dlinfra:` say who owns an object, and those that start with `aws:` are AWS's own. Nobody may set them.",
-    },
-    Code {
-        code: "DL0305",
-        title: "AWS was not asked beforehand",
-        explain: "A plan asks AWS whether it has the zones, instance types, reservations and images that are new in it. The caller may not ask, or the endpoint does not know the question. The plan is right, but what AWS refuses is then found during apply. Allow the action named in the message.",
-    },
-];
+codes! {
+    /// What `dlinfra explain` says about them.
+    pub CODES:
+    NOTHING_TO_ALLOW = "DL0152", "Nothing to allow",
+        "`allow` silences a rule (DL02xx) or a check of a kind (DL03xx) and keeps the reason on record. This code belongs to neither, so the entry has no effect. Usually the number is mistyped; problems with other codes cannot be allowed.";
+    LONG_ADDRESS = "DL0303", "An address is too long",
+        "An address stands in a tag of every object, and tags have at most 256 characters. Shorten names, or keys of `for_each`.";
+    RESERVED_TAG = "DL0304", "A tag has a reserved prefix",
+        "Tags that start with `dlinfra:` say who owns an object, and those that start with `aws:` are AWS's own. Nobody may set them.";
+}

@@ -44,8 +44,9 @@ impl fmt::Display for Severity {
     }
 }
 
-/// One row of a table of codes: what `dlinfra explain CODE` prints.
-#[derive(Clone, Copy, Debug)]
+/// A code with its explanation: what `dlinfra explain CODE` prints. It is a value, made in one place by [`codes!`], so
+/// that a problem without an explanation does not compile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Code {
     /// `DL0101`
     pub code: &'static str,
@@ -55,11 +56,25 @@ pub struct Code {
     pub explain: &'static str,
 }
 
+/// Declares codes as values, and the table of all of them: `NAME = "DL0101", title, explanation;`.
+macro_rules! codes {
+    ($(#[$doc:meta])* $vis:vis $table:ident: $($name:ident = $code:literal, $title:literal, $explain:literal;)+) => {
+        $(
+            #[doc = $title]
+            pub(crate) static $name: $crate::diagnostic::Code =
+                $crate::diagnostic::Code { code: $code, title: $title, explain: $explain };
+        )+
+        $(#[$doc])*
+        $vis static $table: &[&$crate::diagnostic::Code] = &[$(&$name),+];
+    };
+}
+pub(crate) use codes;
+
 /// One problem, complete enough to be understood and repaired without anything else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     /// The code, unique over the whole product (`DL0101`).
-    pub code: String,
+    pub code: &'static str,
     /// How much it matters.
     pub severity: Severity,
     /// One sentence, no full stop.
@@ -79,9 +94,9 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A diagnostic of any severity.
     #[must_use]
-    pub fn new(severity: Severity, code: impl Into<String>, summary: impl Into<String>) -> Self {
+    pub fn new(severity: Severity, code: &'static Code, summary: impl Into<String>) -> Self {
         Diagnostic {
-            code: code.into(),
+            code: code.code,
             severity,
             summary: summary.into(),
             detail: None,
@@ -94,19 +109,19 @@ impl Diagnostic {
 
     /// An error.
     #[must_use]
-    pub fn error(code: impl Into<String>, summary: impl Into<String>) -> Self {
+    pub fn error(code: &'static Code, summary: impl Into<String>) -> Self {
         Self::new(Severity::Error, code, summary)
     }
 
     /// A warning.
     #[must_use]
-    pub fn warning(code: impl Into<String>, summary: impl Into<String>) -> Self {
+    pub fn warning(code: &'static Code, summary: impl Into<String>) -> Self {
         Self::new(Severity::Warning, code, summary)
     }
 
     /// A note.
     #[must_use]
-    pub fn note(code: impl Into<String>, summary: impl Into<String>) -> Self {
+    pub fn note(code: &'static Code, summary: impl Into<String>) -> Self {
         Self::new(Severity::Note, code, summary)
     }
 
@@ -251,7 +266,7 @@ impl Diagnostics {
             .into_iter()
             .map(|d| {
                 let place = d.primary().map(|l| (l.source.name.clone(), l.span.start));
-                ((d.severity, place.is_none(), place, d.code.clone(), d.summary.clone(), d.address.clone()), d)
+                ((d.severity, place.is_none(), place, d.code, d.summary.clone(), d.address.clone()), d)
             })
             .collect();
         keyed.sort_by(|a, b| a.0.cmp(&b.0));
@@ -279,7 +294,7 @@ impl Diagnostics {
     pub fn by_code(&self) -> BTreeMap<&str, usize> {
         let mut counts = BTreeMap::new();
         for d in &self.0 {
-            *counts.entry(d.code.as_str()).or_insert(0) += 1;
+            *counts.entry(d.code).or_insert(0) += 1;
         }
         counts
     }

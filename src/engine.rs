@@ -1,7 +1,7 @@
 //! The commands as library calls: connect, look, plan, execute, prove. Plan and apply share every step until execution.
 //!
 //! One file: every command takes a part of the same sequence, and the sequence is read from top to bottom.
-mod codes;
+pub(crate) mod codes;
 mod contents;
 mod execute;
 mod existing;
@@ -174,7 +174,7 @@ impl Engine {
         let identity = aws.identity().await?.clone();
         if let Some(stated) = target.account.as_ref().filter(|a| **a != identity.account) {
             let text = format!("the blueprint is for the account {stated}, the caller is in {}", identity.account);
-            return Err(Diagnostic::error("DL0404", text)
+            return Err(Diagnostic::error(&crate::aws::codes::OTHER_ACCOUNT_OR_REGION, text)
                 .with_detail(format!("the caller is {}", identity.arn))
                 .with_help("use the credentials of that account (`--profile`), or correct `account:`")
                 .into());
@@ -387,10 +387,13 @@ impl Engine {
     ) -> Result<(), Diagnostics> {
         let doubtful: Vec<String> = self.purchases().filter(|i| i.address == *address).map(|i| i.id.clone()).collect();
         let Some(claim) = self.memory.claim.clone().filter(|_| !doubtful.is_empty()) else {
-            return Err(Diagnostic::error("DL0549", format!("no purchase at {address} waits for an answer"))
-                .at_address(address.as_str())
-                .with_help("leave out `--not-bought`: nothing is in doubt")
-                .into());
+            return Err(Diagnostic::error(
+                &codes::NO_PURCHASE,
+                format!("no purchase at {address} waits for an answer"),
+            )
+            .at_address(address.as_str())
+            .with_help("leave out `--not-bought`: nothing is in doubt")
+            .into());
         };
         let holder = journal::Holder::current("not-bought");
         let mut lease = journal::Request::new(self.backend.clone(), self.aws.clock().clone(), holder);
@@ -488,7 +491,7 @@ impl Engine {
                 Err(why) => return Err(why.into()),
             }
         }
-        notes.extend(ctx.unread.take().into_iter().map(|text| Diagnostic::warning("DL0563", text)));
+        notes.extend(ctx.unread.take().into_iter().map(|text| Diagnostic::warning(&codes::DETAIL_NOT_READ, text)));
         Ok((out, notes))
     }
 }

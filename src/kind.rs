@@ -1,6 +1,8 @@
 //! The erased form of a kind: specs are canonical JSON here, so graph, diff, plan and execution stay generic.
 //!
 //! `Of<R>` is the only place that crosses between the typed and the erased world.
+pub(crate) mod codes;
+
 use crate::{
     aws::{
         Error,
@@ -360,12 +362,12 @@ fn shape_problem(raw: &Value, error: &Error) -> Problem {
     });
     match waiting {
         Some(path) => Problem {
-            code: "DL0301",
+            code: &codes::KNOWN_TOO_LATE,
             summary: format!("`{path}` must be known before anything is made"),
             path,
             help: "use a value that does not depend on another resource's attribute".to_owned(),
         },
-        None => Problem { code: "DL0302", path: String::new(), summary: error.to_string(), help: String::new() },
+        None => Problem { code: &codes::SHAPE, path: String::new(), summary: error.to_string(), help: String::new() },
     }
 }
 

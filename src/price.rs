@@ -20,7 +20,7 @@ pub use cache::{Cache, PriceAge, Prices};
 pub use line::{Amount, HOURS_PER_MONTH, LineState, PriceLine};
 pub use usage::{Usage, UsageBook};
 
-use crate::diagnostic::Code;
+use crate::diagnostic::codes;
 
 /// What a kind is given to price itself: the book, the stack's region and the usage stated for this resource.
 #[derive(Debug, Clone, Copy)]
@@ -41,24 +41,16 @@ impl<'a> PriceContext<'a> {
     }
 }
 
-/// What `dlinfra explain` says about prices that are asked for.
-pub static CODES: &[Code] = &[
-    Code {
-        code: "DL0620",
-        title: "A price was not refreshed",
-        explain: "The Price List must answer a query with exactly one price. It had none or several, or EC2 offers \
-                  nothing of the kind now. The old price stays, and the plan shows its date.",
-    },
-    Code {
-        code: "DL0621",
-        title: "The file of refreshed prices cannot be used",
-        explain: "The file is damaged or may not be read, so the prices that are part of dlinfra are used. It is only a \
-                  cache: delete it, or run `dlinfra prices refresh` again. DLINFRA_PRICES names another file, and \
-                  DLINFRA_PRICES=embedded uses none.",
-    },
-    Code {
-        code: "DL0622",
-        title: "Nothing with this name has a price",
-        explain: "`dlinfra prices show` knows instance types, kinds of resources and the services of the price book.",
-    },
-];
+codes! {
+    /// What `dlinfra explain` says about prices that are asked for.
+    pub CODES:
+    PRICE_NOT_REFRESHED = "DL0620", "A price was not refreshed",
+        "The Price List must answer a query with exactly one price. It had none or several, or EC2 offers \
+         nothing of the kind now. The old price stays, and the plan shows its date.";
+    PRICE_FILE = "DL0621", "The file of refreshed prices cannot be used",
+        "The file is damaged or may not be read, so the prices that are part of dlinfra are used. It is only a \
+         cache: delete it, or run `dlinfra prices refresh` again. DLINFRA_PRICES names another file, and \
+         DLINFRA_PRICES=embedded uses none.";
+    NO_PRICE = "DL0622", "Nothing with this name has a price",
+        "`dlinfra prices show` knows instance types, kinds of resources and the services of the price book.";
+}

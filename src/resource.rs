@@ -124,8 +124,8 @@ impl<S> Live<S> {
 /// What a kind's field check found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Problem {
-    /// Code in the DL03xx range.
-    pub code: &'static str,
+    /// Its code.
+    pub code: &'static Code,
     /// Dotted path of the field.
     pub path: String,
     /// What is wrong.
@@ -332,7 +332,7 @@ pub struct About {
     /// Does it start work at once, so that it must wait for what completes the things that it points at?
     pub starts: bool,
     /// What its field checks find, for `dlinfra explain`.
-    pub codes: &'static [Code],
+    pub codes: &'static [&'static Code],
     /// Teardown order among what edges allow: true = it costs money by the hour, so it goes first.
     pub spends: bool,
     /// Does AWS never take money for it? Then nobody asks for its price.

@@ -5,7 +5,7 @@
 //!
 //! The file holds the text of every file that was read, so editing the blueprint afterwards changes nothing. It holds no
 //! secret: secrets are references in the language, and what looks like one is refused when the plan is saved.
-mod codes;
+pub(crate) mod codes;
 mod compare;
 mod files;
 
@@ -307,6 +307,6 @@ fn digest(value: &Value) -> String {
 /// # Errors
 /// Always; the type is for `?`.
 pub fn not_written(path: &std::path::Path, why: &str) -> Diagnostic {
-    Diagnostic::error("DL0757", format!("the plan was not saved: {} {why}", path.display()))
+    Diagnostic::error(&codes::NOT_SAVED, format!("the plan was not saved: {} {why}", path.display()))
         .with_help("give `-o` a new path, such as `plan.json`, in a folder that you may write")
 }

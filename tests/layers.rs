@@ -106,6 +106,25 @@ fn only_the_ui_prints() {
 }
 
 /// A file of `src/kinds/` that declares a kind and is missing in the table would be compiled and never used.
+/// A code that is a string somewhere else may have no explanation, or say something else than it.
+#[test]
+fn codes_are_values_declared_in_one_place() {
+    let literal = Regex::new(r#""DL\d{4}""#).unwrap();
+    let declared = Regex::new(r#"^\s*([A-Z_0-9]+ = |code: )"DL\d{4}","#).unwrap();
+    let (mut declarations, mut wrong) = (0, BTreeSet::new());
+    for file in sources("src").into_iter().filter(|f| !f.ends_with("tests.rs")) {
+        for line in before_tests(&fs::read_to_string(&file).unwrap()) {
+            match literal.is_match(line) {
+                true if declared.is_match(line) => declarations += 1,
+                true => drop(wrong.insert(format!("{}: {}", show(&file), line.trim()))),
+                false => {}
+            }
+        }
+    }
+    assert!(declarations > 250, "{declarations}");
+    assert!(wrong.is_empty(), "use the code's own value here:\n{}", lines(&wrong));
+}
+
 #[test]
 fn every_kind_is_in_the_table() {
     let declares = Regex::new(r"impl Resource for (\w+)").unwrap();

@@ -1,7 +1,8 @@
 //! Errors that say who is to blame and what to do next.
+use crate::aws::codes;
 use crate::{
     address::Address,
-    diagnostic::{Diagnostic, Diagnostics},
+    diagnostic::{Code, Diagnostic, Diagnostics},
 };
 use jiff::Timestamp;
 use std::fmt;
@@ -66,6 +67,8 @@ pub struct Error {
     pub help: Option<String>,
     /// AWS's request id.
     pub request_id: Option<String>,
+    /// What refused, if it was not AWS.
+    pub own: Option<&'static Code>,
 }
 
 impl std::error::Error for Error {}
@@ -83,7 +86,7 @@ impl fmt::Display for Error {
 impl Error {
     /// An error of this class in our own words.
     pub fn new(class: ErrorClass, message: impl Into<String>) -> Self {
-        Self { class, code: None, operation: None, message: message.into(), help: None, request_id: None }
+        Self { class, code: None, operation: None, message: message.into(), help: None, request_id: None, own: None }
     }
 
     /// dlinfra broke a promise of its own.
@@ -155,20 +158,20 @@ pub fn gone<T>(result: Result<T, Error>) -> Result<(), Error> {
 
 impl Error {
     /// The code that `dlinfra explain` knows.
-    pub fn diagnostic_code(&self) -> &str {
+    pub fn diagnostic_code(&self) -> &'static Code {
         match self.class {
-            ErrorClass::Denied => "DL0401",
-            ErrorClass::Credentials => "DL0402",
-            ErrorClass::Unreachable => "DL0403",
-            ErrorClass::Throttled => "DL0405",
-            ErrorClass::Capacity => "DL0406",
-            ErrorClass::Quota => "DL0407",
-            ErrorClass::Stranger => "DL0408",
-            ErrorClass::Stopped => "DL0410",
-            ErrorClass::Purchase => "DL0411",
-            ErrorClass::Bug => "DL0499",
-            ErrorClass::Journal => self.code.as_deref().unwrap_or("DL0501"),
-            _ => "DL0409",
+            ErrorClass::Denied => &codes::DENIED,
+            ErrorClass::Credentials => &codes::CREDENTIALS,
+            ErrorClass::Unreachable => &codes::UNREACHABLE,
+            ErrorClass::Throttled => &codes::THROTTLED,
+            ErrorClass::Capacity => &codes::CAPACITY,
+            ErrorClass::Quota => &codes::QUOTA,
+            ErrorClass::Stranger => &codes::STRANGER,
+            ErrorClass::Stopped => &codes::STOPPED,
+            ErrorClass::Purchase => &codes::PURCHASE_UNKNOWN,
+            ErrorClass::Bug => &codes::BUG,
+            ErrorClass::Journal => self.own.unwrap_or(&codes::REFUSED),
+            _ => &codes::REFUSED,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The only place that knows how AWS SDK clients are made: region, endpoint, credentials, clock and the HTTP seam.
 mod answer;
 mod class;
+pub(crate) mod codes;
 pub mod cost_explorer;
 pub mod endpoint;
 mod error;
@@ -16,7 +17,7 @@ mod service;
 pub mod spot;
 pub mod tags;
 
-pub use class::explain::CODES;
+pub use codes::CODES;
 pub use error::{Error, ErrorClass, gone, optional};
 
 use crate::clock::Clock;

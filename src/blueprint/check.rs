@@ -12,21 +12,21 @@ use super::coerce::{Purpose, Target, shorten};
 use super::expression::{Env, Evaluator, ExprError, Fail, Key, Null, Outcome, Place, Value, null_error, too_large};
 use super::source::{Entry, Node, NodeKind, Scalar, Span, Style, label, label_inside};
 use super::types::{Field, ObjectType, Type};
-use crate::diagnostic::{Diagnostic, Label, SourceFile, suggestion};
+use crate::diagnostic::{Code, Diagnostic, Label, SourceFile, suggestion};
 
 /// Problems of a value, which belong to whoever wrote it; others are the expression's own.
-const BLAMES_VALUE: [&str; 11] = [
-    codes::ARGUMENTS,
-    codes::TYPE,
-    codes::LIMIT,
-    codes::UNKNOWN,
-    codes::UNKNOWN_KEY,
-    codes::FIELD_TYPE,
-    codes::UNIT,
-    codes::REFERENCE,
-    codes::ONE_OF,
-    codes::RANGE,
-    codes::FILE,
+const BLAMES_VALUE: [&Code; 11] = [
+    &codes::ARGUMENTS,
+    &codes::TYPE,
+    &codes::LIMIT,
+    &codes::UNKNOWN,
+    &codes::UNKNOWN_KEY,
+    &codes::FIELD_TYPE,
+    &codes::UNIT,
+    &codes::REFERENCE,
+    &codes::ONE_OF,
+    &codes::RANGE,
+    &codes::FILE,
 ];
 
 /// Whether a label is about the node that the other one points into.
@@ -157,7 +157,7 @@ impl<'a> Checker<'a> {
             };
             let place = template.single().map_or(target.place, |e| e.place);
             return Target { place, ..target }.coerce(value, want).map_err(|f| match (f, template.single()) {
-                (Fail::Error(mut e), Some(single)) if e.code == codes::UNKNOWN => {
+                (Fail::Error(mut e), Some(single)) if e.code == &codes::UNKNOWN => {
                     e.place = Evaluator::new(self.env).culprit(single, None);
                     Fail::Error(e)
                 }
@@ -198,7 +198,7 @@ impl<'a> Checker<'a> {
     fn wrong_shape(&self, node: &Node, want: &Type, path: &str) -> Fail {
         let field = if path.is_empty() { "this value" } else { path };
         let mut d =
-            Diagnostic::error(codes::FIELD_TYPE, format!("`{field}` takes {}, not {}", want.noun(), node.noun()))
+            Diagnostic::error(&codes::FIELD_TYPE, format!("`{field}` takes {}, not {}", want.noun(), node.noun()))
                 .with_label(label(self.source, node.span, ""));
         if !matches!(want, Type::Ref(_)) {
             d = d.with_help(format!("for example `{}`", want.example()));
@@ -258,7 +258,7 @@ impl<'a> Checker<'a> {
             match self.convert(&e.value, item, &join_path(path, &key.0)) {
                 Ok(v) => {
                     if out.insert(key.clone(), v).is_some() {
-                        let d = Diagnostic::error(codes::DUPLICATE_KEY, format!("the key `{}` occurs twice", key.0));
+                        let d = Diagnostic::error(&codes::DUPLICATE_KEY, format!("the key `{}` occurs twice", key.0));
                         self.report(d.with_label(label(self.source, e.key_span, "")));
                         failed = true;
                     }
@@ -281,7 +281,7 @@ impl<'a> Checker<'a> {
         };
         let Some(template) = &e.key.template else {
             if e.key.text.starts_with('$') {
-                let d = Diagnostic::error(codes::RESERVED, format!("the key `{}` starts with `$`", e.key.text))
+                let d = Diagnostic::error(&codes::RESERVED, format!("the key `{}` starts with `$`", e.key.text))
                     .with_label(label(self.source, e.key_span, ""))
                     .with_help("keys that start with `$` are reserved");
                 return Err(self.report(d));
@@ -319,7 +319,7 @@ impl<'a> Checker<'a> {
             };
             let inner = join_path(path, name);
             if let Some(why) = &field.deprecated {
-                let d = Diagnostic::warning(codes::DEPRECATED, format!("`{inner}` is deprecated"))
+                let d = Diagnostic::warning(&codes::DEPRECATED, format!("`{inner}` is deprecated"))
                     .with_label(label(self.source, e.key_span, ""))
                     .with_help_opt(Some(why.clone()).filter(|w| !w.is_empty()));
                 self.report(d);
@@ -366,8 +366,9 @@ impl<'a> Checker<'a> {
 
     fn unknown_key(&self, e: &Entry, object: &ObjectType, path: &str) {
         let place = if path.is_empty() { String::new() } else { format!(" in `{path}`") };
-        let mut d = Diagnostic::error(codes::UNKNOWN_KEY, format!("there is no key `{}`{place}", shorten(&e.key.text)))
-            .with_label(label(self.source, e.key_span, ""));
+        let mut d =
+            Diagnostic::error(&codes::UNKNOWN_KEY, format!("there is no key `{}`{place}", shorten(&e.key.text)))
+                .with_label(label(self.source, e.key_span, ""));
         match suggestion(&e.key.text, object.names()) {
             Some(guess) => d = d.with_help(guess),
             None if !object.fields.is_empty() => {
@@ -381,7 +382,7 @@ impl<'a> Checker<'a> {
 
     fn missing(&self, at: Span, name: &str, field: &Field, path: &str) {
         let place = if path.is_empty() { String::new() } else { format!(" in `{path}`") };
-        let mut d = Diagnostic::error(codes::MISSING, format!("the key `{name}` is missing{place}"))
+        let mut d = Diagnostic::error(&codes::MISSING, format!("the key `{name}` is missing{place}"))
             .with_label(label(self.source, at, ""))
             .with_help(format!("add `{name}: {}`", field.r#type.example()));
         if !field.doc.is_empty() {
@@ -429,7 +430,7 @@ pub(crate) fn core_schema(text: &str, place: Place) -> Outcome<Value> {
     let other = matches!(text, "True" | "TRUE" | "False" | "FALSE")
         || matches!(unsigned.to_ascii_lowercase().as_str(), ".inf" | ".nan");
     if looks || other {
-        let e = ExprError::new(codes::AMBIGUOUS, place, format!("`{text}` would not come back as it is written"));
+        let e = ExprError::new(&codes::AMBIGUOUS, place, format!("`{text}` would not come back as it is written"));
         return Err(e.help(format!("quote it for text: \"{text}\"; or write the plain number or bool")).into());
     }
     Ok(Value::text(text))

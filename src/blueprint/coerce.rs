@@ -14,7 +14,7 @@ use super::expression::{
 };
 use super::fits::{fits_shape, is_instances, may_become, plain_int};
 use super::types::{Bounds, ObjectType, Type};
-use crate::diagnostic::suggestion;
+use crate::diagnostic::{Code, suggestion};
 use crate::units::{Cidr, UnitError};
 
 /// What a value is for.
@@ -40,12 +40,12 @@ pub(crate) struct Target<'a> {
 type Coerced = Outcome<Value>;
 
 impl Target<'_> {
-    fn error(&self, code: &'static str, summary: impl Into<String>) -> Box<ExprError> {
+    fn error(&self, code: &'static Code, summary: impl Into<String>) -> Box<ExprError> {
         ExprError::new(code, self.place, summary)
     }
 
     fn mismatch(&self, value: &Value, want: &Type) -> Fail {
-        let e = self.error(codes::FIELD_TYPE, format!("`{}` takes {}, not {}", self.field, want.noun(), value.noun()));
+        let e = self.error(&codes::FIELD_TYPE, format!("`{}` takes {}, not {}", self.field, want.noun(), value.noun()));
         let e = match (value, want.unbounded()) {
             (Value::Map(m), Type::Ref(_) | Type::List(_)) if is_instances(m) => {
                 e.help("it has `for_each`: write `name[\"key\"]` for one, `values(name)` for all")
@@ -65,7 +65,7 @@ impl Target<'_> {
     fn reference_as_text(&self, r: &RefValue) -> Fail {
         let name = r.address.rsplit('.').next().unwrap_or(&r.address);
         let outputs: Vec<String> = self.env.outputs_of(r).iter().map(|o| format!("`${{{name}.{o}}}`")).collect();
-        self.error(codes::REFERENCE, format!("`{}` takes text, and `{name}` is a resource", self.field))
+        self.error(&codes::REFERENCE, format!("`{}` takes text, and `{name}` is a resource", self.field))
             .help(format!("write one of its attributes: {}", outputs.join(", ")))
             .into()
     }
@@ -100,7 +100,7 @@ impl Target<'_> {
             (Type::Bool, Value::String(s)) if &*s == "false" => Ok(Value::Bool(false)),
             (Type::Bool, Value::String(s)) => {
                 let e = self
-                    .error(codes::FIELD_TYPE, format!("`{}` is `true` or `false`, not `{}`", self.field, shorten(&s)));
+                    .error(&codes::FIELD_TYPE, format!("`{}` is `true` or `false`, not `{}`", self.field, shorten(&s)));
                 let right = match s.to_ascii_lowercase().as_str() {
                     "yes" | "on" | "true" | "y" | "1" => Some("write `true`"),
                     "no" | "off" | "false" | "n" | "0" => Some("write `false`"),
@@ -158,12 +158,12 @@ impl Target<'_> {
     }
 
     fn unit_error(&self, e: UnitError) -> Fail {
-        self.error(codes::UNIT, e.why).help(e.help).into()
+        self.error(&codes::UNIT, e.why).help(e.help).into()
     }
 
     fn user_key(&self, key: &Key) -> Outcome<Key> {
         if key.0.starts_with('$') {
-            let e = self.error(codes::RESERVED, format!("the key `{}` starts with `$`", key.0));
+            let e = self.error(&codes::RESERVED, format!("the key `{}` starts with `$`", key.0));
             return Err(e.help("keys that start with `$` are reserved").into());
         }
         Ok(key.clone())
@@ -172,7 +172,7 @@ impl Target<'_> {
     fn int(&self, value: Value) -> Coerced {
         let wrong = |text: &str| {
             let e = self
-                .error(codes::FIELD_TYPE, format!("`{}` takes a whole number, not `{}`", self.field, shorten(text)));
+                .error(&codes::FIELD_TYPE, format!("`{}` takes a whole number, not `{}`", self.field, shorten(text)));
             let digits: String = text.chars().filter(|c| *c != '_' && *c != ',').collect();
             Fail::from(e.help_opt((digits != text && plain_int(&digits)).then(|| format!("write `{digits}`"))))
         };
@@ -181,7 +181,7 @@ impl Target<'_> {
             Value::Number(n) => Err(wrong(&n.to_string())),
             Value::String(s) if plain_int(&s) => match s.parse::<i64>() {
                 Ok(n) => Ok(Value::int(n)),
-                Err(_) => Err(self.error(codes::RANGE, format!("`{s}` is too large")).into()),
+                Err(_) => Err(self.error(&codes::RANGE, format!("`{s}` is too large")).into()),
             },
             Value::String(s) => Err(wrong(&s)),
             other => Err(self.mismatch(&other, &Type::Int)),
@@ -194,7 +194,7 @@ impl Target<'_> {
             Value::String(s) => match Decimal::from_str_exact(&s) {
                 Ok(n) if s.starts_with(|c: char| c == '-' || c.is_ascii_digit()) => Ok(Value::Number(n.normalize())),
                 _ => Err(self
-                    .error(codes::FIELD_TYPE, format!("`{}` takes a number, not `{}`", self.field, shorten(&s)))
+                    .error(&codes::FIELD_TYPE, format!("`{}` takes a number, not `{}`", self.field, shorten(&s)))
                     .into()),
             },
             other => Err(self.mismatch(&other, &Type::Number)),
@@ -206,7 +206,7 @@ impl Target<'_> {
         if all.iter().any(|a| **a == *text) {
             return Ok(Value::String(text));
         }
-        let e = self.error(codes::ONE_OF, format!("`{}` cannot be `{}`", self.field, shorten(&text)));
+        let e = self.error(&codes::ONE_OF, format!("`{}` cannot be `{}`", self.field, shorten(&text)));
         let e = e.help_opt(suggestion(&text, all.iter().map(String::as_str)));
         let list = all.iter().map(|a| format!("`{a}`")).collect::<Vec<_>>().join(", ");
         Err(e.help(format!("it is one of {list}")).into())
@@ -222,7 +222,7 @@ impl Target<'_> {
             return Ok(());
         }
         let text = value.to_text().unwrap_or_default();
-        let e = self.error(codes::RANGE, format!("`{}` is {text}, which is out of its range", self.field));
+        let e = self.error(&codes::RANGE, format!("`{}` is {text}, which is out of its range", self.field));
         let limits = match (&bounds.min, &bounds.max) {
             (Some(min), Some(max)) => format!("it is from {min} to {max}"),
             (Some(min), None) => format!("it is at least {min}"),
@@ -280,7 +280,7 @@ impl Target<'_> {
             Value::String(text) => {
                 if (self.siblings)(&text) {
                     let e = self.error(
-                        codes::REFERENCE,
+                        &codes::REFERENCE,
                         format!("`{}` takes a reference, and `{text}` is only text", self.field),
                     );
                     return Err(e.help(format!("write `${{{text}}}` for the resource `{text}`")).into());
@@ -291,7 +291,7 @@ impl Target<'_> {
                     return Ok(Value::Id(text));
                 }
                 let e = self.error(
-                    codes::REFERENCE,
+                    &codes::REFERENCE,
                     format!("`{}` takes {}, not `{}`", self.field, want.noun(), shorten(&text)),
                 );
                 Err(e.help("write `${name}`, or the id of something that exists").into())
@@ -302,7 +302,7 @@ impl Target<'_> {
 
     fn wrong_kind(&self, address: &str, kind: &str, want: &Type) -> Box<ExprError> {
         self.error(
-            codes::REFERENCE,
+            &codes::REFERENCE,
             format!("`{}` takes {}, and `{address}` is of kind `{kind}`", self.field, want.noun()),
         )
     }
@@ -323,7 +323,7 @@ impl Target<'_> {
             && !matches!(u.r#type.unbounded(), Type::Ref(_))
         {
             let name = address.rsplit('.').next().unwrap_or(address);
-            let e = self.error(codes::REFERENCE, format!("`{}` takes {}, not its `{attr}`", self.field, want.noun()));
+            let e = self.error(&codes::REFERENCE, format!("`{}` takes {}, not its `{attr}`", self.field, want.noun()));
             return Err(e.help(format!("write `${{{name}}}`")).into());
         }
         if may_become(&u.r#type, want) { Ok(Value::Unknown(u)) } else { Err(self.mismatch(&Value::Unknown(u), want)) }
@@ -333,7 +333,7 @@ impl Target<'_> {
         let mut out = BTreeMap::new();
         for (k, v) in entries {
             let Some(field) = object.fields.get(&*k.0) else {
-                let e = self.error(codes::UNKNOWN_KEY, format!("`{}` has no key `{}`", self.field, k.0));
+                let e = self.error(&codes::UNKNOWN_KEY, format!("`{}` has no key `{}`", self.field, k.0));
                 return Err(e.help_opt(suggestion(&k.0, object.names())).into());
             };
             let name = format!("{}.{}", self.field, k.0);
@@ -354,7 +354,7 @@ impl Target<'_> {
                 continue;
             }
             if field.required {
-                let e = self.error(codes::MISSING, format!("`{}` needs the key `{name}`", self.field));
+                let e = self.error(&codes::MISSING, format!("`{}` needs the key `{name}`", self.field));
                 return Err(e.help(format!("add `{name}: {}`", field.r#type.example())).into());
             }
             if self.purpose == Purpose::Value {
@@ -367,7 +367,7 @@ impl Target<'_> {
     fn secret(&self, value: Value) -> Coerced {
         let wrong = || {
             Fail::from(
-                self.error(codes::SECRET, format!("`{}` points to a secret, it does not hold one", self.field)).help(
+                self.error(&codes::SECRET, format!("`{}` points to a secret, it does not hold one", self.field)).help(
                     "write `{ secret: ARN }` for Secrets Manager or `{ parameter: /path }` for the Parameter Store",
                 ),
             )
@@ -385,7 +385,7 @@ impl Target<'_> {
                 match self.coerce(v.clone(), &Type::String)? {
                     Value::Null(_) => Err(wrong()),
                     Value::String(s) if key == "$parameter" && !s.starts_with('/') => Err(self
-                        .error(codes::SECRET, format!("`{s}` is not a path"))
+                        .error(&codes::SECRET, format!("`{s}` is not a path"))
                         .help(format!("write `/{s}`"))
                         .into()),
                     v => Ok(Value::Secret(Rc::new(serde_json::json!({ key: v.to_json() })))),

@@ -107,7 +107,7 @@ impl Declarer<'_> {
             if table.iter().any(|k| k.name == &*e.key.text) {
                 continue;
             }
-            let mut d = Diagnostic::error(codes::UNKNOWN_KEY, format!("there is no key `{}` {place}", e.key.text))
+            let mut d = Diagnostic::error(&codes::UNKNOWN_KEY, format!("there is no key `{}` {place}", e.key.text))
                 .with_label(self.label(e.key_span));
             d = match suggestion(&e.key.text, keys::names(table)) {
                 Some(guess) => d.with_help(guess),
@@ -123,7 +123,7 @@ impl Declarer<'_> {
             NodeKind::Mapping(entries) => entries,
             NodeKind::Scalar(s) if s.is_null() => Vec::new(),
             _ => {
-                let d = Diagnostic::error(codes::FIELD_TYPE, format!("`{what}` takes a mapping, not {}", node.noun()))
+                let d = Diagnostic::error(&codes::FIELD_TYPE, format!("`{what}` takes a mapping, not {}", node.noun()))
                     .with_label(self.label(node.span))
                     .with_help(format!("write `{what}:` and below it, indented, `name: …`"));
                 self.report(d);
@@ -139,7 +139,7 @@ impl Declarer<'_> {
             && name.starts_with(|c: char| c.is_ascii_lowercase())
             && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == extra);
         if !legal {
-            let mut d = Diagnostic::error(codes::BAD_NAME, format!("`{name}` is not a name for {what}"))
+            let mut d = Diagnostic::error(&codes::BAD_NAME, format!("`{name}` is not a name for {what}"))
                 .with_label(self.label(e.key_span))
                 .with_detail(format!("small letters, digits and `{extra}`, a letter first, up to 63 characters"));
             if let Some(better) = better_name(name, extra) {
@@ -147,7 +147,7 @@ impl Declarer<'_> {
             }
             self.report(d);
         } else if extra == '-' && ROOTS.contains(&name) {
-            let d = Diagnostic::error(codes::RESERVED, format!("`{name}` has a meaning of its own"))
+            let d = Diagnostic::error(&codes::RESERVED, format!("`{name}` has a meaning of its own"))
                 .with_label(self.label(e.key_span))
                 .with_help(format!("choose another name, such as `{name}-1`"));
             self.report(d);
@@ -178,7 +178,7 @@ impl Declarer<'_> {
                     for e in self.mapping(entry.value, inputs_key) {
                         let name = self.name(&e, "a variable", '_');
                         if inputs_key == "inputs" && keys::is_resource_key(&name) {
-                            let d = Diagnostic::error(codes::RESERVED, format!("an input cannot be called `{name}`"))
+                            let d = Diagnostic::error(&codes::RESERVED, format!("an input cannot be called `{name}`"))
                                 .with_label(self.label(e.key_span))
                                 .with_help("every resource has a key of this name; choose another one");
                             self.report(d);
@@ -206,7 +206,7 @@ impl Declarer<'_> {
                         let name = self.name(&e, "a resource", '-');
                         if !matches!(e.value.kind, NodeKind::Mapping(_)) {
                             let d = Diagnostic::error(
-                                codes::KIND_OR_USE,
+                                &codes::KIND_OR_USE,
                                 format!("`{name}` is {}, not a resource", e.value.noun()),
                             )
                             .with_label(self.label(e.key_span))

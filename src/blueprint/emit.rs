@@ -200,7 +200,7 @@ impl Emitter<'_, '_> {
             if let Some(e) = extra {
                 let known = fields.fields.contains_key(&*e.key.text);
                 let d = Diagnostic::error(
-                    codes::EXISTING,
+                    &codes::EXISTING,
                     format!("`{}` is only read, so `{}` means nothing", resource.name, e.key.text),
                 )
                 .with_label(label(&scope.file.source, e.key_span, if known { "a field to be set" } else { "" }))
@@ -279,9 +279,10 @@ impl Emitter<'_, '_> {
                 Some(s) if s.template.is_none() => {
                     let Some(id) = World::resource_thunk(scope, &s.text) else {
                         let guess = self.world.guess(&s.text, &names.scope.file);
-                        let d = Diagnostic::error(codes::DEPENDS_ON, format!("there is no resource `{}` here", s.text))
-                            .with_label(label(&scope.file.source, item.span, ""))
-                            .with_help_opt(guess.map(|g| format!("did you mean `{g}`?")));
+                        let d =
+                            Diagnostic::error(&codes::DEPENDS_ON, format!("there is no resource `{}` here", s.text))
+                                .with_label(label(&scope.file.source, item.span, ""))
+                                .with_help_opt(guess.map(|g| format!("did you mean `{g}`?")));
                         return Err(c.report(d));
                     };
                     self.world.value(id, place_of(item))?
@@ -308,7 +309,7 @@ fn collect(c: &Checker<'_>, node: &Node, value: &Value, out: &mut Vec<Dependency
         Value::List(l) => return l.items().iter().try_for_each(|v| collect(c, node, v, out)),
         other => {
             let e = ExprError::new(
-                codes::DEPENDS_ON,
+                &codes::DEPENDS_ON,
                 place_of(node),
                 format!("`depends_on` names resources, not {}", other.noun()),
             );
@@ -320,7 +321,7 @@ fn collect(c: &Checker<'_>, node: &Node, value: &Value, out: &mut Vec<Dependency
 
 fn existing(c: &Checker<'_>, node: &Node) -> Outcome<Option<Existing>> {
     let wrong = || {
-        let d = Diagnostic::error(codes::EXISTING, "`existing` is an id, a name or tags")
+        let d = Diagnostic::error(&codes::EXISTING, "`existing` is an id, a name or tags")
             .with_label(label(c.source, node.span, ""))
             .with_help("write `existing: ID`, `existing: { name: … }` or `existing: { tags: { Key: value } }`");
         Err(c.report(d))
@@ -388,7 +389,7 @@ pub(crate) fn allow(c: &Checker<'_>, node: &Node) -> Outcome<Vec<Allow>> {
         if !legal || reason.is_empty() {
             let summary =
                 if legal { "a reason is missing".to_string() } else { format!("`{rule}` is not the code of a rule") };
-            let d = Diagnostic::error(codes::RULES, summary)
+            let d = Diagnostic::error(&codes::RULES, summary)
                 .with_label(label(c.source, item.span, ""))
                 .with_help("write `{ rule: DL0203, reason: why it does not matter here }`");
             return Err(c.report(d));

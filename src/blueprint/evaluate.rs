@@ -40,7 +40,7 @@ type Bound<'b> = &'b [(&'b str, Value)];
 impl Resolver<'_> {
     fn spec(&self, json: &Json, depth: usize) -> Result<Json, Diagnostic> {
         if depth > MAX_DEPTH {
-            return Err(Diagnostic::error(codes::LIMIT, "this spec is nested too deep"));
+            return Err(Diagnostic::error(&codes::LIMIT, "this spec is nested too deep"));
         }
         match json {
             Json::Array(items) => {
@@ -99,12 +99,12 @@ impl Resolver<'_> {
                 d.help = e.help;
                 Err(d)
             }
-            Err(_) => Err(Diagnostic::error(codes::TYPE, format!("`{text}` cannot be computed"))),
+            Err(_) => Err(Diagnostic::error(&codes::TYPE, format!("`{text}` cannot be computed"))),
         }
     }
 
     fn residual(&self, json: &Json, bound: Bound<'_>, depth: usize) -> Outcome<Value> {
-        let limit = || Fail::from(ExprError::new(codes::LIMIT, Place::default(), "the expression is nested too deep"));
+        let limit = || Fail::from(ExprError::new(&codes::LIMIT, Place::default(), "the expression is nested too deep"));
         if depth > MAX_DEPTH {
             return Err(limit());
         }
@@ -179,7 +179,7 @@ impl Resolver<'_> {
             _ => match functions::find(name) {
                 Some(f) => functions::call(&evaluator, f, &Arguments { values, places: &[], place: at }),
                 None => {
-                    Err(ExprError::new(codes::UNKNOWN_FUNCTION, at, format!("there is no function `{name}`")).into())
+                    Err(ExprError::new(&codes::UNKNOWN_FUNCTION, at, format!("there is no function `{name}`")).into())
                 }
             },
         }

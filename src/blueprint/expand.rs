@@ -112,7 +112,7 @@ impl<'a> World<'a> {
     /// Names of regions have a fixed form; that one exists is for the catalog to say.
     fn no_region(&self, scope: &Rc<Scope>, e: &Entry, text: &str) -> Diagnostic {
         let near = (self.dialect.near_region)(text).map(|n| format!("did you mean `{n}`?"));
-        Diagnostic::error(codes::REGION, format!("there is no region `{text}`"))
+        Diagnostic::error(&codes::REGION, format!("there is no region `{text}`"))
             .with_label(label(&scope.file.source, e.value.span, ""))
             .with_help(near.unwrap_or_else(|| "write for example `us-east-1`".to_string()))
     }
@@ -163,7 +163,7 @@ impl<'a> World<'a> {
         match &input.default {
             Some(node) => self.with_checker(scope, None, Purpose::Value, |c| {
                 if has_expression(node) {
-                    let d = Diagnostic::error(codes::DECLARATION, "a default is a plain value")
+                    let d = Diagnostic::error(&codes::DECLARATION, "a default is a plain value")
                         .with_label(label(&scope.file.source, node.span, ""))
                         .with_help("use `optional: true` and a local with `coalesce(var.NAME, …)`");
                     return Err(c.report(d));
@@ -178,7 +178,7 @@ impl<'a> World<'a> {
             None if scope.call.is_some() => Err(Fail::Reported),
             None => {
                 let value = input.r#type.example();
-                let d = Diagnostic::error(codes::NOT_SET, format!("the variable `{}` has no value", input.name))
+                let d = Diagnostic::error(&codes::NOT_SET, format!("the variable `{}` has no value", input.name))
                     .with_label(label(&scope.file.source, input.span, ""))
                     .with_help(format!("set it with `--var '{}={value}'` or DLINFRA_VAR_{}", input.name, input.name));
                 self.report(d);
@@ -202,7 +202,7 @@ fn one_of(c: &Checker<'_>, node: &Node, input: &Input, value: Value) -> Outcome<
     if texts.iter().any(same) {
         return Ok(value);
     }
-    let e = ExprError::new(codes::ONE_OF, place_of(node), format!("`{}` cannot be `{}`", input.name, shorten(&text)))
+    let e = ExprError::new(&codes::ONE_OF, place_of(node), format!("`{}` cannot be `{}`", input.name, shorten(&text)))
         .help_opt(crate::diagnostic::suggestion(&text, texts.iter().map(|t| &**t)))
         .help(format!("it is one of {}", texts.iter().map(|t| format!("`{t}`")).collect::<Vec<_>>().join(", ")));
     c.settle(node, Err(e.into()))

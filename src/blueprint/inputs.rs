@@ -16,7 +16,7 @@ impl Declarer<'_> {
         match e.value.scalar() {
             Some(s) if s.template.is_none() && !s.is_null() => Some(&s.text),
             _ => {
-                let d = Diagnostic::error(codes::DECLARATION, format!("`{}` takes plain text", e.key.text))
+                let d = Diagnostic::error(&codes::DECLARATION, format!("`{}` takes plain text", e.key.text))
                     .with_label(self.label(e.value.span));
                 self.report(d);
                 None
@@ -30,7 +30,7 @@ impl Declarer<'_> {
             Ok(t) => t,
             Err(problem) => {
                 let problem: super::types::TypeError = problem;
-                let d = Diagnostic::error(codes::DECLARATION, format!("`{text}` is not a type: {problem}"))
+                let d = Diagnostic::error(&codes::DECLARATION, format!("`{text}` is not a type: {problem}"))
                     .with_label(self.label(e.value.span));
                 self.report(d);
                 Type::Any
@@ -52,7 +52,7 @@ impl Declarer<'_> {
         };
         let before = self.problems.len();
         let NodeKind::Mapping(entries) = entry.value.kind else {
-            let d = Diagnostic::error(codes::DECLARATION, format!("`{name}` is declared by a mapping with `type`"))
+            let d = Diagnostic::error(&codes::DECLARATION, format!("`{name}` is declared by a mapping with `type`"))
                 .with_label(self.label(span))
                 .with_help(format!("write `{name}: {{ type: string }}`"));
             self.report(d);
@@ -61,7 +61,7 @@ impl Declarer<'_> {
         };
         self.check_keys(&entries, keys::VARIABLE, "in a declaration");
         if !entries.iter().any(|e| &*e.key.text == "type") {
-            let d = Diagnostic::error(codes::DECLARATION, format!("`{name}` has no type"))
+            let d = Diagnostic::error(&codes::DECLARATION, format!("`{name}` has no type"))
                 .with_label(self.label(span))
                 .with_help("add `type: string`, or int, bool, size, list(string), ref(subnet), …");
             self.report(d);
@@ -76,7 +76,7 @@ impl Declarer<'_> {
                     Some("false") | None => {}
                     Some(other) => {
                         let d = Diagnostic::error(
-                            codes::DECLARATION,
+                            &codes::DECLARATION,
                             format!("`optional` is `true` or `false`, not `{other}`"),
                         )
                         .with_label(self.label(e.value.span));
@@ -108,8 +108,9 @@ impl Declarer<'_> {
             if matches!(input.r#type, Type::Int | Type::Number) || input.r#type.is_unit() {
                 input.r#type = Type::Bounded(Arc::new(input.r#type), bounds);
             } else {
-                let d = Diagnostic::error(codes::DECLARATION, "`min` and `max` are for numbers and values with a unit")
-                    .with_label(self.label(at));
+                let d =
+                    Diagnostic::error(&codes::DECLARATION, "`min` and `max` are for numbers and values with a unit")
+                        .with_label(self.label(at));
                 self.report(d);
             }
         }
@@ -119,7 +120,7 @@ impl Declarer<'_> {
 
     fn one_of(&mut self, e: &Entry) -> Option<Vec<Value>> {
         let NodeKind::Sequence(items) = &e.value.kind else {
-            let d = Diagnostic::error(codes::DECLARATION, "`one_of` takes a list")
+            let d = Diagnostic::error(&codes::DECLARATION, "`one_of` takes a list")
                 .with_label(self.label(e.value.span))
                 .with_help("write `one_of: [small, large]`");
             self.report(d);
@@ -130,7 +131,7 @@ impl Declarer<'_> {
             match item.scalar() {
                 Some(s) if s.template.is_none() => all.push(Value::text(&s.text)),
                 _ => {
-                    let d = Diagnostic::error(codes::DECLARATION, "`one_of` lists plain values")
+                    let d = Diagnostic::error(&codes::DECLARATION, "`one_of` lists plain values")
                         .with_label(self.label(item.span));
                     self.report(d);
                 }

@@ -56,7 +56,7 @@ impl<'a> Loader<'a> {
         };
         let document = parse(&name, &bytes, self.problems)?;
         if let Some(module) = document.root.entry("module").filter(|_| document.root.get("blueprint").is_none()) {
-            let d = Diagnostic::error(codes::TOP_LEVEL, format!("`{name}` is a module, not a blueprint"))
+            let d = Diagnostic::error(&codes::TOP_LEVEL, format!("`{name}` is a module, not a blueprint"))
                 .with_label(label(&document.source, module.key_span, ""))
                 .with_help("use it from a blueprint: `use: ./path`");
             self.problems.push(d);
@@ -89,7 +89,7 @@ impl<'a> Loader<'a> {
         let entry = match (kind, module) {
             (Some(e), None) | (None, Some(e)) => e,
             (Some(kind), Some(module)) => {
-                let d = Diagnostic::error(codes::KIND_OR_USE, format!("`{}` has both `kind` and `use`", r.name))
+                let d = Diagnostic::error(&codes::KIND_OR_USE, format!("`{}` has both `kind` and `use`", r.name))
                     .with_label(label(source, module.key_span, ""))
                     .with_label(Label::secondary(source, kind.key_span.range(), ""))
                     .with_help("keep one of the two");
@@ -97,8 +97,9 @@ impl<'a> Loader<'a> {
                 return Target::Nothing;
             }
             (None, None) => {
-                let mut d = Diagnostic::error(codes::KIND_OR_USE, format!("`{}` has neither `kind` nor `use`", r.name))
-                    .with_label(label(source, r.span, ""));
+                let mut d =
+                    Diagnostic::error(&codes::KIND_OR_USE, format!("`{}` has neither `kind` nor `use`", r.name))
+                        .with_label(label(source, r.span, ""));
                 let near =
                     r.entries().iter().find(|e| matches!(&*e.key.text, "type" | "module" | "source" | "resource"));
                 d = match near {
@@ -111,7 +112,7 @@ impl<'a> Loader<'a> {
         };
         let text = entry.value.scalar().filter(|s| s.template.is_none() && !s.is_null()).map(|s| s.text.clone());
         let Some(text) = text else {
-            let d = Diagnostic::error(codes::KIND_OR_USE, format!("`{}` takes a plain name", entry.key.text))
+            let d = Diagnostic::error(&codes::KIND_OR_USE, format!("`{}` takes a plain name", entry.key.text))
                 .with_label(label(source, entry.value.span, ""))
                 .with_help("what a resource is cannot be computed; use `when` to choose between two");
             self.problems.push(d);
@@ -122,7 +123,7 @@ impl<'a> Loader<'a> {
             if self.dialect.kinds.contains_key(&*text) {
                 return Target::Kind((*text).into());
             }
-            let mut d = Diagnostic::error(codes::UNKNOWN_KIND, format!("there is no kind `{text}`")).with_label(at);
+            let mut d = Diagnostic::error(&codes::UNKNOWN_KIND, format!("there is no kind `{text}`")).with_label(at);
             d = if self.dialect.modules.iter().any(|(n, _)| *n == &*text) {
                 d.with_help(format!("`{text}` is a module: write `use: {text}`"))
             } else {
@@ -160,7 +161,7 @@ impl<'a> Loader<'a> {
 
     fn module(&mut self, name: &str, folder: Option<&Path>, at: Label) -> Option<Rc<File>> {
         let Some(place) = self.find(name, folder) else {
-            let mut d = Diagnostic::error(codes::MODULE, format!("there is no module `{name}`")).with_label(at);
+            let mut d = Diagnostic::error(&codes::MODULE, format!("there is no module `{name}`")).with_label(at);
             d = if self.dialect.kinds.contains_key(name) {
                 d.with_help(format!("`{name}` is a kind: write `kind: {name}`"))
             } else {
@@ -175,7 +176,7 @@ impl<'a> Loader<'a> {
             return None;
         };
         if let Some(start) = self.open.iter().position(|(p, _)| *p == place) {
-            let mut d = Diagnostic::error(codes::MODULE_RING, format!("the module `{name}` uses itself"))
+            let mut d = Diagnostic::error(&codes::MODULE_RING, format!("the module `{name}` uses itself"))
                 .with_label(at.with_text("used again here"));
             for (_, used) in &self.open[start..] {
                 d = d.with_label(used.clone().as_secondary().with_text("used here"));
@@ -187,7 +188,7 @@ impl<'a> Loader<'a> {
             return loaded.clone();
         }
         if self.open.len() >= MAX_NESTING {
-            let d = Diagnostic::error(codes::MODULE_RING, format!("modules nest more than {MAX_NESTING} deep"))
+            let d = Diagnostic::error(&codes::MODULE_RING, format!("modules nest more than {MAX_NESTING} deep"))
                 .with_label(at);
             self.problems.push(d);
             return None;
@@ -217,7 +218,7 @@ impl<'a> Loader<'a> {
         };
         let document = parse(&shown, &bytes, self.problems)?;
         if document.root.get("module").is_none() {
-            let d = Diagnostic::error(codes::MODULE, format!("`{shown}` is not a module"))
+            let d = Diagnostic::error(&codes::MODULE, format!("`{shown}` is not a module"))
                 .with_label(at.clone())
                 .with_help(format!("its first line is `module: {}`", name.rsplit('/').next().unwrap_or(name)));
             self.problems.push(d);
@@ -236,7 +237,7 @@ impl<'a> Loader<'a> {
             let name = &*e.key.text;
             if keys::is_resource_key(name) {
                 if name == "existing" {
-                    let d = Diagnostic::error(codes::EXISTING, "a module cannot be existing")
+                    let d = Diagnostic::error(&codes::EXISTING, "a module cannot be existing")
                         .with_label(label(source, e.key_span, ""))
                         .with_help("give the module's inputs what exists, or write `existing:` on a kind");
                     self.problems.push(d);
@@ -247,7 +248,7 @@ impl<'a> Loader<'a> {
                 continue;
             }
             let mut d =
-                Diagnostic::error(codes::UNKNOWN_KEY, format!("the module of `{}` has no input `{name}`", r.name))
+                Diagnostic::error(&codes::UNKNOWN_KEY, format!("the module of `{}` has no input `{name}`", r.name))
                     .with_label(label(source, e.key_span, ""));
             let names = || module.inputs.iter().map(|i| &*i.name);
             d = match suggestion(name, names()) {
@@ -262,7 +263,7 @@ impl<'a> Loader<'a> {
                 continue;
             }
             let mut d =
-                Diagnostic::error(codes::MISSING, format!("`{}` does not give the input `{}`", r.name, input.name))
+                Diagnostic::error(&codes::MISSING, format!("`{}` does not give the input `{}`", r.name, input.name))
                     .with_label(label(source, r.span, ""))
                     .with_label(Label::secondary(&module.source, input.span.range(), "declared here"))
                     .with_help(format!("add `{}: {}`", input.name, input.r#type.example()));
@@ -277,10 +278,10 @@ impl<'a> Loader<'a> {
 pub(crate) fn unreadable(name: &str, e: &FileError) -> Diagnostic {
     match e {
         FileError::TooLarge(limit) => {
-            Diagnostic::error(codes::TOO_LARGE, format!("`{name}` is larger than {} MB", limit / 1_000_000))
+            Diagnostic::error(&codes::TOO_LARGE, format!("`{name}` is larger than {} MB", limit / 1_000_000))
                 .with_help("split it into modules")
         }
-        e => Diagnostic::error(codes::UNREADABLE, format!("`{name}` cannot be read: {e}")),
+        e => Diagnostic::error(&codes::UNREADABLE, format!("`{name}` cannot be read: {e}")),
     }
 }
 

@@ -29,7 +29,7 @@ impl<'w, 'a> Names<'w, 'a> {
 
     fn unknown(&self, name: &str, place: Place) -> Box<ExprError> {
         let file = &self.scope.file;
-        let e = ExprError::new(codes::UNKNOWN_NAME, place, format!("there is no `{name}` here"));
+        let e = ExprError::new(&codes::UNKNOWN_NAME, place, format!("there is no `{name}` here"));
         if ROOTS.contains(&name) {
             let what = match name {
                 "var" => "a variable: `var.NAME`",
@@ -40,7 +40,7 @@ impl<'w, 'a> Names<'w, 'a> {
                 "path" => "`path.root` or `path.module`",
                 _ => "a name after it",
             };
-            return ExprError::new(codes::UNKNOWN_NAME, place, format!("`{name}` alone means nothing"))
+            return ExprError::new(&codes::UNKNOWN_NAME, place, format!("`{name}` alone means nothing"))
                 .help(format!("write {what}"));
         }
         if file.input_names.contains_key(name) {
@@ -78,7 +78,7 @@ impl<'w, 'a> Names<'w, 'a> {
         place: Place,
         names: impl Iterator<Item = &'n str> + Clone,
     ) -> Fail {
-        let e = ExprError::new(codes::UNKNOWN_NAME, place, format!("there is no {what} `{attr}`"));
+        let e = ExprError::new(&codes::UNKNOWN_NAME, place, format!("there is no {what} `{attr}`"));
         if let Some((before, after)) = attr.split_once('-')
             && names.clone().any(|n| n == before)
         {
@@ -157,7 +157,7 @@ impl Env for Names<'_, '_> {
                 (Some((key, _)), "key") => Ok(key.clone()),
                 (Some((_, value)), "value") => Ok(value.clone()),
                 (None, "key" | "value") => {
-                    let e = ExprError::new(codes::UNKNOWN_NAME, place, "`each` is for what has `for_each`");
+                    let e = ExprError::new(&codes::UNKNOWN_NAME, place, "`each` is for what has `for_each`");
                     Err(e.help("add `for_each:` to this resource").into())
                 }
                 _ => Err(self.unknown_attr("each", "attribute of `each`", attr, place, ["key", "value"].into_iter())),
@@ -182,7 +182,7 @@ impl Env for Names<'_, '_> {
             "dlinfra" => {
                 Err(self.unknown_attr("dlinfra", "attribute of `dlinfra`", attr, place, ["version"].into_iter()))
             }
-            other => Err(ExprError::new(codes::RESERVED, place, format!("`{other}` is reserved")).into()),
+            other => Err(ExprError::new(&codes::RESERVED, place, format!("`{other}` is reserved")).into()),
         }
     }
 
@@ -193,7 +193,7 @@ impl Env for Names<'_, '_> {
             None if attr == "id" => Type::String,
             None => {
                 let e =
-                    ExprError::new(codes::NO_ATTRIBUTE, place, format!("`{}` has no attribute `{attr}`", r.address));
+                    ExprError::new(&codes::NO_ATTRIBUTE, place, format!("`{}` has no attribute `{attr}`", r.address));
                 let outputs = self.outputs_of(r);
                 let field = matches!(kind.map(|k| &k.fields), Some(Type::Object(o)) if o.fields.contains_key(attr));
                 let e = match suggestion(attr, outputs.iter().map(String::as_str)) {
@@ -217,7 +217,7 @@ impl Env for Names<'_, '_> {
             Some(n) => self.world.value(scope.thunk(What::Output(*n)), place),
             None => {
                 let e = ExprError::new(
-                    codes::NO_ATTRIBUTE,
+                    &codes::NO_ATTRIBUTE,
                     place,
                     format!("the module `{}` has no output `{attr}`", m.address),
                 );
@@ -243,12 +243,12 @@ impl Env for Names<'_, '_> {
 
     fn read_file(&self, path: &str, place: Place) -> Outcome<String> {
         let Some(folder) = &self.scope.file.folder else {
-            return Err(ExprError::new(codes::FILE, place, "a module of the program has no files beside it").into());
+            return Err(ExprError::new(&codes::FILE, place, "a module of the program has no files beside it").into());
         };
         self.world
             .files
             .read_beside(folder, path)
-            .map_err(|(summary, help)| ExprError::new(codes::FILE, place, summary).help(help).into())
+            .map_err(|(summary, help)| ExprError::new(&codes::FILE, place, summary).help(help).into())
     }
 
     fn instance(&self, name: &str) -> Option<Json> {

@@ -22,24 +22,20 @@ use super::source::{Node, NodeKind, Scalar, Span, label, label_inside};
 use super::types::Type;
 use super::variables::Nothing;
 use super::{codes, keys};
-use crate::diagnostic::{Code, Diagnostic, SourceFile, did_you_mean, suggestion};
+use crate::diagnostic::{Diagnostic, SourceFile, codes, did_you_mean, suggestion};
 
-/// A plan that a policy forbids.
-pub const VIOLATED: Code = Code {
-    code: "DL0608",
-    title: "The plan breaks a policy of the blueprint",
-    explain: "Each entry of `policies:` is a rule about the plan. Its `rule` came out false, so nothing is changed, and the \
-              exit code is 5. The message says what the author of the policy wants instead. `destroy` asks no policy.",
-};
-/// A policy that cannot be computed.
-pub const BROKEN: Code = Code {
-    code: "DL0609",
-    title: "A policy cannot be computed",
-    explain: "The `rule` of a policy is true or false for every plan. It may look at `cost`, `plan`, `resources`, `removed`, \
-              `stack`, `region`, `owner` and `ttl`, and at variables and locals. A rule that cannot be computed lets \
-              nothing through. Fields that only some kinds have need a condition: \
-              `[for r in resources : r.instance_type if r.kind == \"instance-group\"]`.",
-};
+codes! {
+    /// What a policy says.
+    pub CODES:
+    VIOLATED = "DL0608", "The plan breaks a policy of the blueprint",
+        "Each entry of `policies:` is a rule about the plan. Its `rule` came out false, so nothing is changed, and the \
+         exit code is 5. The message says what the author of the policy wants instead. `destroy` asks no policy.";
+    BROKEN = "DL0609", "A policy cannot be computed",
+        "The `rule` of a policy is true or false for every plan. It may look at `cost`, `plan`, `resources`, `removed`, \
+         `stack`, `region`, `owner` and `ttl`, and at variables and locals. A rule that cannot be computed lets \
+         nothing through. Fields that only some kinds have need a condition: \
+         `[for r in resources : r.instance_type if r.kind == \"instance-group\"]`.";
+}
 
 /// The names that policies have beside those of the blueprint.
 pub const NAMES: [&str; 8] = ["cost", "plan", "resources", "removed", "stack", "region", "owner", "ttl"];
@@ -146,7 +142,7 @@ impl Facts {
 pub(crate) fn read(world: &World<'_>, scope: &Rc<Scope>, node: &Node) -> Vec<Policy> {
     let source = &scope.file.source;
     let wrong = |span: Span, summary: String| {
-        let d = Diagnostic::error(codes::TOP_LEVEL, summary).with_label(label(source, span, ""));
+        let d = Diagnostic::error(&codes::TOP_LEVEL, summary).with_label(label(source, span, ""));
         world.report(d.with_help("write `- rule: ${cost.hourly < 500}` and below it `message: what to do instead`"));
     };
     let NodeKind::Sequence(items) = &node.kind else {
@@ -163,7 +159,7 @@ pub(crate) fn read(world: &World<'_>, scope: &Rc<Scope>, node: &Node) -> Vec<Pol
         };
         for e in entries.iter().filter(|e| !keys::POLICY.iter().any(|k| k.name == &*e.key.text)) {
             let guess = suggestion(&e.key.text, keys::POLICY.iter().map(|k| k.name));
-            let d = Diagnostic::error(codes::UNKNOWN_KEY, format!("a policy has no `{}`", e.key.text))
+            let d = Diagnostic::error(&codes::UNKNOWN_KEY, format!("a policy has no `{}`", e.key.text))
                 .with_label(label(source, e.key_span, ""))
                 .with_help(guess.unwrap_or_else(|| "it has `rule` and `message`".to_owned()));
             world.report(d);
@@ -213,7 +209,7 @@ impl Text {
         };
         let template = parsed.map_err(|e| self.problem(e))?;
         if rule && template.single().is_none() {
-            let d = Diagnostic::error(codes::TOP_LEVEL, "a rule is one expression that is true or false")
+            let d = Diagnostic::error(&codes::TOP_LEVEL, "a rule is one expression that is true or false")
                 .with_label(label(&self.source, self.span, ""));
             return Err(d.with_help("write `rule: ${cost.hourly < 500}`"));
         }
@@ -273,11 +269,11 @@ impl Policy {
         let broken = |fail: Fail| match fail {
             Fail::Error(e) => {
                 let mut d = self.rule.problem(e);
-                d.code = BROKEN.code.to_owned();
+                d.code = BROKEN.code;
                 d.at_address(&self.address)
             }
             Fail::Need(..) | Fail::Reported => {
-                Diagnostic::error(BROKEN.code, "this policy cannot be computed").at_address(&self.address)
+                Diagnostic::error(&BROKEN, "this policy cannot be computed").at_address(&self.address)
             }
         };
         let value = evaluator.template(&rule, None).map_err(broken)?;
@@ -285,7 +281,7 @@ impl Policy {
             return Ok(None);
         }
         Ok(Some(
-            Diagnostic::error(VIOLATED.code, self.words(&evaluator))
+            Diagnostic::error(&VIOLATED, self.words(&evaluator))
                 .with_label(label(&self.rule.source, self.rule.span, "this rule is false"))
                 .at_address(&self.address),
         ))
@@ -310,11 +306,11 @@ struct PolicyNames<'a> {
 impl PolicyNames<'_> {
     fn known(&self, full: &str, place: Place) -> Outcome<Value> {
         if self.policy.late.contains(full) {
-            let e = ExprError::new(codes::UNKNOWN, place, format!("a policy cannot depend on `{full}`"));
+            let e = ExprError::new(&codes::UNKNOWN, place, format!("a policy cannot depend on `{full}`"));
             return Err(e.label("AWS decides this during apply").into());
         }
         let Some((json, r#type)) = self.policy.known.get(full) else {
-            let e = ExprError::new(codes::UNKNOWN_NAME, place, format!("there is no `{full}`"));
+            let e = ExprError::new(&codes::UNKNOWN_NAME, place, format!("there is no `{full}`"));
             let guess = did_you_mean(full, self.policy.known.keys().map(String::as_str));
             return Err(e.help_opt(guess.map(|g| format!("did you mean `{g}`?"))).into());
         };
@@ -335,7 +331,7 @@ impl Env for PolicyNames<'_> {
         if NAMES.contains(&name) {
             return Err(expression::too_large(place).into());
         }
-        let e = ExprError::new(codes::UNKNOWN_NAME, place, format!("a policy has no `{name}`"));
+        let e = ExprError::new(&codes::UNKNOWN_NAME, place, format!("a policy has no `{name}`"));
         let e = match did_you_mean(name, NAMES) {
             Some(guess) => e.help(format!("did you mean `{guess}`?")),
             None if ROOTS.contains(&name) => e.help(format!("write a name after it: `{name}.NAME`")),
@@ -349,10 +345,10 @@ impl Env for PolicyNames<'_> {
             "var" | "local" | "blueprint" | "path" | "dlinfra" => self.known(&format!("{root}.{attr}"), place),
             "software" => {
                 let Value::Map(all) = self.known(root, place)? else { return Err(Fail::Reported) };
-                let missing = || ExprError::new(codes::UNKNOWN_NAME, place, format!("there is no software `{attr}`"));
+                let missing = || ExprError::new(&codes::UNKNOWN_NAME, place, format!("there is no software `{attr}`"));
                 all.get(attr).cloned().ok_or_else(|| missing().into())
             }
-            _ => Err(ExprError::new(codes::UNKNOWN_NAME, place, format!("`{root}` means nothing in a policy")).into()),
+            _ => Err(ExprError::new(&codes::UNKNOWN_NAME, place, format!("`{root}` means nothing in a policy")).into()),
         }
     }
 
@@ -366,7 +362,7 @@ impl Env for PolicyNames<'_> {
         self.name(&m.address, place)
     }
     fn read_file(&self, _: &str, place: Place) -> Outcome<String> {
-        let e = ExprError::new(codes::FILE, place, "a policy reads no files");
+        let e = ExprError::new(&codes::FILE, place, "a policy reads no files");
         Err(e.help("read it in a local, and use the local here").into())
     }
     fn instance(&self, name: &str) -> Option<Json> {

@@ -150,7 +150,7 @@ impl<'a> World<'a> {
         let fits = self.scopes.borrow().len() < MAX_SCOPES && self.thunks.borrow().len() < MAX_THUNKS;
         if !fits && !self.full.replace(true) {
             let summary = format!("the modules of this blueprint are used more than {MAX_SCOPES} times");
-            let d = Diagnostic::error(codes::LIMIT, summary).with_label(at());
+            let d = Diagnostic::error(&codes::LIMIT, summary).with_label(at());
             self.report(d.with_help("use fewer instances, or split the blueprint into several stacks"));
         }
         fits
@@ -162,7 +162,7 @@ impl<'a> World<'a> {
         let parts = self.parts.get().saturating_add(if value.is_shared() { 1 } else { value.weight() });
         self.parts.set(parts);
         if parts > MAX_PARTS && !self.full.replace(true) {
-            let d = Diagnostic::error(codes::LIMIT, "the values of this blueprint are too large together")
+            let d = Diagnostic::error(&codes::LIMIT, "the values of this blueprint are too large together")
                 .with_label(at().with_text("no room is left here"))
                 .with_help("all values have up to four million parts; make lists shorter, or split the blueprint");
             self.report(d);
@@ -272,7 +272,7 @@ impl<'a> World<'a> {
         let ring = active.get(start..=end).unwrap_or_default();
         let mut names: Vec<String> = ring.iter().map(|(id, _)| self.name_of(*id)).collect();
         names.push(self.name_of(dep));
-        let mut d = Diagnostic::error(codes::CYCLE, format!("`{}` depends on itself", names[0]));
+        let mut d = Diagnostic::error(&codes::CYCLE, format!("`{}` depends on itself", names[0]));
         // Each entry carries the place where the one before it refers to it.
         for (i, (id, reference)) in ring.iter().enumerate().skip(1) {
             let reference = reference.clone().unwrap_or_else(|| self.label_of(*id));

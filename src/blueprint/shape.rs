@@ -40,7 +40,7 @@ impl World<'_> {
         }
         let Some(node) = resource.body.get("for_each") else {
             if let Some(e) = resource.body.entry("key") {
-                let d = Diagnostic::error(codes::FOR_EACH, "`key` goes with `for_each`");
+                let d = Diagnostic::error(&codes::FOR_EACH, "`key` goes with `for_each`");
                 self.report(d.with_label(label(&scope.file.source, e.key_span, "")));
                 return Err(Fail::Reported);
             }
@@ -73,7 +73,7 @@ impl World<'_> {
             let address: Rc<str> = instance_address(scope, resource, Some(&key)).into();
             self.check_address(scope, resource, &address)?;
             if all.contains_key(&key) {
-                let d = Diagnostic::error(codes::KEYS, format!("the key `{}` occurs twice", key.0))
+                let d = Diagnostic::error(&codes::KEYS, format!("the key `{}` occurs twice", key.0))
                     .with_label(label(&scope.file.source, node.span, ""))
                     .with_help("use `distinct(…)`, or a mapping whose keys are unique");
                 self.report(d);
@@ -86,7 +86,7 @@ impl World<'_> {
         }
         self.instances.borrow_mut().insert(id, Rc::new(instances));
         Value::map(all).map_err(|_| {
-            let d = Diagnostic::error(codes::LIMIT, format!("`{}` has too many instances", resource.name));
+            let d = Diagnostic::error(&codes::LIMIT, format!("`{}` has too many instances", resource.name));
             self.report(d.with_label(label(&scope.file.source, node.span, "")));
             Fail::Reported
         })
@@ -121,7 +121,7 @@ impl World<'_> {
     fn computed_key(&self, scope: &Rc<Scope>, resource: &Resource, value: &Value) -> Outcome<Key> {
         let Some(e) = resource.body.entry("key") else {
             let at = resource.body.get("for_each").map_or(resource.span, |n| n.span);
-            let d = Diagnostic::error(codes::FOR_EACH, "a list of objects needs `key`")
+            let d = Diagnostic::error(&codes::FOR_EACH, "a list of objects needs `key`")
                 .with_label(label(&scope.file.source, at, ""))
                 .with_help("add `key: ${each.value.name}`, naming what is unique in each element");
             self.report(d);
@@ -143,7 +143,7 @@ impl World<'_> {
                 (Value::Unknown(u), _) => Err(c.refuse_unknown(&e.value, u, "a key")),
                 (other, _) => {
                     let error = ExprError::new(
-                        codes::FOR_EACH,
+                        &codes::FOR_EACH,
                         place_of(&e.value),
                         format!("a key is text, not {}", other.noun()),
                     );
@@ -162,7 +162,7 @@ impl World<'_> {
         if legal && !ambiguous {
             return Ok(());
         }
-        let d = Diagnostic::error(codes::KEYS, format!("`{}` cannot be the key of an instance", shorten(text)))
+        let d = Diagnostic::error(&codes::KEYS, format!("`{}` cannot be the key of an instance", shorten(text)))
             .with_label(label(&scope.file.source, node.span, ""))
             .with_detail(
                 "keys become part of addresses: 1 to 63 letters, digits, `-`, `_` and `.` (not before a small letter)",
@@ -186,7 +186,7 @@ impl World<'_> {
             return Ok(());
         }
         let d = Diagnostic::error(
-            codes::ADDRESS,
+            &codes::ADDRESS,
             format!("the address `{}` has {} characters", shorten(address), address.len()),
         )
         .with_label(label(&scope.file.source, resource.span, ""))
@@ -212,7 +212,7 @@ fn value_of(resource: &Resource, instance: &Instance) -> Value {
 fn elements(c: &Checker<'_>, node: &Node, value: &Value, resource: &Resource) -> Outcome<Vec<(Option<Key>, Value)>> {
     let place = place_of(node);
     let wrong = |summary: String, help: &str| {
-        c.settle(node, Err(ExprError::new(codes::FOR_EACH, place, summary).help(help).into()))
+        c.settle(node, Err(ExprError::new(&codes::FOR_EACH, place, summary).help(help).into()))
     };
     let has_key = resource.body.get("key").is_some();
     match value {
@@ -232,7 +232,7 @@ fn elements(c: &Checker<'_>, node: &Node, value: &Value, resource: &Resource) ->
                 Value::Map(_) | Value::Ref(_) | Value::Module(_) => Ok((None, v.clone())),
                 other => c.settle(
                     node,
-                    Err(ExprError::new(codes::FOR_EACH, place, format!("{} cannot be a key", other.noun())).into()),
+                    Err(ExprError::new(&codes::FOR_EACH, place, format!("{} cannot be a key", other.noun())).into()),
                 ),
             })
             .collect(),

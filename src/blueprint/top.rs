@@ -112,7 +112,7 @@ impl Reader<'_, '_> {
     }
 
     fn wrong(&self, node: &Node, summary: String, help: &str) {
-        let d = Diagnostic::error(codes::TOP_LEVEL, summary).with_label(label(&self.scope.file.source, node.span, ""));
+        let d = Diagnostic::error(&codes::TOP_LEVEL, summary).with_label(label(&self.scope.file.source, node.span, ""));
         self.world.report(d.with_help(help));
     }
 
@@ -129,11 +129,8 @@ impl Reader<'_, '_> {
         {
             match self.node(key) {
                 None => {
-                    let d = Diagnostic::error(codes::MISSING, format!("the key `{key}` is missing")).with_label(label(
-                        &self.scope.file.source,
-                        self.scope.file.start,
-                        "",
-                    ));
+                    let d = Diagnostic::error(&codes::MISSING, format!("the key `{key}` is missing"))
+                        .with_label(label(&self.scope.file.source, self.scope.file.start, ""));
                     self.world.report(d.with_help(help));
                 }
                 Some(node) if node.is_null() => self.wrong(node, format!("`{key}` has no value"), help),
@@ -236,7 +233,7 @@ impl Reader<'_, '_> {
             if let Some((at, s)) = plain
                 && let (Err(e), Some(guess)) = (s.text.parse::<Money>(), Money::guess(&s.text))
             {
-                let d = Diagnostic::error(codes::UNIT, e.why).with_label(label(&self.scope.file.source, at.span, ""));
+                let d = Diagnostic::error(&codes::UNIT, e.why).with_label(label(&self.scope.file.source, at.span, ""));
                 self.world.report(d.with_help(format!("write `{key}: {} {unit}`", guess.amount())));
                 wrong = true;
             }
@@ -295,7 +292,7 @@ impl Reader<'_, '_> {
         };
         want.resize(3, 0);
         if want > have {
-            let d = Diagnostic::error(codes::VERSION, format!("this blueprint needs dlinfra {wanted} or newer"))
+            let d = Diagnostic::error(&codes::VERSION, format!("this blueprint needs dlinfra {wanted} or newer"))
                 .with_label(label(
                     &self.scope.file.source,
                     node.span,

@@ -51,7 +51,7 @@ pub(crate) fn read(world: &World<'_>, file: &Rc<File>) {
 }
 
 fn unknown(name: &str, file: &File) -> Diagnostic {
-    let d = Diagnostic::error(codes::UNKNOWN_VARIABLE, format!("the blueprint declares no variable `{name}`"));
+    let d = Diagnostic::error(&codes::UNKNOWN_VARIABLE, format!("the blueprint declares no variable `{name}`"));
     let names = || file.inputs.iter().map(|i| &*i.name);
     match suggestion(name, names()) {
         Some(guess) => d.with_help(guess),
@@ -74,7 +74,7 @@ fn load(world: &World<'_>, path: &Path) -> Option<Document> {
     world.problems.borrow_mut().extend(problems);
     let document = document?;
     if !matches!(document.root.kind, NodeKind::Mapping(_)) {
-        let d = Diagnostic::error(codes::NOT_SET, format!("`{shown}` is not a mapping of variables"))
+        let d = Diagnostic::error(&codes::NOT_SET, format!("`{shown}` is not a mapping of variables"))
             .with_label(label(&document.source, document.root.span, ""))
             .with_help("write one `name: value` per line");
         world.report(d);
@@ -140,7 +140,7 @@ fn not_one_of(input: &Input, value: &Value) -> Option<Box<ExprError>> {
         return None;
     }
     let list = texts.iter().map(|t| format!("`{t}`")).collect::<Vec<_>>().join(", ");
-    let e = ExprError::new(codes::ONE_OF, Place::default(), format!("`{}` cannot be `{text}`", input.name));
+    let e = ExprError::new(&codes::ONE_OF, Place::default(), format!("`{}` cannot be `{text}`", input.name));
     Some(e.help(format!("it is one of {list}")))
 }
 
@@ -149,7 +149,7 @@ pub(crate) struct Nothing;
 
 impl Env for Nothing {
     fn name(&self, name: &str, place: Place) -> Outcome<Value> {
-        let e = ExprError::new(codes::UNKNOWN_NAME, place, format!("there is no `{name}` here"));
+        let e = ExprError::new(&codes::UNKNOWN_NAME, place, format!("there is no `{name}` here"));
         Err(e.help("values of variables are plain; only functions can be used in them").into())
     }
     fn root(&self, root: &str, attr: &str, place: Place) -> Outcome<Value> {
@@ -165,7 +165,7 @@ impl Env for Nothing {
         self.name(&m.address, place)
     }
     fn read_file(&self, _: &str, place: Place) -> Outcome<String> {
-        Err(ExprError::new(codes::FILE, place, "files cannot be read here").into())
+        Err(ExprError::new(&codes::FILE, place, "files cannot be read here").into())
     }
     fn instance(&self, _: &str) -> Option<serde_json::Value> {
         None

@@ -6,6 +6,7 @@ use super::{
     money::Limits,
     output, plan,
 };
+use crate::cli::codes;
 use crate::{
     apply::Outcome,
     blueprint::Compiled,
@@ -154,7 +155,7 @@ pub(super) fn can_answer(yes: bool, ui: Ui, command: &str) -> std::result::Resul
         return Ok(());
     }
     Err(Diagnostic::error(
-        "DL0708",
+        &codes::NO_TERMINAL,
         format!("`dlinfra {command}` asks before it changes anything, and nobody can answer here"),
     )
     .with_help(format!("run it in a terminal, or say yes beforehand: `dlinfra {command} … --yes`"))

@@ -1,5 +1,6 @@
 //! catalog: instance types, images, regions, zones and quotas that blueprints may name; asks nobody.
 use super::{Exit, Result, Stop, arguments::Where, document, place, prices, stack};
+use crate::cli::codes;
 use crate::{
     catalog::{
         self, InstanceType,
@@ -88,7 +89,7 @@ fn region_of(place: &Where) -> std::result::Result<String, Stop> {
         return Ok(region);
     }
     let near = did_you_mean(&region, regions().map(|r| r.code.as_str())).map(|near| format!("did you mean `{near}`?"));
-    Err(Diagnostic::error("DL0706", format!("`{region}` is not an AWS region"))
+    Err(Diagnostic::error(&codes::UNKNOWN_REGION, format!("`{region}` is not an AWS region"))
         .with_help(near.unwrap_or_else(|| "`dlinfra catalog regions` lists them".to_owned()))
         .into())
 }
@@ -99,7 +100,9 @@ pub(super) fn known_type(name: &str) -> std::result::Result<&'static InstanceTyp
         let near = did_you_mean(name, instance_types().map(|t| t.name.as_str()));
         let help =
             near.map_or("`dlinfra catalog types` lists them".to_owned(), |near| format!("did you mean `{near}`?"));
-        Diagnostic::error("DL0715", format!("the catalog has no instance type `{name}`")).with_help(help).into()
+        Diagnostic::error(&codes::UNKNOWN_TYPE, format!("the catalog has no instance type `{name}`"))
+            .with_help(help)
+            .into()
     })
 }
 

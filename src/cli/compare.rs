@@ -6,6 +6,7 @@ use super::{
     load,
     money::{self, Limits},
 };
+use crate::cli::codes;
 use crate::{
     blueprint::{Files, Inputs, RealFiles, compile},
     compose::{Deployment, compose},
@@ -44,7 +45,7 @@ pub(super) fn find(with: &str, source: &Source, limits: &Limits, book: &PriceBoo
     let Some(commit) = Commit::find(with, &inputs.file, inputs.var_files.clone())? else {
         let summary =
             format!("`{with}` is no file here, and no commit of a repository around {}", inputs.file.display());
-        return Err(Diagnostic::error("DL0744", summary)
+        return Err(Diagnostic::error(&codes::NOTHING_TO_COMPARE, summary)
             .with_help("name a blueprint, a saved plan, or a branch, tag or commit: `--compare main`")
             .into());
     };
@@ -61,8 +62,11 @@ pub(super) fn find(with: &str, source: &Source, limits: &Limits, book: &PriceBoo
 fn compiled(mut inputs: Inputs, files: &dyn Files) -> Result<Deployment, Diagnostics> {
     let first = compile(dialect(), &inputs, files);
     if let Err(found) = &first {
-        let unknown =
-            |name: &String| found.iter().any(|d| d.code == "DL0131" && d.summary.contains(&format!("`{name}`")));
+        let unknown = |name: &String| {
+            found.iter().any(|d| {
+                d.code == crate::blueprint::codes::UNKNOWN_VARIABLE.code && d.summary.contains(&format!("`{name}`"))
+            })
+        };
         let before = inputs.vars.len();
         inputs.vars.retain(|name, _| !unknown(name));
         if inputs.vars.len() < before {

@@ -8,6 +8,7 @@ use super::{
     money::{self, Limits},
     place, prices,
 };
+use crate::cli::codes;
 use crate::{
     compose::Deployment,
     cost::{Bill, Comparison, GroupBy, advice, stated},
@@ -111,7 +112,7 @@ fn write(report: &CostReport, format: Format, args: &Args, ui: Ui) -> Result {
 
 /// A template that failed.
 fn unwritten(error: &RenderError) -> Diagnostic {
-    Diagnostic::error("DL0499", error.to_string())
+    Diagnostic::error(&crate::aws::codes::BUG, error.to_string())
 }
 
 /// Shows what is known of live stacks, with what people should know beside it.
@@ -146,7 +147,7 @@ impl Output<'_> {
             return Ok(());
         };
         std::fs::write(file, Ui::harmless(text).as_bytes()).map_err(|e| {
-            Diagnostic::error("DL0742", format!("{} cannot be written: {e}", file.display()))
+            Diagnostic::error(&codes::REPORT_NOT_WRITTEN, format!("{} cannot be written: {e}", file.display()))
                 .with_help("name a file in a folder that exists and that you may write")
         })?;
         if !ui.json {

@@ -93,7 +93,9 @@ pub(super) async fn run(
         let text = format!("no day of the stack `{}` can be compared yet", found.stack);
         let words: Vec<String> = actual.notes();
         let help = "Cost Explorer is about a day late, and knows tags from their activation on: ask again tomorrow";
-        notes.push(Diagnostic::warning("DL0632", text).with_detail(words.join("; ")).with_help(help));
+        notes.push(
+            Diagnostic::warning(&crate::cost::actual::NO_BILLS, text).with_detail(words.join("; ")).with_help(help),
+        );
     }
     let heading = Heading {
         stack: found.stack.clone(),
@@ -117,7 +119,7 @@ fn before(date: Date, span: Span) -> Date {
 fn check_days(bills: &Bills, now: Timestamp) -> std::result::Result<(), Stop> {
     let today = today(now);
     let refuse = |text: String, help: String| -> std::result::Result<(), Stop> {
-        Err(Diagnostic::error("DL0633", text).with_help(help).into())
+        Err(Diagnostic::error(&crate::cost::actual::PERIOD, text).with_help(help).into())
     };
     let oldest = before(today, Span::new().months(14));
     for (flag, date) in [("--from", bills.from), ("--to", bills.to)] {
@@ -190,7 +192,7 @@ fn tagged(statuses: &BTreeMap<String, TagStatus>, stack: &str) -> std::result::R
          Cost Management console; bills carry tags from then on"
     };
     Err(Diagnostic::error(
-        "DL0630",
+        &crate::cost::actual::BILLS_WITHOUT_TAGS,
         format!("what AWS billed for the stack `{stack}` is not known: bills do not carry its tags"),
     )
     .with_detail(missing.join(", "))
@@ -225,7 +227,7 @@ async fn activate(
     if !refused.is_empty() {
         let mut out = Diagnostics::new();
         for (key, why) in &refused {
-            out.push(Diagnostic::error("DL0631", format!("`{key}` was not activated: {why}")).with_help(
+            out.push(Diagnostic::error(&crate::cost::actual::TAG_NOT_ACTIVATED, format!("`{key}` was not activated: {why}")).with_help(
                 "AWS lists a tag up to a day after its first use: try again then; in an organization ask its management account",
             ));
         }

@@ -3,6 +3,7 @@ use super::{
     Exit, Result, apply, money, plan,
     stack::{self, Which},
 };
+use crate::cli::codes;
 use crate::{
     address::Address,
     apply::Outcome,
@@ -158,7 +159,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
             ui.data(&format!("  {address}  {kind}  {id}  {state}"));
         }
         if contents.keys().any(|address| stays.contains_key(address)) && !args.delete_data {
-            let note = Diagnostic::note("DL0535", "what holds data was kept")
+            let note = Diagnostic::note(&codes::DATA_KEPT, "what holds data was kept")
                 .with_help("save what is needed, then `dlinfra destroy … --delete-data`");
             ui.diagnostics(&note.into());
         }

@@ -1,5 +1,6 @@
 //! explain: what a diagnostic code means.
 use super::{Exit, Result, document};
+use crate::cli::codes;
 use crate::{
     aws, blueprint, cli,
     diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean},
@@ -37,9 +38,15 @@ fn tables() -> impl Iterator<Item = &'static Code> {
         crate::price::CODES,
         crate::cost::actual::CODES,
         crate::cost::budget::CODES,
+        crate::cost::stated::CODES,
+        blueprint::POLICY_CODES,
+        crate::kind::codes::CODES,
+        crate::catalog::codes::CODES,
+        crate::plan::codes::CODES,
+        crate::terraform::codes::CODES,
     ];
-    let kinds = KINDS.iter().flat_map(|k| k.about().codes);
-    fixed.into_iter().flatten().chain(rules::codes()).chain(kinds)
+    let kinds = KINDS.iter().flat_map(|k| k.about().codes).copied();
+    fixed.into_iter().flatten().copied().chain(rules::codes()).chain(kinds)
 }
 
 pub(super) fn run(args: &Args, ui: Ui) -> Result {
@@ -57,7 +64,7 @@ pub(super) fn run(args: &Args, ui: Ui) -> Result {
     let wanted = name.to_ascii_uppercase();
     let Some(code) = all.get(wanted.as_str()) else {
         let help = did_you_mean(&wanted, all.keys().copied()).map(|n| format!("did you mean `{n}`?"));
-        return Err(Diagnostic::error("DL0714", format!("there is no code `{name}`"))
+        return Err(Diagnostic::error(&codes::NO_CODE, format!("there is no code `{name}`"))
             .with_help_opt(help.or_else(|| Some("`dlinfra explain` lists them".to_owned())))
             .into());
     };

@@ -3,6 +3,7 @@ use super::{
     Exit, Result, Stop, document,
     stack::{self, Which},
 };
+use crate::cli::import;
 use crate::{
     diagnostic::{Diagnostic, Diagnostics},
     terraform::export,
@@ -33,10 +34,13 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     let view = found.engine.look(&found.wanted).await?;
     let export = export::export(&view.scope, &view.snapshot);
     if export.blocks.is_empty() {
-        return Err(Diagnostic::error("DL0785", format!("the stack {} owns nothing here", found.stack))
-            .with_detail(format!("account {}, region {}", view.scope.account, view.scope.region))
-            .with_help("check the account, the region and the stack's name: `dlinfra list` shows the stacks")
-            .into());
+        return Err(Diagnostic::error(
+            &import::NOTHING_TO_EXPORT,
+            format!("the stack {} owns nothing here", found.stack),
+        )
+        .with_detail(format!("account {}, region {}", view.scope.account, view.scope.region))
+        .with_help("check the account, the region and the stack's name: `dlinfra list` shows the stacks")
+        .into());
     }
     let text = export::text(&view.scope, &export);
     if let Some(path) = &args.out {
@@ -68,7 +72,7 @@ fn write(path: &PathBuf, text: &str) -> std::result::Result<(), Stop> {
     use std::io::Write as _;
     let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
     file.and_then(|mut f| f.write_all(text.as_bytes())).map_err(|e| {
-        Diagnostic::error("DL0786", format!("{} cannot be written: {e}", path.display()))
+        Diagnostic::error(&import::EXPORT_NOT_WRITTEN, format!("{} cannot be written: {e}", path.display()))
             .with_help("name a new file")
             .into()
     })

@@ -1,5 +1,6 @@
 //! functions: the table of functions of the expression language.
 use super::{Exit, Result, document};
+use crate::cli::codes;
 use crate::{
     blueprint,
     diagnostic::{Diagnostic, Diagnostics, did_you_mean},
@@ -19,7 +20,7 @@ pub(super) fn run(args: &Args, ui: Ui) -> Result {
     let chosen: Vec<_> = all.iter().filter(|f| args.function.as_ref().is_none_or(|n| n == f.name)).collect();
     if let (Some(name), true) = (&args.function, chosen.is_empty()) {
         let help = did_you_mean(name, all.iter().map(|f| f.name)).map(|n| format!("did you mean `{n}`?"));
-        return Err(Diagnostic::error("DL0713", format!("there is no function `{name}`"))
+        return Err(Diagnostic::error(&codes::NO_FUNCTION, format!("there is no function `{name}`"))
             .with_help_opt(help.or_else(|| Some("`dlinfra functions` lists them".to_owned())))
             .into());
     }

@@ -1,4 +1,5 @@
 //! Files as they were at a commit: read through the `git` program, nothing is checked out.
+use crate::cli::codes;
 use crate::{
     blueprint::{FileError, FileKind, Files, RealFiles},
     diagnostic::Diagnostic,
@@ -148,7 +149,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn failed(why: &str) -> Diagnostic {
-    Diagnostic::error("DL0743", format!("git cannot be asked: {why}"))
+    Diagnostic::error(&codes::GIT, format!("git cannot be asked: {why}"))
         .with_help("install git, or compare with a file: `--compare OTHER.yaml`")
 }
 

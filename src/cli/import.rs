@@ -8,9 +8,10 @@ use super::{
     place::Place,
     plan,
 };
+use crate::cli::codes;
 use crate::{
     compose::Deployment,
-    diagnostic::{Code, Diagnostic, did_you_mean},
+    diagnostic::{Diagnostic, codes, did_you_mean},
     engine::{By, ImportClaim},
     plan::Wanted,
     price::PriceBook,
@@ -95,8 +96,11 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     let chosen = match (&args.from_terraform, address) {
         (Some(path), _) => {
             let text = std::fs::read_to_string(path).map_err(|e| {
-                Diagnostic::error("DL0780", format!("the Terraform state {} cannot be read: {e}", path.display()))
-                    .with_help("name a file, for example one from `terraform state pull > terraform.tfstate`")
+                Diagnostic::error(
+                    &crate::terraform::codes::TERRAFORM_STATE,
+                    format!("the Terraform state {} cannot be read: {e}", path.display()),
+                )
+                .with_help("name a file, for example one from `terraform state pull > terraform.tfstate`")
             })?;
             terraform::from_terraform(args, &state::parse(&text)?, &engine, &view, wanted).await?
         }
@@ -166,7 +170,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
 }
 
 fn nothing_named() -> Stop {
-    Diagnostic::error("DL0781", "what shall be imported?")
+    Diagnostic::error(&IMPORT_NOTHING_NAMED, "what shall be imported?")
         .with_help("name the resource and the object: `dlinfra import FILE ADDRESS ID` (or `--name`, or `--tag`)")
         .with_help("or give a Terraform state file: `dlinfra import FILE --from-terraform terraform.tfstate`")
         .into()
@@ -181,7 +185,7 @@ fn tags(pairs: &[String]) -> std::result::Result<BTreeMap<String, String>, Stop>
     let mut out = BTreeMap::new();
     for pair in pairs {
         let Some((key, value)) = pair.split_once('=') else {
-            return Err(Diagnostic::error("DL0781", format!("`--tag {pair}` has no `=`"))
+            return Err(Diagnostic::error(&IMPORT_NOTHING_NAMED, format!("`--tag {pair}` has no `=`"))
                 .with_help("write `--tag KEY=VALUE`")
                 .into());
         };
@@ -209,7 +213,7 @@ fn resource<'d>(address: &str, deployment: &'d Deployment) -> std::result::Resul
         let help = did_you_mean(address, all).map(|n| format!("did you mean `{n}`?"));
         let help =
             help.unwrap_or_else(|| "`dlinfra plan --full` lists the addresses; write the resource first".to_owned());
-        return Err(Diagnostic::error("DL0707", format!("the blueprint has no resource at `{address}`"))
+        return Err(Diagnostic::error(&codes::NO_RESOURCE, format!("the blueprint has no resource at `{address}`"))
             .with_help(help)
             .into());
     };
@@ -219,44 +223,29 @@ fn resource<'d>(address: &str, deployment: &'d Deployment) -> std::result::Resul
 
 fn importable(item: &Wanted) -> std::result::Result<(), Stop> {
     if item.existing.is_some() {
-        return Err(Diagnostic::error("DL0782", format!("{} is `existing:`, so it is only read", item.address))
-            .with_help("an object that dlinfra shall manage is written out with its fields, without `existing:`")
-            .into());
+        return Err(Diagnostic::error(
+            &IMPORT_OF_EXISTING,
+            format!("{} is `existing:`, so it is only read", item.address),
+        )
+        .with_help("an object that dlinfra shall manage is written out with its fields, without `existing:`")
+        .into());
     }
     Ok(())
 }
 
-/// What `dlinfra explain` says about import and export.
-pub(super) static CODES: &[Code] = &[
-    Code {
-        code: "DL0780",
-        title: "The Terraform state cannot be read",
-        explain: "`import --from-terraform` reads a state of version 4, as every Terraform since 0.12 writes it. States in a remote backend are fetched with `terraform state pull > terraform.tfstate`. A state may hold secrets: dlinfra takes addresses, ids, ARNs and Name tags out of it and shows nothing else.",
-    },
-    Code {
-        code: "DL0781",
-        title: "What to import is not said",
-        explain: "An import names a resource of the blueprint and one object for it (by id, `--name` or `--tag`), or a Terraform state file.",
-    },
-    Code {
-        code: "DL0782",
-        title: "A resource with `existing:` is only read",
-        explain: "`existing:` names an object that dlinfra reads and never changes. To manage it, write its fields out, without `existing:`, and import it then.",
-    },
-    Code {
-        code: "DL0783",
-        title: "An object of the state fits several resources, or none",
-        explain: "Objects of a Terraform state are matched with resources of the blueprint by what they are (ranges, zones, rules, what they point at), then by name. Where that does not decide, say it with `--map aws_subnet.a=network.private/a`, or leave the object with Terraform with `--skip aws_subnet.a`.",
-    },
-    Code {
-        code: "DL0784",
-        title: "A mapping does not fit",
-        explain: "`--map` takes an object of the state and a resource of the same kind in the blueprint: `--map aws_vpc.main=network.vpc`. `terraform state list` shows the objects, `dlinfra plan --full` the resources.",
-    },
-    Code {
-        code: "DL0785",
-        title: "Nothing to export",
-        explain: "The stack owns no objects in this account and region.",
-    },
-    Code { code: "DL0786", title: "The export was not written", explain: "`export --out` never writes over a file." },
-];
+codes! {
+    /// What `dlinfra explain` says about import and export.
+    pub(super) CODES:
+    IMPORT_NOTHING_NAMED = "DL0781", "What to import is not said",
+        "An import names a resource of the blueprint and one object for it (by id, `--name` or `--tag`), or a Terraform state file.";
+    IMPORT_OF_EXISTING = "DL0782", "A resource with `existing:` is only read",
+        "`existing:` names an object that dlinfra reads and never changes. To manage it, write its fields out, without `existing:`, and import it then.";
+    IMPORT_FITS_SEVERAL = "DL0783", "An object of the state fits several resources, or none",
+        "Objects of a Terraform state are matched with resources of the blueprint by what they are (ranges, zones, rules, what they point at), then by name. Where that does not decide, say it with `--map aws_subnet.a=network.private/a`, or leave the object with Terraform with `--skip aws_subnet.a`.";
+    MAPPING = "DL0784", "A mapping does not fit",
+        "`--map` takes an object of the state and a resource of the same kind in the blueprint: `--map aws_vpc.main=network.vpc`. `terraform state list` shows the objects, `dlinfra plan --full` the resources.";
+    NOTHING_TO_EXPORT = "DL0785", "Nothing to export",
+        "The stack owns no objects in this account and region.";
+    EXPORT_NOT_WRITTEN = "DL0786", "The export was not written",
+        "`export --out` never writes over a file.";
+}

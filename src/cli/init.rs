@@ -1,5 +1,6 @@
 //! init: a first blueprint, ready for the sandbox.
 use super::{Exit, Result, document, plan::quoted};
+use crate::cli::codes;
 use crate::{
     diagnostic::{Diagnostic, Diagnostics, did_you_mean},
     ui::Ui,
@@ -29,7 +30,7 @@ pub(super) fn run(args: &Args, ui: Ui) -> Result {
     let Some((name, text)) = TEMPLATES.iter().find(|(n, _)| *n == args.template) else {
         let help = did_you_mean(&args.template, TEMPLATES.iter().map(|t| t.0)).map(|n| format!("did you mean `{n}`?"));
         let all: Vec<&str> = TEMPLATES.iter().map(|t| t.0).collect();
-        return Err(Diagnostic::error("DL0716", format!("there is no template `{}`", args.template))
+        return Err(Diagnostic::error(&codes::NO_TEMPLATE, format!("there is no template `{}`", args.template))
             .with_help_opt(help.or_else(|| Some(format!("templates: {}", all.join(", ")))))
             .into());
     };
@@ -45,7 +46,7 @@ pub(super) fn run(args: &Args, ui: Ui) -> Result {
         } else {
             (format!("{path} was not written: {e}"), "choose a folder in which you may write")
         };
-        return Err(Diagnostic::error("DL0717", summary).with_help(help).into());
+        return Err(Diagnostic::error(&codes::BLUEPRINT_NOT_WRITTEN, summary).with_help(help).into());
     }
     if ui.json {
         ui.data(&document("init", &json!({ "template": name, "file": args.output }), &Diagnostics::new()).to_string());

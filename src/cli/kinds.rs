@@ -1,5 +1,6 @@
 //! kinds: the table of kinds, and one kind's fields, outputs, permissions and quotas.
 use super::{Exit, Result, document};
+use crate::cli::codes;
 use crate::{
     blueprint::Type,
     compose,
@@ -32,7 +33,7 @@ pub(super) fn run(args: &Args, ui: Ui) -> Result {
     };
     let Some(kind) = compose::kind(name) else {
         let help = did_you_mean(name, KINDS.iter().map(|k| k.name())).map(|n| format!("did you mean `{n}`?"));
-        return Err(Diagnostic::error("DL0711", format!("there is no kind `{name}`"))
+        return Err(Diagnostic::error(&codes::NO_KIND, format!("there is no kind `{name}`"))
             .with_help_opt(help.or_else(|| Some("`dlinfra kinds` lists them".to_owned())))
             .into());
     };

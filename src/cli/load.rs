@@ -1,5 +1,6 @@
 //! From FILE, a blueprint or a saved plan, to a checked deployment.
 use super::{Stop, arguments::Source};
+use crate::cli::codes;
 use crate::{
     blueprint::{Inputs, RealFiles, compile},
     compose::{Deployment, compose},
@@ -59,9 +60,12 @@ pub(super) fn open(source: &Source) -> Result<Opened, Stop> {
 
 /// A flag that a saved plan cannot take.
 pub(super) fn settled(flags: &str) -> Stop {
-    Diagnostic::error("DL0755", format!("{flags} cannot be given with a saved plan: its inputs are in it"))
-        .with_help("plan again with them: `dlinfra plan FILE … -o plan.json`")
-        .into()
+    Diagnostic::error(
+        &crate::saved::codes::INPUTS_INSIDE,
+        format!("{flags} cannot be given with a saved plan: its inputs are in it"),
+    )
+    .with_help("plan again with them: `dlinfra plan FILE … -o plan.json`")
+    .into()
 }
 
 /// Is FILE a saved plan? Only its beginning is looked at.
@@ -88,19 +92,24 @@ pub(super) fn read_saved(path: &Path) -> Result<Option<SavedPlan>, Stop> {
         let text = String::from_utf8_lossy(&start);
         // What `--format json` prints is a report, and its keys are in another order.
         if text.starts_with('{') && text.contains("\"command\":\"plan\"") {
-            return Err(Diagnostic::error("DL0752", format!("{} is a report, not a saved plan", path.display()))
-                .with_help("save a plan with `dlinfra plan FILE -o plan.json`")
-                .into());
+            return Err(Diagnostic::error(
+                &crate::saved::codes::UNREADABLE,
+                format!("{} is a report, not a saved plan", path.display()),
+            )
+            .with_help("save a plan with `dlinfra plan FILE -o plan.json`")
+            .into());
         }
         return Ok(None);
     }
-    let unreadable = |e: std::io::Error| Diagnostic::error("DL0752", format!("{} cannot be read: {e}", path.display()));
+    let unreadable = |e: std::io::Error| {
+        Diagnostic::error(&crate::saved::codes::UNREADABLE, format!("{} cannot be read: {e}", path.display()))
+    };
     let mut bytes = Vec::new();
     let opened = std::fs::File::open(path).map_err(unreadable)?;
     opened.take(saved::MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > saved::MAX_BYTES {
         let text = format!("{} has more than {} MB", path.display(), saved::MAX_BYTES >> 20);
-        return Err(Diagnostic::error("DL0752", text).into());
+        return Err(Diagnostic::error(&crate::saved::codes::UNREADABLE, text).into());
     }
     Ok(Some(SavedPlan::decode(&bytes)?))
 }
@@ -142,7 +151,7 @@ pub(super) fn inputs(source: &Source) -> Result<Inputs, Stop> {
     let mut vars = BTreeMap::new();
     for pair in &source.vars {
         let Some((name, value)) = pair.split_once('=') else {
-            return Err(Diagnostic::error("DL0701", format!("`--var {pair}` has no `=`"))
+            return Err(Diagnostic::error(&codes::COMMAND_LINE, format!("`--var {pair}` has no `=`"))
                 .with_help("write `--var NAME=VALUE`")
                 .into());
         };
@@ -167,7 +176,7 @@ fn file(source: &Source) -> Result<PathBuf, Stop> {
     }
     let mut here: Vec<String> = [".", "blueprints"].iter().flat_map(|d| blueprints(Path::new(d))).collect();
     here.sort();
-    let mut out = Diagnostic::error("DL0702", "no blueprint was named, and there is no ./dlinfra.yaml");
+    let mut out = Diagnostic::error(&codes::NO_BLUEPRINT, "no blueprint was named, and there is no ./dlinfra.yaml");
     if !here.is_empty() {
         out = out.with_detail(format!("blueprints here: {}", here.join(", ")));
     }

@@ -44,7 +44,7 @@ mod validate;
 pub use codes::CODES;
 
 use crate::{
-    diagnostic::{Diagnostic, Diagnostics},
+    diagnostic::{Code, Diagnostic, Diagnostics},
     saved,
     ui::{self, Color, Ui},
 };
@@ -82,9 +82,9 @@ pub(crate) struct Stop {
 
 impl From<Diagnostics> for Stop {
     fn from(diagnostics: Diagnostics) -> Self {
-        let any = |codes: &[&str]| diagnostics.iter().any(|d| codes.contains(&d.code.as_str()));
+        let any = |codes: &[&Code]| diagnostics.iter().any(|d| codes.iter().any(|c| c.code == d.code));
         let exit = match () {
-            () if any(&["DL0510"]) => Exit::Locked,
+            () if any(&[&crate::journal::codes::LOCKED]) => Exit::Locked,
             () if any(saved::STALE) => Exit::Stale,
             () => Exit::Error,
         };
@@ -374,7 +374,7 @@ pub fn main() -> ExitCode {
 /// What a command printed is its result: without it the command did not succeed.
 fn whole(exit: Exit, ui: Ui) -> Exit {
     let Some(why) = ui::loss() else { return exit };
-    let error = Diagnostic::error("DL0575", format!("the output could not be written: {why}"))
+    let error = Diagnostic::error(&codes::OUTPUT_NOT_WRITTEN, format!("the output could not be written: {why}"))
         .with_help("free some space, or write it elsewhere; what the command did, it did");
     ui.diagnostics(&error.into());
     if exit == Exit::Ok { Exit::Error } else { exit }
@@ -415,7 +415,7 @@ fn document(command: &str, fields: &Value, found: &Diagnostics) -> Value {
 async fn dispatch(command: Command, format: Format, ui: Ui) -> Result {
     if !matches!(format, Format::Text | Format::Json) && !command.reports() {
         let form = format.report();
-        return Err(Diagnostic::error("DL0741", format!("`dlinfra {}` has no {form} form", command.name()))
+        return Err(Diagnostic::error(&codes::FORMAT, format!("`dlinfra {}` has no {form} form", command.name()))
             .with_help("write `--format text` or `--format json`; `dlinfra cost` has the other forms")
             .into());
     }

@@ -1,5 +1,6 @@
 //! modules: those in the program and those beside the blueprints here, as they are written.
 use super::{Exit, Result, document};
+use crate::cli::codes;
 use crate::{
     diagnostic::{Diagnostic, Diagnostics, did_you_mean},
     kinds::MODULES,
@@ -84,7 +85,7 @@ pub(super) fn run(args: &Args, ui: Ui) -> Result {
                 let help =
                     did_you_mean(name, all.iter().map(|m| m.name.as_str())).map(|n| format!("did you mean `{n}`?"));
                 return Err(Diagnostic::error(
-                    "DL0712",
+                    &codes::NO_MODULE,
                     format!("there is no module `{name}` in the program or in ./modules"),
                 )
                 .with_help_opt(help.or_else(|| Some("`dlinfra modules` lists them".to_owned())))

@@ -1,4 +1,5 @@
 //! output: the blueprint's outputs, from what is live.
+use crate::cli::codes;
 use super::{
     Exit, Result, Stop, document,
     stack::{self, Which},
@@ -33,7 +34,7 @@ fn with_tip(mut stop: Stop, args: &Args) -> Stop {
             .diagnostics
             .iter()
             .cloned()
-            .map(|d| if d.code == "DL0101" { d.with_help(tip.clone()) } else { d })
+            .map(|d| if d.code == crate::blueprint::codes::UNREADABLE.code { d.with_help(tip.clone()) } else { d })
             .collect();
     }
     stop
@@ -114,11 +115,11 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
                 [] => "the blueprint has no `outputs:`".to_owned(),
                 names => format!("outputs: {}", names.join(", ")),
             };
-            let stop: Stop = Diagnostic::error("DL0710", format!("there is no output `{name}`")).with_help(help).into();
+            let stop: Stop = Diagnostic::error(&codes::NO_OUTPUT, format!("there is no output `{name}`")).with_help(help).into();
             return Err(stop);
         };
         if value.is_null() {
-            let stop: Stop = Diagnostic::error("DL0710", format!("the output `{name}` has no value"))
+            let stop: Stop = Diagnostic::error(&codes::NO_OUTPUT, format!("the output `{name}` has no value"))
                 .with_help("what it comes from does not exist now: `dlinfra plan` shows what is missing")
                 .into();
             return Err(stop);

@@ -1,4 +1,5 @@
 //! Where a command works: real AWS, an emulator, or the sandbox; and where the stack's journal lies.
+use crate::cli::codes;
 use super::{Stop, arguments::Where, plan::quoted, served};
 use crate::{
     aws::{Aws, Options, endpoint::Endpoint},
@@ -61,7 +62,7 @@ pub(super) fn speed(text: &str) -> Result<(u32, bool), Stop> {
     }
     match text.parse::<u32>() {
         Ok(n) if (1..=10_000).contains(&n) => Ok((n, false)),
-        _ => Err(Diagnostic::error("DL0703", format!("`{text}` is not a speed"))
+        _ => Err(Diagnostic::error(&codes::SPEED, format!("`{text}` is not a speed"))
             .with_help("a whole number from 1 to 10000, or `max`")
             .into()),
     }
@@ -91,14 +92,14 @@ pub(super) fn unopened(folder: &Path, why: &OpenError) -> Diagnostic {
         }
         _ => "run where you may write, or choose another folder with `--sandbox=DIR`".to_owned(),
     };
-    Diagnostic::error("DL0704", format!("the sandbox in {} cannot be opened: {why}", folder.display())).with_help(help)
+    Diagnostic::error(&codes::SANDBOX_NOT_OPENED, format!("the sandbox in {} cannot be opened: {why}", folder.display())).with_help(help)
 }
 
 /// `.dlinfra` is nobody's source code.
 fn ignore_in_git(folder: &Path) -> Result<(), Stop> {
     let Some(root) = folder.ancestors().find(|a| a.file_name().is_some_and(|n| n == ".dlinfra")) else { return Ok(()) };
     let denied = |e: std::io::Error| {
-        Diagnostic::error("DL0705", format!("{} cannot be written: {e}", root.display()))
+        Diagnostic::error(&codes::FOLDER_NOT_WRITTEN, format!("{} cannot be written: {e}", root.display()))
             .with_help("run where you may write, or give another folder with `--sandbox=DIR`")
     };
     private::folder(root).map_err(denied)?;
@@ -140,7 +141,7 @@ impl Place {
     /// Prepares clients for a region; nothing is sent yet.
     pub(super) async fn open(args: &Where, region: &str, file: Option<&Path>) -> Result<Self, Stop> {
         if let Some(flag) = args.region.as_deref().filter(|r| *r != region) {
-            return Err(Diagnostic::error("DL0404", format!("the blueprint is for {region}, `--region` says {flag}"))
+            return Err(Diagnostic::error(&crate::aws::codes::OTHER_ACCOUNT_OR_REGION, format!("the blueprint is for {region}, `--region` says {flag}"))
                 .with_help("a stack lives in one region: leave out `--region`, or change `region:`")
                 .into());
         }
@@ -151,7 +152,7 @@ impl Place {
         if !catalog::is_known_region(region) {
             let help = did_you_mean(region, catalog::region::regions().map(|r| r.code.as_str()))
                 .map_or("see the regions of AWS".to_owned(), |r| format!("did you mean `{r}`?"));
-            return Err(Diagnostic::error("DL0706", format!("`{region}` is no region that the sandbox knows"))
+            return Err(Diagnostic::error(&codes::UNKNOWN_REGION, format!("`{region}` is no region that the sandbox knows"))
                 .with_help(help)
                 .into());
         }
@@ -200,7 +201,7 @@ impl Place {
         let endpoints = aws.endpoints();
         if let Some(open) = aws.exposed().await {
             let text = format!("keys of AWS would go to {} without encryption", open.shown());
-            return Err(Diagnostic::error("DL0412", text)
+            return Err(Diagnostic::error(&crate::aws::codes::KEYS_IN_THE_CLEAR, text)
                 .with_help("use https or an endpoint on this machine; for an emulator, any other keys (`test`)")
                 .into());
         }

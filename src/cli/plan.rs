@@ -7,6 +7,7 @@ use super::{
     place::{self, Place},
     prices,
 };
+use crate::cli::codes;
 use crate::{
     address::Address,
     blueprint::RealFiles,
@@ -134,7 +135,7 @@ pub(super) async fn prepare(
     plan.notes = located(std::mem::take(&mut plan.notes));
     if plan.is_empty() {
         // What was imagined is no news while nothing is made of it.
-        plan.notes = plan.notes.into_iter().filter(|note| note.code != "DL0539").collect();
+        plan.notes = plan.notes.into_iter().filter(|note| note.code != crate::engine::codes::IMAGINED.code).collect();
     }
     // A note is about what will be made: above "No changes" it is noise.
     if !ui.json && !plan.is_empty() {
@@ -184,7 +185,7 @@ pub(super) fn addresses(texts: &[String], deployment: &Deployment) -> std::resul
                 let all = deployment.wanted.iter().map(|w| w.address.as_str());
                 let help = crate::diagnostic::did_you_mean(text, all).map(|n| format!("did you mean `{n}`?"));
                 problems.push(
-                    Diagnostic::error("DL0707", format!("the blueprint has no resource at `{text}`"))
+                    Diagnostic::error(&codes::NO_RESOURCE, format!("the blueprint has no resource at `{text}`"))
                         .with_help_opt(help.or_else(|| Some("`dlinfra plan --full` lists the addresses".to_owned()))),
                 );
             }

@@ -1,5 +1,6 @@
 //! prices: what things cost by the price book, and the file of refreshed prices that goes over it.
 use super::{Exit, Result, Stop, arguments::Where, document, place, prices_refresh, stack};
+use crate::cli::codes;
 use crate::{
     catalog,
     diagnostic::{Diagnostic, Diagnostics, did_you_mean},
@@ -100,13 +101,13 @@ pub(super) fn prices(args: &Where, beside: &Path) -> (Prices, Diagnostics) {
 pub(super) fn unusable(error: &CacheError, warning: bool) -> Diagnostic {
     let text = error.to_string();
     match (warning, error) {
-        (true, CacheError::Damaged { .. }) => Diagnostic::warning("DL0621", text).with_help(
+        (true, CacheError::Damaged { .. }) => Diagnostic::warning(&crate::price::PRICE_FILE, text).with_help(
             "the prices that are part of dlinfra are used; delete the file, or run `dlinfra prices refresh` again",
         ),
-        (true, CacheError::Disk { .. }) => Diagnostic::warning("DL0621", text).with_help(
+        (true, CacheError::Disk { .. }) => Diagnostic::warning(&crate::price::PRICE_FILE, text).with_help(
             "the prices that are part of dlinfra are used; make the file readable, or name another with DLINFRA_PRICES",
         ),
-        (false, _) => Diagnostic::error("DL0621", text)
+        (false, _) => Diagnostic::error(&crate::price::PRICE_FILE, text)
             .with_help("make its folder writable, or name another file with DLINFRA_PRICES=FILE"),
     }
 }
@@ -120,7 +121,7 @@ pub(super) fn unknown(name: &str, near: Option<&str>) -> Stop {
         "instance types, kinds (`dlinfra kinds`) and services such as ebs, s3, vpc have prices".to_owned(),
         |near| format!("did you mean `{near}`?"),
     );
-    Diagnostic::error("DL0622", format!("nothing called `{name}` has a price")).with_help(help).into()
+    Diagnostic::error(&crate::price::NO_PRICE, format!("nothing called `{name}` has a price")).with_help(help).into()
 }
 
 /// Without a region that somebody stated, prices are those of us-east-1: the page says so.
@@ -130,7 +131,9 @@ fn shown(name: &str, args: &Where, ui: Ui) -> Result {
         let near = did_you_mean(&region, catalog::region::regions().map(|r| r.code.as_str()));
         let help =
             near.map_or("`dlinfra catalog regions` lists them".to_owned(), |near| format!("did you mean `{near}`?"));
-        return Err(Diagnostic::error("DL0706", format!("`{region}` is not an AWS region")).with_help(help).into());
+        return Err(Diagnostic::error(&codes::UNKNOWN_REGION, format!("`{region}` is not an AWS region"))
+            .with_help(help)
+            .into());
     }
     let (prices, notes) = prices(args, &place::beside(None));
     let found = show::show(&prices.book, name, &region, &kind_names());

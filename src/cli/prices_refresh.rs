@@ -130,7 +130,7 @@ pub(super) async fn run(request: &Request, ui: Ui) -> Result {
         _ => {
             if let Some(name) = names.iter().find(|name| is_file(name)) {
                 return Err(Diagnostic::error(
-                    "DL0622",
+                    &crate::price::NO_PRICE,
                     format!("`{name}` is a blueprint, and other names stand beside it"),
                 )
                 .with_help("name one blueprint, or types and kinds")
@@ -146,7 +146,7 @@ pub(super) async fn run(request: &Request, ui: Ui) -> Result {
     let wanted = Wanted::of(names, blueprint.as_ref().map(|(compiled, _)| compiled), &region)?;
     let beside = place::beside(blueprint.as_ref().map(|(_, file)| file.as_path()));
     let Some(file) = file(args, &beside) else {
-        return Err(Diagnostic::error("DL0621", "there is no place for refreshed prices")
+        return Err(Diagnostic::error(&crate::price::PRICE_FILE, "there is no place for refreshed prices")
             .with_help("set DLINFRA_PRICES=FILE (now it is `embedded`, or neither HOME nor XDG_CACHE_HOME is set)")
             .into());
     };
@@ -197,20 +197,22 @@ fn problems(outcome: &Outcome, wanted: &Wanted) -> Diagnostics {
         match error {
             RefreshError::List(ListError::None { .. }) if wanted.everything => absent.push(item),
             RefreshError::NotOffered(_) if wanted.everything => {}
-            RefreshError::NotOffered(text) => out.push(Diagnostic::new(Severity::Note, "DL0620", text.clone())),
+            RefreshError::NotOffered(text) => {
+                out.push(Diagnostic::new(Severity::Note, &crate::price::PRICE_NOT_REFRESHED, text.clone()))
+            }
             RefreshError::Request(error) => {
                 let text = format!("{service} {item} was not refreshed: {error}");
-                out.push(Diagnostic::error("DL0620", text).with_help_opt(error.help.clone()));
+                out.push(Diagnostic::error(&crate::price::PRICE_NOT_REFRESHED, text).with_help_opt(error.help.clone()));
             }
             error => out.push(
-                Diagnostic::error("DL0620", error.to_string())
+                Diagnostic::error(&crate::price::PRICE_NOT_REFRESHED, error.to_string())
                     .with_help("the old price stays; its date is in every report"),
             ),
         }
     }
     if !absent.is_empty() {
         let text = format!("{} prices are not in the Price List of this region: {}", absent.len(), absent.join(", "));
-        out.push(Diagnostic::new(Severity::Note, "DL0620", text));
+        out.push(Diagnostic::new(Severity::Note, &crate::price::PRICE_NOT_REFRESHED, text));
     }
     if let Some(error) = &outcome.stopped {
         out.push(error.diagnostic());

@@ -3,6 +3,7 @@ use super::{
     Exit, Result, Stop, apply, document, plan,
     stack::{self, Located, Which},
 };
+use crate::cli::codes;
 use crate::{
     diagnostic::{Diagnostic, Diagnostics},
     engine::View,
@@ -99,7 +100,8 @@ fn known(memory: &Memory) -> usize {
 async fn case(found: &Located, view: &View, forget: bool) -> std::result::Result<Case, Stop> {
     let backend = found.engine.backend();
     let live = !view.snapshot.owned.is_empty();
-    let refuse = |text: String, help: &str| -> Stop { Diagnostic::error("DL0523", text).with_help(help).into() };
+    let refuse =
+        |text: String, help: &str| -> Stop { Diagnostic::error(&codes::STILL_LIVE, text).with_help(help).into() };
     let damage = match journal::read(&**backend).await {
         Ok(memory) if !memory.is_empty() => {
             found.engine.check_claim(&memory)?;

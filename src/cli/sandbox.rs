@@ -1,4 +1,5 @@
 //! sandbox: serve, reset and inspect the simulated AWS.
+use crate::cli::codes;
 use super::{Exit, Result, Stop, document, place};
 use crate::{
     diagnostic::{Diagnostic, Diagnostics},
@@ -61,7 +62,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         Command::Requests => {
             let file = place::requests_file(&args.dir);
             let text = fs::read_to_string(&file).map_err(|e| {
-                Diagnostic::error("DL0721", format!("no command has used the sandbox in {}: {e}", args.dir.display()))
+                Diagnostic::error(&codes::NO_REQUESTS, format!("no command has used the sandbox in {}: {e}", args.dir.display()))
                     .with_help("name the sandbox's folder with `--dir`")
             })?;
             let log: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
@@ -85,14 +86,14 @@ async fn serve(args: &Args, port: u16, speed: &str, memory: bool, behaviour: Opt
     let (speed, jumps) = place::speed(speed)?;
     if jumps {
         return Err(Diagnostic::error(
-            "DL0718",
+            &codes::SERVED_TIME,
             "a served sandbox cannot run at `max`: its clients' time does not jump",
         )
         .with_help("give a number, such as `--speed 600`")
         .into());
     }
     let wrong = |e: &dyn std::fmt::Display| -> Stop {
-        Diagnostic::error("DL0719", format!("the behaviour file cannot be used: {e}"))
+        Diagnostic::error(&codes::BEHAVIOUR, format!("the behaviour file cannot be used: {e}"))
             .with_help("it is JSON; see docs/sandbox.md")
             .into()
     };
@@ -110,16 +111,16 @@ async fn serve(args: &Args, port: u16, speed: &str, memory: bool, behaviour: Opt
     };
     let kept = sandbox.clone();
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.map_err(|e| {
-        Diagnostic::error("DL0720", format!("127.0.0.1:{port} cannot be listened on: {e}"))
+        Diagnostic::error(&codes::PORT, format!("127.0.0.1:{port} cannot be listened on: {e}"))
             .with_help("choose another `--port`")
     })?;
-    let at = listener.local_addr().map_err(|e| Diagnostic::error("DL0720", e.to_string()))?;
+    let at = listener.local_addr().map_err(|e| Diagnostic::error(&codes::PORT, e.to_string()))?;
     ui.data(&format!("http://{at}"));
     ui.say("the sandbox listens; any credentials are accepted. For example:");
     ui.say(&format!("  AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x dlinfra plan FILE --endpoint-url http://{at}"));
     tokio::select! {
         done = dlinfra_sandbox::serve(sandbox, listener) => {
-            done.map_err(|e| Diagnostic::error("DL0720", e.to_string()))?;
+            done.map_err(|e| Diagnostic::error(&codes::PORT, e.to_string()))?;
         }
         _ = tokio::signal::ctrl_c() => {}
     }
@@ -144,7 +145,7 @@ fn reset(args: &Args, ui: Ui) -> Result {
             }
         }
         fs::remove_dir_all(&args.dir).map_err(|e| {
-            Diagnostic::error("DL0705", format!("{} cannot be removed: {e}", args.dir.display()))
+            Diagnostic::error(&codes::FOLDER_NOT_WRITTEN, format!("{} cannot be removed: {e}", args.dir.display()))
                 .with_help("remove it by hand")
         })?;
     }

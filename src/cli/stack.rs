@@ -5,6 +5,7 @@ use super::{
     load,
     place::Place,
 };
+use crate::cli::codes;
 use crate::{
     blueprint::{Backend, Compiled},
     compose::Deployment,
@@ -35,7 +36,7 @@ fn backend(text: &str) -> Result<Backend, String> {
 /// The blueprint is not there, and is not needed.
 fn or_by_name(mut stop: Stop) -> Stop {
     let help = "without a blueprint, name the stack with `--stack NAME`: `dlinfra list --region REGION` shows them";
-    let told = |d: Diagnostic| if matches!(d.code.as_str(), "DL0101" | "DL0702") { d.with_help(help) } else { d };
+    let told = |d: Diagnostic| if [crate::blueprint::codes::UNREADABLE.code, codes::NO_BLUEPRINT.code].contains(&d.code) { d.with_help(help) } else { d };
     stop.diagnostics = stop.diagnostics.into_iter().map(told).collect();
     stop
 }
@@ -103,6 +104,6 @@ pub(super) fn region(place: &Where) -> Result<String, Stop> {
     let found = place.region.clone().or_else(|| var("AWS_REGION")).or_else(|| var("AWS_DEFAULT_REGION"));
     let found = found.or_else(|| super::place::sandboxed(place).then(|| "us-east-1".to_owned()));
     found.ok_or_else(|| {
-        Diagnostic::error("DL0709", "which region?").with_help("give `--region`, or set AWS_REGION").into()
+        Diagnostic::error(&codes::NO_REGION, "which region?").with_help("give `--region`, or set AWS_REGION").into()
     })
 }

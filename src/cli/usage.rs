@@ -1,5 +1,6 @@
 //! Command lines that cannot be read: what clap says, with a tip for those who come from other tools.
 use super::{Cli, Exit, document};
+use crate::cli::codes;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use clap::{CommandFactory, error::ErrorKind};
 use serde_json::Value;
@@ -17,7 +18,10 @@ pub(super) fn one_dash(args: &[String]) -> Option<Diagnostic> {
     });
     let (arg, name) = flag?;
     let help = tip(&format!("--{name}")).map_or_else(|| format!("write `-{arg}`"), str::to_owned);
-    Some(Diagnostic::error("DL0701", format!("`{arg}` has one dash, and long flags have two")).with_help(help))
+    Some(
+        Diagnostic::error(&codes::COMMAND_LINE, format!("`{arg}` has one dash, and long flags have two"))
+            .with_help(help),
+    )
 }
 
 /// What a command or a flag of another tool is called here.
@@ -50,7 +54,7 @@ fn tip(word: &str) -> Option<&'static str> {
 pub(super) fn wrong(error: &clap::Error) -> Diagnostic {
     let text = error.render().to_string();
     let summary = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-    let mut out = Diagnostic::error("DL0701", summary);
+    let mut out = Diagnostic::error(&codes::COMMAND_LINE, summary);
     let word = error.context().find_map(|(kind, value)| match (kind, value) {
         (
             clap::error::ContextKind::InvalidArg | clap::error::ContextKind::InvalidSubcommand,

@@ -13,7 +13,7 @@ use rust_decimal::Decimal;
 
 use super::bill::Item;
 pub use crate::aws::cost_explorer::Day;
-use crate::diagnostic::Code;
+use crate::diagnostic::codes;
 use crate::price::line::Dollars;
 
 /// A resource that ran for a time, with what it should cost.
@@ -337,35 +337,24 @@ fn hours(lives: &[Life], period: &Period) -> Hours {
     out
 }
 
-/// What `dlinfra explain` says about bills.
-pub static CODES: &[Code] = &[
-    Code {
-        code: "DL0630",
-        title: "Bills do not carry the ownership tags",
-        explain: "Cost Explorer knows what a stack costs only by the tags `dlinfra:stack` and `dlinfra:address`, and only \
-                  once they are activated as cost-allocation tags, for the whole account. `dlinfra cost --actual \
-                  --activate-tags` does it, or the page Cost allocation tags of the Billing and Cost Management console. \
-                  AWS lists a tag up to a day after its first use, and bills carry it from the activation on.",
-    },
-    Code {
-        code: "DL0631",
-        title: "A cost-allocation tag was not activated",
-        explain: "AWS refused to activate a tag. It lists a tag key up to a day after its first use, and in an \
-                  organization only the management account may activate tags.",
-    },
-    Code {
-        code: "DL0632",
-        title: "There are no bills of these days",
-        explain: "Cost Explorer has nothing under the tags of this stack on the days that were asked for. It is about a \
-                  day late; bills carry tags only from their activation on; and a stack that is free is billed nothing.",
-    },
-    Code {
-        code: "DL0633",
-        title: "Not a period of bills",
-        explain: "Bills are compared by whole days, UTC, from `--from` to `--to`, both included. Cost Explorer keeps \
-                  fourteen months.",
-    },
-];
+codes! {
+    /// What `dlinfra explain` says about bills.
+    pub CODES:
+    BILLS_WITHOUT_TAGS = "DL0630", "Bills do not carry the ownership tags",
+        "Cost Explorer knows what a stack costs only by the tags `dlinfra:stack` and `dlinfra:address`, and only \
+         once they are activated as cost-allocation tags, for the whole account. `dlinfra cost --actual \
+         --activate-tags` does it, or the page Cost allocation tags of the Billing and Cost Management console. \
+         AWS lists a tag up to a day after its first use, and bills carry it from the activation on.";
+    TAG_NOT_ACTIVATED = "DL0631", "A cost-allocation tag was not activated",
+        "AWS refused to activate a tag. It lists a tag key up to a day after its first use, and in an \
+         organization only the management account may activate tags.";
+    NO_BILLS = "DL0632", "There are no bills of these days",
+        "Cost Explorer has nothing under the tags of this stack on the days that were asked for. It is about a \
+         day late; bills carry tags only from their activation on; and a stack that is free is billed nothing.";
+    PERIOD = "DL0633", "Not a period of bills",
+        "Bills are compared by whole days, UTC, from `--from` to `--to`, both included. Cost Explorer keeps \
+         fourteen months.";
+}
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@
 use rust_decimal::Decimal;
 
 use super::bill::Bill;
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Diagnostic, codes};
 use crate::price::Amount;
 use crate::price::line::{Dollars, LineState, PriceLine};
 use crate::units::{Money, Per};
@@ -24,61 +24,27 @@ pub struct Budget {
     pub hourly_flag: bool,
 }
 
-/// The codes of money; `explain` shows them.
-pub const CODES: &[Code] = &[
-    OVER,
-    NEAR,
-    UNPRICED,
-    NO_RUN,
-    OVER_BY_USE,
-    super::stated::USAGE,
-    STILL_OVER,
-    crate::blueprint::VIOLATED,
-    crate::blueprint::BROKEN,
-];
-
-/// Above the budget.
-pub const OVER: Code = Code {
-    code: "DL0601",
-    title: "The stack costs more than its budget",
-    explain: "The plan adds up every priced line and every upfront fee and compares them with `budget:` and \
-              `--max-hourly`. A plan above one of them is refused before any request that changes something, with exit \
-              code 5. Raise the budget, or make the largest lines smaller.",
-};
-/// Near the budget.
-pub const NEAR: Code = Code {
-    code: "DL0602",
-    title: "The stack uses more than 80 % of its budget",
-    explain: "A warning: a small change may be refused.",
-};
-/// A line without a price under a budget.
-pub const UNPRICED: Code = Code {
-    code: "DL0603",
-    title: "A budget cannot be checked, because something has no price",
-    explain: "The price book has no rate for something in this region, so the stack may cost anything. Refresh the \
-              prices, or pass `--allow-unpriced` to check the budget over the rest.",
-};
-/// A run budget without a run length.
-pub const NO_RUN: Code = Code {
-    code: "DL0604",
-    title: "A run budget needs the length of a run",
-    explain: "`budget.run` is compared with the cost of a run, which lasts for `ttl:` or `--hours`.",
-};
-/// Above the budget by use only.
-pub const OVER_BY_USE: Code = Code {
-    code: "DL0605",
-    title: "With its usage the stack may cost more than its budget",
-    explain: "Lines by use depend on quantities that are stated in `usage:` or assumed. They never refuse a plan.",
-};
-
-/// Above the budget already, and not made more expensive.
-pub const STILL_OVER: Code = Code {
-    code: "DL0607",
-    title: "The stack is above its budget, and this plan does not make it more expensive",
-    explain: "A warning. A plan that makes a stack cheaper, or leaves its cost as it is, is never refused by a budget: \
-              refusing it would keep the more expensive stack alive. The limit still stands, and the next plan that adds cost is \
-              refused.",
-};
+codes! {
+    /// What a budget says.
+    pub CODES:
+    OVER = "DL0601", "The stack costs more than its budget",
+        "The plan adds up every priced line and every upfront fee and compares them with `budget:` and \
+         `--max-hourly`. A plan above one of them is refused before any request that changes something, with exit \
+         code 5. Raise the budget, or make the largest lines smaller.";
+    NEAR = "DL0602", "The stack uses more than 80 % of its budget",
+        "A warning: a small change may be refused.";
+    UNPRICED = "DL0603", "A budget cannot be checked, because something has no price",
+        "The price book has no rate for something in this region, so the stack may cost anything. Refresh the \
+         prices, or pass `--allow-unpriced` to check the budget over the rest.";
+    NO_RUN = "DL0604", "A run budget needs the length of a run",
+        "`budget.run` is compared with the cost of a run, which lasts for `ttl:` or `--hours`.";
+    OVER_BY_USE = "DL0605", "With its usage the stack may cost more than its budget",
+        "Lines by use depend on quantities that are stated in `usage:` or assumed. They never refuse a plan.";
+    STILL_OVER = "DL0607", "The stack is above its budget, and this plan does not make it more expensive",
+        "A warning. A plan that makes a stack cheaper, or leaves its cost as it is, is never refused by a budget: \
+         refusing it would keep the more expensive stack alive. The limit still stands, and the next plan that adds cost is \
+         refused.";
+}
 
 /// The part of a budget past which a warning is shown.
 const NEAR_SHARE: Decimal = Decimal::from_parts(8, 0, 0, false, 1);
@@ -326,7 +292,7 @@ impl Verdict {
         let mut diagnostics: Vec<Diagnostic> = self.refusals.iter().map(Refusal::diagnostic).collect();
         for refusal in &self.tolerated {
             let summary = format!("{}; this plan does not make it more expensive", refusal.diagnostic().summary);
-            diagnostics.push(Diagnostic::warning(STILL_OVER.code, summary));
+            diagnostics.push(Diagnostic::warning(&STILL_OVER, summary));
         }
         for check in self.checks.iter().filter(|check| check.fixed <= check.allowed) {
             let (name, per) = (check.name(), check.limit.per());
@@ -334,12 +300,12 @@ impl Verdict {
             if check.with_use > check.allowed {
                 let cost = Dollars(check.with_use);
                 let summary = format!("with its usage the stack comes to {cost}{per}, above {name} of {allowed}");
-                diagnostics.push(Diagnostic::warning(OVER_BY_USE.code, summary));
+                diagnostics.push(Diagnostic::warning(&OVER_BY_USE, summary));
             } else if check.fixed > check.allowed.saturating_mul(NEAR_SHARE) {
                 let percent = check.percent().unwrap_or_default();
                 let cost = Dollars(check.fixed);
                 let summary = format!("{cost}{per} is {percent} % of {name} ({allowed})");
-                diagnostics.push(Diagnostic::warning(NEAR.code, summary));
+                diagnostics.push(Diagnostic::warning(&NEAR, summary));
             }
         }
         diagnostics
@@ -356,7 +322,7 @@ impl Refusal {
                     .iter()
                     .map(|(address, what, dollars)| format!("{address}: {what}: {}{per}", Dollars(*dollars)))
                     .collect();
-                Diagnostic::error(OVER.code, format!("{cost}{per} is above {name} of {allowed}"))
+                Diagnostic::error(&OVER, format!("{cost}{per} is above {name} of {allowed}"))
                     .with_detail(format!("the largest lines:\n{}", lines.join("\n")))
                     .with_help(if check.flag {
                         "raise --max-hourly, or make the largest lines smaller"
@@ -369,14 +335,12 @@ impl Refusal {
                 let named: Vec<String> =
                     lines.iter().map(|(address, what, why)| format!("{address}: {what}: {why}")).collect();
                 let noun = if count == 1 { "line has" } else { "lines have" };
-                Diagnostic::error(UNPRICED.code, format!("the budget cannot be checked: {count} {noun} no price"))
+                Diagnostic::error(&UNPRICED, format!("the budget cannot be checked: {count} {noun} no price"))
                     .with_detail(named.join("\n"))
                     .with_help("dlinfra prices refresh, or --allow-unpriced to check the rest")
             }
-            Self::NoRunLength => {
-                Diagnostic::error(NO_RUN.code, "budget.run is set, but nothing says how long a run is")
-                    .with_help("add ttl: to the blueprint, or pass --hours")
-            }
+            Self::NoRunLength => Diagnostic::error(&NO_RUN, "budget.run is set, but nothing says how long a run is")
+                .with_help("add ttl: to the blueprint, or pass --hours"),
         }
     }
 }

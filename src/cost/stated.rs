@@ -7,18 +7,18 @@ use super::bill::{Bill, Run, RunSource};
 use super::budget::Budget;
 use super::pricing::Pricing;
 use crate::blueprint::{Compiled, ResourceDecl};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::kind::Kind;
 use crate::price::usage::UsageError;
 use crate::price::{Usage, UsageBook};
 
-/// A `usage:` that means nothing.
-pub const USAGE: Code = Code {
-    code: "DL0606",
-    title: "`usage:` states something that prices do not need, or no quantity",
-    explain: "`usage:` holds quantities per month, such as `processed_gb: 500` or `put_requests: 2000000`, and \
-              `hours_per_day`. Each is a number that is not negative.",
-};
+codes! {
+    /// What stated usage gets wrong.
+    pub CODES:
+    USAGE = "DL0606", "`usage:` states something that prices do not need, or no quantity",
+        "`usage:` holds quantities per month, such as `processed_gb: 500` or `put_requests: 2000000`, and \
+         `hours_per_day`. Each is a number that is not negative.";
+}
 
 /// What holds for the cost of a blueprint.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -66,7 +66,7 @@ impl Stated {
 }
 
 fn problem(blueprint: &Compiled, resource: Option<&ResourceDecl>, error: &UsageError) -> Diagnostic {
-    let diagnostic = Diagnostic::error(USAGE.code, error.to_string());
+    let diagnostic = Diagnostic::error(&USAGE, error.to_string());
     match resource {
         Some(resource) => diagnostic.at_address(&resource.address).with_labels(resource.spans.labels("")),
         None => diagnostic.with_labels(blueprint.spans.get("usage").cloned()),

@@ -45,7 +45,7 @@ fn one(diagnostic: &Diagnostic, renderer: &Renderer, prose: usize) -> String {
     };
     // `error[DL0101]: ` before the first line, `   = help: ` and the number of the last line before the others.
     let title = broken(&summary, prose, level_width(diagnostic.severity) + diagnostic.code.len() + 4);
-    let title = level.primary_title(title).id(diagnostic.code.as_str());
+    let title = level.primary_title(title).id(diagnostic.code);
     let number = diagnostic.labels.iter().map(|l| l.end().line.to_string().len()).max().unwrap_or(0);
     let words = |text: &str| broken(text, prose, number + 10);
     let mut elements: Vec<Element<'_>> = Vec::new();

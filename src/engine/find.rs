@@ -1,4 +1,5 @@
 //! Finding what a person names: by id, name or tags, in this account and region only.
+use crate::engine::codes;
 use super::{
     Engine, View,
     import::{By, Claim},
@@ -53,7 +54,7 @@ impl Engine {
         if found.len() > 1 {
             let ids: Vec<String> = found.iter().map(described).collect();
             return Err(Diagnostic::error(
-                "DL0542",
+                &codes::SEVERAL_MATCH,
                 format!("{} objects match {}, and one is needed", found.len(), named(by)),
             )
             .at_address(address.as_str())
@@ -63,7 +64,7 @@ impl Engine {
         }
         let missing = |text: String| {
             Diagnostics::from(
-                Diagnostic::error("DL0541", text)
+                Diagnostic::error(&codes::NOTHING_TO_IMPORT, text)
                     .at_address(address.as_str())
                     .with_detail(place.clone())
                     .with_help("check the id, the account (`--profile`) and the region of the blueprint"),
@@ -90,7 +91,7 @@ impl Engine {
         let mut parts = rest.split(':').skip(2);
         let (region, account) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
         let wrong = |what: &str, theirs: &str, ours: &str| {
-            Diagnostic::error("DL0404", format!("{id} is in the {what} {theirs}, this stack is in {ours}"))
+            Diagnostic::error(&crate::aws::codes::OTHER_ACCOUNT_OR_REGION, format!("{id} is in the {what} {theirs}, this stack is in {ours}"))
                 .with_help("a stack lives in one account and region: use the credentials and the blueprint of that one")
         };
         if !account.is_empty() && account != self.identity.account {
@@ -155,5 +156,5 @@ fn right_kind(kind: &dyn Kind, id: &str) -> Result<(), Diagnostics> {
         Some(other) => format!("{id} is the id of a {other}, and the resource is a {}", kind.name()),
         None => format!("{id} is no id of a {}: those start with `{prefix}`", kind.name()),
     };
-    Err(Diagnostic::error("DL0544", text).with_help("name the object by its id in AWS, or use `--name`").into())
+    Err(Diagnostic::error(&codes::OTHER_KIND, text).with_help("name the object by its id in AWS, or use `--name`").into())
 }

@@ -1,4 +1,5 @@
 //! What only AWS knows and an apply would meet half-way, asked while there is only a plan.
+use crate::engine::codes;
 use super::{Engine, View};
 use crate::{
     diagnostic::{Diagnostic, Diagnostics},
@@ -38,7 +39,7 @@ impl Engine {
                 Err(e) => {
                     let text =
                         format!("AWS was not asked whether it takes what is new of the kind {}: {e}", kind.name());
-                    notes.push(Diagnostic::note("DL0305", text).with_help_opt(e.help.clone()));
+                    notes.push(Diagnostic::note(&codes::NOT_FORESEEN, text).with_help_opt(e.help.clone()));
                 }
             }
         }
@@ -53,7 +54,7 @@ impl Engine {
                 let help =
                     "AWS renames its parameters: write the `ami-` id, or the path of a parameter that the region has";
                 let at = step.address.as_str();
-                problems.push(Diagnostic::error("DL0386", text).at_address(at).at_field("image").with_help(help));
+                problems.push(Diagnostic::error(&crate::catalog::codes::IMAGE_NOT_THERE, text).at_address(at).at_field("image").with_help(help));
             }
         }
         drop(steps);

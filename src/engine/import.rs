@@ -1,5 +1,6 @@
 //! Import: finding objects that exist, and planning to take them up as resources of the blueprint.
 use super::{Engine, View, find::described};
+use crate::engine::codes;
 use crate::{
     address::Address,
     apply::{self, Carrier},
@@ -73,7 +74,8 @@ impl Engine {
             let Some(item) = wanted.iter().find(|w| w.address == claim.address) else { continue };
             if let Some(other) = taken.insert(&claim.live.id, &claim.address) {
                 let text = format!("{} cannot be both {other} and {}", claim.live.id, claim.address);
-                problems.push(Diagnostic::error("DL0543", text).with_help("give each object to one address"));
+                problems
+                    .push(Diagnostic::error(&codes::NOT_ONE_TO_ONE, text).with_help("give each object to one address"));
                 continue;
             }
             match view.snapshot.owned.get(&claim.address) {
@@ -85,7 +87,7 @@ impl Engine {
                 Some(found) if found.live.state != State::Partial => {
                     let text = format!("{} is {} already", claim.address, described(&found.live));
                     problems.push(
-                        Diagnostic::error("DL0543", text)
+                        Diagnostic::error(&codes::NOT_ONE_TO_ONE, text)
                             .at_address(claim.address.as_str())
                             .with_help("import the object under an address of its own"),
                     );
@@ -237,9 +239,12 @@ impl Engine {
                 };
                 let ids = members.join(" ");
                 problems.push(
-                    Diagnostic::error("DL0540", format!("the import of {ids} as {address} was interrupted"))
-                        .at_address(address.as_str())
-                        .with_help(format!("finish it first: `dlinfra import FILE {address} {ids}`")),
+                    Diagnostic::error(
+                        &codes::IMPORT_INTERRUPTED,
+                        format!("the import of {ids} as {address} was interrupted"),
+                    )
+                    .at_address(address.as_str())
+                    .with_help(format!("finish it first: `dlinfra import FILE {address} {ids}`")),
                 );
             }
         }

@@ -1,5 +1,6 @@
 //! What the journal says is there, asked for by id: a sweep sees tags only, and one sweep may lag behind.
 use super::Engine;
+use crate::engine::codes;
 use crate::{
     address::Address,
     aws::{
@@ -51,7 +52,7 @@ impl Untagged {
             true => "set its tags again as those of its resource, or delete it by hand".to_owned(),
             false => format!("take it back with `dlinfra import FILE {address} {id}`, or delete it by hand"),
         };
-        Diagnostic::warning("DL0562", text).at_address(address.as_str()).with_help(help)
+        Diagnostic::warning(&codes::TAGS_LOST, text).at_address(address.as_str()).with_help(help)
     }
 }
 
@@ -191,7 +192,7 @@ impl Gap {
     /// What people should know about it.
     pub(super) fn diagnostic(&self) -> Diagnostic {
         let text = format!("nobody looked for any {}: {}", self.kind, self.why);
-        Diagnostic::note("DL0564", text).with_help_opt(self.why.help.clone())
+        Diagnostic::note(&codes::KIND_NOT_READ, text).with_help_opt(self.why.help.clone())
     }
 }
 

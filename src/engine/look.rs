@@ -1,4 +1,5 @@
 //! Looking: one sweep per kind, what names stand for, and who the stack is.
+use crate::engine::codes;
 use super::{
     Engine, View,
     known::{Gap, Untagged},
@@ -69,7 +70,7 @@ impl Engine {
         let parameters = parameters.unwrap_or_else(|e| {
             // Who may only look at machines can still plan; an apply asks again.
             let text = format!("what the names of images stand for is not known: {e}");
-            notes.push(Diagnostic::warning("DL0537", text).with_help_opt(e.help.clone()));
+            notes.push(Diagnostic::warning(&codes::IMAGES_NOT_READ, text).with_help_opt(e.help.clone()));
             BTreeMap::new()
         });
         let stack_id = self.stack_id(claimed.as_ref(), &found)?;
@@ -86,7 +87,7 @@ impl Engine {
                 self.memory.applied.len(),
                 self.target.stack
             );
-            return Err(Diagnostic::error("DL0531", text)
+            return Err(Diagnostic::error(&codes::ALL_MISSING, text)
                 .with_detail(format!("account {}, region {}, journal {}", self.identity.account, self.aws.region(), self.backend.place()))
                 .with_help("check account, region and `--endpoint-url`; if everything was really deleted by hand, `dlinfra recover --forget`")
                 .into());
@@ -95,7 +96,7 @@ impl Engine {
         notes.extend(apart(&snapshot));
         notes.extend(snapshot.owned.values().chain(snapshot.surplus.values().map(|s| &s.found)).flat_map(novel));
         notes.extend(asked.untagged.iter().map(Untagged::diagnostic));
-        notes.extend(ctx.unread.take().into_iter().map(|text| Diagnostic::warning("DL0563", text)));
+        notes.extend(ctx.unread.take().into_iter().map(|text| Diagnostic::warning(&codes::DETAIL_NOT_READ, text)));
         let expires = self.expires(&snapshot);
         let mut tags = self.target.tags.clone();
         let ownership = Ownership {
@@ -198,7 +199,7 @@ impl Engine {
                 .chain(claimed.iter().map(|c| format!("{c} (this journal)")))
                 .collect();
             return Err(Diagnostic::error(
-                "DL0532",
+                &codes::STACK_NAME_TWICE,
                 format!("two stacks are called {} here: {}", self.target.stack, owners.join(" and ")),
             )
             .with_help(
@@ -231,7 +232,7 @@ pub(super) fn novel(found: &Found) -> Vec<Diagnostic> {
         let id = live.members.first().map_or(&live.id, |m| &m.id);
         let text = format!("`{field}` of {id} ({kind}) is `{text}`, which this dlinfra does not know");
         let help = "it is not compared and stays as it is; a newer dlinfra may know it";
-        Diagnostic::warning("DL0563", text).at_address(live.address.as_str()).with_help(help)
+        Diagnostic::warning(&codes::DETAIL_NOT_READ, text).at_address(live.address.as_str()).with_help(help)
     };
     live.novel.iter().map(note).collect()
 }
@@ -243,13 +244,13 @@ fn apart(snapshot: &Snapshot) -> Diagnostics {
         let kind = surplus.found.kind.name();
         match &surplus.claims {
             Some((address, id)) => Diagnostic::warning(
-                "DL0560",
+                &codes::TWO_AT_ONE_ADDRESS,
                 format!("{} ({kind}) is a second object at {address}, beside {id}", live.id),
             )
             .at_address(address.as_str())
             .with_help("it stays until `dlinfra destroy`; delete it by hand if nothing uses it"),
             None => Diagnostic::warning(
-                "DL0561",
+                &codes::WITHOUT_ADDRESS,
                 format!("{} ({kind}) is this stack's, and its `{}` cannot be read", live.id, tags::ADDRESS),
             )
             .with_help("set the tag to the address of its resource; `dlinfra destroy` removes it as it is"),
@@ -259,12 +260,12 @@ fn apart(snapshot: &Snapshot) -> Diagnostics {
         let (id, kind) = (&found.live.id, found.kind.name());
         match Ownership::read(&found.live.tags).filter(|o| !o.stack_id.is_empty()) {
             Some(owner) => Diagnostic::warning(
-                "DL0532",
+                &codes::STACK_NAME_TWICE,
                 format!("{id} ({kind}) belongs to another stack of this name: {}", owner.words()),
             )
             .with_help("rename one of the stacks; this one changes only its own objects"),
             None => Diagnostic::warning(
-                "DL0565",
+                &codes::UNPROVEN,
                 format!("{id} ({kind}) carries this stack's name and no `{}`", tags::STACK_ID),
             )
             .with_help("remove the `dlinfra:` tags if it is not this stack's; if it is, set the tag, or import it"),
@@ -284,5 +285,5 @@ pub(super) fn under_way(plan: &mut Plan, lock: &LockStatus, unanswered: &BTreeMa
     let (name, command) = holder.map_or(("somebody unknown", "a command"), |h| (&h.name, &h.command));
     let text = format!("{name} is changing this stack (`{command}`): this plan is from the middle of that");
     plan.notes
-        .push(Diagnostic::warning("DL0538", text).with_help("plan again when it has ended: `dlinfra lock status`"));
+        .push(Diagnostic::warning(&codes::ANOTHER_RUN, text).with_help("plan again when it has ended: `dlinfra lock status`"));
 }

@@ -1,5 +1,9 @@
 //! What can go wrong with the memory and the lock: who is to blame, what to do next, and a code for each.
-use crate::{aws, diagnostic::Diagnostic};
+use crate::journal::codes;
+use crate::{
+    aws,
+    diagnostic::{Code, Diagnostic},
+};
 use std::io;
 
 /// A failure of the journal, of the place where it lies, or of the lock.
@@ -199,29 +203,29 @@ impl JournalError {
     }
 
     /// Its code.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static Code {
         match self {
-            Self::Io { .. } => "DL0501",
-            Self::ReadOnly { .. } => "DL0502",
-            Self::DiskFull { .. } => "DL0503",
-            Self::Denied { .. } => "DL0504",
-            Self::Unreachable { .. } => "DL0505",
-            Self::Conflict { .. } => "DL0506",
-            Self::Damaged { .. } => "DL0507",
-            Self::NewerVersion { .. } => "DL0508",
-            Self::ForeignOwner { .. } => "DL0509",
-            Self::Locked { .. } => "DL0510",
-            Self::OtherStack { .. } => "DL0511",
-            Self::Lost { .. } => "DL0512",
-            Self::NoBucket { .. } => "DL0513",
-            Self::SeveralOwners { .. } => "DL0514",
-            Self::Credentials { .. } => "DL0515",
-            Self::NothingLive { .. } => "DL0516",
-            Self::Refused { .. } => "DL0517",
-            Self::Changed { .. } => "DL0518",
-            Self::Elsewhere { .. } => "DL0519",
-            Self::NoMemory { .. } => "DL0520",
-            Self::LockChanged { .. } => "DL0521",
+            Self::Io { .. } => &codes::FOLDER_UNUSABLE,
+            Self::ReadOnly { .. } => &codes::READ_ONLY,
+            Self::DiskFull { .. } => &codes::DISK_FULL,
+            Self::Denied { .. } => &codes::JOURNAL_DENIED,
+            Self::Unreachable { .. } => &codes::JOURNAL_UNREACHABLE,
+            Self::Conflict { .. } => &codes::CONFLICT,
+            Self::Damaged { .. } => &codes::DAMAGED,
+            Self::NewerVersion { .. } => &codes::NEWER_VERSION,
+            Self::ForeignOwner { .. } => &codes::FOREIGN_OWNER,
+            Self::Locked { .. } => &codes::LOCKED,
+            Self::OtherStack { .. } => &codes::OTHER_STACK,
+            Self::Lost { .. } => &codes::LOCK_LOST,
+            Self::NoBucket { .. } => &codes::NO_BUCKET,
+            Self::SeveralOwners { .. } => &codes::SEVERAL_OWNERS,
+            Self::Credentials { .. } => &codes::JOURNAL_CREDENTIALS,
+            Self::NothingLive { .. } => &codes::NOTHING_LIVE,
+            Self::Refused { .. } => &codes::RECORD_REFUSED,
+            Self::Changed { .. } => &codes::STACK_CHANGED,
+            Self::Elsewhere { .. } => &codes::JOURNAL_ELSEWHERE,
+            Self::NoMemory { .. } => &codes::NO_MEMORY,
+            Self::LockChanged { .. } => &codes::LOCK_CHANGED,
         }
     }
 
@@ -314,7 +318,7 @@ impl From<JournalError> for aws::Error {
             _ => aws::ErrorClass::Journal,
         };
         let mut out = Self::new(class, error.to_string()).help(error.help());
-        out.code = Some(error.code().to_owned());
+        (out.code, out.own) = (Some(error.code().code.to_owned()), Some(error.code()));
         out
     }
 }

@@ -8,7 +8,7 @@
 mod backend;
 mod cache;
 pub mod codec;
-mod codes;
+pub(crate) mod codes;
 mod error;
 mod fold;
 mod history;

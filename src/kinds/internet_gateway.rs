@@ -3,7 +3,7 @@ use crate::{
     aws::{Error, gone, tags::TagTarget},
     call::{Ctx, SweepCtx},
     catalog::durations,
-    diagnostic::Code,
+    diagnostic::codes,
     field::Ref,
     kinds::{Vpc, ec2, holders},
     resource::{About, Call, Changes, Class, Durations, Expected, Id, Live, Lookup, Output, Problem, Quota, Resource},
@@ -28,12 +28,12 @@ pub struct InternetGateway {
 const CREATE: Call = Call::new("ec2:CreateInternetGateway", Class::Tags);
 const ATTACH: Call = Call::new("ec2:AttachInternetGateway", Class::Parent);
 
-const CODES: &[Code] = &[Code {
-    code: "DL0313",
-    title: "Internet gateway without a VPC",
-    explain: "An internet gateway does something only while it is attached to a VPC. Write `vpc:` with the VPC; the \
-              attachment is made and removed with the gateway.",
-}];
+codes! {
+    CODES:
+    VPC = "DL0313", "Internet gateway without a VPC",
+        "An internet gateway does something only while it is attached to a VPC. Write `vpc:` with the VPC; the \
+         attachment is made and removed with the gateway.";
+}
 
 impl Resource for InternetGateway {
     const KIND: &'static str = "internet-gateway";
@@ -63,7 +63,7 @@ impl Resource for InternetGateway {
     fn check(&self, problems: &mut Vec<Problem>) {
         if self.vpc.is_none() {
             problems.push(Problem {
-                code: "DL0313",
+                code: &VPC,
                 path: "vpc".to_owned(),
                 summary: "an internet gateway needs a VPC".to_owned(),
                 help: "write `vpc: ${…}` with the VPC that it serves".to_owned(),
@@ -218,7 +218,7 @@ mod tests {
         let loose: InternetGateway = serde_json::from_value(json!({})).unwrap();
         let mut problems = Vec::new();
         loose.check(&mut problems);
-        assert_eq!(problems[0].code, "DL0313");
+        assert_eq!(problems[0].code.code, "DL0313");
         assert_eq!(serde_json::to_value(&loose).unwrap(), json!({}));
     }
 }

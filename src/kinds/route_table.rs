@@ -7,7 +7,7 @@ use crate::{
     aws::{Error, ErrorClass, gone, tags::TagTarget},
     call::{Ctx, SweepCtx},
     catalog::durations,
-    diagnostic::Code,
+    diagnostic::codes,
     field::Ref,
     kinds::{
         InternetGateway, NatGateway, Subnet, Vpc,
@@ -71,28 +71,20 @@ const ASSOCIATE: Call = Call::new("ec2:AssociateRouteTable", Class::Parent);
 /// Ids that a route can name without a field of their own.
 const TARGETS: [&str; 6] = ["tgw-", "pcx-", "eni-", "vpce-", "vgw-", "eigw-"];
 
-const CODES: &[Code] = &[
-    Code {
-        code: "DL0314",
-        title: "Route without exactly one target",
-        explain: "A route leads to one thing: an `internet_gateway`, a `nat_gateway`, or the id of something that dlinfra \
-                  does not make in `target`. Two targets for one destination need two tables.",
-    },
-    Code {
-        code: "DL0315",
-        title: "Two routes to one destination",
-        explain: "A table has one route per destination. When two routes overlap, the one with the longer prefix takes \
-                  the packet, so narrow one of them.",
-    },
-    Code {
-        code: "DL0316",
-        title: "Target of a kind that routes cannot have",
-        explain: "`target` takes the id of a transit gateway (tgw-), peering connection (pcx-), network interface (eni-), \
-                  gateway load balancer endpoint (vpce-), virtual private gateway (vgw-) or egress-only internet gateway \
-                  (eigw-). Internet and NAT gateways have fields of their own. Routes to gateway endpoints are made by AWS \
-                  when the endpoint names the table.",
-    },
-];
+codes! {
+    CODES:
+    TARGET = "DL0314", "Route without exactly one target",
+        "A route leads to one thing: an `internet_gateway`, a `nat_gateway`, or the id of something that dlinfra \
+         does not make in `target`. Two targets for one destination need two tables.";
+    TWO_ROUTES = "DL0315", "Two routes to one destination",
+        "A table has one route per destination. When two routes overlap, the one with the longer prefix takes \
+         the packet, so narrow one of them.";
+    TARGET_KIND = "DL0316", "Target of a kind that routes cannot have",
+        "`target` takes the id of a transit gateway (tgw-), peering connection (pcx-), network interface (eni-), \
+         gateway load balancer endpoint (vpce-), virtual private gateway (vgw-) or egress-only internet gateway \
+         (eigw-). Internet and NAT gateways have fields of their own. Routes to gateway endpoints are made by AWS \
+         when the endpoint names the table.";
+}
 
 impl Route {
     /// The id of what it leads to.
@@ -149,17 +141,17 @@ impl Resource for RouteTable {
             let count = targets.iter().filter(|set| **set).count();
             if count != 1 {
                 problem(
-                    "DL0314",
+                    &TARGET,
                     format!("the route to {} has {count} targets", route.to),
                     "write one of `internet_gateway`, `nat_gateway`, `target`",
                 );
             }
             if !seen.insert(&route.to) {
-                problem("DL0315", format!("two routes lead to {}", route.to), "keep one, or narrow one of them");
+                problem(&TWO_ROUTES, format!("two routes lead to {}", route.to), "keep one, or narrow one of them");
             }
             if let Some(target) = route.target.as_ref().filter(|t| !TARGETS.iter().any(|p| t.starts_with(p))) {
                 problem(
-                    "DL0316",
+                    &TARGET_KIND,
                     format!("a route cannot lead to `{target}`"),
                     "write an id that starts with tgw-, pcx-, eni-, vpce-, vgw- or eigw-; gateways have fields of their own",
                 );
@@ -363,7 +355,7 @@ mod tests {
         let table: RouteTable = serde_json::from_value(json!({ "vpc": { "$ref": "vpc" }, "routes": routes })).unwrap();
         let mut problems = Vec::new();
         table.check(&mut problems);
-        problems.iter().map(|p| p.code).collect()
+        problems.iter().map(|p| p.code.code).collect()
     }
 
     #[test]

@@ -101,7 +101,7 @@ impl Resource for SecurityGroup {
     fn check(&self, problems: &mut Vec<Problem>) {
         if self.vpc.is_some() == self.subnet.is_some() {
             problems.push(Problem {
-                code: "DL0326",
+                code: &rule::VPC,
                 path: "vpc".to_owned(),
                 summary: "a security group belongs to one VPC".to_owned(),
                 help: "write `vpc: ${…}`, or `subnet: ${…}` for the VPC of a subnet, and not both".to_owned(),

@@ -3,7 +3,7 @@ use crate::{
     aws::{Error, gone, tags::TagTarget},
     call::{Ctx, SweepCtx},
     catalog::durations,
-    diagnostic::Code,
+    diagnostic::codes,
     field::Ref,
     kinds::{Vpc, ec2, holders},
     resource::{
@@ -39,22 +39,17 @@ pub struct Subnet {
 
 const CREATE: Call = Call::new("ec2:CreateSubnet", Class::Tags);
 
-const CODES: &[Code] = &[
-    Code {
-        code: "DL0311",
-        title: "Subnet range of a size that AWS refuses",
-        explain: "A subnet's IPv4 range has a prefix between /16 and /28 and lies inside its VPC's range. AWS keeps five \
-                  addresses of each subnet for itself. A training node can use 32 addresses, one for each of its network \
-                  interfaces, so 16 nodes need at least a /22.",
-    },
-    Code {
-        code: "DL0312",
-        title: "Not the name of an availability zone",
-        explain: "A zone is named by its region and a letter (`us-east-1a`), or as AWS names a local zone \
-                  (`us-west-2-lax-1a`). A zone id (`use1-az4`) is the same in all accounts, but the calls that launch \
-                  instances and reserve capacity take names.",
-    },
-];
+codes! {
+    CODES:
+    CIDR = "DL0311", "Subnet range of a size that AWS refuses",
+        "A subnet's IPv4 range has a prefix between /16 and /28 and lies inside its VPC's range. AWS keeps five \
+         addresses of each subnet for itself. A training node can use 32 addresses, one for each of its network \
+         interfaces, so 16 nodes need at least a /22.";
+    ZONE = "DL0312", "Not the name of an availability zone",
+        "A zone is named by its region and a letter (`us-east-1a`), or as AWS names a local zone \
+         (`us-west-2-lax-1a`). A zone id (`use1-az4`) is the same in all accounts, but the calls that launch \
+         instances and reserve capacity take names.";
+}
 
 impl Resource for Subnet {
     const KIND: &'static str = "subnet";
@@ -91,7 +86,7 @@ impl Resource for Subnet {
         let ranges = std::iter::once(("cidr", &self.cidr)).chain(self.alternatives.iter().map(|c| ("alternatives", c)));
         for (path, range) in ranges.filter(|(_, range)| !(16..=28).contains(&range.prefix())) {
             problems.push(Problem {
-                code: "DL0311",
+                code: &CIDR,
                 path: path.to_owned(),
                 summary: format!("AWS makes no subnet of {range}"),
                 help: "use a prefix between /16 and /28, for example `10.20.0.0/20`".to_owned(),
@@ -99,7 +94,7 @@ impl Resource for Subnet {
         }
         if !is_zone_name(&self.zone) {
             problems.push(Problem {
-                code: "DL0312",
+                code: &ZONE,
                 path: "zone".to_owned(),
                 summary: format!("`{}` is not the name of an availability zone", self.zone),
                 help: "write the region and a letter, for example `us-east-1a`".to_owned(),
@@ -180,7 +175,7 @@ impl Resource for Subnet {
         let unknown = |one: &Foreseen<Self>| {
             let zone = &one.want.zone;
             (!zones.contains(zone)).then(|| Problem {
-                code: "DL0383",
+                code: &crate::catalog::codes::ZONE_NOT_THERE,
                 path: "zone".to_owned(),
                 summary: format!("this account has no zone {zone} in {}", ctx.scope.region),
                 help: format!("zones of this account: {}; others may have to be enabled first", zones.join(", ")),
@@ -252,7 +247,7 @@ mod tests {
         let subnet: Subnet = serde_json::from_value(subnet).unwrap();
         let mut problems = Vec::new();
         subnet.check(&mut problems);
-        problems.iter().map(|p| p.code).collect()
+        problems.iter().map(|p| p.code.code).collect()
     }
 
     #[test]

@@ -3,7 +3,7 @@ use crate::{
     aws::{Error, gone, optional, tags::TagTarget},
     call::{Ctx, SweepCtx},
     catalog::durations,
-    diagnostic::Code,
+    diagnostic::codes,
     kinds::{ec2, holders},
     resource::{
         About, Call, Changes, Class, Durations, Expected, Id, Live, Lookup, Output, Problem, Quota, Resource, State,
@@ -35,12 +35,12 @@ fn yes() -> bool {
 
 const CREATE: Call = Call::new("ec2:CreateVpc", Class::Tags);
 
-const CODES: &[Code] = &[Code {
-    code: "DL0310",
-    title: "VPC range of a size that AWS refuses",
-    explain: "A VPC's IPv4 range has a prefix between /16 (65,536 addresses) and /28 (16 addresses). For training clusters \
-              take a /16: a node can use 32 addresses, one for each of its network interfaces.",
-}];
+codes! {
+    CODES:
+    CIDR = "DL0310", "VPC range of a size that AWS refuses",
+        "A VPC's IPv4 range has a prefix between /16 (65,536 addresses) and /28 (16 addresses). For training clusters \
+         take a /16: a node can use 32 addresses, one for each of its network interfaces.";
+}
 
 impl Resource for Vpc {
     const KIND: &'static str = "vpc";
@@ -73,7 +73,7 @@ impl Resource for Vpc {
     fn check(&self, problems: &mut Vec<Problem>) {
         if !(16..=28).contains(&self.cidr.prefix()) {
             problems.push(Problem {
-                code: "DL0310",
+                code: &CIDR,
                 path: "cidr".to_owned(),
                 summary: format!("AWS makes no VPC of {}", self.cidr),
                 help: "use a prefix between /16 and /28, for example `10.20.0.0/16`".to_owned(),

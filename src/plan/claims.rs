@@ -10,6 +10,7 @@
 //!
 //! A choice is pinned in the journal before anything is made: a run after a kill chooses the same, although AWS may not
 //! show yet what was made.
+use crate::plan::codes;
 use super::{Action, Decision, Input, Wanted};
 use crate::{
     address::Address,
@@ -134,7 +135,7 @@ pub(super) fn choose(input: &Input<'_>) -> Result<Choices, Diagnostics> {
             let text =
                 format!("none of the {} values for `{}` of {} is free", candidates.len(), claim.field, w.address);
             let help = format!("give it more `{}`, or remove what has them", claim.choices);
-            let problem = Diagnostic::error("DL0551", text).at_address(w.address.as_str());
+            let problem = Diagnostic::error(&codes::NO_ALTERNATIVE, text).at_address(w.address.as_str());
             problems.push(problem.at_field(claim.choices).with_help(help));
             continue;
         };

@@ -2,6 +2,7 @@
 //!
 //! One file: every class of change is decided here, and nowhere else.
 use super::{Action, ChangeClass, FieldChange, Input, Protect, Step, Wanted, claims::Choices};
+use crate::plan::codes;
 use crate::{
     address::Address,
     aws::tags,
@@ -146,7 +147,7 @@ pub fn in_a_ring(ring: &[&str]) -> Diagnostic {
         all => format!("resources need each other in a ring: {} > {}", all.join(" > "), all.first().unwrap_or(&"")),
     };
     let help = "break the ring: let one of them refer to the other by a value that is known beforehand";
-    Diagnostic::error("DL0530", text).with_help(help)
+    Diagnostic::error(&codes::RING, text).with_help(help)
 }
 
 /// The live object at the address, or at a former one.

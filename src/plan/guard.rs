@@ -1,4 +1,5 @@
 //! What a plan may not do unless more is said, and what stays: both are known before anything ends.
+use crate::plan::codes;
 use super::{Action, ChangeClass, Plan, Protect, Step, Summary, Task};
 use crate::{
     address::Address,
@@ -45,7 +46,7 @@ impl Plan {
                 };
                 let text = format!("{address} is protected (`protect: never`), and this would {what}");
                 let help = "undo the change; or set `protect: off` in the blueprint and apply that first";
-                out.push(Diagnostic::error("DL0552", text).at_address(address).at_field("protect").with_help(help));
+                out.push(Diagnostic::error(&codes::PROTECTED, text).at_address(address).at_field("protect").with_help(help));
                 continue;
             }
             let holds = contents.get(&step.address);
@@ -65,7 +66,7 @@ impl Plan {
             ];
             let flags: Vec<String> = flags.into_iter().flatten().collect();
             let help = format!("undo the change; or, if the data may be lost, add {}", flags.join(" and "));
-            out.push(Diagnostic::error("DL0534", text).at_address(address).with_help(help));
+            out.push(Diagnostic::error(&codes::DESTROYS_DATA, text).at_address(address).with_help(help));
         }
         out
     }

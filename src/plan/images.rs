@@ -1,5 +1,6 @@
 //! Which image the machines of a plan start from: a fleet stays on one build although AWS moves `latest` on.
 use super::{Action, Image, Plan, Step};
+use crate::plan::codes;
 use crate::{
     address::Address,
     diagnostic::Diagnostic,
@@ -39,7 +40,7 @@ pub fn decide(plan: &mut Plan, known: &Known<'_>) {
         {
             let text = format!("{} stays on {kept}, and {} stands for {latest} now", step.address, named.name);
             plan.notes.push(
-                Diagnostic::note("DL0536", text)
+                Diagnostic::note(&codes::NEWER_IMAGE, text)
                     .at_address(step.address.as_str())
                     .at_field("image")
                     .with_help(format!("`--replace {}` takes the newer image", step.address)),

@@ -1,5 +1,6 @@
 //! graph × snapshot × last-applied → plan. Pure: no clock, no AWS, same inputs give the same bytes.
 pub mod claims;
+pub(crate) mod codes;
 mod decide;
 mod guard;
 pub mod images;

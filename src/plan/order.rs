@@ -6,6 +6,7 @@
 //! range), that is a ring. Then the table lets go first, in a task of its own, and only in the fields that close the ring.
 //! A ring in which nobody can let go is refused here, before anything ends.
 use super::{Action, Decision, Edge, Operation, Plan, Summary, Task, claims, decide};
+use crate::plan::codes;
 use crate::{
     diagnostic::{Diagnostic, Diagnostics},
     graph::Dag,
@@ -83,7 +84,7 @@ fn refused(decisions: &[Decision], contested: &[(usize, usize)], ring: &[Task]) 
         claimer.address,
         fields.join("` or `")
     );
-    Diagnostic::error("DL0550", text)
+    Diagnostic::error(&codes::ENDLESS_MOVE, text)
         .at_address(claimer.address.as_str())
         .at_field(fields.first().copied().unwrap_or_default())
         .with_detail(format!("they wait for each other: {}", addresses.join(" > ")))

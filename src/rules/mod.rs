@@ -108,7 +108,7 @@ impl Findings<'_> {
         help: impl Into<String>,
         related: Option<(&Resource<'_>, &str, &str)>,
     ) {
-        let mut found = Diagnostic::new(self.rule.severity, self.rule.code.code, summary)
+        let mut found = Diagnostic::new(self.rule.severity, &self.rule.code, summary)
             .with_help(help)
             .at_address(resource.address)
             .with_labels(resource.spans.labels(path));
@@ -121,7 +121,7 @@ impl Findings<'_> {
 
     /// A finding about the stack itself.
     fn on_stack(&mut self, key: &str, summary: String, help: impl Into<String>) {
-        let found = Diagnostic::new(self.rule.severity, self.rule.code.code, summary).with_help(help);
+        let found = Diagnostic::new(self.rule.severity, &self.rule.code, summary).with_help(help);
         self.out.push(found.with_labels(self.input.spans.nearest(key).cloned()));
     }
 }

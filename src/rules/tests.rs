@@ -170,7 +170,7 @@ fn failing() -> Vec<(&'static str, Value)> {
 }
 
 fn codes(found: &Diagnostics) -> BTreeSet<String> {
-    found.iter().map(|d| d.code.clone()).collect()
+    found.iter().map(|d| d.code.to_owned()).collect()
 }
 
 #[test]

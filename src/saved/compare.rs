@@ -1,5 +1,6 @@
 //! The steps of a saved plan against those that come out now.
 use super::SavedPlan;
+use crate::saved::codes;
 use crate::{
     diagnostic::{Diagnostic, Diagnostics},
     engine::View,
@@ -106,7 +107,7 @@ pub(super) fn check(saved: &SavedPlan, view: &View, plan: &Plan) -> Result<(), D
         (false, 1) => format!("the saved plan is out of date: 1 of {} steps is different now", now.len()),
         (false, n) => format!("the saved plan is out of date: {n} of {} steps are different now", now.len()),
     };
-    Err(Diagnostic::error("DL0750", text)
+    Err(Diagnostic::error(&codes::OUT_OF_DATE, text)
         .with_detail(lines.join("\n"))
         .with_help("nothing was changed; make a new plan and read it: `dlinfra plan FILE -o plan.json`")
         .into())

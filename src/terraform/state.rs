@@ -2,6 +2,7 @@
 //!
 //! A state may hold secrets. Nothing but addresses, ids, ARNs and the `Name` tag is taken out of it, and no error
 //! repeats what stands in it.
+use crate::terraform::codes;
 use crate::{diagnostic::Diagnostic, resource::Id};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -89,7 +90,7 @@ const PARTS: &[(&str, &[&str])] = &[
 /// No JSON, no state, or another version; says where, never what.
 pub fn parse(text: &str) -> Result<State, Diagnostic> {
     let wrong = |why: &str| {
-        Diagnostic::error("DL0780", format!("the Terraform state cannot be read: {why}")).with_help(
+        Diagnostic::error(&codes::TERRAFORM_STATE, format!("the Terraform state cannot be read: {why}")).with_help(
             "give a state of version 4, as Terraform writes it since 0.12: `terraform state pull > terraform.tfstate`",
         )
     };

@@ -219,7 +219,7 @@ fn a_move_that_never_ends_is_refused_before_anything_ends() {
         all
     };
     let problems = Account::with(&with("old")).try_plan(&with("new")).err().unwrap();
-    let found: Vec<_> = problems.iter().map(|d| (d.code.as_str(), d.address.as_deref(), d.help.len())).collect();
+    let found: Vec<_> = problems.iter().map(|d| (d.code, d.address.as_deref(), d.help.len())).collect();
     assert_eq!(found, [("DL0550", Some("new"), 1)], "{problems}");
     // With another range nothing waits for it.
     let mut other = with("new");
@@ -267,10 +267,7 @@ fn alternatives_are_chosen_from_what_is_known() {
     // Nothing is left.
     let four: Vec<Wanted> = std::iter::once(vpc()).chain(["a", "b", "c", "d"].map(|n| subnet(n, ranges[0]))).collect();
     let problems = none.try_plan(&four).err().unwrap();
-    assert_eq!(
-        problems.iter().map(|d| (d.code.as_str(), d.address.as_deref())).collect::<Vec<_>>(),
-        [("DL0551", Some("d"))]
-    );
+    assert_eq!(problems.iter().map(|d| (d.code, d.address.as_deref())).collect::<Vec<_>>(), [("DL0551", Some("d"))]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -126,7 +126,7 @@ async fn damage_names_file_and_line() {
     let error = journal::read(&backend).await.unwrap_err();
     assert_eq!(error.to_string(), format!("the journal is damaged at memory/{key}: it is missing"));
     backend.set(key, text.replace("{\"v\":1,", "{\"v\":7,").as_bytes());
-    assert_eq!(journal::read(&backend).await.unwrap_err().code(), "DL0508");
+    assert_eq!(journal::read(&backend).await.unwrap_err().code().code, "DL0508");
     backend.set(key, &whole);
     assert!(journal::read(&backend).await.is_ok());
     backend.set("log/.DS_Store", b"x");

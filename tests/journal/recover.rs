@@ -131,7 +131,7 @@ async fn two_owners_are_both_named_and_nothing_is_an_error() {
     let text = error.to_string();
     assert!(text.contains(&format!("{STACK_ID} (owner ada)")) && text.contains("99999999 (owner bob)"), "{text}");
     let error = recover(&backend, &clock(), &lost(&ByKind::new())).await.unwrap_err();
-    assert_eq!(error.code(), "DL0516");
+    assert_eq!(error.code().code, "DL0516");
     assert!(backend.objects().is_empty());
 }
 

@@ -2,7 +2,6 @@
 //! single services mean by a code; then the code itself.
 pub(super) mod advice;
 mod codes;
-pub(super) mod explain;
 mod services;
 #[cfg(test)]
 mod tests;

@@ -18,7 +18,7 @@ impl Evaluator<'_> {
                     Type::Object(o) => match o.fields.get(attr) {
                         Some(field) => field.r#type.clone(),
                         None => {
-                            let e = ExprError::new(codes::NO_ATTRIBUTE, place, format!("there is no `{attr}` here"));
+                            let e = ExprError::new(&codes::NO_ATTRIBUTE, place, format!("there is no `{attr}` here"));
                             return Err(e.help_opt(crate::diagnostic::suggestion(attr, o.names())).into());
                         }
                     },
@@ -26,23 +26,23 @@ impl Evaluator<'_> {
                     Type::Any => Type::Any,
                     other => {
                         let summary = format!("{} has no attributes", other.noun());
-                        return Err(ExprError::new(codes::NO_ATTRIBUTE, place, summary).into());
+                        return Err(ExprError::new(&codes::NO_ATTRIBUTE, place, summary).into());
                     }
                 };
                 later(inner, "attr", &[base.clone(), Value::text(attr)], place)
             }
             Value::Id(id) if attr == "id" => Ok(Value::String(id.clone())),
             Value::Id(id) => {
-                let e = ExprError::new(codes::NO_ATTRIBUTE, place, format!("nothing but the id of `{id}` is known"));
+                let e = ExprError::new(&codes::NO_ATTRIBUTE, place, format!("nothing but the id of `{id}` is known"));
                 Err(e.help("declare the resource with `existing:` to read its attributes").into())
             }
             Value::Null(n) => Err(null_error(n, place, &format!("null has no `{attr}`")).into()),
             Value::List(_) => {
-                let e = ExprError::new(codes::NO_ATTRIBUTE, place, format!("a list has no `{attr}`"));
+                let e = ExprError::new(&codes::NO_ATTRIBUTE, place, format!("a list has no `{attr}`"));
                 Err(e.help(format!("write `[*].{attr}` for all elements, or `[0].{attr}` for the first")).into())
             }
             other => {
-                Err(ExprError::new(codes::NO_ATTRIBUTE, place, format!("{} has no attributes", other.noun())).into())
+                Err(ExprError::new(&codes::NO_ATTRIBUTE, place, format!("{} has no attributes", other.noun())).into())
             }
         }
     }
@@ -60,7 +60,7 @@ impl Evaluator<'_> {
                     Type::Any => Type::Any,
                     other => {
                         let summary = format!("{} has no elements", other.noun());
-                        return Err(ExprError::new(codes::NO_ATTRIBUTE, place, summary).into());
+                        return Err(ExprError::new(&codes::NO_ATTRIBUTE, place, summary).into());
                     }
                 };
                 later(inner, "index", &[base.clone(), key.clone()], place)
@@ -72,12 +72,12 @@ impl Evaluator<'_> {
                 found.cloned().ok_or_else(|| {
                     let e = match n {
                         None => ExprError::new(
-                            codes::TYPE,
+                            &codes::TYPE,
                             place,
                             format!("a list is indexed by a number, not by {}", key.noun()),
                         ),
                         Some(n) => {
-                            let e = ExprError::new(codes::NO_ATTRIBUTE, place, format!("there is no element {n}"));
+                            let e = ExprError::new(&codes::NO_ATTRIBUTE, place, format!("there is no element {n}"));
                             match l.items().len() {
                                 0 => e.label("the list is empty"),
                                 len => e.label(format!("the list has elements 0 to {}", len - 1)),
@@ -89,14 +89,14 @@ impl Evaluator<'_> {
             }
             (Value::Map(m), key) => match key.to_text() {
                 Some(text) => m.get(&text).cloned().ok_or_else(|| missing_key(m, &text, place).into()),
-                None => Err(ExprError::new(codes::TYPE, place, format!("a key is text, not {}", key.noun())).into()),
+                None => Err(ExprError::new(&codes::TYPE, place, format!("a key is text, not {}", key.noun())).into()),
             },
             (Value::Ref(_) | Value::Module(_) | Value::Id(_), Value::String(attr)) => self.attribute(base, attr, place),
             (Value::Ref(_) | Value::Module(_), _) => {
-                let e = ExprError::new(codes::TYPE, place, format!("{} is one, not a list", base.noun()));
+                let e = ExprError::new(&codes::TYPE, place, format!("{} is one, not a list", base.noun()));
                 Err(e.help("an index is for what has `for_each`").into())
             }
-            (other, _) => Err(ExprError::new(codes::TYPE, place, format!("{} has no elements", other.noun())).into()),
+            (other, _) => Err(ExprError::new(&codes::TYPE, place, format!("{} has no elements", other.noun())).into()),
         }
     }
 
@@ -107,7 +107,7 @@ impl Evaluator<'_> {
         }
         let text = self.text_of(value, place)?;
         if text.starts_with('$') {
-            let e = ExprError::new(codes::RESERVED, place, format!("the key `{text}` starts with `$`"));
+            let e = ExprError::new(&codes::RESERVED, place, format!("the key `{text}` starts with `$`"));
             return Err(e.help("keys that start with `$` are reserved").into());
         }
         Ok(Key(text))
@@ -115,7 +115,7 @@ impl Evaluator<'_> {
 }
 
 fn missing_key(map: &Map, key: &str, place: Place) -> Box<ExprError> {
-    let e = ExprError::new(codes::NO_ATTRIBUTE, place, format!("there is no `{key}` here"));
+    let e = ExprError::new(&codes::NO_ATTRIBUTE, place, format!("there is no `{key}` here"));
     let names: Vec<&str> = map.entries().keys().map(|k| &*k.0).collect();
     let instances = map.entries().values().next().is_some_and(|v| matches!(v, Value::Ref(_) | Value::Module(_)));
     match did_you_mean(key, names.iter().copied()) {

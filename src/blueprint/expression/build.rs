@@ -23,7 +23,7 @@ pub(crate) fn parse_expression(inside: &str, offset: usize, whole: Place) -> Bui
     let trimmed = inside.trim();
     let offset = offset + (inside.len() - inside.trim_start().len());
     if trimmed.is_empty() {
-        let e = ExprError::new(codes::EXPRESSION, whole, "there is nothing between the braces");
+        let e = ExprError::new(&codes::EXPRESSION, whole, "there is nothing between the braces");
         return Err(e.help("write `$${}` for the text `${}`"));
     }
     if let Some(expr) = dotted(trimmed, offset) {
@@ -82,12 +82,12 @@ impl Builder<'_> {
         let at = at + self.text[at..].len() - self.text[at..].trim_start().len();
         let next = self.text.get(at..).and_then(|t| t.chars().next());
         let place = Place::new(self.offset + at, self.offset + at + next.map_or(0, char::len_utf8));
-        let e = |summary: String| ExprError::new(codes::EXPRESSION, place, summary);
+        let e = |summary: String| ExprError::new(&codes::EXPRESSION, place, summary);
         if message.contains("nesting depth")
             || message.contains("nested levels")
             || message.contains("operator") && message.contains("at most")
         {
-            return ExprError::new(codes::LIMIT, self.whole, "this expression is nested too deep")
+            return ExprError::new(&codes::LIMIT, self.whole, "this expression is nested too deep")
                 .help("split it into locals");
         }
         let operator_only = |rest: &str| rest.chars().all(|c| "+-*/%<>=!&|?:.,".contains(c));
@@ -109,7 +109,7 @@ impl Builder<'_> {
     }
 
     fn refused(&self, place: Place, what: &str, help: &str) -> Box<ExprError> {
-        ExprError::new(codes::OLD_FORM, place, what).help(help)
+        ExprError::new(&codes::OLD_FORM, place, what).help(help)
     }
 
     fn expr(&self, e: &Expression) -> Built<Expr> {
@@ -123,7 +123,7 @@ impl Builder<'_> {
                     self.text.get(span).unwrap_or_default().chars().filter(|c| !c.is_whitespace()).collect();
                 let number = Decimal::from_str_exact(&digits).or_else(|_| Decimal::from_scientific(&digits));
                 let Ok(number) = number.map(|n| n.normalize()) else {
-                    let e = ExprError::new(codes::LIMIT, place, format!("`{digits}` has too many digits"));
+                    let e = ExprError::new(&codes::LIMIT, place, format!("`{digits}` has too many digits"));
                     return Err(e.help("numbers have up to 28 digits"));
                 };
                 ExprKind::Literal(Value::Number(number))
@@ -195,7 +195,7 @@ impl Builder<'_> {
         let name = call.name.name.value().as_str();
         let at = self.place(call.name.name.span());
         let Some(function) = functions::find(name).filter(|_| !call.name.is_namespaced()) else {
-            let e = ExprError::new(codes::UNKNOWN_FUNCTION, at, format!("there is no function `{name}`"));
+            let e = ExprError::new(&codes::UNKNOWN_FUNCTION, at, format!("there is no function `{name}`"));
             let guess = did_you_mean(name, functions::FUNCTIONS.iter().map(|f| f.name));
             let help = match (functions::other_names(name), guess) {
                 (Some(other), _) => other.to_string(),
@@ -208,7 +208,7 @@ impl Builder<'_> {
         let spread = call.args.expand_final();
         let count = args.len();
         if !spread && (count < function.min || function.max.is_some_and(|max| count > max)) {
-            let e = ExprError::new(codes::ARGUMENTS, place, format!("`{name}` is given {}", arguments(count)));
+            let e = ExprError::new(&codes::ARGUMENTS, place, format!("`{name}` is given {}", arguments(count)));
             return Err(e
                 .label(format!("it is {}", function.signature))
                 .help(format!("for example `{}`", function.example)));
@@ -225,7 +225,7 @@ impl Builder<'_> {
         // The parser keeps these in a list, our tree nests them.
         if operators.len() > MAX_STEPS {
             let e =
-                ExprError::new(codes::LIMIT, place, format!("there are more than {MAX_STEPS} `.` and `[` in a row"));
+                ExprError::new(&codes::LIMIT, place, format!("there are more than {MAX_STEPS} `.` and `[` in a row"));
             return Err(e.help("split it into locals"));
         }
         let mut current = self.expr(base)?;

@@ -140,14 +140,14 @@ impl<'a> Evaluator<'a> {
         if let Some(text) = value.to_text() {
             return Ok(text);
         }
-        let e = ExprError::new(codes::TYPE, place, format!("{} cannot be part of text", value.noun()));
+        let e = ExprError::new(&codes::TYPE, place, format!("{} cannot be part of text", value.noun()));
         Err(match value {
             Value::Null(n) => {
                 let e = null_error(n, place, "null cannot be part of text");
                 if e.help.is_empty() { e.help("give it a default: `coalesce(x, \"\")`") } else { e }
             }
             Value::Ref(r) => self
-                .list_attributes(r, ExprError::new(codes::REFERENCE, place, format!("{} is not text", value.noun()))),
+                .list_attributes(r, ExprError::new(&codes::REFERENCE, place, format!("{} is not text", value.noun()))),
             Value::List(_) => e.help("join it: `join(\",\", list)`"),
             Value::Map(_) => e.help("encode it: `jsonencode(value)`"),
             _ => e,
@@ -175,7 +175,7 @@ impl<'a> Evaluator<'a> {
                 self.fuel.set(left);
                 Ok(())
             }
-            None => Err(ExprError::new(codes::LIMIT, place, "this expression takes too many steps")
+            None => Err(ExprError::new(&codes::LIMIT, place, "this expression takes too many steps")
                 .help("go over fewer elements")
                 .into()),
         }
@@ -316,7 +316,8 @@ impl<'a> Evaluator<'a> {
                 Some(Value::List(l)) => args.extend(l.items().iter().cloned()),
                 Some(other) => {
                     let at = places.last().copied().unwrap_or(place);
-                    let e = ExprError::new(codes::ARGUMENTS, at, format!("`...` spreads a list, not {}", other.noun()));
+                    let e =
+                        ExprError::new(&codes::ARGUMENTS, at, format!("`...` spreads a list, not {}", other.noun()));
                     return Err(e.into());
                 }
                 None => {}
@@ -330,7 +331,7 @@ impl<'a> Evaluator<'a> {
 pub(crate) fn later(r#type: Type, name: &str, args: &[Value], place: Place) -> Outcome<Value> {
     match Residual::call(name, args) {
         Ok(residual) => Ok(Value::unknown(r#type, residual)),
-        Err(TooLarge) => Err(ExprError::new(codes::LIMIT, place, "too much of this expression is not known yet")
+        Err(TooLarge) => Err(ExprError::new(&codes::LIMIT, place, "too much of this expression is not known yet")
             .help("refer to the attribute itself instead of to a long chain of locals")
             .into()),
     }
@@ -344,7 +345,7 @@ pub(crate) fn as_condition(value: &Value, place: Place) -> Outcome<bool> {
         Value::Null(n) => Err(null_error(n, place, "a condition is `true` or `false`, not null").into()),
         other => {
             let e =
-                ExprError::new(codes::TYPE, place, format!("a condition is `true` or `false`, not {}", other.noun()));
+                ExprError::new(&codes::TYPE, place, format!("a condition is `true` or `false`, not {}", other.noun()));
             Err(e.help("compare it: `x != null`, `x == \"value\"`, `length(x) > 0`").into())
         }
     }
@@ -357,13 +358,13 @@ fn text_like(r#type: &Type) -> bool {
 /// An unknown where the shape of the stack depends on it.
 pub(crate) fn unknown_error(u: &super::Unknown, place: Place, what: &str) -> Box<ExprError> {
     let text = u.residual.to_text();
-    ExprError::new(codes::UNKNOWN, place, format!("{what} cannot depend on `{text}`"))
+    ExprError::new(&codes::UNKNOWN, place, format!("{what} cannot depend on `{text}`"))
         .label("AWS decides this during apply")
         .help("use a variable, or an attribute that the blueprint itself decides")
 }
 
 pub(crate) fn null_error(null: &Null, place: Place, summary: &str) -> Box<ExprError> {
-    let e = ExprError::new(codes::NULL, place, summary);
+    let e = ExprError::new(&codes::NULL, place, summary);
     match null {
         Null::From(origin) => e.related(Some(origin.label.clone())).help_opt(origin.help.clone()),
         _ => e,
@@ -371,10 +372,10 @@ pub(crate) fn null_error(null: &Null, place: Place, summary: &str) -> Box<ExprEr
 }
 
 pub(crate) fn too_large(place: Place) -> Box<ExprError> {
-    ExprError::new(codes::LIMIT, place, "this value is too large")
+    ExprError::new(&codes::LIMIT, place, "this value is too large")
         .help("a value has up to a million parts and 64 levels")
 }
 
 pub(crate) fn too_long(place: Place) -> Box<ExprError> {
-    ExprError::new(codes::LIMIT, place, "this text is too long").help("text made by an expression has up to 1 MiB")
+    ExprError::new(&codes::LIMIT, place, "this text is too long").help("text made by an expression has up to 1 MiB")
 }

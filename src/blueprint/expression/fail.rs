@@ -1,13 +1,13 @@
 //! What can go wrong with an expression, positioned in the text of its scalar.
 
-use crate::diagnostic::{Diagnostic, Label};
+use crate::diagnostic::{Code, Diagnostic, Label};
 
 use super::Place;
 
 /// A problem inside a scalar; whoever knows the file makes it a diagnostic.
 #[derive(Clone, Debug)]
 pub(crate) struct ExprError {
-    pub(crate) code: &'static str,
+    pub(crate) code: &'static Code,
     pub(crate) place: Place,
     pub(crate) summary: String,
     pub(crate) label: String,
@@ -22,7 +22,7 @@ pub(crate) struct ExprError {
 }
 
 impl ExprError {
-    pub(crate) fn new(code: &'static str, place: Place, summary: impl Into<String>) -> Box<ExprError> {
+    pub(crate) fn new(code: &'static Code, place: Place, summary: impl Into<String>) -> Box<ExprError> {
         let summary = summary.into();
         Box::new(ExprError {
             code,

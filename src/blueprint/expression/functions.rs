@@ -95,7 +95,8 @@ pub(crate) fn other_names(name: &str) -> Option<&'static str> {
 pub(crate) fn call(evaluator: &Evaluator<'_>, function: &'static Function, args: &Arguments<'_>) -> Outcome<Value> {
     let count = args.values.len();
     if count < function.min || function.max.is_some_and(|max| count > max) {
-        let e = ExprError::new(codes::ARGUMENTS, args.place, format!("`{}` is given {count} arguments", function.name));
+        let e =
+            ExprError::new(&codes::ARGUMENTS, args.place, format!("`{}` is given {count} arguments", function.name));
         return Err(e.label(format!("it is {}", function.signature)).into());
     }
     match function.unknown {
@@ -119,7 +120,7 @@ pub(crate) fn call(evaluator: &Evaluator<'_>, function: &'static Function, args:
         evaluator.spend_on(parts, args.place)?;
     }
     (function.run)(evaluator, args).map_err(|e| match e {
-        super::Fail::Error(mut e) if e.help.is_empty() && e.code == codes::ARGUMENTS => {
+        super::Fail::Error(mut e) if e.help.is_empty() && e.code == &codes::ARGUMENTS => {
             e.help.push(format!("for example `{}`", function.example));
             super::Fail::Error(e)
         }
@@ -138,7 +139,7 @@ impl Arguments<'_> {
 
     /// An argument that does not fit.
     pub(crate) fn wrong(&self, i: usize, summary: impl Into<String>) -> Box<ExprError> {
-        ExprError::new(codes::ARGUMENTS, self.at(i), summary)
+        ExprError::new(&codes::ARGUMENTS, self.at(i), summary)
     }
 
     fn mismatch(&self, i: usize, want: &str) -> Box<ExprError> {

@@ -82,7 +82,7 @@ impl Evaluator<'_> {
             Value::Null(n) => return Err(null_error(n, f.collection.place, "null has no elements").into()),
             other => {
                 let summary = format!("{} has no elements to go over", other.noun());
-                return Err(ExprError::new(codes::TYPE, f.collection.place, summary).into());
+                return Err(ExprError::new(&codes::TYPE, f.collection.place, summary).into());
             }
         };
         // What is made is limited while it grows: a list of a hundred thousand long texts never comes to be.
@@ -109,7 +109,7 @@ impl Evaluator<'_> {
                     let name = self.key(&self.eval(key, Some(&vars))?, key.place)?;
                     let group = groups.entry(name.clone()).or_default();
                     if !group.is_empty() && !f.group {
-                        let e = ExprError::new(codes::TYPE, key.place, format!("the key `{}` occurs twice", name.0));
+                        let e = ExprError::new(&codes::TYPE, key.place, format!("the key `{}` occurs twice", name.0));
                         return Err(e.help("write `key => value...` to collect all values of a key").into());
                     }
                     group.push(result);

@@ -15,7 +15,8 @@ pub(crate) fn not(value: Value, place: Place) -> Outcome<Value> {
         Value::Bool(b) => Ok(Value::Bool(!b)),
         Value::Unknown(_) => later(Type::Bool, "not", &[value], place),
         other => {
-            Err(ExprError::new(codes::TYPE, place, format!("`!` takes `true` or `false`, not {}", other.noun())).into())
+            Err(ExprError::new(&codes::TYPE, place, format!("`!` takes `true` or `false`, not {}", other.noun()))
+                .into())
         }
     }
 }
@@ -27,7 +28,7 @@ pub(crate) fn negate(value: Value, place: Place) -> Outcome<Value> {
             let r#type = u.r#type.unbounded().clone();
             later(r#type, "neg", &[value], place)
         }
-        other => Err(ExprError::new(codes::TYPE, place, format!("`-` takes a number, not {}", other.noun())).into()),
+        other => Err(ExprError::new(&codes::TYPE, place, format!("`-` takes a number, not {}", other.noun())).into()),
     }
 }
 
@@ -96,7 +97,7 @@ fn logic(op: Operator, a: &Value, b: &Value, places: Places, place: Place) -> Ou
             }
             other => {
                 let summary = format!("`{}` takes `true` or `false`, not {}", op.symbol(), other.noun());
-                return Err(ExprError::new(codes::TYPE, at, summary).into());
+                return Err(ExprError::new(&codes::TYPE, at, summary).into());
             }
         }
     }
@@ -143,8 +144,11 @@ fn mismatch(op: Operator, a: &Value, b: &Value, places: Places, place: Place) ->
             return null_error(n, at, &format!("`{}` does not take null", op.symbol()));
         }
     }
-    let e =
-        ExprError::new(codes::TYPE, place, format!("`{}` does not go with {} and {}", op.symbol(), a.noun(), b.noun()));
+    let e = ExprError::new(
+        &codes::TYPE,
+        place,
+        format!("`{}` does not go with {} and {}", op.symbol(), a.noun(), b.noun()),
+    );
     match (a, b) {
         (Value::Unit(u), Value::String(_) | Value::Number(_))
         | (Value::String(_) | Value::Number(_), Value::Unit(u)) => {
@@ -168,7 +172,7 @@ fn arithmetic(op: Operator, a: &Value, b: &Value, places: Places, place: Place) 
     }
     let zero = |v: &Value| matches!(v, Value::Number(n) if n.is_zero());
     if matches!(op, Operator::Divide | Operator::Remainder) && zero(b) {
-        return Err(ExprError::new(codes::TYPE, places.1, "division by zero").into());
+        return Err(ExprError::new(&codes::TYPE, places.1, "division by zero").into());
     }
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => {
@@ -180,14 +184,14 @@ fn arithmetic(op: Operator, a: &Value, b: &Value, places: Places, place: Place) 
                 _ => a.checked_rem(*b),
             };
             result.map(|n| Value::Number(n.normalize())).ok_or_else(|| {
-                ExprError::new(codes::LIMIT, place, "the result has too many digits")
+                ExprError::new(&codes::LIMIT, place, "the result has too many digits")
                     .help("numbers have up to 28 digits")
                     .into()
             })
         }
         (Value::Unit(u), Value::Unit(v)) if op == Operator::Divide && u.r#type() == v.r#type() => ratio(*u, *v)
             .map(|n| Value::Number(n.normalize()))
-            .ok_or_else(|| ExprError::new(codes::TYPE, place, format!("{u} cannot be divided by {v}")).into()),
+            .ok_or_else(|| ExprError::new(&codes::TYPE, place, format!("{u} cannot be divided by {v}")).into()),
         (Value::Unit(u), Value::Unit(v))
             if matches!(op, Operator::Add | Operator::Subtract) && u.r#type() == v.r#type() =>
         {
@@ -206,7 +210,7 @@ fn arithmetic(op: Operator, a: &Value, b: &Value, places: Places, place: Place) 
 fn impossible(op: Operator, a: &Value, b: &Value, place: Place) -> Box<ExprError> {
     let text = |v: &Value| v.to_text().unwrap_or_default();
     let summary = format!("{} {} {} is negative, not whole, or too large", text(a), op.symbol(), text(b));
-    ExprError::new(codes::TYPE, place, summary)
+    ExprError::new(&codes::TYPE, place, summary)
 }
 
 macro_rules! same {

@@ -40,7 +40,7 @@ impl Template {
             }
             literal.push_str(&text[at..found]);
             let Some(close) = find_close(text, found + 2) else {
-                let e = ExprError::new(codes::EXPRESSION, Place::new(found, text.len()), "this `${` is not closed")
+                let e = ExprError::new(&codes::EXPRESSION, Place::new(found, text.len()), "this `${` is not closed")
                     .label("no matching `}` follows")
                     .help("write `$${` for the text `${`");
                 errors.push(e);
@@ -53,7 +53,7 @@ impl Template {
             let inside = &text[found + 2..close];
             if inside.len() > MAX_EXPRESSION {
                 errors.push(
-                    ExprError::new(codes::LIMIT, whole, "this expression is longer than 64 KiB")
+                    ExprError::new(&codes::LIMIT, whole, "this expression is longer than 64 KiB")
                         .help("split it into locals"),
                 );
             } else {

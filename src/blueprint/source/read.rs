@@ -10,7 +10,7 @@ use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, StructureStyle};
 use super::{Document, Entry, Node, NodeKind, Scalar, Span, Style, label, label_inside, mistake};
 use crate::blueprint::codes;
 use crate::blueprint::expression::Template;
-use crate::diagnostic::{Diagnostic, Diagnostics, Label, SourceFile};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Label, SourceFile};
 
 /// The largest file that is read.
 pub(crate) const MAX_FILE: u64 = 5_000_000;
@@ -34,7 +34,7 @@ pub(crate) fn parse(name: &str, bytes: &[u8], problems: &mut Diagnostics) -> Opt
 
 fn text(name: &str, bytes: &[u8]) -> Result<Arc<SourceFile>, Box<Diagnostic>> {
     if bytes.contains(&0) {
-        let d = Diagnostic::error(codes::NOT_TEXT, format!("`{name}` is a binary file, not YAML"));
+        let d = Diagnostic::error(&codes::NOT_TEXT, format!("`{name}` is a binary file, not YAML"));
         return Err(Box::new(d.with_help("name the blueprint file itself")));
     }
     let text = match std::str::from_utf8(bytes) {
@@ -43,7 +43,7 @@ fn text(name: &str, bytes: &[u8]) -> Result<Arc<SourceFile>, Box<Diagnostic>> {
             let good = String::from_utf8_lossy(&bytes[..e.valid_up_to()]).into_owned();
             let source = SourceFile::new(name, good);
             let at = source.text.len();
-            let d = Diagnostic::error(codes::NOT_TEXT, format!("`{name}` is not UTF-8 text"))
+            let d = Diagnostic::error(&codes::NOT_TEXT, format!("`{name}` is not UTF-8 text"))
                 .with_label(source.label(at..at, "the first wrong byte follows here"))
                 .with_help("save the file as UTF-8");
             return Err(Box::new(d));
@@ -51,7 +51,7 @@ fn text(name: &str, bytes: &[u8]) -> Result<Arc<SourceFile>, Box<Diagnostic>> {
     };
     let source = SourceFile::new(name, text);
     if text.trim_start_matches('\u{feff}').lines().all(|l| l.trim().is_empty() || l.trim_start().starts_with('#')) {
-        let d = Diagnostic::error(codes::EMPTY, format!("`{name}` is empty"))
+        let d = Diagnostic::error(&codes::EMPTY, format!("`{name}` is empty"))
             .with_label(source.label(0..0, ""))
             .with_help("a blueprint starts with `blueprint: NAME`, `region: REGION` and `resources:`");
         return Err(Box::new(d));
@@ -102,7 +102,7 @@ impl<'a> Builder<'a> {
         Builder { source, problems, stack: Vec::new(), anchors: HashMap::new(), root: None, added: 0, allowance }
     }
 
-    fn problem(&mut self, code: &str, span: Span, summary: impl Into<String>, text: &str, help: Option<&str>) {
+    fn problem(&mut self, code: &'static Code, span: Span, summary: impl Into<String>, text: &str, help: Option<&str>) {
         let d = Diagnostic::error(code, summary).with_label(label(self.source, span, text));
         self.problems.push(d.with_help_opt(help.map(str::to_string)));
     }
@@ -133,7 +133,7 @@ impl<'a> Builder<'a> {
                     if documents > 1 {
                         let help = "split the file: one blueprint or module per file";
                         self.problem(
-                            codes::DOCUMENTS,
+                            &codes::DOCUMENTS,
                             span,
                             "a file holds one YAML document",
                             "the second starts here",
@@ -177,7 +177,7 @@ impl<'a> Builder<'a> {
         if matches!(kind, ErrorKind::RecursionLimitExceeded) {
             let span = Span { start: clamp(at), end: clamp(at) };
             let summary = format!("collections are nested more than {MAX_DEPTH} deep");
-            self.problem(codes::TOO_LARGE, span, summary, "", Some("split the structure, or use a module"));
+            self.problem(&codes::TOO_LARGE, span, summary, "", Some("split the structure, or use a module"));
             return;
         }
         let place = self.source.label(at..at, "");
@@ -188,7 +188,7 @@ impl<'a> Builder<'a> {
         let kept: Vec<Diagnostic> = std::mem::take(self.problems).into_iter().filter(|d| !same_line(d)).collect();
         self.problems.extend(kept);
         if let Some(cause) = mistake::cause(&self.source.text, at, last) {
-            let d = Diagnostic::error(codes::SYNTAX, cause.summary).with_label(self.source.label(cause.at, ""));
+            let d = Diagnostic::error(&codes::SYNTAX, cause.summary).with_label(self.source.label(cause.at, ""));
             self.problems.push(d.with_help(cause.help));
             return;
         }
@@ -200,14 +200,14 @@ impl<'a> Builder<'a> {
             && mistake::quoted(self.source.line(line)).is_none()
         {
             let bracket = if self.source.text[open..].starts_with('[') { ('[', ']') } else { ('{', '}') };
-            let d = Diagnostic::error(codes::SYNTAX, format!("the closing bracket of `{}` is missing", bracket.0))
+            let d = Diagnostic::error(&codes::SYNTAX, format!("the closing bracket of `{}` is missing", bracket.0))
                 .with_label(self.source.label(open..open + 1, "opened here"))
                 .with_label(place.with_text("still open here").as_secondary())
                 .with_help(format!("write `{}` where it ends", bracket.1));
             self.problems.push(d);
             return;
         }
-        let mut d = Diagnostic::error(codes::SYNTAX, mistake::words(kind)).with_label(place);
+        let mut d = Diagnostic::error(&codes::SYNTAX, mistake::words(kind)).with_label(place);
         // A flow collection that spans lines is reported where it broke, which may be one line late.
         let repair = mistake::quoted(self.source.line(line))
             .or_else(|| (line > 1).then(|| mistake::quoted(self.source.line(line - 1)))?);
@@ -219,7 +219,7 @@ impl<'a> Builder<'a> {
 
     fn tag(&mut self, span: Span) {
         let help = "remove the tag: the type of each field decides how its text is read";
-        self.problem(codes::UNSUPPORTED, span, "YAML tags are not used here", "", Some(help));
+        self.problem(&codes::UNSUPPORTED, span, "YAML tags are not used here", "", Some(help));
     }
 
     /// A new collection at this place: a key must be a scalar, and depth is limited by the parser and here.
@@ -227,12 +227,12 @@ impl<'a> Builder<'a> {
         if let Some(Open::Mapping { key: None, flow, .. }) = self.stack.last() {
             let unquoted = *flow && self.source.text[..span.start as usize].ends_with('$');
             let help = if unquoted { "quote the expression: '${…}'" } else { "write the key as text" };
-            self.problem(codes::UNSUPPORTED, span, "a key must be text", "a collection", Some(help));
+            self.problem(&codes::UNSUPPORTED, span, "a key must be text", "a collection", Some(help));
             return None;
         }
         if self.stack.len() >= MAX_DEPTH {
             let summary = format!("collections are nested more than {MAX_DEPTH} deep");
-            self.problem(codes::TOO_LARGE, span, summary, "", Some("split the structure, or use a module"));
+            self.problem(&codes::TOO_LARGE, span, summary, "", Some("split the structure, or use a module"));
             return None;
         }
         Some(())
@@ -270,7 +270,7 @@ impl<'a> Builder<'a> {
         let is_key = matches!(self.stack.last(), Some(Open::Mapping { key: None, .. }));
         if is_key && scalar.style == Style::Plain && &*scalar.text == "<<" {
             let help = "write the keys out, or put them into a module or a local";
-            self.problem(codes::UNSUPPORTED, span, "merge keys (`<<`) are not used here", "", Some(help));
+            self.problem(&codes::UNSUPPORTED, span, "merge keys (`<<`) are not used here", "", Some(help));
         }
         let node = Node { span, kind: NodeKind::Scalar(scalar) };
         self.add(node, anchor, 1, 0);
@@ -333,7 +333,7 @@ impl<'a> Builder<'a> {
         let raw = self.source.text.get(span.range()).unwrap_or_default().trim();
         let help = format!("write it as one: '${{[{raw}]}}'");
         let summary = "is this an expression?";
-        self.problem(codes::LOOKS_LIKE_EXPRESSION, *span, summary, "YAML reads a mapping here", Some(&help));
+        self.problem(&codes::LOOKS_LIKE_EXPRESSION, *span, summary, "YAML reads a mapping here", Some(&help));
         true
     }
 
@@ -349,7 +349,7 @@ impl<'a> Builder<'a> {
             }
         }
         for (first, e) in found {
-            let d = Diagnostic::error(codes::DUPLICATE_KEY, format!("the key `{}` is written twice", e.key.text))
+            let d = Diagnostic::error(&codes::DUPLICATE_KEY, format!("the key `{}` is written twice", e.key.text))
                 .with_label(label(self.source, e.key_span, "again here"))
                 .with_label(Label::secondary(self.source, first.range(), "first here"))
                 .with_help("keep one of the two");
@@ -361,7 +361,7 @@ impl<'a> Builder<'a> {
         let Some(target) = self.anchors.get(&id) else {
             let too_many = self.added > self.allowance;
             let summary = if too_many { "aliases repeat too much" } else { "an alias stands inside its own anchor" };
-            let code = if too_many { codes::TOO_LARGE } else { codes::UNSUPPORTED };
+            let code = if too_many { &codes::TOO_LARGE } else { &codes::UNSUPPORTED };
             self.problem(code, span, summary, "", Some("write the value out"));
             return None;
         };
@@ -369,12 +369,18 @@ impl<'a> Builder<'a> {
         self.added += nodes;
         if self.added > self.allowance || depth + self.stack.len() > MAX_DEPTH {
             let summary = if self.added > self.allowance { "aliases repeat too much" } else { "aliases nest too deep" };
-            self.problem(codes::TOO_LARGE, span, summary, "", Some("write the value out, or use a module with inputs"));
+            self.problem(
+                &codes::TOO_LARGE,
+                span,
+                summary,
+                "",
+                Some("write the value out, or use a module with inputs"),
+            );
             return None;
         }
         if matches!((self.stack.last(), &node.kind), (Some(Open::Mapping { key: None, .. }), k) if !matches!(k, NodeKind::Scalar(_)))
         {
-            self.problem(codes::UNSUPPORTED, span, "a key must be text", "an alias of a collection", None);
+            self.problem(&codes::UNSUPPORTED, span, "a key must be text", "an alias of a collection", None);
             return None;
         }
         self.add(node, 0, 0, 0);

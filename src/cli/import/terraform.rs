@@ -1,5 +1,7 @@
 //! From a Terraform state to claims: what stays, what was mapped by hand, what matching finds, and what it asks.
 use super::{Args, Chosen, importable};
+use crate::cli::codes;
+use crate::cli::import;
 use crate::{
     cli::Stop,
     diagnostic::{Diagnostic, Diagnostics, did_you_mean},
@@ -65,12 +67,15 @@ pub(super) async fn from_terraform(
             .collect();
         let first = near.first().map_or("ADDRESS", |(a, _)| a.as_str());
         problems.push(
-            Diagnostic::error("DL0783", format!("which resource is {} ({})?", object.name, object.ids.join(", ")))
-                .with_detail(format!("it could be {}", options.join(", ")))
-                .with_help(format!(
-                    "say so: `--map '{}={first}'`; or leave it out: `--skip '{}'`",
-                    object.name, object.name
-                )),
+            Diagnostic::error(
+                &import::IMPORT_FITS_SEVERAL,
+                format!("which resource is {} ({})?", object.name, object.ids.join(", ")),
+            )
+            .with_detail(format!("it could be {}", options.join(", ")))
+            .with_help(format!(
+                "say so: `--map '{}={first}'`; or leave it out: `--skip '{}'`",
+                object.name, object.name
+            )),
         );
     }
     problems.into_result(()).map(|_| ())?;
@@ -116,7 +121,7 @@ pub(super) async fn from_terraform(
 fn unknown(name: &str, state: &State) -> Diagnostic {
     let all = state.objects.iter().flat_map(|o| o.members.iter().chain([&o.name])).map(String::as_str);
     let help = did_you_mean(name, all).map(|n| format!("did you mean `{n}`?"));
-    Diagnostic::error("DL0784", format!("the state has no object `{name}` that can be imported"))
+    Diagnostic::error(&import::MAPPING, format!("the state has no object `{name}` that can be imported"))
         .with_help_opt(help.or_else(|| Some("`terraform state list` shows the names".to_owned())))
 }
 
@@ -132,7 +137,7 @@ fn maps(
         // The last `=`: keys of `for_each` may hold one.
         let Some((name, address)) = pair.rsplit_once('=') else {
             problems.push(
-                Diagnostic::error("DL0784", format!("`--map {pair}` has no `=`"))
+                Diagnostic::error(&import::MAPPING, format!("`--map {pair}` has no `=`"))
                     .with_help("write `--map aws_vpc.main=network.vpc`"),
             );
             continue;
@@ -140,7 +145,7 @@ fn maps(
         let Some(item) = wanted.iter().find(|w| w.address.as_str() == address) else {
             let help = did_you_mean(address, wanted.iter().map(|w| w.address.as_str()));
             problems.push(
-                Diagnostic::error("DL0707", format!("the blueprint has no resource at `{address}`"))
+                Diagnostic::error(&codes::NO_RESOURCE, format!("the blueprint has no resource at `{address}`"))
                     .with_help_opt(help.map(|n| format!("did you mean `{n}`?"))),
             );
             continue;
@@ -154,7 +159,7 @@ fn maps(
             None => problems.push(unknown(name, state)),
             Some(object) if object.kind != item.kind.name() => problems.push(
                 Diagnostic::error(
-                    "DL0784",
+                    &import::MAPPING,
                     format!("{name} is a {}, and {address} a {}", object.kind, item.kind.name()),
                 )
                 .with_help("map it to a resource of its kind"),

@@ -4,55 +4,35 @@ use super::{
     lifecycle::{LifecycleRule, StorageClass},
     name,
 };
-use crate::{diagnostic::Code, kinds::policy::Policy, resource::Problem, units::Span};
+use crate::{diagnostic::codes, kinds::policy::Policy, resource::Problem, units::Span};
 use serde_json::Value;
 
-/// Field checks, for `explain`.
-pub(super) const CODES: &[Code] = &[
-    Code {
-        code: "DL0340",
-        title: "Not a legal bucket name",
-        explain: "Bucket names have 3 to 63 lower-case letters, digits and dashes, and start and end with a letter or a \
-                  digit. Dots are legal in S3, but break TLS, which dlinfra's buckets require. Without `name` dlinfra \
-                  makes one from stack and address.",
-    },
-    Code {
-        code: "DL0341",
-        title: "A lifecycle rule that does nothing",
-        explain: "A lifecycle rule expires objects (`expire`), expires old versions (`expire_noncurrent`) or moves \
-                  objects to cheaper storage (`transitions`). Two rules for the same prefix are one rule.",
-    },
-    Code {
-        code: "DL0342",
-        title: "Lifecycle times are whole days",
-        explain: "S3 counts the age of objects in whole days, from 1 on.",
-    },
-    Code {
-        code: "DL0343",
-        title: "Objects cannot move like that",
-        explain: "Infrequent-access classes take objects from 30 days on, and an object moves only before it expires and \
-                  only to colder storage as it grows older.",
-    },
-    Code {
-        code: "DL0344",
-        title: "A bucket policy that AWS would refuse",
-        explain: "A policy is a map with `Statement`, a list of statements; each has an `Effect`, a `Principal` and an \
-                  `Action`. S3 takes 20 KiB. `Resource` may be left out: the bucket and everything in it is meant then.",
-    },
-    Code {
-        code: "DL0345",
-        title: "The policy would open the bucket to everybody",
-        explain: "A statement that allows something to the principal `*` without a condition makes a bucket public. \
-                  Buckets made by dlinfra block public access, so S3 would refuse the policy. Name the accounts or \
-                  roles, or put a CDN in front.",
-    },
-    Code {
-        code: "DL0346",
-        title: "Old versions are not kept like that",
-        explain: "`keep_noncurrent` is 1 to 100 and belongs to `expire_noncurrent`: old versions expire after that time, \
-                  except the newest ones that are kept.",
-    },
-];
+codes! {
+    /// Field checks, for `explain`.
+    pub(super) CODES:
+    NAME = "DL0340", "Not a legal bucket name",
+        "Bucket names have 3 to 63 lower-case letters, digits and dashes, and start and end with a letter or a \
+         digit. Dots are legal in S3, but break TLS, which dlinfra's buckets require. Without `name` dlinfra \
+         makes one from stack and address.";
+    IDLE_RULE = "DL0341", "A lifecycle rule that does nothing",
+        "A lifecycle rule expires objects (`expire`), expires old versions (`expire_noncurrent`) or moves \
+         objects to cheaper storage (`transitions`). Two rules for the same prefix are one rule.";
+    WHOLE_DAYS = "DL0342", "Lifecycle times are whole days",
+        "S3 counts the age of objects in whole days, from 1 on.";
+    TRANSITION = "DL0343", "Objects cannot move like that",
+        "Infrequent-access classes take objects from 30 days on, and an object moves only before it expires and \
+         only to colder storage as it grows older.";
+    POLICY = "DL0344", "A bucket policy that AWS would refuse",
+        "A policy is a map with `Statement`, a list of statements; each has an `Effect`, a `Principal` and an \
+         `Action`. S3 takes 20 KiB. `Resource` may be left out: the bucket and everything in it is meant then.";
+    PUBLIC_POLICY = "DL0345", "The policy would open the bucket to everybody",
+        "A statement that allows something to the principal `*` without a condition makes a bucket public. \
+         Buckets made by dlinfra block public access, so S3 would refuse the policy. Name the accounts or \
+         roles, or put a CDN in front.";
+    NONCURRENT = "DL0346", "Old versions are not kept like that",
+        "`keep_noncurrent` is 1 to 100 and belongs to `expire_noncurrent`: old versions expire after that time, \
+         except the newest ones that are kept.";
+}
 
 /// S3 takes 20 KiB of policy; ours is part of it.
 const LONGEST_POLICY: usize = 20 * 1024 - 300;
@@ -67,46 +47,46 @@ pub(super) fn check(bucket: &Bucket, problems: &mut Vec<Problem>) {
         } else {
             "use 3 to 63 lower-case letters, digits and dashes, or leave `name` out".to_owned()
         };
-        add("DL0340", "name", format!("`{name}` is not a legal bucket name"), &help);
+        add(&NAME, "name", format!("`{name}` is not a legal bucket name"), &help);
     }
     if bucket.abort_incomplete_uploads.is_some_and(|s| !whole_days(s)) {
         let summary = "unfinished uploads end after whole days".to_owned();
-        add("DL0342", "abort_incomplete_uploads", summary, "write for example `7d`");
+        add(&WHOLE_DAYS, "abort_incomplete_uploads", summary, "write for example `7d`");
     }
     for (i, rule) in bucket.lifecycle.iter().enumerate() {
         let path = format!("lifecycle[{i}]");
         if !rule.acts() {
             let help = "give it `expire`, `expire_noncurrent` or `transitions`";
-            add("DL0341", &path, format!("the rule for {} does nothing", about(rule)), help);
+            add(&IDLE_RULE, &path, format!("the rule for {} does nothing", about(rule)), help);
         }
         if bucket.lifecycle[..i].iter().any(|other| other.prefix == rule.prefix) {
             let help = "put them together into one";
-            add("DL0341", &path, format!("there are two rules for {}", about(rule)), help);
+            add(&IDLE_RULE, &path, format!("there are two rules for {}", about(rule)), help);
         }
         let moves = rule.transitions.iter().map(|t| t.after);
         if rule.expire.into_iter().chain(rule.expire_noncurrent).chain(moves).any(|s| !whole_days(s)) {
-            add("DL0342", &path, "lifecycle times are whole days".to_owned(), "write for example `30d`");
+            add(&WHOLE_DAYS, &path, "lifecycle times are whole days".to_owned(), "write for example `30d`");
         }
         if let Some((summary, help)) = wrong_move(rule) {
-            add("DL0343", &path, summary, help);
+            add(&TRANSITION, &path, summary, help);
         }
         let keep = rule.keep_noncurrent;
         if keep.is_some_and(|n| !(1..=100).contains(&n)) || keep.is_some() && rule.expire_noncurrent.is_none() {
             let summary = "`keep_noncurrent` is 1 to 100 and needs `expire_noncurrent`".to_owned();
-            add("DL0346", &path, summary, "write for example `expire_noncurrent: 30d` beside it");
+            add(&NONCURRENT, &path, summary, "write for example `expire_noncurrent: 30d` beside it");
         }
     }
     if let Some(policy) = &bucket.policy {
         if let Some((summary, help)) = policy.problem(LONGEST_POLICY) {
-            add("DL0344", "policy", summary, &help);
+            add(&POLICY, "policy", summary, &help);
         }
         if policy.statements().iter().any(|s| s.get("Sid").and_then(Value::as_str) == Some(TLS_ONLY)) {
             let summary = format!("the `Sid` {TLS_ONLY} belongs to the statement that dlinfra adds");
-            add("DL0344", "policy", summary, "remove the statement, or give it another `Sid`");
+            add(&POLICY, "policy", summary, "remove the statement, or give it another `Sid`");
         }
         if opens(policy) {
             add(
-                "DL0345",
+                &PUBLIC_POLICY,
                 "policy",
                 "the policy allows something to everybody, which this bucket blocks".to_owned(),
                 "name accounts or roles as `Principal`, or add a `Condition`",

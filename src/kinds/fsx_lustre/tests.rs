@@ -19,7 +19,7 @@ fn problems(value: Value) -> Vec<Problem> {
 }
 
 fn codes(value: Value) -> Vec<&'static str> {
-    problems(value).iter().map(|p| p.code).collect()
+    problems(value).iter().map(|p| p.code.code).collect()
 }
 
 fn persistent(size: &str, throughput: u64, efa: bool) -> Value {
@@ -47,13 +47,13 @@ fn legal_file_systems_pass() {
 #[test]
 fn sizes_are_those_of_the_type_and_the_nearest_are_named() {
     let found = problems(persistent("5 TiB", 250, false));
-    assert_eq!(found[0].code, "DL0351");
+    assert_eq!(found[0].code.code, "DL0351");
     assert_eq!(
         found[0].help,
         "write `4800 GiB` (4.8 TiB in AWS's words) or `7200 GiB` (7.2 TiB in AWS's words)"
     );
     let found = problems(persistent("4800 GiB", 500, true));
-    assert_eq!((found[0].code, found[0].help.as_str()), ("DL0355", "write `9600 GiB` (9.6 TiB in AWS's words)"));
+    assert_eq!((found[0].code.code, found[0].help.as_str()), ("DL0355", "write `9600 GiB` (9.6 TiB in AWS's words)"));
     assert_eq!(codes(json!({ "deployment": "scratch-1", "size": "4800 GiB" })), ["DL0351"]);
     assert_eq!(codes(json!({ "deployment": "scratch-2" })), ["DL0350"]);
     assert_eq!(codes(json!({ "storage": "intelligent-tiering", "throughput_capacity": 4000, "size": "1200 GiB" })), ["DL0350"]);

@@ -39,7 +39,7 @@ pub(super) async fn ask(ctx: &SweepCtx, made: &[Foreseen<IamRole>]) -> Result<Ve
                 true => format!("there is no policy {name}"),
                 false => format!("AWS has no policy `{name}`"),
             };
-            out.push((number, Problem { code: "DL0336", path, summary, help }));
+            out.push((number, Problem { code: &super::check::NO_SUCH_POLICY, path, summary, help }));
         }
     }
     Ok(out)

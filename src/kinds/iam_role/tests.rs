@@ -10,7 +10,7 @@ fn role(value: Value) -> IamRole {
 fn codes(value: Value) -> Vec<&'static str> {
     let mut problems = Vec::new();
     role(value).check(&mut problems);
-    problems.iter().map(|p| p.code).collect()
+    problems.iter().map(|p| p.code.code).collect()
 }
 
 #[test]

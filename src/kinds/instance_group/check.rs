@@ -6,123 +6,64 @@ use crate::{
     resource::Problem,
 };
 
-/// The codes of this kind.
-pub(super) const CODES: &[Code] = &[
-    Code {
-        code: "DL0370",
-        title: "Unknown instance type",
-        explain: "The instance type is not in the catalog of this version. A slip of the pen is the usual reason. Types \
-                  decide network interfaces, prices, quotas and images, so a group of an unknown type is refused.",
-    },
-    Code {
-        code: "DL0371",
-        title: "Unknown or unfit image",
-        explain: "`image` is a name from the catalog (`dlinfra catalog images --type TYPE` shows which fit a type), an `ami-` id or the \
-                  path of a public SSM parameter that starts with `/`. A named image must be made for the processor \
-                  and the accelerators of the instance type: an NVIDIA image does not run Trainium, the open NVIDIA \
-                  driver does not run P3, and x86_64 images do not start on Graviton.",
-    },
-    Code {
-        code: "DL0372",
-        title: "No security group",
-        explain: "Every interface needs a security group; without one AWS would take the VPC's default group, which \
-                  nobody looks at. Name one in `interfaces.security_groups`.",
-    },
-    Code {
-        code: "DL0373",
-        title: "User data too long",
-        explain: "EC2 takes 16384 bytes of user data. Put large files into a bucket and fetch them in the script.",
-    },
-    Code {
-        code: "DL0374",
-        title: "Environment without a shell script",
-        explain: "`boot.env` is written as `export` lines before the script, so the script's first line must name a \
-                  shell (`#!/bin/bash`). Variables have the names that shells take: letters, digits and underscores.",
-    },
-    Code {
-        code: "DL0375",
-        title: "A Capacity Block without its id",
-        explain: "`market: capacity-block` launches into a Capacity Block that was bought before; `reservation` must \
-                  name it (`cr-…`). Spot instances and reservations exclude each other.",
-    },
-    Code {
-        code: "DL0376",
-        title: "Root volume out of range",
-        explain: "A gp3 volume has 1 GiB to 16384 GiB, 3000 to 16000 IOPS (at most 500 per GiB) and 125 to 1000 MiB/s \
-                  (at most a quarter of a MiB/s per IOPS).",
-    },
-    Code {
-        code: "DL0377",
-        title: "Metadata hops out of range",
-        explain: "The metadata service answers over 1 to 64 hops. One hop (the default, as AWS's) reaches programs on the \
-                  machine and containers in its own network; two also containers behind a bridge, and then every one of \
-                  them has the machine's role.",
-    },
-    Code {
-        code: "DL0378",
-        title: "Not sold that way",
-        explain: "AWS does not offer the type on this market: some are sold by Capacity Block only, some never as spot.",
-    },
-    Code {
-        code: "DL0379",
-        title: "Malformed id",
-        explain: "Capacity reservations and Capacity Blocks have ids that start with `cr-`; KMS keys are given by ARN, \
-                  because EC2 answers with the ARN and an alias would look like a change each time.",
-    },
-    Code {
-        code: "DL0380",
-        title: "A fallback that is none",
-        explain: "`fallback` lists the markets that are tried when `market`, or the reservation, has no capacity: \
-                  `on-demand` or `spot`, each once, and not what `market` says already. A Capacity Block is bought \
-                  before, and named by `market` and `reservation`.",
-    },
-    Code {
-        code: "DL0381",
-        title: "A boot script that no machine would run",
-        explain: "The first line of a script says what runs it: `#!/bin/bash`, from the first byte on. Without it \
-                  cloud-init passes the script over, and the machines start without it. Other forms of user data \
-                  begin as cloud-init wants them (`#cloud-config`, `MIME-Version:`). If the image reads something \
-                  else, silence this on the resource and say so: `allow: [{ rule: DL0381, reason: … }]`.",
-    },
-    Code {
-        code: "DL0382",
-        title: "Line ends of Windows in the midst of a script",
-        explain: "Some lines of a shell script end as on Windows (CR LF), and the first one does not, so they were not \
-                  added by an editor alone and are not taken out. A shell takes the CR for a part of the last word. \
-                  Convert the file (`dos2unix boot.sh`), or, if the CR belongs there, silence this on the resource.",
-    },
-    Code {
-        code: "DL0383",
-        title: "Zone that the account does not have",
-        explain: "AWS does not list the zone among those of this account in this region. Names of zones are per account, \
-                  some zones are closed to new accounts, and Local Zones must be enabled first.",
-    },
-    Code {
-        code: "DL0384",
-        title: "Type that the zone does not have",
-        explain: "AWS does not offer the instance type in the zone of the subnet, so a launch would be refused after \
-                  everything else was made. Use a subnet in a zone that has it.",
-    },
-    Code {
-        code: "DL0385",
-        title: "Reservation that cannot be used",
-        explain: "The capacity reservation or Capacity Block is not there, not active, or for another type or zone. A \
-                  Capacity Block is active from its start to its end only.",
-    },
-    Code {
-        code: "DL0386",
-        title: "Image that is not there",
-        explain: "No image has this id in the region, no public parameter of this name holds one, or it is made for \
-                  another processor than that of the type.",
-    },
-    Code {
-        code: "DL0387",
-        title: "Key pair that is not there",
-        explain: "EC2 has no key pair of this name in the region, so a launch would be refused after everything else was made. \
-                  Key pairs belong to one region. Without `key_name` nobody needs one: Session Manager opens a shell by the \
-                  machine's role. The sandbox of `--sandbox` takes any name.",
-    },
-];
+codes! {
+    /// The codes of this kind.
+    pub(super) CODES:
+    INSTANCE_TYPE = "DL0370", "Unknown instance type",
+        "The instance type is not in the catalog of this version. A slip of the pen is the usual reason. Types \
+         decide network interfaces, prices, quotas and images, so a group of an unknown type is refused.";
+    IMAGE = "DL0371", "Unknown or unfit image",
+        "`image` is a name from the catalog (`dlinfra catalog images --type TYPE` shows which fit a type), an `ami-` id or the \
+         path of a public SSM parameter that starts with `/`. A named image must be made for the processor \
+         and the accelerators of the instance type: an NVIDIA image does not run Trainium, the open NVIDIA \
+         driver does not run P3, and x86_64 images do not start on Graviton.";
+    SECURITY_GROUPS = "DL0372", "No security group",
+        "Every interface needs a security group; without one AWS would take the VPC's default group, which \
+         nobody looks at. Name one in `interfaces.security_groups`.";
+    USER_DATA = "DL0373", "User data too long",
+        "EC2 takes 16384 bytes of user data. Put large files into a bucket and fetch them in the script.";
+    ENVIRONMENT = "DL0374", "Environment without a shell script",
+        "`boot.env` is written as `export` lines before the script, so the script's first line must name a \
+         shell (`#!/bin/bash`). Variables have the names that shells take: letters, digits and underscores.";
+    CAPACITY_BLOCK = "DL0375", "A Capacity Block without its id",
+        "`market: capacity-block` launches into a Capacity Block that was bought before; `reservation` must \
+         name it (`cr-…`). Spot instances and reservations exclude each other.";
+    ROOT_VOLUME = "DL0376", "Root volume out of range",
+        "A gp3 volume has 1 GiB to 16384 GiB, 3000 to 16000 IOPS (at most 500 per GiB) and 125 to 1000 MiB/s \
+         (at most a quarter of a MiB/s per IOPS).";
+    METADATA_HOPS = "DL0377", "Metadata hops out of range",
+        "The metadata service answers over 1 to 64 hops. One hop (the default, as AWS's) reaches programs on the \
+         machine and containers in its own network; two also containers behind a bridge, and then every one of \
+         them has the machine's role.";
+    MARKET = "DL0378", "Not sold that way",
+        "AWS does not offer the type on this market: some are sold by Capacity Block only, some never as spot.";
+    MALFORMED_ID = "DL0379", "Malformed id",
+        "Capacity reservations and Capacity Blocks have ids that start with `cr-`; KMS keys are given by ARN, \
+         because EC2 answers with the ARN and an alias would look like a change each time.";
+    FALLBACK = "DL0380", "A fallback that is none",
+        "`fallback` lists the markets that are tried when `market`, or the reservation, has no capacity: \
+         `on-demand` or `spot`, each once, and not what `market` says already. A Capacity Block is bought \
+         before, and named by `market` and `reservation`.";
+    BOOT_SCRIPT = "DL0381", "A boot script that no machine would run",
+        "The first line of a script says what runs it: `#!/bin/bash`, from the first byte on. Without it \
+         cloud-init passes the script over, and the machines start without it. Other forms of user data \
+         begin as cloud-init wants them (`#cloud-config`, `MIME-Version:`). If the image reads something \
+         else, silence this on the resource and say so: `allow: [{ rule: DL0381, reason: … }]`.";
+    LINE_ENDS = "DL0382", "Line ends of Windows in the midst of a script",
+        "Some lines of a shell script end as on Windows (CR LF), and the first one does not, so they were not \
+         added by an editor alone and are not taken out. A shell takes the CR for a part of the last word. \
+         Convert the file (`dos2unix boot.sh`), or, if the CR belongs there, silence this on the resource.";
+    TYPE_NOT_IN_ZONE = "DL0384", "Type that the zone does not have",
+        "AWS does not offer the instance type in the zone of the subnet, so a launch would be refused after \
+         everything else was made. Use a subnet in a zone that has it.";
+    RESERVATION = "DL0385", "Reservation that cannot be used",
+        "The capacity reservation or Capacity Block is not there, not active, or for another type or zone. A \
+         Capacity Block is active from its start to its end only.";
+    NO_SUCH_KEY = "DL0387", "Key pair that is not there",
+        "EC2 has no key pair of this name in the region, so a launch would be refused after everything else was made. \
+         Key pairs belong to one region. Without `key_name` nobody needs one: Session Manager opens a shell by the \
+         machine's role. The sandbox of `--sandbox` takes any name.";
+}
 
 pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {
     let mut add = |code, path: &str, summary: String, help: &str| {
@@ -130,7 +71,7 @@ pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {
     };
     match catalog::instance_type(&group.instance_type) {
         Err(unknown) => add(
-            "DL0370",
+            &INSTANCE_TYPE,
             "instance_type",
             unknown.to_string(),
             "`dlinfra topology` lists the types that the catalog knows",
@@ -145,31 +86,31 @@ pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {
                 };
                 if !sold {
                     let summary = format!("{} is not sold {word}", group.instance_type);
-                    add("DL0378", path, summary, "choose another market or type");
+                    add(&MARKET, path, summary, "choose another market or type");
                 }
             }
         }
         Ok(_) => {}
     }
     match group.image.as_deref() {
-        None => add("DL0371", "image", "`image` is missing".to_owned(), "write for example `dlami-base-ubuntu-22.04`"),
+        None => add(&IMAGE, "image", "`image` is missing".to_owned(), "write for example `dlami-base-ubuntu-22.04`"),
         Some(name) if name.starts_with("ami-") || name.starts_with('/') => {}
         Some(name) => match image::image(name) {
             None => {
                 let near = image::nearest_image(name).map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
                 let summary = format!("there is no image `{name}`{near}");
-                add("DL0371", "image", summary, "an `ami-` id or an SSM parameter (`/aws/service/…`) is possible too");
+                add(&IMAGE, "image", summary, "an `ami-` id or an SSM parameter (`/aws/service/…`) is possible too");
             }
             Some(image) => {
                 if let Some((facts, why)) = group.facts().and_then(|facts| Some((facts, image.unfit_for(facts)?))) {
-                    add("DL0371", "image", why, &fitting(facts));
+                    add(&IMAGE, "image", why, &fitting(facts));
                 }
             }
         },
     }
     if group.interfaces.security_groups.is_empty() {
         add(
-            "DL0372",
+            &SECURITY_GROUPS,
             "interfaces.security_groups",
             "the instances have no security group".to_owned(),
             "name at least one",
@@ -177,7 +118,7 @@ pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {
     }
     if group.market == Market::CapacityBlock && group.reservation.is_none() {
         add(
-            "DL0375",
+            &CAPACITY_BLOCK,
             "reservation",
             "a Capacity Block is launched by its id".to_owned(),
             "write `reservation: cr-…`, or another market",
@@ -185,7 +126,7 @@ pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {
     }
     if group.market == Market::Spot && group.reservation.is_some() {
         add(
-            "DL0375",
+            &CAPACITY_BLOCK,
             "reservation",
             "spot instances do not run in a reservation".to_owned(),
             "remove `reservation` or `market: spot`",
@@ -195,28 +136,28 @@ pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {
     for (at, market) in group.fallback.iter().enumerate() {
         if *market == Market::CapacityBlock {
             let summary = "a Capacity Block cannot come second".to_owned();
-            add("DL0380", "fallback", summary, "write `market: capacity-block` with its `reservation`, and a fallback");
+            add(&FALLBACK, "fallback", summary, "write `market: capacity-block` with its `reservation`, and a fallback");
         } else if first == Some(*market) || group.fallback[..at].contains(market) {
             let summary = format!("`{}` is tried already", market.name());
-            add("DL0380", "fallback", summary, "name each market once");
+            add(&FALLBACK, "fallback", summary, "name each market once");
         }
     }
     if let Some(id) = group.reservation.as_deref().filter(|id| !id.starts_with("cr-")) {
-        add("DL0379", "reservation", format!("`{id}` is not the id of a reservation"), "write `cr-…`");
+        add(&MALFORMED_ID, "reservation", format!("`{id}` is not the id of a reservation"), "write `cr-…`");
     }
     if let Some(arn) = group.kms_key.as_ref().and_then(|k| k.known()).filter(|k| !is_key_arn(k)) {
         add(
-            "DL0379",
+            &MALFORMED_ID,
             "kms_key",
             format!("`{arn}` is not the ARN of a key"),
             "write `arn:aws:kms:REGION:ACCOUNT:key/ID`",
         );
     }
     if !(1..=64).contains(&group.metadata_hops) {
-        add("DL0377", "metadata_hops", format!("{} hops are not possible", group.metadata_hops), "write 1 to 64");
+        add(&METADATA_HOPS, "metadata_hops", format!("{} hops are not possible", group.metadata_hops), "write 1 to 64");
     }
     if let Some(summary) = volume_problem(group) {
-        add("DL0376", "root_volume", summary, "`dlinfra explain DL0376` has the limits of gp3");
+        add(&ROOT_VOLUME, "root_volume", summary, "`dlinfra explain DL0376` has the limits of gp3");
     }
     if let Some(boot) = &group.boot {
         check_boot(boot, &mut add);
@@ -253,7 +194,7 @@ fn volume_problem(group: &InstanceGroup) -> Option<String> {
 fn check_boot(boot: &Boot, add: &mut impl FnMut(&'static str, &str, String, &str)) {
     if !boot.script.is_known() {
         add(
-            "DL0381",
+            &BOOT_SCRIPT,
             "boot.script",
             "the script's first line does not say what runs it".to_owned(),
             "begin the file with `#!/bin/bash`, without a space or an empty line before it",
@@ -262,11 +203,11 @@ fn check_boot(boot: &Boot, add: &mut impl FnMut(&'static str, &str, String, &str
         && let Some(line) = boot.script.text().split('\n').position(|line| line.ends_with('\r'))
     {
         let summary = format!("line {} of the script ends as on Windows", line + 1);
-        add("DL0382", "boot.script", summary, "convert the file: `dos2unix`, or `sed -i 's/\\r$//'`");
+        add(&LINE_ENDS, "boot.script", summary, "convert the file: `dos2unix`, or `sed -i 's/\\r$//'`");
     }
     if !boot.env.is_empty() && boot.script.is_known() && !boot.is_shell() {
         add(
-            "DL0374",
+            &ENVIRONMENT,
             "boot.env",
             "the script does not start with a shell, so it cannot take exports".to_owned(),
             "start it with `#!/bin/bash`, or remove `env`",
@@ -279,7 +220,7 @@ fn check_boot(boot: &Boot, add: &mut impl FnMut(&'static str, &str, String, &str
     };
     for key in boot.env.keys().filter(|k| !named(k)) {
         add(
-            "DL0374",
+            &ENVIRONMENT,
             "boot.env",
             format!("`{key}` is no name of a shell variable"),
             "use letters, digits and underscores",
@@ -287,12 +228,12 @@ fn check_boot(boot: &Boot, add: &mut impl FnMut(&'static str, &str, String, &str
     }
     let zero = |v: &crate::field::Field<String>| v.known().is_some_and(|v| v.contains('\0'));
     if boot.env.values().any(zero) || boot.script.0.contains('\0') {
-        add("DL0374", "boot", "a shell takes no zero byte".to_owned(), "remove it");
+        add(&ENVIRONMENT, "boot", "a shell takes no zero byte".to_owned(), "remove it");
     }
     let bytes = boot.known_bytes();
     if bytes > boot::MAX_BYTES {
         add(
-            "DL0373",
+            &USER_DATA,
             "boot",
             format!("user data has {bytes} bytes, {} are possible", boot::MAX_BYTES),
             "put large files into a bucket and fetch them in the script",

@@ -1,4 +1,6 @@
 //! What EC2 has of what a new group wants: the type in its zone, its reservation, its image.
+use crate::diagnostic::Code;
+use crate::kinds::instance_group::check;
 use super::InstanceGroup;
 use crate::{
     aws::{Error, ErrorClass},
@@ -14,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 type Found = Vec<(usize, Problem)>;
 
-fn problem(code: &'static str, path: &str, summary: String, help: String) -> Problem {
+fn problem(code: &'static Code, path: &str, summary: String, help: String) -> Problem {
     Problem { code, path: path.to_owned(), summary, help }
 }
 
@@ -55,7 +57,7 @@ async fn offered(ctx: &SweepCtx, made: &[Foreseen<InstanceGroup>]) -> Result<Fou
             false => format!("zones that have it: {}", has.iter().cloned().collect::<Vec<_>>().join(", ")),
         };
         let summary = format!("AWS offers no {name} in {zone}");
-        (!has.contains(zone)).then(|| problem("DL0384", "instance_type", summary, help))
+        (!has.contains(zone)).then(|| problem(&check::TYPE_NOT_IN_ZONE, "instance_type", summary, help))
     };
     Ok(made.iter().enumerate().filter_map(|(n, group)| Some((n, missing(group)?))).collect())
 }
@@ -81,7 +83,7 @@ async fn reservations(ctx: &SweepCtx, made: &[Foreseen<InstanceGroup>]) -> Resul
             Some(found) => format!("{id} {}", unfit(found, group)?),
         };
         let help = "`aws ec2 describe-capacity-reservations` lists those of the account, `fallback` says what else may be tried";
-        Some(problem("DL0385", "reservation", summary, help.to_owned()))
+        Some(problem(&check::RESERVATION, "reservation", summary, help.to_owned()))
     };
     Ok(made.iter().enumerate().filter_map(|(n, group)| Some((n, wrong(group)?))).collect())
 }
@@ -116,7 +118,7 @@ async fn keys(ctx: &SweepCtx, made: &[Foreseen<InstanceGroup>]) -> Result<Found,
         let help = suggestion(&name, there.iter().map(String::as_str)).unwrap_or_else(|| {
             "`aws ec2 import-key-pair` brings one; without `key_name`, Session Manager needs none".to_owned()
         });
-        Some(problem("DL0387", "key_name", summary, help))
+        Some(problem(&check::NO_SUCH_KEY, "key_name", summary, help))
     };
     Ok(made.iter().enumerate().filter_map(|(n, group)| Some((n, wrong(group)?))).collect())
 }
@@ -149,7 +151,7 @@ async fn images(ctx: &SweepCtx, made: &[Foreseen<InstanceGroup>]) -> Result<Foun
             ),
             Some(_) => return None,
         };
-        Some(problem("DL0386", "image", summary, help))
+        Some(problem(&crate::catalog::codes::IMAGE_NOT_THERE, "image", summary, help))
     };
     Ok(made.iter().enumerate().filter_map(|(n, group)| Some((n, wrong(group)?))).collect())
 }

@@ -51,51 +51,31 @@ fn protocol_schema(_: &mut SchemaGenerator) -> Schema {
 
 const PROTOCOLS: [&str; 4] = ["all", "tcp", "udp", "icmp"];
 
-/// What the checks of rules find.
-pub(super) const CODES: &[Code] = &[
-    Code {
-        code: "DL0320",
-        title: "Open to the internet",
-        explain: "An ingress rule from 0.0.0.0/0, or from any range wider than a private network can be (/8), lets strangers \
-                  in. Name the addresses that need access, or a `source` group; to reach a machine without an open port, \
-                  use Session Manager. If it must be open, silence this rule on the resource and say why: \
-                  `allow: [{ rule: DL0320, reason: … }]`.",
-    },
-    Code {
-        code: "DL0321",
-        title: "Rule without exactly one other end",
-        explain: "A rule names who is at the other end in one way: `cidr` (addresses), `source` (another group), \
-                  `self: true` (this group) or `prefix_list`. Several ends need several rules.",
-    },
-    Code {
-        code: "DL0322",
-        title: "Ports that do not fit the protocol",
-        explain: "tcp and udp rules name a port (`\"988\"`) or a range (`\"1018-1023\"`); all of them is `\"0-65535\"`. icmp \
-                  rules name a type, or a type and a code (`\"3/4\"`), or nothing. A rule for `all` protocols has no ports.",
-    },
-    Code {
-        code: "DL0323",
-        title: "Description that AWS refuses",
-        explain: "A rule's description has at most 255 characters: ASCII letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*",
-    },
-    Code {
-        code: "DL0324",
-        title: "The same rule twice",
-        explain: "AWS keeps one rule per protocol, ports and other end; the description does not make it another rule. Merge \
-                  the two.",
-    },
-    Code {
-        code: "DL0325",
-        title: "Protocol that dlinfra does not write",
-        explain: "Rules are for `all`, `tcp`, `udp` or `icmp`. Live rules for other protocols are shown and removed.",
-    },
-    Code {
-        code: "DL0326",
-        title: "Security group without exactly one VPC",
-        explain: "A security group belongs to one VPC for life. Name it in `vpc`, or name one of its subnets in `subnet` \
-                  (modules that are given a subnet only do that).",
-    },
-];
+codes! {
+    /// What the checks of rules find.
+    pub(super) CODES:
+    OPEN = "DL0320", "Open to the internet",
+        "An ingress rule from 0.0.0.0/0, or from any range wider than a private network can be (/8), lets strangers \
+         in. Name the addresses that need access, or a `source` group; to reach a machine without an open port, \
+         use Session Manager. If it must be open, silence this rule on the resource and say why: \
+         `allow: [{ rule: DL0320, reason: … }]`.";
+    OTHER_END = "DL0321", "Rule without exactly one other end",
+        "A rule names who is at the other end in one way: `cidr` (addresses), `source` (another group), \
+         `self: true` (this group) or `prefix_list`. Several ends need several rules.";
+    PORTS = "DL0322", "Ports that do not fit the protocol",
+        "tcp and udp rules name a port (`\"988\"`) or a range (`\"1018-1023\"`); all of them is `\"0-65535\"`. icmp \
+         rules name a type, or a type and a code (`\"3/4\"`), or nothing. A rule for `all` protocols has no ports.";
+    DESCRIPTION = "DL0323", "Description that AWS refuses",
+        "A rule's description has at most 255 characters: ASCII letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*";
+    TWICE = "DL0324", "The same rule twice",
+        "AWS keeps one rule per protocol, ports and other end; the description does not make it another rule. Merge \
+         the two.";
+    PROTOCOL = "DL0325", "Protocol that dlinfra does not write",
+        "Rules are for `all`, `tcp`, `udp` or `icmp`. Live rules for other protocols are shown and removed.";
+    VPC = "DL0326", "Security group without exactly one VPC",
+        "A security group belongs to one VPC for life. Name it in `vpc`, or name one of its subnets in `subnet` \
+         (modules that are given a subnet only do that).";
+}
 
 /// What AWS knows a rule by: protocol, ports, and the other end.
 type Key = (String, Option<String>, String);
@@ -170,7 +150,7 @@ pub(super) fn check(rules: &[Rule], path: &str, problems: &mut Vec<Problem>) {
         let phrase = rule.phrase(word);
         if path == "ingress" && rule.cidr.as_ref().and_then(Field::known).is_some_and(is_anybody) {
             found(
-                "DL0320",
+                &OPEN,
                 ".cidr",
                 format!("`{phrase}` lets the internet in"),
                 "name the addresses that need access or a `source` group; if it must be open, write \
@@ -181,7 +161,7 @@ pub(super) fn check(rules: &[Rule], path: &str, problems: &mut Vec<Problem>) {
         let count = ends.iter().filter(|set| **set).count();
         if count != 1 {
             found(
-                "DL0321",
+                &OTHER_END,
                 "",
                 format!("a rule for {} in {path} names {count} other ends", rule.protocol),
                 "write one of `cidr`, `source`, `self: true`, `prefix_list`",
@@ -189,10 +169,10 @@ pub(super) fn check(rules: &[Rule], path: &str, problems: &mut Vec<Problem>) {
         }
         if !PROTOCOLS.contains(&rule.protocol.as_str()) {
             let summary = format!("`{}` is not a protocol of rules", rule.protocol);
-            found("DL0325", ".protocol", summary, "write all, tcp, udp or icmp");
+            found(&PROTOCOL, ".protocol", summary, "write all, tcp, udp or icmp");
         } else if rule.numbers().is_none() {
             found(
-                "DL0322",
+                &PORTS,
                 ".ports",
                 match &rule.ports {
                     Some(ports) => format!("`ports: {ports}` does not fit {}", rule.protocol),
@@ -204,7 +184,7 @@ pub(super) fn check(rules: &[Rule], path: &str, problems: &mut Vec<Problem>) {
         }
         if let Some(text) = rule.description.as_ref().filter(|text| !is_description(text)) {
             found(
-                "DL0323",
+                &DESCRIPTION,
                 ".description",
                 format!("AWS refuses the description `{text}`"),
                 "use at most 255 ASCII letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*",
@@ -214,7 +194,7 @@ pub(super) fn check(rules: &[Rule], path: &str, problems: &mut Vec<Problem>) {
             Rule { description: None, ..(*other).clone() } == Rule { description: None, ..rule.clone() }
         };
         if rules.iter().take(index).any(|other| same(&other)) {
-            found("DL0324", "", format!("`{phrase}` stands there twice"), "keep one of them");
+            found(&TWICE, "", format!("`{phrase}` stands there twice"), "keep one of them");
         }
     }
 }

@@ -14,7 +14,7 @@ type Args<'a, 'b> = &'a Arguments<'b>;
 fn cidr(a: Args<'_, '_>) -> Outcome<Cidr> {
     a.text(0)?
         .parse()
-        .map_err(|e: crate::units::UnitError| ExprError::new(codes::UNIT, a.at(0), e.why).help(e.help).into())
+        .map_err(|e: crate::units::UnitError| ExprError::new(&codes::UNIT, a.at(0), e.why).help(e.help).into())
 }
 
 pub(super) fn cidrsubnet(_: &Evaluator<'_>, a: Args<'_, '_>) -> Outcome<Value> {
@@ -91,7 +91,7 @@ struct Inside<'a> {
 
 impl Env for Inside<'_> {
     fn name(&self, name: &str, place: Place) -> Outcome<Value> {
-        let e = ExprError::new(codes::UNKNOWN_NAME, place, format!("the template has no variable `{name}`"));
+        let e = ExprError::new(&codes::UNKNOWN_NAME, place, format!("the template has no variable `{name}`"));
         Err(e.help("pass it: `templatefile(\"name\", { variable = value })`; write `$${` for the text `${`").into())
     }
     fn root(&self, root: &str, _: &str, place: Place) -> Outcome<Value> {
@@ -107,7 +107,7 @@ impl Env for Inside<'_> {
         self.outer.module_value(m, place)
     }
     fn read_file(&self, _: &str, place: Place) -> Outcome<String> {
-        Err(ExprError::new(codes::FILE, place, "a template file cannot read files")
+        Err(ExprError::new(&codes::FILE, place, "a template file cannot read files")
             .help("pass the text as a variable")
             .into())
     }

@@ -156,7 +156,7 @@ pub(super) fn range(_: &Evaluator<'_>, a: Args<'_, '_>) -> Outcome<Value> {
     let count = (i128::from(end) - i128::from(start)).checked_div(i128::from(step)).unwrap_or(0);
     if count > i128::from(MAX_RANGE) {
         let summary = format!("a range has up to {MAX_RANGE} numbers");
-        return Err(ExprError::new(codes::LIMIT, a.place, summary).into());
+        return Err(ExprError::new(&codes::LIMIT, a.place, summary).into());
     }
     let mut out = Vec::new();
     let mut n = start;

@@ -25,7 +25,7 @@ fn plain(e: &Evaluator<'_>, v: &Value, at: Place) -> Outcome<Json> {
         ),
         Value::Module(m) => plain(e, &e.env.module_value(m, at)?, at)?,
         Value::Secret(_) | Value::Script(_) => {
-            return Err(ExprError::new(codes::TYPE, at, format!("{} cannot be encoded", v.noun())).into());
+            return Err(ExprError::new(&codes::TYPE, at, format!("{} cannot be encoded", v.noun())).into());
         }
         other => Json::String(e.text_of(other, at)?.to_string()),
     })

@@ -75,7 +75,7 @@ macro_rules! unit {
                 Ok(v) => Ok(Value::Unit(Unit::$variant(v))),
                 Err(e) => {
                     let e: crate::units::UnitError = e;
-                    Err(ExprError::new(codes::UNIT, a.at(0), e.why).help(e.help).into())
+                    Err(ExprError::new(&codes::UNIT, a.at(0), e.why).help(e.help).into())
                 }
             }
         }

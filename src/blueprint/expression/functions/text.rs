@@ -110,7 +110,7 @@ pub(super) fn shorten(text: &str) -> String {
 pub(super) fn regex(_: &Evaluator<'_>, a: Args<'_, '_>) -> Outcome<Value> {
     let (pattern, text) = (a.text(0)?, a.text(1)?);
     if pattern.len() > 1000 {
-        return Err(ExprError::new(codes::LIMIT, a.at(0), "a pattern has up to 1000 characters").into());
+        return Err(ExprError::new(&codes::LIMIT, a.at(0), "a pattern has up to 1000 characters").into());
     }
     let compiled = regex_lite::RegexBuilder::new(&pattern).size_limit(1 << 20).nest_limit(50).build();
     let regex = match compiled {
@@ -124,7 +124,7 @@ pub(super) fn regex(_: &Evaluator<'_>, a: Args<'_, '_>) -> Outcome<Value> {
     };
     // Matching takes pattern × text steps; this keeps the product small.
     if pattern.len().saturating_mul(text.len()) > 50_000_000 {
-        return Err(ExprError::new(codes::LIMIT, a.at(1), "the text is too long for this pattern").into());
+        return Err(ExprError::new(&codes::LIMIT, a.at(1), "the text is too long for this pattern").into());
     }
     let Some(found) = regex.captures(&text) else {
         let e = a.wrong(1, format!("the pattern does not occur in `{}`", shorten(&text)));
