@@ -1,4 +1,8 @@
 //! What a kind is given for its calls: clients, identity, tags, names, and the wrapper that journals every create.
+mod names;
+
+pub use names::{Names, name, name_prefix};
+
 use crate::{
     address::Address,
     aws::{
@@ -114,59 +118,6 @@ impl Unread {
     /// All of them; from then on there are none.
     pub fn take(&self) -> BTreeSet<String> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// AWS names that may exist (wanted or journaled), for kinds that are found by name. Each costs a request of every kind
-/// that it may be of, so what is known of it is kept.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Names {
-    /// By kind; true = the journal says that the object is there.
-    of: BTreeMap<String, BTreeMap<String, bool>>,
-    /// Names of which nobody knows the kind.
-    any: BTreeSet<String>,
-}
-
-impl Names {
-    /// This object of this kind may exist.
-    pub fn add(&mut self, kind: &str, name: impl Into<String>) {
-        self.of.entry(kind.to_owned()).or_default().entry(name.into()).or_insert(false);
-    }
-
-    /// The journal says that this object of this kind is there.
-    pub fn add_known(&mut self, kind: &str, name: impl Into<String>) {
-        self.of.entry(kind.to_owned()).or_default().insert(name.into(), true);
-    }
-
-    /// Something of this name may exist.
-    pub fn add_any(&mut self, name: impl Into<String>) {
-        self.any.insert(name.into());
-    }
-
-    /// Every name that an object of this kind may have.
-    pub fn of(&self, kind: &str) -> BTreeSet<String> {
-        self.of.get(kind).into_iter().flat_map(BTreeMap::keys).chain(&self.any).cloned().collect()
-    }
-
-    /// The same names, of which nobody says that anything is there.
-    #[must_use]
-    pub fn in_doubt(mut self) -> Self {
-        self.of.values_mut().flat_map(BTreeMap::values_mut).for_each(|known| *known = false);
-        self
-    }
-
-    /// Names of objects of this kind that the journal says are there: asking such a one for everything at once is no
-    /// waste.
-    pub fn known(&self, kind: &str) -> BTreeSet<String> {
-        let own = self.of.get(kind).into_iter().flatten();
-        own.filter(|(_, known)| **known).map(|(name, _)| name.clone()).collect()
-    }
-}
-
-impl FromIterator<String> for Names {
-    /// Names of which nobody knows the kind.
-    fn from_iter<I: IntoIterator<Item = String>>(names: I) -> Self {
-        Self { any: names.into_iter().collect(), ..Self::default() }
     }
 }
 
@@ -340,13 +291,53 @@ impl Ctx {
         F: Fn(Attempt) -> Fut,
         Fut: Future<Output = Result<Vec<Id>, Error>>,
     {
+        // A killed run would leave something that nobody finds.
+        if matches!(call.class, Class::Name | Class::NameIdempotent) {
+            return Err(Error::bug(format!("{} gives a name, which must be recorded", call.api)));
+        }
+        self.run(call, part, None, params, send).await
+    }
+
+    /// The same of a call that gives what it makes a name of its own: the journal knows it before AWS does.
+    ///
+    /// # Errors
+    /// As [`Ctx::call`].
+    pub async fn call_named<P, F, Fut>(
+        &self,
+        call: &'static Call,
+        part: &str,
+        name: &str,
+        params: &P,
+        send: F,
+    ) -> Result<Vec<Id>, Error>
+    where
+        P: Serialize + ?Sized,
+        F: Fn(Attempt) -> Fut,
+        Fut: Future<Output = Result<Vec<Id>, Error>>,
+    {
+        self.run(call, part, Some(name), params, send).await
+    }
+
+    async fn run<P, F, Fut>(
+        &self,
+        call: &'static Call,
+        part: &str,
+        name: Option<&str>,
+        params: &P,
+        send: F,
+    ) -> Result<Vec<Id>, Error>
+    where
+        P: Serialize + ?Sized,
+        F: Fn(Attempt) -> Fut,
+        Fut: Future<Output = Result<Vec<Id>, Error>>,
+    {
         let bought = |i: &&Intent| i.class == Class::Money && i.call == call.api && i.part == part;
         if let Some(open) = self.open.iter().find(bought).filter(|_| call.class == Class::Money) {
             return Err(Error::purchase(call.api, &self.address, open.time));
         }
         let params = serde_json::to_value(params).map_err(|e| Error::bug(e.to_string()))?;
         let ordinal = self.ordinal.fetch_add(1, Ordering::Relaxed);
-        let intent = self.intent(call, part, &params, ordinal);
+        let intent = self.intent(call, part, name, &params, ordinal);
         let mut tags = self.part_tags(part);
         tags.insert(tags::INTENT.to_owned(), intent.id.clone());
         let attempt = Attempt { token: self.token(&intent), tags };
@@ -390,7 +381,14 @@ impl Ctx {
         self.recorder.waiting(&self.address, why);
     }
 
-    fn intent(&self, call: &'static Call, part: &str, params: &serde_json::Value, ordinal: u32) -> Intent {
+    fn intent(
+        &self,
+        call: &'static Call,
+        part: &str,
+        name: Option<&str>,
+        params: &serde_json::Value,
+        ordinal: u32,
+    ) -> Intent {
         let digest = spec::sha256(spec::canonical(params).as_bytes());
         // A token is trusted for an hour: how long AWS remembers it is documented for few calls only.
         let fresh = |i: &&Intent| self.clock.now().duration_since(i.time) < jiff::SignedDuration::from_hours(1);
@@ -408,6 +406,7 @@ impl Ctx {
             ordinal,
             params: params.clone(),
             params_digest: digest,
+            names: name.into_iter().map(str::to_owned).collect(),
             tags: BTreeMap::new(),
             time: self.clock.now(),
         }
@@ -432,18 +431,6 @@ impl Ctx {
         }
         Err(Error::stranger(what, Ownership::read(found).map(|o| o.stack).as_deref()))
     }
-}
-
-/// The AWS name of a resource (see [`Ctx::name`]).
-pub fn name(scope: &Scope, address: &Address, rule: &NameRule, salt: &str) -> String {
-    let hash = spec::hashed_name(&[&scope.account, &scope.region, &scope.stack, address.as_str(), salt], 10);
-    let keep = |c: &char| c.is_ascii_alphanumeric() || rule.extra.contains(*c);
-    let clean = |text: &str| text.chars().map(|c| if c == '_' { '-' } else { c }).filter(keep).collect::<String>();
-    let mut text = format!("{}-{}", clean(&scope.stack), clean(address.leaf()));
-    text.truncate(rule.max.saturating_sub(11));
-    let text = text.trim_end_matches('-');
-    let text = format!("{text}-{hash}");
-    if rule.lower { text.to_ascii_lowercase() } else { text }
 }
 
 /// Exponential pause between tries, without jitter: what collides is spread by the rate buckets.

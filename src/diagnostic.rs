@@ -56,7 +56,7 @@ pub struct Code {
     pub explain: &'static str,
 }
 
-/// Declares codes as values, and the table of all of them: `NAME = "DL0101", title, explanation;`.
+/// Declares codes as values, and the table of all of them: `NAME = code, title, explanation;`.
 macro_rules! codes {
     ($(#[$doc:meta])* $vis:vis $table:ident: $($name:ident = $code:literal, $title:literal, $explain:literal;)+) => {
         $(

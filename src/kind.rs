@@ -6,7 +6,7 @@ pub(crate) mod codes;
 use crate::{
     aws::{
         Error,
-        tags::{TagTarget, Tags},
+        tags::{Carrier, Tags},
     },
     call::{Ctx, SweepCtx},
     price::{PriceContext, PriceLine, Unit},
@@ -102,8 +102,11 @@ pub trait Kind: Send + Sync {
     fn reveal<'a>(&'a self, ctx: &'a SweepCtx, want: &'a Value, live: &'a Live) -> Boxed<'a, Vec<Revealed>>;
     /// What AWS would refuse of objects that are to be made, each with the number of the object.
     fn foresee<'a>(&'a self, ctx: &'a SweepCtx, made: &'a [Foreseen]) -> Boxed<'a, Vec<(usize, Problem)>>;
-    /// What carries this object's tags.
-    fn tag_targets(&self, live: &Live) -> Result<Vec<TagTarget>, Error>;
+    /// What carries this object's tags, each with its part.
+    ///
+    /// # Errors
+    /// A spec that does not have the shape of its kind.
+    fn carriers(&self, live: &Live) -> Result<Vec<Carrier>, Error>;
     /// How much data a delete would destroy.
     fn contents<'a>(&'a self, ctx: &'a SweepCtx, live: &'a Live) -> Boxed<'a, Option<String>>;
     /// What of others holds it, each with its id.
@@ -342,8 +345,8 @@ impl<R: Resource> Kind for Of<R> {
             R::foresee(ctx, &made.iter().map(typed).collect::<Result<Vec<_>, Error>>()?).await
         })
     }
-    fn tag_targets(&self, live: &Live) -> Result<Vec<TagTarget>, Error> {
-        Ok(R::tag_targets(&Self::typed_live(live)?))
+    fn carriers(&self, live: &Live) -> Result<Vec<Carrier>, Error> {
+        Ok(R::carriers(&Self::typed_live(live)?))
     }
     fn contents<'a>(&'a self, ctx: &'a SweepCtx, live: &'a Live) -> Boxed<'a, Option<String>> {
         Box::pin(async move { R::contents(ctx, &Self::typed_live(live)?).await })

@@ -28,6 +28,9 @@ pub struct Intent {
     pub params: Value,
     /// SHA-256 of `params`.
     pub params_digest: String,
+    /// The names that the call gives, by which what it makes is found again where no prefix leads to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
     /// The exact tags.
     pub tags: BTreeMap<String, String>,
     /// When.

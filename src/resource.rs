@@ -3,7 +3,7 @@ use crate::{
     address::Address,
     aws::{
         Error,
-        tags::{TagTarget, Tags},
+        tags::{self, Carrier, Tagger, Tags},
     },
     call::{Ctx, SweepCtx},
     diagnostic::Code,
@@ -319,6 +319,8 @@ pub struct About {
     pub local: &'static [&'static str],
     /// How owned objects are found.
     pub discovery: Discovery,
+    /// How its tags are read and changed.
+    pub tagger: &'static dyn Tagger,
     /// The calls that make something.
     pub calls: &'static [Call],
     /// The limits of its AWS name, if it has one.
@@ -340,7 +342,7 @@ pub struct About {
 }
 
 impl About {
-    /// The starting point: a kind found by tag filter, with nothing special.
+    /// The starting point: a kind of EC2, found by tag filter, with nothing special.
     pub const fn new(doc: &'static str) -> Self {
         Self {
             doc,
@@ -354,6 +356,7 @@ impl About {
             asked: &[],
             local: &[],
             discovery: Discovery::Filter,
+            tagger: &tags::EC2,
             calls: &[],
             name: None,
             iam: &[],
@@ -560,8 +563,14 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
         async { Ok(Vec::new()) }
     }
 
-    /// What carries this object's tags.
-    fn tag_targets(live: &Live<Self>) -> Vec<TagTarget>;
+    /// What carries this object's tags: itself and its parts, as [`About::tagger`] knows them.
+    fn carriers(live: &Live<Self>) -> Vec<Carrier> {
+        let tagger = Self::ABOUT.tagger;
+        let arn = live.outputs.get("arn").and_then(Value::as_str);
+        let own = if tagger.by_arn() { arn } else { Some(live.id.as_str()) };
+        let parts = live.parts.iter().map(|(part, id)| Carrier::part(part, tagger, id));
+        own.map(|id| Carrier::own(tagger, id)).into_iter().chain(parts).collect()
+    }
 
     /// How much data a delete would destroy, for people ("3 objects, 12 GiB"); `None` = empty.
     fn contents(_ctx: &SweepCtx, _live: &Live<Self>) -> impl Future<Output = Result<Option<String>, Error>> + Send {

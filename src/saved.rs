@@ -234,7 +234,7 @@ impl SavedPlan {
     fn refuse_secrets(&self, deployment: &Deployment) -> Result<(), Diagnostics> {
         let compiled = &deployment.compiled;
         let allowed = compiled.resources.iter().flat_map(|r| &r.allow).chain(&compiled.allow);
-        if allowed.into_iter().any(|a| a.rule == rules::SECRET) {
+        if allowed.into_iter().any(|a| a.rule == rules::SECRET.code) {
             return Ok(());
         }
         let mut out = Diagnostics::new();

@@ -274,7 +274,7 @@ fn usage_that_means_nothing_is_pointed_at() {
     let blueprint = compiled("us-east-1", "", "  corpus:\n    kind: bucket\n    usage: { storedgb: 5 }\n");
     let (_, problems) = Stated::of(&blueprint, None, None);
     let problem = problems.iter().next().unwrap();
-    assert_eq!((problem.code.as_str(), problem.address.as_deref()), ("DL0606", Some("corpus")));
+    assert_eq!((problem.code, problem.address.as_deref()), ("DL0606", Some("corpus")));
     assert!(problem.location().is_some());
 }
 

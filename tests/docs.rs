@@ -148,6 +148,7 @@ fn rules_page_is_current() {
         ("DL05", "Engine and journal"),
         ("DL06", "Cost"),
         ("DL07", "The command line"),
+        ("DL1", "Fields of further kinds, a hundred numbers each"),
     ];
     let all = json(&["explain", "--format", "json"]);
     let codes: Vec<&str> = all["codes"].as_array().unwrap().iter().map(|code| code["code"].as_str().unwrap()).collect();

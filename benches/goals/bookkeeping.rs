@@ -6,7 +6,7 @@ use crate::{
 };
 use dlinfra::{
     address::Address,
-    aws::{Aws, Error, Options, tags::TagTarget},
+    aws::{Aws, Error, Options},
     call::{Ctx, SweepCtx},
     clock::Clock,
     engine::{Engine, Execution, Target},
@@ -93,10 +93,6 @@ impl Resource for Node {
 
     async fn lookup(_: &SweepCtx, _: &Lookup) -> Result<Vec<Live<Self>>, Error> {
         Ok(Vec::new())
-    }
-
-    fn tag_targets(_: &Live<Self>) -> Vec<TagTarget> {
-        Vec::new()
     }
 }
 

@@ -4,7 +4,7 @@ use crate::{
     address::Address,
     aws::{
         Error, ErrorClass,
-        tags::{self, TagTarget, Tags},
+        tags::{self, Carrier, Tags},
     },
     call::Scope,
     kind::Kind,
@@ -15,32 +15,11 @@ use crate::{
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// The call that an import's intent names: no call of AWS, but all the tagging of one address.
 pub const IMPORT: &str = "dlinfra:Import";
-
-/// Some objects that get the same tags.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Carrier {
-    /// Their `dlinfra:part`; empty for the primary object.
-    pub part: String,
-    /// What carries the tags.
-    pub target: TagTarget,
-}
-
-impl Carrier {
-    /// The ids or names, for people.
-    pub fn ids(&self) -> Vec<&str> {
-        match &self.target {
-            TagTarget::Ec2(ids) => ids.iter().map(String::as_str).collect(),
-            TagTarget::Fsx(id) | TagTarget::Role(id) | TagTarget::InstanceProfile(id) | TagTarget::Bucket(id) => {
-                vec![id]
-            }
-        }
-    }
-}
 
 /// What carries the ownership tags of an object, parts first and the primary object last: a sweep finds an object that
 /// was taken up half-way only by its parts, never as if it were whole.
@@ -48,50 +27,15 @@ impl Carrier {
 /// # Errors
 /// A live object that does not have the shape of its kind.
 pub fn carriers(kind: &dyn Kind, live: &Live) -> Result<Vec<Carrier>, Error> {
-    let mut parts: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let (mut secondary, mut primary) = (Vec::new(), Vec::new());
-    for target in kind.tag_targets(live)? {
-        match target {
-            TagTarget::Ec2(ids) => {
-                for id in ids {
-                    parts.entry(part_of(live, &id)).or_default().push(id);
-                }
-            }
-            TagTarget::InstanceProfile(name) => {
-                let part = live.parts.iter().find(|(_, id)| **id == name).map(|(part, _)| part.clone());
-                secondary.push(Carrier { part: part.unwrap_or_default(), target: TagTarget::InstanceProfile(name) });
-            }
-            TagTarget::Fsx(arn) => {
-                let part = live.parts.iter().find(|(_, id)| arn.ends_with(&format!("/{id}")));
-                let part = part.map(|(part, _)| part.clone()).unwrap_or_default();
-                let list = if part.is_empty() { &mut primary } else { &mut secondary };
-                list.push(Carrier { part, target: TagTarget::Fsx(arn) });
-            }
-            target => primary.push(Carrier { part: String::new(), target }),
+    let mut out: Vec<Carrier> = Vec::new();
+    for carrier in kind.carriers(live)? {
+        match out.iter_mut().find(|one| one.part == carrier.part && one.goes_with(&carrier)) {
+            Some(one) => one.ids.extend(carrier.ids),
+            None => out.push(carrier),
         }
     }
-    for (part, ids) in parts {
-        let last = part.is_empty() || part == "member";
-        let list = if last { &mut primary } else { &mut secondary };
-        list.push(Carrier { part, target: TagTarget::Ec2(ids) });
-    }
-    secondary.extend(primary);
-    Ok(secondary)
-}
-
-fn part_of(live: &Live, id: &str) -> String {
-    if live.members.iter().any(|m| m.id == id) {
-        return "member".to_owned();
-    }
-    if let Some((part, _)) = live.parts.iter().find(|(_, i)| *i == id) {
-        return part.clone();
-    }
-    // Disks and interfaces of members, as a launch tags them.
-    match id.split_once('-').map(|(prefix, _)| prefix) {
-        Some("vol") if !live.members.is_empty() => "volume".to_owned(),
-        Some("eni") if !live.members.is_empty() => "interface".to_owned(),
-        _ => String::new(),
-    }
+    out.sort_by_key(Carrier::is_primary);
+    Ok(out)
 }
 
 /// May this address of this stack take up an object with these tags?
@@ -161,6 +105,7 @@ pub fn import_intent(step: &Step, time: Timestamp) -> Option<Intent> {
         class,
         part: String::new(),
         ordinal: 0,
+        names: if named { vec![live.id.clone()] } else { Vec::new() },
         params_digest: spec::sha256(spec::canonical(&params).as_bytes()),
         params,
         tags,
@@ -184,14 +129,14 @@ impl Shared<'_> {
             }
             // Somebody may have been faster since the plan; an earlier run of ours too.
             let mut there = true;
-            for (id, found) in tags::read(&executor.aws, &carrier.target).await? {
+            for (id, found) in carrier.read(&executor.aws).await? {
                 free(&executor.scope, &step.address, &id, &found)?;
                 there = there && set.iter().all(|(k, v)| k == tags::INTENT || found.get(k) == Some(v));
             }
             if there {
                 continue;
             }
-            tags::retag(&executor.aws, &carrier.target, &set, &[]).await?;
+            carrier.retag(&executor.aws, &set, &[]).await?;
         }
         executor.recorder.accepted(&step.address, &intent.id, std::slice::from_ref(&live.id)).await?;
         self.emit(&step.address, What::Accepted { id: live.id.clone() });

@@ -3,7 +3,7 @@ use super::{Shared, What, doubt::window, make::Progress, remove::protected};
 use crate::{
     aws::{
         Error, ErrorClass,
-        tags::{self, TagTarget},
+        tags::{self, Carrier},
     },
     plan::{self, Protect, Step},
     resource::{Changes, Live},
@@ -130,12 +130,12 @@ impl Shared<'_> {
         }
     }
 
-    /// Is it this stack's? Everything else that carries tags was found by them; a profile by its name and place.
-    async fn may_tag(&self, target: &TagTarget) -> Result<bool, Error> {
-        if !matches!(target, TagTarget::InstanceProfile(_)) {
+    /// Is it this stack's? What was found by its tags is.
+    async fn may_tag(&self, carrier: &Carrier) -> Result<bool, Error> {
+        if !carrier.by_name {
             return Ok(true);
         }
-        let found = tags::read(&self.executor.aws, target).await?;
+        let found = carrier.read(&self.executor.aws).await?;
         Ok(found.values().all(|tags| self.executor.scope.owns(tags)))
     }
 
@@ -155,11 +155,11 @@ impl Shared<'_> {
             return Ok(());
         }
         self.stop_if_cancelled()?;
-        for target in step.kind.tag_targets(live)? {
-            if !self.may_tag(&target).await? {
+        for carrier in tags::together(step.kind.carriers(live)?) {
+            if !self.may_tag(&carrier).await? {
                 continue;
             }
-            tags::retag(&self.executor.aws, &target, &set, &remove).await?;
+            carrier.retag(&self.executor.aws, &set, &remove).await?;
         }
         Ok(())
     }

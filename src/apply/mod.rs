@@ -7,7 +7,7 @@ mod make;
 mod remove;
 mod watch;
 
-pub use adopt::{Carrier, IMPORT, carriers, free, import_intent, taken};
+pub use adopt::{IMPORT, carriers, free, import_intent, taken};
 pub use event::{Event, Sink, What, without_echo};
 
 use crate::{

@@ -15,37 +15,44 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     fn from(error: SdkError<E, HttpResponse>) -> Self {
-        let raw = error.raw_response();
         // A request that was answered carries its name; one that never left is named by the type of its error.
-        let sent = raw.and_then(|r| r.extension::<Operation>());
+        let sent = error.raw_response().and_then(|r| r.extension::<Operation>());
         let operation = sent.cloned().unwrap_or_else(|| Operation::of_error(std::any::type_name::<E>()));
-        let mut out = match (&error, raw) {
-            (SdkError::ServiceError(service), Some(raw)) => {
-                let (meta, status) = (service.err().meta(), raw.status().as_u16());
-                let code = meta.code().unwrap_or("");
-                if code.is_empty() && !is_of_aws(raw) {
-                    strange(raw, None)
-                } else {
-                    let message = meta.message().unwrap_or("");
-                    let class = Answer { operation: operation.as_str(), status, code, message }.class();
-                    let mut out = Self::new(class, message);
-                    if message.is_empty() {
-                        out.message = format!("AWS gave no reason (HTTP {status})");
-                    }
-                    out.code = (!code.is_empty()).then(|| code.to_owned());
-                    out.request_id = meta.extra("aws_request_id").map(str::to_owned);
-                    out
-                }
-            }
-            (SdkError::ResponseError(_), Some(raw)) => strange(raw, Some(&chain(&error))),
-            _ => unanswered(&error),
-        };
-        out.operation = Some(operation.as_str().to_owned());
-        if out.help.is_none() {
-            out.help = advice(&out);
-        }
-        out
+        told(&error, operation.as_str())
     }
+}
+
+/// What became of a request of this name.
+pub(super) fn told<E>(error: &SdkError<E, HttpResponse>, operation: &str) -> Error
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let mut out = match (error, error.raw_response()) {
+        (SdkError::ServiceError(service), Some(raw)) => {
+            let (meta, status) = (service.err().meta(), raw.status().as_u16());
+            let code = meta.code().unwrap_or("");
+            if code.is_empty() && !is_of_aws(raw) {
+                strange(raw, None)
+            } else {
+                let message = meta.message().unwrap_or("");
+                let class = Answer { operation, status, code, message }.class();
+                let mut out = Error::new(class, message);
+                if message.is_empty() {
+                    out.message = format!("AWS gave no reason (HTTP {status})");
+                }
+                out.code = (!code.is_empty()).then(|| code.to_owned());
+                out.request_id = meta.extra("aws_request_id").map(str::to_owned);
+                out
+            }
+        }
+        (SdkError::ResponseError(_), Some(raw)) => strange(raw, Some(&chain(error))),
+        _ => unanswered(error),
+    };
+    out.operation = Some(operation.to_owned());
+    if out.help.is_none() {
+        out.help = advice(&out);
+    }
+    out
 }
 
 /// Does an error without a code come from AWS? Answers to HEAD have no body, but they have an id.

@@ -1,13 +1,11 @@
 //! Cost Explorer: what AWS billed by day and by a tag, and the cost-allocation tags without which it knows no tag.
 //!
 //! AWS charges each request of this API (a cent in 2026), so nothing here asks twice for the same.
-use super::{Aws, Error, ErrorClass, patience};
-use aws_sdk_costexplorer::types::{
-    CostAllocationTagStatus, CostAllocationTagStatusEntry, DateInterval, Dimension, DimensionValues, Expression,
-    Granularity, GroupDefinition, GroupDefinitionType, TagValues,
-};
+use super::{Aws, Error, ErrorClass, json::Json, patience};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
+use serde::Deserialize;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// What a caller needs to read bills, as a statement of a policy.
@@ -56,6 +54,83 @@ pub struct Question {
 /// More than any question has.
 const MOST_PAGES: usize = 200;
 
+/// The client, where the service is.
+fn client(aws: &Aws) -> Json<'_> {
+    aws.cost_explorer_in().at(if aws.region().starts_with("cn-") { "cn-northwest-1" } else { "us-east-1" })
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TagPage {
+    #[serde(default)]
+    cost_allocation_tags: Vec<TagRow>,
+    next_token: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TagRow {
+    tag_key: String,
+    status: String,
+    last_updated_date: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Activated {
+    #[serde(default)]
+    errors: Vec<RefusedTag>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RefusedTag {
+    #[serde(default)]
+    tag_key: String,
+    code: Option<String>,
+    message: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct BillPage {
+    #[serde(default)]
+    results_by_time: Vec<BillDay>,
+    next_page_token: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct BillDay {
+    time_period: Option<Period>,
+    #[serde(default)]
+    groups: Vec<BillGroup>,
+    #[serde(default)]
+    estimated: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Period {
+    start: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct BillGroup {
+    #[serde(default)]
+    keys: Vec<String>,
+    #[serde(default)]
+    metrics: BTreeMap<String, Metric>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metric {
+    amount: Option<String>,
+    unit: Option<String>,
+}
+
 /// Says what is missing in words that lead somewhere.
 fn explain(error: Error, action: &str) -> Error {
     match (error.class, error.code.as_deref()) {
@@ -79,17 +154,14 @@ fn explain(error: Error, action: &str) -> Error {
 /// A caller who may not ask, throttling, no connection.
 pub async fn tag_statuses(aws: &Aws, keys: &[&str]) -> Result<BTreeMap<String, TagStatus>, Error> {
     let mut out: BTreeMap<String, TagStatus> = keys.iter().map(|key| ((*key).to_owned(), TagStatus::Unknown)).collect();
-    let names: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
-    let mut token: Option<String> = None;
+    let client = client(aws);
+    let mut input = json!({ "TagKeys": keys });
     for _ in 0..MOST_PAGES {
-        let answer = patience::read(aws.clock(), || async {
-            let request = aws.cost_explorer().list_cost_allocation_tags().set_tag_keys(Some(names.clone()));
-            Ok(request.set_next_token(token.clone()).send().await?)
-        });
-        let answer = answer.await.map_err(|e| explain(e, "ce:ListCostAllocationTags"))?;
-        for tag in answer.cost_allocation_tags.unwrap_or_default() {
-            let status = match tag.status {
-                CostAllocationTagStatus::Active => TagStatus::Active(
+        let ask = || client.call::<TagPage>("ListCostAllocationTags", &input);
+        let answer = patience::read(aws.clock(), ask).await.map_err(|e| explain(e, "ce:ListCostAllocationTags"))?;
+        for tag in answer.cost_allocation_tags {
+            let status = match tag.status.as_str() {
+                "Active" => TagStatus::Active(
                     tag.last_updated_date.as_deref().and_then(|text| text.get(..10)?.parse::<Date>().ok()),
                 ),
                 _ => TagStatus::Inactive,
@@ -98,9 +170,9 @@ pub async fn tag_statuses(aws: &Aws, keys: &[&str]) -> Result<BTreeMap<String, T
                 *known = status;
             }
         }
-        token = answer.next_token.filter(|token| !token.is_empty());
-        if token.is_none() {
-            return Ok(out);
+        match answer.next_token.filter(|token| !token.is_empty()) {
+            Some(next) => input["NextToken"] = next.into(),
+            None => return Ok(out),
         }
     }
     Err(Error::new(ErrorClass::Other, "the list of cost-allocation tags does not end"))
@@ -111,27 +183,21 @@ pub async fn tag_statuses(aws: &Aws, keys: &[&str]) -> Result<BTreeMap<String, T
 /// # Errors
 /// A caller who may not, throttling, no connection.
 pub async fn activate(aws: &Aws, keys: &[&str]) -> Result<BTreeMap<String, String>, Error> {
-    let mut entries = Vec::new();
-    for key in keys {
-        let entry =
-            CostAllocationTagStatusEntry::builder().tag_key(*key).status(CostAllocationTagStatus::Active).build();
-        entries.push(entry.map_err(|e| Error::bug(e.to_string()))?);
-    }
-    let answer = patience::read(aws.clock(), || async {
-        let request = aws.cost_explorer().update_cost_allocation_tags_status();
-        Ok(request.set_cost_allocation_tags_status(Some(entries.clone())).send().await?)
-    });
-    let answer = answer.await.map_err(|error| match error.class {
+    let entries: Vec<Value> = keys.iter().map(|key| json!({ "TagKey": key, "Status": "Active" })).collect();
+    let client = client(aws);
+    let input = json!({ "CostAllocationTagsStatus": entries });
+    let ask = || client.call::<Activated>("UpdateCostAllocationTagsStatus", &input);
+    let answer = patience::read(aws.clock(), ask).await.map_err(|error| match error.class {
         ErrorClass::Denied => error.help(
             r#"allow the action to the caller: {"Effect":"Allow","Action":"ce:UpdateCostAllocationTagsStatus","Resource":"*"}; in an organization only its management account may"#,
         ),
         _ => error,
     })?;
-    let refused = answer.errors.unwrap_or_default().into_iter();
+    let refused = answer.errors.into_iter();
     Ok(refused
         .map(|error| {
             let why = error.message.or(error.code).unwrap_or_else(|| "no reason given".to_owned());
-            (error.tag_key.unwrap_or_default(), why)
+            (error.tag_key, why)
         })
         .collect())
 }
@@ -141,28 +207,22 @@ pub async fn activate(aws: &Aws, keys: &[&str]) -> Result<BTreeMap<String, Strin
 /// # Errors
 /// A caller who may not ask, throttling, no connection, amounts that are not dollars.
 pub async fn daily(aws: &Aws, question: &Question) -> Result<Vec<Day>, Error> {
-    let bug = |e: aws_sdk_costexplorer::error::BuildError| Error::bug(e.to_string());
-    let period = DateInterval::builder().start(question.from.to_string()).end(question.to.to_string());
-    let period = period.build().map_err(bug)?;
+    let client = client(aws);
     let (key, value) = &question.tag;
-    let tag = Expression::builder().tags(TagValues::builder().key(key).values(value).build()).build();
-    let region = DimensionValues::builder().key(Dimension::Region).values(&question.region).build();
-    let region = Expression::builder().dimensions(region).build();
-    let filter = Expression::builder().and(tag).and(region).build();
-    let group = |kind, key: &str| GroupDefinition::builder().r#type(kind).key(key).build();
-    let groups =
-        vec![group(GroupDefinitionType::Tag, &question.by), group(GroupDefinitionType::Dimension, "USAGE_TYPE")];
+    let mut input = json!({
+        "TimePeriod": { "Start": question.from.to_string(), "End": question.to.to_string() },
+        "Granularity": "DAILY", "Metrics": ["UnblendedCost"],
+        "Filter": { "And": [
+            { "Tags": { "Key": key, "Values": [value] } },
+            { "Dimensions": { "Key": "REGION", "Values": [question.region] } },
+        ] },
+        "GroupBy": [{ "Type": "TAG", "Key": question.by }, { "Type": "DIMENSION", "Key": "USAGE_TYPE" }],
+    });
     let mut days: BTreeMap<Date, Day> = BTreeMap::new();
-    let mut token: Option<String> = None;
     for _ in 0..MOST_PAGES {
-        let answer = patience::read(aws.clock(), || async {
-            let request = aws.cost_explorer().get_cost_and_usage().time_period(period.clone());
-            let request = request.granularity(Granularity::Daily).metrics("UnblendedCost").filter(filter.clone());
-            let request = request.set_group_by(Some(groups.clone())).set_next_page_token(token.clone());
-            Ok(request.send().await?)
-        });
-        let answer = answer.await.map_err(|e| explain(e, "ce:GetCostAndUsage"))?;
-        for result in answer.results_by_time.unwrap_or_default() {
+        let ask = || client.call::<BillPage>("GetCostAndUsage", &input);
+        let answer = patience::read(aws.clock(), ask).await.map_err(|e| explain(e, "ce:GetCostAndUsage"))?;
+        for result in answer.results_by_time {
             let date = result.time_period.as_ref().and_then(|period| period.start.get(..10)?.parse().ok());
             let date = date.ok_or_else(|| Error::missing("the day of a bill"))?;
             let day = days.entry(date).or_insert_with(|| Day {
@@ -172,13 +232,13 @@ pub async fn daily(aws: &Aws, question: &Question) -> Result<Vec<Day>, Error> {
                 estimated: false,
             });
             day.estimated |= result.estimated;
-            for group in result.groups.unwrap_or_default() {
-                let keys = group.keys.unwrap_or_default();
+            for mut group in result.groups {
+                let keys = group.keys;
                 // `dlinfra:address$train.group`
                 let name = keys.first().map(String::as_str).unwrap_or_default();
                 let name = name.split_once('$').map_or(name, |(_, value)| value).to_owned();
                 let usage = keys.get(1).cloned().unwrap_or_default();
-                let metric = group.metrics.unwrap_or_default().remove("UnblendedCost");
+                let metric = group.metrics.remove("UnblendedCost");
                 let metric = metric.ok_or_else(|| Error::missing("the dollars of a bill"))?;
                 let dollars = dollars(metric.amount.as_deref(), metric.unit.as_deref())?;
                 let sum = day.dollars.entry(name.clone()).or_default();
@@ -187,9 +247,9 @@ pub async fn daily(aws: &Aws, question: &Question) -> Result<Vec<Day>, Error> {
                 *sum = sum.saturating_add(dollars);
             }
         }
-        token = answer.next_page_token.filter(|token| !token.is_empty());
-        if token.is_none() {
-            return Ok(days.into_values().collect());
+        match answer.next_page_token.filter(|token| !token.is_empty()) {
+            Some(next) => input["NextPageToken"] = next.into(),
+            None => return Ok(days.into_values().collect()),
         }
     }
     Err(Error::new(ErrorClass::Other, "the answer of Cost Explorer does not end"))

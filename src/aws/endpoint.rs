@@ -1,7 +1,7 @@
 //! Endpoints that are not AWS's own: who names them, how they are shown, and what must not be sent there.
 use super::{
     Aws,
-    service::{SERVICES, Service},
+    service::{Service, services},
 };
 use aws_credential_types::provider::ProvideCredentials;
 use std::net::IpAddr;
@@ -38,7 +38,7 @@ impl Aws {
         // A flag holds for every service, and nothing is read for a sandbox.
         if !config.get_origin("endpoint_url").is_client_config() && !self.0.simulated {
             let own = |s: &Service| Some(Endpoint { service: Some(s.prefix), url: of_service(s.sdk)? });
-            out.extend(SERVICES.iter().filter_map(own));
+            out.extend(services().filter_map(own));
         }
         out
     }

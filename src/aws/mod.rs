@@ -6,6 +6,7 @@ pub mod cost_explorer;
 pub mod endpoint;
 mod error;
 pub mod gate;
+pub mod json;
 pub mod objects;
 mod operation;
 pub mod ownership;

@@ -1,6 +1,7 @@
 //! The Price List API: one page of the products that exact filters leave, as the JSON texts that AWS sends.
 use super::{Aws, Error, ErrorClass, patience};
-use aws_sdk_pricing::types::{Filter, FilterType};
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 /// What a caller needs to read prices, as a statement of a policy.
 pub const POLICY: &str = r#"{"Effect":"Allow","Action":"pricing:GetProducts","Resource":"*"}"#;
@@ -12,6 +13,14 @@ pub struct ProductPage {
     pub documents: Vec<String>,
     /// Where the next page begins; none on the last.
     pub next: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Products {
+    #[serde(default)]
+    price_list: Vec<String>,
+    next_token: Option<String>,
 }
 
 /// The region whose endpoint of the Price List is asked for prices of `region`. The API has three endpoints, and each
@@ -42,25 +51,21 @@ pub async fn products(
     filters: &[(&str, &str)],
     token: Option<&str>,
 ) -> Result<ProductPage, Error> {
-    let client = aws.pricing()?;
-    let mut exact = Vec::with_capacity(filters.len());
-    for (field, value) in filters {
-        let filter = Filter::builder().r#type(FilterType::TermMatch).field(*field).value(*value).build();
-        exact.push(filter.map_err(|e| Error::bug(e.to_string()))?);
-    }
-    let answer = patience::read(aws.clock(), || async {
-        let request = client.get_products().service_code(service).format_version("aws_v1").max_results(100);
-        let request = request.set_filters(Some(exact.clone())).set_next_token(token.map(str::to_owned));
-        Ok(request.send().await?)
+    let client = aws.price_list().at(endpoint(aws.region())?);
+    let exact = |(field, value): &(&str, &str)| json!({ "Type": "TERM_MATCH", "Field": field, "Value": value });
+    let mut input = json!({
+        "ServiceCode": service, "FormatVersion": "aws_v1", "MaxResults": 100,
+        "Filters": filters.iter().map(exact).collect::<Vec<Value>>(),
     });
+    if let Some(token) = token {
+        input["NextToken"] = token.into();
+    }
+    let answer = patience::read(aws.clock(), || client.call::<Products>("GetProducts", &input));
     let answer = answer.await.map_err(|error| match error.class {
         ErrorClass::Denied => error.help(format!("allow the action `pricing:GetProducts` to the caller: {POLICY}")),
         _ => error,
     })?;
-    Ok(ProductPage {
-        documents: answer.price_list.unwrap_or_default(),
-        next: answer.next_token.filter(|token| !token.is_empty()),
-    })
+    Ok(ProductPage { documents: answer.price_list, next: answer.next_token.filter(|token| !token.is_empty()) })
 }
 
 #[cfg(test)]

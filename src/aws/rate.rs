@@ -4,7 +4,7 @@
 //! of a rate is ours: what AWS granted since the last one is a measurement. Later requests feel for more, slowly.
 //!
 //! Source: <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>.
-use super::service::SERVICES;
+use super::service::services;
 use crate::clock::Clock;
 use jiff::{SignedDuration, Timestamp};
 use std::{
@@ -26,7 +26,7 @@ pub struct Rate {
 pub fn published(operation: &str) -> Rate {
     let rate = |burst: f64, refill: f64| Rate { burst, refill };
     let (prefix, action) = operation.split_once(':').unwrap_or((operation, ""));
-    let service = SERVICES.iter().find(|s| s.prefix == prefix);
+    let service = services().find(|s| s.prefix == prefix);
     let whole = service.map_or_else(|| rate(20.0, 10.0), |s| s.rate);
     if prefix != "ec2" {
         return whole;

@@ -1,6 +1,6 @@
 //! The services, a line each: how their clients are made, what they are called, how many requests they take.
-use super::{Aws, Error, Inner, operation::Naming, pricing, rate::Rate};
-use aws_config::{Region, SdkConfig};
+use super::{Aws, Inner, json::JSON_SERVICES, operation::Naming, rate::Rate};
+use aws_config::SdkConfig;
 use std::sync::OnceLock;
 
 /// What is known of a service beside its client.
@@ -8,12 +8,24 @@ use std::sync::OnceLock;
 pub(super) struct Service {
     /// What the SDK calls it.
     pub(super) sdk: &'static str,
-    /// Its crate.
+    /// Its crate; empty where our own client speaks to it.
     pub(super) package: &'static str,
     /// Its name in policies, and ours.
     pub(super) prefix: &'static str,
     /// Of an action without a rate of its own.
     pub(super) rate: Rate,
+}
+
+impl Service {
+    /// One that our own client speaks to.
+    pub(super) const fn json(sdk: &'static str, prefix: &'static str, burst: f64, refill: f64) -> Self {
+        Self { sdk, package: "", prefix, rate: Rate { burst, refill } }
+    }
+}
+
+/// Every service.
+pub(super) fn services() -> impl Iterator<Item = &'static Service> {
+    SERVICES.iter().chain(JSON_SERVICES.iter().map(|s| &s.service))
 }
 
 /// What is special about a service's configuration, or nothing.
@@ -32,7 +44,7 @@ macro_rules! changed {
 macro_rules! services {
     ($($name:ident $(/ $once:ident)?: $package:ident, $sdk:literal, $prefix:literal, $burst:literal, $refill:literal
         $(, $special:expr)?;)*) => {
-        pub(super) static SERVICES: &[Service] = &[$(Service {
+        static SERVICES: &[Service] = &[$(Service {
             sdk: $sdk,
             package: stringify!($package),
             prefix: $prefix,
@@ -79,23 +91,5 @@ services! {
     // One endpoint for every service has no bucket names in its host.
     s3 / s3_once: aws_sdk_s3, "S3", "s3", 200.0, 100.0, |aws, config| config.force_path_style(aws.path_style);
     fsx / fsx_once: aws_sdk_fsx, "FSx", "fsx", 10.0, 5.0;
-    ssm: aws_sdk_ssm, "SSM", "ssm", 20.0, 10.0;
     sts: aws_sdk_sts, "STS", "sts", 20.0, 10.0;
-    // The Price List has three endpoints.
-    pricing_anywhere: aws_sdk_pricing, "Pricing", "pricing", 20.0, 10.0, |aws, config| {
-        config.region(Region::from_static(pricing::endpoint(aws.region()).unwrap_or("us-east-1")))
-    };
-    // It has one endpoint for all regions; its limits are low and unpublished, and each request costs money.
-    cost_explorer: aws_sdk_costexplorer, "Cost Explorer", "ce", 5.0, 1.0, |aws, config| {
-        let home = if aws.region().starts_with("cn-") { "cn-northwest-1" } else { "us-east-1" };
-        config.region(Region::from_static(home))
-    };
-}
-
-impl Aws {
-    /// The Price List, at the endpoint that is nearest to the region.
-    pub(super) fn pricing(&self) -> Result<&aws_sdk_pricing::Client, Error> {
-        pricing::endpoint(self.region())?;
-        Ok(self.pricing_anywhere())
-    }
 }

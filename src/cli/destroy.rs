@@ -78,7 +78,9 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     }
     if !ui.json {
         // What could not be looked for is said with the proof.
-        ui.diagnostics(&plan.notes.iter().filter(|d| d.code != "DL0564").cloned().collect());
+        ui.diagnostics(
+            &plan.notes.iter().filter(|d| d.code != crate::engine::codes::KIND_NOT_READ.code).cloned().collect(),
+        );
     }
     if !plan.is_empty() {
         if !ui.json {

@@ -44,7 +44,7 @@ impl Engine {
             }
         }
         // Names of images have been looked up already, unless that was not allowed.
-        let looked_up = view.notes.iter().all(|d| d.code != "DL0537");
+        let looked_up = view.notes.iter().all(|d| d.code != codes::IMAGES_NOT_READ.code);
         for step in steps.iter().filter(|_| looked_up) {
             let named = step.want.as_ref().and_then(|want| step.kind.image(want));
             if let Some(named) = named.filter(|_| !plan.images.contains_key(&step.address)) {

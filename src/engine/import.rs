@@ -3,7 +3,8 @@ use super::{Engine, View, find::described};
 use crate::engine::codes;
 use crate::{
     address::Address,
-    apply::{self, Carrier},
+    apply,
+    aws::tags::Carrier,
     aws::{Error, tags},
     blueprint,
     call::SweepCtx,
@@ -110,7 +111,7 @@ impl Engine {
         let one = |item: &'static dyn Kind, claim: Claim| async move {
             let carriers = apply::carriers(item, &claim.live)?;
             for carrier in &carriers {
-                for (id, found) in tags::read(&self.aws, &carrier.target).await? {
+                for (id, found) in carrier.read(&self.aws).await? {
                     apply::free(&view.scope, &claim.address, &id, &found)?;
                 }
             }

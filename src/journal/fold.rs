@@ -240,7 +240,10 @@ impl Memory {
     }
 
     fn intend(&mut self, intent: &Intent) {
-        if matches!(intent.class, Class::Name | Class::NameIdempotent) {
+        if !intent.names.is_empty() {
+            self.name(&intent.address, intent.names.clone());
+        } else if matches!(intent.class, Class::Name | Class::NameIdempotent) {
+            // Journals of earlier versions do not say it.
             self.name(&intent.address, names_in(&intent.params));
         }
         let open = self.open.entry(intent.address.clone()).or_default();

@@ -8,7 +8,7 @@ mod read;
 use lifecycle::LifecycleRule;
 
 use crate::{
-    aws::{Error, ErrorClass, gone, ownership::Ownership, tags, tags::TagTarget},
+    aws::{Error, ErrorClass, gone, ownership::Ownership, tags},
     call::{Ctx, SweepCtx},
     field::Field,
     kinds::policy::Policy,
@@ -97,6 +97,7 @@ impl Resource for Bucket {
         ],
         fixed: &["name"],
         claims: &[Claim::of("name")],
+        tagger: &tags::BUCKETS,
         discovery: Discovery::Prefix,
         calls: &[CREATE],
         name: Some(NAME),
@@ -179,7 +180,7 @@ impl Resource for Bucket {
     async fn create(&self, ctx: &Ctx, _: Option<&Live<Self>>) -> Result<Id, Error> {
         let name = &self.name.clone().unwrap_or_else(|| ctx.name(&NAME, ""));
         let ids = ctx
-            .call(&CREATE, "", &json!({ "name": name, "spec": self }), |attempt| async move {
+            .call_named(&CREATE, "", name, &json!({ "name": name, "spec": self }), |attempt| async move {
                 let what = format!("the bucket {name}");
                 let sweep = ctx.sweep();
                 // In us-east-1 creating a bucket that this account owns is a success, so look first.
@@ -317,10 +318,6 @@ impl Resource for Bucket {
                 Ok(out)
             }
         }
-    }
-
-    fn tag_targets(live: &Live<Self>) -> Vec<TagTarget> {
-        vec![TagTarget::Bucket(live.id.clone())]
     }
 
     async fn contents(ctx: &SweepCtx, live: &Live<Self>) -> Result<Option<String>, Error> {

@@ -12,7 +12,7 @@ use choices::{Compression, Deployment, ReadCache, Storage, Version};
 use repository::Repository;
 
 use crate::{
-    aws::{Error, ErrorClass, gone, tags::TagTarget},
+    aws::{Error, ErrorClass, gone, tags::{self, Carrier}},
     call::{Ctx, SweepCtx},
     catalog::durations,
     field::{Field, Ref},
@@ -122,6 +122,7 @@ impl Resource for FsxLustre {
             Output { name: "mount", ty: "string", doc: "what to mount: `DNS@tcp:/NAME`" },
         ],
         fixed: &["subnet", "deployment", "storage", "efa", "kms_key"],
+        tagger: &tags::FSX,
         discovery: Discovery::ListAndMatch,
         calls: &[CREATE, LINK],
         iam: &[
@@ -309,10 +310,10 @@ impl Resource for FsxLustre {
         read::with_ids(ctx, ids).await
     }
 
-    fn tag_targets(live: &Live<Self>) -> Vec<TagTarget> {
-        let arns = live.outputs.get("arn").and_then(Value::as_str).map(str::to_owned);
-        let links = live.parts.values().filter_map(|id| repository::arn(arns.as_deref()?, &live.id, id));
-        arns.iter().cloned().chain(links).map(TagTarget::Fsx).collect()
+    fn carriers(live: &Live<Self>) -> Vec<Carrier> {
+        let Some(arn) = live.outputs.get("arn").and_then(Value::as_str) else { return Vec::new() };
+        let link = |(part, id): (&String, &Id)| Some(Carrier::part(part, &tags::FSX, repository::arn(arn, &live.id, id)?));
+        [Carrier::own(&tags::FSX, arn)].into_iter().chain(live.parts.iter().filter_map(link)).collect()
     }
 
     async fn contents(_: &SweepCtx, live: &Live<Self>) -> Result<Option<String>, Error> {

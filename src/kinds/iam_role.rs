@@ -9,7 +9,7 @@ pub(super) use read::{profile_of, role_of};
 
 use crate::{
     address::Address,
-    aws::{Error, ErrorClass, gone, tags, tags::TagTarget},
+    aws::{Error, ErrorClass, gone, tags::{self, Carrier}},
     call::{self, Ctx, Scope, SweepCtx},
     kinds::policy::Policy,
     resource::{
@@ -74,6 +74,7 @@ impl Resource for IamRole {
             Output { name: "instance_profile_arn", ty: "string", doc: "the instance profile's ARN, if it has one" },
         ],
         asked: &["managed_policies", "permissions_boundary"],
+        tagger: &tags::ROLES,
         discovery: Discovery::Prefix,
         calls: &[CREATE, CREATE_PROFILE, ADD_TO_PROFILE],
         name: Some(NAME),
@@ -149,7 +150,7 @@ impl Resource for IamRole {
         let name = &found.map_or_else(|| ctx.name(&NAME, ""), |profile| profile.id.clone());
         let boundary = &self.permissions_boundary.as_deref().map(|p| arn(&ctx.scope, p));
         let ids = ctx
-            .call(&CREATE, "", &json!({ "name": name, "spec": self }), |attempt| async move {
+            .call_named(&CREATE, "", name, &json!({ "name": name, "spec": self }), |attempt| async move {
                 let call = ctx
                     .aws
                     .iam_once()
@@ -307,9 +308,14 @@ impl Resource for IamRole {
         foresee::ask(ctx, made).await
     }
 
-    fn tag_targets(live: &Live<Self>) -> Vec<TagTarget> {
-        let role = (live.state != State::Partial).then(|| TagTarget::Role(live.id.clone()));
-        role.into_iter().chain(live.parts.get(PROFILE).map(|p| TagTarget::InstanceProfile(p.clone()))).collect()
+    fn carriers(live: &Live<Self>) -> Vec<Carrier> {
+        let role = (live.state != State::Partial).then(|| Carrier::own(&tags::ROLES, &live.id));
+        let profile = live.parts.get(PROFILE).map(|name| Carrier {
+            // The name that the role has, whoever made it.
+            by_name: true,
+            ..Carrier::part(PROFILE, &tags::INSTANCE_PROFILES, name)
+        });
+        role.into_iter().chain(profile).collect()
     }
 }
 

@@ -30,7 +30,7 @@ use crate::{
     address::Address,
     aws::{
         Error,
-        tags::{TagTarget, Tags},
+        tags::{self, Carrier, Tags},
     },
     call::{self, Ctx, Scope, SweepCtx},
     catalog::{self, durations},
@@ -457,8 +457,11 @@ impl Resource for InstanceGroup {
         foresee::ask(ctx, made).await
     }
 
-    fn tag_targets(live: &Live<Self>) -> Vec<TagTarget> {
-        let members = live.members.iter().map(|m| m.id.clone());
-        vec![TagTarget::Ec2(members.chain(live.ids.iter().cloned()).chain(live.parts.values().cloned()).collect())]
+    fn carriers(live: &Live<Self>) -> Vec<Carrier> {
+        // Disks and interfaces of members, as a launch tags them.
+        let part = |id: &Id| if id.starts_with("vol-") { "volume" } else { "interface" };
+        let members = live.members.iter().map(|m| Carrier::part("member", &tags::EC2, &m.id));
+        let theirs = live.ids.iter().map(|id| Carrier::part(part(id), &tags::EC2, id));
+        members.chain(theirs).chain(live.parts.iter().map(|(part, id)| Carrier::part(part, &tags::EC2, id))).collect()
     }
 }

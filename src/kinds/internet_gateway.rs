@@ -1,6 +1,6 @@
 //! internet-gateway: the way between a VPC and the internet.
 use crate::{
-    aws::{Error, gone, tags::TagTarget},
+    aws::{Error, gone},
     call::{Ctx, SweepCtx},
     catalog::durations,
     diagnostic::codes,
@@ -153,10 +153,6 @@ impl Resource for InternetGateway {
 
     async fn lookup_ids(ctx: &SweepCtx, ids: &[Id]) -> Result<Vec<Live<Self>>, Error> {
         ec2::with_ids("internet-gateway-id", ids, |filters| find(ctx, filters)).await
-    }
-
-    fn tag_targets(live: &Live<Self>) -> Vec<TagTarget> {
-        vec![TagTarget::Ec2(vec![live.id.clone()])]
     }
 }
 

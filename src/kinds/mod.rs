@@ -2,6 +2,7 @@
 mod dialect;
 mod ec2;
 mod holders;
+mod named;
 mod policy;
 
 pub use dialect::{MODULES, dialect};
@@ -9,14 +10,21 @@ pub use dialect::{MODULES, dialect};
 use crate::kind::{Kind, Of};
 
 macro_rules! kinds {
-    ($($file:ident :: $Type:ident),+ $(,)?) => {
+    ($d:tt $($file:ident :: $Type:ident),+ $(,)?) => {
         $(mod $file; pub use $file::$Type;)+
         /// Every kind, by name.
         pub static KINDS: &[&dyn Kind] = &[$(&Of::<$Type>::KIND),+];
+
+        /// Calls a macro with every kind, as `file: Type, …`: tests of all kinds are generated from this table.
+        #[macro_export]
+        macro_rules! for_each_kind {
+            ($d then:ident) => { $d then! { $($file: $Type),+ } };
+        }
     };
 }
 
 kinds! {
+    $
     bucket::Bucket,
     fsx_lustre::FsxLustre,
     iam_role::IamRole,

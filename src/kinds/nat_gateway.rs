@@ -3,7 +3,7 @@ use crate::{
     aws::{
         Error, ErrorClass, gone,
         ownership::Ownership,
-        tags::{self, TagTarget, Tags},
+        tags::{self, Tags},
     },
     call::{Ctx, SweepCtx},
     catalog::durations,
@@ -160,12 +160,6 @@ impl Resource for NatGateway {
             out.extend(found.iter().filter_map(|a| Some((a.allocation_id()?.to_owned(), ec2::tags(a.tags())))));
         }
         Ok(out)
-    }
-
-    fn tag_targets(live: &Live<Self>) -> Vec<TagTarget> {
-        let mut ids: BTreeSet<String> = live.parts.values().cloned().collect();
-        ids.insert(live.id.clone());
-        vec![TagTarget::Ec2(ids.into_iter().collect())]
     }
 }
 

@@ -4,7 +4,7 @@ mod association;
 use association::{associate, associations, disassociate};
 
 use crate::{
-    aws::{Error, ErrorClass, gone, tags::TagTarget},
+    aws::{Error, ErrorClass, gone},
     call::{Ctx, SweepCtx},
     catalog::durations,
     diagnostic::codes,
@@ -248,10 +248,6 @@ impl Resource for RouteTable {
 
     async fn lookup_ids(ctx: &SweepCtx, ids: &[Id]) -> Result<Vec<Live<Self>>, Error> {
         ec2::with_ids("route-table-id", ids, |filters| find(ctx, filters)).await
-    }
-
-    fn tag_targets(live: &Live<Self>) -> Vec<TagTarget> {
-        vec![TagTarget::Ec2(vec![live.id.clone()])]
     }
 }
 

@@ -2,7 +2,7 @@
 mod rule;
 
 use crate::{
-    aws::{Error, ErrorClass, gone, tags::TagTarget},
+    aws::{Error, ErrorClass, gone},
     call::{Ctx, SweepCtx},
     catalog::durations,
     field::Ref,
@@ -142,7 +142,7 @@ impl Resource for SecurityGroup {
         let description = &description(ctx);
         let params = json!({ "vpc": vpc, "name": name, "description": description });
         let ids = ctx
-            .call(&CREATE, "", &params, |attempt| async move {
+            .call_named(&CREATE, "", name, &params, |attempt| async move {
                 let tags = ec2::tag_specification(ResourceType::SecurityGroup, &attempt.tags);
                 let call = ctx.aws.ec2_once().create_security_group().vpc_id(vpc).group_name(name);
                 let sent = call.description(description).tag_specifications(tags).send().await;
@@ -197,10 +197,6 @@ impl Resource for SecurityGroup {
 
     async fn lookup_ids(ctx: &SweepCtx, ids: &[Id]) -> Result<Vec<Live<Self>>, Error> {
         ec2::with_ids("group-id", ids, |filters| find(ctx, filters)).await
-    }
-
-    fn tag_targets(live: &Live<Self>) -> Vec<TagTarget> {
-        vec![TagTarget::Ec2(vec![live.id.clone()])]
     }
 }
 

@@ -1,6 +1,6 @@
 //! subnet: a part of a VPC's range in one zone.
 use crate::{
-    aws::{Error, gone, tags::TagTarget},
+    aws::{Error, gone},
     call::{Ctx, SweepCtx},
     catalog::durations,
     diagnostic::codes,
@@ -182,10 +182,6 @@ impl Resource for Subnet {
             })
         };
         Ok(made.iter().enumerate().filter_map(|(n, one)| Some((n, unknown(one)?))).collect())
-    }
-
-    fn tag_targets(live: &Live<Self>) -> Vec<TagTarget> {
-        vec![TagTarget::Ec2(vec![live.id.clone()])]
     }
 
     fn default_of(path: &str) -> Option<Value> {

@@ -1,6 +1,6 @@
 //! vpc: a network of its own, with DNS inside.
 use crate::{
-    aws::{Error, gone, optional, tags::TagTarget},
+    aws::{Error, gone, optional},
     call::{Ctx, SweepCtx},
     catalog::durations,
     diagnostic::codes,
@@ -147,10 +147,6 @@ impl Resource for Vpc {
 
     async fn lookup_ids(ctx: &SweepCtx, ids: &[Id]) -> Result<Vec<Live<Self>>, Error> {
         ec2::with_ids("vpc-id", ids, |filters| find(ctx, filters)).await
-    }
-
-    fn tag_targets(live: &Live<Self>) -> Vec<TagTarget> {
-        vec![TagTarget::Ec2(vec![live.id.clone()])]
     }
 
     fn default_of(path: &str) -> Option<Value> {

@@ -4,7 +4,7 @@ use super::{
     screen::{self, Screen},
     table::{Column, Table},
 };
-use crate::{apply::Carrier, engine::Import, plan::Step};
+use crate::{aws::tags::Carrier, engine::Import, plan::Step};
 use anstyle::Style;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -43,7 +43,7 @@ pub fn text(header: &Header, import: &Import, screen: Screen) -> String {
         out.push_str("Nothing to import\n");
         return out;
     }
-    let objects: usize = import.carriers.values().flatten().map(|c| c.ids().len()).sum();
+    let objects: usize = import.carriers.values().flatten().map(|c| c.ids.len()).sum();
     let _ = writeln!(
         out,
         "Import: {}; {} {} ownership tags, nothing else is changed",
@@ -105,19 +105,18 @@ fn short(id: &str) -> &str {
 
 /// The primary object first, then what goes with it by part.
 fn ids(step: &Step, carriers: &[Carrier]) -> String {
-    let (main, parts): (Vec<&Carrier>, Vec<&Carrier>) =
-        carriers.iter().partition(|c| c.part.is_empty() || c.part == "member");
+    let (main, parts): (Vec<&Carrier>, Vec<&Carrier>) = carriers.iter().partition(|c| c.is_primary());
     let list = |ids: &[&str]| match ids.len() {
         0..=LISTED => ids.iter().map(|id| short(id)).collect::<Vec<_>>().join(", "),
         n => format!("{} and {} more", ids[..LISTED].join(", "), n - LISTED),
     };
-    let mut main: Vec<&str> = main.iter().flat_map(|c| c.ids()).collect();
+    let mut main: Vec<&str> = main.iter().flat_map(|c| c.ids.iter().map(String::as_str)).collect();
     if main.is_empty() {
         main = step.live.iter().map(|l| l.id.as_str()).collect();
     }
     let parts: Vec<String> = parts
         .iter()
-        .map(|c| match c.ids().as_slice() {
+        .map(|c| match c.ids.as_slice() {
             [one] => format!("{} {}", c.part, short(one)),
             many => format!("{} x {}", many.len(), c.part),
         })
@@ -138,7 +137,7 @@ pub fn json(header: &Header, import: &Import) -> Value {
             let carriers = import.carriers.get(&step.address).map(Vec::as_slice).unwrap_or_default();
             let objects: Vec<Value> = carriers
                 .iter()
-                .flat_map(|c| c.ids().into_iter().map(|id| json!({ "id": id, "part": c.part })).collect::<Vec<_>>())
+                .flat_map(|c| c.ids.iter().map(|id| json!({ "id": id, "part": c.part })).collect::<Vec<_>>())
                 .collect();
             json!({
                 "address": step.address, "kind": step.kind.name(), "id": step.live.as_ref().map(|l| l.id.clone()),

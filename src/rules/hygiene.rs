@@ -13,18 +13,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 const MOST_TAGS: usize = 40;
 
 pub(super) const RULES: &[Rule] = &[
-    Rule {
-        code: Code {
-            code: SECRET,
-            title: "Secret in plain text",
-            explain: "Something in the blueprint looks like a key, a token or a password. User data, tags and policies \
-                      can be read by everybody who may describe the resource, and the blueprint is in your version \
-                      control. Store it in Secrets Manager or Parameter Store, let the machine's role read it, and \
-                      write its name here. If it is no secret, allow this rule and say why. If it was one, replace it.",
-        },
-        severity: Severity::Error,
-        check: secrets,
-    },
+    Rule { code: SECRET, severity: Severity::Error, check: secrets },
     Rule {
         code: Code {
             code: "DL0232",
@@ -59,7 +48,14 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// The rule against secrets in plain text.
-pub const SECRET: &str = "DL0231";
+pub const SECRET: Code = Code {
+    code: "DL0231",
+    title: "Secret in plain text",
+    explain: "Something in the blueprint looks like a key, a token or a password. User data, tags and policies \
+              can be read by everybody who may describe the resource, and the blueprint is in your version \
+              control. Store it in Secrets Manager or Parameter Store, let the machine's role read it, and \
+              write its name here. If it is no secret, allow this rule and say why. If it was one, replace it.",
+};
 
 /// Texts that are secrets whatever they are called, each with what every such text contains: most texts of a blueprint
 /// contain none of that, and a search for a word is much cheaper than a pattern.

@@ -115,7 +115,7 @@ async fn live_through(kind: &dyn Kind, example: &Example) {
     let found: BTreeSet<&str> = live.outputs.keys().map(String::as_str).collect();
     assert_eq!(found, declared, "{name}: outputs");
     assert!(!kind.summary(&live.spec).is_empty(), "{name}: summary");
-    assert!(!kind.tag_targets(live).unwrap().is_empty(), "{name}: what carries its tags");
+    assert!(!kind.carriers(live).unwrap().is_empty(), "{name}: what carries its tags");
 
     for change in &example.changes {
         let next = merged(&spec, &change.patch);
@@ -155,31 +155,14 @@ async fn live_all(name: &str) {
 }
 
 macro_rules! lives {
-    ($($test:ident: $kind:literal),+ $(,)?) => {
+    ($($test:ident: $Type:ident),+) => {
         $(
             #[tokio::test(start_paused = true)]
             async fn $test() {
-                live_all($kind).await;
+                live_all(<dlinfra::kinds::$Type as dlinfra::resource::Resource>::KIND).await;
             }
         )+
-        #[test]
-        fn every_kind_is_lived_through() {
-            let tested = BTreeSet::from([$($kind),+]);
-            let all: BTreeSet<&str> = KINDS.iter().map(|k| k.name()).collect();
-            assert_eq!(all, tested);
-        }
     };
 }
 
-lives! {
-    bucket: "bucket",
-    fsx_lustre: "fsx-lustre",
-    iam_role: "iam-role",
-    instance_group: "instance-group",
-    internet_gateway: "internet-gateway",
-    nat_gateway: "nat-gateway",
-    route_table: "route-table",
-    security_group: "security-group",
-    subnet: "subnet",
-    vpc: "vpc",
-}
+dlinfra::for_each_kind!(lives);

@@ -260,7 +260,7 @@ fn credentials_that_end_stop_the_run_and_fail_nothing() {
                 let outcome = ending.unwrap_or_else(|e| panic!("{at}: {e}"));
                 // One failure says it; everything else waits for the next run.
                 let [(_, error)] = &outcome.failed[..] else { panic!("{at}: {outcome:?}") };
-                assert_eq!((error.class, error.diagnostic_code()), (ErrorClass::Credentials, "DL0402"));
+                assert_eq!((error.class, error.diagnostic_code().code), (ErrorClass::Credentials, "DL0402"));
                 assert!(error.help.as_deref().is_some_and(|h| h.contains("log in again")), "{error:?}");
                 // One refusal is enough: what was under way hears of it, and nothing else is tried.
                 let refused = stage.sandbox.requests().errors.values().sum::<u64>();

@@ -1,5 +1,8 @@
 //! A life for each kind: made, changed, replaced or rolled, removed, on top of the parents that it needs.
-use crate::examples::{self, Example, IT, merged};
+use crate::{
+    examples::{self, Example, IT, merged},
+    kinds,
+};
 use dlinfra::{plan::Wanted, units::Span};
 use serde_json::{Value, json};
 
@@ -25,7 +28,7 @@ impl Life {
 }
 
 /// The example of a kind with these values on top, and its changes one after the other.
-fn life(kind: &'static str, example: usize, first: &Value, changes: &[(&'static str, Value)]) -> Life {
+pub(crate) fn life(kind: &'static str, example: usize, first: &Value, changes: &[(&'static str, Value)]) -> Life {
     let example: Example = examples::of(kind).into_iter().nth(example).unwrap();
     let mut spec = merged(&example.spec, first);
     let mut commands = vec![("create", example.stack(&spec))];
@@ -122,6 +125,6 @@ pub(crate) fn of(kind: &str) -> Life {
                 ("empty", json!({ "count": 0 })),
             ],
         ),
-        other => panic!("{other} has no life in tests/engine/crash_lives.rs"),
+        other => kinds::life(other).unwrap_or_else(|| panic!("{other} has no life")),
     }
 }

@@ -1,5 +1,5 @@
 //! An example of every kind with a change of every field; the conformance tests run each through its whole life.
-use crate::stage::wanted;
+use crate::{kinds, stage::wanted};
 use dlinfra::plan::{ChangeClass, Wanted};
 use serde_json::{Value, json};
 
@@ -28,19 +28,19 @@ pub(crate) struct Example {
     pub(crate) silent: &'static [(&'static str, &'static str)],
 }
 
-fn change(field: &'static str, patch: Value, class: ChangeClass, applied: bool) -> Change {
+pub(crate) fn change(field: &'static str, patch: Value, class: ChangeClass, applied: bool) -> Change {
     Change { field, patch, class, applied }
 }
-fn in_place(field: &'static str, patch: Value) -> Change {
+pub(crate) fn in_place(field: &'static str, patch: Value) -> Change {
     change(field, patch, ChangeClass::InPlace, true)
 }
-fn rolling(field: &'static str, patch: Value) -> Change {
+pub(crate) fn rolling(field: &'static str, patch: Value) -> Change {
     change(field, patch, ChangeClass::Rolling, true)
 }
-fn replace(field: &'static str, patch: Value) -> Change {
+pub(crate) fn replace(field: &'static str, patch: Value) -> Change {
     change(field, patch, ChangeClass::Replace, true)
 }
-fn destroys(field: &'static str, patch: Value) -> Change {
+pub(crate) fn destroys(field: &'static str, patch: Value) -> Change {
     change(field, patch, ChangeClass::DestroysData, false)
 }
 
@@ -98,7 +98,7 @@ pub(crate) fn of(kind: &str) -> Vec<Example> {
         "bucket" => vec![bucket()],
         "fsx-lustre" => vec![scratch(), older(), persistent(), tiered()],
         "instance-group" => vec![instance_group()],
-        _ => Vec::new(),
+        other => kinds::examples(other),
     }
 }
 

@@ -43,7 +43,7 @@ fn shown(plan: &Plan) -> String {
 
 fn codes(plan: &Plan) -> Vec<(String, String)> {
     let refused = plan.refused(&BTreeSet::new(), true, &BTreeMap::new());
-    refused.iter().map(|d| (d.code.clone(), d.address.clone().unwrap_or_default())).collect()
+    refused.iter().map(|d| (d.code.to_owned(), d.address.clone().unwrap_or_default())).collect()
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use crate::{
 use aws_sdk_ec2::types::{CapacityReservationInstancePlatform, Filter, ResourceType, Tag, TagSpecification};
 use dlinfra::{
     address::Address,
-    aws::{Error, ErrorClass, tags::TagTarget},
+    aws::{Error, ErrorClass},
     call::{Ctx, SweepCtx},
     journal::MemoryBackend,
     kind::{Kind, Of},
@@ -98,10 +98,6 @@ impl Resource for Block {
     async fn lookup(_: &SweepCtx, _: &Lookup) -> Result<Vec<Live<Self>>, Error> {
         Ok(Vec::new())
     }
-
-    fn tag_targets(live: &Live<Self>) -> Vec<TagTarget> {
-        vec![TagTarget::Ec2(vec![live.id.clone()])]
-    }
 }
 
 static KINDS: &[&dyn Kind] = &[&Of::<Block>::KIND];
@@ -166,7 +162,7 @@ fn a_purchase_that_was_not_sent_is_refused_until_a_person_decides() {
         // However often, and however long after.
         for _ in 0..2 {
             let error = refusal(&stage).await;
-            assert_eq!((error.class, error.diagnostic_code()), (ErrorClass::Purchase, "DL0411"));
+            assert_eq!((error.class, error.diagnostic_code().code), (ErrorClass::Purchase, "DL0411"));
             assert!(error.help.unwrap().contains("--not-bought block"));
             assert_eq!(bought(&stage), (0, 0));
             stage.clock.sleep(std::time::Duration::from_secs(24 * 3600)).await;

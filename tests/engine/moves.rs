@@ -7,7 +7,7 @@ use crate::{
     stage::{Stage, text, wanted},
 };
 use dlinfra::{
-    aws::{Error, tags::TagTarget},
+    aws::Error,
     blueprint::{Inputs, MemoryFiles, compile},
     call::{Ctx, SweepCtx},
     compose::compose,
@@ -198,9 +198,6 @@ impl Resource for Anchor {
     }
     async fn lookup(_: &SweepCtx, _: &Lookup) -> Result<Vec<Live<Self>>, Error> {
         Ok(Vec::new())
-    }
-    fn tag_targets(_: &Live<Self>) -> Vec<TagTarget> {
-        Vec::new()
     }
 }
 

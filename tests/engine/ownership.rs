@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::{
 };
 use dlinfra::{
     address::Address,
-    aws::tags::{self, TagTarget, Tags},
+    aws::tags::{self, Carrier, Tags},
     engine::{Engine, Proof},
     journal::MemoryBackend,
     kind::Kind,
@@ -71,18 +71,18 @@ fn is_there(stage: &Stage, object: &StoredObject) -> bool {
     stage.sandbox.objects().iter().any(|o| o.kind == object.kind && o.id == object.id && o.is_live())
 }
 
-fn carrier(object: &StoredObject) -> TagTarget {
-    let arn = |rest: String| TagTarget::Fsx(format!("arn:aws:fsx:us-east-1:000000000000:{rest}"));
+fn carrier(object: &StoredObject) -> Carrier {
+    let arn = |rest: String| Carrier::own(&tags::FSX, format!("arn:aws:fsx:us-east-1:000000000000:{rest}"));
     match object.kind.as_str() {
-        "iam/role" => TagTarget::Role(object.id.clone()),
-        "iam/instance-profile" => TagTarget::InstanceProfile(object.id.clone()),
-        "s3/bucket" => TagTarget::Bucket(object.id.clone()),
+        "iam/role" => Carrier::own(&tags::ROLES, &object.id),
+        "iam/instance-profile" => Carrier::own(&tags::INSTANCE_PROFILES, &object.id),
+        "s3/bucket" => Carrier::own(&tags::BUCKETS, &object.id),
         "fsx/file-system" => arn(format!("file-system/{}", object.id)),
         "fsx/data-repository-association" => {
             let file_system = object.value["file_system"].as_str().unwrap();
             arn(format!("association/{file_system}/{}", object.id))
         }
-        kind if kind.starts_with("ec2/") => TagTarget::Ec2(vec![id(object)]),
+        kind if kind.starts_with("ec2/") => Carrier::own(&tags::EC2, id(object)),
         other => panic!("{other} is to be tried here too"),
     }
 }
@@ -91,7 +91,7 @@ fn carrier(object: &StoredObject) -> TagTarget {
 async fn retag(stage: &Stage, object: &StoredObject, set: &[(&str, &str)], remove: &[&str]) {
     let set: Tags = set.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     let remove: Vec<String> = remove.iter().map(|k| (*k).to_owned()).collect();
-    tags::retag(&stage.aws().await, &carrier(object), &set, &remove).await.unwrap();
+    carrier(object).retag(&stage.aws().await, &set, &remove).await.unwrap();
     // What is changed shows a moment later.
     stage.clock.sleep(std::time::Duration::from_secs(90)).await;
 }
@@ -222,7 +222,7 @@ fn what_carries_our_name_and_another_id_or_none_is_never_changed() {
                 let stage = Applied::of(&wanted).await.stage;
                 let theirs = twins(&stage, &wanted, &[], remove).await;
                 let view = stage.look(&wanted).await.1;
-                let codes: BTreeSet<&str> = view.notes.iter().map(|d| d.code.as_str()).collect();
+                let codes: BTreeSet<&str> = view.notes.iter().map(|d| d.code).collect();
                 if theirs.iter().any(|o| o.kind.starts_with("ec2/") || o.kind == "fsx/file-system") {
                     let code = if remove.is_empty() { "DL0532" } else { "DL0565" };
                     assert_eq!(codes, [code].into(), "{what}: {}", view.notes);

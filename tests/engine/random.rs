@@ -156,7 +156,7 @@ async fn disturb(stage: &mut Stage, model: Option<&Model>, end: End, at: u32) ->
             }
         }
         // The lock of a run that died before is waited for, and then the plan is old.
-        Some(Err(d)) if d.iter().all(|d| matches!(d.code.as_str(), "DL0518" | "DL0402")) => Ok(()),
+        Some(Err(d)) if d.iter().all(|d| matches!(d.code, "DL0518" | "DL0402")) => Ok(()),
         Some(Err(d)) => Err(format!("{end:?} since {began}: {d}")),
     }
 }

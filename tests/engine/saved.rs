@@ -280,7 +280,7 @@ async fn a_saved_plan_holds_no_secret() {
     let comment = files().with("b/small.yaml", format!("# {key}\n{BLUEPRINT}"));
     for files in [script, comment] {
         let found = try_save(&stage, &files, &inputs(2)).await.expect_err("it was saved");
-        assert!(found.iter().any(|d| matches!(d.code.as_str(), "DL0231" | "DL0756")), "{found}");
+        assert!(found.iter().any(|d| matches!(d.code, "DL0231" | "DL0756")), "{found}");
         assert!(!found.to_string().contains(&key), "{found}");
     }
     let allowed = "allow: [{ rule: DL0231, reason: the key of an example }]\nvariables";

@@ -50,6 +50,7 @@ pub(crate) fn intent(at: &str, id: &str, class: Class, params: Value) -> Record 
         part: String::new(),
         ordinal: 0,
         params_digest: dlinfra::spec::sha256(dlinfra::spec::canonical(&params).as_bytes()),
+        names: Vec::new(),
         params,
         tags: BTreeMap::from([("dlinfra:address".into(), at.into()), ("dlinfra:intent".into(), id.into())]),
         time: time(2),

@@ -144,7 +144,7 @@ fn assert_outputs(kind: &dyn Kind, live: &Live) {
     assert_eq!(found, declared);
     assert_eq!(live.tags["dlinfra:stack-id"], "0000-1111");
     assert!(live.tags.contains_key("dlinfra:intent"));
-    assert!(!kind.tag_targets(live).unwrap().is_empty());
+    assert!(!kind.carriers(live).unwrap().is_empty());
     assert!(!kind.summary(&live.spec).is_empty());
 }
 
@@ -162,7 +162,7 @@ async fn a_role_lives_changes_and_goes() {
     assert_eq!((text(&live, "name"), text(&live, "instance_profile")), (live.id.as_str(), live.id.as_str()));
     assert!(text(&live, "arn").contains(":role/dlinfra/lab/"));
     assert_eq!(live.ids, [text(&live, "arn"), text(&live, "instance_profile_arn")]);
-    assert_eq!(kind_of("iam-role").tag_targets(&live).unwrap().len(), 2);
+    assert_eq!(kind_of("iam-role").carriers(&live).unwrap().len(), 2);
 
     // The same, written otherwise.
     let same = json!({ "trust_policy": { "Version": "2012-10-17", "Statement": [{ "Effect": "Allow",
@@ -444,7 +444,7 @@ async fn a_persistent_file_system_and_its_repositories() {
     let (live, updates) = lab.apply("fsx-lustre", "fs", linked.clone()).await;
     assert_eq!((updates, live.parts.len()), (1, 2));
     assert!(kind_of("fsx-lustre").holds_data(&live.spec));
-    assert_eq!(kind_of("fsx-lustre").tag_targets(&live).unwrap().len(), 3);
+    assert_eq!(kind_of("fsx-lustre").carriers(&live).unwrap().len(), 3);
     assert_eq!(lab.apply("fsx-lustre", "fs", linked).await.1, 0);
 
     // One goes, one changes what it imports, one moves to another bucket.

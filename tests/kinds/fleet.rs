@@ -445,7 +445,7 @@ async fn when_no_way_of_buying_has_capacity_each_says_why() {
         (json!({ "fallback": ["capacity-block"] }), "DL0380"),
         (json!({ "instance_type": "hpc7a.48xlarge", "market": "on-demand", "fallback": ["spot"] }), "DL0378"),
     ] {
-        let found: Vec<&str> = KINDS[0].check(&world.spec(wrong.clone())).iter().map(|p| p.code).collect();
+        let found: Vec<&str> = KINDS[0].check(&world.spec(wrong.clone())).iter().map(|p| p.code.code).collect();
         assert!(found.contains(&code), "{wrong}: {found:?}");
     }
 }

@@ -1,10 +1,15 @@
 //! Diagnostics as data and as text.
 
-use dlinfra::diagnostic::{Diagnostic, Diagnostics, Label, SourceFile, did_you_mean, render};
+use dlinfra::diagnostic::{Code, Diagnostic, Diagnostics, Label, SourceFile, did_you_mean, render};
 use serde_json::json;
 
 fn source() -> std::sync::Arc<SourceFile> {
     SourceFile::new("a.yaml", "\u{feff}a: 1\r\nb: ü ${x}\r\n\r\nlast")
+}
+
+/// A code of a test's own.
+fn code(code: &'static str) -> &'static Code {
+    Box::leak(Box::new(Code { code, title: "Of a test", explain: "Nothing." }))
 }
 
 #[test]
@@ -28,7 +33,7 @@ fn positions_count_characters_from_one() {
 fn the_json_form() {
     let s = source();
     let at = s.text.find("${x}").unwrap();
-    let d = Diagnostic::error("DL0112", "there is no `x` here")
+    let d = Diagnostic::error(code("DL0112"), "there is no `x` here")
         .with_detail("a detail")
         .with_help("a help")
         .at_address("train.group")
@@ -53,10 +58,10 @@ fn the_text_form() {
     let s = source();
     let at = s.text.find("${x}").unwrap();
     let mut all = Diagnostics::new();
-    all.push(Diagnostic::warning("DL0147", "odd").with_label(s.label(at..at + 4, "here")).with_help("do this"));
-    all.push(Diagnostic::note("DL0206", "nowhere").at_address("a.b"));
+    all.push(Diagnostic::warning(code("DL0147"), "odd").with_label(s.label(at..at + 4, "here")).with_help("do this"));
+    all.push(Diagnostic::note(code("DL0206"), "nowhere").at_address("a.b"));
     let end = s.text.len();
-    all.push(Diagnostic::error("DL0101", "at the end").with_label(s.label(end..end + 9, "")));
+    all.push(Diagnostic::error(code("DL0101"), "at the end").with_label(s.label(end..end + 9, "")));
     let text = render(&all, false, 80);
     assert_eq!(
         text,
@@ -84,13 +89,13 @@ error[DL0101]: at the end
 #[test]
 fn collections_are_sorted_without_repetitions() {
     let s = source();
-    let at = |n: usize| Diagnostic::error("DL0101", format!("at {n}")).with_label(s.label(n..n, ""));
-    let mut all: Diagnostics = [at(9), Diagnostic::warning("DL0102", "w"), at(3), at(9)].into_iter().collect();
+    let at = |n: usize| Diagnostic::error(code("DL0101"), format!("at {n}")).with_label(s.label(n..n, ""));
+    let mut all: Diagnostics = [at(9), Diagnostic::warning(code("DL0102"), "w"), at(3), at(9)].into_iter().collect();
     assert!(all.has_errors());
     all.sort();
     assert_eq!(all.iter().map(|d| d.summary.as_str()).collect::<Vec<_>>(), ["at 3", "at 9", "w"]);
     assert!(all.clone().into_result(()).is_err());
-    let only: Diagnostics = Diagnostic::warning("DL0102", "w").into();
+    let only: Diagnostics = Diagnostic::warning(code("DL0102"), "w").into();
     assert_eq!(only.into_result(5).unwrap().0, 5);
 }
 

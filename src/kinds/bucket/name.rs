@@ -2,7 +2,7 @@
 use super::{Bucket, NAME};
 use crate::{
     aws::{Error, ErrorClass},
-    call::SweepCtx,
+    call::{self, SweepCtx},
     resource::Resource,
 };
 use std::collections::BTreeSet;
@@ -19,13 +19,7 @@ pub(super) fn taken(name: &str, error: Error) -> Error {
 
 /// A bucket name's first part for every bucket of a stack that dlinfra names.
 pub(super) fn prefix(stack: &str) -> String {
-    let plain = |c: char| if c == '_' { '-' } else { c.to_ascii_lowercase() };
-    let mut text: String =
-        stack.chars().map(plain).filter(|c| c.is_ascii_alphanumeric() || NAME.extra.contains(*c)).collect();
-    text.push('-');
-    // The hash at the end takes 11 characters, and no name keeps a dash before it.
-    text.truncate(NAME.max - 11);
-    text.trim_end_matches('-').to_owned()
+    call::name_prefix(stack, &NAME)
 }
 
 /// Could this be the name of a bucket? Names of other kinds are among those that the journal gives.

@@ -10,7 +10,7 @@ use serde_json::json;
 pub(super) async fn add(ctx: &Ctx, live: &Live<IamRole>) -> Result<(), Error> {
     let name = &live.id;
     if !live.parts.contains_key(PROFILE) {
-        ctx.call(&CREATE_PROFILE, PROFILE, &json!({ "name": name }), |attempt| async move {
+        ctx.call_named(&CREATE_PROFILE, PROFILE, name, &json!({ "name": name }), |attempt| async move {
             let call = ctx.aws.iam_once().create_instance_profile().instance_profile_name(name);
             let call = call.path(path(&ctx.scope.stack)).set_tags(Some(to_tags(&attempt.tags)?));
             match call.send().await.map_err(Error::from) {

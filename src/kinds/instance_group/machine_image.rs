@@ -34,9 +34,7 @@ pub(super) async fn resolve(ctx: &Ctx, name: &str, instance_type: &str) -> Resul
     let arch = catalog::instance_type(instance_type).map_or(Arch::X86, |t| t.arch);
     let candidates = parameters(name, arch);
     for parameter in &candidates {
-        let answer = ctx.aws.ssm().get_parameter().name(parameter).send().await;
-        let found = optional(answer.map_err(Error::from))?.and_then(|out| out.parameter).and_then(|p| p.value);
-        if let Some(id) = found {
+        if let Some(id) = optional(ctx.aws.parameter(parameter).await)? {
             return Ok(id);
         }
     }

@@ -79,7 +79,7 @@ pub(super) async fn ensure(want: &InstanceGroup, ctx: &Ctx, first: bool) -> Resu
     let name = ctx.name(&RULE, want.subnet.id()?);
     let params = json!({ "name": name, "strategy": "cluster" });
     let made = ctx
-        .call(&CREATE, PART, &params, |attempt| {
+        .call_named(&CREATE, PART, &name, &params, |attempt| {
             let name = name.clone();
             async move {
                 let tags = ec2::tag_specification(ResourceType::PlacementGroup, &attempt.tags);

@@ -1,0 +1,320 @@
+//! One client for every service that speaks JSON. A crate of the SDK costs half a minute to ten minutes of every build,
+//! whatever is called of it, and dlinfra calls ten operations of a service where the SDK generates hundreds. What is hard
+//! stays the SDK's: credentials, signatures, retries, timeouts, the clock. What is left is a table and the fields that a
+//! kind states itself; the sandbox holds them against AWS's service models in every test.
+use super::{Aws, Error, ErrorClass, answer, operation::Naming, service::Service};
+use aws_runtime::{
+    auth::{SigV4OperationSigningConfig, sigv4},
+    retries::classifiers::AwsErrorCodeClassifier,
+};
+use aws_smithy_runtime::client::{
+    orchestrator::operation::Operation,
+    retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier},
+};
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{
+        auth::{
+            AuthSchemeOptionResolverParams, SharedAuthScheme, SharedAuthSchemeOptionResolver,
+            static_resolver::StaticAuthSchemeOptionResolver,
+        },
+        identity::SharedIdentityResolver,
+        orchestrator::{HttpRequest, HttpResponse, OrchestratorError},
+        runtime_components::RuntimeComponentsBuilder,
+        runtime_plugin::StaticRuntimePlugin,
+    },
+};
+use aws_smithy_types::{
+    body::SdkBody,
+    config_bag::Layer,
+    error::metadata::{ErrorMetadata, ProvideErrorMetadata},
+    retry::RetryConfig,
+    timeout::TimeoutConfig,
+};
+use aws_types::{
+    SdkConfig, SigningName,
+    region::{Region, SigningRegion, SigningRegionSet},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use std::fmt;
+
+/// One path for all operations: which one it is stands in `X-Amz-Target`, behind this prefix. The version: `1.0` or `1.1`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Target(&'static str, &'static str);
+
+/// A service that speaks JSON.
+#[derive(Debug)]
+pub(super) struct JsonService {
+    /// As of any service.
+    pub(super) service: Service,
+    /// How it names its operations.
+    target: Target,
+    /// The first part of its host.
+    host: &'static str,
+}
+
+/// `name: SDK name, prefix in policies, target, host, burst, refill per second`. The name in signatures is the prefix.
+macro_rules! json_services {
+    ($($name:ident: $sdk:literal, $prefix:literal, $target:expr, $host:literal, $burst:literal, $refill:literal;)*) => {
+        pub(super) static JSON_SERVICES: &[&JsonService] = &[$({
+            static SERVICE: JsonService = JsonService {
+                service: Service::json($sdk, $prefix, $burst, $refill),
+                target: $target,
+                host: $host,
+            };
+            &SERVICE
+        }),*];
+
+        impl Aws {
+            $(
+                #[doc = concat!("`", $prefix, "`.")]
+                pub fn $name(&self) -> Json<'_> {
+                    Json::new(self, $sdk)
+                }
+            )*
+        }
+    };
+}
+
+json_services! {
+    // It has one endpoint for all regions; its limits are low and unpublished, and each request costs money.
+    cost_explorer_in: "Cost Explorer", "ce", Target("AWSInsightsIndexService", "1.1"), "ce", 5.0, 1.0;
+    logs: "CloudWatch Logs", "logs", Target("Logs_20140328", "1.1"), "logs", 20.0, 5.0;
+    // It has three endpoints.
+    price_list: "Pricing", "pricing", Target("AWSPriceListService", "1.1"), "api.pricing", 20.0, 10.0;
+    ssm: "SSM", "ssm", Target("AmazonSSM", "1.1"), "ssm", 20.0, 10.0;
+}
+
+/// Calls of one service.
+#[derive(Debug, Clone, Copy)]
+pub struct Json<'a> {
+    aws: &'a Aws,
+    service: &'static JsonService,
+    /// The region of the endpoint; that of the connection where nothing is said.
+    region: Option<&'static str>,
+}
+
+/// What AWS refused.
+#[derive(Debug)]
+struct Refused(ErrorMetadata);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl ProvideErrorMetadata for Refused {
+    fn meta(&self) -> &ErrorMetadata {
+        &self.0
+    }
+}
+
+impl Refused {
+    /// The code is in a header or in the body, behind the name of a shape or before a URL.
+    fn of(response: &HttpResponse, body: &[u8]) -> Self {
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let text = |keys: &[&str]| keys.iter().find_map(|k| body.get(*k)?.as_str()).map(str::to_owned);
+        let code = response.headers().get("x-amzn-errortype").map(str::to_owned).or_else(|| text(&["__type", "code"]));
+        let mut meta = ErrorMetadata::builder();
+        if let Some(code) = &code {
+            let code = code.split(':').next().unwrap_or(code);
+            meta = meta.code(code.rsplit('#').next().unwrap_or(code));
+        }
+        if let Some(message) = text(&["message", "Message", "errorMessage"]) {
+            meta = meta.message(message);
+        }
+        if let Some(id) = response.headers().get("x-amzn-requestid") {
+            meta = meta.custom("aws_request_id", id);
+        }
+        Self(meta.build())
+    }
+}
+
+fn read(response: &HttpResponse) -> Result<Value, OrchestratorError<Refused>> {
+    let body = response.body().bytes().unwrap_or_default();
+    if !response.status().is_success() {
+        return Err(OrchestratorError::operation(Refused::of(response, body)));
+    }
+    // Calls without a result may answer nothing at all.
+    if body.is_empty() {
+        return Ok(Value::Object(serde_json::Map::new()));
+    }
+    serde_json::from_slice(body).map_err(|e| OrchestratorError::response(e.into()))
+}
+
+/// A request before it is signed.
+#[derive(Debug)]
+struct Draft {
+    method: &'static str,
+    path: String,
+    target: Option<String>,
+    content: &'static str,
+    body: Vec<u8>,
+}
+
+fn write(draft: Draft) -> Result<HttpRequest, BoxError> {
+    let mut request = HttpRequest::new(SdkBody::from(draft.body));
+    request.set_method(draft.method)?;
+    request.set_uri(draft.path)?;
+    let headers = request.headers_mut();
+    headers.try_insert("content-type", draft.content)?;
+    headers.try_insert("user-agent", concat!("dlinfra/", env!("CARGO_PKG_VERSION")))?;
+    if let Some(target) = draft.target {
+        headers.try_insert("x-amz-target", target)?;
+    }
+    Ok(request)
+}
+
+impl<'a> Json<'a> {
+    fn new(aws: &'a Aws, sdk: &str) -> Self {
+        // Each name comes from the table itself.
+        let service = JSON_SERVICES.iter().find(|s| s.service.sdk == sdk).unwrap_or(&JSON_SERVICES[0]);
+        Self { aws, service, region: None }
+    }
+
+    /// The same service in another region, for those that are not in each.
+    #[must_use]
+    pub fn at(self, region: &'static str) -> Self {
+        Self { region: Some(region), ..self }
+    }
+
+    /// A call that may be repeated, with the SDK's retries.
+    ///
+    /// # Errors
+    /// Whatever the service answers.
+    pub async fn call<O: DeserializeOwned>(&self, action: &'static str, input: &impl Serialize) -> Result<O, Error> {
+        self.send(&self.aws.0.config, action, self.draft(action, input)?).await
+    }
+
+    /// A call that makes something, whose retry the engine owns.
+    ///
+    /// # Errors
+    /// Whatever the service answers.
+    pub async fn once<O: DeserializeOwned>(&self, action: &'static str, input: &impl Serialize) -> Result<O, Error> {
+        self.send(&self.aws.0.once, action, self.draft(action, input)?).await
+    }
+
+    /// All items of a list, by pages: the name of the list and of the token.
+    ///
+    /// # Errors
+    /// Whatever the service answers.
+    pub async fn pages<O: DeserializeOwned>(
+        &self,
+        action: &'static str,
+        mut input: Value,
+        (list, token): (&str, &str),
+    ) -> Result<Vec<O>, Error> {
+        let mut out = Vec::new();
+        loop {
+            let mut page: Value = self.call(action, &input).await?;
+            let items = page.get_mut(list).map(Value::take).unwrap_or_default();
+            if let Value::Array(items) = items {
+                for item in items {
+                    out.push(self.shape(action, item)?);
+                }
+            }
+            match page.get(token).and_then(Value::as_str).filter(|next| !next.is_empty()) {
+                Some(next) => input[token] = next.into(),
+                None => return Ok(out),
+            }
+        }
+    }
+
+    fn draft(&self, action: &str, input: &impl Serialize) -> Result<Draft, Error> {
+        let body = serde_json::to_vec(input).map_err(|e| Error::bug(e.to_string()))?;
+        let Target(prefix, version) = self.service.target;
+        let content = if version == "1.0" { "application/x-amz-json-1.0" } else { "application/x-amz-json-1.1" };
+        Ok(Draft { method: "POST", path: "/".to_owned(), target: Some(format!("{prefix}.{action}")), content, body })
+    }
+
+    fn shape<O: DeserializeOwned>(&self, action: &str, value: Value) -> Result<O, Error> {
+        serde_json::from_value(value).map_err(|e| {
+            // What was asked for may have happened all the same.
+            let mut out = Error::new(ErrorClass::Ambiguous, format!("AWS's answer is not as expected: {e}"));
+            out.operation = Some(self.name(action));
+            out
+        })
+    }
+
+    fn name(&self, action: &str) -> String {
+        format!("{}:{action}", self.service.service.prefix)
+    }
+
+    async fn send<O: DeserializeOwned>(
+        &self,
+        config: &SdkConfig,
+        action: &'static str,
+        draft: Draft,
+    ) -> Result<O, Error> {
+        let Service { sdk, prefix, .. } = self.service.service;
+        let nothing = |what: &str| Error::bug(format!("the SDK's configuration has no {what}"));
+        let region = self.region.unwrap_or_else(|| self.aws.region());
+        let keys = config.credentials_provider().ok_or_else(|| nothing("credentials"))?;
+        let mut layer = Layer::new("json");
+        layer.store_put(AuthSchemeOptionResolverParams::new(()));
+        layer.store_put(SigV4OperationSigningConfig {
+            region: Some(SigningRegion::from(Region::new(region.to_owned()))),
+            region_set: None::<SigningRegionSet>,
+            name: Some(SigningName::from_static(prefix)),
+            ..Default::default()
+        });
+        let mut parts = RuntimeComponentsBuilder::new("json");
+        parts.set_auth_scheme_option_resolver(Some(SharedAuthSchemeOptionResolver::new(
+            StaticAuthSchemeOptionResolver::new(vec![sigv4::SCHEME_ID]),
+        )));
+        parts.push_auth_scheme(SharedAuthScheme::new(sigv4::SigV4AuthScheme::new()));
+        parts.set_identity_resolver(sigv4::SCHEME_ID, SharedIdentityResolver::new(keys));
+        parts.set_identity_cache(config.identity_cache());
+        let mut operation = Operation::builder()
+            .service_name(sdk)
+            .operation_name(action)
+            .http_client(config.http_client().ok_or_else(|| nothing("network"))?)
+            .endpoint_url(&self.endpoint(config))
+            .standard_retry(config.retry_config().unwrap_or(&RetryConfig::disabled()))
+            .retry_classifier(HttpStatusCodeClassifier::default())
+            .retry_classifier(TransientErrorClassifier::<Refused>::new())
+            .retry_classifier(AwsErrorCodeClassifier::<Refused>::new())
+            .timeout_config(config.timeout_config().cloned().unwrap_or_else(TimeoutConfig::disabled))
+            .interceptor(Naming)
+            .runtime_plugin(StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(parts));
+        if let Some(version) = config.behavior_version() {
+            operation = operation.behavior_version(version);
+        }
+        if let Some(sleep) = config.sleep_impl() {
+            operation = operation.sleep_impl(sleep);
+        }
+        if let Some(time) = config.time_source() {
+            operation = operation.time_source(time);
+        }
+        if let Some(stalls) = config.stalled_stream_protection() {
+            operation = operation.stalled_stream_protection(stalls);
+        }
+        let operation = operation.serializer(write).deserializer(read).build();
+        let answer = operation.invoke(draft).await.map_err(|e| answer::told(&e, &self.name(action)))?;
+        self.shape(action, answer)
+    }
+
+    /// Where the service is: what a flag, the environment or a profile says, or AWS's own host in this region.
+    fn endpoint(&self, config: &SdkConfig) -> String {
+        let Service { sdk, .. } = self.service.service;
+        // A flag holds for every service, and nothing is read for a sandbox.
+        let own = || super::endpoint::of_service(sdk).filter(|_| !self.aws.0.simulated);
+        let flag = config.get_origin("endpoint_url").is_client_config();
+        let named = if flag { None } else { own() };
+        if let Some(url) = named.or_else(|| config.endpoint_url().map(str::to_owned)) {
+            return url;
+        }
+        let region = self.region.unwrap_or_else(|| self.aws.region());
+        let (suffix, dual) = match region.split('-').next() {
+            Some("cn") => ("amazonaws.com.cn", "api.amazonwebservices.com.cn"),
+            _ => ("amazonaws.com", "api.aws"),
+        };
+        let fips = if config.use_fips() == Some(true) { "-fips" } else { "" };
+        let suffix = if config.use_dual_stack() == Some(true) { dual } else { suffix };
+        format!("https://{}{fips}.{region}.{suffix}", self.service.host)
+    }
+}
