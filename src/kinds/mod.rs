@@ -30,6 +30,7 @@ kinds! {
     iam_role::IamRole,
     instance_group::InstanceGroup,
     internet_gateway::InternetGateway,
+    log_group::LogGroup,
     nat_gateway::NatGateway,
     route_table::RouteTable,
     security_group::SecurityGroup,

@@ -122,6 +122,8 @@ fn objects_of_others_with_the_same_name_are_left_alone() {
         "ec2:CreateSecurityGroup",
         "iam:CreateInstanceProfile",
         "iam:CreateRole",
+        // tests/kinds/log_group.rs
+        "logs:CreateLogGroup",
         "s3:CreateBucket",
     ];
     assert_eq!(calls, tried.into(), "a new call with a name is to be tried here");

@@ -83,6 +83,9 @@ fn carrier(object: &StoredObject) -> Carrier {
             arn(format!("association/{file_system}/{}", object.id))
         }
         kind if kind.starts_with("ec2/") => Carrier::own(&tags::EC2, id(object)),
+        "logs/log-group" => {
+            Carrier::own(&tags::LOGS, format!("arn:aws:logs:us-east-1:000000000000:log-group:{}", object.id))
+        }
         other => panic!("{other} is to be tried here too"),
     }
 }
@@ -243,8 +246,8 @@ fn what_carries_our_name_and_another_id_or_none_is_never_changed() {
 fn of_two_at_one_address_the_journals_stays_and_both_go() {
     for kind in KINDS.iter().map(|k| k.name()) {
         in_virtual_time(async {
-            // Names of roles and buckets are given by dlinfra, so another stack's twin is found by its name only here.
-            let by_name = ["iam-role", "bucket"].contains(&kind);
+            // Names of roles, buckets and log groups are given by dlinfra, so another stack's twin is found by its name only here.
+            let by_name = ["iam-role", "bucket", "log-group"].contains(&kind);
             let mut wanted = life(kind);
             if !by_name {
                 wanted.retain(|w| !["iam-role", "bucket"].contains(&w.kind.name()));

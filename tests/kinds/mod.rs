@@ -3,12 +3,13 @@
 //! A part of the engine's tests, so that the SDK is linked once for both.
 mod data;
 mod fleet;
+mod log_group;
 mod network;
 
 use crate::{crash_lives::Life, examples::Example};
 
 /// Kinds with a file of their own, one line each: the example of a whole life, and the life that dies everywhere.
-const OWN: &[(&str, fn() -> Vec<Example>, fn() -> Life)] = &[];
+const OWN: &[(&str, fn() -> Vec<Example>, fn() -> Life)] = &[("log-group", log_group::examples, log_group::life)];
 
 /// The examples of a kind; none = the kind needs one.
 pub(crate) fn examples(kind: &str) -> Vec<Example> {

@@ -1,0 +1,261 @@
+//! log-group: where logs of machines and endpoints are kept, and for how long.
+use crate::{
+    address::Address,
+    aws::{
+        Error, gone, optional,
+        tags::{self, Tagger, Tags},
+    },
+    call::{Ctx, SweepCtx},
+    diagnostic::codes,
+    field::Field,
+    kinds::named::{self, Named},
+    price::{PriceContext, PriceLine, service},
+    resource::{
+        About, Call, Changes, Class, Discovery, Durations, Id, Live, Lookup, NameRule, Output, Problem, Quota, Resource,
+    },
+    units::{Size, Span},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde_json::{Value, json};
+
+/// A log group of CloudWatch Logs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogGroup {
+    /// Its name, such as `/train/nodes`; without one, the stack's and its own with ten characters more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// How long logs are kept, such as `30d`; without it for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Span>,
+    /// `infrequent-access` costs half to write, and has no metric filters and no live view.
+    #[serde(default)]
+    pub class: LogClass,
+    /// The ARN of the KMS key that encrypts what is written from now on. The key's policy must allow the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<Field<String>>,
+}
+
+/// What can be done with the logs of a group.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogClass {
+    /// Everything.
+    #[default]
+    Standard,
+    /// Queries only.
+    InfrequentAccess,
+}
+
+codes! {
+    CODES:
+    NAME = "DL1001", "Not a legal name of a log group",
+        "A log group's name has 1 to 512 of the characters a-z, A-Z, 0-9, `_`, `-`, `/`, `.` and `#`, and does not start \
+         with `aws/`, which is AWS's own.";
+    RETENTION = "DL1002", "CloudWatch Logs does not keep logs for so long",
+        "Logs are kept for 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, \
+         3288 or 3653 days. Leave `retention` out to keep them for good.";
+}
+
+/// In days (API reference of PutRetentionPolicy).
+const DAYS: [u64; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+const DAY: u64 = 24 * 3600;
+const CREATE: Call = Call::new("logs:CreateLogGroup", Class::Name);
+const RULE: NameRule = NameRule { max: 512, extra: "-", lower: false };
+
+/// As DescribeLogGroups shows it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Group {
+    log_group_name: String,
+    retention_in_days: Option<u64>,
+    log_group_class: Option<String>,
+    kms_key_id: Option<String>,
+    creation_time: Option<i64>,
+    stored_bytes: Option<u64>,
+}
+
+impl Resource for LogGroup {
+    const KIND: &'static str = "log-group";
+    const ABOUT: About = About {
+        codes: CODES,
+        outputs: &[
+            Output { name: "name", ty: "string", doc: "the group's name" },
+            Output { name: "arn", ty: "string", doc: "the group's ARN" },
+        ],
+        fixed: &["name", "class"],
+        discovery: Discovery::Prefix,
+        tagger: &tags::LOGS,
+        calls: &[CREATE],
+        name: Some(RULE),
+        iam: &[
+            "logs:CreateLogGroup",
+            "logs:DescribeLogGroups",
+            "logs:PutRetentionPolicy",
+            "logs:DeleteRetentionPolicy",
+            "logs:AssociateKmsKey",
+            "logs:DisassociateKmsKey",
+            "logs:ListTagsForResource",
+            "logs:TagResource",
+            "logs:UntagResource",
+            "logs:DeleteLogGroup",
+        ],
+        quotas: &[Quota { code: "L-D2832119", name: "Log groups" }],
+        ..About::new("A log group of CloudWatch Logs: how long logs are kept, and with which key")
+    };
+
+    fn summary(&self) -> String {
+        self.retention.map_or("kept for good".to_owned(), |time| format!("kept {time}"))
+    }
+
+    fn check(&self, problems: &mut Vec<Problem>) {
+        let mut add = |code, path: &str, summary: String, help: &str| {
+            problems.push(Problem { code, path: path.to_owned(), summary, help: help.to_owned() });
+        };
+        if let Some(name) = self.name.as_deref().filter(|name| !Self::legal(name)) {
+            let summary = format!("`{name}` is not a legal name of a log group");
+            add(&NAME, "name", summary, "write for example `/train/nodes`");
+        }
+        if let Some(time) = self.retention.filter(|time| !DAYS.iter().any(|days| days * DAY == time.seconds())) {
+            let near = DAYS.iter().min_by_key(|days| (*days * DAY).abs_diff(time.seconds()));
+            let help = near.map_or(String::new(), |days| format!("the nearest is `{days}d`"));
+            add(&RETENTION, "retention", format!("logs cannot be kept for {time}"), &help);
+        }
+    }
+
+    /// Logs that are to be kept for good are data; those with an end are meant to go.
+    fn holds_data(&self) -> bool {
+        self.retention.is_none()
+    }
+
+    fn default_of(path: &str) -> Option<Value> {
+        matches!(path, "retention" | "kms_key").then_some(Value::Null)
+    }
+
+    fn durations(&self) -> Durations {
+        Durations::quick(2, 2, 2)
+    }
+
+    fn price(&self, ctx: &PriceContext<'_>) -> Vec<PriceLine> {
+        service::log_group(ctx)
+    }
+
+    async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<Self>>, Error> {
+        named::sweep(ctx).await
+    }
+
+    async fn create(&self, ctx: &Ctx, _: Option<&Live<Self>>) -> Result<Id, Error> {
+        let name = &self.name.clone().unwrap_or_else(|| ctx.name(&RULE, ""));
+        let class = if self.class == LogClass::Standard { "STANDARD" } else { "INFREQUENT_ACCESS" };
+        let key = self.kms_key.as_ref().and_then(Field::known);
+        named::create::<Self, _, _>(ctx, &CREATE, name, self, |attempt| async move {
+            let mut input = json!({ "logGroupName": name, "logGroupClass": class, "tags": attempt.tags });
+            if let Some(key) = key {
+                input["kmsKeyId"] = json!(key);
+            }
+            ctx.aws.logs().once::<IgnoredAny>("CreateLogGroup", &input).await.map(drop)
+        })
+        .await
+    }
+
+    async fn update(want: &Self, ctx: &Ctx, live: &Live<Self>, changes: &Changes) -> Result<(), Error> {
+        let logs = ctx.aws.logs();
+        let call = async |action, mut input: Value| {
+            input["logGroupName"] = json!(live.id);
+            logs.call::<IgnoredAny>(action, &input).await.map(drop)
+        };
+        if changes.touches("retention") {
+            match want.retention {
+                Some(time) => call("PutRetentionPolicy", json!({ "retentionInDays": time.seconds() / DAY })).await?,
+                None => gone(call("DeleteRetentionPolicy", json!({})).await)?,
+            }
+        }
+        if changes.touches("kms_key") {
+            match want.kms_key.as_ref().and_then(Field::known) {
+                Some(key) => call("AssociateKmsKey", json!({ "kmsKeyId": key })).await?,
+                None => call("DisassociateKmsKey", json!({})).await?,
+            }
+        }
+        Ok(())
+    }
+
+    fn goes_at_once(_: &Live<Self>) -> bool {
+        true
+    }
+
+    async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
+        let input = json!({ "logGroupName": live.id });
+        gone(ctx.aws.logs().call::<IgnoredAny>("DeleteLogGroup", &input).await)
+    }
+
+    async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<Self>>, Error> {
+        named::lookup(ctx, by).await
+    }
+
+    async fn contents(ctx: &SweepCtx, live: &Live<Self>) -> Result<Option<String>, Error> {
+        let bytes = Self::get(ctx, &live.id).await?.and_then(|g| g.stored_bytes).unwrap_or(0);
+        // AWS counts what is stored once a day or so: new logs are not in it.
+        Ok(Some(format!("logs, {} as AWS counts them", Size::from_bytes(bytes).rough())))
+    }
+}
+
+impl Named for LogGroup {
+    type Found = Group;
+    const WHAT: &'static str = "the log group";
+
+    fn legal(name: &str) -> bool {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_-/.#".contains(c);
+        (1..=512).contains(&name.len()) && name.chars().all(plain) && !name.starts_with("aws/")
+    }
+
+    fn name_in(id: &str) -> &str {
+        let name = id.split_once(":log-group:").map_or(id, |(_, name)| name);
+        name.strip_suffix(":*").unwrap_or(name)
+    }
+
+    fn name(found: &Group) -> &str {
+        &found.log_group_name
+    }
+
+    async fn list(ctx: &SweepCtx, prefix: &str) -> Result<Vec<Group>, Error> {
+        let input = if prefix.is_empty() { json!({}) } else { json!({ "logGroupNamePrefix": prefix }) };
+        ctx.aws.logs().pages("DescribeLogGroups", input, ("logGroups", "nextToken")).await
+    }
+
+    async fn get(ctx: &SweepCtx, name: &str) -> Result<Option<Group>, Error> {
+        let found = Self::list(ctx, name).await?;
+        Ok(found.into_iter().find(|g| g.log_group_name == name))
+    }
+
+    async fn tags(ctx: &SweepCtx, found: &Group) -> Result<Option<Tags>, Error> {
+        let arn = arn(ctx, &found.log_group_name);
+        Ok(optional(tags::LOGS.read(&ctx.aws, std::slice::from_ref(&arn)).await)?.and_then(|mut all| all.remove(&arn)))
+    }
+
+    async fn live(ctx: &SweepCtx, found: Group, address: Address, tags: Tags) -> Result<Option<Live<Self>>, Error> {
+        let spec = Self {
+            name: Some(found.log_group_name.clone()),
+            retention: found.retention_in_days.map(|days| Span::from_hours(days * 24)),
+            class: match found.log_group_class.as_deref() {
+                Some("INFREQUENT_ACCESS") => LogClass::InfrequentAccess,
+                _ => LogClass::Standard,
+            },
+            kms_key: found.kms_key_id.map(Field::Known),
+        };
+        let arn = arn(ctx, &found.log_group_name);
+        let mut live = Live::new(address, &found.log_group_name, tags, spec);
+        live.created = found.creation_time.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+        live.outputs.insert("name".to_owned(), json!(found.log_group_name));
+        live.outputs.insert("arn".to_owned(), json!(arn));
+        live.ids = vec![arn];
+        Ok(Some(live))
+    }
+}
+
+/// Without the `:*` that stands for its streams, as calls for tags want it.
+fn arn(ctx: &SweepCtx, name: &str) -> String {
+    let (partition, region, account) = (&ctx.scope.partition, &ctx.scope.region, &ctx.scope.account);
+    format!("arn:{partition}:logs:{region}:{account}:log-group:{name}")
+}

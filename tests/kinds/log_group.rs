@@ -1,0 +1,65 @@
+//! log-group: example, life, names of its author's and of others.
+use crate::{
+    crash_lives::{self, Life},
+    examples::{Example, destroys, in_place},
+    stage::{Stage, wanted},
+};
+use dlinfra::{aws::ErrorClass, kinds::KINDS};
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
+
+const KEY: &str = "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555";
+
+pub(crate) fn examples() -> Vec<Example> {
+    vec![Example {
+        kind: "log-group",
+        needs: &[],
+        spec: json!({ "retention": "30d" }),
+        changes: vec![
+            in_place("retention", json!({ "retention": "90d" })),
+            in_place("kms_key", json!({ "kms_key": KEY })),
+            in_place("retention", json!({ "retention": null })),
+            destroys("name", json!({ "name": "/train/another" })),
+            destroys("class", json!({ "class": "infrequent-access" })),
+        ],
+        silent: &[],
+    }]
+}
+
+pub(crate) fn life() -> Life {
+    let changes = [
+        ("update", json!({ "retention": "7d", "kms_key": KEY })),
+        ("extend", json!({})),
+        ("replace", json!({ "class": "infrequent-access" })),
+    ];
+    crash_lives::life("log-group", 0, &json!({}), &changes)
+}
+
+#[test]
+fn names_and_times_that_aws_refuses() {
+    let kind = KINDS.iter().find(|k| k.name() == "log-group").unwrap();
+    let codes = |spec| kind.check(&kind.canonical(&spec).unwrap()).iter().map(|p| p.code.code).collect::<Vec<_>>();
+    for name in ["", "aws/lambda", "with space", &"x".repeat(513)] {
+        assert_eq!(codes(json!({ "name": name })), ["DL1001"], "{name}");
+    }
+    assert_eq!(codes(json!({ "name": "/train/nodes_1.2#3" })), Vec::<&str>::new());
+    assert_eq!(codes(json!({ "retention": "31d" })), ["DL1002"]);
+    assert_eq!(codes(json!({ "retention": "36h" })), ["DL1002"]);
+    assert_eq!(codes(json!({ "retention": "24h" })), Vec::<&str>::new());
+    let problem = kind.check(&kind.canonical(&json!({ "retention": "31d" })).unwrap()).remove(0);
+    assert_eq!(problem.help, "the nearest is `30d`");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_of_somebody_elses_name_is_left_alone() {
+    let stage = Stage::new().await;
+    let theirs = json!({ "logGroupName": "/train/nodes" });
+    stage.aws().await.logs().once::<IgnoredAny>("CreateLogGroup", &theirs).await.unwrap();
+    let ours = [wanted("logs", "log-group", json!({ "name": "/train/nodes", "retention": "7d" }))];
+    let outcome = stage.try_apply(&ours).await;
+    let [(_, error)] = &outcome.failed[..] else { panic!("{outcome:?}") };
+    assert_eq!(error.class, ErrorClass::Stranger, "{error:?}");
+    assert!(error.help.as_deref().is_some_and(|h| h.contains("existing:")), "{error:?}");
+    let found = stage.sandbox.objects().into_iter().find(|o| o.kind == "logs/log-group").unwrap();
+    assert!(found.tags.is_empty() && found.value.get("retention").is_none_or(Value::is_null), "{found:?}");
+}
