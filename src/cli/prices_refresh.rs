@@ -198,7 +198,7 @@ fn problems(outcome: &Outcome, wanted: &Wanted) -> Diagnostics {
             RefreshError::List(ListError::None { .. }) if wanted.everything => absent.push(item),
             RefreshError::NotOffered(_) if wanted.everything => {}
             RefreshError::NotOffered(text) => {
-                out.push(Diagnostic::new(Severity::Note, &crate::price::PRICE_NOT_REFRESHED, text.clone()))
+                out.push(Diagnostic::new(Severity::Note, &crate::price::PRICE_NOT_REFRESHED, text.clone()));
             }
             RefreshError::Request(error) => {
                 let text = format!("{service} {item} was not refreshed: {error}");

@@ -33,6 +33,7 @@ fn what_was_not_bought_is_decided_in_the_sandbox_too() {
             ordinal: 0,
             params: json!({}),
             params_digest: String::new(),
+            names: Vec::new(),
             tags: BTreeMap::new(),
             time: Clock::system().now(),
         };

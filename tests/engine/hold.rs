@@ -237,8 +237,8 @@ async fn what_the_first_round_of_a_removal_could_not_do_is_told_after_the_second
     // Somebody took the tags off the gateway's address.
     let address = stage.sandbox.objects().into_iter().find(|o| o.kind == "ec2/elastic-ip").unwrap();
     let keys: Vec<String> = address.tags.keys().cloned().collect();
-    let target = dlinfra::aws::tags::TagTarget::Ec2(vec![address.id.clone()]);
-    dlinfra::aws::tags::retag(&stage.aws().await, &target, &Default::default(), &keys).await.unwrap();
+    let carrier = dlinfra::aws::tags::Carrier::own(&dlinfra::aws::tags::EC2, &address.id);
+    carrier.retag(&stage.aws().await, &Default::default(), &keys).await.unwrap();
     stage.clock.sleep(Duration::from_secs(90)).await;
     let (sandbox, other, first) = (stage.sandbox.clone(), stage.aws().await, Arc::new(AtomicBool::new(true)));
     stage.http = Some(wire(move |request| {

@@ -183,7 +183,7 @@ async fn a_reservation_that_is_over_costs_no_machine() {
     let (engine, view, mut plan) = stage.look(&all).await;
     if !plan.is_empty() {
         let refused = engine.foresee(&mut plan, &view).await.unwrap_err();
-        let told: Vec<_> = refused.iter().map(|d| (d.code.as_str(), d.address.as_deref())).collect();
+        let told: Vec<_> = refused.iter().map(|d| (d.code, d.address.as_deref())).collect();
         assert_eq!(told, [("DL0385", Some("group"))], "{refused}");
         assert!(refused.to_string().contains("is cancelled"), "{refused}");
     }

@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::{
 };
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use dlinfra::{
-    aws::tags::{self, TagTarget},
+    aws::tags::{self, Carrier},
     diagnostic::Diagnostics,
     engine::Engine,
     journal::MemoryBackend,
@@ -121,7 +121,7 @@ fn a_subnet_and_a_gateway_of_another_shape_end_no_plan() {
         let made = aws.ec2().create_nat_gateway().subnet_id(other).connectivity_type("private".into());
         let made = made.send().await.unwrap().nat_gateway.unwrap().nat_gateway_id.unwrap();
         let set = [("dlinfra:stack".to_owned(), "test".to_owned())].into();
-        tags::retag(&aws, &TagTarget::Ec2(vec![made.clone()]), &set, &[]).await.unwrap();
+        Carrier::own(&tags::EC2, &made).retag(&aws, &set, &[]).await.unwrap();
         stage.clock.sleep(std::time::Duration::from_secs(300)).await;
         let gone: &'static [(&str, &str)] =
             Box::leak(Box::new([(&*format!("<subnetId>{other}</subnetId>").leak(), "")]));

@@ -20,6 +20,7 @@ use dlinfra::{
     plan::{Action, Wanted},
 };
 use dlinfra_sandbox::{FaultAction, FaultRule, Sandbox, StoredObject};
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
@@ -246,7 +247,7 @@ fn what_carries_our_name_and_another_id_or_none_is_never_changed() {
 fn of_two_at_one_address_the_journals_stays_and_both_go() {
     for kind in KINDS.iter().map(|k| k.name()) {
         in_virtual_time(async {
-            // Names of roles, buckets and log groups are given by dlinfra, so another stack's twin is found by its name only here.
+            // These names are given by dlinfra, so another stack's twin is found by its name only here.
             let by_name = ["iam-role", "bucket", "log-group"].contains(&kind);
             let mut wanted = life(kind);
             if !by_name {
@@ -277,7 +278,7 @@ fn of_two_at_one_address_the_journals_stays_and_both_go() {
     }
 }
 
-/// Somebody makes a role or a bucket after the example of this one, its tags included, under a name that starts alike.
+/// Somebody makes a role, a bucket or a log group after the example of this one, its tags included, under a name that starts alike.
 async fn copied(stage: &Stage, id: &str) {
     let original = tagged(&stage.sandbox).into_iter().find(|o| o.id == id && !o.kind.ends_with("profile")).unwrap();
     let (aws, name) = (stage.aws().await, format!("{id}-copy"));
@@ -287,6 +288,9 @@ async fn copied(stage: &Stage, id: &str) {
             let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
             let create = aws.iam().create_role().role_name(&name).path(found.path);
             create.assume_role_policy_document(trust).send().await.unwrap();
+        }
+        "logs/log-group" => {
+            aws.logs().once::<IgnoredAny>("CreateLogGroup", &json!({ "logGroupName": name })).await.unwrap();
         }
         _ => drop(aws.s3().create_bucket().bucket(&name).send().await.unwrap()),
     }

@@ -7,7 +7,7 @@ use aws_smithy_runtime_api::client::{
     orchestrator::HttpRequest,
 };
 use dlinfra::{
-    aws::tags::{self, TagTarget, Tags},
+    aws::tags::{self, Carrier, Tags},
     plan::Wanted,
 };
 use dlinfra_sandbox::StoredObject;
@@ -93,16 +93,14 @@ pub(crate) async fn change(stage: &Stage, n: u8) {
 pub(crate) async fn untag(stage: &Stage, wanted: &[Wanted], n: u8) -> Result<(), String> {
     let Some(object) = nth(stage, n) else { return Ok(()) };
     let id = object.id.clone();
-    let target = match object.kind.as_str() {
-        "iam/role" => TagTarget::Role(id.clone()),
-        "iam/instance-profile" => TagTarget::InstanceProfile(id.clone()),
-        "s3/bucket" => TagTarget::Bucket(id.clone()),
+    let carrier = match object.kind.as_str() {
+        "iam/role" => Carrier::own(&tags::ROLES, &id),
+        "iam/instance-profile" => Carrier::own(&tags::INSTANCE_PROFILES, &id),
+        "s3/bucket" => Carrier::own(&tags::BUCKETS, &id),
         // What goes with its machine, and machines, of which a group has several.
         "ec2/volume" | "ec2/network-interface" | "ec2/instance" => return Ok(()),
-        "ec2/placement-group" => {
-            TagTarget::Ec2(vec![object.value["id"].as_str().unwrap_or(object.id.as_str()).to_owned()])
-        }
-        _ => TagTarget::Ec2(vec![id.clone()]),
+        "ec2/placement-group" => Carrier::own(&tags::EC2, object.value["id"].as_str().unwrap_or(object.id.as_str())),
+        _ => Carrier::own(&tags::EC2, &id),
     };
     // What was made a moment ago AWS may not show yet, and of what a killed run made nobody knows the id.
     stage.clock.sleep(Duration::from_secs(120)).await;
@@ -110,7 +108,7 @@ pub(crate) async fn untag(stage: &Stage, wanted: &[Wanted], n: u8) -> Result<(),
     let there = |o: &&StoredObject| o.kind == object.kind && o.id == object.id && o.is_live();
     let Some(object) = stage.sandbox.objects().iter().find(there).cloned() else { return Ok(()) };
     let (aws, keys): (_, Vec<String>) = (stage.aws().await, object.tags.keys().cloned().collect());
-    tags::retag(&aws, &target, &Tags::new(), &keys).await.map_err(|e| e.to_string())?;
+    carrier.retag(&aws, &Tags::new(), &keys).await.map_err(|e| e.to_string())?;
     stage.clock.sleep(Duration::from_secs(90)).await;
     let tried = stage.resume(wanted).await;
     let tag = |o: &StoredObject, key: &str| o.tags.get(key).cloned().unwrap_or_default();
@@ -125,7 +123,7 @@ pub(crate) async fn untag(stage: &Stage, wanted: &[Wanted], n: u8) -> Result<(),
         if !proof.left.iter().any(|(_, left, ..)| *left == id || *left == known) {
             return Err(format!("the proof does not name {id}: {:?}", proof.left));
         }
-        tags::retag(&aws, &target, &object.tags, &[]).await.map_err(|e| e.to_string())?;
+        carrier.retag(&aws, &object.tags, &[]).await.map_err(|e| e.to_string())?;
         stage.clock.sleep(Duration::from_secs(90)).await;
     }
     Ok(())
