@@ -1,9 +1,9 @@
 //! output: the blueprint's outputs, from what is live.
-use crate::cli::codes;
 use super::{
     Exit, Result, Stop, document,
     stack::{self, Which},
 };
+use crate::cli::codes;
 use crate::{
     blueprint::{self, Compiled},
     compose,
@@ -115,7 +115,8 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
                 [] => "the blueprint has no `outputs:`".to_owned(),
                 names => format!("outputs: {}", names.join(", ")),
             };
-            let stop: Stop = Diagnostic::error(&codes::NO_OUTPUT, format!("there is no output `{name}`")).with_help(help).into();
+            let stop: Stop =
+                Diagnostic::error(&codes::NO_OUTPUT, format!("there is no output `{name}`")).with_help(help).into();
             return Err(stop);
         };
         if value.is_null() {

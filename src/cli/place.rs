@@ -1,6 +1,6 @@
 //! Where a command works: real AWS, an emulator, or the sandbox; and where the stack's journal lies.
-use crate::cli::codes;
 use super::{Stop, arguments::Where, plan::quoted, served};
+use crate::cli::codes;
 use crate::{
     aws::{Aws, Options, endpoint::Endpoint},
     blueprint, catalog,
@@ -92,7 +92,11 @@ pub(super) fn unopened(folder: &Path, why: &OpenError) -> Diagnostic {
         }
         _ => "run where you may write, or choose another folder with `--sandbox=DIR`".to_owned(),
     };
-    Diagnostic::error(&codes::SANDBOX_NOT_OPENED, format!("the sandbox in {} cannot be opened: {why}", folder.display())).with_help(help)
+    Diagnostic::error(
+        &codes::SANDBOX_NOT_OPENED,
+        format!("the sandbox in {} cannot be opened: {why}", folder.display()),
+    )
+    .with_help(help)
 }
 
 /// `.dlinfra` is nobody's source code.
@@ -141,9 +145,12 @@ impl Place {
     /// Prepares clients for a region; nothing is sent yet.
     pub(super) async fn open(args: &Where, region: &str, file: Option<&Path>) -> Result<Self, Stop> {
         if let Some(flag) = args.region.as_deref().filter(|r| *r != region) {
-            return Err(Diagnostic::error(&crate::aws::codes::OTHER_ACCOUNT_OR_REGION, format!("the blueprint is for {region}, `--region` says {flag}"))
-                .with_help("a stack lives in one region: leave out `--region`, or change `region:`")
-                .into());
+            return Err(Diagnostic::error(
+                &crate::aws::codes::OTHER_ACCOUNT_OR_REGION,
+                format!("the blueprint is for {region}, `--region` says {flag}"),
+            )
+            .with_help("a stack lives in one region: leave out `--region`, or change `region:`")
+            .into());
         }
         let beside = beside(file);
         if !sandboxed(args) {
@@ -152,9 +159,12 @@ impl Place {
         if !catalog::is_known_region(region) {
             let help = did_you_mean(region, catalog::region::regions().map(|r| r.code.as_str()))
                 .map_or("see the regions of AWS".to_owned(), |r| format!("did you mean `{r}`?"));
-            return Err(Diagnostic::error(&codes::UNKNOWN_REGION, format!("`{region}` is no region that the sandbox knows"))
-                .with_help(help)
-                .into());
+            return Err(Diagnostic::error(
+                &codes::UNKNOWN_REGION,
+                format!("`{region}` is no region that the sandbox knows"),
+            )
+            .with_help(help)
+            .into());
         }
         let (speed, jumps) = speed(&args.sandbox_speed)?;
         let folder = sandbox_folder(args, &beside);

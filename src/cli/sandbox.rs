@@ -1,6 +1,6 @@
 //! sandbox: serve, reset and inspect the simulated AWS.
-use crate::cli::codes;
 use super::{Exit, Result, Stop, document, place};
+use crate::cli::codes;
 use crate::{
     diagnostic::{Diagnostic, Diagnostics},
     ui::Ui,
@@ -62,8 +62,11 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         Command::Requests => {
             let file = place::requests_file(&args.dir);
             let text = fs::read_to_string(&file).map_err(|e| {
-                Diagnostic::error(&codes::NO_REQUESTS, format!("no command has used the sandbox in {}: {e}", args.dir.display()))
-                    .with_help("name the sandbox's folder with `--dir`")
+                Diagnostic::error(
+                    &codes::NO_REQUESTS,
+                    format!("no command has used the sandbox in {}: {e}", args.dir.display()),
+                )
+                .with_help("name the sandbox's folder with `--dir`")
             })?;
             let log: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
             if ui.json {

@@ -36,7 +36,13 @@ fn backend(text: &str) -> Result<Backend, String> {
 /// The blueprint is not there, and is not needed.
 fn or_by_name(mut stop: Stop) -> Stop {
     let help = "without a blueprint, name the stack with `--stack NAME`: `dlinfra list --region REGION` shows them";
-    let told = |d: Diagnostic| if [crate::blueprint::codes::UNREADABLE.code, codes::NO_BLUEPRINT.code].contains(&d.code) { d.with_help(help) } else { d };
+    let told = |d: Diagnostic| {
+        if [crate::blueprint::codes::UNREADABLE.code, codes::NO_BLUEPRINT.code].contains(&d.code) {
+            d.with_help(help)
+        } else {
+            d
+        }
+    };
     stop.diagnostics = stop.diagnostics.into_iter().map(told).collect();
     stop
 }

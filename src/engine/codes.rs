@@ -40,4 +40,6 @@ codes! {
         "The address has an object already, or one object was given to two addresses. Each object has one address, each address one object (an instance group: its instances).";
     OTHER_KIND = "DL0544", "An id of another kind",
         "The id belongs to another kind of object than the resource at the address. AWS's ids say what they are of by what they start with: `vpc-`, `subnet-`, `sg-`, `i-`, `fs-`.";
+    NOT_FORESEEN = "DL0305", "AWS was not asked beforehand",
+        "A plan asks AWS whether it has the zones, instance types, reservations and images that are new in it. The caller may not ask, or the endpoint does not know the question. The plan is right, but what AWS refuses is then found during apply. Allow the action named in the message.";
 }

@@ -49,7 +49,10 @@ impl Engine {
                     );
                     let help = "plans work; for an apply make it in the sandbox first (`dlinfra sandbox serve` and the AWS CLI)";
                     notes.push(
-                        Diagnostic::note(&codes::IMAGINED, text).at_address(address).at_field("existing").with_help(help),
+                        Diagnostic::note(&codes::IMAGINED, text)
+                            .at_address(address)
+                            .at_field("existing")
+                            .with_help(help),
                     );
                     imagined(item, by)
                 }
@@ -83,7 +86,8 @@ impl Engine {
                 (text, format!("{place}: {}", candidates(lives)), "name it by its id, or give more tags")
             }
         };
-        let problem = Diagnostic::error(&codes::EXISTING_AMBIGUOUS, text).at_address(item.address.as_str()).at_field("existing");
+        let problem =
+            Diagnostic::error(&codes::EXISTING_AMBIGUOUS, text).at_address(item.address.as_str()).at_field("existing");
         problem.with_detail(detail).with_help(help)
     }
 }

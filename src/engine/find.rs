@@ -1,9 +1,9 @@
 //! Finding what a person names: by id, name or tags, in this account and region only.
-use crate::engine::codes;
 use super::{
     Engine, View,
     import::{By, Claim},
 };
+use crate::engine::codes;
 use crate::{
     aws::ErrorClass,
     call::SweepCtx,
@@ -91,8 +91,11 @@ impl Engine {
         let mut parts = rest.split(':').skip(2);
         let (region, account) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
         let wrong = |what: &str, theirs: &str, ours: &str| {
-            Diagnostic::error(&crate::aws::codes::OTHER_ACCOUNT_OR_REGION, format!("{id} is in the {what} {theirs}, this stack is in {ours}"))
-                .with_help("a stack lives in one account and region: use the credentials and the blueprint of that one")
+            Diagnostic::error(
+                &crate::aws::codes::OTHER_ACCOUNT_OR_REGION,
+                format!("{id} is in the {what} {theirs}, this stack is in {ours}"),
+            )
+            .with_help("a stack lives in one account and region: use the credentials and the blueprint of that one")
         };
         if !account.is_empty() && account != self.identity.account {
             return Err(wrong("account", account, &self.identity.account).into());
@@ -156,5 +159,7 @@ fn right_kind(kind: &dyn Kind, id: &str) -> Result<(), Diagnostics> {
         Some(other) => format!("{id} is the id of a {other}, and the resource is a {}", kind.name()),
         None => format!("{id} is no id of a {}: those start with `{prefix}`", kind.name()),
     };
-    Err(Diagnostic::error(&codes::OTHER_KIND, text).with_help("name the object by its id in AWS, or use `--name`").into())
+    Err(Diagnostic::error(&codes::OTHER_KIND, text)
+        .with_help("name the object by its id in AWS, or use `--name`")
+        .into())
 }

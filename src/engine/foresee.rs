@@ -1,6 +1,6 @@
 //! What only AWS knows and an apply would meet half-way, asked while there is only a plan.
-use crate::engine::codes;
 use super::{Engine, View};
+use crate::engine::codes;
 use crate::{
     diagnostic::{Diagnostic, Diagnostics},
     plan::{Action, Plan, Step},
@@ -54,7 +54,12 @@ impl Engine {
                 let help =
                     "AWS renames its parameters: write the `ami-` id, or the path of a parameter that the region has";
                 let at = step.address.as_str();
-                problems.push(Diagnostic::error(&crate::catalog::codes::IMAGE_NOT_THERE, text).at_address(at).at_field("image").with_help(help));
+                problems.push(
+                    Diagnostic::error(&crate::catalog::codes::IMAGE_NOT_THERE, text)
+                        .at_address(at)
+                        .at_field("image")
+                        .with_help(help),
+                );
             }
         }
         drop(steps);

@@ -1,9 +1,9 @@
 //! Looking: one sweep per kind, what names stand for, and who the stack is.
-use crate::engine::codes;
 use super::{
     Engine, View,
     known::{Gap, Untagged},
 };
+use crate::engine::codes;
 use crate::{
     address::Address,
     aws::{Error, ownership::Ownership, tags},
@@ -284,6 +284,7 @@ pub(super) fn under_way(plan: &mut Plan, lock: &LockStatus, unanswered: &BTreeMa
     let holder = lock.holder.as_ref();
     let (name, command) = holder.map_or(("somebody unknown", "a command"), |h| (&h.name, &h.command));
     let text = format!("{name} is changing this stack (`{command}`): this plan is from the middle of that");
-    plan.notes
-        .push(Diagnostic::warning(&codes::ANOTHER_RUN, text).with_help("plan again when it has ended: `dlinfra lock status`"));
+    plan.notes.push(
+        Diagnostic::warning(&codes::ANOTHER_RUN, text).with_help("plan again when it has ended: `dlinfra lock status`"),
+    );
 }

@@ -87,7 +87,8 @@ impl Engine {
                 Err(problems) if !idle => {
                     unsettled.join(&mut outcome, None);
                     let told = outcome.failed.iter().any(|(_, e)| e.class == ErrorClass::Credentials);
-                    outcome.trouble = problems.iter().find(|d| !told || d.code != crate::aws::codes::CREDENTIALS.code).cloned();
+                    outcome.trouble =
+                        problems.iter().find(|d| !told || d.code != crate::aws::codes::CREDENTIALS.code).cloned();
                     return Ok(Removed { outcome, proof: None, later });
                 }
                 Err(problems) => return Err(problems),

@@ -10,8 +10,8 @@
 //!
 //! A choice is pinned in the journal before anything is made: a run after a kill chooses the same, although AWS may not
 //! show yet what was made.
-use crate::plan::codes;
 use super::{Action, Decision, Input, Wanted};
+use crate::plan::codes;
 use crate::{
     address::Address,
     diagnostic::{Diagnostic, Diagnostics},

@@ -1,6 +1,6 @@
 //! What a plan may not do unless more is said, and what stays: both are known before anything ends.
-use crate::plan::codes;
 use super::{Action, ChangeClass, Plan, Protect, Step, Summary, Task};
+use crate::plan::codes;
 use crate::{
     address::Address,
     diagnostic::{Diagnostic, Diagnostics},
@@ -46,7 +46,9 @@ impl Plan {
                 };
                 let text = format!("{address} is protected (`protect: never`), and this would {what}");
                 let help = "undo the change; or set `protect: off` in the blueprint and apply that first";
-                out.push(Diagnostic::error(&codes::PROTECTED, text).at_address(address).at_field("protect").with_help(help));
+                out.push(
+                    Diagnostic::error(&codes::PROTECTED, text).at_address(address).at_field("protect").with_help(help),
+                );
                 continue;
             }
             let holds = contents.get(&step.address);

@@ -8,8 +8,11 @@ mod network;
 
 use crate::{crash_lives::Life, examples::Example};
 
-/// Kinds with a file of their own, one line each: the example of a whole life, and the life that dies everywhere.
-const OWN: &[(&str, fn() -> Vec<Example>, fn() -> Life)] = &[("log-group", log_group::examples, log_group::life)];
+/// A kind's name, its examples of a whole life, and the life that dies everywhere.
+type Own = (&'static str, fn() -> Vec<Example>, fn() -> Life);
+
+/// Kinds with a file of their own, one line each.
+const OWN: &[Own] = &[("log-group", log_group::examples, log_group::life)];
 
 /// The examples of a kind; none = the kind needs one.
 pub(crate) fn examples(kind: &str) -> Vec<Example> {

@@ -55,7 +55,7 @@ fn write(root: &Path, name: &str, service: &str) -> Result<String, Box<dyn Error
     for (path, after, line) in [
         ("src/kinds/mod.rs", "kinds! {\n    $\n", "    {file}::{Type},\n"),
         ("tests/kinds/mod.rs", "mod data;\n", "mod {file};\n"),
-        ("tests/kinds/mod.rs", "fn() -> Life)] = &[", "(\"{name}\", {file}::examples, {file}::life), "),
+        ("tests/kinds/mod.rs", "const OWN: &[Own] = &[", "(\"{name}\", {file}::examples, {file}::life), "),
     ] {
         let known = out.iter().position(|(p, _)| p == path);
         let text = match known {

@@ -1,4 +1,5 @@
 //! Field checks of a Lustre file system: what FSx would refuse minutes later, said before anything is made.
+use crate::diagnostic::{Code};
 use crate::kinds::fsx_lustre::codes;
 use super::{Deployment, FsxLustre, ReadCache, Repository, Storage, Version, limits};
 use crate::{field::Field, price::storage::included_metadata_iops, resource::Problem, units::Size};

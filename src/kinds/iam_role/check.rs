@@ -1,6 +1,6 @@
 //! Field checks of a role.
 use super::IamRole;
-use crate::{diagnostic::Code, resource::Problem};
+use crate::{diagnostic::codes, resource::Problem};
 
 /// All inline policies of a role together.
 const LONGEST_POLICIES: usize = 10_240;

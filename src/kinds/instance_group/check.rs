@@ -2,7 +2,7 @@
 use super::{Boot, InstanceGroup, Market, boot};
 use crate::{
     catalog::{self, image},
-    diagnostic::Code,
+    diagnostic::{Code, codes},
     resource::Problem,
 };
 
@@ -191,7 +191,7 @@ fn volume_problem(group: &InstanceGroup) -> Option<String> {
     }
 }
 
-fn check_boot(boot: &Boot, add: &mut impl FnMut(&'static str, &str, String, &str)) {
+fn check_boot(boot: &Boot, add: &mut impl FnMut(&'static Code, &str, String, &str)) {
     if !boot.script.is_known() {
         add(
             &BOOT_SCRIPT,

@@ -2,7 +2,7 @@
 use super::SecurityGroup;
 use crate::{
     aws::Error,
-    diagnostic::Code,
+    diagnostic::codes,
     field::{Field, Ref},
     kinds::ec2::Range,
     resource::Problem,
@@ -357,7 +357,7 @@ mod tests {
     fn codes(value: Value, path: &str) -> Vec<&'static str> {
         let mut problems = Vec::new();
         check(&rules(value), path, &mut problems);
-        problems.iter().map(|p| p.code).collect()
+        problems.iter().map(|p| p.code.code).collect()
     }
 
     #[test]
