@@ -1,9 +1,13 @@
 //! The vocabulary of a resource: live object, state, and what a kind states about itself.
+mod about;
+
+pub use about::About;
+
 use crate::{
     address::Address,
     aws::{
         Error,
-        tags::{self, Carrier, Tagger, Tags},
+        tags::{Carrier, Tags},
     },
     call::{Ctx, SweepCtx},
     diagnostic::Code,
@@ -291,83 +295,6 @@ pub struct NamedImage {
     pub name: String,
     /// The public parameters that may hold its id, in the order to try.
     pub parameters: Vec<String>,
-}
-
-/// What a kind states about itself; the docs, the planner and the conformance tests read it.
-#[derive(Debug, Clone, Copy)]
-pub struct About {
-    /// One line for the list of kinds.
-    pub doc: &'static str,
-    /// Output attributes.
-    pub outputs: &'static [Output],
-    /// Top-level fields or dotted paths that AWS cannot change: a difference means replace.
-    pub fixed: &'static [&'static str],
-    /// Fields whose change replaces members one after the other.
-    pub rolling: &'static [&'static str],
-    /// Fields that make no edge at creation: the update pass applies them, teardown clears them first.
-    pub late: &'static [&'static str],
-    /// Fields that can be changed in place, but through which the object keeps what it points at from being removed:
-    /// when that is replaced, so is this.
-    pub holds: &'static [&'static str],
-    /// Top-level fields that AWS does not return; compared by the digest in `dlinfra:spec`.
-    pub unreadable: &'static [&'static str],
-    /// What only one object may have at a time, so that whoever has it must go before another one can be made.
-    pub claims: &'static [Claim],
-    /// Fields that AWS is asked about before anything is made (`foresee`).
-    pub asked: &'static [&'static str],
-    /// Top-level fields that steer dlinfra and are no property of the object (the size of a batch): never compared.
-    pub local: &'static [&'static str],
-    /// How owned objects are found.
-    pub discovery: Discovery,
-    /// How its tags are read and changed.
-    pub tagger: &'static dyn Tagger,
-    /// The calls that make something.
-    pub calls: &'static [Call],
-    /// The limits of its AWS name, if it has one.
-    pub name: Option<NameRule>,
-    /// IAM actions that its life needs.
-    pub iam: &'static [&'static str],
-    /// Quotas that it counts against.
-    pub quotas: &'static [Quota],
-    /// Fields whose targets work as they should only once this is made: a subnet without its route table leads nowhere.
-    pub completes: &'static [&'static str],
-    /// Does it start work at once, so that it must wait for what completes the things that it points at?
-    pub starts: bool,
-    /// What its field checks find, for `dlinfra explain`.
-    pub codes: &'static [&'static Code],
-    /// Teardown order among what edges allow: true = it costs money by the hour, so it goes first.
-    pub spends: bool,
-    /// Does AWS never take money for it? Then nobody asks for its price.
-    pub free: bool,
-}
-
-impl About {
-    /// The starting point: a kind of EC2, found by tag filter, with nothing special.
-    pub const fn new(doc: &'static str) -> Self {
-        Self {
-            doc,
-            outputs: &[],
-            fixed: &[],
-            rolling: &[],
-            late: &[],
-            holds: &[],
-            unreadable: &[],
-            claims: &[],
-            asked: &[],
-            local: &[],
-            discovery: Discovery::Filter,
-            tagger: &tags::EC2,
-            calls: &[],
-            name: None,
-            iam: &[],
-            quotas: &[],
-            completes: &[],
-            starts: false,
-            codes: &[],
-            spends: false,
-            free: false,
-        }
-    }
 }
 
 /// What an update is asked to do.
