@@ -161,7 +161,7 @@ run = dict(
     SubnetId=subnets["private"],
     SecurityGroupIds=[group],
     IamInstanceProfile={"Name": "acme-train-machines"},
-    MetadataOptions={"HttpTokens": "required", "HttpPutResponseHopLimit": 2},
+    MetadataOptions={"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
     BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 30, "VolumeType": "gp3", "Encrypted": True}}],
     UserData=SCRIPT,
 )
