@@ -44,7 +44,7 @@ impl fmt::Display for Severity {
     }
 }
 
-/// A code with its explanation: what `dlinfra explain CODE` prints. It is a value, made in one place by [`codes!`], so
+/// A code with its explanation: what `dlinfra explain CODE` prints. It is a value, made in one place by `codes!`, so
 /// that a problem without an explanation does not compile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Code {

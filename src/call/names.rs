@@ -56,7 +56,7 @@ impl FromIterator<String> for Names {
     }
 }
 
-/// The AWS name of a resource (see [`Ctx::name`]).
+/// The AWS name of a resource (see [`super::Ctx::name`]).
 pub fn name(scope: &Scope, address: &Address, rule: &NameRule, salt: &str) -> String {
     let hash = spec::hashed_name(&[&scope.account, &scope.region, &scope.stack, address.as_str(), salt], 10);
     let keep = |c: &char| c.is_ascii_alphanumeric() || rule.extra.contains(*c);
