@@ -63,9 +63,10 @@ impl Shared<'_> {
         let mut live = step.live.as_deref().filter(|_| !replaced).cloned();
         // An earlier run ended right after AWS accepted its call: for a while AWS may not show what was made.
         if let Some(accepted) = self.executor.unseen.get(&step.address) {
+            // Also when that time is over: the plan's sweep may have been in it.
+            look = true;
             let end = *accepted + window(kind.about());
             while self.clock.now() < end {
-                look = true;
                 self.watch.tick(Duration::from_secs(5)).await;
             }
         }
