@@ -102,7 +102,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
                 )
                 .with_help("name a file, for example one from `terraform state pull > terraform.tfstate`")
             })?;
-            terraform::from_terraform(args, &state::parse(&text)?, &engine, &view, wanted).await?
+            terraform::from_terraform(args, &state::parse(&text, crate::kinds::KINDS)?, &engine, &view, wanted).await?
         }
         (None, Some(address)) => {
             let item = resource(address, &deployment)?;

@@ -24,11 +24,10 @@ impl Engine {
             By::Ids(ids) => {
                 for id in ids {
                     self.check_place(id)?;
-                    right_kind(kind, id)?;
+                    self.right_kind(kind, id)?;
                 }
-                // An ARN of EC2 and FSx ends with the id.
-                let short = |id: &String| match id.starts_with("arn:") && !matches!(kind.name(), "iam-role" | "bucket")
-                {
+                // An ARN ends with the id; what goes by its name reads ARNs itself.
+                let short = |id: &String| match id.starts_with("arn:") && !kind.about().id_prefix.is_empty() {
                     true => id.rsplit('/').next().unwrap_or(id).to_owned(),
                     false => id.clone(),
                 };
@@ -135,31 +134,20 @@ pub(super) fn said(by: &Lookup) -> String {
     }
 }
 
-/// What ids of each kind start with.
-const PREFIXES: &[(&str, &str)] = &[
-    ("vpc-", "vpc"),
-    ("subnet-", "subnet"),
-    ("igw-", "internet-gateway"),
-    ("nat-", "nat-gateway"),
-    ("rtb-", "route-table"),
-    ("sg-", "security-group"),
-    ("i-", "instance-group"),
-    ("fs-", "fsx-lustre"),
-];
-
-/// Is this the id of another kind of object? Names are free, so kinds with names take anything.
-fn right_kind(kind: &dyn Kind, id: &str) -> Result<(), Diagnostics> {
-    let Some((prefix, _)) = PREFIXES.iter().find(|(_, name)| *name == kind.name()) else { return Ok(()) };
-    let id = if id.starts_with("arn:") { id.rsplit('/').next().unwrap_or(id) } else { id };
-    if id.starts_with(prefix) {
-        return Ok(());
+impl Engine {
+    /// Is this the id of another kind of object? Names are free, so kinds with names take anything.
+    fn right_kind(&self, kind: &dyn Kind, id: &str) -> Result<(), Diagnostics> {
+        let prefix = kind.about().id_prefix;
+        let id = if id.starts_with("arn:") { id.rsplit('/').next().unwrap_or(id) } else { id };
+        if id.starts_with(prefix) {
+            return Ok(());
+        }
+        let is = |k: &&&dyn Kind| !k.about().id_prefix.is_empty() && id.starts_with(k.about().id_prefix);
+        let text = match self.kinds.iter().find(is) {
+            Some(other) => format!("{id} is the id of a {}, and the resource is a {}", other.name(), kind.name()),
+            None => format!("{id} is not an id of a {}: those start with `{prefix}`", kind.name()),
+        };
+        let help = "name the object by its id in AWS, or use `--name`";
+        Err(Diagnostic::error(&codes::OTHER_KIND, text).with_help(help).into())
     }
-    let other = PREFIXES.iter().find(|(prefix, _)| id.starts_with(prefix)).map(|(_, name)| *name);
-    let text = match other {
-        Some(other) => format!("{id} is the id of a {other}, and the resource is a {}", kind.name()),
-        None => format!("{id} is no id of a {}: those start with `{prefix}`", kind.name()),
-    };
-    Err(Diagnostic::error(&codes::OTHER_KIND, text)
-        .with_help("name the object by its id in AWS, or use `--name`")
-        .into())
 }

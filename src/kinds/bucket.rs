@@ -99,6 +99,7 @@ impl Resource for Bucket {
         claims: &[Claim::of("name")],
         tagger: &tags::BUCKETS,
         discovery: Discovery::Prefix,
+        terraform: "aws_s3_bucket",
         calls: &[CREATE],
         name: Some(NAME),
         iam: &[

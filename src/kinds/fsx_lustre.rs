@@ -124,6 +124,8 @@ impl Resource for FsxLustre {
         fixed: &["subnet", "deployment", "storage", "efa", "kms_key"],
         tagger: &tags::FSX,
         discovery: Discovery::ListAndMatch,
+        id_prefix: "fs-",
+        terraform: "aws_fsx_lustre_file_system",
         calls: &[CREATE, LINK],
         iam: &[
             "fsx:CreateFileSystem", "fsx:DescribeFileSystems", "fsx:UpdateFileSystem", "fsx:DeleteFileSystem",

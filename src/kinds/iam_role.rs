@@ -76,6 +76,7 @@ impl Resource for IamRole {
         asked: &["managed_policies", "permissions_boundary"],
         tagger: &tags::ROLES,
         discovery: Discovery::Prefix,
+        terraform: "aws_iam_role",
         calls: &[CREATE, CREATE_PROFILE, ADD_TO_PROFILE],
         name: Some(NAME),
         iam: &[

@@ -210,6 +210,8 @@ impl Resource for InstanceGroup {
         local: &["rolling"],
         // Its room is taken until those that leave are terminated.
         claims: &[Claim::of("reservation")],
+        id_prefix: "i-",
+        terraform: "aws_instance",
         calls: &[placement::CREATE, RUN],
         name: Some(NAME),
         iam: &[

@@ -40,6 +40,8 @@ impl Resource for InternetGateway {
     const ABOUT: About = About {
         holds: &["vpc"],
         outputs: &[Output { name: "id", ty: "string", doc: "igw-…" }],
+        id_prefix: "igw-",
+        terraform: "aws_internet_gateway",
         calls: &[CREATE, ATTACH],
         iam: &[
             "ec2:CreateInternetGateway",

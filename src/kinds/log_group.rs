@@ -88,6 +88,7 @@ impl Resource for LogGroup {
         fixed: &["name", "class"],
         discovery: Discovery::Prefix,
         tagger: &tags::LOGS,
+        terraform: "aws_cloudwatch_log_group",
         calls: &[CREATE],
         name: Some(RULE),
         iam: &[

@@ -47,6 +47,8 @@ impl Resource for NatGateway {
             Output { name: "public_ip", ty: "string", doc: "the address from which its traffic comes" },
         ],
         fixed: &["subnet"],
+        id_prefix: "nat-",
+        terraform: "aws_nat_gateway",
         calls: &[ALLOCATE, CREATE],
         iam: &[
             "ec2:AllocateAddress",

@@ -102,6 +102,8 @@ impl Resource for RouteTable {
     const ABOUT: About = About {
         outputs: &[Output { name: "id", ty: "string", doc: "rtb-…" }],
         fixed: &["vpc"],
+        id_prefix: "rtb-",
+        terraform: "aws_route_table",
         calls: &[CREATE, ROUTE, ASSOCIATE],
         iam: &[
             "ec2:CreateRouteTable",

@@ -64,6 +64,8 @@ impl Resource for SecurityGroup {
         fixed: &["vpc", "subnet"],
         local: &["subnet"],
         late: &["ingress", "egress"],
+        id_prefix: "sg-",
+        terraform: "aws_security_group",
         calls: &[CREATE, INGRESS, EGRESS],
         name: Some(NAME),
         iam: &[

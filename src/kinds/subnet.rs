@@ -62,6 +62,8 @@ impl Resource for Subnet {
         fixed: &["vpc", "cidr", "zone"],
         asked: &["zone"],
         claims: &[Claim { field: "cidr", within: "vpc", choices: "alternatives" }],
+        id_prefix: "subnet-",
+        terraform: "aws_subnet",
         calls: &[CREATE],
         iam: &[
             "ec2:CreateSubnet",

@@ -50,6 +50,8 @@ impl Resource for Vpc {
             Output { name: "cidr", ty: "cidr", doc: "the IPv4 range" },
         ],
         fixed: &["cidr"],
+        id_prefix: "vpc-",
+        terraform: "aws_vpc",
         calls: &[CREATE],
         iam: &[
             "ec2:CreateVpc",

@@ -98,16 +98,20 @@ fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
-/// An ARN of FSx ends with the id.
-fn short(id: &str) -> &str {
-    if id.starts_with("arn:") { id.rsplit('/').next().unwrap_or(id) } else { id }
+/// An ARN ends with the id, which of a name may be several words of a path.
+fn short<'a>(step: &'a Step, id: &'a str) -> &'a str {
+    match &step.live {
+        _ if !id.starts_with("arn:") => id,
+        Some(live) if id.ends_with(&live.id) => &live.id,
+        _ => id.rsplit('/').next().unwrap_or(id),
+    }
 }
 
 /// The primary object first, then what goes with it by part.
 fn ids(step: &Step, carriers: &[Carrier]) -> String {
     let (main, parts): (Vec<&Carrier>, Vec<&Carrier>) = carriers.iter().partition(|c| c.is_primary());
     let list = |ids: &[&str]| match ids.len() {
-        0..=LISTED => ids.iter().map(|id| short(id)).collect::<Vec<_>>().join(", "),
+        0..=LISTED => ids.iter().map(|id| short(step, id)).collect::<Vec<_>>().join(", "),
         n => format!("{} and {} more", ids[..LISTED].join(", "), n - LISTED),
     };
     let mut main: Vec<&str> = main.iter().flat_map(|c| c.ids.iter().map(String::as_str)).collect();
@@ -117,7 +121,7 @@ fn ids(step: &Step, carriers: &[Carrier]) -> String {
     let parts: Vec<String> = parts
         .iter()
         .map(|c| match c.ids.as_slice() {
-            [one] => format!("{} {}", c.part, short(one)),
+            [one] => format!("{} {}", c.part, short(step, one)),
             many => format!("{} x {}", many.len(), c.part),
         })
         .collect();

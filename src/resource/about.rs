@@ -33,6 +33,10 @@ pub struct About {
     pub discovery: Discovery,
     /// How its tags are read and changed.
     pub tagger: &'static dyn Tagger,
+    /// What AWS's ids of it start with (`vpc-`); empty = it goes by its name, and reads ARNs itself.
+    pub id_prefix: &'static str,
+    /// Terraform's type for it (`aws_vpc`); empty = none is known.
+    pub terraform: &'static str,
     /// The calls that make something.
     pub calls: &'static [Call],
     /// The limits of its AWS name, if it has one.
@@ -69,6 +73,8 @@ impl About {
             local: &[],
             discovery: Discovery::Filter,
             tagger: &tags::EC2,
+            id_prefix: "",
+            terraform: "",
             calls: &[],
             name: None,
             iam: &[],

@@ -81,23 +81,23 @@ fn object(scope: &Scope, ids: &BTreeMap<&str, &str>, names: &mut Names, address:
     let live = &found.live;
     let id = live.id.as_str();
     let mut add = |tf_type: &str, suffix: &str, id: &str| names.add(address, tf_type, suffix, id);
-    match found.kind.name() {
-        "vpc" => add("aws_vpc", "", id),
-        "subnet" => add("aws_subnet", "", id),
-        "internet-gateway" => add("aws_internet_gateway", "", id),
-        "security-group" => add("aws_security_group", "", id),
-        "nat-gateway" => {
+    match found.kind.about().terraform {
+        "" => {
+            let why = format!("Terraform's type for a {} is not known", found.kind.name());
+            names.out.left.push((address.to_string(), why));
+        }
+        "aws_nat_gateway" => {
             add("aws_nat_gateway", "", id);
             live.parts.values().for_each(|part| add("aws_eip", "", part));
         }
-        "route-table" => {
+        "aws_route_table" => {
             add("aws_route_table", "", id);
             for (number, subnet) in pointers(live, "subnets", ids).iter().enumerate() {
                 add("aws_route_table_association", &format!("_{number}"), &format!("{subnet}/{id}"));
             }
         }
-        "iam-role" => role(scope, live, &mut add),
-        "instance-group" => {
+        "aws_iam_role" => role(scope, live, &mut add),
+        "aws_instance" => {
             let many = live.members.len() > 1;
             for (number, member) in live.members.iter().enumerate() {
                 add("aws_instance", &if many { format!("_{number}") } else { String::new() }, &member.id);
@@ -108,7 +108,7 @@ fn object(scope: &Scope, ids: &BTreeMap<&str, &str>, names: &mut Names, address:
                 add("aws_placement_group", "", group);
             }
         }
-        "fsx-lustre" => {
+        "aws_fsx_lustre_file_system" => {
             add("aws_fsx_lustre_file_system", "", id);
             let many = live.parts.len() > 1;
             for (number, link) in live.parts.values().enumerate() {
@@ -116,8 +116,8 @@ fn object(scope: &Scope, ids: &BTreeMap<&str, &str>, names: &mut Names, address:
                 add("aws_fsx_data_repository_association", &suffix, link);
             }
         }
-        "bucket" => bucket(live, &mut add),
-        other => names.out.left.push((address.to_string(), format!("Terraform's type for a {other} is not known"))),
+        "aws_s3_bucket" => bucket(live, &mut add),
+        plain => add(plain, "", id),
     }
 }
 

@@ -3,7 +3,7 @@
 //! A state may hold secrets. Nothing but addresses, ids, ARNs and the `Name` tag is taken out of it, and no error
 //! repeats what stands in it.
 use crate::terraform::codes;
-use crate::{diagnostic::Diagnostic, resource::Id};
+use crate::{diagnostic::Diagnostic, kind::Kind, resource::Id};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,20 +46,6 @@ pub struct State {
     pub left: Vec<String>,
 }
 
-/// Terraform's types that are kinds of their own here.
-const KINDS: &[(&str, &str)] = &[
-    ("aws_fsx_lustre_file_system", "fsx-lustre"),
-    ("aws_iam_role", "iam-role"),
-    ("aws_instance", "instance-group"),
-    ("aws_internet_gateway", "internet-gateway"),
-    ("aws_nat_gateway", "nat-gateway"),
-    ("aws_route_table", "route-table"),
-    ("aws_s3_bucket", "bucket"),
-    ("aws_security_group", "security-group"),
-    ("aws_subnet", "subnet"),
-    ("aws_vpc", "vpc"),
-];
-
 /// Terraform's types that are parts of a kind here, with the attributes that name what they belong to.
 const PARTS: &[(&str, &[&str])] = &[
     ("aws_eip", &["id"]),
@@ -88,7 +74,7 @@ const PARTS: &[(&str, &[&str])] = &[
 ///
 /// # Errors
 /// No JSON, no state, or another version; says where, never what.
-pub fn parse(text: &str) -> Result<State, Diagnostic> {
+pub fn parse(text: &str, kinds: &[&'static dyn Kind]) -> Result<State, Diagnostic> {
     let wrong = |why: &str| {
         Diagnostic::error(&codes::TERRAFORM_STATE, format!("the Terraform state cannot be read: {why}")).with_help(
             "give a state of version 4, as Terraform writes it since 0.12: `terraform state pull > terraform.tfstate`",
@@ -106,7 +92,7 @@ pub fn parse(text: &str) -> Result<State, Diagnostic> {
     let resources = root.get("resources").and_then(Value::as_array).ok_or_else(|| wrong("it lists no resources"))?;
     let (mut out, mut used) = (State::default(), BTreeMap::<String, Id>::new());
     for resource in resources.iter().filter(|r| r.get("mode").and_then(Value::as_str) == Some("managed")) {
-        take(resource, &mut out, &mut used).ok_or_else(|| wrong("a resource has no type, name or instances"))?;
+        take(resource, kinds, &mut out, &mut used).ok_or_else(|| wrong("a resource has no type, name or instances"))?;
     }
     // An address or placement group that nothing of the state uses stands for itself, and dlinfra has no such kind.
     let stray = |p: &Part| {
@@ -126,14 +112,14 @@ pub fn parse(text: &str) -> Result<State, Diagnostic> {
 }
 
 /// One resource of the state; `None` = it does not have the shape of one.
-fn take(resource: &Value, out: &mut State, used: &mut BTreeMap<String, Id>) -> Option<()> {
+fn take(resource: &Value, kinds: &[&'static dyn Kind], out: &mut State, used: &mut BTreeMap<String, Id>) -> Option<()> {
     let text = |key: &str| resource.get(key).and_then(Value::as_str);
     let (tf_type, label) = (text("type")?, text("name")?);
     let base = match text("module") {
         Some(module) => format!("{module}.{tf_type}.{label}"),
         None => format!("{tf_type}.{label}"),
     };
-    let kind = KINDS.iter().find(|(name, _)| *name == tf_type).map(|(_, kind)| *kind);
+    let kind = kinds.iter().find(|k| k.about().terraform == tf_type && !tf_type.is_empty()).map(|k| k.name());
     let part = PARTS.iter().find(|(name, _)| *name == tf_type).map(|(_, keys)| *keys);
     let mut group: Option<Object> = None;
     for instance in resource.get("instances")?.as_array()? {
@@ -166,13 +152,13 @@ fn take(resource: &Value, out: &mut State, used: &mut BTreeMap<String, Id>) -> O
             name_tag: tag.map(str::to_owned),
             arns: attribute("arn").map(str::to_owned).into_iter().collect(),
         };
-        match (&mut group, kind) {
-            (Some(group), "instance-group") => {
+        match (&mut group, tf_type) {
+            (Some(group), "aws_instance") => {
                 group.ids.extend(object.ids);
                 group.members.extend(object.members);
                 group.arns.extend(object.arns);
             }
-            (_, "instance-group") => group = Some(Object { name: base.clone(), ..object }),
+            (_, "aws_instance") => group = Some(Object { name: base.clone(), ..object }),
             _ => out.objects.push(object),
         }
     }
@@ -183,6 +169,7 @@ fn take(resource: &Value, out: &mut State, used: &mut BTreeMap<String, Id>) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kinds::KINDS;
     use serde_json::json;
 
     fn instance(id: &str, extra: &Value) -> Value {
@@ -211,16 +198,19 @@ mod tests {
         keyed["index_key"] = json!("a");
         let mut nested = resource("aws_subnet", "private", &[keyed]);
         nested["module"] = json!("module.net");
-        let found = parse(&state(&[
-            nested,
-            resource("aws_nat_gateway", "nat", &[instance("nat-1", &json!({ "allocation_id": "eipalloc-1" }))]),
-            resource("aws_eip", "nat", &[instance("eipalloc-1", &json!({}))]),
-            resource("aws_eip", "office", &[instance("eipalloc-2", &json!({}))]),
-            resource("aws_instance", "node", &[first, second]),
-            resource("aws_placement_group", "near", &[instance("pg", &json!({}))]),
-            resource("aws_db_instance", "db", &[instance("db-1", &json!({ "password": "hunter2" }))]),
-            json!({ "mode": "data", "type": "aws_ami", "name": "x", "instances": [] }),
-        ]))
+        let found = parse(
+            &state(&[
+                nested,
+                resource("aws_nat_gateway", "nat", &[instance("nat-1", &json!({ "allocation_id": "eipalloc-1" }))]),
+                resource("aws_eip", "nat", &[instance("eipalloc-1", &json!({}))]),
+                resource("aws_eip", "office", &[instance("eipalloc-2", &json!({}))]),
+                resource("aws_instance", "node", &[first, second]),
+                resource("aws_placement_group", "near", &[instance("pg", &json!({}))]),
+                resource("aws_db_instance", "db", &[instance("db-1", &json!({ "password": "hunter2" }))]),
+                json!({ "mode": "data", "type": "aws_ami", "name": "x", "instances": [] }),
+            ]),
+            KINDS,
+        )
         .unwrap();
         let names: Vec<_> = found.objects.iter().map(|o| (o.name.as_str(), o.kind, o.ids.join(" "))).collect();
         assert_eq!(
@@ -249,7 +239,7 @@ mod tests {
                 "no type, name or instances",
             ),
         ] {
-            let error = parse(text).unwrap_err();
+            let error = parse(text, KINDS).unwrap_err();
             assert!(error.summary.contains(expected), "{}", error.summary);
             assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
         }

@@ -5,9 +5,11 @@ use crate::{
 };
 use dlinfra::{
     address::Address,
+    engine::By,
     kind::Kind,
     kinds::KINDS,
-    plan::{Action, ChangeClass, Plan, Step},
+    plan::{Action, ChangeClass, Plan, Step, Wanted},
+    resource::Live,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -100,6 +102,20 @@ fn described(place: &str, schema: &Value) {
     }
 }
 
+/// What the console shows beside an id leads to the object too.
+async fn found_by_its_arn(stage: &Stage, stack: &[Wanted], kind: &dyn Kind, live: &Live) {
+    let kind = *KINDS.iter().find(|k| k.name() == kind.name()).unwrap();
+    let (engine, view, _) = stage.look(stack).await;
+    let prefix = kind.about().id_prefix;
+    assert!(live.members.iter().map(|m| &m.id).chain([&live.id]).any(|id| id.starts_with(prefix)), "{prefix}");
+    let own = |arn: &&String| arn.starts_with("arn:") && arn.ends_with(&live.id);
+    for arn in live.ids.iter().filter(own) {
+        let found = engine.find(kind, &By::Ids(vec![arn.clone()]), &view).await.unwrap();
+        let ids: Vec<&str> = found.iter().map(|l| l.id.as_str()).collect();
+        assert_eq!(ids, [live.id.as_str()], "{arn}");
+    }
+}
+
 /// Made, kept, changed field by field, lost, made again, removed.
 async fn live_through(kind: &dyn Kind, example: &Example) {
     let name = kind.name();
@@ -116,6 +132,7 @@ async fn live_through(kind: &dyn Kind, example: &Example) {
     assert_eq!(found, declared, "{name}: outputs");
     assert!(!kind.summary(&live.spec).is_empty(), "{name}: summary");
     assert!(!kind.carriers(live).unwrap().is_empty(), "{name}: what carries its tags");
+    found_by_its_arn(&stage, &stack, kind, live).await;
 
     for change in &example.changes {
         let next = merged(&spec, &change.patch);

@@ -4,7 +4,7 @@ use crate::{
     examples::{Example, destroys, in_place},
     stage::{Stage, wanted},
 };
-use dlinfra::{aws::ErrorClass, kinds::KINDS};
+use dlinfra::{aws::ErrorClass, engine::By, kinds::KINDS};
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
@@ -33,6 +33,20 @@ pub(crate) fn life() -> Life {
         ("replace", json!({ "class": "infrequent-access" })),
     ];
     crash_lives::life("log-group", 0, &json!({}), &changes)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_of_several_words_is_found_by_its_arn() {
+    let stage = Stage::new().await;
+    let theirs = json!({ "logGroupName": "/train/nodes" });
+    stage.aws().await.logs().once::<IgnoredAny>("CreateLogGroup", &theirs).await.unwrap();
+    let (engine, view, _) = stage.look(&[]).await;
+    let kind = *KINDS.iter().find(|k| k.name() == "log-group").unwrap();
+    for end in ["", ":*"] {
+        let by = By::Ids(vec![format!("arn:aws:logs:us-east-1:000000000000:log-group:/train/nodes{end}")]);
+        let found = engine.find(kind, &by, &view).await.unwrap();
+        assert_eq!(found.iter().map(|l| l.id.as_str()).collect::<Vec<_>>(), ["/train/nodes"]);
+    }
 }
 
 #[test]
