@@ -3,6 +3,8 @@
 
 #[path = "cli/beforehand.rs"]
 mod beforehand;
+#[path = "cli/behind.rs"]
+mod behind;
 mod desk;
 #[path = "cli/mistakes.rs"]
 mod mistakes;

@@ -349,6 +349,26 @@ async fn a_page_in_a_browser_reaches_nothing() {
     assert_eq!(sandbox.requests().count("s3:PutObject"), 0);
 }
 
+/// A connection that says nothing more holds nothing for long.
+#[tokio::test(start_paused = true)]
+async fn who_does_not_go_on_is_let_go() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let sandbox = Sandbox::open(config()).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(dlinfra_sandbox::serve(sandbox.clone(), listener));
+    let half = format!("POST / HTTP/1.1\r\nHost: {address}\r\nContent-Length: 100\r\n\r\nAction=Create");
+    for (begun, ends) in [("POST / HT", ""), (half.as_str(), "HTTP/1.1 408 ")] {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        let read = stream.read_to_string(&mut answer);
+        tokio::time::timeout(std::time::Duration::from_secs(600), read).await.unwrap().unwrap();
+        assert!(answer.starts_with(ends), "{answer}");
+    }
+    assert_eq!(vpcs(&sandbox), 0);
+}
+
 #[tokio::test]
 async fn served_cuts_drop_the_socket() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};

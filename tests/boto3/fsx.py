@@ -43,6 +43,10 @@ def a_file_system_lives_and_dies(sandbox):
     assert made["Lifecycle"] == "CREATING" and made["StorageCapacity"] == 1200 and untag(made["Tags"]) == {"a": "1"}, made
     assert made["ResourceARN"] == f"arn:aws:fsx:us-east-1:{ACCOUNT}:file-system/{one}", made
     assert "KmsKeyId" not in made, made
+    lasting = ground.create(lustre={"DeploymentType": "PERSISTENT_2", "PerUnitStorageThroughput": 125})
+    assert lasting["KmsKeyId"].startswith(f"arn:aws:kms:us-east-1:{ACCOUNT}:key/"), lasting
+    ground.fsx.delete_file_system(FileSystemId=lasting["FileSystemId"])
+    ground.gone(lasting["FileSystemId"])
     assert made["LustreConfiguration"]["MountName"] and made["DNSName"].startswith(one), made
     assert ground.create(ClientRequestToken="t", Tags=tags({"a": "1"}))["FileSystemId"] == one
     fails("IncompatibleParameterError", ground.create, gib=2400, ClientRequestToken="t", Tags=tags({"a": "1"}))

@@ -64,6 +64,9 @@ def role_input_is_checked(sandbox):
     def bad(code, **change):
         fails(code, iam.create_role, **{**good, **change})
 
+    # What is missing is told in IAM's words, not in EC2's.
+    error = fails("ValidationError", iam.create_role, RoleName="role")
+    assert "'assumeRolePolicyDocument' failed to satisfy constraint: Member must not be null" in str(error), error
     bad("ValidationError", RoleName="a b")
     bad("ValidationError", RoleName="x" * 65)
     bad("ValidationError", Path="no-slash")

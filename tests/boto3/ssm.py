@@ -29,6 +29,9 @@ def several_parameters(sandbox):
     assert [found["Name"] for found in answer["Parameters"]] == [AL2023, DLAMI], answer
     assert answer["InvalidParameters"] == ["/aws/service/none"], answer
     fails("ValidationException", ssm.get_parameters, Names=[f"/p{n}" for n in range(11)])
+    unchecked = sandbox.client("ssm", parameter_validation=False)
+    error = fails("ValidationException", unchecked.get_parameters)
+    assert "'names' failed to satisfy constraint: Member must not be null" in str(error), error
 
 
 @check

@@ -23,6 +23,11 @@ async fn two_days(desk: &Desk) {
     desk.run(&["cost", "--actual", "--activate-tags"])
         .code(0)
         .says(&["activated for the whole account: dlinfra:stack"]);
+    // No bill carries the tags yet: that is told, and not taken for a stack that costs nothing.
+    desk.run(&["cost", "--actual"])
+        .code(0)
+        .says(&["warning[DL0632]", "no day of the stack `small` can be compared yet", "ask again tomorrow"])
+        .never_says("$0.00");
     desk.pass(96).await;
 }
 

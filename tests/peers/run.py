@@ -23,7 +23,7 @@ ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT / "tests/boto3"))
 
 # moto's name of a service in its tests, where the sandbox has it.
-SERVICES = ["ce", "ec2", "fsx", "iam", "pricing", "resourcegroupstaggingapi", "s3", "ssm", "sts"]
+SERVICES = ["ce", "ec2", "fsx", "iam", "logs", "pricing", "resourcegroupstaggingapi", "s3", "ssm", "sts"]
 # The account that moto's tests expect.
 ACCOUNT = "123456789012"
 SERVE = ["cargo", "run", "--quiet", "--locked", "--package", "dlinfra-sandbox", "--example", "serve", "--"]
