@@ -51,7 +51,7 @@ impl Call<'_> {
 
     /// An ARN of the call's service in this region.
     pub(crate) fn arn(&self, resource: impl std::fmt::Display) -> String {
-        self.arn_of(self.service.name, resource)
+        self.arn_of(self.service.prefix, resource)
     }
 
     /// An ARN of another service in this region.

@@ -192,7 +192,7 @@ impl Sandbox {
     pub fn operations() -> Vec<String> {
         let names = |service: &'static Service| {
             let operations = service.operations.iter().flat_map(|group| group.iter());
-            operations.map(|operation| format!("{}:{}", service.name, operation.name))
+            operations.map(|operation| format!("{}:{}", service.prefix, operation.name))
         };
         let mut out: Vec<String> = SERVICES.iter().flat_map(|service| names(service)).collect();
         out.sort();
@@ -239,7 +239,7 @@ impl Sandbox {
         // Read under the lock, so that time is monotonic in the order of execution.
         let now = clock.now();
         let request_id = request_id(self.inner.config.seed, number);
-        let operation = name.get(service.name.len() + 1..).unwrap_or_default().to_owned();
+        let operation = name.get(service.prefix.len() + 1..).unwrap_or_default().to_owned();
         let before = actions.iter().find_map(|action| service.injected_before(&operation, action));
         let cut_before = actions.contains(&FaultAction::CutBefore);
         let mut result = match before {
@@ -266,7 +266,7 @@ impl Sandbox {
         self.lock().log.add(LogEntry {
             number,
             time: arrival,
-            service: service.name.to_owned(),
+            service: service.prefix.to_owned(),
             operation,
             mutating,
             status: response.status().as_u16(),
@@ -279,7 +279,7 @@ impl Sandbox {
     /// Reads and numbers a request, and finds the faults that are meant for it.
     fn arrive(&self, service: &'static Service, request: &Incoming) -> Arrival {
         let Parsed { name, found } = service.parse(request);
-        let name = format!("{}:{name}", service.name);
+        let name = format!("{}:{name}", service.prefix);
         let mutating = found.as_ref().is_ok_and(|(operation, _)| operation.mutating);
         let mut state = self.lock();
         state.arrived += 1;
@@ -309,7 +309,7 @@ impl Sandbox {
         if !state.world.throttle.take(&request.region, name, rate, 1.0, now) {
             return Err((service.throttled())());
         }
-        let configured = self.inner.config.behaviour.consistency.get(service.name).copied().unwrap_or_default();
+        let configured = self.inner.config.behaviour.consistency.get(service.prefix).copied().unwrap_or_default();
         let window = actions.iter().fold(configured, |window, action| match action {
             FaultAction::HideNew { seconds } => Consistency { describe: *seconds, ..window },
             _ => window,

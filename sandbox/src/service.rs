@@ -75,6 +75,8 @@ pub(crate) struct Parsed {
 pub(crate) struct Service {
     /// The signing name, by which requests are recognised.
     pub(crate) name: &'static str,
+    /// Its name in policies and in most ARNs, and so in everything that people read here.
+    pub(crate) prefix: &'static str,
     pub(crate) protocol: Protocol,
     pub(crate) xmlns: Option<&'static str>,
     pub(crate) input: InputErrors,
@@ -104,6 +106,7 @@ impl Service {
     pub(crate) const fn new(name: &'static str, protocol: Protocol, model: &'static Model) -> Self {
         Self {
             name,
+            prefix: name,
             protocol,
             xmlns: None,
             input: InputErrors::both("ValidationException"),
@@ -167,7 +170,7 @@ impl Service {
         let (name, fields) = self.fields(request);
         let found = fields.and_then(|fields| match self.operation(&name) {
             Some(operation) => Ok((operation, fields)),
-            None => Err(ApiError::not_implemented(format!("{}:{name}", self.name))),
+            None => Err(ApiError::not_implemented(format!("{}:{name}", self.prefix))),
         });
         Parsed { name, found }
     }
@@ -279,11 +282,11 @@ impl Service {
             Protocol::AwsQuery => ApiError::new(
                 403,
                 "AccessDenied",
-                format!("User: sandbox is not authorized to perform: {}:{operation}", self.name),
+                format!("User: sandbox is not authorized to perform: {}:{operation}", self.prefix),
             ),
             Protocol::AwsJson(_) | Protocol::RestJson | Protocol::RpcV2Cbor => ApiError::bad(
                 "AccessDeniedException",
-                format!("User: sandbox is not authorized to perform: {}:{operation}", self.name),
+                format!("User: sandbox is not authorized to perform: {}:{operation}", self.prefix),
             ),
         }
     }
