@@ -25,6 +25,7 @@ SERVICES = {
     "fsx": "fsx",
     "iam": "iam",
     "logs": "logs",
+    "monitoring": "cloudwatch",
     "pricing": "pricing",
     "s3": "s3",
     "ssm": "ssm",
@@ -141,7 +142,9 @@ def page(operation, stated, shapes):
     out = {}
     for theirs, ours in keys.items():
         if theirs in stated:
-            out[ours] = stated[theirs][0] if isinstance(stated[theirs], list) else stated[theirs]
+            one = stated[theirs][0] if isinstance(stated[theirs], list) else stated[theirs]
+            # `NextMarker || Contents[-1].Key`: what stands for a member that is not there.
+            out[ours] = one.split(" ||")[0]
     if stated or "input" not in operation or "output" not in operation:
         return out
     asked, told = (shapes[operation[side]["shape"]]["members"] for side in ("input", "output"))
@@ -164,15 +167,21 @@ def route(operation, shapes):
     return [http["method"], http["requestUri"], *sorted(needs)]
 
 
+def read(place, name):
+    """One of botocore's files, some of which are packed; nothing where there is none."""
+    packed, plain = place / f"{name}.json.gz", place / f"{name}.json"
+    if packed.exists():
+        return json.loads(gzip.open(packed).read())
+    return json.loads(plain.read_text()) if plain.exists() else {}
+
+
 def cut(service, folder):
     version = sorted(p.name for p in (DATA / folder).iterdir())[-1]
     place = DATA / folder / version
-    model = json.loads(gzip.open(place / "service-2.json.gz").read())
+    model = read(place, "service-2")
     meta = model["metadata"]
     protocol, all_shapes = meta["protocol"], model["shapes"]
-    pages = {}
-    if (place / "paginators-1.json.gz").exists():
-        pages = json.loads(gzip.open(place / "paginators-1.json.gz").read())["pagination"]
+    pages = read(place, "paginators-1").get("pagination", {})
     shapes, facts, errors = {}, {}, {}
     for name in operations(service):
         stated = model["operations"].get(name)

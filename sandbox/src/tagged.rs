@@ -101,7 +101,7 @@ pub(crate) fn list(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 fn resource(call: &mut Call<'_>, window: f64) -> Result<Tagged, ApiError> {
     let name = call.model().resource(call.operation).unwrap_or("ResourceArn");
     let arn = call.params.text(name)?;
-    let found = here(call, &arn).and_then(|tail| call.world.tagged(call.region, call.service.name, tail));
+    let found = here(call, &arn).and_then(|tail| call.world.tagged(call.region, call.service.prefix, tail));
     found.filter(|it| call.is_old_enough(it.created, window)).ok_or_else(|| (call.service.no_resource)(&arn))
 }
 

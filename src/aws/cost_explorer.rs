@@ -56,7 +56,7 @@ const MOST_PAGES: usize = 200;
 
 /// The client, where the service is.
 fn client(aws: &Aws) -> Json<'_> {
-    aws.cost_explorer_in().at(if aws.region().starts_with("cn-") { "cn-northwest-1" } else { "us-east-1" })
+    aws.cost_explorer().at(if aws.region().starts_with("cn-") { "cn-northwest-1" } else { "us-east-1" })
 }
 
 #[derive(Debug, Deserialize)]

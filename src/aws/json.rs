@@ -33,7 +33,7 @@ use aws_smithy_types::{
 };
 use aws_types::{
     SdkConfig, SigningName,
-    region::{Region, SigningRegion, SigningRegionSet},
+    region::{Region, SigningRegion},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -54,23 +54,28 @@ pub(super) struct JsonService {
     host: &'static str,
 }
 
-/// `name: SDK name, prefix in policies, target, host, burst, refill per second`. The name in signatures is the prefix.
+/// `name: SDK name, prefix in policies, target, host, burst, refill per second`. The name in signatures is the last part
+/// of the host.
 macro_rules! json_services {
     ($($name:ident: $sdk:literal, $prefix:literal, $target:expr, $host:literal, $burst:literal, $refill:literal;)*) => {
-        pub(super) static JSON_SERVICES: &[&JsonService] = &[$({
-            static SERVICE: JsonService = JsonService {
+        /// Each service under the name of its method.
+        #[allow(non_upper_case_globals)]
+        mod table {
+            use super::{JsonService, Service, Target};
+            $(pub(super) static $name: JsonService = JsonService {
                 service: Service::json($sdk, $prefix, $burst, $refill),
                 target: $target,
                 host: $host,
-            };
-            &SERVICE
-        }),*];
+            };)*
+        }
+
+        pub(super) static JSON_SERVICES: &[&JsonService] = &[$(&table::$name),*];
 
         impl Aws {
             $(
                 #[doc = concat!("`", $prefix, "`.")]
                 pub fn $name(&self) -> Json<'_> {
-                    Json::new(self, $sdk)
+                    Json { aws: self, service: &table::$name, region: None }
                 }
             )*
         }
@@ -78,11 +83,12 @@ macro_rules! json_services {
 }
 
 json_services! {
+    cloudwatch: "CloudWatch", "cloudwatch", Target("GraniteServiceVersion20100801", "1.0"), "monitoring", 9.0, 3.0;
     // It has one endpoint for all regions; its limits are low and unpublished, and each request costs money.
-    cost_explorer_in: "Cost Explorer", "ce", Target("AWSInsightsIndexService", "1.1"), "ce", 5.0, 1.0;
+    cost_explorer: "Cost Explorer", "ce", Target("AWSInsightsIndexService", "1.1"), "ce", 5.0, 1.0;
     logs: "CloudWatch Logs", "logs", Target("Logs_20140328", "1.1"), "logs", 20.0, 5.0;
     // It has three endpoints.
-    price_list: "Pricing", "pricing", Target("AWSPriceListService", "1.1"), "api.pricing", 20.0, 10.0;
+    pricing: "Pricing", "pricing", Target("AWSPriceListService", "1.1"), "api.pricing", 20.0, 10.0;
     ssm: "SSM", "ssm", Target("AmazonSSM", "1.1"), "ssm", 20.0, 10.0;
 }
 
@@ -169,13 +175,7 @@ fn write(draft: Draft) -> Result<HttpRequest, BoxError> {
     Ok(request)
 }
 
-impl<'a> Json<'a> {
-    fn new(aws: &'a Aws, sdk: &str) -> Self {
-        // Each name comes from the table itself.
-        let service = JSON_SERVICES.iter().find(|s| s.service.sdk == sdk).unwrap_or(&JSON_SERVICES[0]);
-        Self { aws, service, region: None }
-    }
-
+impl Json<'_> {
     /// The same service in another region, for those that are not in each.
     #[must_use]
     pub fn at(self, region: &'static str) -> Self {
@@ -250,7 +250,7 @@ impl<'a> Json<'a> {
         action: &'static str,
         draft: Draft,
     ) -> Result<O, Error> {
-        let Service { sdk, prefix, .. } = self.service.service;
+        let (sdk, host) = (self.service.service.sdk, self.service.host);
         let nothing = |what: &str| Error::bug(format!("the SDK's configuration has no {what}"));
         let region = self.region.unwrap_or_else(|| self.aws.region());
         let keys = config.credentials_provider().ok_or_else(|| nothing("credentials"))?;
@@ -258,8 +258,7 @@ impl<'a> Json<'a> {
         layer.store_put(AuthSchemeOptionResolverParams::new(()));
         layer.store_put(SigV4OperationSigningConfig {
             region: Some(SigningRegion::from(Region::new(region.to_owned()))),
-            region_set: None::<SigningRegionSet>,
-            name: Some(SigningName::from_static(prefix)),
+            name: Some(SigningName::from_static(host.rsplit('.').next().unwrap_or(host))),
             ..Default::default()
         });
         let mut parts = RuntimeComponentsBuilder::new("json");

@@ -51,7 +51,7 @@ pub async fn products(
     filters: &[(&str, &str)],
     token: Option<&str>,
 ) -> Result<ProductPage, Error> {
-    let client = aws.price_list().at(endpoint(aws.region())?);
+    let client = aws.pricing().at(endpoint(aws.region())?);
     let exact = |(field, value): &(&str, &str)| json!({ "Type": "TERM_MATCH", "Field": field, "Value": value });
     let mut input = json!({
         "ServiceCode": service, "FormatVersion": "aws_v1", "MaxResults": 100,

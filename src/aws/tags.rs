@@ -4,7 +4,7 @@ mod ec2;
 mod iam;
 mod s3;
 
-pub use by_arn::{FSX, LOGS};
+pub use by_arn::{CLOUDWATCH, FSX, LOGS, pairs};
 pub use ec2::EC2;
 pub use iam::{INSTANCE_PROFILES, ROLES};
 pub use s3::BUCKETS;
@@ -57,6 +57,55 @@ pub trait Tagger: Debug + Sync {
         set: &'a Tags,
         remove: &'a [String],
     ) -> BoxFuture<'a, Result<(), Error>>;
+}
+
+/// A service whose calls each know one object.
+trait OneByOne: Debug + Sync {
+    /// Do objects go by their ARN here?
+    const BY_ARN: bool = false;
+
+    /// The tags of one object. It has 50 at most, which is one page everywhere.
+    fn tags(&self, aws: &Aws, id: &str) -> impl Future<Output = Result<Tags, Error>> + Send;
+
+    /// Sets and removes tags of one object; others stay as they are.
+    fn change(
+        &self,
+        aws: &Aws,
+        id: &str,
+        set: &Tags,
+        remove: &[String],
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+impl<T: OneByOne> Tagger for T {
+    fn by_arn(&self) -> bool {
+        T::BY_ARN
+    }
+
+    fn read<'a>(&'a self, aws: &'a Aws, ids: &'a [String]) -> BoxFuture<'a, Result<BTreeMap<String, Tags>, Error>> {
+        Box::pin(async move {
+            let mut out = BTreeMap::new();
+            for id in ids {
+                out.insert(id.clone(), self.tags(aws, id).await?);
+            }
+            Ok(out)
+        })
+    }
+
+    fn retag<'a>(
+        &'a self,
+        aws: &'a Aws,
+        ids: &'a [String],
+        set: &'a Tags,
+        remove: &'a [String],
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            for id in ids {
+                self.change(aws, id, set, remove).await?;
+            }
+            Ok(())
+        })
+    }
 }
 
 /// Objects that carry the same tags.

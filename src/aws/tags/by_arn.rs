@@ -1,111 +1,87 @@
-//! Tags of services that know objects by ARN, which most of the newer ones do. An object has 50 tags at most: one page.
-use super::{Tagger, Tags};
+//! Tags of services that know objects by ARN, which most of the newer ones do.
+use super::{OneByOne, Tags};
 use crate::aws::{Aws, Error, json::Json};
 use aws_sdk_fsx::types::Tag;
-use futures_util::future::BoxFuture;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 /// File systems, and what belongs to them.
 pub static FSX: Fsx = Fsx(());
 /// Log groups.
-pub static LOGS: JsonTags = JsonTags { service: Aws::logs, arn: "resourceArn", tags: "tags", keys: "tagKeys" };
+pub static LOGS: JsonTags =
+    JsonTags { service: Aws::logs, arn: "resourceArn", tags: "tags", keys: "tagKeys", listed: false };
+/// Alarms and dashboards.
+pub static CLOUDWATCH: JsonTags =
+    JsonTags { service: Aws::cloudwatch, arn: "ResourceARN", tags: "Tags", keys: "TagKeys", listed: true };
 
 /// See [`FSX`].
 #[derive(Debug)]
 pub struct Fsx(());
 
-impl Tagger for Fsx {
-    fn by_arn(&self) -> bool {
-        true
+impl OneByOne for Fsx {
+    const BY_ARN: bool = true;
+
+    async fn tags(&self, aws: &Aws, arn: &str) -> Result<Tags, Error> {
+        let found = aws.fsx().list_tags_for_resource().resource_arn(arn).send().await?.tags.unwrap_or_default();
+        Ok(found.into_iter().map(|t| (t.key.unwrap_or_default(), t.value.unwrap_or_default())).collect())
     }
 
-    fn read<'a>(&'a self, aws: &'a Aws, ids: &'a [String]) -> BoxFuture<'a, Result<BTreeMap<String, Tags>, Error>> {
-        Box::pin(async move {
-            let mut out = BTreeMap::new();
-            for arn in ids {
-                let found = aws.fsx().list_tags_for_resource().resource_arn(arn).send().await?.tags.unwrap_or_default();
-                let tags = found.into_iter().map(|t| (t.key.unwrap_or_default(), t.value.unwrap_or_default()));
-                out.insert(arn.clone(), tags.collect());
-            }
-            Ok(out)
-        })
-    }
-
-    fn retag<'a>(
-        &'a self,
-        aws: &'a Aws,
-        ids: &'a [String],
-        set: &'a Tags,
-        remove: &'a [String],
-    ) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(async move {
-            for arn in ids {
-                if !set.is_empty() {
-                    let tags = set.iter().map(|(k, v)| Tag::builder().key(k).value(v).build()).collect();
-                    aws.fsx().tag_resource().resource_arn(arn).set_tags(Some(tags)).send().await?;
-                }
-                if !remove.is_empty() {
-                    let keys = Some(remove.to_vec());
-                    aws.fsx().untag_resource().resource_arn(arn).set_tag_keys(keys).send().await?;
-                }
-            }
-            Ok(())
-        })
+    async fn change(&self, aws: &Aws, arn: &str, set: &Tags, remove: &[String]) -> Result<(), Error> {
+        if !set.is_empty() {
+            let tags = set.iter().map(|(k, v)| Tag::builder().key(k).value(v).build()).collect();
+            aws.fsx().tag_resource().resource_arn(arn).set_tags(Some(tags)).send().await?;
+        }
+        if !remove.is_empty() {
+            aws.fsx().untag_resource().resource_arn(arn).set_tag_keys(Some(remove.to_vec())).send().await?;
+        }
+        Ok(())
     }
 }
 
-/// A service that speaks JSON, with TagResource, UntagResource and ListTagsForResource, and a map of tags.
+/// A service that speaks JSON, with TagResource, UntagResource and ListTagsForResource.
 #[derive(Debug)]
 pub struct JsonTags {
     service: fn(&Aws) -> Json<'_>,
     /// What it calls the ARN.
     arn: &'static str,
-    /// What it calls the map, in requests and in the answer.
+    /// What it calls the tags, in requests and in the answer.
     tags: &'static str,
     /// What it calls the keys that go.
     keys: &'static str,
+    /// Are tags a list of `Key` and `Value`? Otherwise they are a map.
+    listed: bool,
 }
 
-impl Tagger for JsonTags {
-    fn by_arn(&self) -> bool {
-        true
+/// Tags as a list of `Key` and `Value`.
+pub fn pairs(tags: &Tags) -> Value {
+    tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect()
+}
+
+/// A list of `Key` and `Value` as tags.
+fn of_pairs(list: &Value) -> Tags {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let pair = |one: &Value| Some((text(&one["Key"])?, text(&one["Value"]).unwrap_or_default()));
+    list.as_array().into_iter().flatten().filter_map(pair).collect()
+}
+
+impl OneByOne for JsonTags {
+    const BY_ARN: bool = true;
+
+    async fn tags(&self, aws: &Aws, arn: &str) -> Result<Tags, Error> {
+        let mut answer: Value = (self.service)(aws).call("ListTagsForResource", &json!({ self.arn: arn })).await?;
+        let found = answer.get_mut(self.tags).map(Value::take).unwrap_or_default();
+        Ok(if self.listed { of_pairs(&found) } else { serde_json::from_value(found).unwrap_or_default() })
     }
 
-    fn read<'a>(&'a self, aws: &'a Aws, ids: &'a [String]) -> BoxFuture<'a, Result<BTreeMap<String, Tags>, Error>> {
-        Box::pin(async move {
-            let mut out = BTreeMap::new();
-            for arn in ids {
-                let input = json!({ self.arn: arn });
-                let mut answer: Value = (self.service)(aws).call("ListTagsForResource", &input).await?;
-                let tags = answer.get_mut(self.tags).map(Value::take).unwrap_or_default();
-                out.insert(arn.clone(), serde_json::from_value(tags).unwrap_or_default());
-            }
-            Ok(out)
-        })
-    }
-
-    fn retag<'a>(
-        &'a self,
-        aws: &'a Aws,
-        ids: &'a [String],
-        set: &'a Tags,
-        remove: &'a [String],
-    ) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(async move {
-            let service = (self.service)(aws);
-            for arn in ids {
-                if !set.is_empty() {
-                    let input = json!({ self.arn: arn, self.tags: set });
-                    service.call::<IgnoredAny>("TagResource", &input).await?;
-                }
-                if !remove.is_empty() {
-                    let input = json!({ self.arn: arn, self.keys: remove });
-                    service.call::<IgnoredAny>("UntagResource", &input).await?;
-                }
-            }
-            Ok(())
-        })
+    async fn change(&self, aws: &Aws, arn: &str, set: &Tags, remove: &[String]) -> Result<(), Error> {
+        let service = (self.service)(aws);
+        if !set.is_empty() {
+            let tags = if self.listed { pairs(set) } else { json!(set) };
+            service.call::<IgnoredAny>("TagResource", &json!({ self.arn: arn, self.tags: tags })).await?;
+        }
+        if !remove.is_empty() {
+            service.call::<IgnoredAny>("UntagResource", &json!({ self.arn: arn, self.keys: remove })).await?;
+        }
+        Ok(())
     }
 }
