@@ -25,6 +25,7 @@ macro_rules! kinds {
 
 kinds! {
     $
+    alarm::Alarm,
     bucket::Bucket,
     fsx_lustre::FsxLustre,
     iam_role::IamRole,

@@ -3,7 +3,7 @@ use crate::{
     address::Address,
     aws::{Error, ErrorClass, tags::Tags},
     call::{self, Attempt, Ctx, SweepCtx},
-    resource::{Call, Id, Live, Lookup, Resource},
+    resource::{Call, Class, Id, Live, Lookup, Resource},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
@@ -76,15 +76,20 @@ pub(super) async fn lookup<N: Named>(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<
     }
 }
 
-/// After "it exists already": the name is ours if the tags of what has it say so.
-async fn taken<N: Named>(ctx: &Ctx, name: &str) -> Result<Vec<Id>, Error> {
+/// What has the name is ours if its tags say so; nothing = nothing is shown that has it.
+async fn present<N: Named>(ctx: &Ctx, name: &str) -> Result<Option<Vec<Id>>, Error> {
     let sweep = ctx.sweep();
-    let hidden = || Error::new(ErrorClass::NotVisibleYet, format!("{} {name} is not shown yet", N::WHAT));
-    let found = N::get(&sweep, name).await?.ok_or_else(hidden)?;
-    let tags = N::tags(&sweep, &found).await?.ok_or_else(hidden)?;
+    let Some(found) = N::get(&sweep, name).await? else { return Ok(None) };
+    let Some(tags) = N::tags(&sweep, &found).await? else { return Ok(None) };
     ctx.ours(&format!("{} {name}", N::WHAT), &tags)?;
     ctx.doubtful();
-    Ok(vec![name.to_owned()])
+    Ok(Some(vec![name.to_owned()]))
+}
+
+/// After "it exists already".
+async fn taken<N: Named>(ctx: &Ctx, name: &str) -> Result<Vec<Id>, Error> {
+    let hidden = || Error::new(ErrorClass::NotVisibleYet, format!("{} {name} is not shown yet", N::WHAT));
+    present::<N>(ctx, name).await?.ok_or_else(hidden)
 }
 
 async fn tagged<N: Named>(
@@ -103,7 +108,9 @@ async fn tagged<N: Named>(
     Ok(lives.into_iter().flatten().collect())
 }
 
-/// Makes an object with a name: what has the name already is ours if its tags say so.
+/// Makes an object with a name: what has the name already is ours if its tags say so. A call that would take over what
+/// has the name is sent only where nothing has it; what is faster in between carries no tag of ours afterwards, and the
+/// engine's look at what was made says so.
 pub(super) async fn create<N, F, Fut>(
     ctx: &Ctx,
     call: &'static Call,
@@ -120,6 +127,11 @@ where
     ctx.call_named(call, "", name, &params, |attempt| {
         let sent = send(attempt);
         async move {
+            if call.class == Class::NameIdempotent
+                && let Some(ids) = present::<N>(ctx, name).await?
+            {
+                return Ok(ids);
+            }
             match sent.await {
                 Ok(()) => Ok(vec![name.to_owned()]),
                 Err(e) if e.class == ErrorClass::Exists => taken::<N>(ctx, name).await,

@@ -23,6 +23,7 @@ import ec2_network
 import fsx
 import iam
 import logs
+import monitoring
 import pricing
 import s3_buckets
 import s3_objects

@@ -4,6 +4,7 @@ use crate::{
     crash_lives,
     crash_matrix::{apart, census, config, in_virtual_time, nothing},
     examples::IT,
+    kinds,
     stage::{Stage, never, text, wanted, wire::wire},
 };
 use aws_smithy_runtime_api::client::{
@@ -20,7 +21,6 @@ use dlinfra::{
     plan::{Action, Wanted},
 };
 use dlinfra_sandbox::{FaultAction, FaultRule, Sandbox, StoredObject};
-use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
@@ -84,10 +84,10 @@ fn carrier(object: &StoredObject) -> Carrier {
             arn(format!("association/{file_system}/{}", object.id))
         }
         kind if kind.starts_with("ec2/") => Carrier::own(&tags::EC2, id(object)),
-        "logs/log-group" => {
-            Carrier::own(&tags::LOGS, format!("arn:aws:logs:us-east-1:000000000000:log-group:{}", object.id))
+        other => {
+            let own = kinds::own_object(object).unwrap_or_else(|| panic!("{other} is to be tried here too"));
+            (own.carrier)(&object.id)
         }
-        other => panic!("{other} is to be tried here too"),
     }
 }
 
@@ -248,7 +248,7 @@ fn of_two_at_one_address_the_journals_stays_and_both_go() {
     for kind in KINDS.iter().map(|k| k.name()) {
         in_virtual_time(async {
             // These names are given by dlinfra, so another stack's twin is found by its name only here.
-            let by_name = ["iam-role", "bucket", "log-group"].contains(&kind);
+            let by_name = ["iam-role", "bucket"].contains(&kind) || kinds::own(kind).is_some();
             let mut wanted = life(kind);
             if !by_name {
                 wanted.retain(|w| !["iam-role", "bucket"].contains(&w.kind.name()));
@@ -278,7 +278,7 @@ fn of_two_at_one_address_the_journals_stays_and_both_go() {
     }
 }
 
-/// Somebody makes a role, a bucket or a log group after the example of this one, its tags included, under a name that starts alike.
+/// Somebody makes another one after the example of this one, its tags included, under a name that starts alike.
 async fn copied(stage: &Stage, id: &str) {
     let original = tagged(&stage.sandbox).into_iter().find(|o| o.id == id && !o.kind.ends_with("profile")).unwrap();
     let (aws, name) = (stage.aws().await, format!("{id}-copy"));
@@ -289,10 +289,8 @@ async fn copied(stage: &Stage, id: &str) {
             let create = aws.iam().create_role().role_name(&name).path(found.path);
             create.assume_role_policy_document(trust).send().await.unwrap();
         }
-        "logs/log-group" => {
-            aws.logs().once::<IgnoredAny>("CreateLogGroup", &json!({ "logGroupName": name })).await.unwrap();
-        }
-        _ => drop(aws.s3().create_bucket().bucket(&name).send().await.unwrap()),
+        "s3/bucket" => drop(aws.s3().create_bucket().bucket(&name).send().await.unwrap()),
+        _ => (kinds::own_object(&original).unwrap().theirs)(aws, name.clone()).await,
     }
     let copy = stage.sandbox.objects().into_iter().find(|o| o.kind == original.kind && o.id == name).unwrap();
     let set: Vec<_> = original.tags.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();

@@ -1,16 +1,34 @@
 //! log-group: example, life, names of its author's and of others.
+use super::Own;
 use crate::{
     crash_lives::{self, Life},
     examples::{Example, destroys, in_place},
-    stage::{Stage, wanted},
+    stage::Stage,
 };
-use dlinfra::{aws::ErrorClass, engine::By, kinds::KINDS};
+use dlinfra::{
+    aws::tags::{self, Carrier},
+    engine::By,
+    kinds::KINDS,
+};
 use serde::de::IgnoredAny;
-use serde_json::{Value, json};
+use serde_json::json;
+
+pub(crate) const OWN: Own = Own {
+    kind: "log-group",
+    examples,
+    life,
+    object: "logs/log-group",
+    carrier: |name| Carrier::own(&tags::LOGS, format!("arn:aws:logs:us-east-1:000000000000:log-group:{name}")),
+    theirs: |aws, name| {
+        Box::pin(async move {
+            aws.logs().once::<IgnoredAny>("CreateLogGroup", &json!({ "logGroupName": name })).await.unwrap();
+        })
+    },
+};
 
 const KEY: &str = "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555";
 
-pub(crate) fn examples() -> Vec<Example> {
+fn examples() -> Vec<Example> {
     vec![Example {
         kind: "log-group",
         needs: &[],
@@ -26,7 +44,7 @@ pub(crate) fn examples() -> Vec<Example> {
     }]
 }
 
-pub(crate) fn life() -> Life {
+fn life() -> Life {
     let changes = [
         ("update", json!({ "retention": "7d", "kms_key": KEY })),
         ("extend", json!({})),
@@ -62,18 +80,4 @@ fn names_and_times_that_aws_refuses() {
     assert_eq!(codes(json!({ "retention": "24h" })), Vec::<&str>::new());
     let problem = kind.check(&kind.canonical(&json!({ "retention": "31d" })).unwrap()).remove(0);
     assert_eq!(problem.help, "the nearest is `30d`");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_group_of_somebody_elses_name_is_left_alone() {
-    let stage = Stage::new().await;
-    let theirs = json!({ "logGroupName": "/train/nodes" });
-    stage.aws().await.logs().once::<IgnoredAny>("CreateLogGroup", &theirs).await.unwrap();
-    let ours = [wanted("logs", "log-group", json!({ "name": "/train/nodes", "retention": "7d" }))];
-    let outcome = stage.try_apply(&ours).await;
-    let [(_, error)] = &outcome.failed[..] else { panic!("{outcome:?}") };
-    assert_eq!(error.class, ErrorClass::Stranger, "{error:?}");
-    assert!(error.help.as_deref().is_some_and(|h| h.contains("existing:")), "{error:?}");
-    let found = stage.sandbox.objects().into_iter().find(|o| o.kind == "logs/log-group").unwrap();
-    assert!(found.tags.is_empty() && found.value.get("retention").is_none_or(Value::is_null), "{found:?}");
 }

@@ -1,25 +1,77 @@
 //! Each kind through its whole life in the sandbox: make, read back, no difference, change, delete.
 //!
 //! A part of the engine's tests, so that the SDK is linked once for both.
+mod alarm;
 mod data;
 mod fleet;
 mod log_group;
 mod network;
 
-use crate::{crash_lives::Life, examples::Example};
+use crate::{
+    crash_lives::{self, Life},
+    examples::{Example, IT},
+    stage::Stage,
+};
+use dlinfra::aws::{Aws, ErrorClass, tags::Carrier};
+use dlinfra_sandbox::StoredObject;
+use futures_util::future::BoxFuture;
+use serde_json::json;
 
-/// A kind's name, its examples of a whole life, and the life that dies everywhere.
-type Own = (&'static str, fn() -> Vec<Example>, fn() -> Life);
+/// What the tests of all kinds are told of a kind with a file of its own.
+pub(crate) struct Own {
+    /// Its name.
+    pub(crate) kind: &'static str,
+    /// Its examples of a whole life.
+    pub(crate) examples: fn() -> Vec<Example>,
+    /// The life that dies everywhere.
+    pub(crate) life: fn() -> Life,
+    /// What the sandbox calls such an object.
+    pub(crate) object: &'static str,
+    /// What carries its tags, by its name.
+    pub(crate) carrier: fn(&str) -> Carrier,
+    /// Somebody else makes one of this name.
+    pub(crate) theirs: fn(Aws, String) -> BoxFuture<'static, ()>,
+}
 
 /// Kinds with a file of their own, one line each.
-const OWN: &[Own] = &[("log-group", log_group::examples, log_group::life)];
+pub(crate) const OWN: &[&Own] = &[&alarm::OWN, &log_group::OWN];
+
+/// What is known of a kind with a file of its own.
+pub(crate) fn own(kind: &str) -> Option<&'static Own> {
+    OWN.iter().find(|own| own.kind == kind).copied()
+}
+
+/// The same, by an object of the sandbox.
+pub(crate) fn own_object(object: &StoredObject) -> Option<&'static Own> {
+    OWN.iter().find(|own| own.object == object.kind).copied()
+}
 
 /// The examples of a kind; none = the kind needs one.
 pub(crate) fn examples(kind: &str) -> Vec<Example> {
-    OWN.iter().find(|(name, ..)| *name == kind).map(|(_, examples, _)| examples()).unwrap_or_default()
+    own(kind).map(|own| (own.examples)()).unwrap_or_default()
 }
 
 /// The life of a kind.
 pub(crate) fn life(kind: &str) -> Option<Life> {
-    OWN.iter().find(|(name, ..)| *name == kind).map(|(_, _, life)| life())
+    own(kind).map(|own| (own.life)())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_the_name_already_and_is_somebody_elses_is_left_alone() {
+    const NAME: &str = "somebodys";
+    for own in OWN {
+        let stage = Stage::new().await;
+        (own.theirs)(stage.aws().await, NAME.to_owned()).await;
+        let theirs = || stage.sandbox.objects().into_iter().find(|o| o.kind == own.object);
+        let before = theirs();
+        assert!(before.is_some(), "{}", own.kind);
+        let mut wanted = crash_lives::of(own.kind).commands.swap_remove(0).1;
+        let it = wanted.iter_mut().find(|w| w.address.as_str() == IT).unwrap();
+        it.spec["name"] = json!(NAME);
+        let outcome = stage.try_apply(&wanted).await;
+        let [(_, error)] = &outcome.failed[..] else { panic!("{}: {outcome:?}", own.kind) };
+        assert_eq!(error.class, ErrorClass::Stranger, "{}: {error:?}", own.kind);
+        assert!(error.help.as_deref().is_some_and(|h| h.contains("existing:")), "{error:?}");
+        assert_eq!(theirs(), before, "{}", own.kind);
+    }
 }

@@ -73,12 +73,23 @@ fn member(service: &str, operation: &str, path: &str) -> Said {
     let found = &model["shapes"][&shape];
     let values = found["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
     Said {
-        values: values.map(|value| value.to_lowercase().replace('_', "-")).collect(),
+        values: values.map(word).collect(),
         least: found["min"].as_f64(),
         most: found["max"].as_f64(),
         pattern: found["stated"].as_str().or(found["pattern"].as_str()).map(str::to_owned),
         is_text: found["type"] == "string",
     }
+}
+
+/// A value of AWS's as kinds write it: `STANDARD_IA` and `GreaterThanThreshold` with small letters and dashes.
+fn word(value: &str) -> String {
+    let mut out = String::new();
+    for (i, c) in value.char_indices() {
+        let begins = c.is_ascii_uppercase() && value[..i].ends_with(|before: char| before.is_ascii_lowercase());
+        out.extend(begins.then_some('-'));
+        out.push(if c == '_' { '-' } else { c.to_ascii_lowercase() });
+    }
+    out
 }
 
 /// How two differ, in one line; empty where they do not.

@@ -54,8 +54,8 @@ fn write(root: &Path, name: &str, service: &str) -> Result<String, Box<dyn Error
     }
     for (path, after, line) in [
         ("src/kinds/mod.rs", "kinds! {\n    $\n", "    {file}::{Type},\n"),
-        ("tests/kinds/mod.rs", "mod data;\n", "mod {file};\n"),
-        ("tests/kinds/mod.rs", "const OWN: &[Own] = &[", "(\"{name}\", {file}::examples, {file}::life), "),
+        ("tests/kinds/mod.rs", "for both.\n", "mod {file};\n"),
+        ("tests/kinds/mod.rs", "const OWN: &[&Own] = &[", "&{file}::OWN, "),
     ] {
         let known = out.iter().position(|(p, _)| p == path);
         let text = match known {
@@ -63,7 +63,7 @@ fn write(root: &Path, name: &str, service: &str) -> Result<String, Box<dyn Error
             None => fs::read_to_string(root.join(path))?,
         };
         let (before, rest) = text.split_once(after).ok_or_else(|| format!("{path} has no `{}`", after.trim()))?;
-        out.push((path.to_owned(), format!("{before}{after}{}{rest}", fill(line))));
+        out.push((path.to_owned(), format!("{before}{after}{}", ordered(&fill(line), rest))));
     }
     for (path, text) in &out {
         fs::write(root.join(path), text)?;
@@ -73,6 +73,16 @@ fn write(root: &Path, name: &str, service: &str) -> Result<String, Box<dyn Error
         "wrote {}\n\nnext:\n  - fill in every TODO; take a hundred codes of your own\n  - the sandbox's operations: sandbox/src/services/\n  - cargo fmt && cargo test --test engine {file}\n  - DLINFRA_BLESS=1 cargo test --test docs, and --test engine crash\n  - a line in CHANGELOG.md",
         files.join(", ")
     ))
+}
+
+/// A line at its place in the alphabet, among those of its kind at the beginning of the text.
+fn ordered(line: &str, rest: &str) -> String {
+    let Some(end) = line.strip_suffix('\n').and_then(|line| line.chars().last()) else {
+        return format!("{line}{rest}");
+    };
+    let ends = |other: &&str| other.trim_end().ends_with(end);
+    let before: String = rest.split_inclusive('\n').take_while(ends).take_while(|other| *other < line).collect();
+    format!("{before}{line}{}", &rest[before.len()..])
 }
 
 /// `log-group` as `LogGroup`.
@@ -108,8 +118,11 @@ mod tests {
         let told = write(&root, "dead-letter", "sqs").unwrap();
         assert!(told.contains("src/kinds/dead_letter.rs"), "{told}");
         let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
-        assert!(read("src/kinds/mod.rs").contains("    dead_letter::DeadLetter,\n"));
-        assert!(read("tests/kinds/mod.rs").contains("(\"dead-letter\", dead_letter::examples, dead_letter::life), "));
+        let table = read("src/kinds/mod.rs");
+        let at = |line: &str| table.find(line).unwrap();
+        assert!(at("    bucket::Bucket,\n") < at("    dead_letter::DeadLetter,\n"), "{table}");
+        assert!(at("    dead_letter::DeadLetter,\n") < at("    fsx_lustre::FsxLustre,\n"), "{table}");
+        assert!(read("tests/kinds/mod.rs").contains("&dead_letter::OWN, "));
         let kind = read("src/kinds/dead_letter.rs");
         assert!(kind.contains("pub struct DeadLetter {") && kind.contains("ctx.aws.sqs()"), "{kind}");
         assert!(!kind.contains("{name}") && !kind.contains("{Type}"), "{kind}");

@@ -5,6 +5,7 @@ mod ec2;
 mod fsx;
 mod iam;
 mod logs;
+mod monitoring;
 mod prelude;
 mod pricing;
 mod s3;
@@ -21,6 +22,7 @@ pub(crate) static SERVICES: &[&Service] = &[
     &fsx::SERVICE,
     &iam::SERVICE,
     &logs::SERVICE,
+    &monitoring::SERVICE,
     &pricing::SERVICE,
     &s3::SERVICE,
     &ssm::SERVICE,

@@ -1,16 +1,16 @@
 //! What a service in a file of its own is written with.
 
-pub(super) use jiff::Timestamp;
-pub(super) use serde::{Deserialize, Serialize};
-pub(super) use serde_json::{Value, json};
+pub(in crate::services) use jiff::Timestamp;
+pub(in crate::services) use serde::{Deserialize, Serialize};
+pub(in crate::services) use serde_json::{Value, json};
 
-pub(super) use crate::call::Call;
-pub(super) use crate::error::ApiError;
-pub(super) use crate::model::facts;
-pub(super) use crate::page::Page;
-pub(super) use crate::service::{Service, read, write};
-pub(super) use crate::store::{ObjectKind, Tags, object};
-pub(super) use crate::tagged;
-pub(super) use crate::wire::Protocol;
-pub(super) use crate::wire::params::InputErrors;
-pub(super) use crate::wire::reply::Reply;
+pub(in crate::services) use crate::call::Call;
+pub(in crate::services) use crate::error::ApiError;
+pub(in crate::services) use crate::model::facts;
+pub(in crate::services) use crate::page::Page;
+pub(in crate::services) use crate::service::{Operation, Service, read, write};
+pub(in crate::services) use crate::store::{ObjectKind, Tags, object};
+pub(in crate::services) use crate::tagged;
+pub(in crate::services) use crate::wire::Protocol;
+pub(in crate::services) use crate::wire::params::InputErrors;
+pub(in crate::services) use crate::wire::reply::Reply;

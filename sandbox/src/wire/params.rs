@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::error::ApiError;
@@ -163,6 +164,27 @@ impl Params {
         self.int_opt(field)?.ok_or_else(|| self.missing(field))
     }
 
+    pub(crate) fn number_opt(&mut self, field: &str) -> Result<Option<f64>, ApiError> {
+        let found = self.raw(field);
+        found.map(|value| number(&value).ok_or_else(|| self.invalid(field, value, "A number is expected."))).transpose()
+    }
+
+    pub(crate) fn numbers(&mut self, field: &str) -> Result<Vec<f64>, ApiError> {
+        let mut out = Vec::new();
+        for (label, value) in self.items(field) {
+            out.push(number(&value).ok_or_else(|| self.invalid(&label, value, "A number is expected."))?);
+        }
+        Ok(out)
+    }
+
+    /// Seconds since 1970 in JSON and CBOR, a date in forms.
+    pub(crate) fn time_opt(&mut self, field: &str) -> Result<Option<Timestamp>, ApiError> {
+        let Some(value) = self.raw(field) else { return Ok(None) };
+        let seconds = number(&value).and_then(|seconds| Timestamp::from_millisecond((seconds * 1e3) as i64).ok());
+        let found = seconds.or_else(|| value.as_str()?.parse().ok());
+        found.map(Some).ok_or_else(|| self.invalid(field, value, "A time is expected."))
+    }
+
     pub(crate) fn flag_opt(&mut self, field: &str) -> Result<Option<bool>, ApiError> {
         match self.raw(field) {
             None => Ok(None),
@@ -267,6 +289,11 @@ impl Params {
         let sorted: std::collections::BTreeMap<_, _> = self.fields.iter().collect();
         serde_json::to_string(&sorted).unwrap_or_default()
     }
+}
+
+/// A number, also as a form writes it.
+fn number(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.parse().ok()).filter(|number| number.is_finite())
 }
 
 /// The full names of everything inside of a value.

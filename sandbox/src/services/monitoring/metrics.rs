@@ -1,0 +1,119 @@
+//! Metrics: what was put, by name and dimensions, and what a statistic makes of it.
+
+use std::collections::BTreeMap;
+
+use crate::services::prelude::*;
+use crate::wire::params::Params;
+
+pub(super) const OPERATIONS: &[Operation] = &[write("PutMetricData", put)];
+
+/// So many values are kept of each metric.
+const KEPT: usize = 5_000;
+
+/// The values of one metric with one set of dimensions.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Series {
+    id: String,
+    created: Timestamp,
+    /// When, in seconds, and what.
+    values: Vec<(i64, f64)>,
+}
+
+object!(Series, "monitoring/metric", id);
+
+/// Under which id a metric is kept.
+pub(super) fn id(namespace: &str, name: &str, dimensions: &BTreeMap<String, String>) -> String {
+    dimensions.iter().fold(format!("{namespace}|{name}"), |id, (key, value)| format!("{id}|{key}={value}"))
+}
+
+/// The dimensions of a request; one name stands for one value.
+fn dimensions(call: &Call<'_>, of: &mut Params) -> Result<BTreeMap<String, String>, ApiError> {
+    let mut out = BTreeMap::new();
+    for mut one in of.structs("Dimensions")? {
+        if out.insert(one.text("Name")?, one.text("Value")?).is_some() {
+            return Err(call.invalid("No two dimensions have the same name"));
+        }
+    }
+    Ok(out)
+}
+
+fn put(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    let namespace = call.params.text("Namespace")?;
+    if namespace.starts_with("AWS/") {
+        let message = "The value AWS/ for parameter Namespace is invalid.";
+        return Err(ApiError::bad("InvalidParameterValue", message));
+    }
+    for mut datum in call.params.structs("MetricData")? {
+        let (name, dimensions) = (datum.text("MetricName")?, dimensions(call, &mut datum)?);
+        let at = datum.time_opt("Timestamp")?.unwrap_or(call.now).as_second();
+        // A metric has no unit here: alarms that name one are not evaluated by it either.
+        datum.text_opt("Unit")?;
+        datum.int_opt("StorageResolution")?;
+        let counts = datum.numbers("Counts")?;
+        let mut values: Vec<(i64, f64)> = datum.number_opt("Value")?.into_iter().map(|value| (at, value)).collect();
+        for (i, value) in datum.numbers("Values")?.into_iter().enumerate() {
+            let count = counts.get(i).copied().unwrap_or(1.0).clamp(0.0, 1_000.0);
+            values.extend((0..count as usize).map(|_| (at, value)));
+        }
+        record(call, id(&namespace, &name, &dimensions), values);
+    }
+    Ok(Reply::empty())
+}
+
+/// Adds values; the oldest go.
+fn record(call: &mut Call<'_>, id: String, values: Vec<(i64, f64)>) {
+    let old = call.get::<Series>(&id).cloned();
+    let mut series = old.unwrap_or(Series { id, created: call.now, values: Vec::new() });
+    series.values.extend(values);
+    series.values.sort_by_key(|(at, _)| *at);
+    series.values.drain(..series.values.len().saturating_sub(KEPT));
+    call.put(series);
+}
+
+/// What a statistic makes of a metric in each of the last periods, the latest first; nothing where it has no value.
+pub(super) fn periods(call: &Call<'_>, id: &str, statistic: &str, period: i64, count: i64) -> Vec<Option<f64>> {
+    let values = call.get::<Series>(id).map(|series| series.values.as_slice()).unwrap_or_default();
+    let end = call.now.as_second().div_euclid(period) * period;
+    let one = |back: i64| {
+        let (from, to) = (end - (back + 1) * period, end - back * period);
+        let mut inside: Vec<f64> =
+            values.iter().filter(|(at, _)| (from..to).contains(at)).map(|(_, value)| *value).collect();
+        inside.sort_by(f64::total_cmp);
+        summary(statistic, &inside)
+    };
+    (0..count).map(one).collect()
+}
+
+/// A statistic of sorted values.
+fn summary(statistic: &str, values: &[f64]) -> Option<f64> {
+    let (least, most) = (*values.first()?, *values.last()?);
+    let (sum, count) = (values.iter().sum::<f64>(), values.len() as f64);
+    Some(match statistic {
+        "SampleCount" => count,
+        "Average" => sum / count,
+        "Sum" => sum,
+        "Minimum" => least,
+        "Maximum" => most,
+        // The nearest rank.
+        percentile => {
+            let part: f64 = percentile.strip_prefix('p')?.parse().ok()?;
+            let rank = (part / 100.0 * count).ceil().clamp(1.0, count) as usize;
+            *values.get(rank - 1)?
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::summary;
+
+    #[test]
+    fn statistics_are_what_their_names_say() {
+        let values = [1.0, 2.0, 3.0, 4.0, 10.0];
+        let of = |statistic| summary(statistic, &values);
+        assert_eq!((of("SampleCount"), of("Sum"), of("Average")), (Some(5.0), Some(20.0), Some(4.0)));
+        assert_eq!((of("Minimum"), of("Maximum")), (Some(1.0), Some(10.0)));
+        assert_eq!((of("p50"), of("p99"), of("p0")), (Some(3.0), Some(10.0), Some(1.0)));
+        assert_eq!(summary("Average", &[]), None);
+    }
+}

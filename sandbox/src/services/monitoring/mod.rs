@@ -1,0 +1,19 @@
+//! CloudWatch: alarms that are evaluated on the metrics put here. Metric math and composite alarms are kept, not evaluated.
+
+mod alarms;
+mod metrics;
+
+use super::prelude::*;
+
+pub(crate) static SERVICE: Service = Service {
+    prefix: "cloudwatch",
+    input: InputErrors::both("ValidationError"),
+    operations: &[alarms::OPERATIONS, metrics::OPERATIONS, tagged::OPERATIONS],
+    objects: || {
+        vec![
+            ObjectKind::of::<alarms::Alarm>(),
+            ObjectKind::of::<metrics::Series>(),
+        ]
+    },
+    ..Service::new("monitoring", Protocol::RpcV2Cbor, facts!("monitoring"))
+};

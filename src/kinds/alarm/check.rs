@@ -1,0 +1,137 @@
+//! What PutMetricAlarm would refuse, and what would never leave "insufficient data" (API reference of PutMetricAlarm).
+use super::{Alarm, Comparison, Metric, wire};
+use crate::{
+    diagnostic::{Code, codes},
+    kinds::named::Named,
+    resource::Problem,
+    units::Span,
+};
+use std::collections::BTreeSet;
+
+codes! {
+    pub(super) CODES:
+    NAME = "DL1101", "Not a legal name of an alarm",
+        "An alarm's name has 1 to 255 printable characters of ASCII.";
+    WATCHED = "DL1102", "It is not clear what the alarm watches",
+        "An alarm watches one `metric`, or several `queries` of which exactly one `returns` the values that are compared. \
+         A query is a `metric` or an `expression`; its id starts with a small letter and is used once.";
+    LINE = "DL1103", "The comparison does not go with the line",
+        "The comparisons with `threshold` in their name need a `threshold`, those with a band (`less-than-lower…`, \
+         `greater-than-upper…`) need `band`, the id of the query that gives it.";
+    STATISTIC = "DL1104", "Not a statistic of CloudWatch",
+        "A statistic is `average`, `sum`, `minimum`, `maximum`, `sample-count`, a percentile from `p0` to `p100` such as \
+         `p99.9`, or one of the trimmed ones: `tm`, `tc`, `ts`, `wm` and `pr` with their bounds, and `iqm`.";
+    PERIOD = "DL1105", "CloudWatch does not look at such periods",
+        "A period is 10s, 20s, 30s or whole minutes. All periods of an alarm together are a day at most, or seven days \
+         where each is an hour or longer.";
+    ACTIONS = "DL1106", "More actions than an alarm can have",
+        "An alarm has up to five actions for each state. Send one notification to a topic, and let it tell the others.";
+    DATAPOINTS = "DL1107", "More datapoints than periods",
+        "`datapoints` is how many of the `periods` must be across the line: at least one, and not more than there are.";
+}
+
+const DAY: u64 = 24 * 3600;
+
+pub(super) fn check(alarm: &Alarm, problems: &mut Vec<Problem>) {
+    let mut add = |code: &'static Code, path: &str, summary: String, help: &str| {
+        problems.push(Problem { code, path: path.to_owned(), summary, help: help.to_owned() });
+    };
+    if let Some(name) = alarm.name.as_deref().filter(|name| !Alarm::legal(name)) {
+        add(&NAME, "name", format!("`{name}` is not a legal name of an alarm"), "write for example `nodes-idle`");
+    }
+    if let Some((path, summary, help)) = watched(alarm) {
+        add(&WATCHED, path, summary, help);
+    }
+    let banded = matches!(
+        alarm.comparison,
+        Comparison::LessThanLowerOrGreaterThanUpperThreshold
+            | Comparison::LessThanLowerThreshold
+            | Comparison::GreaterThanUpperThreshold
+    );
+    match (banded, &alarm.threshold, &alarm.band) {
+        (false, Some(_), None) | (true, None, Some(_)) => {}
+        (false, ..) => {
+            add(&LINE, "comparison", "this comparison needs a `threshold` and no `band`".into(), "write `threshold`");
+        }
+        (true, ..) => {
+            add(&LINE, "comparison", "this comparison needs a `band` and no `threshold`".into(), "write `band`");
+        }
+    }
+    for (path, metric) in metrics(alarm) {
+        if !is_statistic(&metric.statistic) {
+            let summary = format!("`{}` is not a statistic", metric.statistic);
+            add(&STATISTIC, &format!("{path}.statistic"), summary, "write for example `average` or `p99`");
+        }
+        if !is_period(metric.period) {
+            let summary = format!("a period cannot be {}", metric.period);
+            add(&PERIOD, &format!("{path}.period"), summary, "write 10s, 20s, 30s or whole minutes");
+        }
+    }
+    let (period, most) = (alarm.period().seconds(), if alarm.period().seconds() < 3600 { DAY } else { 7 * DAY });
+    if period.saturating_mul(alarm.periods.into()) > most {
+        let summary = format!("{} periods of {} are more than {}", alarm.periods, alarm.period(), Span::from_seconds(most));
+        add(&PERIOD, "periods", summary, "look at fewer periods");
+    }
+    for (path, actions) in [
+        ("alarm_actions", &alarm.alarm_actions),
+        ("ok_actions", &alarm.ok_actions),
+        ("insufficient_data_actions", &alarm.insufficient_data_actions),
+    ] {
+        if actions.len() > 5 {
+            add(&ACTIONS, path, format!("{} actions", actions.len()), "leave five at most");
+        }
+    }
+    if alarm.periods == 0 || alarm.datapoints.is_some_and(|needed| needed == 0 || needed > alarm.periods) {
+        let needed = alarm.datapoints.unwrap_or(alarm.periods);
+        let path = if alarm.datapoints.is_some() { "datapoints" } else { "periods" };
+        add(&DATAPOINTS, path, format!("{needed} of {} periods", alarm.periods), "write one period or more");
+    }
+}
+
+/// Every metric, with where it is written.
+fn metrics(alarm: &Alarm) -> Vec<(String, &Metric)> {
+    let own = alarm.metric.iter().map(|metric| ("metric".to_owned(), metric));
+    let queried = alarm.queries.iter().enumerate();
+    own.chain(queried.filter_map(|(i, q)| Some((format!("queries.{i}.metric"), q.metric.as_ref()?)))).collect()
+}
+
+fn watched(alarm: &Alarm) -> Option<(&'static str, String, &'static str)> {
+    if alarm.metric.is_some() != alarm.queries.is_empty() {
+        let help = "write `metric`, or `queries` for what is computed of several";
+        return Some(("metric", "an alarm watches either one metric or what its queries return".to_owned(), help));
+    }
+    let mut known = BTreeSet::new();
+    for query in &alarm.queries {
+        let legal = query.id.starts_with(|c: char| c.is_ascii_lowercase())
+            && query.id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !legal || !known.insert(&query.id) {
+            let summary = format!("`{}` cannot be the id of a query here", query.id);
+            return Some(("queries", summary, "begin ids with a small letter, and use each once"));
+        }
+        if query.metric.is_some() == query.expression.is_some() {
+            let summary = format!("the query `{}` needs either a metric or an expression", query.id);
+            return Some(("queries", summary, "write one of the two"));
+        }
+    }
+    let returned = alarm.queries.iter().filter(|q| q.returns && alarm.band.as_ref() != Some(&q.id)).count();
+    if !alarm.queries.is_empty() && returned != 1 {
+        return Some(("queries", format!("{returned} queries return values"), "write `returns: true` at exactly one"));
+    }
+    alarm.band.as_ref().filter(|band| !known.contains(band)).map(|band| {
+        ("band", format!("no query has the id `{band}`"), "name the query with ANOMALY_DETECTION_BAND")
+    })
+}
+
+fn is_period(period: Span) -> bool {
+    matches!(period.seconds(), 10 | 20 | 30) || period.seconds() > 0 && period.seconds().is_multiple_of(60)
+}
+
+fn is_statistic(text: &str) -> bool {
+    if wire::plain_statistic(text).is_some() || text == "iqm" {
+        return true;
+    }
+    if let Some(rank) = text.strip_prefix('p').filter(|rank| !rank.starts_with('r')) {
+        return rank.parse::<f64>().is_ok_and(|rank| (0.0..=100.0).contains(&rank));
+    }
+    ["tm", "tc", "ts", "wm", "pr"].iter().any(|kind| text.strip_prefix(kind).is_some_and(|bounds| !bounds.is_empty()))
+}

@@ -1,0 +1,99 @@
+"""CloudWatch: alarms and the metrics that they are evaluated on."""
+
+from harness import ACCOUNT, REGION, check, eventually, fails, pages, refused, tags, untag
+
+LINE = {"ComparisonOperator": "GreaterThanThreshold", "Threshold": 80.5, "EvaluationPeriods": 2}
+ERRORS = {"Namespace": "Mine", "MetricName": "Errors", "Statistic": "Sum", "Period": 60,
+          "Dimensions": [{"Name": "Job", "Value": "train"}]}
+
+
+def arn(name):
+    return f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"
+
+
+def put(cloudwatch, name="a", **more):
+    cloudwatch.put_metric_alarm(AlarmName=name, **{**ERRORS, **LINE, **more})
+
+
+def alarms(cloudwatch, **parameters):
+    return cloudwatch.describe_alarms(**parameters)["MetricAlarms"]
+
+
+@check
+def an_alarm_lives(sandbox):
+    cloudwatch = sandbox.client("cloudwatch")
+    put(cloudwatch, AlarmDescription="too many", AlarmActions=["arn:aws:sns:us-east-1:1:x"], Tags=tags({"a": "1"}))
+    (found,) = alarms(cloudwatch, AlarmNames=["a"])
+    assert found["AlarmArn"] == arn("a") and found["StateValue"] == "INSUFFICIENT_DATA", found
+    assert found["Threshold"] == 80.5 and found["Dimensions"] == ERRORS["Dimensions"], found
+    assert found["ActionsEnabled"] is True and found["OKActions"] == [], found
+    before = found["AlarmConfigurationUpdatedTimestamp"]
+    # Whoever puts it again puts all of it; the tags of that call do not count.
+    put(cloudwatch, Threshold=90, Tags=tags({"b": "2"}))
+    (found,) = alarms(cloudwatch)
+    assert found["Threshold"] == 90 and found["AlarmActions"] == [] and "AlarmDescription" not in found, found
+    assert found["AlarmConfigurationUpdatedTimestamp"] >= before
+    assert untag(cloudwatch.list_tags_for_resource(ResourceARN=arn("a"))["Tags"]) == {"a": "1"}
+    cloudwatch.tag_resource(ResourceARN=arn("a"), Tags=tags({"c": "3"}))
+    cloudwatch.untag_resource(ResourceARN=arn("a"), TagKeys=["a"])
+    assert untag(cloudwatch.list_tags_for_resource(ResourceARN=arn("a"))["Tags"]) == {"c": "3"}
+    cloudwatch.delete_alarms(AlarmNames=["a"])
+    fails("ResourceNotFound", cloudwatch.delete_alarms, AlarmNames=["a"], status=404)
+    fails("ResourceNotFoundException", cloudwatch.list_tags_for_resource, ResourceARN=arn("a"))
+
+
+@check
+def alarms_are_checked(sandbox):
+    cloudwatch = sandbox.client("cloudwatch", parameter_validation=False)
+
+    def bad(**change):
+        fields = {**ERRORS, **LINE, **change}
+        kept = {name: value for name, value in fields.items() if value is not None}
+        fails("ValidationError", cloudwatch.put_metric_alarm, AlarmName="a", **kept)
+
+    bad(Statistic=None)
+    bad(ExtendedStatistic="p99")
+    bad(Threshold=None)
+    bad(Period=45)
+    bad(EvaluationPeriods=1441)
+    bad(DatapointsToAlarm=3)
+    bad(TreatMissingData="never")
+    bad(ComparisonOperator="MoreThan")
+    bad(Metrics=[{"Id": "m"}])
+    bad(AlarmActions=["x"] * 6)
+    refused("EvaluationInterval", cloudwatch.put_metric_alarm, AlarmName="a", EvaluationInterval=60, **ERRORS, **LINE)
+    assert alarms(cloudwatch) == []
+
+
+@check
+def alarms_are_listed_by_pages(sandbox):
+    cloudwatch = sandbox.client("cloudwatch")
+    for number in range(7):
+        put(cloudwatch, f"job-{number}")
+    put(cloudwatch, "other")
+    found = pages(cloudwatch, "describe_alarms", "MetricAlarms", "MaxRecords", 3, AlarmNamePrefix="job-")
+    assert [one["AlarmName"] for one in found] == [f"job-{number}" for number in range(7)], found
+    assert alarms(cloudwatch, AlarmTypes=["CompositeAlarm"]) == []
+    cloudwatch.set_alarm_state(AlarmName="other", StateValue="ALARM", StateReason="by hand")
+    (found,) = alarms(cloudwatch, StateValue="ALARM")
+    assert found["AlarmName"] == "other" and found["StateReason"] == "by hand", found
+    fails("ResourceNotFound", cloudwatch.set_alarm_state, AlarmName="none", StateValue="OK", StateReason="x")
+
+
+@check
+def alarms_follow_their_metric(sandbox):
+    cloudwatch = sandbox.client("cloudwatch")
+    put(cloudwatch, EvaluationPeriods=1, Threshold=2, TreatMissingData="notBreaching")
+    put(cloudwatch, "heartbeat", EvaluationPeriods=1, TreatMissingData="breaching")
+    state = lambda name: alarms(cloudwatch, AlarmNames=[name])[0]["StateValue"]
+    # Without a value: one counts the errors that there are, the other misses what is not there.
+    eventually(lambda: state("a") == "OK" and state("heartbeat") == "ALARM")
+    datum = {"MetricName": "Errors", "Dimensions": ERRORS["Dimensions"], "Unit": "Count"}
+
+    def errors():
+        cloudwatch.put_metric_data(Namespace="Mine", MetricData=[{**datum, "Values": [1.0, 2.0], "Counts": [1, 2]}])
+        return state("a") == "ALARM"
+
+    eventually(errors)
+    eventually(lambda: state("a") == "OK")
+    fails("InvalidParameterValue", cloudwatch.put_metric_data, Namespace="AWS/EC2", MetricData=[{**datum, "Value": 1}])

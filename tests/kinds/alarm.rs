@@ -1,0 +1,182 @@
+//! alarm: example, life, and what crosses the line.
+use super::Own;
+use crate::{
+    crash_lives::{self, Life},
+    examples::{Example, in_place, replace},
+    stage::{Stage, wanted},
+};
+use dlinfra::{
+    aws::tags::{self, Carrier},
+    kinds::KINDS,
+};
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
+
+pub(crate) const OWN: Own = Own {
+    kind: "alarm",
+    examples,
+    life,
+    object: "monitoring/alarm",
+    carrier: |name| Carrier::own(&tags::CLOUDWATCH, format!("arn:aws:cloudwatch:us-east-1:000000000000:alarm:{name}")),
+    theirs: |aws, name| {
+        Box::pin(async move {
+            let alarm = json!({
+                "AlarmName": name, "Namespace": "Theirs", "MetricName": "m", "Statistic": "Sum", "Period": 60,
+                "EvaluationPeriods": 1, "ComparisonOperator": "GreaterThanThreshold", "Threshold": 1,
+            });
+            aws.cloudwatch().once::<IgnoredAny>("PutMetricAlarm", &alarm).await.unwrap();
+        })
+    },
+};
+
+const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:people";
+
+/// Machines that are paid for and do nothing.
+fn idle() -> Value {
+    json!({
+        "metric": { "namespace": "CWAgent", "name": "nvidia_smi_utilization_gpu", "dimensions": { "InstanceId": "i-1" } },
+        "comparison": "less-than-threshold",
+        "threshold": 5,
+        "periods": 3,
+    })
+}
+
+/// Errors among calls.
+fn queries() -> Value {
+    let metric = |name: &str| json!({ "namespace": "AWS/SageMaker", "name": name, "statistic": "sum" });
+    json!([
+        { "id": "errors", "metric": metric("Invocation5XXErrors") },
+        { "id": "calls", "metric": metric("Invocations") },
+        { "id": "ratio", "expression": "errors / calls", "label": "failed", "returns": true },
+    ])
+}
+
+fn examples() -> Vec<Example> {
+    let band = json!([
+        { "id": "seen", "metric": { "namespace": "CWAgent", "name": "power", "statistic": "p90", "period": "5m" }, "returns": true },
+        { "id": "usual", "expression": "ANOMALY_DETECTION_BAND(seen, 2)", "returns": true },
+    ]);
+    vec![Example {
+        kind: "alarm",
+        needs: &[],
+        spec: idle(),
+        changes: vec![
+            in_place("description", json!({ "description": "somebody pays for nothing" })),
+            in_place(
+                "metric",
+                json!({ "metric": { "namespace": "CWAgent", "name": "mem_used_percent", "statistic": "p99.9", "period": "2m" } }),
+            ),
+            in_place("comparison", json!({ "comparison": "greater-than-or-equal-to-threshold" })),
+            in_place("threshold", json!({ "threshold": 97.5 })),
+            in_place("periods", json!({ "periods": 5 })),
+            in_place("datapoints", json!({ "datapoints": 2 })),
+            in_place("missing", json!({ "missing": "not-breaching" })),
+            in_place("alarm_actions", json!({ "alarm_actions": [TOPIC] })),
+            in_place("ok_actions", json!({ "ok_actions": [TOPIC] })),
+            in_place("insufficient_data_actions", json!({ "insufficient_data_actions": [TOPIC] })),
+            in_place("queries", json!({ "metric": null, "queries": queries() })),
+            in_place(
+                "band",
+                json!({
+                    "queries": band, "threshold": null, "band": "usual", "comparison": "greater-than-upper-threshold",
+                }),
+            ),
+            replace("name", json!({ "name": "gpus idle" })),
+        ],
+        silent: &[],
+    }]
+}
+
+fn life() -> Life {
+    let changes = [
+        ("update", json!({ "threshold": 10, "alarm_actions": [TOPIC] })),
+        ("extend", json!({})),
+        ("replace", json!({ "name": "gpus-idle" })),
+    ];
+    crash_lives::life("alarm", 0, &idle(), &changes)
+}
+
+#[test]
+fn what_cloudwatch_refuses_is_found_beforehand() {
+    let kind = KINDS.iter().find(|k| k.name() == "alarm").unwrap();
+    let codes = |change: Value| {
+        let mut spec = idle();
+        for (field, value) in change.as_object().unwrap() {
+            spec[field] = value.clone();
+        }
+        let spec = kind.canonical(&spec).unwrap();
+        kind.check(&spec).iter().map(|p| p.code.code).collect::<Vec<_>>()
+    };
+    let metric = |change: Value| {
+        let mut metric = idle()["metric"].clone();
+        change.as_object().unwrap().iter().for_each(|(field, value)| metric[field] = value.clone());
+        json!({ "metric": metric })
+    };
+    let none = Vec::<&str>::new();
+    assert_eq!(codes(json!({})), none);
+    assert_eq!(codes(json!({ "name": "" })), ["DL1101"]);
+    assert_eq!(codes(json!({ "name": "héllo" })), ["DL1101"]);
+    assert_eq!(codes(json!({ "metric": null })), ["DL1102"]);
+    assert_eq!(codes(json!({ "queries": queries() })), ["DL1102"], "both");
+    assert_eq!(codes(json!({ "metric": null, "queries": queries() })), none);
+    let mut two = queries();
+    two[0]["returns"] = json!(true);
+    assert_eq!(codes(json!({ "metric": null, "queries": two })), ["DL1102"]);
+    let mut twice = queries();
+    twice[1]["id"] = json!("errors");
+    assert_eq!(codes(json!({ "metric": null, "queries": twice })), ["DL1102"]);
+    assert_eq!(codes(json!({ "threshold": null })), ["DL1103"]);
+    assert_eq!(codes(json!({ "comparison": "greater-than-upper-threshold" })), ["DL1103"]);
+    for (statistic, expected) in
+        [("p101", vec!["DL1104"]), ("median", vec!["DL1104"]), ("p99.9", none.clone()), ("tm90", none.clone())]
+    {
+        assert_eq!(codes(metric(json!({ "statistic": statistic }))), expected, "{statistic}");
+    }
+    for (period, expected) in
+        [("45s", vec!["DL1105"]), ("90s", vec!["DL1105"]), ("10s", none.clone()), ("2m", none.clone())]
+    {
+        assert_eq!(codes(metric(json!({ "period": period }))), expected, "{period}");
+    }
+    assert_eq!(codes(json!({ "periods": 1441 })), ["DL1105"], "more than a day");
+    assert_eq!(codes(json!({ "periods": 1440 })), none);
+    assert_eq!(codes(json!({ "ok_actions": [TOPIC, "b", "c", "d", "e", "f"] })), ["DL1106"]);
+    assert_eq!(codes(json!({ "datapoints": 4 })), ["DL1107"]);
+    assert_eq!(codes(json!({ "datapoints": 3 })), none);
+    assert_eq!(codes(json!({ "periods": 0 })), ["DL1107"]);
+}
+
+/// What dlinfra makes watches the metric that it names, with all of its dimensions.
+#[tokio::test(start_paused = true)]
+async fn it_fires_when_its_cause_is_there_and_only_then() {
+    let stage = Stage::new().await;
+    let aws = stage.aws().await;
+    stage.apply(&[wanted("idle", "alarm", idle())]).await;
+    let put = async |value: f64, machine: &str| {
+        let data = json!({
+            "Namespace": "CWAgent",
+            "MetricData": [{
+                "MetricName": "nvidia_smi_utilization_gpu", "Value": value,
+                "Dimensions": [{ "Name": "InstanceId", "Value": machine }],
+            }],
+        });
+        aws.cloudwatch().call::<IgnoredAny>("PutMetricData", &data).await.unwrap();
+        aws.clock().sleep(std::time::Duration::from_secs(60)).await;
+    };
+    let state = async || {
+        let all: Value = aws.cloudwatch().call("DescribeAlarms", &json!({})).await.unwrap();
+        all["MetricAlarms"][0]["StateValue"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(state().await, "INSUFFICIENT_DATA");
+    for _ in 0..4 {
+        put(0.0, "i-2").await;
+    }
+    assert_eq!(state().await, "INSUFFICIENT_DATA", "another machine's");
+    for value in [90.0, 80.0, 85.0, 2.0, 1.0] {
+        put(value, "i-1").await;
+        assert_eq!(state().await, "OK", "{value}");
+    }
+    put(0.0, "i-1").await;
+    assert_eq!(state().await, "ALARM");
+    put(70.0, "i-1").await;
+    assert_eq!(state().await, "OK");
+}
