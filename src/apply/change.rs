@@ -79,7 +79,10 @@ impl Shared<'_> {
         let mut ctx = self.ctx(step, spec_tag.to_owned());
         ctx.fresh = progress.created.is_some();
         let target = self.with_ids(live);
-        match step.kind.update(&ctx, &want_call, &target, &changes).await {
+        let busy = self.watch.busy(step.kind, progress.task);
+        let updated = step.kind.update(&ctx, &want_call, &target, &changes).await;
+        drop(busy);
+        match updated {
             Ok(()) => {
                 // What AWS takes at last counts as new: the refusals before say nothing of whether it helps.
                 if progress.refused.take().is_some() {

@@ -5,8 +5,10 @@ use crate::{
         Stage,
         asked::{Asked, Fate},
         wanted,
+        wire::wire,
     },
 };
+use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use dlinfra::{
     address::Address,
     blueprint::{Inputs, MemoryFiles, compile},
@@ -182,4 +184,54 @@ async fn the_journal_grows_with_what_happens_and_not_with_what_is_there() {
     sizes.sort_unstable();
     let (smallest, median) = (sizes[0], sizes[sizes.len() / 2]);
     assert!(median <= smallest * 3 / 2, "{sizes:?}");
+}
+
+/// What was asked of AWS, and how many groups it showed.
+#[derive(Debug)]
+struct Sent {
+    changes: u64,
+    all: u64,
+    shown: usize,
+}
+
+/// The apply and the destroy of so many security groups in one VPC, in that order.
+async fn groups(count: usize, spec: &serde_json::Value) -> [Sent; 2] {
+    let mut stage = Stage::new().await;
+    let shown = Arc::new(AtomicUsize::new(0));
+    let (inner, seen) = (SharedHttpConnector::new(stage.sandbox.clone()), shown.clone());
+    stage.http = Some(wire(move |request| {
+        let (inner, seen) = (inner.clone(), seen.clone());
+        async move {
+            let response = inner.call(request).await?;
+            let body = String::from_utf8_lossy(response.body().bytes().unwrap_or_default()).into_owned();
+            seen.fetch_add(body.matches("<groupDescription>").count(), Ordering::Relaxed);
+            Ok(response)
+        }
+    }));
+    let mut all = vec![wanted("net", "vpc", json!({ "cidr": "10.0.0.0/16" }))];
+    all.extend((0..count).map(|i| wanted(&format!("group{i:04}"), "security-group", spec.clone())));
+    let mut sent = Vec::new();
+    for wanted in [&all[..], &[]] {
+        let (before, began) = (stage.sandbox.requests(), stage.clock.now());
+        shown.store(0, Ordering::Relaxed);
+        let cpu = std::time::Instant::now();
+        stage.apply(wanted).await;
+        let after = stage.sandbox.requests();
+        println!("{count}: {:?} {} s, cpu {:?}", after.counts, stage.clock.now().duration_since(began).as_secs_f64(), cpu.elapsed());
+        sent.push(Sent {
+            changes: after.mutating - before.mutating,
+            all: after.total - before.total,
+            shown: shown.load(Ordering::Relaxed),
+        });
+    }
+    assert_eq!(stage.left().await, Vec::<String>::new());
+    sent.try_into().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_of_one_kind_are_looked_at_together() {
+    let plain = json!({ "vpc": { "$ref": "net" } });
+    for n in std::env::var("N").unwrap_or("40 320".into()).split(' ') {
+        println!("{:?}", groups(n.parse().unwrap(), &plain).await);
+    }
 }
