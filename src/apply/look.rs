@@ -44,6 +44,7 @@ impl Shared<'_> {
     pub(super) async fn look(&self, step: &Step, progress: &mut Progress, fleet: bool) -> Result<Option<Live>, Error> {
         let look = Look { not_before: progress.not_before, by_tag: self.by_tag(step), ..self.whole(step) };
         let confirms = std::mem::take(&mut progress.changed) || progress.created.is_some() && !progress.shown;
+        progress.looked = true;
         // A fleet that changes batch by batch has more to do after each look.
         if confirms && !fleet {
             return self.watch.look_with(look, |busy| self.held_up(progress.task, busy)).await;

@@ -42,6 +42,8 @@ pub(super) struct Progress {
     pub(super) outdated: usize,
     /// This step has changed something since the last look.
     pub(super) changed: bool,
+    /// A look of this step has shown what is there.
+    pub(super) looked: bool,
     pub(super) not_before: Instant,
 }
 
@@ -61,8 +63,9 @@ impl Shared<'_> {
         if !step.setting.is_empty() {
             self.executor.recorder.setting(&step.address, &step.setting).await?;
         }
-        // What the plan saw is fresh enough for the first decision.
-        let mut look = linking || self.outdated.contains(&task.step);
+        // What the plan saw is fresh enough for the first decision, unless it is to be changed without another look.
+        let changes = step.action == plan::Action::Update && !step.fields.is_empty();
+        let mut look = linking || self.outdated.contains(&task.step) || changes && kind.about().looked_at_first;
         let replaced = step.live_kind.is_some() || step.action == plan::Action::Replace;
         let mut live = step.live.as_deref().filter(|_| !replaced).cloned();
         // An earlier run ended right after AWS accepted its call: for a while AWS may not show what was made.
@@ -88,6 +91,7 @@ impl Shared<'_> {
             stuck: began,
             outdated: 0,
             changed: false,
+            looked: false,
             not_before: Instant::now(),
         };
         let former = live.as_ref().and_then(|l| Address::parse(l.tags.get(tags::ADDRESS)?));
