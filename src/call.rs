@@ -161,13 +161,42 @@ pub struct SweepCtx {
     pub remembered: Arc<Remembered>,
     /// Details that could not be read, of objects that are read all the same.
     pub unread: Unread,
+    /// Only what is at these addresses is of interest; nothing = all there is.
+    pub only: Option<Arc<Only>>,
+}
+
+/// Addresses that a sweep is made for. A kind that can ask AWS for them alone may leave out everything else.
+#[derive(Debug)]
+pub struct Only {
+    addresses: BTreeSet<Address>,
+    heeded: AtomicBool,
+}
+
+impl Only {
+    /// These.
+    pub fn new(addresses: BTreeSet<Address>) -> Self {
+        Self { addresses, heeded: AtomicBool::new(false) }
+    }
+
+    /// The addresses, if everything else was left out.
+    pub fn heeded(&self) -> Option<&BTreeSet<Address>> {
+        self.heeded.load(Ordering::SeqCst).then_some(&self.addresses)
+    }
 }
 
 impl SweepCtx {
     /// For one stack, of which no names are known.
     pub fn new(aws: Aws, scope: Arc<Scope>) -> Self {
         let (remembered, unread) = Default::default();
-        Self { aws, scope, names: Arc::default(), all_stacks: false, answers: None, remembered, unread }
+        Self { aws, scope, names: Arc::default(), all_stacks: false, answers: None, remembered, unread, only: None }
+    }
+
+    /// The addresses of which alone the sweep must read everything, if there are at most so many: whoever takes them leaves
+    /// out the rest. What kinds share is read whole.
+    pub fn only(&self, most: usize) -> Option<&BTreeSet<Address>> {
+        let only = self.only.as_ref().filter(|only| self.answers.is_none() && only.addresses.len() <= most)?;
+        only.heeded.store(true, Ordering::SeqCst);
+        Some(&only.addresses)
     }
 
     /// Is this an object for a sweep: one that carries the stack's name, or any stack's where all are looked at?

@@ -49,7 +49,8 @@
 //!
 //! **Requests of a plan grow with the number of kinds in use, not of objects.** A sweep is paginated, per kind; there is
 //! no call per node, and a fleet of a thousand instances is one resource. With a journal, kinds of which nothing is
-//! wanted or remembered are not asked.
+//! wanted or remembered are not asked. The looks of a run grow with what it does: each asks for what is waited for, by the
+//! tag with its address where everything carries that, and one answers all who may wait a moment for each other.
 //!
 //! **The planner is pure.** No clock, no AWS, no randomness: the same inputs give the same bytes.
 //!

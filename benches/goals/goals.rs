@@ -203,6 +203,44 @@ impl Bench {
             met: Some(double <= 2.1 * ours),
             note: "",
         });
+        self.many();
+    }
+
+    /// Many of one kind in the simulated AWS: work and requests grow with them, and no faster.
+    fn many(&mut self) {
+        const COUNTS: [usize; 2] = [125, 1_000];
+        let sent = |command: &str, count: usize| {
+            let mut child = Command::new(std::env::current_exe().unwrap());
+            let (cost, out) = process::run(child.args(["--child", "groups", command, &count.to_string()]));
+            let words: Vec<f64> = out.split_whitespace().map(|w| w.parse().unwrap()).collect();
+            (cost.cpu, words[0], words[1])
+        };
+        let applied = COUNTS.map(|count| sent("apply", count));
+        let both = COUNTS.map(|count| sent("destroy", count));
+        // What is destroyed was applied before, by the same process.
+        let destroyed = [0, 1].map(|at| (both[at].0 - applied[at].0, both[at].1, both[at].2));
+        for (command, [few, many]) in [("apply", applied), ("destroy", destroyed)] {
+            self.rows.push(Row {
+                goal: 4,
+                what: format!("{command} 1,000 security groups ÷ 125: CPU"),
+                ours: seconds(many.0),
+                theirs: seconds(few.0),
+                ratio: format!("{:.2}", many.0 / few.0),
+                wanted: "O(n): 10".to_owned(),
+                met: Some(many.0 <= 10.0 * few.0),
+                note: "",
+            });
+            self.rows.push(Row {
+                goal: 4,
+                what: format!("{command} 1,000 security groups: requests ÷ changes"),
+                ours: format!("{:.0}", many.1),
+                theirs: format!("{:.0}", many.2),
+                ratio: format!("{:.2}", many.1 / many.2),
+                wanted: "1.15".to_owned(),
+                met: Some(many.1 <= 1.15 * many.2),
+                note: "",
+            });
+        }
     }
 
     /// CPU seconds, and bytes and objects written.

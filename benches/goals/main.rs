@@ -33,6 +33,7 @@ fn main() {
         ["--child", "plan", "--prices", file] => engine::plan_of(Path::new(file), true, true),
         ["--child", "create", "--prices", file] => engine::plan_of(Path::new(file), false, true),
         ["--child", "apply", count, folder] => bookkeeping::apply(count.parse().unwrap(), Path::new(folder)),
+        ["--child", "groups", command, count] => stack::many(command, count.parse().unwrap()),
         ["--requests", what, nodes] => stack::show(what, nodes.parse().unwrap()),
         _ => {
             let chosen: BTreeSet<u8> = words.iter().map(|w| w.parse().unwrap_or_else(|_| panic!("{USAGE}"))).collect();

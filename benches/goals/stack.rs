@@ -59,6 +59,32 @@ pub(crate) fn training(nodes: u32, machine: &str) -> Deployment {
     compile(dialect(), &inputs, &files).and_then(compose).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
+/// So many security groups in one VPC.
+pub(crate) fn groups(count: usize) -> Deployment {
+    let text = format!(
+        "blueprint: groups\nregion: us-east-1\nowner: bench\nresources:\n  net:\n    kind: vpc\n    cidr: 10.0.0.0/16\n  \
+         group:\n    kind: security-group\n    for_each: ${{range({count})}}\n    vpc: ${{net}}\n"
+    );
+    let inputs = Inputs { file: "groups.yaml".into(), ..Inputs::default() };
+    let files = MemoryFiles::new().with("groups.yaml", text);
+    compile(dialect(), &inputs, &files).and_then(compose).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+/// Applies them, and destroys them where `command` says so; prints the requests of the command's executor and how many
+/// of them change something.
+pub(crate) fn many(command: &str, count: usize) {
+    let sent = virtual_time(async {
+        let stack = Stack::new(groups(count));
+        let mut phases = stack.run("apply").await.0;
+        if command == "destroy" {
+            phases = stack.run("destroy").await.0;
+        }
+        phases.into_iter().find(|(name, _)| *name == "executor")
+    });
+    let (_, phase) = sent.unwrap();
+    println!("{} {}", phase.requests, phase.mutating);
+}
+
 impl Stack {
     /// An account where AWS takes no time for anything but answers.
     pub(crate) fn new(deployment: Deployment) -> Self {

@@ -16,7 +16,6 @@ use crate::{
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// The call that an import's intent names: no call of AWS, but all the tagging of one address.
 pub const IMPORT: &str = "dlinfra:Import";
@@ -143,7 +142,7 @@ impl Shared<'_> {
         let began = self.clock.now();
         loop {
             // AWS may show new tags a moment later.
-            if let Some(found) = self.watch.look(kind, &step.address, Instant::now()).await?
+            if let Some(found) = self.watch.look(self.whole(step)).await?
                 && taken(intent, Some(&found))
             {
                 let applied = Applied {

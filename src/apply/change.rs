@@ -77,15 +77,20 @@ impl Shared<'_> {
         let mut want_call = call.clone();
         self.restore_defaults(step, &mut want_call);
         let mut ctx = self.ctx(step, spec_tag.to_owned());
-        ctx.fresh = progress.created.is_some();
+        // What was tried before may be done, and not be shown yet.
+        let looked = progress.looked && progress.same == 0 && step.kind.about().looked_at_first;
+        ctx.fresh = progress.created.is_some() || looked;
         let target = self.with_ids(live);
-        match step.kind.update(&ctx, &want_call, &target, &changes).await {
+        let busy = self.watch.busy(step.kind, progress.task);
+        let updated = step.kind.update(&ctx, &want_call, &target, &changes).await;
+        drop(busy);
+        match updated {
             Ok(()) => {
                 // What AWS takes at last counts as new: the refusals before say nothing of whether it helps.
                 if progress.refused.take().is_some() {
                     (progress.same, progress.stuck) = (0, self.clock.now());
                 }
-                if ctx.fresh && !ctx.doubt.load(Ordering::Relaxed) {
+                if progress.created.is_some() && !ctx.doubt.load(Ordering::Relaxed) {
                     progress.told = step.kind.updated(&ctx, &want_call, &target)?;
                     progress.shown = true;
                 }

@@ -7,14 +7,13 @@ use crate::{
 };
 use jiff::SignedDuration;
 use std::{collections::BTreeSet, time::Duration};
-use tokio::time::Instant;
 
 impl Shared<'_> {
     /// Looks for the object through the consistency window; true = it is there.
     pub(super) async fn look_first(&self, step: &Step) -> Result<bool, Error> {
         let end = self.clock.now() + window(step.kind.about());
         loop {
-            if self.watch.look(step.kind, &step.address, Instant::now()).await?.is_some() {
+            if self.watch.look(self.whole(step)).await?.is_some() {
                 return Ok(true);
             }
             if self.clock.now() >= end {
@@ -30,7 +29,7 @@ impl Shared<'_> {
         let mut doubtful = self.executor.recorder.unanswered(&step.address);
         doubtful.retain(|i| matches!(i.class, Class::Token | Class::Tags));
         while !doubtful.is_empty() && self.clock.now() < end {
-            let live = self.watch.look(step.kind, &step.address, Instant::now()).await?;
+            let live = self.watch.look(self.whole(step)).await?;
             let tags = live.iter().flat_map(|l| std::iter::once(&l.tags).chain(l.members.iter().map(|m| &m.tags)));
             let shown: BTreeSet<&String> = tags.filter_map(|t| t.get(tags::INTENT)).collect();
             doubtful.retain(|i| !shown.contains(&i.id));

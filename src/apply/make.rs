@@ -3,14 +3,14 @@
 //! What a look shows counts. Of an object that this step has made itself, the answers of its own calls count as well,
 //! where AWS's word is the state: reading that back would prove nothing. Whether AWS shows a new object at all is
 //! always seen once, so that the next run cannot miss it.
-use super::{Settled, Shared, What, doubt::window, poll_pause};
+use super::{Settled, Shared, What, doubt::window, look::ids_of, poll_pause};
 use crate::{
     address::Address,
     aws::{Error, ErrorClass, tags},
     blueprint, kind,
-    plan::{self, Operation, Step, Task},
+    plan::{self, Operation, Step},
     record::{Applied, Intent},
-    resource::{Class, Id, Live, State},
+    resource::{Class, Live, State},
     snapshot, spec,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 /// What the loop remembers between looks.
 pub(super) struct Progress {
+    pub(super) task: usize,
     pub(super) created: Option<(String, Timestamp)>,
     /// A sweep has shown what this run created: if it is not there any more, it is gone, not hidden.
     pub(super) seen: bool,
@@ -39,12 +40,17 @@ pub(super) struct Progress {
     pub(super) stuck: Timestamp,
     /// Members that were still to be replaced when it was last looked at.
     pub(super) outdated: usize,
+    /// This step has changed something since the last look.
+    pub(super) changed: bool,
+    /// A look of this step has shown what is there.
+    pub(super) looked: bool,
     pub(super) not_before: Instant,
 }
 
 impl Shared<'_> {
     /// Brings one resource to what is wanted; late fields that a later task applies are left out.
-    pub(super) async fn make(&self, task: Task) -> Result<Settled, Error> {
+    pub(super) async fn make(&self, at: usize) -> Result<Settled, Error> {
+        let task = self.plan.tasks[at];
         let step = &self.plan.steps[task.step];
         let linking = task.operation == Operation::Link;
         let waits = if linking { BTreeSet::new() } else { self.linked_later(task.step) };
@@ -57,8 +63,9 @@ impl Shared<'_> {
         if !step.setting.is_empty() {
             self.executor.recorder.setting(&step.address, &step.setting).await?;
         }
-        // What the plan saw is fresh enough for the first decision.
-        let mut look = linking || self.outdated.contains(&task.step);
+        // What the plan saw is fresh enough for the first decision, unless it is to be changed without another look.
+        let changes = step.action == plan::Action::Update && !step.fields.is_empty();
+        let mut look = linking || self.outdated.contains(&task.step) || changes && kind.about().looked_at_first;
         let replaced = step.live_kind.is_some() || step.action == plan::Action::Replace;
         let mut live = step.live.as_deref().filter(|_| !replaced).cloned();
         // An earlier run ended right after AWS accepted its call: for a while AWS may not show what was made.
@@ -71,6 +78,7 @@ impl Shared<'_> {
             }
         }
         let mut progress = Progress {
+            task: at,
             created: None,
             seen: false,
             told: None,
@@ -82,6 +90,8 @@ impl Shared<'_> {
             same: 0,
             stuck: began,
             outdated: 0,
+            changed: false,
+            looked: false,
             not_before: Instant::now(),
         };
         let former = live.as_ref().and_then(|l| Address::parse(l.tags.get(tags::ADDRESS)?));
@@ -94,7 +104,8 @@ impl Shared<'_> {
             } else {
                 if look {
                     // Until its tags are moved, the object is still found at its former address.
-                    live = self.watch.look(kind, &step.address, progress.not_before).await?;
+                    let fleet = live.as_ref().is_some_and(|l| !l.members.is_empty());
+                    live = self.look(step, &mut progress, fleet).await?;
                 }
                 progress.seen |= live.as_ref().is_some_and(|l| l.state != State::Partial);
                 progress.shown |= progress.seen;
@@ -248,7 +259,10 @@ impl Shared<'_> {
             && ctx.open.is_empty()
             && !open
             && !self.executor.unseen.contains_key(&step.address);
-        match step.kind.create(&ctx, call, found).await {
+        let busy = self.watch.busy(step.kind, progress.task);
+        let made = step.kind.create(&ctx, call, found).await;
+        drop(busy);
+        match made {
             Ok(id) => {
                 self.emit(&step.address, What::Accepted { id: id.clone() });
                 if found.is_none() && !ctx.doubt.load(Ordering::Relaxed) {
@@ -274,41 +288,10 @@ impl Shared<'_> {
         Ok(true)
     }
 
-    /// The object with these ids, which a sweep does not show; nothing if it is not there.
-    ///
-    /// # Errors
-    /// It is there and does not carry the stack's tags: what it is now, nobody can tell, and a second one would be one
-    /// too many.
-    async fn by_id(&self, step: &Step, ids: &[Id]) -> Result<Option<Live>, Error> {
-        let sweep = &self.executor.sweep;
-        let found = match step.kind.lookup_ids(sweep, ids).await {
-            Err(e) if e.class == ErrorClass::NotFound => Vec::new(),
-            other => other?,
-        };
-        for mut live in found {
-            match snapshot::place(&live, &sweep.scope, &sweep.remembered) {
-                snapshot::Place::At(at) if at == step.address => {
-                    snapshot::reveal(&mut live);
-                    return Ok(Some(live));
-                }
-                _ if live.state == State::Deleting => {}
-                _ => {
-                    let what = live.members.first().map_or(&live.id, |m| &m.id);
-                    let text =
-                        format!("{what} of {} is there, and AWS does not show this stack's tags on it", step.address);
-                    return Err(Error::new(ErrorClass::Stranger, text).help(
-                        "somebody took the tags off, or the endpoint keeps no tags that are given at creation: set them, or \
-                         delete the object by hand, and apply again",
-                    ));
-                }
-            }
-        }
-        Ok(None)
-    }
-
     /// Something was changed: only what is seen from now on counts.
     pub(super) fn look_anew(&self, step: &Step, progress: &mut Progress) {
         self.watch.forget(step.kind);
+        progress.changed = true;
         progress.not_before = Instant::now();
     }
 
@@ -348,13 +331,5 @@ impl Shared<'_> {
         };
         self.executor.recorder.stable(&step.address, applied).await?;
         Ok(Settled::Done(id))
-    }
-}
-
-/// The ids by which a live object can be asked for: its own, or its members'.
-fn ids_of(live: &Live) -> Vec<Id> {
-    match live.members.as_slice() {
-        [] => vec![live.id.clone()],
-        members => members.iter().map(|m| m.id.clone()).collect(),
     }
 }

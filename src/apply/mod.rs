@@ -3,6 +3,7 @@ mod adopt;
 mod change;
 mod doubt;
 mod event;
+mod look;
 mod make;
 mod remove;
 mod watch;
@@ -17,7 +18,7 @@ use crate::{
     clock::Clock,
     diagnostic::Diagnostic,
     kind::Kind,
-    plan::{Action, Operation, Plan, Step, Task},
+    plan::{Action, Operation, Plan, Step},
     record::{Intent, Recorder},
     resource::{Id, Live},
     snapshot::Snapshot,
@@ -266,7 +267,7 @@ impl Executor {
             while let Some((_, std::cmp::Reverse(task))) = (running.len() < CONCURRENCY).then(|| ready.pop()).flatten()
             {
                 let (shared, blocked) = (&shared, blocked[task].clone());
-                running.push(async move { (task, shared.task(plan.tasks[task], blocked).await) });
+                running.push(async move { (task, shared.task(task, blocked).await) });
             }
             let Some((task, ended)) = running.next().await else { break };
             let address = &plan.steps[plan.tasks[task].step].address;
@@ -300,7 +301,8 @@ impl Executor {
 }
 
 impl Shared<'_> {
-    async fn task(&self, task: Task, blocked: Option<Address>) -> Ended {
+    async fn task(&self, at: usize, blocked: Option<Address>) -> Ended {
+        let task = self.plan.tasks[at];
         let step = &self.plan.steps[task.step];
         let operation = task.operation;
         if let Some(because) = blocked {
@@ -315,10 +317,10 @@ impl Shared<'_> {
         self.emit(&step.address, What::Started { operation, verb: doing, expected: task.seconds });
         let work = async {
             match operation {
-                Operation::Make | Operation::Link => self.make(task).await,
+                Operation::Make | Operation::Link => self.make(at).await,
                 Operation::Adopt => self.adopt(step).await,
                 Operation::Clear => self.clear(step).await,
-                Operation::Remove => self.remove(step).await,
+                Operation::Remove => self.remove(at).await,
             }
         };
         let ended = match self.until_cancelled(work).await {

@@ -1,5 +1,5 @@
 //! Removal: clear what others wait for, ask AWS until a fresh sweep no longer finds the object, and say who holds it.
-use super::{Settled, Shared, What, poll_pause};
+use super::{Settled, Shared, What, poll_pause, watch::Look};
 use crate::{
     address::Address,
     aws::{
@@ -32,7 +32,7 @@ impl Shared<'_> {
         let not_before = now.checked_sub(LOOK_AROUND / 2).unwrap_or(now);
         for kind in self.executor.kinds {
             let seen = self.watch.addresses(*kind, not_before).await?;
-            let planned = |a: &Address| self.plan.steps.iter().any(|s| s.address == *a) || self.known.contains(a);
+            let planned = |a: &Address| self.known.contains(a) || self.plan.steps.iter().any(|s| s.address == *a);
             if let Some(new) = seen.into_iter().filter(|a| !planned(a)).min() {
                 return Ok(Some(new));
             }
@@ -70,7 +70,8 @@ impl Shared<'_> {
     }
 
     /// Removes one object, parts included.
-    pub(super) async fn remove(&self, step: &Step) -> Result<Settled, Error> {
+    pub(super) async fn remove(&self, at: usize) -> Result<Settled, Error> {
+        let step = &self.plan.steps[self.plan.tasks[at].step];
         let kind = step.live_kind.unwrap_or(step.kind);
         let Some(planned) = step.live.as_deref() else { return Ok(Settled::Done(String::new())) };
         if step.protect == Protect::Never {
@@ -106,7 +107,10 @@ impl Shared<'_> {
             };
             hidden.shown(found);
             if found.state != State::Deleting {
-                match kind.delete(&ctx, found).await {
+                let busy = self.watch.busy(kind, at);
+                let deleted = kind.delete(&ctx, found).await;
+                drop(busy);
+                match deleted {
                     // What takes its place must not be mistaken for it, so a replacement waits until AWS shows it no more.
                     Ok(()) if step.action == Action::Delete && kind.goes_at_once(found) => {
                         self.watch.forget(kind);
@@ -161,7 +165,10 @@ impl Shared<'_> {
                 }
             }
             self.watch.forget(kind);
-            let seen = self.watch.look(kind, &step.address, Instant::now()).await?;
+            // What waits for somebody else has the time to lose its tags; what AWS was asked to remove goes with them.
+            let by_tag = held.is_none() && self.by_tag(step);
+            let look = || Look { kind, by_tag, ..self.whole(step) };
+            let seen = self.watch.look_with(look(), |busy| held.is_none() && self.held_up(at, busy)).await?;
             // Part of it went and the rest waits for us (the address of a gateway, the placement group of machines):
             // there is nothing to wait for.
             let next = |now: &Live| now.state != State::Deleting && left(now) != left(found);
@@ -169,7 +176,7 @@ impl Shared<'_> {
             live = seen;
             if pause {
                 self.watch.tick(poll_pause(expected.typical)).await;
-                live = self.watch.look(kind, &step.address, Instant::now()).await?;
+                live = self.watch.look(look()).await?;
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What all kinds in EC2 read and write alike: tags, filters, lookups, address ranges, calls that need patience.
 use crate::{
+    address::Address,
     aws::{Error, ErrorClass, ownership::Ownership, tags},
     call::{Ctx, SweepCtx, backoff},
     resource::{Id, Live, Lookup},
@@ -11,7 +12,11 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::{collections::BTreeMap, fmt, future::Future};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    future::Future,
+};
 
 /// A filter on one value.
 pub(super) fn filter(name: &str, value: impl Into<String>) -> Filter {
@@ -24,9 +29,14 @@ pub(super) fn filter_any<'a>(name: &str, values: impl IntoIterator<Item = &'a st
     Filter::builder().name(name).set_values(Some(values)).build()
 }
 
-/// The filter of a sweep.
+/// EC2 takes so many values in a filter.
+const VALUES: usize = 200;
+
+/// The filters of a sweep.
 pub(super) fn owned(ctx: &SweepCtx) -> Vec<Filter> {
-    vec![filter(&format!("tag:{}", tags::STACK), ctx.stack_filter())]
+    let stack = filter(&format!("tag:{}", tags::STACK), ctx.stack_filter());
+    let at = |only| filter_any(&format!("tag:{}", tags::ADDRESS), BTreeSet::iter(only).map(Address::as_str));
+    std::iter::once(stack).chain(ctx.only(VALUES).map(at)).collect()
 }
 
 /// The filters of what this stack owns at an address.
@@ -62,14 +72,14 @@ pub(super) fn lookup_filters(id: &str, by: &Lookup) -> Vec<Filter> {
     }
 }
 
-/// Objects with these ids, whoever owns them, in as few requests as EC2 takes: 200 values in a filter.
+/// Objects with these ids, whoever owns them, in as few requests as EC2 takes.
 pub(super) async fn with_ids<S, F, Fut>(name: &str, ids: &[Id], find: F) -> Result<Vec<Live<S>>, Error>
 where
     F: Fn(Vec<Filter>) -> Fut,
     Fut: Future<Output = Result<Vec<Live<S>>, Error>>,
 {
     let mut out = Vec::new();
-    for some in ids.chunks(200) {
+    for some in ids.chunks(VALUES) {
         out.extend(find(vec![filter_any(name, some.iter().map(String::as_str))]).await?);
     }
     Ok(out)

@@ -88,6 +88,7 @@ impl Resource for SecurityGroup {
         ],
         codes: rule::CODES,
         free: true,
+        looked_at_first: true,
         ..About::new("Which packets may reach and leave network interfaces")
     };
 

@@ -55,6 +55,9 @@ pub struct About {
     pub spends: bool,
     /// Does AWS never take money for it? Then nobody asks for its price.
     pub free: bool,
+    /// Is what exists looked at before it is changed, together with others, so that `update` need not read it by itself where
+    /// [`Ctx::fresh`](crate::call::Ctx::fresh) says so?
+    pub looked_at_first: bool,
 }
 
 impl About {
@@ -84,6 +87,7 @@ impl About {
             codes: &[],
             spends: false,
             free: false,
+            looked_at_first: false,
         }
     }
 }

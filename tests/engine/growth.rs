@@ -5,8 +5,10 @@ use crate::{
         Stage,
         asked::{Asked, Fate},
         wanted,
+        wire::wire,
     },
 };
+use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use dlinfra::{
     address::Address,
     blueprint::{Inputs, MemoryFiles, compile},
@@ -182,4 +184,65 @@ async fn the_journal_grows_with_what_happens_and_not_with_what_is_there() {
     sizes.sort_unstable();
     let (smallest, median) = (sizes[0], sizes[sizes.len() / 2]);
     assert!(median <= smallest * 3 / 2, "{sizes:?}");
+}
+
+/// What was asked of AWS, and how many groups it showed.
+struct Sent {
+    changes: u64,
+    all: u64,
+    shown: usize,
+}
+
+/// What an apply of so many security groups in one VPC sends, one that changes all of them, and a destroy.
+async fn groups(count: usize, specs: &[serde_json::Value]) -> Vec<Sent> {
+    let mut stage = Stage::new().await;
+    let shown = Arc::new(AtomicUsize::new(0));
+    let (inner, seen) = (SharedHttpConnector::new(stage.sandbox.clone()), shown.clone());
+    stage.http = Some(wire(move |request| {
+        let (inner, seen) = (inner.clone(), seen.clone());
+        async move {
+            let response = inner.call(request).await?;
+            let body = String::from_utf8_lossy(response.body().bytes().unwrap_or_default()).into_owned();
+            seen.fetch_add(body.matches("<groupDescription>").count(), Ordering::Relaxed);
+            Ok(response)
+        }
+    }));
+    let stack = |spec: &serde_json::Value| {
+        let group = |i: usize| wanted(&format!("group{i:04}"), "security-group", spec.clone());
+        let net = wanted("net", "vpc", json!({ "cidr": "10.0.0.0/16" }));
+        std::iter::once(net).chain((0..count).map(group)).collect::<Vec<Wanted>>()
+    };
+    let mut out = Vec::new();
+    for wanted in specs.iter().map(stack).chain([Vec::new()]) {
+        let before = stage.sandbox.requests();
+        shown.store(0, Ordering::Relaxed);
+        stage.apply(&wanted).await;
+        let after = stage.sandbox.requests();
+        out.push(Sent {
+            changes: after.mutating - before.mutating,
+            all: after.total - before.total,
+            shown: shown.load(Ordering::Relaxed),
+        });
+    }
+    assert_eq!(stage.left().await, Vec::<String>::new());
+    out
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_of_one_kind_are_looked_at_together() {
+    let plain = json!({ "vpc": { "$ref": "net" } });
+    let rule = |port| json!({ "protocol": "tcp", "ports": port, "cidr": "10.0.0.0/8" });
+    let open = |port| json!({ "vpc": { "$ref": "net" }, "ingress": [rule(port)] });
+    for specs in [&[plain][..], &[open("22"), open("443")]] {
+        for count in [40, 320] {
+            for (at, sent) in groups(count, specs).await.into_iter().enumerate() {
+                // The sweep of a plan, and what the VPC takes.
+                let most = sent.changes * 115 / 100 + 25;
+                assert!(sent.all <= most, "{} requests for {} changes of {count} groups", sent.all, sent.changes);
+                // Each is seen once when it was made or is to go, and by the plan, before and after it is changed.
+                let most = if at == 0 || at == specs.len() { count } else { 3 * count };
+                assert!(sent.shown <= most, "{count} groups were shown {} times", sent.shown);
+            }
+        }
+    }
 }

@@ -26,7 +26,7 @@ use std::{
     collections::BTreeSet,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -185,6 +185,15 @@ fn what_has_lost_its_address_keeps_its_place_by_the_journal_and_goes_without_it(
                     let (found, notes) = Engine::all_stacks(&stage.aws().await, KINDS).await.unwrap();
                     assert!(!found.is_empty() && notes.is_empty(), "{what}: {notes}");
                     stage.settle(&wanted).await;
+                    // A removal does not pass it over either.
+                    stage = base.copy();
+                    retag(&stage, object, &[], &["dlinfra:address"]).await;
+                    let proof = destroy(&stage).await;
+                    assert_eq!(
+                        (named(&proof), apart(&census(&stage.sandbox), &nothing())),
+                        ("[]".to_owned(), String::new()),
+                        "{what}"
+                    );
                     // Nobody knows its address without the journal.
                     stage = base.copy();
                     stage.backend = Arc::new(MemoryBackend::new());
@@ -199,6 +208,52 @@ fn what_has_lost_its_address_keeps_its_place_by_the_journal_and_goes_without_it(
             }
         });
     }
+}
+
+#[test]
+fn what_loses_its_address_among_many_is_found_where_the_others_are_asked_for_by_theirs() {
+    in_virtual_time(async {
+        let stack = |port: &str| {
+            let rule = json!({ "protocol": "tcp", "ports": port, "cidr": "10.0.0.0/8" });
+            let spec = json!({ "vpc": { "$ref": "net" }, "ingress": [rule] });
+            let group = |i: usize| wanted(&format!("group{i}"), "security-group", spec.clone());
+            let net = wanted("net", "vpc", json!({ "cidr": "10.0.0.0/16" }));
+            std::iter::once(net).chain((0..6).map(group)).collect::<Vec<_>>()
+        };
+        let mut stage = Applied::of(&stack("22")).await.stage;
+        let before = census(&stage.sandbox);
+        let groups: Vec<_> = tagged(&stage.sandbox).into_iter().filter(|o| o.kind == "ec2/security-group").collect();
+        assert_eq!(groups.len(), 6);
+        // One before the plan, and one as soon as it has been read to be changed.
+        retag(&stage, &groups[0], &[], &["dlinfra:address"]).await;
+        let (inner, aws, victim) = (connector(&stage.sandbox), stage.aws().await, groups[1].clone());
+        let shown = Arc::new(AtomicUsize::new(0));
+        let seen = shown.clone();
+        stage.http = Some(wire(move |request: HttpRequest| {
+            let (inner, aws, victim, seen) = (inner.clone(), aws.clone(), victim.clone(), seen.clone());
+            async move {
+                let answer = inner.call(request).await?;
+                let body = String::from_utf8_lossy(answer.body().bytes().unwrap_or_default()).into_owned();
+                // To the sweep of the plan, and to the look before the change.
+                if body.contains("<DescribeSecurityGroupsResponse")
+                    && body.contains(&id(&victim))
+                    && seen.fetch_add(1, Ordering::Relaxed) == 1
+                {
+                    carrier(&victim).retag(&aws, &Tags::new(), &["dlinfra:address".to_owned()]).await.unwrap();
+                }
+                Ok(answer)
+            }
+        }));
+        stage.apply(&stack("443")).await;
+        assert!(shown.load(Ordering::Relaxed) > 1);
+        // It has got its tag again, as the other one.
+        assert_eq!(tagged(&stage.sandbox).iter().filter(|o| o.kind == "ec2/security-group").count(), 6);
+        stage.http = None;
+        stage.settle(&stack("443")).await;
+        assert_eq!(apart(&census(&stage.sandbox), &before), "");
+        assert_eq!(named(&destroy(&stage).await), "[]");
+        assert_eq!(apart(&census(&stage.sandbox), &nothing()), "");
+    });
 }
 
 /// Another stack of the same blueprint in the same account, whose objects get this stack's name in their tags.
