@@ -1,7 +1,7 @@
 //! The vocabulary of a resource: live object, state, and what a kind states about itself.
 mod about;
 
-pub use about::About;
+pub use about::{About, Advised};
 
 use crate::{
     address::Address,

@@ -281,7 +281,7 @@ fn usage_that_means_nothing_is_pointed_at() {
 #[test]
 fn advice_comes_from_the_blueprint() {
     let blueprint = compiled("us-east-1", "", &machines("train", 4, "p5.48xlarge"));
-    let subjects = stated::subjects(&blueprint, &UsageBook::default());
+    let subjects = stated::subjects(&blueprint, KINDS, &UsageBook::default());
     let found = advice::advise(PriceBook::embedded(), "us-east-1", &subjects);
     assert!(found.iter().any(|advice| advice.topic == advice::Topic::Spot && advice.address == "train"));
 }

@@ -105,7 +105,33 @@ fn only_the_ui_prints() {
     assert!(wrong.is_empty(), "output outside src/ui:\n{}", lines(&wrong));
 }
 
-/// A file of `src/kinds/` that declares a kind and is missing in the table would be compiled and never used.
+/// What is known of a kind stands in the kind: nobody else names one. Names without a dash are words of other things
+/// too (a `vpc` of the price book, a `bucket` of a journal), so those with one are looked for.
+#[test]
+fn kinds_are_named_in_kinds_and_rules_only() {
+    let names: Vec<String> = dlinfra::kinds::KINDS
+        .iter()
+        .map(|kind| kind.name())
+        .filter(|n| n.contains('-'))
+        .map(|n| format!("\"{n}\""))
+        .collect();
+    assert!(names.len() > 6, "{names:?}");
+    // The price book has a service of the name of the kind.
+    let allowed = ["src/price/list.rs", "src/price/storage.rs"];
+    let mut wrong = BTreeSet::new();
+    for file in sources("src").into_iter().filter(|f| !f.ends_with("tests.rs")) {
+        if matches!(module_of(&file).as_deref(), Some("kinds" | "rules")) || allowed.contains(&show(&file).as_str()) {
+            continue;
+        }
+        for line in before_tests(&fs::read_to_string(&file).unwrap()) {
+            if names.iter().any(|name| line.contains(name)) {
+                wrong.insert(format!("{}: {}", show(&file), line.trim()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "state it in the kind (`About`):\n{}", lines(&wrong));
+}
+
 /// A code that is a string somewhere else may have no explanation, or say something else than it.
 #[test]
 fn codes_are_values_declared_in_one_place() {
@@ -125,6 +151,7 @@ fn codes_are_values_declared_in_one_place() {
     assert!(wrong.is_empty(), "use the code's own value here:\n{}", lines(&wrong));
 }
 
+/// A file of `src/kinds/` that declares a kind and is missing in the table would be compiled and never used.
 #[test]
 fn every_kind_is_in_the_table() {
     let declares = Regex::new(r"impl Resource for (\w+)").unwrap();

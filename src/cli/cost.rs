@@ -88,7 +88,7 @@ fn report(deployment: &Deployment, args: &Args, book: &PriceBook) -> std::result
         owner: compiled.owner.clone(),
         place: String::new(),
     };
-    let advice = advice::advise(book, &compiled.region, &stated::subjects(compiled, &stated.usage));
+    let advice = advice::advise(book, &compiled.region, &stated::subjects(compiled, KINDS, &stated.usage));
     let verdict = stated.budget.check(&bill, limits.allow_unpriced);
     let by = args.by.map(|by| match by {
         By::Module => GroupBy::Module,

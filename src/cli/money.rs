@@ -7,7 +7,7 @@ use crate::{
     blueprint::Compiled,
     cost::{Pricing, Stated, advice, advice::Advice, policy, stated},
     diagnostic::{Diagnostic, Diagnostics},
-    kinds::dialect,
+    kinds::{KINDS, dialect},
     plan::Plan,
     price::{PriceBook, Prices},
     report::cost::PlanFigures,
@@ -109,7 +109,7 @@ impl Judged {
         words.extend(policy::check(compiled, dialect(), plan, &cost));
         words.sort();
         let mut figures = PlanFigures::new(&cost).with_prices(prices.age(&compiled.region, now));
-        let subjects = if plan.is_empty() { Vec::new() } else { stated::subjects(compiled, &stated.usage) };
+        let subjects = if plan.is_empty() { Vec::new() } else { stated::subjects(compiled, KINDS, &stated.usage) };
         // Whoever has hundreds of groups reads the report.
         if (1..=MANY).contains(&subjects.len()) {
             let advice = advice::advise(&prices.book, &compiled.region, &subjects);

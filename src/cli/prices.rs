@@ -112,8 +112,9 @@ pub(super) fn unusable(error: &CacheError, warning: bool) -> Diagnostic {
     }
 }
 
-fn kind_names() -> Vec<&'static str> {
-    KINDS.iter().map(|kind| kind.name()).collect()
+/// Every kind, with the service of the price book that has its prices.
+pub(super) fn priced_kinds() -> Vec<(&'static str, &'static str)> {
+    KINDS.iter().map(|kind| (kind.name(), kind.about().prices)).collect()
 }
 
 pub(super) fn unknown(name: &str, near: Option<&str>) -> Stop {
@@ -136,7 +137,7 @@ fn shown(name: &str, args: &Where, ui: Ui) -> Result {
             .into());
     }
     let (prices, notes) = prices(args, &place::beside(None));
-    let found = show::show(&prices.book, name, &region, &kind_names());
+    let found = show::show(&prices.book, name, &region, &priced_kinds());
     let found = found.map_err(|near| unknown(name, near.as_deref()))?;
     let now = jiff::Timestamp::now();
     if ui.json {

@@ -2,7 +2,7 @@
 use super::{
     Exit, Result, Stop, arguments, document, load, place,
     place::Place,
-    prices::{Request, columns, file, prices, unknown, unusable},
+    prices::{Request, columns, file, priced_kinds, prices, unknown, unusable},
     stack,
 };
 use crate::{
@@ -68,9 +68,9 @@ impl Wanted {
             wanted.queries.extend(services);
             return Ok(wanted);
         }
-        let book = PriceBook::embedded();
+        let (book, kinds) = (PriceBook::embedded(), priced_kinds());
         for name in names {
-            let service = show::service_of(name);
+            let service = show::service_of(name, &kinds);
             let of_service: Vec<&Query> = services.iter().filter(|query| query.service == service).collect();
             if catalog::instance_type(name).is_ok() || is_type(name) {
                 wanted.instance(name, region);

@@ -10,6 +10,7 @@ use crate::catalog::instance::{InstanceType, instance_types};
 use crate::catalog::instance_type;
 use crate::price::line::Dollars;
 use crate::price::{Amount, Market, PriceBook, Usage};
+use crate::resource::Advised;
 use crate::units::Size;
 
 /// What to look over.
@@ -45,14 +46,13 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// What to look over in a resource of the blueprint, by its kind and canonical spec; `None` when there is nothing, or
-    /// when it is not known yet.
+    /// What to look over in a resource of the blueprint, by its canonical spec; `None` when it is not known yet.
     #[must_use]
-    pub fn of(address: &str, kind: &str, spec: &Value, usage: &Usage) -> Option<Self> {
+    pub fn of(address: &str, advised: Advised, spec: &Value, usage: &Usage) -> Option<Self> {
         let address = address.to_owned();
         let text = |field: &str| spec.get(field).and_then(Value::as_str);
-        match kind {
-            "instance-group" => {
+        match advised {
+            Advised::Machines => {
                 let market = match (text("reservation"), text("market")) {
                     (Some(_), _) | (None, Some("capacity-block")) => None,
                     (None, Some("spot")) => Some(Market::Spot),
@@ -61,16 +61,15 @@ impl Subject {
                 let count = u32::try_from(spec.get("count")?.as_u64()?).ok().filter(|count| *count > 0)?;
                 Some(Self::Machines { address, instance_type: text("instance_type")?.to_owned(), count, market })
             }
-            "fsx-lustre" => {
+            Advised::Cache => {
                 let size_gib = text("size")?.parse::<Size>().ok()?.gib_rounded_up();
                 let throughput = text("throughput").and_then(|throughput| throughput.split(' ').next()?.parse().ok());
                 Some(Self::Cache { address, size_gib, throughput_per_tib: throughput })
             }
-            "nat-gateway" => {
+            Advised::Nat => {
                 let stated = usage.stated("processed_gb");
                 Some(Self::Nat { address, processed_gb: stated.unwrap_or_else(|| Usage::assumed("processed_gb")) })
             }
-            _ => None,
         }
     }
 }
@@ -359,19 +358,19 @@ mod tests {
     #[test]
     fn subjects_of_specs() {
         let usage = Usage::default();
-        let of = |kind, spec: Value| Subject::of("a", kind, &spec, &usage);
+        let of = |advised, spec: Value| Subject::of("a", advised, &spec, &usage);
         let group = json!({ "instance_type": "p5.48xlarge", "count": 4, "market": "on-demand" });
-        let Some(Subject::Machines { count: 4, market: Some(Market::OnDemand), .. }) = of("instance-group", group)
+        let Some(Subject::Machines { count: 4, market: Some(Market::OnDemand), .. }) = of(Advised::Machines, group)
         else {
             panic!("not a group on demand");
         };
         let reserved = json!({ "instance_type": "p5.48xlarge", "count": 4, "reservation": "cr-0ab" });
-        assert!(matches!(of("instance-group", reserved), Some(Subject::Machines { market: None, .. })));
-        assert_eq!(of("instance-group", json!({ "instance_type": "p5.48xlarge", "count": { "$expr": 1 } })), None);
+        assert!(matches!(of(Advised::Machines, reserved), Some(Subject::Machines { market: None, .. })));
+        assert_eq!(of(Advised::Machines, json!({ "instance_type": "p5.48xlarge", "count": { "$expr": 1 } })), None);
         let cache = json!({ "size": "9600 GiB", "throughput": "500 MB/s/TiB" });
         let expected = Subject::Cache { address: "a".to_owned(), size_gib: 9600, throughput_per_tib: Some(500) };
-        assert_eq!(of("fsx-lustre", cache), Some(expected));
-        assert!(of("nat-gateway", json!({})).is_some() && of("vpc", json!({})).is_none());
+        assert_eq!(of(Advised::Cache, cache), Some(expected));
+        assert!(of(Advised::Nat, json!({})).is_some());
     }
 
     #[test]

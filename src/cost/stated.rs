@@ -86,10 +86,11 @@ pub fn bill(blueprint: &Compiled, kinds: &[&'static dyn Kind], pricing: &Pricing
 
 /// What advice can look over in a blueprint.
 #[must_use]
-pub fn subjects(blueprint: &Compiled, usage: &UsageBook) -> Vec<Subject> {
+pub fn subjects(blueprint: &Compiled, kinds: &[&'static dyn Kind], usage: &UsageBook) -> Vec<Subject> {
     let own = blueprint.resources.iter().filter(|resource| resource.existing.is_none());
     own.filter_map(|resource| {
-        Subject::of(&resource.address, &resource.kind, &resource.spec, &usage.at(&resource.address))
+        let kind = kinds.iter().find(|kind| kind.name() == resource.kind)?;
+        Subject::of(&resource.address, kind.about().advised?, &resource.spec, &usage.at(&resource.address))
     })
     .collect()
 }

@@ -174,6 +174,7 @@ impl Resource for Alarm {
             "cloudwatch:UntagResource",
         ],
         quotas: &[Quota { code: "L-D44AAFBB", name: "Number of Metric Alarms" }],
+        prices: "cloudwatch",
         ..About::new("An alarm of CloudWatch on a metric, or on what is computed of several")
     };
 

@@ -111,6 +111,7 @@ impl Resource for Bucket {
             "s3:PutBucketOwnershipControls", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:DeleteBucket",
         ],
         quotas: &[Quota { code: "L-DC2B2D3D", name: "General purpose buckets" }],
+        prices: "s3",
         ..About::new("An S3 bucket: closed, TLS only, versioned and encrypted unless stated otherwise")
     };
 

@@ -19,7 +19,7 @@ use crate::{
     kinds::{SecurityGroup, Subnet},
     price::{PriceContext, PriceLine, storage},
     resource::{
-        About, Call, Changes, Class, Discovery, Durations, Expected, Id, Live, Lookup, Output, Problem, Quota,
+        About, Advised, Call, Changes, Class, Discovery, Durations, Expected, Id, Live, Lookup, Output, Problem, Quota,
         Resource, State,
     },
     spec::Difference,
@@ -145,6 +145,7 @@ impl Resource for FsxLustre {
             Quota { code: "L-736F3D6F", name: "Lustre Persistent HDD storage capacity (per file system)" },
         ],
         spends: true,
+        advised: Some(Advised::Cache),
         ..About::new("A Lustre file system of FSx: scratch or persistent, linked to buckets, with EFA if wanted")
     };
 

@@ -42,7 +42,7 @@ use crate::{
         storage::{Volume, volumes},
     },
     resource::{
-        About, Call, Changes, Claim, Class, Durations, Expected, Foreseen, Id, Live, Lookup, NameRule, NamedImage, Output,
+        About, Advised, Call, Changes, Claim, Class, Durations, Expected, Foreseen, Id, Live, Lookup, NameRule, NamedImage, Output,
         Problem, Quota, Resource, Revealed, State,
     },
     spec::Difference,
@@ -248,6 +248,8 @@ impl Resource for InstanceGroup {
         // A boot script that finds no way to the internet fails for good.
         starts: true,
         spends: true,
+        prices: "ec2-on-demand",
+        advised: Some(Advised::Machines),
         ..About::new("Equal EC2 instances: a training cluster, a pool of servers, one development machine")
     };
 

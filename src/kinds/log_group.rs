@@ -104,6 +104,7 @@ impl Resource for LogGroup {
             "logs:DeleteLogGroup",
         ],
         quotas: &[Quota { code: "L-D2832119", name: "Log groups" }],
+        prices: "cloudwatch",
         ..About::new("A log group of CloudWatch Logs: how long logs are kept, and with which key")
     };
 

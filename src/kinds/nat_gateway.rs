@@ -10,7 +10,7 @@ use crate::{
     field::Ref,
     kinds::{InternetGateway, Subnet, ec2, internet_gateway},
     price::{PriceContext, PriceLine, network},
-    resource::{About, Call, Changes, Class, Durations, Expected, Id, Live, Lookup, Output, Quota, Resource, State},
+    resource::{About, Advised, Call, Changes, Class, Durations, Expected, Id, Live, Lookup, Output, Quota, Resource, State},
 };
 use aws_sdk_ec2::types::{
     Address as ElasticAddress, ConnectivityType, DomainType, Filter, InternetGateway as AwsGateway,
@@ -68,6 +68,8 @@ impl Resource for NatGateway {
         // It leads nowhere before its subnet's table leads to the internet gateway.
         starts: true,
         spends: true,
+        prices: "vpc",
+        advised: Some(Advised::Nat),
         ..About::new("A way out to the internet for instances without public addresses")
     };
 

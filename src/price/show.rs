@@ -38,31 +38,21 @@ pub enum Shown {
     },
 }
 
-/// The kinds of a blueprint and the services that price them.
-const KINDS: &[(&str, &str)] = &[
-    ("instance-group", "ec2-on-demand"),
-    ("nat-gateway", "vpc"),
-    ("vpc-endpoint", "vpc"),
-    ("bucket", "s3"),
-    ("volume", "ebs"),
-    ("log-group", "cloudwatch"),
-    ("alarm", "cloudwatch"),
-    ("kms-key", "kms"),
-    ("load-balancer", "elb"),
-];
+/// The kinds of a blueprint and the services that price them; empty = one of the kind's own name, or none.
+pub type Priced<'a> = &'a [(&'a str, &'a str)];
 
 /// The service of the book that prices a kind, or `name` itself.
 #[must_use]
-pub fn service_of(name: &str) -> &str {
-    KINDS.iter().find(|(kind, _)| *kind == name).map_or(name, |(_, service)| service)
+pub fn service_of<'a>(name: &'a str, kinds: Priced<'a>) -> &'a str {
+    kinds.iter().find(|(kind, service)| *kind == name && !service.is_empty()).map_or(name, |(_, service)| service)
 }
 
 /// Looks up an instance type, a service, or one of `kinds`; `Err` holds the nearest name.
 ///
 /// # Errors
 /// Nothing has this name; the error suggests one.
-pub fn show(book: &PriceBook, name: &str, region: &str, kinds: &[&str]) -> Result<Shown, Option<String>> {
-    let service = service_of(name);
+pub fn show(book: &PriceBook, name: &str, region: &str, kinds: Priced<'_>) -> Result<Shown, Option<String>> {
+    let service = service_of(name, kinds);
     let known_type = || {
         let markets = [Market::OnDemand, Market::Spot, Market::CapacityBlock];
         markets.iter().any(|market| book.regions(market.service(), name).next().is_some())
@@ -82,11 +72,11 @@ pub fn show(book: &PriceBook, name: &str, region: &str, kinds: &[&str]) -> Resul
         rows.extend(tiers.iter().map(|tier| (item.to_owned(), tier.from, Arc::clone(&tier.rate))));
     }
     if rows.is_empty() && missing.is_empty() {
-        if kinds.contains(&name) {
+        if kinds.iter().any(|(kind, _)| *kind == name) {
             return Ok(Shown::Free { kind: name.to_owned(), region: region.to_owned() });
         }
         let types = crate::catalog::instance::instance_types().map(|known| known.name.as_str());
-        let names = types.chain(book.services()).chain(kinds.iter().copied());
+        let names = types.chain(book.services()).chain(kinds.iter().map(|(kind, _)| *kind));
         let near = crate::diagnostic::did_you_mean(name, names).map(str::to_owned);
         return Err(near.or_else(|| crate::catalog::instance_type(name).err()?.suggestion.map(str::to_owned)));
     }
@@ -162,7 +152,7 @@ mod tests {
 
     #[test]
     fn kinds_and_services() {
-        let shown = show(PriceBook::embedded(), "bucket", "us-west-2", &[]).unwrap().to_json();
+        let shown = show(PriceBook::embedded(), "bucket", "us-west-2", &[("bucket", "s3")]).unwrap().to_json();
         assert_eq!(shown["item"], "s3");
         assert_eq!(shown["rates"][0]["rate"], "0.023");
         assert!(shown["unpriced"].as_array().unwrap().len() > 10);
@@ -174,12 +164,15 @@ mod tests {
     fn a_wrong_name() {
         assert_eq!(show(PriceBook::embedded(), "p5.48xlarg", "us-east-1", &[]), Err(Some("p5.48xlarge".to_owned())));
         assert!(show(PriceBook::embedded(), "zzzzzzzzzz", "us-east-1", &[]).is_err());
-        assert_eq!(show(PriceBook::embedded(), "sunbet", "us-east-1", &["subnet"]), Err(Some("subnet".to_owned())));
+        assert_eq!(
+            show(PriceBook::embedded(), "sunbet", "us-east-1", &[("subnet", "")]),
+            Err(Some("subnet".to_owned()))
+        );
     }
 
     #[test]
     fn a_free_kind_and_one_that_costs_its_instances() {
-        let kinds = ["subnet", "instance-group"];
+        let kinds = [("subnet", ""), ("instance-group", "ec2-on-demand")];
         let shown = show(PriceBook::embedded(), "subnet", "us-east-1", &kinds).unwrap().to_json();
         assert_eq!(shown["free"], true);
         let Ok(Shown::Service { rows, .. }) = show(PriceBook::embedded(), "instance-group", "us-east-1", &kinds) else {

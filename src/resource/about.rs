@@ -5,6 +5,17 @@ use crate::{
     diagnostic::Code,
 };
 
+/// What advice on money can look over in a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Advised {
+    /// A group of equal machines: `instance_type`, `count`, `market`, `reservation`.
+    Machines,
+    /// A file system that machines read from: `size`, `throughput`.
+    Cache,
+    /// A NAT gateway: `processed_gb` of its use.
+    Nat,
+}
+
 /// What a kind states about itself; the docs, the planner and the conformance tests read it.
 #[derive(Debug, Clone, Copy)]
 pub struct About {
@@ -58,6 +69,10 @@ pub struct About {
     /// Is what exists looked at before it is changed, together with others, so that `update` need not read it by itself where
     /// [`Ctx::fresh`](crate::call::Ctx::fresh) says so?
     pub looked_at_first: bool,
+    /// The service of the price book that has its prices; empty = one of the kind's own name, or none.
+    pub prices: &'static str,
+    /// What advice on money can look over in it.
+    pub advised: Option<Advised>,
 }
 
 impl About {
@@ -88,6 +103,8 @@ impl About {
             spends: false,
             free: false,
             looked_at_first: false,
+            prices: "",
+            advised: None,
         }
     }
 }
