@@ -243,7 +243,7 @@ fn before_tests(text: &str) -> Vec<&str> {
     let all: Vec<&str> = text.lines().collect();
     let end = all
         .windows(2)
-        .position(|pair| pair[0] == "#[cfg(test)]" && pair[1].starts_with("mod ") && pair[1].ends_with('{'))
+        .position(|pair| pair[0] == "#[cfg(test)]" && pair[1].contains("mod ") && pair[1].ends_with('{'))
         .unwrap_or(all.len());
     all[..end].to_vec()
 }
