@@ -15,6 +15,7 @@ mod server;
 
 /// What moto cannot show, and why. Our own sandbox shows all of it.
 const SKIPPED: &[(&str, &str)] = &[
+    ("dashboard", "moto keeps no tags of dashboards"),
     ("fsx-lustre", "moto knows no throughput, life cycle or repository associations of Lustre"),
     ("instance-group: EFA", "moto ignores network cards and interface types"),
     ("instance-group: placement groups", "moto has none; tests/moto/serve.py answers that there are none"),
@@ -127,7 +128,7 @@ fn cpu_smoke_is_applied_changed_and_destroyed() {
 }
 
 /// Kinds that moto cannot live through; SKIPPED says why.
-const NOT_THERE: &[&str] = &["fsx-lustre"];
+const NOT_THERE: &[&str] = &["dashboard", "fsx-lustre"];
 
 #[test]
 fn every_kind_that_moto_has_lives_its_life() {

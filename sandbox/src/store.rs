@@ -64,9 +64,10 @@ pub(crate) trait Object: Serialize + DeserializeOwned + Clone + Send + Sync + 's
 /// What most objects with a name or an id and a field `created` say of themselves: type, `service/type`, the field of
 /// the id; and with tags in a field `tags`, the service and the last part of the ARN, in which the id stands.
 macro_rules! object {
-    ($type:ty, $kind:literal, $id:ident $(, tags of $service:literal $arn:literal)?) => {
+    ($type:ty, $kind:literal, $id:ident $(, global $global:literal)? $(, tags of $service:literal $arn:literal)?) => {
         impl $crate::store::Object for $type {
             const KIND: &'static str = $kind;
+            $(const GLOBAL: bool = $global;)?
             fn id(&self) -> &str {
                 &self.$id
             }

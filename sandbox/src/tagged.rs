@@ -6,7 +6,7 @@ use crate::call::Call;
 use crate::error::ApiError;
 use crate::model::TagForm;
 use crate::service::{Operation, read, write};
-use crate::store::{Tagged, Tags};
+use crate::store::{GLOBAL, Tagged, Tags};
 use crate::wire::params::Params;
 use crate::wire::reply::Reply;
 
@@ -101,7 +101,12 @@ pub(crate) fn list(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 fn resource(call: &mut Call<'_>, window: f64) -> Result<Tagged, ApiError> {
     let name = call.model().resource(call.operation).unwrap_or("ResourceArn");
     let arn = call.params.text(name)?;
-    let found = here(call, &arn).and_then(|tail| call.world.tagged(call.region, call.service.prefix, tail));
+    let everywhere = format!("arn:{}:{}::{}:", call.partition(), call.service.prefix, call.account());
+    let tagged = |region, tail| call.world.tagged(region, call.service.prefix, tail);
+    let found = match arn.strip_prefix(&everywhere) {
+        Some(tail) => tagged(GLOBAL, tail),
+        None => here(call, &arn).and_then(|tail| tagged(call.region, tail)),
+    };
     found.filter(|it| call.is_old_enough(it.created, window)).ok_or_else(|| (call.service.no_resource)(&arn))
 }
 

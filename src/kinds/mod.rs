@@ -27,6 +27,7 @@ kinds! {
     $
     alarm::Alarm,
     bucket::Bucket,
+    dashboard::Dashboard,
     fsx_lustre::FsxLustre,
     iam_role::IamRole,
     instance_group::InstanceGroup,

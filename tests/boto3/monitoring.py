@@ -1,4 +1,6 @@
-"""CloudWatch: alarms and the metrics that they are evaluated on."""
+"""CloudWatch: dashboards, alarms and the metrics that they are evaluated on."""
+
+import json
 
 from harness import ACCOUNT, REGION, check, eventually, fails, pages, refused, tags, untag
 
@@ -97,3 +99,30 @@ def alarms_follow_their_metric(sandbox):
     eventually(errors)
     eventually(lambda: state("a") == "OK")
     fails("InvalidParameterValue", cloudwatch.put_metric_data, Namespace="AWS/EC2", MetricData=[{**datum, "Value": 1}])
+
+
+@check
+def a_dashboard_lives(sandbox):
+    cloudwatch = sandbox.client("cloudwatch")
+    body = json.dumps({"widgets": [{"type": "metric", "properties": {"region": REGION, "metrics": []}}]})
+    answer = cloudwatch.put_dashboard(DashboardName="a_1", DashboardBody=body, Tags=tags({"a": "1"}))
+    assert answer["DashboardValidationMessages"] == [], answer
+    found = cloudwatch.get_dashboard(DashboardName="a_1")
+    there = f"arn:aws:cloudwatch::{ACCOUNT}:dashboard/a_1"
+    assert found["DashboardArn"] == there and found["DashboardBody"] == body, found
+    # It is the same in every region.
+    elsewhere = sandbox.client("cloudwatch", "eu-west-1")
+    assert [one["DashboardName"] for one in elsewhere.list_dashboards()["DashboardEntries"]] == ["a_1"]
+    cloudwatch.tag_resource(ResourceARN=there, Tags=tags({"b": "2"}))
+    cloudwatch.put_dashboard(DashboardName="a_1", DashboardBody='{"widgets": []}', Tags=tags({"c": "3"}))
+    assert untag(cloudwatch.list_tags_for_resource(ResourceARN=there)["Tags"]) == {"a": "1", "b": "2"}
+    (entry,) = cloudwatch.list_dashboards(DashboardNamePrefix="a")["DashboardEntries"]
+    assert entry["Size"] == len('{"widgets": []}') and entry["DashboardArn"] == there, entry
+    assert cloudwatch.list_dashboards(DashboardNamePrefix="b")["DashboardEntries"] == []
+    for wrong in ("{", "{}", '{"widgets": [{"type": "picture", "properties": {}}]}',
+                  '{"widgets": [{"type": "metric", "properties": {}}]}'):
+        fails("InvalidParameterInput", cloudwatch.put_dashboard, DashboardName="b", DashboardBody=wrong)
+    fails("InvalidParameterInput", cloudwatch.put_dashboard, DashboardName="b c", DashboardBody=body)
+    fails("ResourceNotFound", cloudwatch.delete_dashboards, DashboardNames=["a_1", "none"], status=404)
+    cloudwatch.delete_dashboards(DashboardNames=["a_1"])
+    fails("ResourceNotFound", cloudwatch.get_dashboard, DashboardName="a_1", status=404)

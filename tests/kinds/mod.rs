@@ -2,6 +2,7 @@
 //!
 //! A part of the engine's tests, so that the SDK is linked once for both.
 mod alarm;
+mod dashboard;
 mod data;
 mod fleet;
 mod log_group;
@@ -34,7 +35,7 @@ pub(crate) struct Own {
 }
 
 /// Kinds with a file of their own, one line each.
-pub(crate) const OWN: &[&Own] = &[&alarm::OWN, &log_group::OWN];
+pub(crate) const OWN: &[&Own] = &[&alarm::OWN, &dashboard::OWN, &log_group::OWN];
 
 /// What is known of a kind with a file of its own.
 pub(crate) fn own(kind: &str) -> Option<&'static Own> {

@@ -1,6 +1,7 @@
-//! CloudWatch: alarms that are evaluated on the metrics put here. Metric math and composite alarms are kept, not evaluated.
+//! CloudWatch: dashboards, and alarms that are evaluated on the metrics put here. Metric math and composite alarms are kept, not evaluated.
 
 mod alarms;
+mod dashboards;
 mod metrics;
 
 use super::prelude::*;
@@ -8,10 +9,11 @@ use super::prelude::*;
 pub(crate) static SERVICE: Service = Service {
     prefix: "cloudwatch",
     input: InputErrors::both("ValidationError"),
-    operations: &[alarms::OPERATIONS, metrics::OPERATIONS, tagged::OPERATIONS],
+    operations: &[alarms::OPERATIONS, dashboards::OPERATIONS, metrics::OPERATIONS, tagged::OPERATIONS],
     objects: || {
         vec![
             ObjectKind::of::<alarms::Alarm>(),
+            ObjectKind::of::<dashboards::Dashboard>(),
             ObjectKind::of::<metrics::Series>(),
         ]
     },
