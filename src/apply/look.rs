@@ -82,7 +82,7 @@ impl Shared<'_> {
                 _ => {
                     let what = live.members.first().map_or(&live.id, |m| &m.id);
                     let text =
-                        format!("{what} of {} is there, and AWS does not show this stack's tags on it", step.address);
+                        format!("{what} of {} exists, but AWS does not show this stack's tags on it", step.address);
                     return Err(Error::new(ErrorClass::Stranger, text).help(
                         "somebody took the tags off, or the endpoint keeps no tags that are given at creation: set them, or \
                          delete the object by hand, and apply again",

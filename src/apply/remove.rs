@@ -159,7 +159,7 @@ impl Shared<'_> {
                 if asked.elapsed() >= LOOK_AROUND {
                     asked = Instant::now();
                     if let Some(name) = self.newcomer(asked).await? {
-                        let why = "came into sight after the plan was made, and may be what holds it";
+                        let why = "appeared after the plan was made, and may be what is blocking it";
                         return Ok(Settled::Pending(format!("{} cannot go yet: {name} {why}", found.id)));
                     }
                 }
@@ -240,7 +240,7 @@ impl Shared<'_> {
         if left.is_empty() {
             return Ok(());
         }
-        let text = format!("{} of {} is there without this stack's tags, so it stays", left.join(", "), step.address);
+        let text = format!("{} of {} exists without this stack's tags, so it is kept", left.join(", "), step.address);
         Err(Error::new(ErrorClass::Stranger, text).help("delete it by hand, or set its tags again; then run again"))
     }
 }

@@ -69,8 +69,8 @@ fn strange(raw: &HttpResponse, why: Option<&str>) -> Error {
     let body = raw.body().bytes().map(begin).unwrap_or_default();
     let body = if body.is_empty() { "nothing".to_owned() } else { format!("`{body}`") };
     let why = why.map(|w| format!(" ({w})")).unwrap_or_default();
-    Error::new(class, format!("the answer is not one of AWS: HTTP {status}, {body}{why}"))
-        .help("look at what stands between here and AWS: a proxy, `--endpoint-url`, AWS_ENDPOINT_URL")
+    Error::new(class, format!("the answer did not come from AWS: HTTP {status}, {body}{why}"))
+        .help("check what is between this machine and AWS: a proxy, `--endpoint-url`, AWS_ENDPOINT_URL")
 }
 
 /// The beginning of a body, on one line and without what a terminal would obey.

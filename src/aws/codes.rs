@@ -25,7 +25,7 @@ codes! {
     STOPPED = "DL0410", "The run was stopped",
         "The run was cancelled or lost its lock before this call, which was therefore not made. Apply again to go on.";
     PURCHASE_UNKNOWN = "DL0411", "Nobody knows whether something was bought",
-        "A call that spends money which cannot be had back (the purchase of a Capacity Block, for example) was sent, and its answer never came: the run was killed, or the connection was cut. dlinfra looks for what may have been bought and takes it over when AWS shows it, but it never buys a second time by itself. If nothing was bought, say so with `--not-bought ADDRESS`.";
+        "A call that spends money that cannot be refunded (the purchase of a Capacity Block, for example) was sent, and its answer never arrived: the run was killed, or the connection was cut. dlinfra looks for what may have been bought and takes it over when AWS shows it, but it never automatically buys a second time. If nothing was bought, say so with `--not-bought ADDRESS`.";
     KEYS_IN_THE_CLEAR = "DL0412", "Keys would travel without encryption",
         "The endpoint (`--endpoint-url`, AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_S3 and the like, or `endpoint_url` of a profile) is plain http on another machine, and the credentials have the form of AWS's own. Everybody on the way could read what is sent: session tokens, scripts, the journal. Use https, or an endpoint on this machine; emulators take any keys, so give them others.";
     BUG = "DL0499", "A bug in dlinfra",

@@ -266,7 +266,7 @@ fn dollars(amount: Option<&str>, unit: Option<&str>) -> Result<Decimal, Error> {
     let text = amount.unwrap_or_default();
     // More digits than a Decimal has are worth less than anybody pays.
     let exact = Decimal::from_str_exact(text).or_else(|_| Decimal::from_scientific(text)).or_else(|_| text.parse());
-    exact.map_err(|_| unreadable(format!("Cost Explorer answered with `{text}`, which is no amount")))
+    exact.map_err(|_| unreadable(format!("Cost Explorer answered with `{text}`, which is not an amount")))
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ fn denied(error: Error, action: &str) -> Error {
 }
 
 fn unreadable(what: &str, text: &str) -> Error {
-    Error::new(ErrorClass::Other, format!("EC2 answered with {what} `{text}`, which is no amount of dollars"))
+    Error::new(ErrorClass::Other, format!("EC2 answered with {what} `{text}`, which is not an amount of dollars"))
 }
 
 /// The Linux spot price of now in each zone, by instance type; types without a spot market are left out.

@@ -41,8 +41,8 @@ codes! {
         "Values, texts, ranges and steps are limited, so that a mistake ends in a message and not in a full memory.";
     UNKNOWN = "DL0118", "Something must be known before apply",
         "`when`, `for_each`, `key`, counts, conditions, keys of mappings, `existing` and file names decide the shape of the stack. They cannot depend on an attribute that AWS decides during apply.";
-    CYCLE = "DL0119", "Values depend on each other in a ring",
-        "Each value of the ring needs the next one first. Break the ring at one of the marked places.";
+    CYCLE = "DL0119", "Values form a dependency cycle",
+        "Each value of the cycle needs the next one first. Break the cycle at one of the marked places.";
     UNKNOWN_KEY = "DL0120", "An unknown key",
         "The mapping has no such key here. Most often it is misspelt or indented by one level too few or too many.";
     MISSING = "DL0121", "A required key is missing",

@@ -43,7 +43,7 @@ pub static TOP_LEVEL: &[KeyDoc] = &[
     key("resources", "resources", "What should exist"),
     key("outputs", "outputs", "What the stack tells others"),
     key("software", "any", "Pins of images, drivers and libraries; read as `software.NAME`"),
-    key("usage", "any", "Assumptions that prices need, such as hours per month"),
+    key("usage", "any", "Assumptions that prices need, such as hours per day"),
     key("policies", "policies", "Rules of your own, checked with every plan: each has `rule` and `message`"),
     key("allow", "allow", "Rules that are silenced, each with a reason"),
     key("moved", "moved", "Old addresses of resources that got new ones"),

@@ -31,7 +31,7 @@ use std::collections::BTreeMap;
 /// What `--actual` asks for.
 #[derive(clap::Args, Clone, Default)]
 pub(super) struct Bills {
-    /// Hold the estimate against what AWS billed. Asks Cost Explorer, which charges about a cent a request.
+    /// Compare the estimate with what AWS billed. Asks Cost Explorer, which charges about a cent a request.
     #[arg(long, help_heading = "Bills")]
     pub actual: bool,
     /// A stack by name: no blueprint is needed.

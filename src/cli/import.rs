@@ -23,7 +23,7 @@ use crate::{
 use serde_json::json;
 use std::{collections::BTreeMap, path::PathBuf};
 
-/// Take up objects that exist as resources of the blueprint. Only ownership tags are set.
+/// Take over existing objects as resources of the blueprint. Only ownership tags are set.
 #[derive(clap::Args)]
 #[command(after_help = AFTER)]
 pub(super) struct Args {
@@ -170,7 +170,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
 }
 
 fn nothing_named() -> Stop {
-    Diagnostic::error(&IMPORT_NOTHING_NAMED, "what shall be imported?")
+    Diagnostic::error(&IMPORT_NOTHING_NAMED, "what should be imported?")
         .with_help("name the resource and the object: `dlinfra import FILE ADDRESS ID` (or `--name`, or `--tag`)")
         .with_help("or give a Terraform state file: `dlinfra import FILE --from-terraform terraform.tfstate`")
         .into()

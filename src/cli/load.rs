@@ -141,7 +141,7 @@ pub(super) fn write_saved(path: &Path, plan: &SavedPlan) -> Result<(), Stop> {
 pub(super) fn can_write_saved(path: &Path) -> Result<(), Stop> {
     let taken = path.symlink_metadata().is_ok() && !saved::is_saved(&beginning(path));
     if taken && path.metadata().map_or(true, |m| m.len() > 0 || !m.is_file()) {
-        return Err(saved::not_written(path, "is there already, and it is no saved plan").into());
+        return Err(saved::not_written(path, "already exists and is not a saved plan").into());
     }
     Ok(())
 }

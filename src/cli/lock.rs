@@ -115,7 +115,7 @@ async fn show(found: &Located, lock: Option<&LockStatus>, ui: Ui) -> std::result
     }
     let mut out = format!("{}   {}   {}\n", header.stack, header.region, header.place);
     match lock {
-        None => out.push_str("free: nobody has ever held it\n"),
+        None => out.push_str("free: it has never been held\n"),
         Some(held) if held.held => out.push_str(&format!("{}\n", words(found, held, now))),
         Some(free) => {
             let holder = free.holder.as_ref();
@@ -138,7 +138,7 @@ fn ago(word: &str, then: Timestamp, now: Timestamp) -> String {
 /// Who holds it, on a few lines.
 fn words(found: &Located, lock: &LockStatus, now: Timestamp) -> String {
     let Some(holder) = &lock.holder else {
-        return "held, but its record is damaged: nobody knows by whom; `dlinfra lock break` ends it".to_owned();
+        return "held, but its record is damaged, so the holder is unknown; `dlinfra lock break` ends it".to_owned();
     };
     let mut out = format!("held by {} for `{}`", holder.name, holder.command);
     out.push_str(&lock.since.map(|t| ago(",\n  since", t, now)).unwrap_or_default());

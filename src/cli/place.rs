@@ -161,7 +161,7 @@ impl Place {
                 .map_or("see the regions of AWS".to_owned(), |r| format!("did you mean `{r}`?"));
             return Err(Diagnostic::error(
                 &codes::UNKNOWN_REGION,
-                format!("`{region}` is no region that the sandbox knows"),
+                format!("the sandbox does not know the region `{region}`"),
             )
             .with_help(help)
             .into());

@@ -131,7 +131,7 @@ pub(super) async fn run(request: &Request, ui: Ui) -> Result {
             if let Some(name) = names.iter().find(|name| is_file(name)) {
                 return Err(Diagnostic::error(
                     &crate::price::NO_PRICE,
-                    format!("`{name}` is a blueprint, and other names stand beside it"),
+                    format!("`{name}` is a blueprint, so no other names can be given with it"),
                 )
                 .with_help("name one blueprint, or types and kinds")
                 .into());

@@ -27,7 +27,7 @@ pub(super) struct Args {
     /// Do not ask.
     #[arg(long, short)]
     yes: bool,
-    /// The journal is whole, but somebody has removed every object by hand: begin it again without them.
+    /// The journal is intact, but every object was removed by hand: start it again without them.
     #[arg(long)]
     forget: bool,
 }

@@ -19,16 +19,16 @@ codes! {
     TAGS_LOST = "DL0562", "An object has lost its tags",
         "The journal knows the object by its id, it is there, and it does not carry this stack's tags any more. dlinfra never changes what does not carry its tags: the object is neither changed nor removed, nothing is made in its place, and the proof of `dlinfra destroy` names it. Take it back with `dlinfra import`, or delete it by hand.";
     DETAIL_NOT_READ = "DL0563", "A detail could not be read",
-        "AWS did not show a detail of an object that is there, or shows a value that this version of dlinfra does not know. The detail is not compared with the blueprint; everything else is, and the object goes with its stack.";
+        "AWS did not show a detail of an existing object, or shows a value that this version of dlinfra does not know. The detail is not compared with the blueprint; everything else is, and the object goes with its stack.";
     KIND_NOT_READ = "DL0564", "A kind of object could not be looked for",
-        "The caller may not list objects of this kind, or the region does not have the service. The blueprint wants nothing of it and the journal remembers nothing of it, so plans go on; a proof says what it could not see. Allow the action that the message names if the stack may have such an object after all.";
+        "The caller may not list objects of this kind, or the region does not have the service. The blueprint wants none of these and the journal remembers none, so plans continue; a proof says what it could not see. Allow the action that the message names if the stack may have such an object after all.";
     UNPROVEN = "DL0565", "Nothing proves that the object is the stack's",
         "The object carries this stack's name, but not its `dlinfra:stack-id`, and the journal does not know its id. Somebody may have written the tag by hand, so the object is never changed or removed.";
     NO_PURCHASE = "DL0549", "Nothing to decide about a purchase",
         "`--not-bought ADDRESS` tells dlinfra that a purchase whose answer never came was not executed. At this address no purchase is in doubt.";
     EXISTING_AMBIGUOUS = "DL0533", "`existing:` does not match exactly one object",
         "An `existing:` resource is read and never changed. It must match exactly one object by id, name or tags, so that nobody else's object is used by accident. The message names those that match, or those that there are.";
-    IMAGINED = "DL0539", "An existing object is imagined",
+    IMAGINED = "DL0539", "The sandbox invented an existing object",
         "`existing:` names an object of the real account, and the sandbox has its own account, in which it is not. So that a plan can be rehearsed, something with that id or name stands for it. An apply cannot make anything in what is not there: for that, serve the sandbox (`dlinfra sandbox serve`) and make the object with the AWS CLI first. A plan in the real account looks for the object, and finds exactly one or ends with DL0533.";
     IMPORT_INTERRUPTED = "DL0540", "An import was interrupted",
         "A run was stopped while it was taking up an object that exists: some of it may carry this stack's tags already. Run the same import again; it continues. Until then nothing is planned, because the plan would make a second object or remove a part of the first.";

@@ -43,7 +43,7 @@ impl Engine {
                 }
                 0 if self.imagine => {
                     let text = format!(
-                        "the sandbox has no {} with {}, so {address} is imagined",
+                        "the sandbox has no {} with {}, so {address} is invented",
                         item.kind.name(),
                         find::said(by)
                     );

@@ -37,8 +37,7 @@ impl Engine {
                     Some(Diagnostic::error(p.code, p.summary).at_address(address).at_field(p.path).with_help(p.help))
                 })),
                 Err(e) => {
-                    let text =
-                        format!("AWS was not asked whether it takes what is new of the kind {}: {e}", kind.name());
+                    let text = format!("it could not be checked whether AWS accepts the new {}: {e}", kind.name());
                     notes.push(Diagnostic::note(&codes::NOT_FORESEEN, text).with_help_opt(e.help.clone()));
                 }
             }

@@ -250,7 +250,7 @@ impl JournalError {
                                       the same command again"
                 .to_owned(),
             Self::Damaged { at, .. } if at.ends_with(super::lock::KEY) => {
-                "look who works on the stack; when nobody does, `dlinfra lock break`".to_owned()
+                "check who is working on the stack; if nobody is, run `dlinfra lock break`".to_owned()
             }
             Self::Damaged { .. } => "`dlinfra recover` rebuilds the journal from the tags of what is live".to_owned(),
             Self::NewerVersion { .. } => "upgrade dlinfra to the version that wrote it, or newer".to_owned(),

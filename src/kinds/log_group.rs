@@ -53,7 +53,7 @@ codes! {
     NAME = "DL1001", "Not a legal name of a log group",
         "A log group's name has 1 to 512 of the characters a-z, A-Z, 0-9, `_`, `-`, `/`, `.` and `#`, and does not start \
          with `aws/`, which is AWS's own.";
-    RETENTION = "DL1002", "CloudWatch Logs does not keep logs for so long",
+    RETENTION = "DL1002", "CloudWatch Logs does not keep logs for this long",
         "Logs are kept for 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, \
          3288 or 3653 days. Leave `retention` out to keep them for good.";
 }

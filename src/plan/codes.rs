@@ -4,7 +4,7 @@ use crate::diagnostic::codes;
 codes! {
     /// All of them.
     pub(crate) CODES:
-    RING = "DL0530", "Resources need each other in a ring",
+    RING = "DL0530", "Resources form a dependency cycle",
         "Each resource in the ring waits for the next one, so none can be made first. References in late fields (rules of security groups) do not count. Let one of them use a value that is known beforehand.";
     DESTROYS_DATA = "DL0534", "The plan would destroy data",
         "A resource that holds data (a bucket, a persistent file system) would be deleted or replaced. `--yes` never covers that. Undo the change, or name the resource with `--allow-destroy ADDRESS` when its data may be lost. If it is not empty, `--delete-data` is needed as well; both are asked for before anything changes.";

@@ -144,9 +144,11 @@ pub fn ring(wanted: &[Wanted]) -> Option<Vec<usize>> {
 pub fn in_a_ring(ring: &[&str]) -> Diagnostic {
     let text = match ring {
         [one] => format!("{one} needs itself"),
-        all => format!("resources need each other in a ring: {} > {}", all.join(" > "), all.first().unwrap_or(&"")),
+        all => {
+            format!("resources depend on each other in a cycle: {} > {}", all.join(" > "), all.first().unwrap_or(&""))
+        }
     };
-    let help = "break the ring: let one of them refer to the other by a value that is known beforehand";
+    let help = "break the cycle: let one of them refer to the other by a value that is known beforehand";
     Diagnostic::error(&codes::RING, text).with_help(help)
 }
 

@@ -75,7 +75,7 @@ fn refused(decisions: &[Decision], contested: &[(usize, usize)], ring: &[Task]) 
     };
     let (holder, claimer) = (&decisions[*holder].step, &decisions[*claimer].step);
     let text = format!(
-        "{} can be made only when {} is gone, and {} can go only when {} is there",
+        "{} can be created only after {} is deleted, and {} can be deleted only after {} exists",
         claimer.address, holder.address, holder.address, claimer.address
     );
     let fields: Vec<&str> = claimer.kind.about().claims.iter().map(|c| c.field).collect();

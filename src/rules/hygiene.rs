@@ -206,7 +206,7 @@ fn no_end(stack: &Stack<'_>, found: &mut Findings<'_>) {
     }
     if let Some(m) = stack.machines().find(|m| m.facts.accelerator.is_some()) {
         let count = m.count.map_or("some".to_owned(), |n| n.to_string());
-        let summary = format!("{count} x {} may run for ever: the stack has no `ttl`", m.facts.name);
+        let summary = format!("{count} x {} may run indefinitely: the stack has no `ttl`", m.facts.name);
         found.at(m.resource, "", summary, "write for example `ttl: 72h` at the top of the blueprint");
     }
 }

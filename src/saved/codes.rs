@@ -6,11 +6,11 @@ codes! {
     /// What `dlinfra explain` says about saved plans.
     pub CODES:
     OUT_OF_DATE = "DL0750", "A saved plan is out of date",
-        "`apply plan.json` plans again from the inputs in the file over a fresh look at AWS, and goes on only if the very same steps come out. Something was changed since: by another apply, by hand, by AWS, or in the file's steps. The steps that differ are listed. A plan that was applied before is out of date too. Make a new plan with `dlinfra plan FILE -o plan.json`, and read it. The exit code is 6.";
+        "`apply plan.json` plans again from the inputs in the file and a fresh read of AWS, and continues only if exactly the same steps result. Something was changed since: by another apply, by hand, by AWS, or in the file's steps. The steps that differ are listed. A plan that was applied before is out of date too. Make a new plan with `dlinfra plan FILE -o plan.json`, and read it. The exit code is 6.";
     TAMPERED = "DL0751", "A saved plan was changed by hand",
         "The inputs in a saved plan (files, variables, images, times) do not have the digest that was written with them. A saved plan is never edited: change the blueprint, and plan again. The exit code is 6.";
     UNREADABLE = "DL0752", "A saved plan cannot be read",
-        "The file begins like a saved plan, but it is no JSON, it ends too early, or it lacks something. Copy it again, or plan again. What `plan --format json` prints is a report; only `plan -o FILE` saves a plan.";
+        "The file begins like a saved plan, but it is not JSON, ends too early, or lacks something. Copy it again, or plan again. What `plan --format json` prints is a report; only `plan -o FILE` saves a plan.";
     OTHER_FORMAT = "DL0753", "A saved plan has another format",
         "The `format_version` of a saved plan says which versions of dlinfra can read it. Use the version that wrote it, or plan again with this one.";
     OTHER_VERSION = "DL0754", "A saved plan comes from another version of dlinfra",
@@ -20,7 +20,7 @@ codes! {
     SECRET_INSIDE = "DL0756", "A saved plan would hold a secret",
         "A saved plan holds the text of the blueprint, its modules and scripts, and the variables, and it is handed from one CI job to another. Something in them looks like a key, a token or a password. Store it in Secrets Manager or Parameter Store and write its name here. If it is no secret, allow DL0231 in the blueprint and say why.";
     NOT_SAVED = "DL0757", "The plan was not saved",
-        "The file cannot be written, or it is there and no saved plan, so that it is not written over. Give `-o` another path.";
+        "The file cannot be written, or it already exists and is not a saved plan, so it is not overwritten. Give `-o` another path.";
     OTHER_PLACE = "DL0758", "A saved plan is for another place",
         "A saved plan belongs to one account and region, and to the sandbox if it was made there. Use the same credentials, `--sandbox` or not as before, and the folder in which the plan was made: paths in it, and the local journal, are found from there.";
     UNKNOWN_IMAGE = "DL0759", "A plan with an unknown image cannot be saved",
@@ -33,7 +33,7 @@ codes! {
 pub const STALE: &[&Code] = &[&OUT_OF_DATE, &TAMPERED, &OTHER_VERSION];
 
 pub(super) fn unreadable(why: &str) -> Diagnostic {
-    Diagnostic::error(&UNREADABLE, format!("this is no saved plan that can be read: {why}"))
+    Diagnostic::error(&UNREADABLE, format!("this saved plan cannot be read: {why}"))
         .with_help("copy the file again, or plan again: `dlinfra plan FILE -o plan.json`")
 }
 

@@ -11,7 +11,7 @@ const NAMED: &str = "blueprint: named\nregion: us-east-1\nresources:\n  vpc:\n  
 fn an_object_that_the_sandbox_imagines_is_told() {
     let desk = Desk::new();
     desk.write("a.yaml", NAMED.replace("WHAT", "tags: { Name: prod }"));
-    let told = ["note[DL0539]", "the sandbox has no vpc with the tags Name=prod, so vpc is imagined", "--> a.yaml:6:"];
+    let told = ["note[DL0539]", "the sandbox has no vpc with the tags Name=prod, so vpc is invented", "--> a.yaml:6:"];
     desk.run("plan a.yaml --sandbox").code(0).says(&told);
     // Where nothing is made of it, it is no news.
     let alone = NAMED

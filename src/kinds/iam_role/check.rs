@@ -28,7 +28,7 @@ codes! {
         "`managed_policies` holds names of AWS's own policies (`AmazonSSMManagedInstanceCore`, \
          `service-role/AmazonEC2ContainerServiceforEC2Role`) or ARNs of yours. A role has at most 20 of them \
          (10 unless the quota was raised).";
-    NO_SUCH_POLICY = "DL0336", "Managed policy that is not there",
+    NO_SUCH_POLICY = "DL0336", "Managed policy that does not exist",
         "IAM has no policy of this name or ARN, so the role could not be finished. AWS's own policies are named with \
          their path where they have one (`service-role/AWSBatchServiceRole`); policies of the account by their ARN.";
 }

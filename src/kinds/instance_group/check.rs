@@ -59,7 +59,7 @@ codes! {
     RESERVATION = "DL0385", "Reservation that cannot be used",
         "The capacity reservation or Capacity Block is not there, not active, or for another type or zone. A \
          Capacity Block is active from its start to its end only.";
-    NO_SUCH_KEY = "DL0387", "Key pair that is not there",
+    NO_SUCH_KEY = "DL0387", "Key pair that does not exist",
         "EC2 has no key pair of this name in the region, so a launch would be refused after everything else was made. \
          Key pairs belong to one region. Without `key_name` nobody needs one: Session Manager opens a shell by the \
          machine's role. The sandbox of `--sandbox` takes any name.";
@@ -222,7 +222,7 @@ fn check_boot(boot: &Boot, add: &mut impl FnMut(&'static Code, &str, String, &st
         add(
             &ENVIRONMENT,
             "boot.env",
-            format!("`{key}` is no name of a shell variable"),
+            format!("`{key}` is not a valid shell variable name"),
             "use letters, digits and underscores",
         );
     }

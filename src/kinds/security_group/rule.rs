@@ -194,7 +194,7 @@ pub(super) fn check(rules: &[Rule], path: &str, problems: &mut Vec<Problem>) {
             Rule { description: None, ..(*other).clone() } == Rule { description: None, ..rule.clone() }
         };
         if rules.iter().take(index).any(|other| same(&other)) {
-            found(&TWICE, "", format!("`{phrase}` stands there twice"), "keep one of them");
+            found(&TWICE, "", format!("`{phrase}` appears twice"), "keep one of them");
         }
     }
 }

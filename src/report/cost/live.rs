@@ -74,7 +74,7 @@ impl LiveFigures {
         let unknown = match spending.unknown {
             0 => String::new(),
             1 => "; of 1 resource nobody knows for how long".to_owned(),
-            count => format!("; of {count} resources nobody knows for how long"),
+            count => format!("; for {count} resources it is not known how long"),
         };
         let gone = match spending.gone.is_zero() {
             true => String::new(),
