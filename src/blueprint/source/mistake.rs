@@ -46,7 +46,12 @@ pub(super) struct Cause {
 pub(super) fn cause(text: &str, at: usize, last: Option<std::ops::Range<usize>>) -> Option<Cause> {
     let start = text.get(..at)?.rfind('\n').map_or(0, |n| n + 1);
     let from = last.as_ref().map_or(0, |l| l.start);
-    tab(text, from, start).or_else(|| unclosed(text, at, last)).or_else(|| indented(text, start))
+    let next = text[start..].find('\n').map_or(text.len(), |n| start + n + 1);
+    tab(text, from, start)
+        .or_else(|| unclosed(text, at, last))
+        .or_else(|| indented(text, start))
+        // A value that seems to go on in the next line, which is only indented with a tab.
+        .or_else(|| tab(text, next, next))
 }
 
 /// A tab before the first word of a line, from the last thing that was read up to the line of the error.
