@@ -1,7 +1,7 @@
 //! The vocabulary of a resource: live object, state, and what a kind states about itself.
 mod about;
 
-pub use about::{About, Advised};
+pub use about::{About, Advised, MEMBERS};
 
 use crate::{
     address::Address,

@@ -1,4 +1,4 @@
-//! alarm: a metric, or what is computed of several, that is watched, and who is told when it crosses a line.
+//! alarm: a metric, or an expression over several, that is watched, and who is notified when it breaches a threshold.
 mod check;
 mod wire;
 
@@ -13,7 +13,7 @@ use crate::{
     kinds::named::{self, Named},
     price::{PriceContext, PriceLine, service},
     resource::{
-        About, Call, Changes, Class, Discovery, Durations, Id, Live, Lookup, NameRule, Output, Problem, Quota, Resource,
+        About, Call, Changes, Class, Discovery, Durations, Id, Live, Lookup, NameRule, Output, Problem, Resource,
     },
     units::Span,
 };
@@ -29,39 +29,39 @@ pub struct Alarm {
     /// Its name; without one, the stack's and its own with ten characters more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// What whoever is told shall read.
+    /// A text for those who are notified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// What is watched; or `queries`.
+    /// The metric that is watched; or `queries`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric: Option<Metric>,
-    /// What is watched, computed of several metrics: one of them `returns` the values that are compared.
+    /// What is watched, computed from several metrics: one of them `returns` the values that are compared.
     #[serde(default)]
     pub queries: Vec<Query>,
     /// How values are compared with the threshold, or with a band.
     pub comparison: Comparison,
-    /// The line that is not to be crossed, in the unit of the metric; or `band`.
+    /// The threshold, in the unit of the metric; or `band`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<Number>,
     /// The id of the query that gives the band of expected values (`ANOMALY_DETECTION_BAND(m1, 2)`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub band: Option<String>,
-    /// How many of the latest periods are looked at.
+    /// How many of the most recent periods are evaluated.
     #[serde(default = "one")]
     pub periods: u32,
-    /// How many of these must be across the line; without it all of them.
+    /// How many of these must breach the threshold; without it, all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub datapoints: Option<u32>,
     /// What a period without a value counts as: `breaching` for a heartbeat, `not-breaching` for a count of errors.
     #[serde(default)]
     pub missing: NoData,
-    /// ARNs of what happens when it goes into alarm, such as a topic's.
+    /// ARNs to notify or run when it goes into ALARM, such as a topic's.
     #[serde(default)]
     pub alarm_actions: Vec<Field<String>>,
-    /// ARNs of what happens when all is well again.
+    /// ARNs to notify or run when it returns to OK.
     #[serde(default)]
     pub ok_actions: Vec<Field<String>>,
-    /// ARNs of what happens when there is nothing to judge by.
+    /// ARNs to notify or run when there is not enough data.
     #[serde(default)]
     pub insufficient_data_actions: Vec<Field<String>>,
 }
@@ -70,7 +70,7 @@ pub struct Alarm {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Metric {
-    /// Whose it is: `AWS/EC2`, `CWAgent`.
+    /// Its namespace: `AWS/EC2`, `CWAgent`.
     pub namespace: String,
     /// Its name: `CPUUtilization`.
     pub name: String,
@@ -126,14 +126,14 @@ pub enum Comparison {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum NoData {
-    /// Nothing: with no values at all there is nothing to judge by.
+    /// Nothing: with no values at all the state is INSUFFICIENT_DATA.
     #[default]
     Missing,
     /// The state stays.
     Ignore,
-    /// It is across the line.
+    /// A breach.
     Breaching,
-    /// It is not.
+    /// No breach.
     NotBreaching,
 }
 
@@ -173,9 +173,8 @@ impl Resource for Alarm {
             "cloudwatch:TagResource",
             "cloudwatch:UntagResource",
         ],
-        quotas: &[Quota { code: "L-D44AAFBB", name: "Number of Metric Alarms" }],
         prices: "cloudwatch",
-        ..About::new("An alarm of CloudWatch on a metric, or on what is computed of several")
+        ..About::new("A CloudWatch alarm on a metric, or on an expression over several")
     };
 
     fn summary(&self) -> String {

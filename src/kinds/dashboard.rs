@@ -26,7 +26,7 @@ pub struct Dashboard {
     /// Its name; without one, the stack's and its own with ten characters more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// What it shows, in CloudWatch's own structure: `widgets`, each with `type`, place and `properties`.
+    /// What it shows, in CloudWatch's own structure: `widgets`, each with `type`, position and `properties`.
     pub body: Body,
 }
 
@@ -96,7 +96,7 @@ impl Resource for Dashboard {
             "cloudwatch:UntagResource",
         ],
         prices: "cloudwatch",
-        ..About::new("A dashboard of CloudWatch: a page of charts")
+        ..About::new("A CloudWatch dashboard: a page of charts")
     };
 
     fn summary(&self) -> String {

@@ -74,6 +74,7 @@ impl Resource for IamRole {
             Output { name: "instance_profile_arn", ty: "string", doc: "the instance profile's ARN, if it has one" },
         ],
         asked: &["managed_policies", "permissions_boundary"],
+        unsettled: &[("instance_profile", &["instance_profile"]), ("instance_profile_arn", &["instance_profile"])],
         tagger: &tags::ROLES,
         discovery: Discovery::Prefix,
         terraform: "aws_iam_role",

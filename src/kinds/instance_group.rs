@@ -42,7 +42,7 @@ use crate::{
         storage::{Volume, volumes},
     },
     resource::{
-        About, Advised, Call, Changes, Claim, Class, Durations, Expected, Foreseen, Id, Live, Lookup, NameRule, NamedImage, Output,
+        About, Advised, Call, Changes, Claim, Class, Durations, Expected, Foreseen, Id, Live, Lookup, MEMBERS, NameRule, NamedImage, Output,
         Problem, Quota, Resource, Revealed, State,
     },
     spec::Difference,
@@ -193,6 +193,14 @@ impl Resource for InstanceGroup {
             Output { name: "placement_group", ty: "string", doc: "the placement group's name, if it has one" },
         ],
         fixed: &["subnet", "placement"],
+        unsettled: &[
+            ("instance_ids", &[MEMBERS, "count"]),
+            ("private_ips", &[MEMBERS, "count"]),
+            ("private_dns", &[MEMBERS, "count"]),
+            ("head_address", &[MEMBERS]),
+            ("count", &["count"]),
+            ("image_id", &[MEMBERS]),
+        ],
         rolling: &[
             "instance_type",
             "image",

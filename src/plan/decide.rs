@@ -12,7 +12,7 @@ use crate::{
     graph::Dag,
     kind::{self, Kind},
     record::{Applied, Setting},
-    resource::{About, Live, State},
+    resource::{About, Live, MEMBERS, State},
     snapshot::Found,
     spec,
 };
@@ -49,7 +49,7 @@ pub(super) fn decide(input: &Input<'_>, choices: &Choices) -> Result<Vec<Decisio
     let order = graph(&index, &needs)
         .order(|n| n)
         .map_err(|ring| in_a_ring(&ring.iter().map(|n| input.wanted[*n].address.as_str()).collect::<Vec<_>>()))?;
-    let mut actions: BTreeMap<&str, Action> = BTreeMap::new();
+    let mut decided = Decided::default();
     let tags = Arc::new(input.tags.clone());
     let mut out: Vec<Option<Decision>> = input.wanted.iter().map(|_| None).collect();
     let mut taken: BTreeSet<&Address> = BTreeSet::new();
@@ -57,8 +57,8 @@ pub(super) fn decide(input: &Input<'_>, choices: &Choices) -> Result<Vec<Decisio
         let wanted = &input.wanted[node];
         let found = live_of(input, wanted);
         taken.extend(found.map(|f| &f.live.address));
-        let step = one(input, wanted, found, &actions, &tags, choices)?;
-        actions.insert(wanted.address.as_str(), step.action);
+        let step = one(input, wanted, found, &decided, &tags, choices)?;
+        decided.add(wanted.address.as_str(), &step);
         let used = found.map(|f| edges_of(f.kind.about(), &f.live.spec)).unwrap_or_default();
         out[node] = Some(Decision { step, needs: std::mem::take(&mut needs[node]), used });
     }
@@ -169,12 +169,12 @@ fn one(
     input: &Input<'_>,
     wanted: &Wanted,
     found: Option<&Found>,
-    actions: &BTreeMap<&str, Action>,
+    decided: &Decided<'_>,
     stack_tags: &Arc<BTreeMap<String, String>>,
     choices: &Choices,
 ) -> Result<Step, Diagnostics> {
     let kind = wanted.kind;
-    let mut settled = settle(input, wanted, actions)?;
+    let mut settled = settle(input, wanted, decided)?;
     if let Some((field, value)) = choices.get(&wanted.address) {
         settled[*field] = value.clone();
     }
@@ -238,7 +238,7 @@ fn one(
     let why = match &live.state {
         State::Failed(why) => Some(format!("AWS reports that it failed: {why}")),
         State::Deleting => Some("the live one is being deleted".to_owned()),
-        _ => forced(input, &mut step, live, wanted, actions),
+        _ => forced(input, &mut step, live, wanted, decided),
     };
     if let Some(reason) = why {
         step.reason = reason;
@@ -441,13 +441,7 @@ fn tag_changes(
 }
 
 /// Why this must be replaced, if it must; marks the fields that force it.
-fn forced(
-    input: &Input<'_>,
-    step: &mut Step,
-    live: &Live,
-    wanted: &Wanted,
-    actions: &BTreeMap<&str, Action>,
-) -> Option<String> {
+fn forced(input: &Input<'_>, step: &mut Step, live: &Live, wanted: &Wanted, decided: &Decided<'_>) -> Option<String> {
     let about = step.kind.about();
     let mut reason = None;
     for field in &mut step.fields {
@@ -462,7 +456,7 @@ fn forced(
     }
     for (name, address) in spec::references(&wanted.spec) {
         let late = about.late.contains(&name.as_str());
-        if late || actions.get(address.as_str()) != Some(&Action::Replace) {
+        if late || decided.actions.get(address.as_str()) != Some(&Action::Replace) {
             continue;
         }
         // A fleet cannot keep members on something that goes away, so rolling is not possible then.
@@ -509,14 +503,38 @@ fn delete(address: &Address, found: &Found) -> Step {
     }
 }
 
+/// What was decided of the resources that come before one.
+#[derive(Default)]
+struct Decided<'a> {
+    actions: BTreeMap<&'a str, Action>,
+    /// Outputs that an update of them may change.
+    unsettled: BTreeMap<&'a str, Vec<&'static str>>,
+}
+
+impl<'a> Decided<'a> {
+    fn add(&mut self, address: &'a str, step: &Step) {
+        self.actions.insert(address, step.action);
+        if step.action != Action::Update {
+            return;
+        }
+        let changes = |field: &str| match field {
+            MEMBERS => !step.outdated.is_empty(),
+            field => step.fields.iter().any(|f| under(&f.path, &[field])),
+        };
+        let all = step.kind.about().unsettled.iter().filter(|(_, by)| by.iter().any(|f| changes(f)));
+        self.unsettled.insert(address, all.map(|(output, _)| *output).collect());
+    }
+}
+
 /// Computes what can be computed: outputs of resources that stay are known, those of resources that are made or
-/// replaced are not.
-fn settle(input: &Input<'_>, wanted: &Wanted, actions: &BTreeMap<&str, Action>) -> Result<Value, Diagnostics> {
+/// replaced are not, nor those that an update changes.
+fn settle(input: &Input<'_>, wanted: &Wanted, decided: &Decided<'_>) -> Result<Value, Diagnostics> {
     if !spec::has_unknown(&wanted.spec) {
         return Ok(wanted.spec.clone());
     }
-    let known = |address: &str, name: &str| match actions.get(address) {
+    let known = |address: &str, name: &str| match decided.actions.get(address) {
         Some(Action::Create | Action::Replace) => None,
+        _ if decided.unsettled.get(address).is_some_and(|outputs| outputs.contains(&name)) => None,
         _ => input.snapshot.output(address, name),
     };
     let settled = blueprint::evaluate(&wanted.spec, &known)

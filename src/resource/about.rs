@@ -5,6 +5,9 @@ use crate::{
     diagnostic::Code,
 };
 
+/// Stands among fields for the members of a fleet (see [`About::unsettled`]).
+pub const MEMBERS: &str = "members";
+
 /// What advice on money can look over in a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Advised {
@@ -27,6 +30,9 @@ pub struct About {
     pub fixed: &'static [&'static str],
     /// Fields whose change replaces members one after the other.
     pub rolling: &'static [&'static str],
+    /// Outputs that an update may change, each with the fields whose change does that; [`MEMBERS`] = the replacement of
+    /// members. While such a change is planned, what depends on the output is known only after the apply.
+    pub unsettled: &'static [(&'static str, &'static [&'static str])],
     /// Fields that make no edge at creation: the update pass applies them, teardown clears them first.
     pub late: &'static [&'static str],
     /// Fields that can be changed in place, but through which the object keeps what it points at from being removed:
@@ -83,6 +89,7 @@ impl About {
             outputs: &[],
             fixed: &[],
             rolling: &[],
+            unsettled: &[],
             late: &[],
             holds: &[],
             unreadable: &[],

@@ -2,12 +2,13 @@
 use super::Own;
 use crate::{
     crash_lives::{self, Life},
-    examples::{Example, in_place, replace},
+    examples::{Example, IT, in_place, replace},
     stage::{Stage, wanted},
 };
 use dlinfra::{
     aws::tags::{self, Carrier},
     kinds::KINDS,
+    plan::{Action, Plan},
 };
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
@@ -179,4 +180,30 @@ async fn it_fires_when_its_cause_is_there_and_only_then() {
     assert_eq!(state().await, "ALARM");
     put(70.0, "i-1").await;
     assert_eq!(state().await, "OK");
+}
+
+/// The metric of a machine that is replaced is another one: the alarm is changed by the same apply.
+#[tokio::test(start_paused = true)]
+async fn it_follows_the_machines_that_it_watches() {
+    let stage = Stage::new().await;
+    let stack = |count: u32, script: &str| {
+        let mut stack = crash_lives::of("instance-group").commands.swap_remove(0).1;
+        let group = stack.iter_mut().find(|w| w.address.as_str() == IT).unwrap();
+        group.spec["count"] = json!(count);
+        group.spec["boot"] = json!({ "script": format!("#!/bin/sh\n{script}\n") });
+        let mut alarm = idle();
+        alarm["metric"]["dimensions"] = json!({ "Host": { "$ref": IT, "attr": "head_address" } });
+        stack.push(wanted("idle", "alarm", alarm));
+        stack
+    };
+    let action = |plan: &Plan| plan.steps.iter().find(|s| s.address.as_str() == "idle").unwrap().action;
+    stage.apply(&stack(1, "one")).await;
+    // More machines leave the first one as it is.
+    assert_eq!(action(&stage.plan(&stack(2, "one")).await), Action::Keep);
+    stage.apply(&stack(2, "one")).await;
+    let rolled = stack(2, "two");
+    let plan = stage.plan(&rolled).await;
+    assert_eq!(action(&plan), Action::Update);
+    stage.apply(&rolled).await;
+    assert!(stage.plan(&rolled).await.is_empty());
 }

@@ -15,19 +15,19 @@ codes! {
     WATCHED = "DL1102", "It is not clear what the alarm watches",
         "An alarm watches one `metric`, or several `queries` of which exactly one `returns` the values that are compared. \
          A query is a `metric` or an `expression`; its id starts with a small letter and is used once.";
-    LINE = "DL1103", "The comparison does not go with the line",
+    LINE = "DL1103", "The comparison does not match the threshold",
         "The comparisons with `threshold` in their name need a `threshold`, those with a band (`less-than-lower…`, \
          `greater-than-upper…`) need `band`, the id of the query that gives it.";
     STATISTIC = "DL1104", "Not a statistic of CloudWatch",
         "A statistic is `average`, `sum`, `minimum`, `maximum`, `sample-count`, a percentile from `p0` to `p100` such as \
          `p99.9`, or one of the trimmed ones: `tm`, `tc`, `ts`, `wm` and `pr` with their bounds, and `iqm`.";
-    PERIOD = "DL1105", "CloudWatch does not look at such periods",
+    PERIOD = "DL1105", "Not a period that CloudWatch evaluates",
         "A period is 10s, 20s, 30s or whole minutes. All periods of an alarm together are a day at most, or seven days \
          where each is an hour or longer.";
     ACTIONS = "DL1106", "More actions than an alarm can have",
         "An alarm has up to five actions for each state. Send one notification to a topic, and let it tell the others.";
     DATAPOINTS = "DL1107", "More datapoints than periods",
-        "`datapoints` is how many of the `periods` must be across the line: at least one, and not more than there are.";
+        "`datapoints` is how many of the `periods` must breach the threshold: at least one, and not more than there are.";
 }
 
 const DAY: u64 = 24 * 3600;
@@ -69,7 +69,7 @@ pub(super) fn check(alarm: &Alarm, problems: &mut Vec<Problem>) {
     }
     let (period, most) = (alarm.period().seconds(), if alarm.period().seconds() < 3600 { DAY } else { 7 * DAY });
     if period.saturating_mul(alarm.periods.into()) > most {
-        let summary = format!("{} periods of {} are more than {}", alarm.periods, alarm.period(), Span::from_seconds(most));
+        let summary = format!("{} periods of {} are longer than {}", alarm.periods, alarm.period(), Span::from_seconds(most));
         add(&PERIOD, "periods", summary, "look at fewer periods");
     }
     for (path, actions) in [
