@@ -115,9 +115,9 @@ impl Resource for Dashboard {
         }
         // What is computed later is not looked into.
         if spec::node(&self.body.0) == spec::Node::Plain
-            && let Some((summary, help)) = refused(&self.body.0)
+            && let Some((path, summary, help)) = refused(&self.body.0)
         {
-            add(&BODY, "body", summary, help);
+            add(&BODY, &path, summary, help);
         }
     }
 
@@ -163,27 +163,30 @@ impl Resource for Dashboard {
 }
 
 /// What PutDashboard would refuse of a body (user guide, "Dashboard body structure and syntax").
-fn refused(body: &Value) -> Option<(String, &'static str)> {
+fn refused(body: &Value) -> Option<(String, String, &'static str)> {
+    let at = |path: &str, summary: String, help| Some((format!("body{path}"), summary, help));
     let Some(widgets) = body.get("widgets").and_then(Value::as_array) else {
-        return Some(("the body has no list of `widgets`".to_owned(), "write `widgets: [{ type: text, … }]`"));
+        return at("", "the body has no list of `widgets`".to_owned(), "write `widgets: [{ type: text, … }]`");
     };
     if widgets.len() > 500 {
-        return Some((format!("{} widgets", widgets.len()), "make two dashboards"));
+        return at(".widgets", format!("{} widgets", widgets.len()), "make two dashboards");
     }
     for (i, widget) in widgets.iter().enumerate().filter(|(_, w)| spec::node(w) == spec::Node::Plain) {
+        let here = |field: &str| format!(".widgets.{i}{field}");
         let kind = widget.get("type").and_then(Value::as_str).unwrap_or_default();
-        let properties = widget.get("properties");
         if !TYPES.contains(&kind) {
-            return Some((format!("widget {i} has the type `{kind}`"), "write metric, text, log, alarm, explorer or custom"));
+            let summary = format!("`{kind}` is not a type of widget");
+            return at(&here(".type"), summary, "write metric, text, log, alarm, explorer or custom");
         }
-        let Some(properties) = properties else {
-            return Some((format!("widget {i} has no `properties`"), "say what it shows"));
+        let Some(properties) = widget.get("properties") else {
+            return at(&here(""), "this widget has no `properties`".to_owned(), "say what it shows");
         };
         if kind == "metric" && properties.get("region").is_none() {
-            return Some((format!("widget {i} names no region"), "write `region: ${blueprint.region}` in its properties"));
+            let help = "write `region: ${blueprint.region}` in its properties";
+            return at(&here(".properties"), "this widget names no region".to_owned(), help);
         }
         if widget.get("width").and_then(Value::as_i64).is_some_and(|width| !(1..=24).contains(&width)) {
-            return Some((format!("widget {i} is wider than the page"), "write a width of 1 to 24"));
+            return at(&here(".width"), "this widget is wider than the page".to_owned(), "write a width of 1 to 24");
         }
     }
     None

@@ -123,7 +123,7 @@ impl Resource for LogGroup {
         if let Some(time) = self.retention.filter(|time| !DAYS.iter().any(|days| days * DAY == time.seconds())) {
             let near = DAYS.iter().min_by_key(|days| (*days * DAY).abs_diff(time.seconds()));
             let help = near.map_or(String::new(), |days| format!("the nearest is `{days}d`"));
-            add(&RETENTION, "retention", format!("logs cannot be kept for {time}"), &help);
+            add(&RETENTION, "retention", format!("logs cannot be kept for {}", time.whole_days().map_or(time.to_string(), |days| format!("{days} days"))), &help);
         }
     }
 

@@ -40,7 +40,7 @@ pub(super) fn check(alarm: &Alarm, problems: &mut Vec<Problem>) {
         add(&NAME, "name", format!("`{name}` is not a legal name of an alarm"), "write for example `nodes-idle`");
     }
     if let Some((path, summary, help)) = watched(alarm) {
-        add(&WATCHED, path, summary, help);
+        add(&WATCHED, &path, summary, help);
     }
     let banded = matches!(
         alarm.comparison,
@@ -84,7 +84,7 @@ pub(super) fn check(alarm: &Alarm, problems: &mut Vec<Problem>) {
     if alarm.periods == 0 || alarm.datapoints.is_some_and(|needed| needed == 0 || needed > alarm.periods) {
         let needed = alarm.datapoints.unwrap_or(alarm.periods);
         let path = if alarm.datapoints.is_some() { "datapoints" } else { "periods" };
-        add(&DATAPOINTS, path, format!("{needed} of {} periods", alarm.periods), "write one period or more");
+        add(&DATAPOINTS, path, format!("{needed} of {} periods", alarm.periods), "write 1 up to `periods`");
     }
 }
 
@@ -95,31 +95,31 @@ fn metrics(alarm: &Alarm) -> Vec<(String, &Metric)> {
     own.chain(queried.filter_map(|(i, q)| Some((format!("queries.{i}.metric"), q.metric.as_ref()?)))).collect()
 }
 
-fn watched(alarm: &Alarm) -> Option<(&'static str, String, &'static str)> {
+fn watched(alarm: &Alarm) -> Option<(String, String, &'static str)> {
+    let at = |path: &str, summary: String, help| Some((path.to_owned(), summary, help));
     if alarm.metric.is_some() != alarm.queries.is_empty() {
         let help = "write `metric`, or `queries` for what is computed of several";
-        return Some(("metric", "an alarm watches either one metric or what its queries return".to_owned(), help));
+        return at("metric", "an alarm watches either one metric or what its queries return".to_owned(), help);
     }
     let mut known = BTreeSet::new();
-    for query in &alarm.queries {
+    for (i, query) in alarm.queries.iter().enumerate() {
         let legal = query.id.starts_with(|c: char| c.is_ascii_lowercase())
             && query.id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         if !legal || !known.insert(&query.id) {
             let summary = format!("`{}` cannot be the id of a query here", query.id);
-            return Some(("queries", summary, "begin ids with a small letter, and use each once"));
+            return at(&format!("queries.{i}.id"), summary, "begin ids with a small letter, and use each once");
         }
         if query.metric.is_some() == query.expression.is_some() {
             let summary = format!("the query `{}` needs either a metric or an expression", query.id);
-            return Some(("queries", summary, "write one of the two"));
+            return at(&format!("queries.{i}"), summary, "write one of the two");
         }
     }
     let returned = alarm.queries.iter().filter(|q| q.returns && alarm.band.as_ref() != Some(&q.id)).count();
     if !alarm.queries.is_empty() && returned != 1 {
-        return Some(("queries", format!("{returned} queries return values"), "write `returns: true` at exactly one"));
+        return at("queries", format!("{returned} queries return values"), "write `returns: true` at exactly one");
     }
-    alarm.band.as_ref().filter(|band| !known.contains(band)).map(|band| {
-        ("band", format!("no query has the id `{band}`"), "name the query with ANOMALY_DETECTION_BAND")
-    })
+    let band = alarm.band.as_ref().filter(|band| !known.contains(band))?;
+    at("band", format!("no query has the id `{band}`"), "name the query with ANOMALY_DETECTION_BAND")
 }
 
 fn is_period(period: Span) -> bool {
