@@ -81,3 +81,18 @@ fn whoever_may_not_ask_is_told_and_meets_it_later() {
     run(&["plan", "role.yaml"]).code(0).says(&["note[DL0305]", "allow the action `iam:GetPolicy`"]);
     run(&["apply", "role.yaml", "--yes"]).code(3).says(&["NoSuchEntity"]);
 }
+
+/// A pointer whose target is replaced reads the same before and after: it is said once, not as a change to itself.
+#[test]
+fn what_points_at_something_new_has_no_two_equal_sides() {
+    let desk = Desk::new();
+    let text = "blueprint: a\nregion: us-east-1\nvariables: { zone: { type: string, default: us-east-1a } }\nresources:\n  \
+                vpc: { kind: vpc, cidr: 10.0.0.0/16 }\n  igw: { kind: internet-gateway, vpc: '${vpc}' }\n  \
+                a: { kind: subnet, vpc: '${vpc}', cidr: 10.0.1.0/24, zone: '${var.zone}' }\n  \
+                out: { kind: route-table, vpc: '${vpc}', subnets: ['${a}'], routes: [{ to: 0.0.0.0/0, internet_gateway: '${igw}' }] }\n";
+    desk.write("dlinfra.yaml", text);
+    let sandbox = ["--sandbox", "--sandbox-speed", "max"];
+    desk.run(&[&["apply", "--yes"][..], &sandbox].concat()).code(0);
+    let plan = desk.run(&[&["plan", "--var", "zone=us-east-1d"][..], &sandbox].concat()).code(0);
+    plan.says(&["zone: us-east-1a -> us-east-1d", "subnets: [a], made anew"]).never_says("[a] -> [a]");
+}
