@@ -63,10 +63,10 @@ impl Target<'_> {
 
     /// A reference where text is wanted.
     fn reference_as_text(&self, r: &RefValue) -> Fail {
-        let name = r.address.rsplit('.').next().unwrap_or(&r.address);
-        let outputs: Vec<String> = self.env.outputs_of(r).iter().map(|o| format!("`${{{name}.{o}}}`")).collect();
-        self.error(&codes::REFERENCE, format!("`{}` takes text, and `{name}` is a resource", self.field))
-            .help(format!("write one of its attributes: {}", outputs.join(", ")))
+        // What the author calls it may be an output of a module, so only the end is said.
+        let outputs: Vec<String> = self.env.outputs_of(r).iter().map(|o| format!("`.{o}`")).collect();
+        self.error(&codes::REFERENCE, format!("`{}` takes text, and `{}` is a resource", self.field, r.address))
+            .help(format!("add one of its attributes: {}", outputs.join(", ")))
             .into()
     }
 
@@ -191,7 +191,7 @@ impl Target<'_> {
     fn number(&self, value: Value) -> Coerced {
         match value {
             Value::Number(_) => Ok(value),
-            Value::String(s) => match Decimal::from_str_exact(&s) {
+            Value::String(s) => match Decimal::from_str_exact(&s).or_else(|_| Decimal::from_scientific(&s)) {
                 Ok(n) if s.starts_with(|c: char| c == '-' || c.is_ascii_digit()) => Ok(Value::Number(n.normalize())),
                 _ => Err(self
                     .error(&codes::FIELD_TYPE, format!("`{}` takes a number, not `{}`", self.field, shorten(&s)))

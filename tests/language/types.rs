@@ -142,8 +142,10 @@ resources:
     subnet: '${g == null ? \"a\" : \"b\"}'
     size: ${var.text}
     backup: ${duration(\"12h\") * 2}
+  h: { kind: instance-group, instance_type: x, count: 1, subnet: subnet-0ab, ratio: 2.5e-3 }
 ",
     );
+    assert_eq!(resource(&c, "h").spec["ratio"], json!(0.0025));
     assert_eq!(
         resource(&c, "g").spec,
         json!({

@@ -156,12 +156,8 @@ impl<'a> Evaluator<'a> {
     }
 
     pub(crate) fn list_attributes(&self, r: &RefValue, e: Box<ExprError>) -> Box<ExprError> {
-        let outputs = self.env.outputs_of(r);
-        let name = r.address.rsplit('.').next().unwrap_or(&r.address);
-        e.help(format!(
-            "write one of its attributes: {}",
-            outputs.iter().map(|o| format!("`{name}.{o}`")).collect::<Vec<_>>().join(", ")
-        ))
+        let outputs: Vec<String> = self.env.outputs_of(r).iter().map(|o| format!("`.{o}`")).collect();
+        e.help(format!("add one of its attributes: {}", outputs.join(", ")))
     }
 
     pub(super) fn spend(&self, place: Place) -> Outcome<()> {
