@@ -1,11 +1,8 @@
-//! Alarms: put whole, whoever had the name before, and evaluated on the last periods of their metric.
-
-use std::collections::BTreeMap;
+//! Alarms: put whole, whoever had the name before.
 
 use serde_json::Map;
 
-use super::metrics;
-use crate::life::after;
+use super::evaluation::{State, evaluated};
 use crate::services::prelude::*;
 
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -40,8 +37,6 @@ const FIELDS: [&str; 21] = [
     "WarmUpConfiguration",
 ];
 const DAY: i64 = 24 * 3600;
-/// A new alarm, and one whose state was set, is evaluated after so long.
-const FIRST: std::time::Duration = std::time::Duration::from_secs(60);
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Alarm {
@@ -49,8 +44,8 @@ pub(super) struct Alarm {
     created: Timestamp,
     updated: Timestamp,
     fields: Map<String, Value>,
-    /// As it was made, or set by hand, and when.
-    state: (String, String, Timestamp),
+    /// As it was made, or set by hand.
+    state: State,
     tags: Tags,
 }
 
@@ -123,7 +118,7 @@ fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         asked
             && (names.is_empty() || names.contains(&it.name))
             && prefix.as_ref().is_none_or(|prefix| it.name.starts_with(prefix))
-            && state.as_ref().is_none_or(|state| evaluated(call, it).0 == *state)
+            && state.as_ref().is_none_or(|state| evaluated(call, &it.fields, &it.state).0 == *state)
     };
     let (found, next) = page.cut(call.seen::<Alarm>().filter(wanted), |it| &it.name);
     let shown: Vec<Value> = found.iter().map(|it| shown(call, it)).collect();
@@ -131,7 +126,7 @@ fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 }
 
 fn shown(call: &Call<'_>, it: &Alarm) -> Value {
-    let (state, reason, since) = evaluated(call, it);
+    let (state, reason, since) = evaluated(call, &it.fields, &it.state);
     let mut out = json!({
         "AlarmName": it.name, "AlarmArn": call.arn(format_args!("alarm:{}", it.name)),
         "AlarmConfigurationUpdatedTimestamp": it.updated.as_second(), "ActionsEnabled": true, "OKActions": [],
@@ -142,52 +137,6 @@ fn shown(call: &Call<'_>, it: &Alarm) -> Value {
         map.extend(it.fields.clone());
     }
     out
-}
-
-/// State, reason, and since when.
-fn evaluated(call: &Call<'_>, it: &Alarm) -> (String, String, Timestamp) {
-    let text = |name: &str| it.fields.get(name).and_then(Value::as_str).unwrap_or_default();
-    let int = |name: &str| it.fields.get(name).and_then(Value::as_i64);
-    let (Some(period), Some(threshold)) = (int("Period"), it.fields.get("Threshold").and_then(Value::as_f64)) else {
-        return it.state.clone();
-    };
-    if call.now < after(it.state.2, FIRST) {
-        return it.state.clone();
-    }
-    let pair = |one: &Value| Some((one["Name"].as_str()?.to_owned(), one["Value"].as_str()?.to_owned()));
-    let dimensions: BTreeMap<_, _> =
-        it.fields.get("Dimensions").and_then(Value::as_array).into_iter().flatten().filter_map(pair).collect();
-    let statistic = if text("Statistic").is_empty() { text("ExtendedStatistic") } else { text("Statistic") };
-    let count = int("EvaluationPeriods").unwrap_or(1);
-    let id = metrics::id(text("Namespace"), text("MetricName"), &dimensions);
-    let found = metrics::periods(call, &id, statistic, period, count);
-    let crosses = |value: f64| match text("ComparisonOperator") {
-        "GreaterThanThreshold" => value > threshold,
-        "GreaterThanOrEqualToThreshold" => value >= threshold,
-        "LessThanThreshold" => value < threshold,
-        _ => value <= threshold,
-    };
-    let missing = found.iter().filter(|value| value.is_none()).count();
-    let mut breaching = found.iter().flatten().filter(|value| crosses(**value)).count();
-    match text("TreatMissingData") {
-        "breaching" => breaching += missing,
-        "notBreaching" => {}
-        _ if missing < found.len() => {}
-        "ignore" => return it.state.clone(),
-        _ => {
-            return (
-                "INSUFFICIENT_DATA".to_owned(),
-                format!("Insufficient Data: {missing} datapoints were unknown."),
-                call.now,
-            );
-        }
-    }
-    let needed = int("DatapointsToAlarm").unwrap_or(count);
-    let state = if i64::try_from(breaching).unwrap_or(i64::MAX) >= needed { "ALARM" } else { "OK" };
-    let reason = format!(
-        "Threshold Crossed: {breaching} out of the last {count} datapoints crossed the threshold ({threshold})."
-    );
-    (state.to_owned(), reason, call.now)
 }
 
 fn delete(call: &mut Call<'_>) -> Result<Reply, ApiError> {

@@ -2,6 +2,7 @@
 
 mod alarms;
 mod dashboards;
+mod evaluation;
 mod metrics;
 
 use super::prelude::*;
