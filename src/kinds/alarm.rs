@@ -5,8 +5,8 @@ mod wire;
 use crate::{
     address::Address,
     aws::{
-        Error, gone, optional,
-        tags::{self, Tagger, Tags},
+        Error, gone,
+        tags::{self, Tags},
     },
     call::{Ctx, SweepCtx},
     field::Field,
@@ -55,6 +55,9 @@ pub struct Alarm {
     /// What a period without a value counts as: `breaching` for a heartbeat, `not-breaching` for a count of errors.
     #[serde(default)]
     pub missing: NoData,
+    /// Does it act at all? Somebody may have switched its actions off in the console.
+    #[serde(default = "yes")]
+    pub actions_enabled: bool,
     /// ARNs to notify or run when it goes into ALARM, such as a topic's.
     #[serde(default)]
     pub alarm_actions: Vec<Field<String>>,
@@ -137,6 +140,9 @@ pub enum NoData {
     NotBreaching,
 }
 
+fn yes() -> bool {
+    true
+}
 fn one() -> u32 {
     1
 }
@@ -231,8 +237,14 @@ impl Resource for Alarm {
     }
 
     async fn update(want: &Self, ctx: &Ctx, live: &Live<Self>, _: &Changes) -> Result<(), Error> {
-        // What is left out of a put is taken away. Its state stays.
-        ctx.aws.cloudwatch().call::<IgnoredAny>("PutMetricAlarm", &want.request(&live.id)?).await.map(drop)
+        // What is left out of a put is taken away. Its state stays, and so does what this dlinfra does not know.
+        let mut input = want.request(&live.id)?;
+        for (field, member) in wire::WORDS {
+            if let Some(word) = live.novel.get(field) {
+                input[member] = json!(word);
+            }
+        }
+        ctx.aws.cloudwatch().call::<IgnoredAny>("PutMetricAlarm", &input).await.map(drop)
     }
 
     fn goes_at_once(_: &Live<Self>) -> bool {
@@ -285,17 +297,11 @@ impl Named for Alarm {
     }
 
     async fn tags(ctx: &SweepCtx, found: &Self::Found) -> Result<Option<Tags>, Error> {
-        let arn = wire::arn(found)?;
-        let read = tags::CLOUDWATCH.read(&ctx.aws, std::slice::from_ref(&arn)).await;
-        Ok(optional(read)?.and_then(|mut all| all.remove(&arn)))
+        named::tags_by_arn::<Self>(ctx, &wire::arn(found)?).await
     }
 
     async fn live(_: &SweepCtx, found: Self::Found, at: Address, tags: Tags) -> Result<Option<Live<Self>>, Error> {
-        let (name, arn) = (Self::name(&found).to_owned(), wire::arn(&found)?);
-        let mut live = Live::new(at, &name, tags, wire::read(&found)?);
-        live.outputs.insert("name".to_owned(), json!(name));
-        live.outputs.insert("arn".to_owned(), json!(arn));
-        live.ids = vec![arn];
-        Ok(Some(live))
+        let (spec, novel) = wire::read(&found)?;
+        Ok(Some(Live { novel, ..named::live(at, Self::name(&found), wire::arn(&found)?, tags, spec) }))
     }
 }

@@ -218,9 +218,7 @@ impl Named for Dashboard {
     }
 
     async fn tags(ctx: &SweepCtx, found: &Found) -> Result<Option<Tags>, Error> {
-        let arn = &found.dashboard_arn;
-        let read = Self::ABOUT.tagger.read(&ctx.aws, std::slice::from_ref(arn)).await;
-        Ok(optional(read)?.and_then(|mut all| all.remove(arn)))
+        named::tags_by_arn::<Self>(ctx, &found.dashboard_arn).await
     }
 
     async fn live(ctx: &SweepCtx, found: Found, at: Address, tags: Tags) -> Result<Option<Live<Self>>, Error> {
@@ -233,10 +231,7 @@ impl Named for Dashboard {
             },
         };
         let body = serde_json::from_str(&body).map_err(|_| Error::missing("the body of a dashboard in JSON"))?;
-        let mut live = Live::new(at, name, tags, Self { name: Some(name.clone()), body: Body(body) });
-        live.outputs.insert("name".to_owned(), json!(name));
-        live.outputs.insert("arn".to_owned(), json!(found.dashboard_arn));
-        live.ids = vec![found.dashboard_arn];
-        Ok(Some(live))
+        let spec = Self { name: Some(name.clone()), body: Body(body) };
+        Ok(Some(named::live(at, name, found.dashboard_arn, tags, spec)))
     }
 }

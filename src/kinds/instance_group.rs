@@ -42,8 +42,8 @@ use crate::{
         storage::{Volume, volumes},
     },
     resource::{
-        About, Advised, Call, Changes, Claim, Class, Durations, Expected, Foreseen, Id, Live, Lookup, MEMBERS, NameRule, NamedImage, Output,
-        Problem, Quota, Resource, Revealed, State,
+        About, Advised, Call, Changes, Claim, Class, Durations, Expected, Foreseen, Id, Live, Lookup, MEMBERS, NameRule,
+        NamedImage, Output, Problem, Quota, Resource, Revealed, State,
     },
     spec::Difference,
     topology,

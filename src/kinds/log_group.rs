@@ -2,8 +2,8 @@
 use crate::{
     address::Address,
     aws::{
-        Error, gone, optional,
-        tags::{self, Tagger, Tags},
+        Error, gone,
+        tags::{self, Tags},
     },
     call::{Ctx, SweepCtx},
     diagnostic::codes,
@@ -123,7 +123,8 @@ impl Resource for LogGroup {
         if let Some(time) = self.retention.filter(|time| !DAYS.iter().any(|days| days * DAY == time.seconds())) {
             let near = DAYS.iter().min_by_key(|days| (*days * DAY).abs_diff(time.seconds()));
             let help = near.map_or(String::new(), |days| format!("the nearest is `{days}d`"));
-            add(&RETENTION, "retention", format!("logs cannot be kept for {}", time.whole_days().map_or(time.to_string(), |days| format!("{days} days"))), &help);
+            let long = time.whole_days().map_or(time.to_string(), |days| format!("{days} days"));
+            add(&RETENTION, "retention", format!("logs cannot be kept for {long}"), &help);
         }
     }
 
@@ -232,26 +233,23 @@ impl Named for LogGroup {
     }
 
     async fn tags(ctx: &SweepCtx, found: &Group) -> Result<Option<Tags>, Error> {
-        let arn = arn(ctx, &found.log_group_name);
-        Ok(optional(tags::LOGS.read(&ctx.aws, std::slice::from_ref(&arn)).await)?.and_then(|mut all| all.remove(&arn)))
+        named::tags_by_arn::<Self>(ctx, &arn(ctx, &found.log_group_name)).await
     }
 
     async fn live(ctx: &SweepCtx, found: Group, address: Address, tags: Tags) -> Result<Option<Live<Self>>, Error> {
+        let name = &found.log_group_name;
+        let class = found.log_group_class.as_deref().unwrap_or("STANDARD");
         let spec = Self {
-            name: Some(found.log_group_name.clone()),
+            name: Some(name.clone()),
             retention: found.retention_in_days.map(|days| Span::from_hours(days * 24)),
-            class: match found.log_group_class.as_deref() {
-                Some("INFREQUENT_ACCESS") => LogClass::InfrequentAccess,
-                _ => LogClass::Standard,
-            },
+            class: if class == "INFREQUENT_ACCESS" { LogClass::InfrequentAccess } else { LogClass::Standard },
             kms_key: found.kms_key_id.map(Field::Known),
         };
-        let arn = arn(ctx, &found.log_group_name);
-        let mut live = Live::new(address, &found.log_group_name, tags, spec);
+        let mut live = named::live(address, name, arn(ctx, name), tags, spec);
         live.created = found.creation_time.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-        live.outputs.insert("name".to_owned(), json!(found.log_group_name));
-        live.outputs.insert("arn".to_owned(), json!(arn));
-        live.ids = vec![arn];
+        if !["STANDARD", "INFREQUENT_ACCESS"].contains(&class) {
+            live.novel.insert("class".to_owned(), class.to_owned());
+        }
         Ok(Some(live))
     }
 }

@@ -1,7 +1,7 @@
 //! Kinds whose identity is their name: found by it, and proved to be ours by the tags of what has it.
 use crate::{
     address::Address,
-    aws::{Error, ErrorClass, tags::Tags},
+    aws::{Error, ErrorClass, optional, tags::Tags},
     call::{self, Attempt, Ctx, SweepCtx},
     resource::{Call, Class, Id, Live, Lookup, Resource},
 };
@@ -90,6 +90,21 @@ async fn present<N: Named>(ctx: &Ctx, name: &str) -> Result<Option<Vec<Id>>, Err
 async fn taken<N: Named>(ctx: &Ctx, name: &str) -> Result<Vec<Id>, Error> {
     let hidden = || Error::new(ErrorClass::NotVisibleYet, format!("{} {name} is not shown yet", N::WHAT));
     present::<N>(ctx, name).await?.ok_or_else(hidden)
+}
+
+/// The tags of the object with this ARN, by a call of their own; nothing = it is gone meanwhile.
+pub(super) async fn tags_by_arn<N: Named>(ctx: &SweepCtx, arn: &str) -> Result<Option<Tags>, Error> {
+    let read = N::ABOUT.tagger.read(&ctx.aws, &[arn.to_owned()]).await;
+    Ok(optional(read)?.and_then(|mut all| all.remove(arn)))
+}
+
+/// The object, with its name and its ARN as outputs.
+pub(super) fn live<N: Named>(address: Address, name: &str, arn: String, tags: Tags, spec: N) -> Live<N> {
+    let mut live = Live::new(address, name, tags, spec);
+    live.outputs.insert("name".to_owned(), json!(name));
+    live.outputs.insert("arn".to_owned(), json!(arn));
+    live.ids = vec![arn];
+    live
 }
 
 async fn tagged<N: Named>(

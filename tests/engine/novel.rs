@@ -94,6 +94,38 @@ fn a_file_system_of_a_newer_make_is_named_left_alone_and_removed() {
     });
 }
 
+#[test]
+fn alarms_and_log_groups_with_words_of_tomorrow_are_named_and_left_alone() {
+    const WORDS: &[(&str, &str)] = &[
+        (r#""ComparisonOperator":"LessThanThreshold""#, r#""ComparisonOperator":"StrangerThanThreshold""#),
+        (r#""logGroupClass":"STANDARD""#, r#""logGroupClass":"FROZEN""#),
+    ];
+    for (kind, word, change) in [
+        ("alarm", "`StrangerThanThreshold`", json!({ "threshold": 7 })),
+        ("log-group", "`FROZEN`", json!({ "retention": "3d" })),
+    ] {
+        in_virtual_time(async {
+            let wanted = crash_lives::of(kind).commands.swap_remove(0).1;
+            let mut stage = Stage::on(Sandbox::open(config()).unwrap(), Arc::new(MemoryBackend::new()));
+            stage.settle(&wanted).await;
+            stage.http = Some(reworded(&stage.sandbox, WORDS));
+            let plan = stage.plan(&wanted).await;
+            assert!(plan.is_empty(), "{}", text(&plan));
+            told(&plan.notes, IT, &[word]);
+            let mut changed = wanted.clone();
+            let it = changed.last_mut().unwrap();
+            it.spec = it.kind.canonical(&merged(&it.spec, &change)).unwrap();
+            // An alarm is put whole, with AWS's own word in it: the sandbox, which does not know it either, says so.
+            match stage.resume(&changed).await {
+                Ok(_) => assert_eq!(kind, "log-group"),
+                Err(why) => assert!(kind == "alarm" && why.contains("Value 'StrangerThanThreshold'"), "{why}"),
+            }
+            stage.resume(&[]).await.unwrap();
+            assert_eq!(apart(&census(&stage.sandbox), &nothing()), "", "{kind}");
+        });
+    }
+}
+
 /// Of another stack, and yet with this stack's tags; or ours, and somebody gave it another shape.
 #[test]
 fn a_subnet_and_a_gateway_of_another_shape_end_no_plan() {

@@ -2,13 +2,14 @@
 use super::Own;
 use crate::{
     crash_lives::{self, Life},
-    examples::{Example, IT, in_place, replace},
+    examples::{Example, IT, in_place, merged, replace},
     stage::{Stage, wanted},
 };
 use dlinfra::{
     aws::tags::{self, Carrier},
     kinds::KINDS,
     plan::{Action, Plan},
+    price::{Amount, PriceBook, PriceContext, PriceLine, Usage},
 };
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
@@ -72,6 +73,7 @@ fn examples() -> Vec<Example> {
             in_place("periods", json!({ "periods": 5 })),
             in_place("datapoints", json!({ "datapoints": 2 })),
             in_place("missing", json!({ "missing": "not-breaching" })),
+            in_place("actions_enabled", json!({ "actions_enabled": false })),
             in_place("alarm_actions", json!({ "alarm_actions": [TOPIC] })),
             in_place("ok_actions", json!({ "ok_actions": [TOPIC] })),
             in_place("insufficient_data_actions", json!({ "insufficient_data_actions": [TOPIC] })),
@@ -206,4 +208,28 @@ async fn it_follows_the_machines_that_it_watches() {
     assert_eq!(action(&plan), Action::Update);
     stage.apply(&rolled).await;
     assert!(stage.plan(&rolled).await.is_empty());
+}
+
+/// By the month: each metric of it, three times as much under a minute, and a band counts as two more.
+#[test]
+fn it_costs_by_its_metrics() {
+    let kind = KINDS.iter().find(|k| k.name() == "alarm").unwrap();
+    let usage = Usage::default();
+    let month = |change: Value| {
+        let spec = kind.canonical(&merged(&idle(), &change)).unwrap();
+        let lines = kind.price(&spec, &PriceContext::new(PriceBook::embedded(), "us-east-1", &usage));
+        lines.iter().map(PriceLine::amount).sum::<Amount>().monthly().normalize().to_string()
+    };
+    let fast = json!({ "metric": { "namespace": "CWAgent", "name": "x", "period": "10s" } });
+    let band = json!({
+        "metric": null, "threshold": null, "band": "b", "comparison": "greater-than-upper-threshold",
+        "queries": [
+            { "id": "m", "metric": { "namespace": "CWAgent", "name": "x" }, "returns": true },
+            { "id": "b", "expression": "ANOMALY_DETECTION_BAND(m, 2)", "returns": true },
+        ],
+    });
+    assert_eq!(month(json!({})), "0.1");
+    assert_eq!(month(fast), "0.3");
+    assert_eq!(month(json!({ "metric": null, "queries": queries() })), "0.2");
+    assert_eq!(month(band), "0.3");
 }

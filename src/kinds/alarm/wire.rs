@@ -1,8 +1,9 @@
 //! Alarms as PutMetricAlarm takes them and DescribeAlarms shows them.
-use super::{Alarm, Metric, Query, average, minute, one};
+use super::{Alarm, Comparison, Metric, NoData, Query, average, minute, one};
 use crate::{aws::Error, field::Field, units::Span};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 /// Our words for statistics, and AWS's; everything else is a percentile.
 const STATISTICS: [(&str, &str); 5] = [
@@ -25,8 +26,14 @@ fn camel(value: &impl Serialize) -> Result<String, Error> {
     Ok(value.as_str().unwrap_or_default().split('-').filter(|word| !word.is_empty()).map(upper).collect())
 }
 
-/// `NotBreaching` as `not-breaching`.
-fn kebab<T: DeserializeOwned>(aws: &str) -> Result<T, Error> {
+/// Fields that hold one of AWS's words, and what AWS calls them.
+pub(super) const WORDS: [(&str, &str); 2] = [("comparison", "ComparisonOperator"), ("missing", "TreatMissingData")];
+
+/// Fields with a word that this dlinfra does not know.
+type Novel = BTreeMap<String, String>;
+
+/// `NotBreaching` as `not-breaching`; something else in place of what is not known.
+fn known<T: DeserializeOwned>(aws: &str, field: &str, instead: T, novel: &mut Novel) -> T {
     let mut out = String::new();
     for c in aws.chars() {
         if c.is_ascii_uppercase() && !out.is_empty() {
@@ -34,7 +41,10 @@ fn kebab<T: DeserializeOwned>(aws: &str) -> Result<T, Error> {
         }
         out.push(c.to_ascii_lowercase());
     }
-    serde_json::from_value(Value::String(out)).map_err(|_| Error::missing(&format!("a value instead of {aws}")))
+    serde_json::from_value(Value::String(out)).unwrap_or_else(|_| {
+        novel.insert(field.to_owned(), aws.to_owned());
+        instead
+    })
 }
 
 fn texts(fields: &[Field<String>]) -> Result<Vec<&String>, Error> {
@@ -60,6 +70,7 @@ impl Alarm {
             "ComparisonOperator": camel(&self.comparison)?,
             "EvaluationPeriods": self.periods,
             "TreatMissingData": missing,
+            "ActionsEnabled": self.actions_enabled,
             "AlarmActions": texts(&self.alarm_actions)?,
             "OKActions": texts(&self.ok_actions)?,
             "InsufficientDataActions": texts(&self.insufficient_data_actions)?,
@@ -155,7 +166,9 @@ fn query(found: &Map<String, Value>) -> Result<Query, Error> {
 }
 
 /// The alarm that AWS shows.
-pub(super) fn read(found: &Map<String, Value>) -> Result<Alarm, Error> {
+pub(super) fn read(found: &Map<String, Value>) -> Result<(Alarm, Novel), Error> {
+    let mut novel = Novel::new();
+    let word = |name: &str| found.get(name).and_then(Value::as_str);
     let count = |name: &str| found.get(name).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
     let list = |name: &str| {
         let all = found.get(name).and_then(Value::as_array).into_iter().flatten();
@@ -163,19 +176,26 @@ pub(super) fn read(found: &Map<String, Value>) -> Result<Alarm, Error> {
     };
     let queries = found.get("Metrics").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object);
     let statistic = text(found, "Statistic").or_else(|| text(found, "ExtendedStatistic"));
-    Ok(Alarm {
+    let alarm = Alarm {
         name: text(found, "AlarmName"),
         description: text(found, "AlarmDescription"),
         metric: metric(found, statistic, span(found, "Period")),
         queries: queries.map(query).collect::<Result<_, _>>()?,
-        comparison: kebab(found.get("ComparisonOperator").and_then(Value::as_str).unwrap_or_default())?,
+        comparison: known(
+            word("ComparisonOperator").unwrap_or_default(),
+            "comparison",
+            Comparison::GreaterThanThreshold,
+            &mut novel,
+        ),
         threshold: found.get("Threshold").and_then(Value::as_number).cloned(),
         band: text(found, "ThresholdMetricId"),
         periods: count("EvaluationPeriods").unwrap_or_else(one),
         datapoints: count("DatapointsToAlarm"),
-        missing: kebab(found.get("TreatMissingData").and_then(Value::as_str).unwrap_or("missing"))?,
+        missing: known(word("TreatMissingData").unwrap_or("missing"), "missing", NoData::Missing, &mut novel),
+        actions_enabled: found.get("ActionsEnabled").and_then(Value::as_bool).unwrap_or(true),
         alarm_actions: list("AlarmActions"),
         ok_actions: list("OKActions"),
         insufficient_data_actions: list("InsufficientDataActions"),
-    })
+    };
+    Ok((alarm, novel))
 }
