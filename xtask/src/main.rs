@@ -8,9 +8,9 @@ const USAGE: &str = "usage: cargo run -p xtask -- kind NAME --service SERVICE\n\
 
 /// Where it goes, and what it is made from.
 const FILES: &[(&str, &str)] = &[
-    ("src/kinds/{file}.rs", include_str!("../templates/kind.rs.txt")),
-    ("tests/kinds/{file}.rs", include_str!("../templates/test.rs.txt")),
-    ("tests/moto/{name}.yaml", include_str!("../templates/moto.yaml.txt")),
+    ("src/kinds/@file@.rs", include_str!("../templates/kind.rs.txt")),
+    ("tests/kinds/@file@.rs", include_str!("../templates/test.rs.txt")),
+    ("tests/moto/@name@.yaml", include_str!("../templates/moto.yaml.txt")),
 ];
 
 fn main() -> ExitCode {
@@ -45,7 +45,7 @@ fn write(root: &Path, name: &str, service: &str) -> Result<String, Box<dyn Error
     }
     let (file, kind) = (name.replace('-', "_"), camel(name));
     let fill = |text: &str| {
-        let pairs = [("{name}", name), ("{file}", &file), ("{Type}", &kind), ("{service}", service)];
+        let pairs = [("@name@", name), ("@file@", &file), ("@Type@", &kind), ("@service@", service)];
         pairs.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
     };
     let mut out: Vec<(String, String)> = FILES.iter().map(|(path, text)| (fill(path), fill(text))).collect();
@@ -53,9 +53,9 @@ fn write(root: &Path, name: &str, service: &str) -> Result<String, Box<dyn Error
         return Err(format!("{path} exists already").into());
     }
     for (path, after, line) in [
-        ("src/kinds/mod.rs", "kinds! {\n    $\n", "    {file}::{Type},\n"),
-        ("tests/kinds/mod.rs", "for both.\n", "mod {file};\n"),
-        ("tests/kinds/mod.rs", "const OWN: &[&Own] = &[", "&{file}::OWN, "),
+        ("src/kinds/mod.rs", "kinds! {\n    $\n", "    @file@::@Type@,\n"),
+        ("tests/kinds/mod.rs", "for both.\n", "mod @file@;\n"),
+        ("tests/kinds/mod.rs", "const OWN: &[&Own] = &[", "&@file@::OWN, "),
     ] {
         let known = out.iter().position(|(p, _)| p == path);
         let text = match known {
@@ -125,7 +125,8 @@ mod tests {
         assert!(read("tests/kinds/mod.rs").contains("&dead_letter::OWN, "));
         let kind = read("src/kinds/dead_letter.rs");
         assert!(kind.contains("pub struct DeadLetter {") && kind.contains("ctx.aws.sqs()"), "{kind}");
-        assert!(!kind.contains("{name}") && !kind.contains("{Type}"), "{kind}");
+        // What Rust itself puts into a text stays.
+        assert!(!kind.contains("@name@") && !kind.contains("@Type@") && kind.contains("`{name}` is not"), "{kind}");
         assert_eq!(
             write(&root, "dead-letter", "sqs").unwrap_err().to_string(),
             "src/kinds/dead_letter.rs exists already"
