@@ -58,6 +58,10 @@
 //! difference each time, until there is none. Only then do dependants start. Each new object is seen once, so that no
 //! later run can miss it; of what the same step has made, AWS's answers then count as much as another look.
 //!
+//! **A successor stands before its predecessor goes**, where a kind can have both at once: the new one is made, whoever
+//! points at the old one moves, and the old one goes last. The planner only takes the old one out of its place; what follows
+//! is an ordinary plan, also from whatever a killed run leaves.
+//!
 //! **Nothing is rolled back.** A failed step stops its descendants only; the next `apply` continues.
 //!
 //! **Data needs a second word.** What holds data is not deleted or replaced because a field changed: `--yes` does not

@@ -201,6 +201,31 @@ impl Snapshot {
         self.surplus.insert(address, Surplus { found, claims });
     }
 
+    /// Takes what is at an address out of its place, and puts there the surplus object `next`, if any. Pointers follow the
+    /// objects.
+    pub fn step_aside(&mut self, address: &Address, next: Option<&Address>) {
+        let Some(former) = self.owned.remove(address) else { return };
+        let mut names = BTreeMap::from([(address.to_string(), Address::surplus(&former.live.id).to_string())]);
+        let mut id = Id::new();
+        if let Some((at, mut taking)) = next.and_then(|at| self.surplus.remove_entry(at)) {
+            names.insert(at.to_string(), address.to_string());
+            id.clone_from(&taking.found.live.id);
+            Arc::make_mut(&mut taking.found.live).address = address.clone();
+            self.owned.insert(address.clone(), taking.found);
+        }
+        self.aside(former, Some((address.clone(), id)));
+        self.ids.values_mut().for_each(|at| {
+            if let Some(name) = names.get(at) {
+                at.clone_from(name);
+            }
+        });
+        for found in self.owned.values_mut().chain(self.surplus.values_mut().map(|s| &mut s.found)) {
+            if spec::references(&found.live.spec).iter().any(|(_, at)| names.contains_key(at)) {
+                rename(Arc::make_mut(&mut found.live), &names);
+            }
+        }
+    }
+
     /// The same with the surplus among what is owned: everything goes.
     #[must_use]
     pub fn with_surplus(&self) -> Self {

@@ -123,6 +123,10 @@ impl Shared<'_> {
     /// Fields that the plan resets to AWS's default are wanted with that value now.
     fn restore_defaults(&self, step: &Step, want: &mut Value) {
         let Value::Object(map) = want else { return };
+        // What is made says what it differs in from its predecessor: that resets nothing.
+        if step.action == plan::Action::Create {
+            return;
+        }
         // What is no property of the object is in no look either: nothing would ever equal it.
         let local = step.kind.about().local;
         let own = |path: &str| !path.starts_with("tags.") && !path.contains('.') && !local.contains(&path);

@@ -265,6 +265,7 @@ impl Shared<'_> {
         match made {
             Ok(id) => {
                 self.emit(&step.address, What::Accepted { id: id.clone() });
+                self.watch.stands(&id);
                 if found.is_none() && !ctx.doubt.load(Ordering::Relaxed) {
                     progress.told = step.kind.made(&ctx, call, &id)?.map(|mut live| {
                         snapshot::reveal(&mut live);

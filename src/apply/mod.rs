@@ -13,7 +13,7 @@ pub use event::{Event, Sink, What, without_echo};
 
 use crate::{
     address::Address,
-    aws::{Aws, Error, ErrorClass},
+    aws::{Aws, Error, ErrorClass, tags},
     call::{Ctx, Scope, SweepCtx},
     clock::Clock,
     diagnostic::Diagnostic,
@@ -233,15 +233,27 @@ impl Executor {
         for (address, found) in snapshot.owned.iter().chain(&snapshot.existing).chain(surplus) {
             present.insert(address.clone(), Live::clone(&found.live));
         }
-        // What has moved is pointed at by its new address, also by what goes before its tags are moved.
+        let mut surplus: BTreeSet<Id> = snapshot.surplus.values().map(|s| s.found.live.id.clone()).collect();
+        // What has moved is pointed at by its new address, also by what goes before its tags are moved; the same of what
+        // has lost its place to a successor.
         for step in &plan.steps {
-            if let Some(live) =
-                step.live.as_ref().filter(|l| l.address != step.address && l.address != Address::unowned())
-            {
-                present.insert(step.address.clone(), Live::clone(live));
+            let Some(live) = step.live.as_ref().filter(|l| l.address != Address::unowned()) else { continue };
+            let (aside, known) = (Address::surplus(&live.id), present.get(&step.address));
+            if live.address == step.address && known.is_some_and(|l| l.id == live.id) {
+                continue;
             }
+            present.remove(&aside);
+            surplus.remove(&live.id);
+            if step.address == aside {
+                surplus.insert(live.id.clone());
+                let claimed = live.tags.get(tags::ADDRESS).and_then(|a| Address::parse(a));
+                claimed
+                    .filter(|a| present.get(a).is_some_and(|l| l.id == live.id))
+                    .iter()
+                    .for_each(|a| present.remove(a));
+            }
+            present.insert(step.address.clone(), Live::clone(live));
         }
-        let surplus = snapshot.surplus.values().map(|s| s.found.live.id.clone()).collect();
         let links = plan.tasks.iter().enumerate().filter(|(_, t)| t.operation == Operation::Link);
         let shared = Shared {
             executor: self,

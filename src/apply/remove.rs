@@ -5,7 +5,7 @@ use crate::{
     aws::{
         Error, ErrorClass, gone,
         ownership::{Ownership, Whose},
-        tags::Tags,
+        tags::{self, Tags},
     },
     call::Ctx,
     kind::Kind,
@@ -76,6 +76,12 @@ impl Shared<'_> {
         let Some(planned) = step.live.as_deref() else { return Ok(Settled::Done(String::new())) };
         if step.protect == Protect::Never {
             return Err(protected(step));
+        }
+        // A successor that turned out to be the same object.
+        let aside = step.address == Address::surplus(&planned.id);
+        let place = planned.tags.get(tags::ADDRESS).and_then(|a| Address::parse(a)).filter(|_| aside);
+        if place.is_some_and(|a| self.live().get(&a).is_some_and(|l| l.id == planned.id)) {
+            return Ok(Settled::Done(planned.id.clone()));
         }
         let ctx = self.ctx(step, String::new());
         let expected = kind.durations(&planned.spec).delete;

@@ -112,13 +112,13 @@ impl Drop for Busy<'_> {
 pub(super) struct Watch {
     ctx: SweepCtx,
     /// Ids of objects that have no place in the stack; each has an address of its own.
-    surplus: BTreeSet<Id>,
+    surplus: Mutex<BTreeSet<Id>>,
     kinds: HashMap<&'static str, Slot>,
 }
 
 impl Watch {
     pub(super) fn new(kinds: &[&'static dyn Kind], ctx: SweepCtx, surplus: BTreeSet<Id>) -> Self {
-        Self { ctx, surplus, kinds: kinds.iter().map(|k| (k.name(), Slot::default())).collect() }
+        Self { ctx, surplus: Mutex::new(surplus), kinds: kinds.iter().map(|k| (k.name(), Slot::default())).collect() }
     }
 
     fn slot(&self, kind: &dyn Kind) -> Result<&Slot, Error> {
@@ -204,7 +204,7 @@ impl Watch {
         let mut lives: HashMap<Address, Live> = HashMap::new();
         for mut live in snapshot::one(kind, &ctx).await? {
             live.address = match snapshot::place(&live, &ctx.scope, &ctx.remembered) {
-                _ if self.surplus.contains(&live.id) => Address::surplus(&live.id),
+                _ if locked(&self.surplus).contains(&live.id) => Address::surplus(&live.id),
                 Place::At(address) => address,
                 Place::Nowhere | Place::Others => continue,
             };
@@ -229,6 +229,11 @@ impl Watch {
         }
         slot.busy.send_modify(|_| {});
         Ok(())
+    }
+
+    /// A call that makes something has answered with this id: what has it has its place.
+    pub(super) fn stands(&self, id: &Id) {
+        locked(&self.surplus).remove(id);
     }
 
     /// What was seen of a kind is older than a change that this process made: the next look asks again, however little

@@ -14,7 +14,7 @@ use crate::{
     plan::{self, Plan, Wanted},
     record::{Expiry, Pin},
     resource::{Class, State},
-    snapshot::{Found, Snapshot},
+    snapshot::{Found, Snapshot, Surplus},
 };
 use jiff::{SignedDuration, Timestamp};
 use std::{
@@ -239,7 +239,9 @@ pub(super) fn novel(found: &Found) -> Vec<Diagnostic> {
 
 /// What carries the stack's name and has no place in it.
 fn apart(snapshot: &Snapshot) -> Diagnostics {
-    let surplus = snapshot.surplus.values().map(|surplus| {
+    // The predecessor of something goes by itself.
+    let stays = |s: &&Surplus| s.claims.is_none() || !s.found.kind.about().successors;
+    let surplus = snapshot.surplus.values().filter(stays).map(|surplus| {
         let live = &surplus.found.live;
         let kind = surplus.found.kind.name();
         match &surplus.claims {

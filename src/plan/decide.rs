@@ -68,7 +68,35 @@ pub(super) fn decide(input: &Input<'_>, choices: &Choices) -> Result<Vec<Decisio
         let used = edges_of(found.kind.about(), &found.live.spec);
         out.push(Decision { step: delete(address, found), needs: Vec::new(), used });
     }
+    out.extend(succeeded(input));
     Ok(out)
+}
+
+/// What has lost its place to a successor goes, when nobody points at it any more.
+fn succeeded(input: &Input<'_>) -> Vec<Decision> {
+    let mut out = Vec::new();
+    for (address, surplus) in &input.snapshot.surplus {
+        let found = &surplus.found;
+        let Some((place, _)) = surplus.claims.as_ref().filter(|_| found.kind.about().successors) else { continue };
+        let wanted = input.wanted.iter().find(|w| w.address == *place);
+        let mut step = delete(address, found);
+        step.protect = protect(wanted.and_then(|w| w.protect), step.protect == Protect::Data);
+        if wanted.is_some() {
+            step.reason = format!("another takes its place at {place}");
+        }
+        out.push(Decision { step, needs: Vec::new(), used: edges_of(found.kind.about(), &found.live.spec) });
+    }
+    out
+}
+
+/// Would the live object keep the one that takes its place from being made, as only one may have what both claim?
+pub(super) fn in_the_way(step: &Step) -> bool {
+    let (Some(live), Some(want)) = (&step.live, &step.want) else { return false };
+    let claimed = |spec: &Value, field: &str| spec.get(field).filter(|v| !v.is_null()).cloned();
+    let same = |field: &str| {
+        claimed(&live.spec, field).is_some_and(|has| claimed(want, field).is_none_or(|wants| wants == has))
+    };
+    step.kind.about().claims.iter().any(|claim| claim.within.is_empty() && same(claim.field))
 }
 
 /// A late field that points at something which is replaced changes too; that is known only when all is decided.
@@ -257,7 +285,7 @@ fn one(
     } else if let (Some(since), None) = (input.interrupted.get(&wanted.address), applied) {
         step.action = Action::Adopt;
         step.reason = format!("{}, made by an interrupted run {}", live.id, ago(*since, input.now));
-    } else if live.state == State::Ready && (applied.is_none() || !step.setting.is_empty()) {
+    } else if live.state == State::Ready && (applied.is_none_or(|a| other(kind, a, live)) || !step.setting.is_empty()) {
         // Wanted and live agree already; what is ours from now on must be known once it is no longer wanted.
         let mut spec = step.want.clone().unwrap_or(Value::Null);
         spec::by_address(&mut spec, &input.snapshot.ids);
@@ -271,6 +299,11 @@ fn one(
         });
     }
     Ok(step)
+}
+
+/// Is what the journal knows here the predecessor of what is live?
+fn other(kind: &dyn Kind, applied: &Applied, live: &Live) -> bool {
+    kind.about().successors && applied.id != live.id
 }
 
 /// Typical seconds of a change in place, or of one member of a rolling one.

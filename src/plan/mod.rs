@@ -5,6 +5,7 @@ mod decide;
 mod guard;
 pub mod images;
 mod order;
+mod succeed;
 
 pub(crate) use decide::ago;
 pub use decide::{Decision, Edge, changed_tags, differences, in_a_ring, ring, settled_by_default};
@@ -354,7 +355,7 @@ pub fn plan(input: &Input<'_>) -> Result<Plan, Diagnostics> {
     let renamed = renamed(input);
     let input = &Input { snapshot: renamed.as_ref().unwrap_or(input.snapshot), ..*input };
     let choices = claims::choose(input)?;
-    let mut plan = order::arrange(decide::decide(input, &choices)?)?;
+    let mut plan = order::arrange(succeed::decide(input, &choices)?)?;
     let made = plan.steps.iter().filter(|s| matches!(s.action, Action::Create | Action::Replace));
     let chosen = made.filter_map(|s| Some((s.address.clone(), choices.get(&s.address)?.1.clone())));
     plan.choices = chosen.collect();

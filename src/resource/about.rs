@@ -33,6 +33,9 @@ pub struct About {
     /// Outputs that an update may change, each with the fields whose change does that; [`MEMBERS`] = the replacement of
     /// members. While such a change is planned, what depends on the output is known only after the apply.
     pub unsettled: &'static [(&'static str, &'static [&'static str])],
+    /// Can a new one stand beside the one that it replaces? Then it is made first, whoever points at the old one moves, and
+    /// the old one goes last. Its AWS name or id must differ where a fixed field does.
+    pub successors: bool,
     /// Fields that make no edge at creation: the update pass applies them, teardown clears them first.
     pub late: &'static [&'static str],
     /// Fields that can be changed in place, but through which the object keeps what it points at from being removed:
@@ -90,6 +93,7 @@ impl About {
             fixed: &[],
             rolling: &[],
             unsettled: &[],
+            successors: false,
             late: &[],
             holds: &[],
             unreadable: &[],

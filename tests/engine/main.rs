@@ -35,5 +35,6 @@ mod shipped;
 #[path = "../stage/mod.rs"]
 mod stage;
 mod storm;
+mod successors;
 mod three_way;
 mod unrecorded;
