@@ -165,22 +165,25 @@ pub struct SweepCtx {
     pub only: Option<Arc<Only>>,
 }
 
+/// Addresses, each with the ids of what may be there; nothing = by its tag alone it can be told.
+pub type Sought = BTreeMap<Address, Option<BTreeSet<Id>>>;
+
 /// Addresses that a sweep is made for. A kind that can ask AWS for them alone may leave out everything else.
 #[derive(Debug)]
 pub struct Only {
-    addresses: BTreeSet<Address>,
+    sought: Sought,
     heeded: AtomicBool,
 }
 
 impl Only {
     /// These.
-    pub fn new(addresses: BTreeSet<Address>) -> Self {
-        Self { addresses, heeded: AtomicBool::new(false) }
+    pub fn new(sought: Sought) -> Self {
+        Self { sought, heeded: AtomicBool::new(false) }
     }
 
     /// The addresses, if everything else was left out.
-    pub fn heeded(&self) -> Option<&BTreeSet<Address>> {
-        self.heeded.load(Ordering::SeqCst).then_some(&self.addresses)
+    pub fn heeded(&self) -> Option<impl Iterator<Item = &Address>> {
+        self.heeded.load(Ordering::SeqCst).then(|| self.sought.keys())
     }
 }
 
@@ -193,10 +196,18 @@ impl SweepCtx {
 
     /// The addresses of which alone the sweep must read everything, if there are at most so many: whoever takes them leaves
     /// out the rest. What kinds share is read whole.
-    pub fn only(&self, most: usize) -> Option<&BTreeSet<Address>> {
-        let only = self.only.as_ref().filter(|only| self.answers.is_none() && only.addresses.len() <= most)?;
+    pub fn only(&self, most: usize) -> Option<impl Iterator<Item = &Address>> {
+        let only = self.only.as_ref().filter(|only| self.answers.is_none() && only.sought.len() <= most)?;
         only.heeded.store(true, Ordering::SeqCst);
-        Some(&only.addresses)
+        Some(only.sought.keys())
+    }
+
+    /// The same for kinds that are asked for by id: the ids of all that the sweep must read, if they are known.
+    pub fn only_ids(&self) -> Option<BTreeSet<&Id>> {
+        let only = self.only.as_ref().filter(|_| self.answers.is_none())?;
+        let ids: Vec<_> = only.sought.values().map(Option::as_ref).collect::<Option<_>>()?;
+        only.heeded.store(true, Ordering::SeqCst);
+        Some(ids.into_iter().flatten().collect())
     }
 
     /// Is this an object for a sweep: one that carries the stack's name, or any stack's where all are looked at?

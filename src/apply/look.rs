@@ -18,7 +18,7 @@ const MOST: usize = 16;
 impl Shared<'_> {
     /// A look that finds whatever is at the address of a step, also what only the journal's ids lead to.
     pub(super) fn whole<'a>(&self, step: &'a Step) -> Look<'a> {
-        Look { kind: step.kind, address: &step.address, not_before: Instant::now(), by_tag: false }
+        Look { kind: step.kind, address: &step.address, id: None, not_before: Instant::now(), by_tag: false }
     }
 
     /// Does the tag with its address lead to all that is at a step? Not where the plan has seen something without it, where
@@ -42,7 +42,9 @@ impl Shared<'_> {
     /// What is at a step that is being made or changed. What was just asked of AWS may be looked at together with what
     /// other tasks ask for at the moment.
     pub(super) async fn look(&self, step: &Step, progress: &mut Progress, fleet: bool) -> Result<Option<Live>, Error> {
-        let look = Look { not_before: progress.not_before, by_tag: self.by_tag(step), ..self.whole(step) };
+        let made = progress.created.clone().map(|(id, _)| id);
+        let id = made.as_ref().or_else(|| step.live.as_deref().filter(|l| l.state != State::Partial).map(|l| &l.id));
+        let look = Look { id, not_before: progress.not_before, by_tag: self.by_tag(step), ..self.whole(step) };
         let confirms = std::mem::take(&mut progress.changed) || progress.created.is_some() && !progress.shown;
         progress.looked = true;
         // A fleet that changes batch by batch has more to do after each look.

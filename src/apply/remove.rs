@@ -173,7 +173,7 @@ impl Shared<'_> {
             self.watch.forget(kind);
             // What waits for somebody else has the time to lose its tags; what AWS was asked to remove goes with them.
             let by_tag = held.is_none() && self.by_tag(step);
-            let look = || Look { kind, by_tag, ..self.whole(step) };
+            let look = || Look { kind, by_tag, id: Some(&planned.id), ..self.whole(step) };
             let seen = self.watch.look_with(look(), |busy| held.is_none() && self.held_up(at, busy)).await?;
             // Part of it went and the rest waits for us (the address of a gateway, the placement group of machines):
             // there is nothing to wait for.

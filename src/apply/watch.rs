@@ -5,7 +5,7 @@
 use crate::{
     address::Address,
     aws::Error,
-    call::{Only, SweepCtx},
+    call::{Only, Sought, SweepCtx},
     kind::Kind,
     resource::{Id, Live},
     snapshot::{self, Place},
@@ -48,7 +48,7 @@ impl Default for Slot {
 /// What the next sweep is for.
 #[derive(Default)]
 struct Waiting {
-    addresses: BTreeSet<Address>,
+    sought: Sought,
     /// Somebody must see all that there is.
     everything: bool,
 }
@@ -85,6 +85,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(super) struct Look<'a> {
     pub(super) kind: &'static dyn Kind,
     pub(super) address: &'a Address,
+    /// What is there, where that is known.
+    pub(super) id: Option<&'a Id>,
     /// As AWS shows it in a sweep that begins then or later.
     pub(super) not_before: Instant,
     /// Everything that is there carries the tag with the address, so that a sweep may ask for that. Where a tag may be
@@ -199,7 +201,7 @@ impl Watch {
         // In this order: whoever is taken along came before it begins.
         let waiting = std::mem::take(&mut *locked(&slot.waiting));
         let at = Moment { started: Instant::now(), changes: slot.changes.load(Ordering::SeqCst) };
-        let only = (!waiting.everything).then(|| Arc::new(Only::new(waiting.addresses)));
+        let only = (!waiting.everything).then(|| Arc::new(Only::new(waiting.sought)));
         let ctx = SweepCtx { only: only.clone(), ..self.ctx.clone() };
         let mut lives: HashMap<Address, Live> = HashMap::new();
         for mut live in snapshot::one(kind, &ctx).await? {
@@ -268,7 +270,12 @@ impl Slot {
     fn wait_for(&self, look: Look<'_>) {
         let mut waiting = locked(&self.waiting);
         waiting.everything |= !look.by_tag;
-        waiting.addresses.insert(look.address.clone());
+        let ids = waiting.sought.entry(look.address.clone()).or_insert_with(|| Some(BTreeSet::new()));
+        match (look.id, ids.as_mut()) {
+            (Some(id), Some(ids)) => drop(ids.insert(id.clone())),
+            (Some(_), None) => {}
+            (None, _) => *ids = None,
+        }
     }
 
     /// Has a sweep been late enough for this look?

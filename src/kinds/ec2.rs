@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fmt,
     future::Future,
 };
@@ -35,8 +35,8 @@ const VALUES: usize = 200;
 /// The filters of a sweep.
 pub(super) fn owned(ctx: &SweepCtx) -> Vec<Filter> {
     let stack = filter(&format!("tag:{}", tags::STACK), ctx.stack_filter());
-    let at = |only| filter_any(&format!("tag:{}", tags::ADDRESS), BTreeSet::iter(only).map(Address::as_str));
-    std::iter::once(stack).chain(ctx.only(VALUES).map(at)).collect()
+    let only = ctx.only(VALUES).map(|only| filter_any(&format!("tag:{}", tags::ADDRESS), only.map(Address::as_str)));
+    std::iter::once(stack).chain(only).collect()
 }
 
 /// The filters of what this stack owns at an address.

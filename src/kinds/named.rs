@@ -48,15 +48,24 @@ pub(super) trait Named: Resource {
 /// How many tags are read at the same time: more only wait at the gate.
 const AT_ONCE: usize = 8;
 
-/// Every object of the stack: those with its prefix, and those that somebody wrote or the journal knows.
+/// Every object of the stack: those with its prefix, and those that somebody wrote or the journal knows; or those alone
+/// that the sweep is for.
 pub(super) async fn sweep<N: Named>(ctx: &SweepCtx) -> Result<Vec<Live<N>>, Error> {
     let rule = N::ABOUT.name.ok_or_else(|| Error::bug(format!("{} has no rule for names", N::KIND)))?;
+    let only = ctx.only_ids();
     let prefix = if ctx.all_stacks { String::new() } else { call::name_prefix(&ctx.scope.stack, &rule) };
-    let mut found = N::list(ctx, &prefix).await?;
+    let mut found = match &only {
+        Some(names) if names.len() <= AT_ONCE => Vec::new(),
+        _ => N::list(ctx, &prefix).await?,
+    };
+    found.retain(|f| only.as_ref().is_none_or(|names| names.iter().any(|n| *n == N::name(f))));
+    let names: Vec<String> = match &only {
+        Some(names) => names.iter().map(|n| N::name_in(n).to_owned()).collect(),
+        None => ctx.names.of(N::KIND).into_iter().filter(|n| N::legal(n)).collect(),
+    };
     let listed: BTreeSet<&str> = found.iter().map(N::name).collect();
-    let others: Vec<String> =
-        ctx.names.of(N::KIND).into_iter().filter(|n| N::legal(n) && !listed.contains(n.as_str())).collect();
-    let reads: Vec<_> = others.iter().map(|name| N::get(ctx, name)).collect();
+    let others: Vec<&String> = names.iter().filter(|n| !listed.contains(n.as_str())).collect();
+    let reads: Vec<_> = others.into_iter().map(|name| N::get(ctx, name)).collect();
     let others: Vec<_> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
     found.extend(others.into_iter().flatten());
     tagged(ctx, found, |tags| ctx.takes(tags)).await

@@ -246,3 +246,28 @@ async fn many_of_one_kind_are_looked_at_together() {
         }
     }
 }
+
+/// Kinds that are known by name are read one by one: a run reads those that it makes, and not each time all that there is.
+#[tokio::test(start_paused = true)]
+async fn requests_of_named_kinds_grow_with_what_is_made() {
+    let groups = |count: usize| -> Vec<Wanted> {
+        (0..count).map(|n| wanted(&format!("g{n:03}"), "log-group", json!({ "retention": "30d" }))).collect()
+    };
+    let sent = async |count: usize| {
+        let stage = Stage::new().await;
+        stage.apply(&groups(count)).await;
+        let made = stage.sandbox.requests().total;
+        // What was there before costs nothing more.
+        let mut more = groups(count);
+        more.push(wanted("another", "log-group", json!({})));
+        let before = stage.sandbox.requests();
+        stage.apply(&more).await;
+        let after = stage.sandbox.requests();
+        (made, after.count("logs:ListTagsForResource") - before.count("logs:ListTagsForResource"))
+    };
+    let (few, _) = sent(20).await;
+    let (many, tags) = sent(160).await;
+    assert!(many <= 9 * few, "{many} requests for 160, {few} for 20");
+    // The sweep before it reads the tags of all, the run those of one.
+    assert!(tags <= 160 + 3, "{tags}");
+}
