@@ -1,22 +1,20 @@
 //! The erased form of a kind: specs are canonical JSON here, so graph, diff, plan and execution stay generic.
 //!
 //! `Of<R>` is the only place that crosses between the typed and the erased world.
+mod capability;
 pub(crate) mod codes;
 
+pub use capability::Capabilities;
+
 use crate::{
-    aws::{
-        Error,
-        tags::{Carrier, Tags},
-    },
+    aws::{Error, tags::Carrier},
     call::{Ctx, SweepCtx},
     price::{PriceContext, PriceLine, Unit},
-    resource::{
-        About, Changes, Durations, Expected, Foreseen, Id, Live, Lookup, NamedImage, Problem, Resource, Revealed,
-    },
-    spec::{self, Difference, Node},
+    resource::{About, Changes, Durations, Gone, Id, Live, Lookup, Problem, Resource, State},
+    spec::{self, Node},
 };
 use serde_json::{Map, Value};
-use std::{collections::BTreeSet, future::Future, marker::PhantomData, pin::Pin};
+use std::{future::Future, marker::PhantomData, pin::Pin};
 
 /// A boxed future, since a trait object cannot return an opaque one.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
@@ -27,6 +25,8 @@ pub trait Kind: Send + Sync {
     fn name(&self) -> &'static str;
     /// What the kind states about itself.
     fn about(&self) -> &'static About;
+    /// What it does beside what every kind does.
+    fn has(&self) -> &Capabilities;
     /// JSON Schema of its fields.
     fn schema(&self) -> Value;
     /// Checks a spec and puts it into canonical form (normalised; nulls that the author wrote are kept).
@@ -44,41 +44,25 @@ pub trait Kind: Send + Sync {
     /// One line for a plan.
     fn summary(&self, spec: &Value) -> String;
     /// AWS's default of a removed field.
-    fn default_of(&self, path: &str) -> Option<Value>;
-    /// Does it hold data that nobody can make again?
-    fn holds_data(&self, spec: &Value) -> bool;
-    /// Is the wanted state "nothing exists"?
-    fn is_empty(&self, spec: &Value) -> bool;
-    /// The image that its machines start from, if that is a name whose meaning AWS moves on.
-    fn image(&self, spec: &Value) -> Option<NamedImage>;
-    /// How something found shall be seen that is one of several things that `want` takes; nothing = as it is.
-    fn accept(&self, want: &Value, found: &Value) -> Option<Value>;
-    /// Must this change of a live object be a replace although the field is not always fixed?
-    fn must_replace(&self, live: &Value, change: &Difference) -> bool;
-    /// Members of the live fleet that end because fewer are wanted.
-    fn leaving(&self, want: &Value, live: &Live) -> Vec<Id>;
+    fn default_of(&self, path: &str) -> Option<Value> {
+        self.about().default_of(path)
+    }
+    /// Is nothing left as soon as `delete` has succeeded?
+    fn goes_at_once(&self, live: &Live) -> bool {
+        match self.about().gone {
+            Gone::AtOnce => true,
+            Gone::PartsAtOnce => live.state == State::Partial,
+            Gone::Later => false,
+        }
+    }
     /// Expected times.
     fn durations(&self, spec: &Value) -> Durations;
-    /// How long this change takes.
-    fn changing(&self, want: &Value, live: &Live, changes: &[Difference]) -> Expected;
     /// Price lines.
     fn price(&self, spec: &Value, ctx: &PriceContext<'_>) -> Vec<PriceLine>;
     /// Every owned object.
     fn sweep<'a>(&'a self, ctx: &'a SweepCtx) -> Boxed<'a, Vec<Live>>;
     /// Makes the primary object.
     fn create<'a>(&'a self, ctx: &'a Ctx, want: &'a Value, found: Option<&'a Live>) -> Boxed<'a, Id>;
-    /// What `create` has made, where its answers say all of it.
-    ///
-    /// # Errors
-    /// A spec that does not have the shape of its kind.
-    fn made(&self, ctx: &Ctx, want: &Value, id: &Id) -> Result<Option<Live>, Error>;
-    /// What the object is after `update`, where the answers of its calls say so.
-    ///
-    /// # Errors
-    /// A spec that does not have the shape of its kind.
-    fn updated(&self, ctx: &Ctx, want: &Value, live: &Live) -> Result<Option<Live>, Error>;
-    /// Is nothing left as soon as `delete` has succeeded?
-    fn goes_at_once(&self, live: &Live) -> bool;
     /// Brings the live object nearer to what is wanted.
     fn update<'a>(&'a self, ctx: &'a Ctx, want: &'a Value, live: &'a Live, changes: &'a Changes) -> Boxed<'a, ()>;
     /// Asks AWS to remove it.
@@ -87,38 +71,22 @@ pub trait Kind: Send + Sync {
     fn lookup<'a>(&'a self, ctx: &'a SweepCtx, by: &'a Lookup) -> Boxed<'a, Vec<Live>>;
     /// Objects with these ids, whoever owns them; a fleet is one object.
     fn lookup_ids<'a>(&'a self, ctx: &'a SweepCtx, ids: &'a [Id]) -> Boxed<'a, Vec<Live>>;
-    /// The ids by which something that was applied can be asked for.
-    fn ids_of(&self, id: &Id, outputs: &Map<String, Value>) -> Vec<Id>;
-    /// Which secondary objects with these ids are there, whoever owns them.
-    fn parts_there<'a>(&'a self, ctx: &'a SweepCtx, ids: &'a BTreeSet<Id>) -> Boxed<'a, Vec<(Id, Tags)>>;
-    /// Fields that no sweep returns, asked for one object: each with whether it is as wanted.
-    fn inspect<'a>(
-        &'a self,
-        ctx: &'a SweepCtx,
-        want: &'a Value,
-        live: &'a Live,
-    ) -> Boxed<'a, Vec<(&'static str, bool)>>;
-    /// Fields that no sweep returns, as text for people.
-    fn reveal<'a>(&'a self, ctx: &'a SweepCtx, want: &'a Value, live: &'a Live) -> Boxed<'a, Vec<Revealed>>;
-    /// What AWS would refuse of objects that are to be made, each with the number of the object.
-    fn foresee<'a>(&'a self, ctx: &'a SweepCtx, made: &'a [Foreseen]) -> Boxed<'a, Vec<(usize, Problem)>>;
     /// What carries this object's tags, each with its part.
     ///
     /// # Errors
     /// A spec that does not have the shape of its kind.
     fn carriers(&self, live: &Live) -> Result<Vec<Carrier>, Error>;
-    /// How much data a delete would destroy.
-    fn contents<'a>(&'a self, ctx: &'a SweepCtx, live: &'a Live) -> Boxed<'a, Option<String>>;
-    /// What of others holds it, each with its id.
-    fn held_by<'a>(&'a self, ctx: &'a SweepCtx, live: &'a Live) -> Boxed<'a, Vec<String>>;
 }
 
 /// Turns the typed trait into the erased one.
-pub struct Of<R>(PhantomData<fn() -> R>);
+pub struct Of<R> {
+    has: Capabilities,
+    resource: PhantomData<fn() -> R>,
+}
 
 impl<R> Of<R> {
-    /// The one value of this type.
-    pub const KIND: Self = Self(PhantomData);
+    /// A kind that does what every kind does.
+    pub const KIND: Self = Self { has: Capabilities::NONE, resource: PhantomData };
 }
 
 impl<R: Resource> Of<R> {
@@ -196,6 +164,9 @@ impl<R: Resource> Kind for Of<R> {
     fn about(&self) -> &'static About {
         const { &R::ABOUT }
     }
+    fn has(&self) -> &Capabilities {
+        &self.has
+    }
     fn schema(&self) -> Value {
         schemars::SchemaGenerator::new(
             schemars::generate::SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true),
@@ -238,42 +209,8 @@ impl<R: Resource> Kind for Of<R> {
         spec::novelties(spec).for_each(|(field, text)| out.push_str(&format!(", {field} {text}")));
         out
     }
-    fn default_of(&self, path: &str) -> Option<Value> {
-        R::default_of(path)
-    }
-    fn holds_data(&self, spec: &Value) -> bool {
-        // What cannot be read is treated as if it held data.
-        Self::typed(spec).map_or(true, |r| r.holds_data())
-    }
-    fn is_empty(&self, spec: &Value) -> bool {
-        Self::typed(spec).is_ok_and(|r| r.is_empty())
-    }
-    fn image(&self, spec: &Value) -> Option<NamedImage> {
-        Self::typed(spec).ok()?.image()
-    }
-    fn accept(&self, want: &Value, found: &Value) -> Option<Value> {
-        R::accept(want, found)
-    }
-    fn must_replace(&self, live: &Value, change: &Difference) -> bool {
-        Self::typed(live).is_ok_and(|r| r.must_replace(change))
-    }
     fn durations(&self, spec: &Value) -> Durations {
-        Self::typed(spec).map_or(Durations::quick(5, 5, 5), |r| r.durations())
-    }
-    fn leaving(&self, want: &Value, live: &Live) -> Vec<Id> {
-        if live.members.is_empty() {
-            return Vec::new();
-        }
-        match (Self::typed(want), Self::typed_live(live)) {
-            (Ok(want), Ok(live)) => R::leaving(&want, &live),
-            _ => Vec::new(),
-        }
-    }
-    fn changing(&self, want: &Value, live: &Live, changes: &[Difference]) -> Expected {
-        match (Self::typed(want), Self::typed_live(live)) {
-            (Ok(typed), Ok(live)) => typed.changing(&live, changes),
-            _ => self.durations(want).update,
-        }
+        Self::typed(spec).map_or(R::ABOUT.durations, |r| r.durations())
     }
     fn price(&self, spec: &Value, ctx: &PriceContext<'_>) -> Vec<PriceLine> {
         if R::ABOUT.free {
@@ -297,15 +234,6 @@ impl<R: Resource> Kind for Of<R> {
             Self::typed(want)?.create(ctx, found.as_ref()).await
         })
     }
-    fn made(&self, ctx: &Ctx, want: &Value, id: &Id) -> Result<Option<Live>, Error> {
-        Self::typed(want)?.made(ctx, id).map(|live| Self::erase(&live)).transpose()
-    }
-    fn updated(&self, ctx: &Ctx, want: &Value, live: &Live) -> Result<Option<Live>, Error> {
-        R::updated(&Self::typed(want)?, ctx, &Self::typed_live(live)?).map(|live| Self::erase(&live)).transpose()
-    }
-    fn goes_at_once(&self, live: &Live) -> bool {
-        Self::typed_live(live).is_ok_and(|live| R::goes_at_once(&live))
-    }
     fn update<'a>(&'a self, ctx: &'a Ctx, want: &'a Value, live: &'a Live, changes: &'a Changes) -> Boxed<'a, ()> {
         Box::pin(async move { R::update(&Self::typed(want)?, ctx, &Self::typed_live(live)?, changes).await })
     }
@@ -318,41 +246,8 @@ impl<R: Resource> Kind for Of<R> {
     fn lookup_ids<'a>(&'a self, ctx: &'a SweepCtx, ids: &'a [Id]) -> Boxed<'a, Vec<Live>> {
         Box::pin(async move { R::lookup_ids(ctx, ids).await?.iter().map(Self::erase).collect() })
     }
-    fn ids_of(&self, id: &Id, outputs: &Map<String, Value>) -> Vec<Id> {
-        R::ids_of(id, outputs)
-    }
-    fn parts_there<'a>(&'a self, ctx: &'a SweepCtx, ids: &'a BTreeSet<Id>) -> Boxed<'a, Vec<(Id, Tags)>> {
-        Box::pin(R::parts_there(ctx, ids))
-    }
-    fn inspect<'a>(
-        &'a self,
-        ctx: &'a SweepCtx,
-        want: &'a Value,
-        live: &'a Live,
-    ) -> Boxed<'a, Vec<(&'static str, bool)>> {
-        Box::pin(async move { R::inspect(ctx, &Self::typed(want)?, &Self::typed_live(live)?).await })
-    }
-    fn reveal<'a>(&'a self, ctx: &'a SweepCtx, want: &'a Value, live: &'a Live) -> Boxed<'a, Vec<Revealed>> {
-        Box::pin(async move { R::reveal(ctx, &Self::typed(want)?, &Self::typed_live(live)?).await })
-    }
-
-    fn foresee<'a>(&'a self, ctx: &'a SweepCtx, made: &'a [Foreseen]) -> Boxed<'a, Vec<(usize, Problem)>> {
-        Box::pin(async move {
-            let typed = |one: &Foreseen| {
-                let (want, targets) = (Self::typed(&one.want)?, one.targets.clone());
-                Ok(Foreseen { want, targets, rehearsed: one.rehearsed })
-            };
-            R::foresee(ctx, &made.iter().map(typed).collect::<Result<Vec<_>, Error>>()?).await
-        })
-    }
     fn carriers(&self, live: &Live) -> Result<Vec<Carrier>, Error> {
         Ok(R::carriers(&Self::typed_live(live)?))
-    }
-    fn contents<'a>(&'a self, ctx: &'a SweepCtx, live: &'a Live) -> Boxed<'a, Option<String>> {
-        Box::pin(async move { R::contents(ctx, &Self::typed_live(live)?).await })
-    }
-    fn held_by<'a>(&'a self, ctx: &'a SweepCtx, live: &'a Live) -> Boxed<'a, Vec<String>> {
-        Box::pin(async move { R::held_by(ctx, &Self::typed_live(live)?).await })
     }
 }
 

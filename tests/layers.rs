@@ -169,6 +169,39 @@ fn every_kind_is_in_the_table() {
     assert_eq!(seen, dlinfra::kinds::KINDS.len(), "kinds declared in src/kinds/ and lines of the table");
 }
 
+/// What the table does not say of a kind nobody asks it: a fleet would count as one object, and data as none.
+#[test]
+fn the_table_says_what_a_kind_does_besides() {
+    const WORDS: &[(&str, &str)] = &[
+        ("Answers", "answers"),
+        ("Asks", "asks"),
+        ("Compares", "compares"),
+        ("Fleet", "fleet"),
+        ("HoldsData", "data"),
+        ("Teardown", "teardown"),
+    ];
+    let declared = Regex::new(r"pub trait (\w+): Resource").unwrap();
+    let capabilities = code(Path::new("src/resource/capability.rs"));
+    let traits: Vec<&str> = declared.captures_iter(&capabilities).map(|found| found.get(1).unwrap().as_str()).collect();
+    let named = |name: &str| WORDS.iter().find(|(known, _)| *known == name).map(|(_, word)| *word);
+    assert!(traits.iter().all(|name| named(name).is_some()) && traits.len() == WORDS.len(), "{traits:?}");
+    let implements = Regex::new(&format!(r"impl ({}) for (\w+)", traits.join("|"))).unwrap();
+    let table = code(Path::new("src/kinds/mod.rs"));
+    let (mut seen, mut wrong) = (0, BTreeSet::new());
+    for file in sources("src/kinds") {
+        for found in implements.captures_iter(&code(&file)) {
+            seen += 1;
+            let (word, kind) = (named(&found[1]).unwrap(), &found[2]);
+            let line = table.lines().find(|line| line.contains(&format!("::{kind}"))).unwrap_or_default();
+            if !line.split(|c: char| !c.is_alphanumeric()).skip(1).any(|said| said == word) {
+                wrong.insert(format!("{}: `{kind}` implements {}: add `{word}` to its line", show(&file), &found[1]));
+            }
+        }
+    }
+    assert!(seen > 20, "{seen}");
+    assert!(wrong.is_empty(), "in the table of src/kinds/mod.rs:\n{}", lines(&wrong));
+}
+
 #[test]
 fn names_say_what_a_file_is_for() {
     let vague = ["util", "utils", "common", "helper", "helpers", "misc"];

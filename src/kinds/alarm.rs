@@ -13,7 +13,8 @@ use crate::{
     kinds::named::{self, Named},
     price::{PriceContext, PriceLine, service},
     resource::{
-        About, Call, Changes, Class, Discovery, Durations, Id, Live, Lookup, NameRule, Output, Problem, Resource,
+        About, Call, Changes, Class, DefaultValue, Discovery, Durations, Gone, Id, Live, Lookup, NameRule, Output,
+        Problem, Resource,
     },
     units::Span,
 };
@@ -180,6 +181,15 @@ impl Resource for Alarm {
             "cloudwatch:UntagResource",
         ],
         prices: "cloudwatch",
+        defaults: &[
+            ("description", DefaultValue::Nothing),
+            ("datapoints", DefaultValue::Nothing),
+            ("metric", DefaultValue::Nothing),
+            ("threshold", DefaultValue::Nothing),
+            ("band", DefaultValue::Nothing),
+        ],
+        durations: Durations::quick(2, 2, 2),
+        gone: Gone::AtOnce,
         ..About::new("A CloudWatch alarm on a metric, or on an expression over several")
     };
 
@@ -204,14 +214,6 @@ impl Resource for Alarm {
         }
         // As many as are looked at is what AWS means by none.
         self.datapoints = self.datapoints.filter(|needed| *needed != self.periods);
-    }
-
-    fn default_of(path: &str) -> Option<Value> {
-        matches!(path, "description" | "datapoints" | "metric" | "threshold" | "band").then_some(Value::Null)
-    }
-
-    fn durations(&self) -> Durations {
-        Durations::quick(2, 2, 2)
     }
 
     fn price(&self, ctx: &PriceContext<'_>) -> Vec<PriceLine> {
@@ -245,10 +247,6 @@ impl Resource for Alarm {
             }
         }
         ctx.aws.cloudwatch().call::<IgnoredAny>("PutMetricAlarm", &input).await.map(drop)
-    }
-
-    fn goes_at_once(_: &Live<Self>) -> bool {
-        true
     }
 
     async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {

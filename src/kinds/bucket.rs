@@ -14,8 +14,8 @@ use crate::{
     kinds::policy::Policy,
     price::{PriceContext, PriceLine, storage},
     resource::{
-        About, Call, Changes, Claim, Class, Discovery, Durations, Expected, Id, Live, Lookup, NameRule, Output,
-        Problem, Quota, Resource,
+        About, Answers, Call, Changes, Claim, Class, Compares, DefaultValue, Discovery, Durations, Expected, Gone,
+        HoldsData, Id, Live, Lookup, NameRule, Output, Problem, Quota, Resource,
     },
     units::Span,
 };
@@ -103,15 +103,35 @@ impl Resource for Bucket {
         calls: &[CREATE],
         name: Some(NAME),
         iam: &[
-            "s3:CreateBucket", "s3:TagResource", "s3:ListAllMyBuckets", "s3:ListBucket", "s3:ListBucketVersions",
-            "s3:GetBucketTagging", "s3:PutBucketTagging", "s3:GetBucketVersioning", "s3:PutBucketVersioning",
-            "s3:GetEncryptionConfiguration", "s3:PutEncryptionConfiguration", "s3:GetLifecycleConfiguration",
-            "s3:PutLifecycleConfiguration", "s3:GetBucketPolicy", "s3:PutBucketPolicy",
-            "s3:GetBucketPublicAccessBlock", "s3:PutBucketPublicAccessBlock", "s3:GetBucketOwnershipControls",
-            "s3:PutBucketOwnershipControls", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:DeleteBucket",
+            "s3:CreateBucket",
+            "s3:TagResource",
+            "s3:ListAllMyBuckets",
+            "s3:ListBucket",
+            "s3:ListBucketVersions",
+            "s3:GetBucketTagging",
+            "s3:PutBucketTagging",
+            "s3:GetBucketVersioning",
+            "s3:PutBucketVersioning",
+            "s3:GetEncryptionConfiguration",
+            "s3:PutEncryptionConfiguration",
+            "s3:GetLifecycleConfiguration",
+            "s3:PutLifecycleConfiguration",
+            "s3:GetBucketPolicy",
+            "s3:PutBucketPolicy",
+            "s3:GetBucketPublicAccessBlock",
+            "s3:PutBucketPublicAccessBlock",
+            "s3:GetBucketOwnershipControls",
+            "s3:PutBucketOwnershipControls",
+            "s3:DeleteObject",
+            "s3:DeleteObjectVersion",
+            "s3:DeleteBucket",
         ],
         quotas: &[Quota { code: "L-DC2B2D3D", name: "General purpose buckets" }],
         prices: "s3",
+        defaults: &[("policy", DefaultValue::Nothing), ("encryption.kms_key", DefaultValue::Nothing)],
+        // Emptying takes as long as there are objects: about 3,000 a second.
+        durations: Durations { delete: Expected::secs(5, 6 * 3600), ..Durations::quick(3, 3, 5) },
+        gone: Gone::AtOnce,
         ..About::new("An S3 bucket: closed, TLS only, versioned and encrypted unless stated otherwise")
     };
 
@@ -145,30 +165,6 @@ impl Resource for Bucket {
                 self.policy = None;
             }
         }
-    }
-
-    fn default_of(path: &str) -> Option<Value> {
-        matches!(path, "policy" | "encryption.kms_key").then_some(Value::Null)
-    }
-
-    /// A policy may name its own bucket although the blueprint leaves its name to dlinfra.
-    fn accept(want: &Value, found: &Value) -> Option<Value> {
-        let (written, name) = (want.get("policy")?, found.get("name")?.as_str()?);
-        let mut plain = Policy(written.clone());
-        plain.leave_out(name);
-        let same = plain.0 != *written && found.get("policy") == Some(&plain.0);
-        let mut seen = found.as_object().filter(|_| same)?.clone();
-        seen.insert("policy".to_owned(), written.clone());
-        Some(Value::Object(seen))
-    }
-
-    fn holds_data(&self) -> bool {
-        true
-    }
-
-    fn durations(&self) -> Durations {
-        // Emptying takes as long as there are objects: about 3,000 a second.
-        Durations { delete: Expected::secs(5, 6 * 3600), ..Durations::quick(3, 3, 5) }
     }
 
     fn price(&self, ctx: &PriceContext<'_>) -> Vec<PriceLine> {
@@ -274,19 +270,6 @@ impl Resource for Bucket {
         Ok(())
     }
 
-    /// A new bucket has what AWS gives to every one: encryption with S3's own keys, and nothing that dlinfra sets.
-    fn made(&self, ctx: &Ctx, id: &Id) -> Option<Live<Self>> {
-        Some(read::new(&ctx.sweep(), id, ctx.address.clone(), ctx.part_tags("")))
-    }
-
-    fn updated(want: &Self, _: &Ctx, live: &Live<Self>) -> Option<Live<Self>> {
-        Some(live.with_spec(Self { name: live.spec.name.clone(), ..want.clone() }))
-    }
-
-    fn goes_at_once(_: &Live<Self>) -> bool {
-        true
-    }
-
     async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
         let (name, owner) = (&live.id, &ctx.scope.account);
         let remove = || async {
@@ -321,9 +304,39 @@ impl Resource for Bucket {
             }
         }
     }
+}
+
+impl HoldsData for Bucket {
+    fn holds_data(&self) -> bool {
+        true
+    }
 
     async fn contents(ctx: &SweepCtx, live: &Live<Self>) -> Result<Option<String>, Error> {
         contents::count(&ctx.aws, &live.id, &ctx.scope.account).await
+    }
+}
+
+impl Answers for Bucket {
+    /// A new bucket has what AWS gives to every one: encryption with S3's own keys, and nothing that dlinfra sets.
+    fn made(&self, ctx: &Ctx, id: &Id) -> Option<Live<Self>> {
+        Some(read::new(&ctx.sweep(), id, ctx.address.clone(), ctx.part_tags("")))
+    }
+
+    fn updated(want: &Self, _: &Ctx, live: &Live<Self>) -> Option<Live<Self>> {
+        Some(live.with_spec(Self { name: live.spec.name.clone(), ..want.clone() }))
+    }
+}
+
+impl Compares for Bucket {
+    /// A policy may name its own bucket although the blueprint leaves its name to dlinfra.
+    fn accept(want: &Value, found: &Value) -> Option<Value> {
+        let (written, name) = (want.get("policy")?, found.get("name")?.as_str()?);
+        let mut plain = Policy(written.clone());
+        plain.leave_out(name);
+        let same = plain.0 != *written && found.get("policy") == Some(&plain.0);
+        let mut seen = found.as_object().filter(|_| same)?.clone();
+        seen.insert("policy".to_owned(), written.clone());
+        Some(Value::Object(seen))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     kinds::named::{self, Named},
     price::{PriceContext, PriceLine, service},
     resource::{
-        About, Call, Changes, Class, Discovery, Durations, Id, Live, Lookup, NameRule, Output, Problem, Resource,
+        About, Call, Changes, Class, Discovery, Durations, Gone, Id, Live, Lookup, NameRule, Output, Problem, Resource,
     },
     spec,
 };
@@ -96,6 +96,8 @@ impl Resource for Dashboard {
             "cloudwatch:UntagResource",
         ],
         prices: "cloudwatch",
+        durations: Durations::quick(2, 2, 2),
+        gone: Gone::AtOnce,
         ..About::new("A CloudWatch dashboard: a page of charts")
     };
 
@@ -121,10 +123,6 @@ impl Resource for Dashboard {
         }
     }
 
-    fn durations(&self) -> Durations {
-        Durations::quick(2, 2, 2)
-    }
-
     fn price(&self, ctx: &PriceContext<'_>) -> Vec<PriceLine> {
         vec![service::dashboard(ctx)]
     }
@@ -146,10 +144,6 @@ impl Resource for Dashboard {
     async fn update(want: &Self, ctx: &Ctx, live: &Live<Self>, _: &Changes) -> Result<(), Error> {
         let input = json!({ "DashboardName": live.id, "DashboardBody": spec::canonical(&want.body.0) });
         ctx.aws.cloudwatch().call::<IgnoredAny>("PutDashboard", &input).await.map(drop)
-    }
-
-    fn goes_at_once(_: &Live<Self>) -> bool {
-        true
     }
 
     async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {

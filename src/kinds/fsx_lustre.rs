@@ -7,20 +7,23 @@ mod read;
 mod repository;
 mod request;
 
-use codes::CODES;
 use choices::{Compression, Deployment, ReadCache, Storage, Version};
+use codes::CODES;
 use repository::Repository;
 
 use crate::{
-    aws::{Error, ErrorClass, gone, tags::{self, Carrier}},
+    aws::{
+        Error, ErrorClass, gone,
+        tags::{self, Carrier},
+    },
     call::{Ctx, SweepCtx},
     catalog::durations,
     field::{Field, Ref},
     kinds::{SecurityGroup, Subnet},
     price::{PriceContext, PriceLine, storage},
     resource::{
-        About, Advised, Call, Changes, Class, Discovery, Durations, Expected, Id, Live, Lookup, Output, Problem, Quota,
-        Resource, State,
+        About, Advised, Call, Changes, Class, Compares, DefaultValue, Discovery, Durations, Expected, HoldsData, Id,
+        Live, Lookup, Output, Problem, Quota, Resource, State,
     },
     spec::Difference,
     units::{PerTib, Size},
@@ -128,12 +131,25 @@ impl Resource for FsxLustre {
         terraform: "aws_fsx_lustre_file_system",
         calls: &[CREATE, LINK],
         iam: &[
-            "fsx:CreateFileSystem", "fsx:DescribeFileSystems", "fsx:UpdateFileSystem", "fsx:DeleteFileSystem",
-            "fsx:TagResource", "fsx:UntagResource", "fsx:CreateDataRepositoryAssociation",
-            "fsx:DescribeDataRepositoryAssociations", "fsx:UpdateDataRepositoryAssociation",
-            "fsx:DeleteDataRepositoryAssociation", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
-            "ec2:DescribeSecurityGroups", "iam:CreateServiceLinkedRole", "iam:AttachRolePolicy", "iam:PutRolePolicy",
-            "s3:Get*", "s3:List*", "s3:PutBucketNotification",
+            "fsx:CreateFileSystem",
+            "fsx:DescribeFileSystems",
+            "fsx:UpdateFileSystem",
+            "fsx:DeleteFileSystem",
+            "fsx:TagResource",
+            "fsx:UntagResource",
+            "fsx:CreateDataRepositoryAssociation",
+            "fsx:DescribeDataRepositoryAssociations",
+            "fsx:UpdateDataRepositoryAssociation",
+            "fsx:DeleteDataRepositoryAssociation",
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeSecurityGroups",
+            "iam:CreateServiceLinkedRole",
+            "iam:AttachRolePolicy",
+            "iam:PutRolePolicy",
+            "s3:Get*",
+            "s3:List*",
+            "s3:PutBucketNotification",
         ],
         quotas: &[
             Quota { code: "L-AD2FC696", name: "Lustre Scratch storage capacity" },
@@ -146,6 +162,7 @@ impl Resource for FsxLustre {
         ],
         spends: true,
         advised: Some(Advised::Cache),
+        defaults: &[("root_squash", DefaultValue::Nothing), ("metadata_iops", DefaultValue::Nothing)],
         ..About::new("A Lustre file system of FSx: scratch or persistent, linked to buckets, with EFA if wanted")
     };
 
@@ -197,42 +214,6 @@ impl Resource for FsxLustre {
         }
         self.repositories.iter_mut().for_each(Repository::normalize);
         self.repositories.sort_by(|a, b| a.path.cmp(&b.path));
-    }
-
-    fn default_of(path: &str) -> Option<Value> {
-        matches!(path, "root_squash" | "metadata_iops").then_some(Value::Null)
-    }
-
-    fn holds_data(&self) -> bool {
-        self.deployment.is_persistent()
-    }
-
-    fn must_replace(&self, change: &Difference) -> bool {
-        fn both<T: FromStr + PartialOrd>(change: &Difference) -> Option<(T, T)> {
-            let read = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned).parse().ok();
-            Some((read(&change.before)?, read(&change.after)?))
-        }
-        let lower = |pair: Option<(u64, u64)>| pair.is_some_and(|(before, after)| after < before);
-        match change.path.as_str() {
-            // While they are not readable nothing is known to differ.
-            "security_groups" => !change.before.is_null(),
-            "size" => {
-                self.deployment == Deployment::Scratch1
-                    || both::<Size>(change).is_some_and(|(before, after)| after < before)
-            }
-            "throughput" => self.efa || self.storage == Storage::Hdd,
-            "throughput_capacity" => lower(both(change)),
-            "read_cache" | "read_cache_size" => self.storage == Storage::Hdd,
-            "metadata_iops" => match (change.before.as_u64(), change.after.as_u64()) {
-                // Back to the automatic mode, which does not scale down either.
-                (Some(before), None) => {
-                    self.size.is_none_or(|s| before > storage::included_metadata_iops(s.gib_rounded_up()))
-                }
-                _ => lower(both(change)),
-            },
-            "version" => both::<Version>(change).is_some_and(|(before, after)| after < before),
-            _ => false,
-        }
     }
 
     fn durations(&self) -> Durations {
@@ -315,8 +296,15 @@ impl Resource for FsxLustre {
 
     fn carriers(live: &Live<Self>) -> Vec<Carrier> {
         let Some(arn) = live.outputs.get("arn").and_then(Value::as_str) else { return Vec::new() };
-        let link = |(part, id): (&String, &Id)| Some(Carrier::part(part, &tags::FSX, repository::arn(arn, &live.id, id)?));
+        let link =
+            |(part, id): (&String, &Id)| Some(Carrier::part(part, &tags::FSX, repository::arn(arn, &live.id, id)?));
         [Carrier::own(&tags::FSX, arn)].into_iter().chain(live.parts.iter().filter_map(link)).collect()
+    }
+}
+
+impl HoldsData for FsxLustre {
+    fn holds_data(&self) -> bool {
+        self.deployment.is_persistent()
     }
 
     async fn contents(_: &SweepCtx, live: &Live<Self>) -> Result<Option<String>, Error> {
@@ -324,6 +312,36 @@ impl Resource for FsxLustre {
         let size = live.spec.size.map_or("an elastic file system".to_owned(), |s| format!("up to {s}"));
         let unsaved = if live.spec.repositories.is_empty() { "" } else { " and what was not exported to its buckets" };
         Ok(Some(format!("{size}{unsaved}")))
+    }
+}
+
+impl Compares for FsxLustre {
+    fn must_replace(&self, change: &Difference) -> bool {
+        fn both<T: FromStr + PartialOrd>(change: &Difference) -> Option<(T, T)> {
+            let read = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned).parse().ok();
+            Some((read(&change.before)?, read(&change.after)?))
+        }
+        let lower = |pair: Option<(u64, u64)>| pair.is_some_and(|(before, after)| after < before);
+        match change.path.as_str() {
+            // While they are not readable nothing is known to differ.
+            "security_groups" => !change.before.is_null(),
+            "size" => {
+                self.deployment == Deployment::Scratch1
+                    || both::<Size>(change).is_some_and(|(before, after)| after < before)
+            }
+            "throughput" => self.efa || self.storage == Storage::Hdd,
+            "throughput_capacity" => lower(both(change)),
+            "read_cache" | "read_cache_size" => self.storage == Storage::Hdd,
+            "metadata_iops" => match (change.before.as_u64(), change.after.as_u64()) {
+                // Back to the automatic mode, which does not scale down either.
+                (Some(before), None) => {
+                    self.size.is_none_or(|s| before > storage::included_metadata_iops(s.gib_rounded_up()))
+                }
+                _ => lower(both(change)),
+            },
+            "version" => both::<Version>(change).is_some_and(|(before, after)| after < before),
+            _ => false,
+        }
     }
 }
 

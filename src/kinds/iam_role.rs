@@ -9,12 +9,15 @@ pub(super) use read::{profile_of, role_of};
 
 use crate::{
     address::Address,
-    aws::{Error, ErrorClass, gone, tags::{self, Carrier}},
+    aws::{
+        Error, ErrorClass, gone,
+        tags::{self, Carrier},
+    },
     call::{self, Ctx, Scope, SweepCtx},
     kinds::policy::Policy,
     resource::{
-        About, Call, Changes, Class, Discovery, Durations, Foreseen, Id, Live, Lookup, NameRule, Output, Problem, Quota,
-        Resource, State,
+        About, Answers, Asks, Call, Changes, Class, DefaultValue, Discovery, Durations, Foreseen, Gone, Id, Live,
+        Lookup, NameRule, Output, Problem, Quota, Resource, State, Teardown,
     },
     units::Span,
 };
@@ -81,20 +84,49 @@ impl Resource for IamRole {
         calls: &[CREATE, CREATE_PROFILE, ADD_TO_PROFILE],
         name: Some(NAME),
         iam: &[
-            "iam:CreateRole", "iam:GetRole", "iam:ListRoles", "iam:UpdateRole", "iam:UpdateAssumeRolePolicy",
-            "iam:DeleteRole", "iam:TagRole", "iam:UntagRole", "iam:ListRoleTags", "iam:ListRolePolicies",
-            "iam:GetRolePolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:ListAttachedRolePolicies",
-            "iam:AttachRolePolicy", "iam:GetPolicy", "iam:DetachRolePolicy", "iam:PutRolePermissionsBoundary",
-            "iam:DeleteRolePermissionsBoundary", "iam:CreateInstanceProfile", "iam:GetInstanceProfile",
-            "iam:ListInstanceProfiles", "iam:ListInstanceProfilesForRole", "iam:ListInstanceProfileTags",
-            "iam:AddRoleToInstanceProfile", "iam:RemoveRoleFromInstanceProfile", "iam:DeleteInstanceProfile",
-            "iam:TagInstanceProfile", "iam:UntagInstanceProfile",
+            "iam:CreateRole",
+            "iam:GetRole",
+            "iam:ListRoles",
+            "iam:UpdateRole",
+            "iam:UpdateAssumeRolePolicy",
+            "iam:DeleteRole",
+            "iam:TagRole",
+            "iam:UntagRole",
+            "iam:ListRoleTags",
+            "iam:ListRolePolicies",
+            "iam:GetRolePolicy",
+            "iam:PutRolePolicy",
+            "iam:DeleteRolePolicy",
+            "iam:ListAttachedRolePolicies",
+            "iam:AttachRolePolicy",
+            "iam:GetPolicy",
+            "iam:DetachRolePolicy",
+            "iam:PutRolePermissionsBoundary",
+            "iam:DeleteRolePermissionsBoundary",
+            "iam:CreateInstanceProfile",
+            "iam:GetInstanceProfile",
+            "iam:ListInstanceProfiles",
+            "iam:ListInstanceProfilesForRole",
+            "iam:ListInstanceProfileTags",
+            "iam:AddRoleToInstanceProfile",
+            "iam:RemoveRoleFromInstanceProfile",
+            "iam:DeleteInstanceProfile",
+            "iam:TagInstanceProfile",
+            "iam:UntagInstanceProfile",
         ],
         quotas: &[
             Quota { code: "L-FE177D64", name: "Roles per account" },
             Quota { code: "L-6E65F664", name: "Instance profiles per account" },
         ],
         free: true,
+        defaults: &[
+            ("permissions_boundary", DefaultValue::Nothing),
+            ("max_session", DefaultValue::Other(|| json!("1h"))),
+            ("instance_profile", DefaultValue::Flag(false)),
+            ("policies", DefaultValue::Other(|| json!({}))),
+            ("managed_policies", DefaultValue::EmptyList),
+        ],
+        gone: Gone::AtOnce,
         ..About::new("An IAM role: who may take it and what it may do, with inline policies and an instance profile")
     };
 
@@ -127,17 +159,6 @@ impl Resource for IamRole {
         }
         self.managed_policies.sort();
         self.managed_policies.dedup();
-    }
-
-    fn default_of(path: &str) -> Option<Value> {
-        match path {
-            "permissions_boundary" => Some(Value::Null),
-            "max_session" => Some(json!("1h")),
-            "instance_profile" => Some(json!(false)),
-            "policies" => Some(json!({})),
-            "managed_policies" => Some(json!([])),
-            _ => None,
-        }
     }
 
     fn durations(&self) -> Durations {
@@ -199,9 +220,7 @@ impl Resource for IamRole {
                     let policy = arn(&ctx.scope, policy);
                     iam.put_role_permissions_boundary().role_name(name).permissions_boundary(policy).send().await?;
                 }
-                None => gone(
-                    iam.delete_role_permissions_boundary().role_name(name).send().await.map_err(Error::from),
-                )?,
+                None => gone(iam.delete_role_permissions_boundary().role_name(name).send().await.map_err(Error::from))?,
             }
         }
         if changes.touches("policies") {
@@ -230,43 +249,6 @@ impl Resource for IamRole {
             }
         }
         Ok(())
-    }
-
-    /// A new role has what CreateRole gave it, and no policy.
-    fn made(&self, ctx: &Ctx, id: &Id) -> Option<Live<Self>> {
-        let spec = Self {
-            policies: BTreeMap::new(),
-            managed_policies: Vec::new(),
-            instance_profile: Some(false),
-            max_session: self.max_session.or(Some(SESSION)),
-            ..self.clone()
-        };
-        let mut live = Live::new(ctx.address.clone(), id, ctx.part_tags(""), spec);
-        let arn = own_arn(ctx, "role", id);
-        live.ids = vec![arn.clone()];
-        live.outputs = outputs(json!({ "name": id, "arn": arn, "instance_profile": null, "instance_profile_arn": null }));
-        Some(live)
-    }
-
-    fn updated(want: &Self, ctx: &Ctx, live: &Live<Self>) -> Option<Live<Self>> {
-        let max_session = want.max_session.or(Some(SESSION));
-        let mut after = live.with_spec(Self { max_session, ..want.clone() });
-        let (mut name, mut arn) = (Value::Null, Value::Null);
-        after.parts.clear();
-        after.ids.truncate(1);
-        if want.instance_profile == Some(true) {
-            let own = own_arn(ctx, "instance-profile", &live.id);
-            (name, arn) = (json!(live.id), json!(own));
-            after.ids.push(own);
-            after.parts.insert(PROFILE.to_owned(), live.id.clone());
-        }
-        after.outputs.insert("instance_profile".to_owned(), name);
-        after.outputs.insert("instance_profile_arn".to_owned(), arn);
-        Some(after)
-    }
-
-    fn goes_at_once(_: &Live<Self>) -> bool {
-        true
     }
 
     async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
@@ -298,18 +280,6 @@ impl Resource for IamRole {
         read::lookup(ctx, &names, &wanted).await
     }
 
-    async fn parts_there(ctx: &SweepCtx, ids: &BTreeSet<Id>) -> Result<Vec<(Id, tags::Tags)>, Error> {
-        let mut out = Vec::new();
-        for name in ids.iter().filter(|n| check::legal_name(n)) {
-            out.extend(read::profile_tags(ctx, name).await?.map(|tags| (name.clone(), tags)));
-        }
-        Ok(out)
-    }
-
-    async fn foresee(ctx: &SweepCtx, made: &[Foreseen<Self>]) -> Result<Vec<(usize, Problem)>, Error> {
-        foresee::ask(ctx, made).await
-    }
-
     fn carriers(live: &Live<Self>) -> Vec<Carrier> {
         let role = (live.state != State::Partial).then(|| Carrier::own(&tags::ROLES, &live.id));
         let profile = live.parts.get(PROFILE).map(|name| Carrier {
@@ -318,6 +288,58 @@ impl Resource for IamRole {
             ..Carrier::part(PROFILE, &tags::INSTANCE_PROFILES, name)
         });
         role.into_iter().chain(profile).collect()
+    }
+}
+
+impl Answers for IamRole {
+    /// A new role has what CreateRole gave it, and no policy.
+    fn made(&self, ctx: &Ctx, id: &Id) -> Option<Live<Self>> {
+        let spec = Self {
+            policies: BTreeMap::new(),
+            managed_policies: Vec::new(),
+            instance_profile: Some(false),
+            max_session: self.max_session.or(Some(SESSION)),
+            ..self.clone()
+        };
+        let mut live = Live::new(ctx.address.clone(), id, ctx.part_tags(""), spec);
+        let arn = own_arn(ctx, "role", id);
+        live.ids = vec![arn.clone()];
+        live.outputs =
+            outputs(json!({ "name": id, "arn": arn, "instance_profile": null, "instance_profile_arn": null }));
+        Some(live)
+    }
+
+    fn updated(want: &Self, ctx: &Ctx, live: &Live<Self>) -> Option<Live<Self>> {
+        let max_session = want.max_session.or(Some(SESSION));
+        let mut after = live.with_spec(Self { max_session, ..want.clone() });
+        let (mut name, mut arn) = (Value::Null, Value::Null);
+        after.parts.clear();
+        after.ids.truncate(1);
+        if want.instance_profile == Some(true) {
+            let own = own_arn(ctx, "instance-profile", &live.id);
+            (name, arn) = (json!(live.id), json!(own));
+            after.ids.push(own);
+            after.parts.insert(PROFILE.to_owned(), live.id.clone());
+        }
+        after.outputs.insert("instance_profile".to_owned(), name);
+        after.outputs.insert("instance_profile_arn".to_owned(), arn);
+        Some(after)
+    }
+}
+
+impl Asks for IamRole {
+    async fn foresee(ctx: &SweepCtx, made: &[Foreseen<Self>]) -> Result<Vec<(usize, Problem)>, Error> {
+        foresee::ask(ctx, made).await
+    }
+}
+
+impl Teardown for IamRole {
+    async fn parts_there(ctx: &SweepCtx, ids: &BTreeSet<Id>) -> Result<Vec<(Id, tags::Tags)>, Error> {
+        let mut out = Vec::new();
+        for name in ids.iter().filter(|n| check::legal_name(n)) {
+            out.extend(read::profile_tags(ctx, name).await?.map(|tags| (name.clone(), tags)));
+        }
+        Ok(out)
     }
 }
 
@@ -365,9 +387,7 @@ fn outputs(all: Value) -> Map<String, Value> {
 }
 
 fn to_tags(tags: &tags::Tags) -> Result<Vec<Tag>, Error> {
-    tags.iter()
-        .map(|(k, v)| Tag::builder().key(k).value(v).build().map_err(|e| Error::bug(e.to_string())))
-        .collect()
+    tags.iter().map(|(k, v)| Tag::builder().key(k).value(v).build().map_err(|e| Error::bug(e.to_string()))).collect()
 }
 
 fn from_tags(tags: &[Tag]) -> tags::Tags {

@@ -24,7 +24,7 @@ mod read;
 use check::CODES;
 
 use boot::Boot;
-use fields::{Interfaces, LayoutProfile, Market, Placement, Rolling, RootVolume, root_volume, one_hop};
+use fields::{Interfaces, LayoutProfile, Market, Placement, Rolling, RootVolume, one_hop, root_volume};
 
 use crate::{
     address::Address,
@@ -38,12 +38,13 @@ use crate::{
     kinds::{IamRole, Subnet, ec2},
     price::{
         Market as PriceMarket, PriceContext, PriceLine,
-        compute::{most_expensive, detailed_monitoring, instances, reserved_instances},
+        compute::{detailed_monitoring, instances, most_expensive, reserved_instances},
         storage::{Volume, volumes},
     },
     resource::{
-        About, Advised, Call, Changes, Claim, Class, Durations, Expected, Foreseen, Id, Live, Lookup, MEMBERS, NameRule,
-        NamedImage, Output, Problem, Quota, Resource, Revealed, State,
+        About, Advised, Asks, Call, Changes, Claim, Class, Compares, DefaultValue, Durations, Expected, Fleet,
+        Foreseen, Gone, Id, Live, Lookup, MEMBERS, NameRule, NamedImage, Output, Problem, Quota, Resource, Revealed,
+        State, Teardown,
     },
     spec::Difference,
     topology,
@@ -258,6 +259,19 @@ impl Resource for InstanceGroup {
         spends: true,
         prices: "ec2-on-demand",
         advised: Some(Advised::Machines),
+        // A machine without it is what AWS makes when nothing is said.
+        defaults: &[
+            ("role", DefaultValue::Nothing),
+            ("kms_key", DefaultValue::Nothing),
+            ("reservation", DefaultValue::Nothing),
+            ("boot", DefaultValue::Nothing),
+            ("key_name", DefaultValue::Nothing),
+            ("fallback", DefaultValue::EmptyList),
+            ("metadata_hops", DefaultValue::Other(|| json!(one_hop()))),
+            ("monitoring", DefaultValue::Flag(false)),
+        ],
+        // Machines shut down for a while, a placement group alone does not.
+        gone: Gone::PartsAtOnce,
         ..About::new("Equal EC2 instances: a training cluster, a pool of servers, one development machine")
     };
 
@@ -291,49 +305,6 @@ impl Resource for InstanceGroup {
             if of(topology::Profile::Ip) == of(topology::Profile::Bandwidth) {
                 self.interfaces.layout = LayoutProfile::Ip;
             }
-        }
-    }
-
-    fn default_of(path: &str) -> Option<Value> {
-        match path {
-            // A machine without it is what AWS makes when nothing is said.
-            "role" | "kms_key" | "reservation" | "boot" | "key_name" => Some(Value::Null),
-            "fallback" => Some(json!([])),
-            "metadata_hops" => Some(json!(one_hop())),
-            "monitoring" => Some(json!(false)),
-            _ => None,
-        }
-    }
-
-    /// A machine that was bought in another of the wanted ways is as good.
-    fn accept(want: &Value, found: &Value) -> Option<Value> {
-        read::accept(want, found)
-    }
-
-    fn image(&self) -> Option<NamedImage> {
-        machine_image::named(self.image.as_deref()?, &self.instance_type)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    /// Those that run longest stay; stopped ones are replaced, and count for nothing.
-    fn leaving(want: &Self, live: &Live<Self>) -> Vec<Id> {
-        let alive = live.members.iter().filter(|m| matches!(m.state, State::Ready | State::Pending));
-        alive.skip(want.count as usize).map(|m| m.id.clone()).collect()
-    }
-
-    /// More machines start at once, fewer end at once.
-    fn changing(&self, live: &Live<Self>, changes: &[Difference]) -> Expected {
-        let durations = self.durations();
-        if changes.iter().any(|c| c.path != "count" && c.path != "metadata_hops" && c.path != "monitoring") {
-            return durations.update;
-        }
-        match (self.count as usize).cmp(&live.members.len()) {
-            std::cmp::Ordering::Greater => durations.create,
-            std::cmp::Ordering::Less => durations.delete,
-            std::cmp::Ordering::Equal => durations::IMMEDIATE,
         }
     }
 
@@ -425,11 +396,6 @@ impl Resource for InstanceGroup {
         launch::terminate(ctx, &outdated).await
     }
 
-    fn goes_at_once(live: &Live<Self>) -> bool {
-        // A placement group alone; machines shut down for a while.
-        live.state == State::Partial
-    }
-
     /// First the instances; the placement group can go only when they are terminated, in a later call.
     async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
         if live.state == State::Partial {
@@ -447,14 +413,60 @@ impl Resource for InstanceGroup {
         live::with_ids(ctx, ids).await
     }
 
+    fn carriers(live: &Live<Self>) -> Vec<Carrier> {
+        // Disks and interfaces of members, as a launch tags them.
+        let part = |id: &Id| if id.starts_with("vol-") { "volume" } else { "interface" };
+        let members = live.members.iter().map(|m| Carrier::part("member", &tags::EC2, &m.id));
+        let theirs = live.ids.iter().map(|id| Carrier::part(part(id), &tags::EC2, id));
+        members.chain(theirs).chain(live.parts.iter().map(|(part, id)| Carrier::part(part, &tags::EC2, id))).collect()
+    }
+}
+
+impl Fleet for InstanceGroup {
+    fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    fn image(&self) -> Option<NamedImage> {
+        machine_image::named(self.image.as_deref()?, &self.instance_type)
+    }
+
+    /// Those that run longest stay; stopped ones are replaced, and count for nothing.
+    fn leaving(want: &Self, live: &Live<Self>) -> Vec<Id> {
+        let alive = live.members.iter().filter(|m| matches!(m.state, State::Ready | State::Pending));
+        alive.skip(want.count as usize).map(|m| m.id.clone()).collect()
+    }
+
+    /// More machines start at once, fewer end at once.
+    fn changing(&self, live: &Live<Self>, changes: &[Difference]) -> Expected {
+        let durations = self.durations();
+        if changes.iter().any(|c| c.path != "count" && c.path != "metadata_hops" && c.path != "monitoring") {
+            return durations.update;
+        }
+        match (self.count as usize).cmp(&live.members.len()) {
+            std::cmp::Ordering::Greater => durations.create,
+            std::cmp::Ordering::Less => durations.delete,
+            std::cmp::Ordering::Equal => durations::IMMEDIATE,
+        }
+    }
+
     /// EC2 knows the instances only.
     fn ids_of(_: &Id, outputs: &Map<String, Value>) -> Vec<Id> {
         let ids = outputs.get("instance_ids").and_then(Value::as_array).into_iter().flatten();
         ids.filter_map(|id| id.as_str().map(str::to_owned)).collect()
     }
+}
 
-    async fn parts_there(ctx: &SweepCtx, ids: &BTreeSet<Id>) -> Result<Vec<(Id, Tags)>, Error> {
-        Ok(placement::with_ids(ctx, ids).await?.into_iter().map(|g| (g.id, g.tags)).collect())
+impl Compares for InstanceGroup {
+    /// A machine that was bought in another of the wanted ways is as good.
+    fn accept(want: &Value, found: &Value) -> Option<Value> {
+        read::accept(want, found)
+    }
+}
+
+impl Asks for InstanceGroup {
+    async fn foresee(ctx: &SweepCtx, made: &[Foreseen<Self>]) -> Result<Vec<(usize, Problem)>, Error> {
+        foresee::ask(ctx, made).await
     }
 
     async fn inspect(ctx: &SweepCtx, want: &Self, live: &Live<Self>) -> Result<Vec<(&'static str, bool)>, Error> {
@@ -464,16 +476,10 @@ impl Resource for InstanceGroup {
     async fn reveal(ctx: &SweepCtx, want: &Self, live: &Live<Self>) -> Result<Vec<Revealed>, Error> {
         live::reveal(ctx, want, live).await
     }
+}
 
-    async fn foresee(ctx: &SweepCtx, made: &[Foreseen<Self>]) -> Result<Vec<(usize, Problem)>, Error> {
-        foresee::ask(ctx, made).await
-    }
-
-    fn carriers(live: &Live<Self>) -> Vec<Carrier> {
-        // Disks and interfaces of members, as a launch tags them.
-        let part = |id: &Id| if id.starts_with("vol-") { "volume" } else { "interface" };
-        let members = live.members.iter().map(|m| Carrier::part("member", &tags::EC2, &m.id));
-        let theirs = live.ids.iter().map(|id| Carrier::part(part(id), &tags::EC2, id));
-        members.chain(theirs).chain(live.parts.iter().map(|(part, id)| Carrier::part(part, &tags::EC2, id))).collect()
+impl Teardown for InstanceGroup {
+    async fn parts_there(ctx: &SweepCtx, ids: &BTreeSet<Id>) -> Result<Vec<(Id, Tags)>, Error> {
+        Ok(placement::with_ids(ctx, ids).await?.into_iter().map(|g| (g.id, g.tags)).collect())
     }
 }

@@ -6,7 +6,10 @@ use crate::{
     diagnostic::codes,
     field::Ref,
     kinds::{Vpc, ec2, holders},
-    resource::{About, Call, Changes, Class, Durations, Expected, Id, Live, Lookup, Output, Problem, Quota, Resource},
+    resource::{
+        About, Answers, Call, Changes, Class, Durations, Expected, Gone, Id, Live, Lookup, Output, Problem, Quota,
+        Resource, Teardown,
+    },
 };
 use aws_sdk_ec2::types::{AttachmentStatus, Filter, InternetGateway as Gateway, ResourceType};
 use schemars::JsonSchema;
@@ -55,6 +58,13 @@ impl Resource for InternetGateway {
         quotas: &[Quota { code: "L-A4707A72", name: "Internet gateways per Region" }],
         codes: CODES,
         free: true,
+        durations: Durations {
+            create: durations::INTERNET_GATEWAY_CREATE,
+            update: durations::IMMEDIATE,
+            // Detaching waits until no public address is mapped in the VPC.
+            delete: Expected::secs(5, 1200),
+        },
+        gone: Gone::AtOnce,
         ..About::new("The way between a VPC and the internet")
     };
 
@@ -70,15 +80,6 @@ impl Resource for InternetGateway {
                 summary: "an internet gateway needs a VPC".to_owned(),
                 help: "write `vpc: ${…}` with the VPC that it serves".to_owned(),
             });
-        }
-    }
-
-    fn durations(&self) -> Durations {
-        Durations {
-            create: durations::INTERNET_GATEWAY_CREATE,
-            update: durations::IMMEDIATE,
-            // Detaching waits until no public address is mapped in the VPC.
-            delete: Expected::secs(5, 1200),
         }
     }
 
@@ -119,14 +120,6 @@ impl Resource for InternetGateway {
         Ok(())
     }
 
-    fn updated(want: &Self, _: &Ctx, live: &Live<Self>) -> Option<Live<Self>> {
-        Some(live.with_spec(want.clone()))
-    }
-
-    fn goes_at_once(_: &Live<Self>) -> bool {
-        true
-    }
-
     async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
         match live.spec.vpc.as_ref().map(Ref::id) {
             Some(Ok(vpc)) => detach(ctx, &live.id, vpc).await?,
@@ -142,19 +135,27 @@ impl Resource for InternetGateway {
         gone(ctx.aws.ec2().delete_internet_gateway().internet_gateway_id(&live.id).send().await.map_err(Error::from))
     }
 
-    async fn held_by(ctx: &SweepCtx, live: &Live<Self>) -> Result<Vec<String>, Error> {
-        match live.spec.vpc.as_ref().map(Ref::id) {
-            Some(Ok(vpc)) => holders::public_interfaces(ctx, vpc).await,
-            _ => Ok(Vec::new()),
-        }
-    }
-
     async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<Self>>, Error> {
         find(ctx, ec2::lookup_filters("internet-gateway-id", by)).await
     }
 
     async fn lookup_ids(ctx: &SweepCtx, ids: &[Id]) -> Result<Vec<Live<Self>>, Error> {
         ec2::with_ids("internet-gateway-id", ids, |filters| find(ctx, filters)).await
+    }
+}
+
+impl Answers for InternetGateway {
+    fn updated(want: &Self, _: &Ctx, live: &Live<Self>) -> Option<Live<Self>> {
+        Some(live.with_spec(want.clone()))
+    }
+}
+
+impl Teardown for InternetGateway {
+    async fn held_by(ctx: &SweepCtx, live: &Live<Self>) -> Result<Vec<String>, Error> {
+        match live.spec.vpc.as_ref().map(Ref::id) {
+            Some(Ok(vpc)) => holders::public_interfaces(ctx, vpc).await,
+            _ => Ok(Vec::new()),
+        }
     }
 }
 

@@ -11,7 +11,8 @@ use crate::{
     kinds::named::{self, Named},
     price::{PriceContext, PriceLine, service},
     resource::{
-        About, Call, Changes, Class, Discovery, Durations, Id, Live, Lookup, NameRule, Output, Problem, Quota, Resource,
+        About, Call, Changes, Class, DefaultValue, Discovery, Durations, Gone, HoldsData, Id, Live, Lookup, NameRule,
+        Output, Problem, Quota, Resource,
     },
     units::{Size, Span},
 };
@@ -105,6 +106,9 @@ impl Resource for LogGroup {
         ],
         quotas: &[Quota { code: "L-D2832119", name: "Log groups" }],
         prices: "cloudwatch",
+        defaults: &[("retention", DefaultValue::Nothing), ("kms_key", DefaultValue::Nothing)],
+        durations: Durations::quick(2, 2, 2),
+        gone: Gone::AtOnce,
         ..About::new("A log group of CloudWatch Logs: how long logs are kept, and with which key")
     };
 
@@ -126,19 +130,6 @@ impl Resource for LogGroup {
             let long = time.whole_days().map_or(time.to_string(), |days| format!("{days} days"));
             add(&RETENTION, "retention", format!("logs cannot be kept for {long}"), &help);
         }
-    }
-
-    /// Logs that are to be kept for good are data; those with an end are meant to go.
-    fn holds_data(&self) -> bool {
-        self.retention.is_none()
-    }
-
-    fn default_of(path: &str) -> Option<Value> {
-        matches!(path, "retention" | "kms_key").then_some(Value::Null)
-    }
-
-    fn durations(&self) -> Durations {
-        Durations::quick(2, 2, 2)
     }
 
     fn price(&self, ctx: &PriceContext<'_>) -> Vec<PriceLine> {
@@ -184,10 +175,6 @@ impl Resource for LogGroup {
         Ok(())
     }
 
-    fn goes_at_once(_: &Live<Self>) -> bool {
-        true
-    }
-
     async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
         let input = json!({ "logGroupName": live.id });
         gone(ctx.aws.logs().call::<IgnoredAny>("DeleteLogGroup", &input).await)
@@ -195,6 +182,13 @@ impl Resource for LogGroup {
 
     async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<Self>>, Error> {
         named::lookup(ctx, by).await
+    }
+}
+
+impl HoldsData for LogGroup {
+    /// Logs that are to be kept for good are data; those with an end are meant to go.
+    fn holds_data(&self) -> bool {
+        self.retention.is_none()
     }
 
     async fn contents(ctx: &SweepCtx, live: &Live<Self>) -> Result<Option<String>, Error> {

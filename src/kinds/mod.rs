@@ -10,10 +10,10 @@ pub use dialect::{MODULES, dialect};
 use crate::kind::{Kind, Of};
 
 macro_rules! kinds {
-    ($d:tt $($file:ident :: $Type:ident),+ $(,)?) => {
+    ($d:tt $($file:ident :: $Type:ident $(: $first:ident $(+ $more:ident)*)?),+ $(,)?) => {
         $(mod $file; pub use $file::$Type;)+
         /// Every kind, by name.
-        pub static KINDS: &[&dyn Kind] = &[$(&Of::<$Type>::KIND),+];
+        pub static KINDS: &[&dyn Kind] = &[$(&Of::<$Type>::KIND$(.$first()$(.$more())*)?),+];
 
         /// Calls a macro with every kind, as `file: Type, …`: tests of all kinds are generated from this table.
         #[macro_export]
@@ -23,19 +23,20 @@ macro_rules! kinds {
     };
 }
 
+// After the colon: the traits of `resource::capability` that the kind has.
 kinds! {
     $
     alarm::Alarm,
-    bucket::Bucket,
+    bucket::Bucket: data + answers + compares,
     dashboard::Dashboard,
-    fsx_lustre::FsxLustre,
-    iam_role::IamRole,
-    instance_group::InstanceGroup,
-    internet_gateway::InternetGateway,
-    log_group::LogGroup,
-    nat_gateway::NatGateway,
-    route_table::RouteTable,
-    security_group::SecurityGroup,
-    subnet::Subnet,
-    vpc::Vpc,
+    fsx_lustre::FsxLustre: data + compares,
+    iam_role::IamRole: answers + asks + teardown,
+    instance_group::InstanceGroup: fleet + compares + asks + teardown,
+    internet_gateway::InternetGateway: answers + teardown,
+    log_group::LogGroup: data,
+    nat_gateway::NatGateway: teardown,
+    route_table::RouteTable: answers + teardown,
+    security_group::SecurityGroup: answers + teardown,
+    subnet::Subnet: answers + compares + asks + teardown,
+    vpc::Vpc: answers + teardown,
 }

@@ -10,7 +10,10 @@ use crate::{
     field::Ref,
     kinds::{InternetGateway, Subnet, ec2, internet_gateway},
     price::{PriceContext, PriceLine, network},
-    resource::{About, Advised, Call, Changes, Class, Durations, Expected, Id, Live, Lookup, Output, Quota, Resource, State},
+    resource::{
+        About, Advised, Call, Changes, Class, Durations, Expected, Gone, Id, Live, Lookup, Output, Quota, Resource,
+        State, Teardown,
+    },
 };
 use aws_sdk_ec2::types::{
     Address as ElasticAddress, ConnectivityType, DomainType, Filter, InternetGateway as AwsGateway,
@@ -70,19 +73,18 @@ impl Resource for NatGateway {
         spends: true,
         prices: "vpc",
         advised: Some(Advised::Nat),
+        durations: Durations {
+            create: durations::NAT_GATEWAY_CREATE,
+            update: Expected::secs(2, 300),
+            delete: durations::NAT_GATEWAY_DELETE,
+        },
+        // A gateway is deleted for a minute, and then its address is left, which alone goes at once.
+        gone: Gone::PartsAtOnce,
         ..About::new("A way out to the internet for instances without public addresses")
     };
 
     fn summary(&self) -> String {
         format!("in {}", self.subnet)
-    }
-
-    fn durations(&self) -> Durations {
-        Durations {
-            create: durations::NAT_GATEWAY_CREATE,
-            update: Expected::secs(2, 300),
-            delete: durations::NAT_GATEWAY_DELETE,
-        }
     }
 
     fn price(&self, ctx: &PriceContext<'_>) -> Vec<PriceLine> {
@@ -127,11 +129,6 @@ impl Resource for NatGateway {
         }
     }
 
-    fn goes_at_once(live: &Live<Self>) -> bool {
-        // An address alone; a gateway is deleted for a minute, and then its address is left.
-        live.state == State::Partial
-    }
-
     async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
         match live.state {
             // The address can be released only when AWS has let go of it; the next call does that.
@@ -154,7 +151,9 @@ impl Resource for NatGateway {
     async fn lookup_ids(ctx: &SweepCtx, ids: &[Id]) -> Result<Vec<Live<Self>>, Error> {
         ec2::with_ids("nat-gateway-id", ids, |filters| looked_up(ctx, filters)).await
     }
+}
 
+impl Teardown for NatGateway {
     async fn parts_there(ctx: &SweepCtx, ids: &BTreeSet<Id>) -> Result<Vec<(Id, Tags)>, Error> {
         let ids: Vec<&str> = ids.iter().map(String::as_str).filter(|id| id.starts_with("eipalloc-")).collect();
         let mut out = Vec::new();
@@ -238,7 +237,9 @@ async fn assemble(
         let used: BTreeSet<&str> = gateway.nat_gateway_addresses().iter().filter_map(|a| a.allocation_id()).collect();
         // What it uses is its part only if it belongs to the same place of the same stack.
         let owner = gateway.nat_gateway_id().and_then(|id| ctx.owner(id, &ec2::tags(gateway.tags())));
-        let mine = loose.iter().position(|a| a.allocation_id().is_some_and(|id| used.contains(id)) && is_of(ctx, a, owner.as_ref()));
+        let mine = loose
+            .iter()
+            .position(|a| a.allocation_id().is_some_and(|id| used.contains(id)) && is_of(ctx, a, owner.as_ref()));
         let address = mine.map(|index| loose.swap_remove(index));
         out.push(live_gateway(ctx, gateway, &internet, address.as_ref())?);
     }

@@ -14,12 +14,15 @@ use crate::{
         ec2::{self, Range},
         holders,
     },
-    resource::{About, Call, Changes, Class, Durations, Id, Live, Lookup, Output, Problem, Quota, Resource},
+    resource::{
+        About, Answers, Call, Changes, Class, DefaultValue, Durations, Gone, Id, Live, Lookup, Output, Problem, Quota,
+        Resource, Teardown,
+    },
 };
 use aws_sdk_ec2::types::{Filter, ResourceType, Route as LiveRoute, RouteOrigin, RouteState, RouteTable as Table};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeSet;
 
 /// Where the packets of some subnets go.
@@ -125,6 +128,13 @@ impl Resource for RouteTable {
         codes: CODES,
         completes: &["subnets"],
         free: true,
+        defaults: &[("routes", DefaultValue::EmptyList), ("subnets", DefaultValue::EmptyList)],
+        durations: Durations {
+            create: durations::ROUTE_TABLE_CREATE,
+            update: durations::IMMEDIATE,
+            delete: durations::IMMEDIATE,
+        },
+        gone: Gone::AtOnce,
         ..About::new("Where the packets of some subnets go")
     };
 
@@ -166,15 +176,6 @@ impl Resource for RouteTable {
         self.routes.sort_by(|a, b| a.to.cmp(&b.to));
         self.subnets.sort();
         self.subnets.dedup();
-    }
-
-    fn default_of(path: &str) -> Option<Value> {
-        (path == "routes" || path == "subnets").then(|| json!([]))
-    }
-
-    fn durations(&self) -> Durations {
-        let quick = durations::IMMEDIATE;
-        Durations { create: durations::ROUTE_TABLE_CREATE, update: quick, delete: quick }
     }
 
     async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<Self>>, Error> {
@@ -224,14 +225,6 @@ impl Resource for RouteTable {
         Ok(())
     }
 
-    fn updated(want: &Self, _: &Ctx, live: &Live<Self>) -> Option<Live<Self>> {
-        Some(live.with_spec(want.clone()))
-    }
-
-    fn goes_at_once(_: &Live<Self>) -> bool {
-        true
-    }
-
     async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
         // Those of a look: one that came since holds the table, and the next look shows it.
         for association in live.ids.iter().filter(|id| id.starts_with("rtbassoc-")) {
@@ -240,16 +233,24 @@ impl Resource for RouteTable {
         gone(ctx.aws.ec2().delete_route_table().route_table_id(&live.id).send().await.map_err(Error::from))
     }
 
-    async fn held_by(ctx: &SweepCtx, live: &Live<Self>) -> Result<Vec<String>, Error> {
-        holders::endpoints(ctx, "vpc-endpoint-type", "Gateway", Some(&live.id)).await
-    }
-
     async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<Self>>, Error> {
         find(ctx, ec2::lookup_filters("route-table-id", by)).await
     }
 
     async fn lookup_ids(ctx: &SweepCtx, ids: &[Id]) -> Result<Vec<Live<Self>>, Error> {
         ec2::with_ids("route-table-id", ids, |filters| find(ctx, filters)).await
+    }
+}
+
+impl Answers for RouteTable {
+    fn updated(want: &Self, _: &Ctx, live: &Live<Self>) -> Option<Live<Self>> {
+        Some(live.with_spec(want.clone()))
+    }
+}
+
+impl Teardown for RouteTable {
+    async fn held_by(ctx: &SweepCtx, live: &Live<Self>) -> Result<Vec<String>, Error> {
+        holders::endpoints(ctx, "vpc-endpoint-type", "Gateway", Some(&live.id)).await
     }
 }
 
@@ -349,7 +350,7 @@ fn read(route: &LiveRoute) -> Result<Option<Route>, Error> {
 mod tests {
     use super::*;
 
-    fn codes(routes: &Value) -> Vec<&'static str> {
+    fn codes(routes: &serde_json::Value) -> Vec<&'static str> {
         let table: RouteTable = serde_json::from_value(json!({ "vpc": { "$ref": "vpc" }, "routes": routes })).unwrap();
         let mut problems = Vec::new();
         table.check(&mut problems);

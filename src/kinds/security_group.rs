@@ -7,13 +7,16 @@ use crate::{
     catalog::durations,
     field::Ref,
     kinds::{Subnet, Vpc, ec2, holders},
-    resource::{About, Call, Changes, Class, Durations, Id, Live, Lookup, NameRule, Output, Problem, Quota, Resource},
+    resource::{
+        About, Answers, Call, Changes, Class, DefaultValue, Durations, Gone, Id, Live, Lookup, NameRule, Output,
+        Problem, Quota, Resource, Teardown,
+    },
 };
 use aws_sdk_ec2::types::{Filter, IpPermission, ResourceType, SecurityGroup as Group};
 use rule::Rule;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Which packets may reach and leave network interfaces. Nothing comes in unless a rule lets it in; answers to what
 /// was let through always pass.
@@ -89,6 +92,13 @@ impl Resource for SecurityGroup {
         codes: rule::CODES,
         free: true,
         looked_at_first: true,
+        defaults: &[("ingress", DefaultValue::EmptyList), ("egress", DefaultValue::Other(|| json!(everything())))],
+        durations: Durations {
+            create: durations::SECURITY_GROUP_CREATE,
+            update: durations::IMMEDIATE,
+            delete: durations::SECURITY_GROUP_DELETE,
+        },
+        gone: Gone::AtOnce,
         ..About::new("Which packets may reach and leave network interfaces")
     };
 
@@ -117,22 +127,6 @@ impl Resource for SecurityGroup {
     fn normalize(&mut self) {
         rule::normalize(&mut self.ingress);
         rule::normalize(&mut self.egress);
-    }
-
-    fn default_of(path: &str) -> Option<Value> {
-        match path {
-            "ingress" => Some(json!([])),
-            "egress" => Some(json!(everything())),
-            _ => None,
-        }
-    }
-
-    fn durations(&self) -> Durations {
-        Durations {
-            create: durations::SECURITY_GROUP_CREATE,
-            update: durations::IMMEDIATE,
-            delete: durations::SECURITY_GROUP_DELETE,
-        }
     }
 
     async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<Self>>, Error> {
@@ -169,25 +163,8 @@ impl Resource for SecurityGroup {
         reconcile(ctx, &live.id, Way::Out, &want.egress, &now.egress).await
     }
 
-    fn updated(want: &Self, _: &Ctx, live: &Live<Self>) -> Option<Live<Self>> {
-        let (ingress, egress) = (want.ingress.clone(), want.egress.clone());
-        Some(live.with_spec(Self { ingress, egress, ..live.spec.clone() }))
-    }
-
-    fn goes_at_once(_: &Live<Self>) -> bool {
-        true
-    }
-
     async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
         gone(ctx.aws.ec2().delete_security_group().group_id(&live.id).send().await.map_err(Error::from))
-    }
-
-    async fn held_by(ctx: &SweepCtx, live: &Live<Self>) -> Result<Vec<String>, Error> {
-        let mut out = holders::interfaces(ctx, "group-id", &live.id).await?;
-        if let Some(Ok(vpc)) = live.spec.vpc.as_ref().map(Ref::id) {
-            out.extend(holders::referring_groups(ctx, vpc, &live.id).await?);
-        }
-        Ok(out)
     }
 
     async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<Self>>, Error> {
@@ -200,6 +177,23 @@ impl Resource for SecurityGroup {
 
     async fn lookup_ids(ctx: &SweepCtx, ids: &[Id]) -> Result<Vec<Live<Self>>, Error> {
         ec2::with_ids("group-id", ids, |filters| find(ctx, filters)).await
+    }
+}
+
+impl Answers for SecurityGroup {
+    fn updated(want: &Self, _: &Ctx, live: &Live<Self>) -> Option<Live<Self>> {
+        let (ingress, egress) = (want.ingress.clone(), want.egress.clone());
+        Some(live.with_spec(Self { ingress, egress, ..live.spec.clone() }))
+    }
+}
+
+impl Teardown for SecurityGroup {
+    async fn held_by(ctx: &SweepCtx, live: &Live<Self>) -> Result<Vec<String>, Error> {
+        let mut out = holders::interfaces(ctx, "group-id", &live.id).await?;
+        if let Some(Ok(vpc)) = live.spec.vpc.as_ref().map(Ref::id) {
+            out.extend(holders::referring_groups(ctx, vpc, &live.id).await?);
+        }
+        Ok(out)
     }
 }
 

@@ -7,7 +7,8 @@ use crate::{
     field::Ref,
     kinds::{Vpc, ec2, holders},
     resource::{
-        About, Call, Changes, Claim, Class, Durations, Foreseen, Id, Live, Lookup, Output, Problem, Quota, Resource, State,
+        About, Answers, Asks, Call, Changes, Claim, Class, Compares, DefaultValue, Durations, Foreseen, Gone, Id, Live,
+        Lookup, Output, Problem, Quota, Resource, State, Teardown,
     },
     units::Cidr,
 };
@@ -77,6 +78,13 @@ impl Resource for Subnet {
         quotas: &[Quota { code: "L-407747CB", name: "Subnets per VPC" }],
         codes: CODES,
         free: true,
+        defaults: &[("public", DefaultValue::Flag(false))],
+        durations: Durations {
+            create: durations::SUBNET_CREATE,
+            update: durations::IMMEDIATE,
+            delete: durations::SUBNET_DELETE,
+        },
+        gone: Gone::AtOnce,
         ..About::new("A part of a VPC's range in one zone")
     };
 
@@ -102,21 +110,6 @@ impl Resource for Subnet {
                 help: "write the region and a letter, for example `us-east-1a`".to_owned(),
             });
         }
-    }
-
-    /// One of the alternatives is as good as `cidr`.
-    fn accept(want: &Value, found: &Value) -> Option<Value> {
-        let alternatives = want.get("alternatives")?.as_array().filter(|all| !all.is_empty())?;
-        let mut seen = found.as_object()?.clone();
-        if found.get("cidr").is_some_and(|range| alternatives.contains(range)) {
-            seen.insert("cidr".to_owned(), want.get("cidr")?.clone());
-        }
-        seen.insert("alternatives".to_owned(), json!(alternatives));
-        Some(Value::Object(seen))
-    }
-
-    fn durations(&self) -> Durations {
-        Durations { create: durations::SUBNET_CREATE, update: durations::IMMEDIATE, delete: durations::SUBNET_DELETE }
     }
 
     async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<Self>>, Error> {
@@ -147,20 +140,8 @@ impl Resource for Subnet {
         Ok(())
     }
 
-    fn updated(want: &Self, _: &Ctx, live: &Live<Self>) -> Option<Live<Self>> {
-        Some(live.with_spec(want.clone()))
-    }
-
-    fn goes_at_once(_: &Live<Self>) -> bool {
-        true
-    }
-
     async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
         gone(ctx.aws.ec2().delete_subnet().subnet_id(&live.id).send().await.map_err(Error::from))
-    }
-
-    async fn held_by(ctx: &SweepCtx, live: &Live<Self>) -> Result<Vec<String>, Error> {
-        holders::interfaces(ctx, "subnet-id", &live.id).await
     }
 
     async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<Self>>, Error> {
@@ -170,10 +151,32 @@ impl Resource for Subnet {
     async fn lookup_ids(ctx: &SweepCtx, ids: &[Id]) -> Result<Vec<Live<Self>>, Error> {
         ec2::with_ids("subnet-id", ids, |filters| find(ctx, filters)).await
     }
+}
 
+impl Answers for Subnet {
+    fn updated(want: &Self, _: &Ctx, live: &Live<Self>) -> Option<Live<Self>> {
+        Some(live.with_spec(want.clone()))
+    }
+}
+
+impl Compares for Subnet {
+    /// One of the alternatives is as good as `cidr`.
+    fn accept(want: &Value, found: &Value) -> Option<Value> {
+        let alternatives = want.get("alternatives")?.as_array().filter(|all| !all.is_empty())?;
+        let mut seen = found.as_object()?.clone();
+        if found.get("cidr").is_some_and(|range| alternatives.contains(range)) {
+            seen.insert("cidr".to_owned(), want.get("cidr")?.clone());
+        }
+        seen.insert("alternatives".to_owned(), json!(alternatives));
+        Some(Value::Object(seen))
+    }
+}
+
+impl Asks for Subnet {
     async fn foresee(ctx: &SweepCtx, made: &[Foreseen<Self>]) -> Result<Vec<(usize, Problem)>, Error> {
         let out = ctx.aws.ec2().describe_availability_zones().send().await?;
-        let zones: Vec<String> = out.availability_zones.unwrap_or_default().into_iter().filter_map(|z| z.zone_name).collect();
+        let zones: Vec<String> =
+            out.availability_zones.unwrap_or_default().into_iter().filter_map(|z| z.zone_name).collect();
         let unknown = |one: &Foreseen<Self>| {
             let zone = &one.want.zone;
             (!zones.contains(zone)).then(|| Problem {
@@ -185,9 +188,11 @@ impl Resource for Subnet {
         };
         Ok(made.iter().enumerate().filter_map(|(n, one)| Some((n, unknown(one)?))).collect())
     }
+}
 
-    fn default_of(path: &str) -> Option<Value> {
-        (path == "public").then_some(Value::Bool(false))
+impl Teardown for Subnet {
+    async fn held_by(ctx: &SweepCtx, live: &Live<Self>) -> Result<Vec<String>, Error> {
+        holders::interfaces(ctx, "subnet-id", &live.id).await
     }
 }
 
@@ -228,8 +233,7 @@ async fn find(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Live<Subnet>>,
                 Some(other) => State::Failed(format!("AWS calls the subnet {}", other.as_str())),
             };
             live.ids.extend(subnet.subnet_arn);
-            live.outputs =
-                ec2::outputs([("id", json!(id)), ("cidr", json!(cidr)), ("zone", json!(live.spec.zone))]);
+            live.outputs = ec2::outputs([("id", json!(id)), ("cidr", json!(cidr)), ("zone", json!(live.spec.zone))]);
             out.push(live);
         }
     }

@@ -6,14 +6,15 @@ use crate::{
     diagnostic::codes,
     kinds::{ec2, holders},
     resource::{
-        About, Call, Changes, Class, Durations, Expected, Id, Live, Lookup, Output, Problem, Quota, Resource, State,
+        About, Answers, Call, Changes, Class, DefaultValue, Durations, Expected, Gone, Id, Live, Lookup, Output,
+        Problem, Quota, Resource, State, Teardown,
     },
     units::Cidr,
 };
 use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, VpcAttributeName, VpcState};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// A virtual private cloud.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -65,6 +66,13 @@ impl Resource for Vpc {
         quotas: &[Quota { code: "L-F678F1CE", name: "VPCs per Region" }],
         codes: CODES,
         free: true,
+        defaults: &[("dns_hostnames", DefaultValue::Flag(true)), ("dns_support", DefaultValue::Flag(true))],
+        durations: Durations {
+            create: durations::VPC_CREATE,
+            update: durations::IMMEDIATE,
+            delete: Expected::secs(2, 300),
+        },
+        gone: Gone::AtOnce,
         ..About::new("A virtual private cloud: a network of its own, with DNS inside")
     };
 
@@ -81,10 +89,6 @@ impl Resource for Vpc {
                 help: "use a prefix between /16 and /28, for example `10.20.0.0/16`".to_owned(),
             });
         }
-    }
-
-    fn durations(&self) -> Durations {
-        Durations { create: durations::VPC_CREATE, update: durations::IMMEDIATE, delete: Expected::secs(2, 300) }
     }
 
     async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<Self>>, Error> {
@@ -120,27 +124,8 @@ impl Resource for Vpc {
         Ok(())
     }
 
-    fn updated(want: &Self, _: &Ctx, live: &Live<Self>) -> Option<Live<Self>> {
-        Some(live.with_spec(want.clone()))
-    }
-
-    fn goes_at_once(_: &Live<Self>) -> bool {
-        true
-    }
-
     async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
         gone(ctx.aws.ec2().delete_vpc().vpc_id(&live.id).send().await.map_err(Error::from))
-    }
-
-    async fn held_by(ctx: &SweepCtx, live: &Live<Self>) -> Result<Vec<String>, Error> {
-        let vpc = &live.id;
-        let mut out = holders::endpoints(ctx, "vpc-id", vpc, None).await?;
-        out.extend(holders::interfaces(ctx, "vpc-id", vpc).await?);
-        out.extend(holders::subnets(ctx, vpc).await?);
-        out.extend(holders::groups(ctx, vpc).await?);
-        out.extend(holders::tables(ctx, vpc).await?);
-        out.extend(holders::gateways(ctx, vpc).await?);
-        Ok(out)
     }
 
     async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<Self>>, Error> {
@@ -150,9 +135,24 @@ impl Resource for Vpc {
     async fn lookup_ids(ctx: &SweepCtx, ids: &[Id]) -> Result<Vec<Live<Self>>, Error> {
         ec2::with_ids("vpc-id", ids, |filters| find(ctx, filters)).await
     }
+}
 
-    fn default_of(path: &str) -> Option<Value> {
-        (path == "dns_hostnames" || path == "dns_support").then_some(Value::Bool(true))
+impl Answers for Vpc {
+    fn updated(want: &Self, _: &Ctx, live: &Live<Self>) -> Option<Live<Self>> {
+        Some(live.with_spec(want.clone()))
+    }
+}
+
+impl Teardown for Vpc {
+    async fn held_by(ctx: &SweepCtx, live: &Live<Self>) -> Result<Vec<String>, Error> {
+        let vpc = &live.id;
+        let mut out = holders::endpoints(ctx, "vpc-id", vpc, None).await?;
+        out.extend(holders::interfaces(ctx, "vpc-id", vpc).await?);
+        out.extend(holders::subnets(ctx, vpc).await?);
+        out.extend(holders::groups(ctx, vpc).await?);
+        out.extend(holders::tables(ctx, vpc).await?);
+        out.extend(holders::gateways(ctx, vpc).await?);
+        Ok(out)
     }
 }
 

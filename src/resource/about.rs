@@ -1,9 +1,10 @@
 //! What a kind states about itself, once, for everybody who asks.
-use super::{Call, Claim, Discovery, NameRule, Output, Quota};
+use super::{Call, Claim, Discovery, Durations, Gone, NameRule, Output, Quota};
 use crate::{
     aws::tags::{self, Tagger},
     diagnostic::Code,
 };
+use serde_json::Value;
 
 /// Stands among fields for the members of a fleet (see [`About::unsettled`]).
 pub const MEMBERS: &str = "members";
@@ -19,6 +20,31 @@ pub enum Advised {
     Nat,
 }
 
+/// What AWS has in a field that an author does not set.
+#[derive(Debug, Clone, Copy)]
+pub enum DefaultValue {
+    /// Nothing at all: a role without a boundary.
+    Nothing,
+    /// A flag.
+    Flag(bool),
+    /// A list without elements.
+    EmptyList,
+    /// Anything else.
+    Other(fn() -> Value),
+}
+
+impl DefaultValue {
+    /// As it stands in a canonical spec.
+    fn value(self) -> Value {
+        match self {
+            Self::Nothing => Value::Null,
+            Self::Flag(flag) => Value::Bool(flag),
+            Self::EmptyList => Value::Array(Vec::new()),
+            Self::Other(value) => value(),
+        }
+    }
+}
+
 /// What a kind states about itself; the docs, the planner and the conformance tests read it.
 #[derive(Debug, Clone, Copy)]
 pub struct About {
@@ -28,6 +54,8 @@ pub struct About {
     pub outputs: &'static [Output],
     /// Top-level fields or dotted paths that AWS cannot change: a difference means replace.
     pub fixed: &'static [&'static str],
+    /// What AWS has where a field was removed or set to null, by path; for what is not here AWS has no such state.
+    pub defaults: &'static [(&'static str, DefaultValue)],
     /// Fields whose change replaces members one after the other.
     pub rolling: &'static [&'static str],
     /// Outputs that an update may change, each with the fields whose change does that; [`MEMBERS`] = the replacement of
@@ -71,6 +99,10 @@ pub struct About {
     pub starts: bool,
     /// What its field checks find, for `dlinfra explain`.
     pub codes: &'static [&'static Code],
+    /// Expected times; a kind whose times depend on its fields answers them itself.
+    pub durations: Durations,
+    /// When nothing is left of an object that was deleted.
+    pub gone: Gone,
     /// Teardown order among what edges allow: true = it costs money by the hour, so it goes first.
     pub spends: bool,
     /// Does AWS never take money for it? Then nobody asks for its price.
@@ -91,6 +123,7 @@ impl About {
             doc,
             outputs: &[],
             fixed: &[],
+            defaults: &[],
             rolling: &[],
             unsettled: &[],
             successors: false,
@@ -111,11 +144,18 @@ impl About {
             completes: &[],
             starts: false,
             codes: &[],
+            durations: Durations::quick(5, 5, 5),
+            gone: Gone::Later,
             spends: false,
             free: false,
             looked_at_first: false,
             prices: "",
             advised: None,
         }
+    }
+
+    /// AWS's default of a field that was removed or set to null; `None` = AWS has no such state.
+    pub fn default_of(&self, path: &str) -> Option<Value> {
+        self.defaults.iter().find(|(field, _)| *field == path).map(|(_, default)| default.value())
     }
 }

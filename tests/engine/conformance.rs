@@ -75,7 +75,8 @@ fn every_kind_describes_itself() {
         }
         let fields = kind.schema()["properties"].clone();
         let named = about.fixed.iter().chain(about.rolling).chain(about.late).chain(about.holds);
-        for field in named.chain(about.unreadable).chain(about.local) {
+        let defaults = about.defaults.iter().map(|(path, _)| path);
+        for field in named.chain(about.unreadable).chain(about.local).chain(defaults) {
             let top = field.split('.').next().unwrap_or_default();
             assert!(fields.get(top).is_some(), "{}: there is no field `{field}`", kind.name());
         }

@@ -19,7 +19,7 @@ use std::{
     sync::Arc,
 };
 
-static KINDS: &[&dyn Kind] = &[&Of::<InstanceGroup>::KIND];
+static KINDS: &[&dyn Kind] = &[&Of::<InstanceGroup>::KIND.fleet().compares().asks().teardown()];
 
 /// An account with a network, and a stack that holds one group.
 struct World {

@@ -120,8 +120,8 @@ mod tests {
         let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
         let table = read("src/kinds/mod.rs");
         let at = |line: &str| table.find(line).unwrap();
-        assert!(at("    bucket::Bucket,\n") < at("    dead_letter::DeadLetter,\n"), "{table}");
-        assert!(at("    dead_letter::DeadLetter,\n") < at("    fsx_lustre::FsxLustre,\n"), "{table}");
+        assert!(at("    bucket::Bucket") < at("    dead_letter::DeadLetter,\n"), "{table}");
+        assert!(at("    dead_letter::DeadLetter,\n") < at("    fsx_lustre::FsxLustre"), "{table}");
         assert!(read("tests/kinds/mod.rs").contains("&dead_letter::OWN, "));
         let kind = read("src/kinds/dead_letter.rs");
         assert!(kind.contains("pub struct DeadLetter {") && kind.contains("ctx.aws.sqs()"), "{kind}");
