@@ -5,7 +5,7 @@ use crate::{
     cost::{Pricing, Run, RunSource, Stated, policy},
     diagnostic::{Diagnostic, Diagnostics, codes, suggestion},
     engine::Target,
-    kind::Kind,
+    kind::{Fields, Kind},
     kinds::{KINDS, dialect},
     plan::{self, Protect, Wanted},
     price::PriceBook,
@@ -13,8 +13,7 @@ use crate::{
     rules,
 };
 use rust_decimal::Decimal;
-use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 /// The kind of this name.
 pub fn kind(name: &str) -> Option<&'static dyn Kind> {
@@ -71,11 +70,13 @@ pub fn compose(mut compiled: Compiled) -> Result<Deployment, Diagnostics> {
         moved.entry(&step.to).or_default().push(&step.from);
     }
     let mut wanted = Vec::with_capacity(compiled.resources.len());
+    let mut fields = Vec::with_capacity(compiled.resources.len());
     for decl in &compiled.resources {
         let moved = moved.get(decl.address.as_str()).map_or(&[][..], Vec::as_slice);
         match one(decl, moved, &compiled) {
-            Ok((item, found)) => {
+            Ok((item, own, found)) => {
                 wanted.push(item);
+                fields.push(own);
                 problems.extend(found);
             }
             Err(found) => problems.extend(found),
@@ -83,7 +84,7 @@ pub fn compose(mut compiled: Compiled) -> Result<Deployment, Diagnostics> {
     }
     if !problems.has_errors() {
         problems.extend(check_order(&compiled, &wanted));
-        problems.extend(check_rules(&compiled, &wanted));
+        problems.extend(check_rules(&compiled, &wanted, &fields));
         problems.extend(check_money(&compiled, &wanted));
     }
     check_tags(&compiled, &mut problems);
@@ -102,7 +103,10 @@ pub fn compose(mut compiled: Compiled) -> Result<Deployment, Diagnostics> {
     Ok(Deployment { compiled, wanted, notes })
 }
 
-fn one(decl: &ResourceDecl, moved: &[&str], compiled: &Compiled) -> Result<(Wanted, Vec<Diagnostic>), Vec<Diagnostic>> {
+/// What is wanted, its fields unless it is only read, and what is to be said about it.
+type Composed = (Wanted, Option<Box<Fields>>, Vec<Diagnostic>);
+
+fn one(decl: &ResourceDecl, moved: &[&str], compiled: &Compiled) -> Result<Composed, Vec<Diagnostic>> {
     let bug = |text: String| vec![Diagnostic::error(&crate::aws::codes::BUG, text).at_address(&decl.address)];
     let kind = kind(&decl.kind).ok_or_else(|| bug(format!("the kind {} is not in the table", decl.kind)))?;
     let address = Address::parse(&decl.address).ok_or_else(|| {
@@ -117,12 +121,12 @@ fn one(decl: &ResourceDecl, moved: &[&str], compiled: &Compiled) -> Result<(Want
         Existing::Name(name) => Lookup::Name(name.clone()),
         Existing::Tags(tags) => Lookup::Tags(tags.clone()),
     });
-    let (spec, found) = if existing.is_some() {
-        (decl.spec.clone(), Vec::new())
+    let (spec, fields, found) = if existing.is_some() {
+        (decl.spec.clone(), None, Vec::new())
     } else {
-        let (spec, found) = kind.checked(&decl.spec).map_err(|p| vec![decl.problem(&p, &[])])?;
-        let found = found.iter().map(|p| decl.problem(p, &compiled.allow)).collect();
-        (spec, found)
+        let checked = kind.checked(&decl.spec).map_err(|p| vec![decl.problem(&p, &[])])?;
+        let found = checked.problems.iter().map(|p| decl.problem(p, &compiled.allow)).collect();
+        (checked.spec, Some(checked.fields), found)
     };
     let protect = decl.protect.map(|p| match p {
         blueprint::Protect::Never => Protect::Never,
@@ -130,7 +134,8 @@ fn one(decl: &ResourceDecl, moved: &[&str], compiled: &Compiled) -> Result<(Want
         blueprint::Protect::Off => Protect::Off,
     });
     let moved = moved.iter().filter_map(|from| Address::parse(from)).collect();
-    Ok((Wanted { address, kind, spec, depends_on: decl.depends_on.clone(), protect, existing, moved }, found))
+    let wanted = Wanted { address, kind, spec, depends_on: decl.depends_on.clone(), protect, existing, moved };
+    Ok((wanted, fields, found))
 }
 
 /// Resources that need each other in a ring cannot be made in any order.
@@ -150,7 +155,8 @@ fn check_order(compiled: &Compiled, wanted: &[Wanted]) -> Option<Diagnostic> {
     )
 }
 
-fn check_rules(compiled: &Compiled, wanted: &[Wanted]) -> Diagnostics {
+/// Without errors before there is something wanted for every resource that is declared.
+fn check_rules(compiled: &Compiled, wanted: &[Wanted], fields: &[Option<Box<Fields>>]) -> Diagnostics {
     let allow = |list: &'_ [blueprint::Allow]| -> Vec<(String, String)> {
         list.iter().map(|a| (a.rule.clone(), a.reason.clone())).collect()
     };
@@ -160,17 +166,18 @@ fn check_rules(compiled: &Compiled, wanted: &[Wanted]) -> Diagnostics {
         list.iter().map(|(rule, reason)| rules::Allow { rule, reason }).collect()
     }
     let allows: Vec<Vec<rules::Allow<'_>>> = by_resource.iter().map(|l| borrow(l)).collect();
-    let specs: BTreeMap<&str, &Value> = wanted.iter().map(|w| (w.address.as_str(), &w.spec)).collect();
     let resources: Vec<rules::Resource<'_>> = compiled
         .resources
         .iter()
+        .zip(wanted)
+        .zip(fields)
         .zip(&allows)
-        .map(|(decl, allow)| rules::Resource {
+        .map(|(((decl, wanted), fields), allow)| rules::Resource {
             address: &decl.address,
             kind: &decl.kind,
-            spec: specs.get(decl.address.as_str()).copied().unwrap_or(&decl.spec),
+            spec: &wanted.spec,
+            fields: fields.as_deref(),
             spans: &decl.spans,
-            existing: decl.existing.is_some(),
             allow,
         })
         .collect();

@@ -14,10 +14,23 @@ use crate::{
     spec::{self, Node},
 };
 use serde_json::{Map, Value};
-use std::{future::Future, marker::PhantomData, pin::Pin};
+use std::{any::Any, future::Future, marker::PhantomData, pin::Pin};
 
 /// A boxed future, since a trait object cannot return an opaque one.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+
+/// The struct of a kind with its type forgotten.
+pub type Fields = dyn Any + Send + Sync;
+
+/// A spec that has the shape of its kind.
+pub struct Checked {
+    /// Its canonical form.
+    pub spec: Value,
+    /// The same as the struct of its kind, for the checks across resources.
+    pub fields: Box<Fields>,
+    /// What the checks of the kind find in it.
+    pub problems: Vec<Problem>,
+}
 
 /// A kind with its type forgotten. The engine takes a slice of these, so tests bring their own.
 pub trait Kind: Send + Sync {
@@ -33,12 +46,8 @@ pub trait Kind: Send + Sync {
     fn canonical(&self, raw: &Value) -> Result<Value, Problem>;
     /// Checks of fields against each other.
     fn check(&self, spec: &Value) -> Vec<Problem>;
-    /// The canonical form and what the checks find in it.
-    fn checked(&self, raw: &Value) -> Result<(Value, Vec<Problem>), Problem> {
-        let spec = self.canonical(raw)?;
-        let problems = self.check(&spec);
-        Ok((spec, problems))
-    }
+    /// All of it, read once.
+    fn checked(&self, raw: &Value) -> Result<Checked, Problem>;
     /// The path of a problem as its author counts: elements of lists that the canonical form sorts stand elsewhere there.
     fn written(&self, raw: &Value, path: &str) -> String;
     /// One line for a plan.
@@ -179,7 +188,7 @@ impl<R: Resource> Kind for Of<R> {
         typed.normalize();
         Self::untyped(&typed, raw)
     }
-    fn checked(&self, raw: &Value) -> Result<(Value, Vec<Problem>), Problem> {
+    fn checked(&self, raw: &Value) -> Result<Checked, Problem> {
         let mut typed = Self::typed(raw).map_err(|e| shape_problem(raw, &e))?;
         typed.normalize();
         let mut problems = Vec::new();
@@ -188,7 +197,7 @@ impl<R: Resource> Kind for Of<R> {
         for problem in problems.iter_mut().filter(|p| p.path.contains('[')) {
             problem.path = Self::as_written(raw, &spec, &problem.path);
         }
-        Ok((spec, problems))
+        Ok(Checked { spec, fields: Box::new(typed), problems })
     }
     fn written(&self, raw: &Value, path: &str) -> String {
         match self.canonical(raw) {

@@ -33,7 +33,7 @@ pub fn dialect() -> &'static Dialect {
 
 fn check(kind: &str, spec: &Value) -> Vec<Problem> {
     match KINDS.iter().find(|k| k.name() == kind).map(|k| k.checked(spec)) {
-        Some(Ok((_, problems))) => problems,
+        Some(Ok(checked)) => checked.problems,
         Some(Err(problem)) => vec![problem],
         None => Vec::new(),
     }

@@ -168,6 +168,16 @@ impl Range {
         }
     }
 
+    /// The range, if it is one of IPv4.
+    pub(crate) fn v4(&self) -> Option<Cidr> {
+        self.0.parse().ok()
+    }
+
+    /// Is it every address of IPv4?
+    pub(crate) fn is_everything(&self) -> bool {
+        self.0 == "0.0.0.0/0"
+    }
+
     /// Is it an IPv6 range?
     pub(super) fn is_v6(&self) -> bool {
         self.0.contains(':')

@@ -24,7 +24,8 @@ mod read;
 use check::CODES;
 
 use boot::Boot;
-use fields::{Interfaces, LayoutProfile, Market, Placement, Rolling, RootVolume, one_hop, root_volume};
+pub(crate) use fields::{Market, Placement};
+use fields::{Interfaces, LayoutProfile, Rolling, RootVolume, one_hop, root_volume};
 
 use crate::{
     address::Address,

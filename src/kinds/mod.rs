@@ -11,7 +11,7 @@ use crate::kind::{Kind, Of};
 
 macro_rules! kinds {
     ($d:tt $($file:ident :: $Type:ident $(: $first:ident $(+ $more:ident)*)?),+ $(,)?) => {
-        $(mod $file; pub use $file::$Type;)+
+        $(pub(crate) mod $file; pub use $file::$Type;)+
         /// Every kind, by name.
         pub static KINDS: &[&dyn Kind] = &[$(&Of::<$Type>::KIND$(.$first()$(.$more())*)?),+];
 

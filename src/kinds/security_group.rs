@@ -1,6 +1,8 @@
 //! security-group: which packets may reach and leave network interfaces; its rules live inside it.
 mod rule;
 
+pub(crate) use rule::Rule;
+
 use crate::{
     aws::{Error, ErrorClass, gone},
     call::{Ctx, SweepCtx},
@@ -13,7 +15,6 @@ use crate::{
     },
 };
 use aws_sdk_ec2::types::{Filter, IpPermission, ResourceType, SecurityGroup as Group};
-use rule::Rule;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;

@@ -1,18 +1,20 @@
 //! Rules of what AWS has, sells and lets an account use.
-use super::{Findings, Rule, Stack, view};
+use super::{Findings, Rule, Stack, view::Item};
 use crate::{
     catalog::Driver,
     diagnostic::{Code, Severity},
-    price::{Market, PriceBook},
-    spec,
+    kinds::{
+        InstanceGroup,
+        instance_group::{Market, Placement},
+    },
+    price::{Market as PriceMarket, PriceBook},
 };
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Instances in one Capacity Block.
-const BLOCK: u64 = 64;
+const BLOCK: u32 = 64;
 /// Instances that one RunInstances call starts.
-const GANG: u64 = 256;
+const GANG: u32 = 256;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -88,24 +90,22 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-fn in_block(resource: &super::Resource<'_>) -> bool {
-    view::text(resource, "market") == Some("capacity-block")
+fn in_block(group: &InstanceGroup) -> bool {
+    group.market == Market::CapacityBlock
 }
 
 /// The markets whose quotas a group may need.
-fn markets(resource: &super::Resource<'_>) -> Vec<String> {
-    let first = Some(view::text(resource, "market").unwrap_or("on-demand")).filter(|_| !in_block(resource));
-    let others = resource.spec.get("fallback").and_then(Value::as_array);
-    let others = others.into_iter().flatten().filter_map(Value::as_str);
-    first.into_iter().chain(others).map(str::to_owned).collect()
+fn markets(group: &InstanceGroup) -> impl Iterator<Item = Market> {
+    let first = Some(group.market).filter(|_| !in_block(group));
+    first.into_iter().chain(group.fallback.iter().copied())
 }
 
 fn block_placement(stack: &Stack<'_>, found: &mut Findings<'_>) {
-    for group in stack.all("instance-group") {
-        if in_block(group) && view::text(group, "placement") == Some("cluster") {
-            let summary = format!("{} asks for a placement group in a Capacity Block", group.address);
+    for group in stack.all::<InstanceGroup>() {
+        if in_block(&group) && group.placement == Some(Placement::Cluster) {
+            let summary = format!("{} asks for a placement group in a Capacity Block", group.address());
             found.at(
-                group,
+                group.resource,
                 "placement",
                 summary,
                 "remove `placement`: a Capacity Block is placed close together anyway",
@@ -115,11 +115,10 @@ fn block_placement(stack: &Stack<'_>, found: &mut Findings<'_>) {
 }
 
 fn block_size(stack: &Stack<'_>, found: &mut Findings<'_>) {
-    for group in stack.all("instance-group").filter(|g| in_block(g)) {
-        if let Some(count) = view::whole(group, "count").filter(|n| *n > BLOCK) {
-            let summary = format!("{count} instances do not fit into a Capacity Block, which has {BLOCK} at most");
-            found.at(group, "count", summary, "use one group for each block");
-        }
+    for group in stack.all::<InstanceGroup>().filter(|g| in_block(g) && g.count > BLOCK) {
+        let count = group.count;
+        let summary = format!("{count} instances do not fit into a Capacity Block, which has {BLOCK} at most");
+        found.at(group.resource, "count", summary, "use one group for each block");
     }
 }
 
@@ -127,52 +126,54 @@ fn offered(stack: &Stack<'_>, found: &mut Findings<'_>) {
     let (book, region) = (PriceBook::embedded(), stack.input.region);
     for m in stack.machines() {
         let name = &m.facts.name;
-        let service = Market::OnDemand.service();
-        if in_block(m.resource) || book.instance(name, region, Market::OnDemand).is_some() {
+        let service = PriceMarket::OnDemand.service();
+        if in_block(&m.group) || book.instance(name, region, PriceMarket::OnDemand).is_some() {
             continue;
         }
         let elsewhere: Vec<&str> = book.regions(service, name).map(|(region, _)| region).collect();
         if !elsewhere.is_empty() {
             let summary = format!("{name} has no price in {region}: AWS may not offer it there");
             let help = format!("regions with a price: {}", elsewhere.join(", "));
-            found.at(m.resource, "instance_type", summary, help);
+            found.at(m.group.resource, "instance_type", summary, help);
         }
     }
 }
 
 fn quota(stack: &Stack<'_>, found: &mut Findings<'_>) {
-    let mut need: BTreeMap<&str, (u64, Vec<super::Resource<'_>>, &crate::catalog::quota::Quota)> = BTreeMap::new();
-    let ways = stack.machines().flat_map(|m| markets(m.resource).into_iter().map(move |market| (m, market)));
+    let mut need: BTreeMap<&str, (u64, Item<'_, InstanceGroup>, &crate::catalog::quota::Quota)> = BTreeMap::new();
+    let ways = stack.machines().flat_map(|m| markets(m.group.fields).map(move |market| (m, market)));
     for (m, market) in ways {
-        let quota = if market == "spot" { m.facts.spot_quota() } else { m.facts.on_demand_quota() };
-        if let (Some(quota), Some(count)) = (quota, m.count) {
-            let entry = need.entry(quota.code).or_insert((0, Vec::new(), quota));
-            entry.0 += u64::from(m.facts.vcpus).saturating_mul(count);
-            entry.1.push(*m.resource);
+        let quota = if market == Market::Spot { m.facts.spot_quota() } else { m.facts.on_demand_quota() };
+        if let Some(quota) = quota {
+            let entry = need.entry(quota.code).or_insert((0, m.group, quota));
+            entry.0 += u64::from(m.facts.vcpus) * u64::from(m.group.count);
         }
     }
-    for (code, (vcpus, groups, quota)) in need {
-        let (Some(default), Some(first)) = (quota.default, groups.first()) else { continue };
+    for (code, (vcpus, first, quota)) in need {
+        let Some(default) = quota.default else { continue };
         if vcpus > u64::from(default) {
             let summary = format!("{vcpus} vCPU of `{}` ({code}) are needed; new accounts have {default}", quota.name);
-            found.at(first, "count", summary, "check the account's value in Service Quotas and ask for more in time");
+            found.at(
+                first.resource,
+                "count",
+                summary,
+                "check the account's value in Service Quotas and ask for more in time",
+            );
         }
     }
 }
 
 fn gang(stack: &Stack<'_>, found: &mut Findings<'_>) {
-    for group in stack.all("instance-group") {
-        if let Some(count) = view::whole(group, "count").filter(|n| *n > GANG) {
-            let calls = count.div_ceil(GANG);
-            let summary = format!("{count} instances start in {calls} launches, each all or nothing by itself");
-            found.at(group, "count", summary, "reserve capacity if a part of the group is of no use");
-        }
+    for group in stack.all::<InstanceGroup>().filter(|g| g.count > GANG) {
+        let (count, calls) = (group.count, group.count.div_ceil(GANG));
+        let summary = format!("{count} instances start in {calls} launches, each all or nothing by itself");
+        found.at(group.resource, "count", summary, "reserve capacity if a part of the group is of no use");
     }
 }
 
 fn image(stack: &Stack<'_>, found: &mut Findings<'_>) {
     for m in stack.machines() {
-        let Some(path) = view::text(m.resource, "image").filter(|i| i.starts_with('/')) else { continue };
+        let Some(path) = m.group.image.as_deref().filter(|i| i.starts_with('/')) else { continue };
         let words: Vec<&str> = path.split(['/', '-']).collect();
         let has = |word: &str| words.contains(&word);
         let (arm, x86) = (has("arm64"), has("x86_64") || has("amd64"));
@@ -195,17 +196,21 @@ fn image(stack: &Stack<'_>, found: &mut Findings<'_>) {
                 true => "choose the parameter of an image that is made for the type".to_owned(),
                 false => format!("choose a parameter for the type, or one of `{fit}`"),
             };
-            found.at(m.resource, "image", summary, help);
+            found.at(m.group.resource, "image", summary, help);
         }
     }
 }
 
 fn login(stack: &Stack<'_>, found: &mut Findings<'_>) {
-    for group in stack.all("instance-group") {
-        let has = |field: &str| spec::at(group.spec, field).is_some_and(|v| !v.is_null());
-        if !has("role") && !has("key_name") && view::whole(group, "count") != Some(0) {
-            let summary = format!("nobody can log in to the machines of {}", group.address);
-            found.at(group, "", summary, "give it a `role` with the managed policy `AmazonSSMManagedInstanceCore`");
+    for group in stack.all::<InstanceGroup>() {
+        if group.role.is_none() && group.key_name.is_none() && group.count > 0 {
+            let summary = format!("nobody can log in to the machines of {}", group.address());
+            found.at(
+                group.resource,
+                "",
+                summary,
+                "give it a `role` with the managed policy `AmazonSSMManagedInstanceCore`",
+            );
         }
     }
 }

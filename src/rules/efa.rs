@@ -1,6 +1,12 @@
 //! Rules of nodes that speak EFA with each other.
-use super::{Findings, Resource, Rule, Stack, view::Admission};
-use crate::diagnostic::{Code, Severity};
+use super::{
+    Findings, Rule, Stack,
+    view::{Admission, Item},
+};
+use crate::{
+    diagnostic::{Code, Severity},
+    kinds::{InstanceGroup, SecurityGroup},
+};
 use std::collections::BTreeMap;
 
 pub(super) const RULES: &[Rule] = &[
@@ -30,8 +36,8 @@ pub(super) const RULES: &[Rule] = &[
 
 fn self_traffic(stack: &Stack<'_>, found: &mut Findings<'_>) {
     for machines in stack.machines().filter(|m| m.use_efa()) {
-        let Some(groups) = stack.security_groups(machines.resource, "interfaces.security_groups") else { continue };
-        let lacking: Vec<_> = groups.iter().map(|g| (*g, lacks(stack, g))).collect();
+        let Some(groups) = stack.security_groups(&machines.group.interfaces.security_groups) else { continue };
+        let lacking: Vec<_> = groups.iter().map(|g| (*g, lacks(stack, *g))).collect();
         // One group that lets it through both ways is enough.
         if groups.is_empty() || lacking.iter().any(|(_, missing)| missing.is_none()) {
             continue;
@@ -39,13 +45,13 @@ fn self_traffic(stack: &Stack<'_>, found: &mut Findings<'_>) {
         let nearest = lacking.iter().filter_map(|(g, m)| Some((g, m.as_ref()?))).min_by_key(|(_, m)| m.len());
         let Some((group, missing)) = nearest else { continue };
         found.with(
-            machines.resource,
+            machines.group.resource,
             "interfaces.security_groups",
             format!(
                 "{} nodes of {} need EFA, but {} allows no traffic {} itself",
-                machines.count.unwrap_or(0),
+                machines.group.count,
                 machines.facts.name,
-                group.address,
+                group.address(),
                 missing
                     .iter()
                     .map(|way| if *way == "ingress" { "from" } else { "to" })
@@ -55,19 +61,19 @@ fn self_traffic(stack: &Stack<'_>, found: &mut Findings<'_>) {
             format!(
                 "add `{{ protocol: all, self: true }}` to {} of {}",
                 missing.iter().map(|way| format!("`{way}`")).collect::<Vec<_>>().join(" and to "),
-                group.address
+                group.address()
             ),
-            Some((group, missing.first().copied().unwrap_or(""), "this group")),
+            Some((group.resource, missing.first().copied().unwrap_or(""), "this group")),
         );
     }
 }
 
-/// The directions in which a group does not let all traffic of its own through; `None` = none, or cannot tell.
-fn lacks(stack: &Stack<'_>, group: &Resource<'_>) -> Option<Vec<&'static str>> {
+/// The directions in which a group does not let all traffic of its own through; `None` = none.
+fn lacks(stack: &Stack<'_>, group: Item<'_, SecurityGroup>) -> Option<Vec<&'static str>> {
     let mut out = Vec::new();
-    for way in ["ingress", "egress"] {
-        let rules = Admission::of(group, way)?;
-        if !rules.iter().any(|r| r.is_all() && r.reaches(stack, group.address, group.address)) {
+    for (way, rules) in [("ingress", &group.ingress), ("egress", &group.egress)] {
+        let mut admits = rules.iter().map(|rule| Admission { rule });
+        if !admits.any(|r| r.is_all() && r.reaches(stack, group.address(), group.address())) {
             out.push(way);
         }
     }
@@ -75,21 +81,23 @@ fn lacks(stack: &Stack<'_>, group: &Resource<'_>) -> Option<Vec<&'static str>> {
 }
 
 fn one_zone(stack: &Stack<'_>, found: &mut Findings<'_>) {
-    let mut first: BTreeMap<&str, (&str, &Resource<'_>)> = BTreeMap::new();
+    let mut first: BTreeMap<&str, (&str, Item<'_, InstanceGroup>)> = BTreeMap::new();
     for m in stack.machines().filter(|m| m.use_efa()) {
-        let Some(zone) = stack.zone(m.resource, "subnet") else { continue };
-        for group in stack.security_groups(m.resource, "interfaces.security_groups").unwrap_or_default() {
-            let (there, other) = *first.entry(group.address).or_insert((zone, m.resource));
+        let Some(zone) = stack.zone(&m.group.subnet) else { continue };
+        for group in stack.security_groups(&m.group.interfaces.security_groups).unwrap_or_default() {
+            let (there, other) = *first.entry(group.address()).or_insert((zone, m.group));
             if there != zone {
                 found.with(
-                    m.resource,
+                    m.group.resource,
                     "subnet",
                     format!(
                         "{} is in {zone} and {} in {there}, but both use EFA with {}",
-                        m.resource.address, other.address, group.address
+                        m.group.address(),
+                        other.address(),
+                        group.address()
                     ),
                     "put both into one zone, or give each a security group of its own",
-                    Some((other, "subnet", "the other zone")),
+                    Some((other.resource, "subnet", "the other zone")),
                 );
                 break;
             }

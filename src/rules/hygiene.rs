@@ -1,8 +1,9 @@
 //! Rules of what is easy to forget: secrets in plain text, stacks that nobody ends, tags that AWS refuses.
-use super::{Findings, Rule, Stack, view};
+use super::{Findings, Rule, Stack};
 use crate::{
     aws::tags,
     diagnostic::{Code, Severity},
+    kinds::IamRole,
     spec::{self, Node},
 };
 use regex_lite::Regex;
@@ -142,7 +143,7 @@ pub fn looks_like(name: &str, text: &str) -> Option<&'static str> {
 }
 
 fn secrets(stack: &Stack<'_>, found: &mut Findings<'_>) {
-    for resource in stack.input.resources.iter().filter(|r| !r.existing) {
+    for resource in stack.input.resources.iter().filter(|r| r.fields.is_some()) {
         let mut places = Vec::new();
         walk(resource.spec, "", &mut Vec::new(), &mut places);
         for (path, what) in places {
@@ -205,9 +206,8 @@ fn no_end(stack: &Stack<'_>, found: &mut Findings<'_>) {
         return;
     }
     if let Some(m) = stack.machines().find(|m| m.facts.accelerator.is_some()) {
-        let count = m.count.map_or("some".to_owned(), |n| n.to_string());
-        let summary = format!("{count} x {} may run indefinitely: the stack has no `ttl`", m.facts.name);
-        found.at(m.resource, "", summary, "write for example `ttl: 72h` at the top of the blueprint");
+        let summary = format!("{} x {} may run indefinitely: the stack has no `ttl`", m.group.count, m.facts.name);
+        found.at(m.group.resource, "", summary, "write for example `ttl: 72h` at the top of the blueprint");
     }
 }
 
@@ -237,8 +237,9 @@ fn tag_limits(stack: &Stack<'_>, found: &mut Findings<'_>) {
         }
     }
     // Fields of kinds that are tags of the author too.
-    for resource in stack.input.resources.iter().filter(|r| !r.existing) {
-        for tag in view::tags(resource) {
+    for resource in stack.input.resources.iter().filter(|r| r.fields.is_some()) {
+        let own = resource.spec.get("tags").and_then(Value::as_object);
+        for tag in own.into_iter().flat_map(|tags| tags.keys()) {
             if is_reserved(tag) {
                 let summary = format!("the tag `{tag}` has a prefix that is not yours");
                 found.at(resource, &format!("tags.{tag}"), summary, "choose another key");
@@ -258,11 +259,11 @@ fn is_reserved(key: &str) -> bool {
 }
 
 fn tag_case(stack: &Stack<'_>, found: &mut Findings<'_>) {
-    let Some(role) = stack.all("iam-role").next() else { return };
+    let Some(role) = stack.all::<IamRole>().next() else { return };
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     for key in stack.input.tags.keys() {
         if let Some(first) = seen.insert(key.to_lowercase(), key) {
-            let summary = format!("the tags `{first}` and `{key}` are one for IAM, which {} is of", role.address);
+            let summary = format!("the tags `{first}` and `{key}` are one for IAM, which {} is of", role.address());
             found.on_stack(&format!("tags.{key}"), summary, "keep one of them");
         }
     }

@@ -1,8 +1,9 @@
 //! Checks across resources: what AWS would refuse, or accept and then not work, told before anything is made.
 //!
-//! One table, one code each. A rule sees canonical specs with pointers and unknowns, and answers only what it can know:
-//! what waits for another resource, what exists outside the stack and what was written as a literal id is "cannot tell
-//! yet", never a finding. `allow: [{ rule: DL0203, reason: … }]` turns a finding into a note that stays on record.
+//! One table, one code each. A rule sees the fields of kinds with pointers and unknowns, and answers only what it can
+//! know: what waits for another resource, what exists outside the stack and what was written as a literal id is "cannot
+//! tell yet", never a finding. A path in text (`interfaces.layout`) says where in the blueprint a finding is, and
+//! nothing else. `allow: [{ rule: DL0203, reason: … }]` turns a finding into a note that stays on record.
 mod capacity;
 mod efa;
 mod hygiene;
@@ -17,7 +18,10 @@ mod tests;
 pub use hygiene::{SECRET, looks_like as looks_like_secret};
 pub use view::Stack;
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Places, Severity};
+use crate::{
+    diagnostic::{Code, Diagnostic, Diagnostics, Places, Severity},
+    kind::Fields,
+};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -30,10 +34,10 @@ pub struct Resource<'a> {
     pub kind: &'a str,
     /// Canonical spec.
     pub spec: &'a Value,
+    /// The same as the struct of its kind; none = it is only read, so its fields are not known.
+    pub fields: Option<&'a Fields>,
     /// Positions by path (`interfaces.layout`, `subnets[0]`); the empty path is the resource's name.
     pub spans: &'a Places,
-    /// Only read: its fields are not known.
-    pub existing: bool,
     /// Silenced rules and the reasons.
     pub allow: &'a [Allow<'a>],
 }

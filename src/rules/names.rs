@@ -1,6 +1,9 @@
 //! Rules of names: two objects cannot have one, and a reservation is not bought by the stack that uses it.
-use super::{Findings, Resource, Rule, Stack, view};
-use crate::diagnostic::{Code, Severity};
+use super::{Findings, Rule, Stack, view::Item};
+use crate::{
+    diagnostic::{Code, Severity},
+    kinds::{Bucket, InstanceGroup},
+};
 use std::collections::BTreeMap;
 
 pub(super) const RULES: &[Rule] = &[
@@ -38,17 +41,17 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 fn buckets(stack: &Stack<'_>, found: &mut Findings<'_>) {
-    let mut seen: BTreeMap<&str, &Resource<'_>> = BTreeMap::new();
-    for bucket in stack.all("bucket") {
-        let Some(name) = view::text(bucket, "name") else { continue };
+    let mut seen: BTreeMap<&str, Item<'_, Bucket>> = BTreeMap::new();
+    for bucket in stack.all::<Bucket>() {
+        let Some(name) = bucket.fields.name.as_deref() else { continue };
         if let Some(first) = seen.get(name) {
-            let summary = format!("{} and {} are both called `{name}`", first.address, bucket.address);
+            let summary = format!("{} and {} are both called `{name}`", first.address(), bucket.address());
             found.with(
-                bucket,
+                bucket.resource,
                 "name",
                 summary,
                 "give each bucket a name of its own",
-                Some((first, "name", "taken here")),
+                Some((first.resource, "name", "taken here")),
             );
         } else {
             seen.insert(name, bucket);
@@ -57,23 +60,23 @@ fn buckets(stack: &Stack<'_>, found: &mut Findings<'_>) {
 }
 
 fn profiles(stack: &Stack<'_>, found: &mut Findings<'_>) {
-    for group in stack.all("instance-group") {
-        let Some(role) = stack.parent(group, "role") else { continue };
-        if role.spec.get("instance_profile").is_none_or(|p| p == false) {
+    for group in stack.all::<InstanceGroup>() {
+        let Some(role) = group.role.as_ref().and_then(|role| stack.follow(role)) else { continue };
+        if role.instance_profile != Some(true) {
             let summary =
-                format!("{} has no instance profile, through which {} would take it", role.address, group.address);
-            let help = format!("write `instance_profile: true` in {}", role.address);
-            found.with(group, "role", summary, help, Some((role, "", "this role")));
+                format!("{} has no instance profile, through which {} would take it", role.address(), group.address());
+            let help = format!("write `instance_profile: true` in {}", role.address());
+            found.with(group.resource, "role", summary, help, Some((role.resource, "", "this role")));
         }
     }
 }
 
 fn reserved(stack: &Stack<'_>, found: &mut Findings<'_>) {
     for m in stack.machines() {
-        let Some(id) = view::text(m.resource, "reservation") else { continue };
-        let count = m.count.map_or("some".to_owned(), |n| n.to_string());
+        let Some(id) = &m.group.reservation else { continue };
+        let count = m.group.count;
         let summary =
             format!("{count} x {} in {id} are paid for with it: no sum of this stack counts them", m.facts.name);
-        found.at(m.resource, "reservation", summary, "look at its price where it was bought");
+        found.at(m.group.resource, "reservation", summary, "look at its price where it was bought");
     }
 }

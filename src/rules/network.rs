@@ -1,10 +1,12 @@
 //! Rules of ways in and out, and of room for addresses.
 use super::{
     Findings, Resource, Rule, Stack,
-    view::{self, WayOut},
+    view::{Item, WayOut},
 };
 use crate::{
     diagnostic::{Code, Severity},
+    field::Ref,
+    kinds::{FsxLustre, NatGateway, Subnet},
     units::Cidr,
 };
 use std::collections::BTreeMap;
@@ -82,34 +84,35 @@ pub(super) const RULES: &[Rule] = &[
 
 fn public_machines(stack: &Stack<'_>, found: &mut Findings<'_>) {
     for m in stack.machines() {
-        let Some(subnet) = stack.parent(m.resource, "subnet") else { continue };
+        let Some(subnet) = stack.follow(&m.group.subnet) else { continue };
         if stack.way_out(subnet) == Some(WayOut::Internet) {
             let why = match m.layout.interfaces.len() {
                 1 => "dlinfra gives instances no public addresses".to_owned(),
                 n => format!("AWS gives no public address to {} with its {n} network interfaces", m.facts.name),
             };
-            let summary = format!("{} is public, but {why}: the machines have no way out", subnet.address);
+            let summary = format!("{} is public, but {why}: the machines have no way out", subnet.address());
             let help = "use a private subnet with a route to a NAT gateway";
-            found.with(m.resource, "subnet", summary, help, Some((subnet, "", "the public subnet")));
+            found.with(m.group.resource, "subnet", summary, help, Some((subnet.resource, "", "the public subnet")));
         }
     }
 }
 
 fn no_way_out(stack: &Stack<'_>, found: &mut Findings<'_>) {
     for m in stack.machines() {
-        let Some(subnet) = stack.parent(m.resource, "subnet") else { continue };
+        let Some(subnet) = stack.follow(&m.group.subnet) else { continue };
         if stack.way_out(subnet) == Some(WayOut::None) {
-            let summary = format!("machines in {} reach nothing outside their VPC", subnet.address);
+            let summary = format!("machines in {} reach nothing outside their VPC", subnet.address());
             let help = "add a route table with a route from 0.0.0.0/0 to a NAT gateway for this subnet";
-            found.with(m.resource, "subnet", summary, help, Some((subnet, "", "has no default route")));
+            found.with(m.group.resource, "subnet", summary, help, Some((subnet.resource, "", "has no default route")));
         }
     }
 }
 
 fn private_nat(stack: &Stack<'_>, found: &mut Findings<'_>) {
-    for nat in stack.all("nat-gateway") {
-        let Some(subnet) = stack.parent(nat, "subnet") else { continue };
+    for nat in stack.all::<NatGateway>() {
+        let Some(subnet) = stack.follow(&nat.subnet) else { continue };
         if matches!(stack.way_out(subnet), Some(WayOut::Nat | WayOut::None)) {
+            let (subnet, nat) = (subnet.resource, nat.resource);
             let summary =
                 format!("{} has no route to an internet gateway, so {} forwards nothing", subnet.address, nat.address);
             let help = "put the NAT gateway into a public subnet";
@@ -118,65 +121,71 @@ fn private_nat(stack: &Stack<'_>, found: &mut Findings<'_>) {
     }
 }
 
+/// What is to have room in a subnet.
+struct Need<'a> {
+    addresses: u64,
+    /// The addresses of each resource in words.
+    what: Vec<String>,
+    /// The first of them.
+    by: &'a Resource<'a>,
+    subnet: Item<'a, Subnet>,
+}
+
 fn room<'a>(stack: &Stack<'a>, found: &mut Findings<'_>) {
-    let mut need: BTreeMap<&str, (u64, Vec<String>, &Resource<'_>, &Resource<'_>)> = BTreeMap::new();
-    let mut take = |by: &'a Resource<'a>, addresses: u64, what: String| {
-        let Some(subnet) = stack.parent(by, "subnet") else { return };
-        let entry = need.entry(subnet.address).or_insert((0, Vec::new(), by, subnet));
-        entry.0 = entry.0.saturating_add(addresses);
-        entry.1.push(what);
+    let mut needs: BTreeMap<&str, Need<'_>> = BTreeMap::new();
+    let mut take = |by: &'a Resource<'a>, subnet: &Ref<Subnet>, addresses: u64, what: String| {
+        let Some(subnet) = stack.follow(subnet) else { return };
+        let fresh = || Need { addresses: 0, what: Vec::new(), by, subnet };
+        let need = needs.entry(subnet.address()).or_insert_with(fresh);
+        need.addresses = need.addresses.saturating_add(addresses);
+        need.what.push(what);
     };
     for m in stack.machines() {
-        let each = m.layout.addresses_per_node() as u64;
-        let Some(count) = m.count else { continue };
-        take(m.resource, each.saturating_mul(count), format!("{count} x {each} of {}", m.resource.address));
+        let (group, each) = (m.group, m.layout.addresses_per_node() as u64);
+        let what = format!("{} x {each} of {}", group.count, group.address());
+        take(group.resource, &group.subnet, each.saturating_mul(u64::from(group.count)), what);
     }
-    for nat in stack.all("nat-gateway") {
-        take(nat, 1, format!("1 of {}", nat.address));
+    for nat in stack.all::<NatGateway>() {
+        take(nat.resource, &nat.subnet, 1, format!("1 of {}", nat.address()));
     }
-    for fs in stack.all("fsx-lustre") {
+    for fs in stack.all::<FsxLustre>() {
         // At least one; larger file systems have more servers.
-        take(fs, 1, format!("1 or more of {}", fs.address));
+        take(fs.resource, &fs.subnet, 1, format!("1 or more of {}", fs.address()));
     }
-    for (need, what, by, subnet) in need.into_values() {
-        let Some(range) = view::cidr(subnet, "cidr") else { continue };
-        let free = range.addresses().saturating_sub(KEPT);
+    for Need { addresses: need, what, by, subnet } in needs.into_values() {
+        let free = subnet.cidr.addresses().saturating_sub(KEPT);
         if need > free {
             let summary =
-                format!("{} has {free} free addresses, {need} are needed ({})", subnet.address, what.join(", "));
+                format!("{} has {free} free addresses, {need} are needed ({})", subnet.address(), what.join(", "));
             let help = "give the subnet a larger range, or use fewer instances";
-            found.with(by, "subnet", summary, help, Some((subnet, "cidr", "its range")));
+            found.with(by, "subnet", summary, help, Some((subnet.resource, "cidr", "its range")));
         }
     }
 }
 
 fn ranges(stack: &Stack<'_>, found: &mut Findings<'_>) {
     let mut seen: BTreeMap<&str, Taken<'_>> = BTreeMap::new();
-    for subnet in stack.all("subnet") {
-        let (Some(vpc), Some(range)) = (stack.parent(subnet, "vpc"), view::cidr(subnet, "cidr")) else { continue };
-        if let Some(whole) = view::cidr(vpc, "cidr").filter(|whole| !whole.covers(range)) {
-            let summary = format!("{range} of {} is not inside {whole} of {}", subnet.address, vpc.address);
-            let help = "take a part of the VPC's range, for example with `cidrsubnet(…)`";
-            found.with(subnet, "cidr", summary, help, Some((vpc, "cidr", "the VPC's range")));
+    for subnet in stack.all::<Subnet>() {
+        let Some(vpc) = stack.follow(&subnet.vpc) else { continue };
+        let (range, whole) = (subnet.cidr, vpc.cidr);
+        let help = "take a part of the VPC's range, for example with `cidrsubnet(…)`";
+        if !whole.covers(range) {
+            let summary = format!("{range} of {} is not inside {whole} of {}", subnet.address(), vpc.address());
+            found.with(subnet.resource, "cidr", summary, help, Some((vpc.resource, "cidr", "the VPC's range")));
         }
-        let alternatives = subnet.spec.get("alternatives").and_then(|a| a.as_array()).map_or(&[][..], Vec::as_slice);
-        if let Some(whole) = view::cidr(vpc, "cidr") {
-            let ranges = alternatives.iter().filter_map(|a| a.as_str()?.parse::<Cidr>().ok());
-            for range in ranges.filter(|range| !whole.covers(*range)) {
-                let summary =
-                    format!("{range} of {}'s alternatives is not inside {whole} of {}", subnet.address, vpc.address);
-                let help = "take a part of the VPC's range, for example with `cidrsubnet(…)`";
-                found.with(subnet, "alternatives", summary, help, Some((vpc, "cidr", "the VPC's range")));
-            }
+        for range in subnet.alternatives.iter().filter(|range| !whole.covers(**range)) {
+            let summary =
+                format!("{range} of {}'s alternatives is not inside {whole} of {}", subnet.address(), vpc.address());
+            found.with(subnet.resource, "alternatives", summary, help, Some((vpc.resource, "cidr", "the VPC's range")));
         }
         // One with alternatives takes a range that is free.
-        if !alternatives.is_empty() {
+        if !subnet.alternatives.is_empty() {
             continue;
         }
-        if let Some((taken, other)) = seen.entry(vpc.address).or_default().add(range, subnet) {
-            let summary = format!("{range} of {} overlaps {taken} of {}", subnet.address, other.address);
+        if let Some((taken, other)) = seen.entry(vpc.address()).or_default().add(range, subnet.resource) {
+            let summary = format!("{range} of {} overlaps {taken} of {}", subnet.address(), other.address);
             found.with(
-                subnet,
+                subnet.resource,
                 "cidr",
                 summary,
                 "give each subnet a range of its own",
@@ -225,7 +234,7 @@ impl<'a> Taken<'a> {
 }
 
 fn unknown_zone(stack: &Stack<'_>, found: &mut Findings<'_>) {
-    for subnet in stack.all("subnet") {
+    for subnet in stack.all::<Subnet>() {
         let region = stack.input.region;
         let zones = crate::catalog::zones(region).unwrap_or_default();
         let is_of = |zone: &str| match zone.strip_prefix(region) {
@@ -234,7 +243,8 @@ fn unknown_zone(stack: &Stack<'_>, found: &mut Findings<'_>) {
             Some(_) => zones.iter().any(|known| known == zone),
             None => false,
         };
-        if let Some(zone) = view::text(subnet, "zone").filter(|zone| !is_of(zone)) {
+        let zone = &subnet.zone;
+        if !is_of(zone) {
             let help = match zones.is_empty() {
                 true => format!("use a zone of {region}"),
                 false => match crate::diagnostic::did_you_mean(zone, zones.iter().map(String::as_str)) {
@@ -242,7 +252,7 @@ fn unknown_zone(stack: &Stack<'_>, found: &mut Findings<'_>) {
                     None => format!("zones of {region}: {}", zones.join(", ")),
                 },
             };
-            found.at(subnet, "zone", format!("{zone} is not in {region}"), help);
+            found.at(subnet.resource, "zone", format!("{zone} is not in {region}"), help);
         }
     }
 }

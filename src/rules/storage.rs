@@ -1,10 +1,11 @@
 //! Rules of file systems and the machines that mount them.
 use super::{
     Findings, Resource, Rule, Stack,
-    view::{self, Admission},
+    view::{Admission, Item},
 };
 use crate::{
     diagnostic::{Code, Severity},
+    kinds::{FsxLustre, SecurityGroup},
     units::Cidr,
 };
 use rust_decimal::Decimal;
@@ -52,25 +53,25 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 fn ports(stack: &Stack<'_>, found: &mut Findings<'_>) {
-    for fs in stack.all("fsx-lustre") {
-        let Some(groups) = stack.security_groups(fs, "security_groups").filter(|g| !g.is_empty()) else { continue };
+    for fs in stack.all::<FsxLustre>() {
+        let Some(groups) = stack.security_groups(&fs.security_groups).filter(|g| !g.is_empty()) else { continue };
         // The servers among themselves.
         if let Some(group) = groups.first()
-            && let Some(missing) = closed(stack, &groups, &Other::Group(group))
+            && let Some(missing) = closed(stack, &groups, &Other::Group(group.address()))
         {
-            report(found, fs, group, &missing, "its own servers");
+            report(found, fs.resource, group.resource, &missing, "its own servers");
         }
-        for client in stack.users(fs) {
-            let Some(theirs) = stack.security_groups(client.resource, "interfaces.security_groups") else { continue };
-            let range = stack.parent(client.resource, "subnet").and_then(|s| view::cidr(s, "cidr"));
-            let ways = theirs.iter().map(|g| Other::Group(g)).chain(range.map(Other::Range));
+        for client in stack.users(fs.address()).map(|m| m.group) {
+            let Some(theirs) = stack.security_groups(&client.interfaces.security_groups) else { continue };
+            let range = stack.follow(&client.subnet).map(|subnet| subnet.cidr);
+            let ways = theirs.iter().map(|g| Other::Group(g.address())).chain(range.map(Other::Range));
             let missing: Vec<_> = ways.map(|other| closed(stack, &groups, &other)).collect();
             // `None` in the list: one of the ways is open, or cannot be judged.
             if !missing.is_empty()
                 && missing.iter().all(Option::is_some)
                 && let Some(Some(first)) = missing.first()
             {
-                report(found, fs, groups[0], first, client.resource.address);
+                report(found, fs.resource, groups[0].resource, first, client.address());
             }
         }
     }
@@ -88,20 +89,21 @@ fn report(found: &mut Findings<'_>, fs: &Resource<'_>, group: &Resource<'_>, mis
 
 /// Who wants to get in.
 enum Other<'a> {
-    Group(&'a Resource<'a>),
+    /// By its address.
+    Group(&'a str),
     Range(Cidr),
 }
 
 /// The ports of Lustre that no rule of these groups opens; `None` = all open, or cannot tell.
-fn closed(stack: &Stack<'_>, groups: &[&Resource<'_>], other: &Other<'_>) -> Option<Vec<(u32, u32)>> {
+fn closed(stack: &Stack<'_>, groups: &[Item<'_, SecurityGroup>], other: &Other<'_>) -> Option<Vec<(u32, u32)>> {
     let mut missing = PORTS.to_vec();
     for group in groups {
-        for rule in Admission::of(group, "ingress")? {
+        for rule in group.ingress.iter().map(|rule| Admission { rule }) {
             if rule.is_opaque(stack) {
                 return None;
             }
             let reaches = match other {
-                Other::Group(client) => rule.reaches(stack, group.address, client.address),
+                Other::Group(client) => rule.reaches(stack, group.address(), client),
                 Other::Range(range) => rule.range().ok().flatten().is_some_and(|r| r.covers(*range)),
             };
             if reaches {
@@ -113,26 +115,31 @@ fn closed(stack: &Stack<'_>, groups: &[&Resource<'_>], other: &Other<'_>) -> Opt
 }
 
 fn zones(stack: &Stack<'_>, found: &mut Findings<'_>) {
-    for fs in stack.all("fsx-lustre") {
-        let Some(here) = stack.zone(fs, "subnet") else { continue };
-        for client in stack.users(fs) {
-            if let Some(there) = stack.zone(client.resource, "subnet").filter(|z| *z != here) {
-                let summary =
-                    format!("{} is in {here}, {} mounts it from {there}", fs.address, client.resource.address);
+    for fs in stack.all::<FsxLustre>() {
+        let Some(here) = stack.zone(&fs.subnet) else { continue };
+        for client in stack.users(fs.address()).map(|m| m.group) {
+            if let Some(there) = stack.zone(&client.subnet).filter(|z| *z != here) {
+                let summary = format!("{} is in {here}, {} mounts it from {there}", fs.address(), client.address());
                 let help = "use subnets of one zone";
-                found.with(fs, "subnet", summary, help, Some((client.resource, "subnet", "the machines' subnet")));
+                found.with(
+                    fs.resource,
+                    "subnet",
+                    summary,
+                    help,
+                    Some((client.resource, "subnet", "the machines' subnet")),
+                );
             }
         }
     }
 }
 
 fn speed(stack: &Stack<'_>, found: &mut Findings<'_>) {
-    for fs in stack.all("fsx-lustre") {
-        let (Some(size), Some(per_tib)) = (view::size(fs, "size"), view::per_tib(fs, "throughput")) else { continue };
+    for fs in stack.all::<FsxLustre>() {
+        let (Some(size), Some(per_tib)) = (fs.size, fs.throughput) else { continue };
         let mut accelerators = Decimal::ZERO;
-        for client in stack.users(fs) {
+        for client in stack.users(fs.address()) {
             let each = client.facts.accelerator.as_ref().map_or(Decimal::ZERO, |a| a.count);
-            accelerators += each * Decimal::from(client.count.unwrap_or(0));
+            accelerators += each * Decimal::from(client.group.count);
         }
         if accelerators < Decimal::ONE {
             continue;
@@ -142,14 +149,14 @@ fn speed(stack: &Stack<'_>, found: &mut Findings<'_>) {
         if each < Decimal::from(SLOW) {
             let summary = format!(
                 "{} gives {} MB/s to {accelerators} accelerators, {} MB/s each",
-                fs.address,
+                fs.address(),
                 total.round(),
                 each.round()
             );
-            found.at(fs, "throughput", summary, "raise `throughput`, or `size`, if training waits for data");
+            found.at(fs.resource, "throughput", summary, "raise `throughput`, or `size`, if training waits for data");
         } else if room < Decimal::from(SMALL) {
-            let summary = format!("{} has {} GiB for each of {accelerators} accelerators", fs.address, room.round());
-            found.at(fs, "size", summary, "raise `size` if data sets or checkpoints do not fit");
+            let summary = format!("{} has {} GiB for each of {accelerators} accelerators", fs.address(), room.round());
+            found.at(fs.resource, "size", summary, "raise `size` if data sets or checkpoints do not fit");
         }
     }
 }

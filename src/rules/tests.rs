@@ -1,7 +1,11 @@
 //! Every rule has an explanation and a failing example; a clean stack and an unknown one give nothing. One file: the examples
 //! are changes of one good stack.
 use super::{Allow, Resource, RuleInput, Stack, check, over, rules};
-use crate::diagnostic::{Diagnostics, Places, Severity};
+use crate::{
+    diagnostic::{Diagnostics, Places, Severity},
+    kind::Fields,
+    kinds::KINDS,
+};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,20 +62,22 @@ struct Run<'a> {
     allow: &'a [Allow<'a>],
 }
 
-/// Address, kind and fields.
-type Part = (String, String, Value);
+/// Address, kind and spec, and its fields if it has the shape of its kind.
+type Part = (String, String, Value, Option<Box<Fields>>);
 
 fn parts(stack: &Value) -> Vec<Part> {
     let split = |(address, fields): (&String, &Value)| {
         let mut fields: Map<String, Value> = fields.as_object().unwrap().clone();
         let kind = fields.remove("kind").unwrap().as_str().unwrap().to_owned();
-        (address.clone(), kind, Value::Object(fields))
+        let spec = Value::Object(fields);
+        let checked = KINDS.iter().find(|k| k.name() == kind).unwrap().checked(&spec);
+        (address.clone(), kind, spec, checked.ok().map(|checked| checked.fields))
     };
     stack.as_object().unwrap().iter().map(split).collect()
 }
 
-fn resource<'a>((address, kind, spec): &'a Part, spans: &'a Places, allow: &'a [Allow<'a>]) -> Resource<'a> {
-    Resource { address, kind, spec, spans, existing: false, allow }
+fn resource<'a>((address, kind, spec, fields): &'a Part, spans: &'a Places, allow: &'a [Allow<'a>]) -> Resource<'a> {
+    Resource { address, kind, spec, fields: fields.as_deref(), spans, allow }
 }
 
 fn run(stack: &Value, with: &Run<'_>) -> Diagnostics {
@@ -216,6 +222,11 @@ fn what_is_not_known_is_no_finding() {
     }
     let found = plain(&stack);
     assert!(found.is_empty(), "{found}");
+    // Neither is a value inside of a resource whose other fields are known.
+    let range = json!([{ "protocol": "all", "cidr": unknown }]);
+    let mut waiting = with(&[("lustre", "ingress", range), ("train", "boot.env", json!({ "HF_TOKEN": unknown }))]);
+    waiting["train"]["kms_key"] = unknown;
+    assert_eq!(codes(&plain(&waiting)), ["DL0206".to_owned()].into());
     // Pointers out of the stack say nothing about what they point at.
     let mut outside = good();
     let train = outside["train"].as_object_mut().unwrap();
@@ -274,9 +285,11 @@ fn an_allowed_finding_is_a_note_with_its_reason() {
 fn a_type_without_a_price_in_the_region_is_doubted() {
     let spans = Places::default();
     let tags = BTreeMap::new();
-    let spec = json!({ "instance_type": "p5.48xlarge", "count": 1, "role": { "$id": "r" } });
-    let group =
-        [Resource { address: "g", kind: "instance-group", spec: &spec, spans: &spans, existing: false, allow: &[] }];
+    let part = parts(&json!({ "g": {
+        "kind": "instance-group", "instance_type": "p5.48xlarge", "count": 1, "role": { "$id": "r" },
+        "subnet": { "$id": "subnet-0ab" }, "interfaces": { "security_groups": [] }
+    } }));
+    let group = [resource(&part[0], &spans, &[])];
     let input = |region| RuleInput {
         region,
         has_ttl: true,
