@@ -10,14 +10,10 @@
 
 mod check;
 pub(crate) mod codes;
-mod coerce;
 mod declare;
 mod emit;
-mod evaluate;
 mod expand;
-mod expression;
 mod files;
-mod fits;
 mod inputs;
 pub mod keys;
 mod module;
@@ -30,7 +26,6 @@ mod scope;
 mod shape;
 mod source;
 mod top;
-pub mod types;
 mod variables;
 
 use std::collections::BTreeMap;
@@ -39,16 +34,14 @@ use std::path::{Path, PathBuf};
 use serde_json::Value as Json;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Label, Places, Severity, SourceFile};
+use crate::expression::{self, Type};
 use crate::resource::Problem;
 use crate::units::{Money, Span};
 
 pub use codes::CODES;
-pub use evaluate::{Lookup, evaluate};
-pub use expression::functions::Function;
 pub use files::{FileError, FileKind, Files, MemoryFiles, RealFiles};
 pub use policy::{CODES as POLICY_CODES, Fact, Facts, NAMES, Policy};
 pub use schema::blueprint_schema;
-pub use types::{Field, Type};
 
 /// What the language does not know by itself: kinds of resources, modules, facts about hardware.
 #[derive(Clone)]
@@ -407,19 +400,13 @@ pub fn eval_text(dialect: &Dialect, inputs: &Inputs, files: &dyn Files, text: &s
     let names = names::Names::new(&world, &world.scope(0), None);
     loop {
         let made = Evaluator::new(&names).template(&template, None);
-        match made.and_then(|v| evaluate::shown(&v, &names as &dyn Env)) {
+        match made.and_then(|v| expression::shown(&v, &names as &dyn Env)) {
             Ok(json) => return Ok(json),
             Err(Fail::Need(id, _)) => world.force(id),
             Err(Fail::Error(e)) => return Err(report(e)),
             Err(Fail::Reported) => return Err(world.problems.take().sorted()),
         }
     }
-}
-
-/// All functions of expressions, in the order of the documentation.
-#[must_use]
-pub fn functions() -> &'static [Function] {
-    expression::functions::FUNCTIONS
 }
 
 /// Whether a file in memory or on disk is a blueprint, a module or something else, by its first keys.

@@ -25,7 +25,7 @@
 //! | 6 | [`plan`] | graph × snapshot × last-applied → plan |
 //! | 5 | [`snapshot`] | one sweep per kind, all at once: what the stack owns, by address |
 //! | 4 | [`blueprint`], [`topology`] | the language; network interfaces of instance types |
-//! | 3 | [`resource`], [`kind`], [`field`], [`call`], [`record`], [`catalog`], [`price`] | the vocabulary of kinds |
+//! | 3 | [`resource`], [`kind`], [`field`], [`call`], [`record`], [`catalog`], [`price`], [`expression`] | the vocabulary of kinds; values, types and `${…}` |
 //! | 2 | [`aws`] | SDK configuration, error classes, rates, ownership tags |
 //! | 1 | [`address`], [`clock`], [`diagnostic`], [`facts`], [`graph`], [`private`], [`spec`], [`units`] | what everything stands on |
 //!
@@ -94,6 +94,7 @@ pub mod compose;
 pub mod cost;
 pub mod diagnostic;
 pub mod engine;
+pub mod expression;
 pub mod facts;
 pub mod field;
 pub mod graph;

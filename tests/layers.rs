@@ -18,7 +18,7 @@ use regex_lite::Regex;
 const LAYERS: &[&[&str]] = &[
     &["address", "clock", "diagnostic", "facts", "graph", "private", "spec", "units"],
     &["aws"],
-    &["call", "catalog", "field", "kind", "price", "record", "resource"],
+    &["call", "catalog", "expression", "field", "kind", "price", "record", "resource"],
     &["blueprint", "topology"],
     &["snapshot"],
     &["plan"],

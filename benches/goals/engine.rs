@@ -2,10 +2,10 @@
 //! screen, with live objects as a sweep would return them and a memory as the journal would.
 use dlinfra::{
     address::Address,
-    blueprint::{self, Inputs, RealFiles, compile},
+    blueprint::{Inputs, RealFiles, compile},
     compose::{Deployment, compose},
     cost::{Pricing, Stated},
-    kind,
+    expression, kind,
     kinds::dialect,
     plan::{Input, Plan, Wanted, plan},
     price::PriceBook,
@@ -92,7 +92,7 @@ fn header() -> report::Header {
 fn live(wanted: &Wanted, tags: &BTreeMap<String, String>) -> Live {
     let known = |address: &str, name: &str| Some(output(address, name));
     let mut spec = match spec::has_unknown(&wanted.spec) {
-        true => wanted.kind.canonical(&blueprint::evaluate(&wanted.spec, &known).unwrap()).unwrap(),
+        true => wanted.kind.canonical(&expression::evaluate(&wanted.spec, &known).unwrap()).unwrap(),
         false => wanted.spec.clone(),
     };
     kind::conceal(wanted.kind.about(), &mut spec);

@@ -7,7 +7,7 @@ use super::{Settled, Shared, What, doubt::window, look::ids_of, poll_pause};
 use crate::{
     address::Address,
     aws::{Error, ErrorClass, tags},
-    blueprint, kind,
+    expression, kind,
     plan::{self, Operation, Step},
     record::{Applied, Intent},
     resource::{Class, Live, State},
@@ -201,7 +201,8 @@ impl Shared<'_> {
             let address = Address::parse(address)?;
             live.get(&address)?.outputs.get(name).filter(|v| !v.is_null()).cloned()
         };
-        let mut want = blueprint::evaluate(&wanted, &output).map_err(|d| Error::new(ErrorClass::Invalid, d.summary))?;
+        let mut want =
+            expression::evaluate(&wanted, &output).map_err(|d| Error::new(ErrorClass::Invalid, d.summary))?;
         if spec::has_unknown(&want) {
             return Err(Error::new(
                 ErrorClass::Invalid,

@@ -8,11 +8,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::codes;
-use super::coerce::{Purpose, Target, shorten};
-use super::expression::{Env, Evaluator, ExprError, Fail, Key, Null, Outcome, Place, Value, null_error, too_large};
 use super::source::{Entry, Node, NodeKind, Scalar, Span, Style, label, label_inside};
-use super::types::{Field, ObjectType, Type};
 use crate::diagnostic::{Code, Diagnostic, Label, SourceFile, suggestion};
+use crate::expression::{
+    Env, Evaluator, ExprError, Fail, Field, Key, Null, ObjectType, Outcome, Place, Purpose, Target, Type, Unknown,
+    Value, null_error, shorten, too_large, unknown_error,
+};
 
 /// Problems of a value, which belong to whoever wrote it; others are the expression's own.
 const BLAMES_VALUE: [&Code; 11] = [
@@ -115,13 +116,13 @@ impl<'a> Checker<'a> {
     }
 
     /// Refuses what AWS decides where it must be known now, pointing at the attribute.
-    pub(crate) fn refuse_unknown(&self, node: &Node, unknown: &super::expression::Unknown, what: &str) -> Fail {
+    pub(crate) fn refuse_unknown(&self, node: &Node, unknown: &Unknown, what: &str) -> Fail {
         let template = node.scalar().and_then(|s| s.template.as_ref());
         let place = match template.and_then(|t| t.single()) {
             Some(e) => Evaluator::new(self.env).culprit(e, None),
             None => node.scalar().map_or(Place::default(), |s| Place::whole(&s.text)),
         };
-        self.report_in(node, super::expression::unknown_error(unknown, place, what))
+        self.report_in(node, unknown_error(unknown, place, what))
     }
 
     /// Makes an error of an evaluation a report, and lets the rest through.

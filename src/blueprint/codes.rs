@@ -1,9 +1,14 @@
-//! The codes of the language, each with what `dlinfra explain` says about it.
+//! The codes of blueprints, each with what `dlinfra explain` says about it; those of expressions are theirs.
 
 use crate::diagnostic::codes;
 
+pub(crate) use crate::expression::codes::{
+    ARGUMENTS, FIELD_TYPE, FILE, LIMIT, MISSING, NO_ATTRIBUTE, ONE_OF, RANGE, REFERENCE, RESERVED, TYPE, UNIT, UNKNOWN,
+    UNKNOWN_KEY, UNKNOWN_NAME,
+};
+
 codes! {
-    /// All codes of the language.
+    /// All codes of blueprints that are not those of expressions.
     pub CODES:
     UNREADABLE = "DL0101", "A file cannot be read",
         "The file does not exist, is a folder, or cannot be opened. Paths on the command line are relative to the current folder; module paths are relative to the file that names them.";
@@ -23,46 +28,10 @@ codes! {
         "Files have up to 5 MB, collections nest up to 64 deep, and aliases may repeat only as much as the file's size allows.";
     LOOKS_LIKE_EXPRESSION = "DL0109", "A list looks like an expression",
         "`[for x in list : f(x)]` without `${…}` is valid YAML for a list of one mapping, which is never meant.";
-    EXPRESSION = "DL0110", "An expression cannot be read",
-        "What stands between `${` and `}` is not an expression. Expressions are those of HCL: text takes double quotes, comparison is `==`, and `$${` is the text `${`.";
-    OLD_FORM = "DL0111", "An old form of expression",
-        "`.0`, `.*`, heredocs and `%{…}` directives are refused; indexes, `[*]`, YAML block scalars and `for` expressions say the same.";
-    UNKNOWN_NAME = "DL0112", "An unknown name",
-        "A name in an expression is a resource of this file, a `for` variable, or starts with `var.`, `local.`, `each.`, `blueprint.`, `software.`, `path.` or `dlinfra.`. Inside a module only its own names exist.";
-    UNKNOWN_FUNCTION = "DL0113", "An unknown function",
-        "The name after `${` and before `(` is not a function of the language. `dlinfra functions` lists all of them.";
-    ARGUMENTS = "DL0114", "Wrong arguments of a function",
-        "The number or the types of the arguments do not fit the function.";
-    TYPE = "DL0115", "Values that do not go together",
-        "An operator, a condition, a template or an index got a value of the wrong type. Values with a unit go with values of the same unit, and with plain numbers under `*` and `/`.";
-    NO_ATTRIBUTE = "DL0116", "There is no such attribute or element",
-        "The value has no attribute, key or element of this name. Resources have the output attributes that `dlinfra kinds KIND` lists; the fields that you write are not among them.";
-    LIMIT = "DL0117", "A limit of the language",
-        "Values, texts, ranges and steps are limited, so that a mistake ends in a message and not in a full memory.";
-    UNKNOWN = "DL0118", "Something must be known before apply",
-        "`when`, `for_each`, `key`, counts, conditions, keys of mappings, `existing` and file names decide the shape of the stack. They cannot depend on an attribute that AWS decides during apply.";
     CYCLE = "DL0119", "Values form a dependency cycle",
         "Each value of the cycle needs the next one first. Break the cycle at one of the marked places.";
-    UNKNOWN_KEY = "DL0120", "An unknown key",
-        "The mapping has no such key here. Most often it is misspelt or indented by one level too few or too many.";
-    MISSING = "DL0121", "A required key is missing",
-        "The kind, the module or the file needs this key.";
-    FIELD_TYPE = "DL0122", "A value of the wrong type",
-        "The type of the field decides how its text is read; this text or structure is not of that type.";
-    UNIT = "DL0123", "A value with a wrong unit",
-        "Values of unit types are written with their unit: `9600 GiB`, `72h`, `60 USD/h`, `500 MB/s/TiB`, `125 MiB/s`, `10.20.0.0/16`.";
-    NULL = "DL0124", "Null where a value is needed",
-        "Null comes from an optional input or variable that is not set, from a resource that `when` left out, or from an expression. In a field it means `not written`; here a value is required.";
-    REFERENCE = "DL0125", "A reference that does not fit",
-        "A field that points to a resource takes `${name}` of the right kind, a module output of that kind, or an id. A text field takes an attribute: `${name.id}`.";
-    ONE_OF = "DL0126", "Not one of the allowed values",
-        "The field takes one of a few words, which the message lists.";
-    RANGE = "DL0127", "A value out of its range",
-        "The value is smaller than the smallest or larger than the largest that is allowed.";
     BAD_NAME = "DL0128", "A name that is not allowed",
         "Blueprints and resources are named `[a-z][a-z0-9-]*` (up to 40 characters), variables, locals, inputs and outputs `[a-z][a-z0-9_]*`.";
-    RESERVED = "DL0129", "A reserved name",
-        "Keys that start with `$`, and the names var, local, each, blueprint, software, self, path and dlinfra, have a meaning of their own.";
     NOT_SET = "DL0130", "A variable has no value",
         "A variable without default must be set: `--var NAME=VALUE`, a file of `--var-file`, or `DLINFRA_VAR_NAME`.";
     UNKNOWN_VARIABLE = "DL0131", "A variable that the blueprint does not declare",
@@ -87,8 +56,6 @@ codes! {
         "`existing:` takes an id, `{ name: … }` or `{ tags: { … } }`. An existing resource is only read, so fields beside it mean nothing.";
     DEPENDS_ON = "DL0142", "A wrong depends_on",
         "`depends_on` lists names of resources or modules of the same file.";
-    FILE = "DL0143", "A file beside the blueprint cannot be used",
-        "`file()`, `templatefile()` and scripts read regular files of up to 1 MB below the folder of the file that names them: no symbolic links, no hidden files, no way out with `..`.";
     VERSION = "DL0144", "The blueprint wants another version of dlinfra",
         "`dlinfra:` names the oldest version that understands the blueprint.";
     TOP_LEVEL = "DL0145", "A wrong value at the top level",
@@ -97,8 +64,6 @@ codes! {
         "In untyped places numbers are read as YAML 1.2 does. Text such as `1.10`, `012` or `1e5` would not come back as it was written: quote it, or write the plain number.";
     DEPRECATED = "DL0147", "A deprecated field",
         "The field still works and will be removed.";
-    SECRET = "DL0149", "A wrong pointer to a secret",
-        "Secrets are never values: write `{ secret: ARN }` for Secrets Manager or `{ parameter: /path }` for the Parameter Store.";
     RULES = "DL0150", "A wrong allow, moved or protect",
         "`allow` takes `{ rule: CODE, reason: WORDS }`; `moved` takes the old address; `protect` is never, data or off.";
     REGION = "DL0151", "An unknown region",

@@ -8,11 +8,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::codes;
-use super::expression::{ROOTS, Value};
 use super::keys::{self, KeyDoc};
 use super::source::{Document, Entry, Node, NodeKind, Span, label};
-use super::types::Type;
 use crate::diagnostic::{Diagnostic, Diagnostics, Label, SourceFile, suggestion};
+use crate::expression::{ROOTS, Type, Value};
 
 /// A blueprint or a module.
 pub(crate) struct File {

@@ -9,19 +9,17 @@ use serde_json::Value as Json;
 
 use super::check::Checker;
 use super::codes;
-use super::coerce::Purpose;
 use super::declare::{Resource, Target};
 use super::expand::{has_expression, known, place_of};
-use super::expression::{ExprError, Fail, Outcome, Value};
 use super::keys::is_resource_key;
 use super::names::Names;
 use super::origin::{At, Origins};
 use super::partly::Partly;
 use super::scope::{Instance, Scope, What, World};
 use super::source::{Node, NodeKind, label};
-use super::types::{ObjectType, Type};
 use super::{Allow, Existing, Protect, ResourceDecl};
 use crate::diagnostic::Diagnostic;
+use crate::expression::{ExprError, Fail, Field, Null, ObjectType, Outcome, Purpose, Type, Value};
 
 /// What resources of a module take over from the call.
 #[derive(Clone, Default)]
@@ -329,7 +327,7 @@ fn existing(c: &Checker<'_>, node: &Node) -> Outcome<Option<Existing>> {
     let value = c.convert(node, &Type::Any, "existing")?;
     let value = known(c, node, value, "`existing`")?;
     match &value {
-        Value::Null(super::expression::Null::Written) => wrong(),
+        Value::Null(Null::Written) => wrong(),
         Value::Null(_) => Ok(None),
         Value::Map(m) => {
             let mut entries = m.entries().iter();
@@ -373,8 +371,8 @@ fn protect(c: &Checker<'_>, node: &Node) -> Outcome<Option<Protect>> {
 /// `[{ rule: DL0203, reason: … }]`
 pub(crate) fn allow(c: &Checker<'_>, node: &Node) -> Outcome<Vec<Allow>> {
     let entry = Type::object([
-        ("rule".to_string(), super::Field::new(Type::String, true, "The code of the rule")),
-        ("reason".to_string(), super::Field::new(Type::String, true, "Why it does not matter here")),
+        ("rule".to_string(), Field::new(Type::String, true, "The code of the rule")),
+        ("reason".to_string(), Field::new(Type::String, true, "Why it does not matter here")),
     ]);
     let items: Vec<&Node> = match &node.kind {
         NodeKind::Sequence(items) => items.iter().collect(),

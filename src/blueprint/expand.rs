@@ -7,16 +7,14 @@ use std::rc::Rc;
 
 use super::check::Checker;
 use super::codes;
-use super::coerce::{Purpose, shorten};
 use super::declare::Input;
-use super::expression::{ExprError, Fail, Outcome, Place, Value, null_error};
 use super::names::{Names, null_from, null_header};
 use super::origin::At;
 use super::scope::{HEADER, Scope, What, World};
 use super::source::{Entry, Node, NodeKind, label};
 use super::top::is_region;
-use super::types::Type;
 use crate::diagnostic::Diagnostic;
+use crate::expression::{ExprError, Fail, Outcome, Place, Purpose, Type, Unit, Unknown, Value, null_error, shorten};
 
 impl<'a> World<'a> {
     /// Runs a checker over something of a scope; its problems count unless it must be run again.
@@ -194,10 +192,7 @@ fn one_of(c: &Checker<'_>, node: &Node, input: &Input, value: Value) -> Outcome<
     let Some(text) = value.to_text() else { return Ok(value) };
     // Units are compared in their canonical form: `1 TiB` is `1024 GiB`.
     let same = |t: &Rc<str>| {
-        *t == text
-            || super::expression::Unit::parse(&input.r#type, t)
-                .and_then(Result::ok)
-                .is_some_and(|u| u.to_string() == *text)
+        *t == text || Unit::parse(&input.r#type, t).and_then(Result::ok).is_some_and(|u| u.to_string() == *text)
     };
     if texts.iter().any(same) {
         return Ok(value);
@@ -210,7 +205,7 @@ fn one_of(c: &Checker<'_>, node: &Node, input: &Input, value: Value) -> Outcome<
 
 /// Refuses what AWS decides where something must be known now.
 pub(crate) fn known(c: &Checker<'_>, node: &Node, value: Value, what: &str) -> Outcome<Value> {
-    fn first(v: &Value) -> Option<&Rc<super::expression::Unknown>> {
+    fn first(v: &Value) -> Option<&Rc<Unknown>> {
         match v {
             Value::Unknown(u) => Some(u),
             Value::List(l) => l.items().iter().find_map(first),

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use super::codes;
 use super::declare::{Declarer, Input, Output};
-use super::expression::Value;
 use super::keys;
 use super::source::{Entry, NodeKind};
-use super::types::Type;
 use crate::diagnostic::Diagnostic;
+use crate::expression::{Bounds, Type, TypeError, Value};
 
 impl Declarer<'_> {
     fn text<'n>(&mut self, e: &'n Entry) -> Option<&'n str> {
@@ -29,7 +28,7 @@ impl Declarer<'_> {
         match text.parse() {
             Ok(t) => t,
             Err(problem) => {
-                let problem: super::types::TypeError = problem;
+                let problem: TypeError = problem;
                 let d = Diagnostic::error(&codes::DECLARATION, format!("`{text}` is not a type: {problem}"))
                     .with_label(self.label(e.value.span));
                 self.report(d);
@@ -66,7 +65,7 @@ impl Declarer<'_> {
                 .with_help("add `type: string`, or int, bool, size, list(string), ref(subnet), …");
             self.report(d);
         }
-        let mut bounds = super::types::Bounds::default();
+        let mut bounds = Bounds::default();
         let mut bounds_at = None;
         for e in entries {
             match &*e.key.text {

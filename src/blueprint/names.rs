@@ -7,13 +7,13 @@ use std::rc::Rc;
 use serde_json::Value as Json;
 
 use super::codes;
-use super::expression::{
-    Env, ExprError, Fail, Key, ModuleValue, Null, Origin, Outcome, Place, ROOTS, RefValue, Residual, Value,
-};
 use super::scope::{HEADER, Scope, What, World};
 use super::source::label;
-use super::types::Type;
 use crate::diagnostic::{did_you_mean, suggestion};
+use crate::expression::{
+    Env, ExprError, Fail, Key, ModuleValue, Null, Origin, Outcome, Place, ROOTS, RefValue, Residual, Type, Value,
+    too_large,
+};
 
 /// A scope, and an instance of a resource in it.
 pub(crate) struct Names<'w, 'a> {
@@ -238,7 +238,7 @@ impl Env for Names<'_, '_> {
         for (i, output) in scope.file.outputs.iter().enumerate() {
             all.insert(Key(output.name.clone()), self.world.value(scope.thunk(What::Output(i)), place)?);
         }
-        Value::map(all).map_err(|_| super::expression::too_large(place).into())
+        Value::map(all).map_err(|_| too_large(place).into())
     }
 
     fn read_file(&self, path: &str, place: Place) -> Outcome<String> {

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use super::check::join_path;
 use super::declare::File;
-use super::expression::{Evaluator, Expr, ExprKind, Part, Place, ROOTS, Value, for_each_root, part_at};
 use super::names::Names;
 use super::scope::{Scope, World};
 use super::source::{Node, NodeKind, label};
 use crate::diagnostic::{Label, Written};
+use crate::expression::{Evaluator, Expr, ExprKind, Part, Place, ROOTS, Value, for_each_root, part_at};
 
 /// A chain of locals may be thousands long; nobody reads more than this.
 const MAX_HOPS: usize = 24;

@@ -11,18 +11,15 @@ use rust_decimal::Decimal;
 use serde_json::Value as Json;
 
 use super::Dialect;
-use super::coerce::{Purpose, Target};
-use super::expression::{
-    self, Env, Evaluator, ExprError, Fail, Key, ModuleValue, Null, Outcome, Place, ROOTS, RefValue, Residual, Template,
-    Value,
-};
 use super::names::Names;
 use super::scope::{HEADER, Scope, World};
 use super::source::{Node, NodeKind, Scalar, Span, label, label_inside};
-use super::types::Type;
-use super::variables::Nothing;
 use super::{codes, keys};
 use crate::diagnostic::{Diagnostic, SourceFile, codes, did_you_mean, suggestion};
+use crate::expression::{
+    self, Env, Evaluator, ExprError, Fail, Key, ModuleValue, Nothing, Null, Outcome, Place, Purpose, ROOTS, RefValue,
+    Residual, Target, Template, Type, Value,
+};
 
 codes! {
     /// What a policy says.

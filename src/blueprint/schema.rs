@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Dialect;
 use super::keys::{self, KeyDoc};
-use super::types::Type;
+use crate::expression::Type;
 
 /// JSON Schema of blueprint files, from the table of keys and the kinds of a dialect.
 #[must_use]

@@ -8,11 +8,11 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::declare::{File, Resource};
-use super::expression::{Fail, Key, Outcome, Place, Value, for_each_name};
 use super::files::Recorder;
 use super::source::{Node, NodeKind, label_inside};
 use super::{Dialect, Inputs, codes};
 use crate::diagnostic::{Diagnostic, Diagnostics, Label, did_you_mean};
+use crate::expression::{Fail, Key, Outcome, Place, Value, for_each_name};
 
 /// What a thunk is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,17 +5,16 @@ use std::rc::Rc;
 
 use super::check::Checker;
 use super::codes;
-use super::coerce::{Purpose, shorten};
 use super::declare::{Resource, Target};
 use super::expand::place_of;
-use super::expression::{
-    ExprError, Fail, Key, ModuleValue, Outcome, RefValue, Value, as_condition, for_each_name, null_error,
-};
 use super::names::null_from;
 use super::scope::{Instance, Scope, World, instance_address};
 use super::source::{Node, label};
-use super::types::Type;
 use crate::diagnostic::Diagnostic;
+use crate::expression::{
+    ExprError, Fail, Key, ModuleValue, Outcome, Purpose, RefValue, Type, Value, as_condition, for_each_name,
+    null_error, shorten,
+};
 
 /// The longest address; it becomes a tag.
 const MAX_ADDRESS: usize = 200;

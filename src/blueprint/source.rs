@@ -7,8 +7,7 @@ mod read;
 use std::sync::Arc;
 
 use crate::diagnostic::{Label, SourceFile};
-
-use super::expression::{Place, Template};
+use crate::expression::{Place, Template};
 
 pub(crate) use locate::locate;
 pub(crate) use read::{MAX_FILE, parse};

@@ -6,15 +6,13 @@ use std::rc::Rc;
 use serde_json::Value as Json;
 
 use super::codes;
-use super::coerce::Purpose;
 use super::emit::allow;
 use super::expand::known;
-use super::expression::Value;
 use super::scope::{Scope, What, World};
 use super::source::{Entry, Node, label};
-use super::types::{Field, Type};
 use super::{Allow, Backend, Budget, Moved};
 use crate::diagnostic::{Diagnostic, Label};
+use crate::expression::{Field, Place, Purpose, Type, Value, shorten};
 use crate::units::{Money, Per, Span};
 
 /// What the header says, checked.
@@ -100,7 +98,7 @@ impl Reader<'_, '_> {
     fn value(&self, header: usize) -> Option<Value> {
         let id = self.scope.thunk(What::Header(header));
         self.world.force(id);
-        self.world.value(id, super::expression::Place::default()).ok()
+        self.world.value(id, Place::default()).ok()
     }
 
     fn text(&self, header: usize) -> Option<String> {
@@ -146,7 +144,7 @@ impl Reader<'_, '_> {
             && !text.ends_with('-')
             && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if !legal && let Some(node) = self.node(key) {
-            let summary = format!("`{}` is not a name", super::coerce::shorten(&text));
+            let summary = format!("`{}` is not a name", shorten(&text));
             self.wrong(node, summary, "names are small letters, digits and `-`, a letter first, up to 40 characters");
         }
         Some(text)
@@ -163,7 +161,7 @@ impl Reader<'_, '_> {
                 Some(region) => format!("`{text}` is a zone; its region is `{region}`"),
                 None => "write for example `us-east-1`".to_string(),
             };
-            self.wrong(node, format!("`{}` is not a region", super::coerce::shorten(&text)), &help);
+            self.wrong(node, format!("`{}` is not a region", shorten(&text)), &help);
         }
         text
     }
@@ -173,7 +171,7 @@ impl Reader<'_, '_> {
         if (text.len() != 12 || !text.bytes().all(|b| b.is_ascii_digit()))
             && let Some(node) = self.node("account")
         {
-            let summary = format!("`{}` is not an AWS account", super::coerce::shorten(&text));
+            let summary = format!("`{}` is not an AWS account", shorten(&text));
             self.wrong(node, summary, "an account is 12 digits");
         }
         Some(text)
@@ -200,15 +198,7 @@ impl Reader<'_, '_> {
                 || !legal(&value)
             {
                 let help = "letters, digits, spaces and `_.:/=+-@`; keys up to 128, values up to 256 characters";
-                self.wrong(
-                    node,
-                    format!(
-                        "AWS does not take the tag `{}: {}`",
-                        super::coerce::shorten(&key),
-                        super::coerce::shorten(&value)
-                    ),
-                    help,
-                );
+                self.wrong(node, format!("AWS does not take the tag `{}: {}`", shorten(&key), shorten(&value)), help);
             }
             out.insert(key, value);
         }
@@ -270,7 +260,7 @@ impl Reader<'_, '_> {
         }
         self.wrong(
             node,
-            format!("`{}` is not a backend", super::coerce::shorten(&text)),
+            format!("`{}` is not a backend", shorten(&text)),
             "write `local` or `s3://bucket/prefix`; leave it out for the account's own bucket",
         );
         None

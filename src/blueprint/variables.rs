@@ -6,14 +6,12 @@ use std::sync::Arc;
 
 use super::check::Checker;
 use super::codes;
-use super::coerce::Purpose;
 use super::declare::{File, Input};
-use super::expression::{Env, ExprError, ModuleValue, Outcome, Place, RefValue, Value};
 use super::module::unreadable;
 use super::scope::World;
 use super::source::{Document, MAX_FILE, Node, NodeKind, Scalar, Span, Style, label, parse};
-use super::types::Type;
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, suggestion};
+use crate::expression::{ExprError, Nothing, Place, Purpose, Type, Value};
 
 /// The prefix of environment variables that set variables.
 const PREFIX: &str = "DLINFRA_VAR_";
@@ -142,38 +140,4 @@ fn not_one_of(input: &Input, value: &Value) -> Option<Box<ExprError>> {
     let list = texts.iter().map(|t| format!("`{t}`")).collect::<Vec<_>>().join(", ");
     let e = ExprError::new(&codes::ONE_OF, Place::default(), format!("`{}` cannot be `{text}`", input.name));
     Some(e.help(format!("it is one of {list}")))
-}
-
-/// Values from outside are plain: no names, no files.
-pub(crate) struct Nothing;
-
-impl Env for Nothing {
-    fn name(&self, name: &str, place: Place) -> Outcome<Value> {
-        let e = ExprError::new(&codes::UNKNOWN_NAME, place, format!("there is no `{name}` here"));
-        Err(e.help("values of variables are plain; only functions can be used in them").into())
-    }
-    fn root(&self, root: &str, attr: &str, place: Place) -> Outcome<Value> {
-        self.name(&format!("{root}.{attr}"), place)
-    }
-    fn resource_attr(&self, r: &RefValue, _: &str, place: Place) -> Outcome<Value> {
-        self.name(&r.address, place)
-    }
-    fn module_attr(&self, m: &ModuleValue, _: &str, place: Place) -> Outcome<Value> {
-        self.name(&m.address, place)
-    }
-    fn module_value(&self, m: &ModuleValue, place: Place) -> Outcome<Value> {
-        self.name(&m.address, place)
-    }
-    fn read_file(&self, _: &str, place: Place) -> Outcome<String> {
-        Err(ExprError::new(&codes::FILE, place, "files cannot be read here").into())
-    }
-    fn instance(&self, _: &str) -> Option<serde_json::Value> {
-        None
-    }
-    fn zones(&self, _: &str) -> Option<Vec<String>> {
-        None
-    }
-    fn outputs_of(&self, _: &RefValue) -> Vec<String> {
-        Vec::new()
-    }
 }

@@ -4,7 +4,7 @@ use crate::cli::codes;
 use crate::{
     aws, blueprint, cli,
     diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean},
-    engine, journal,
+    engine, expression, journal,
     kinds::KINDS,
     rules,
     ui::Ui,
@@ -27,6 +27,7 @@ pub(crate) fn codes() -> BTreeMap<&'static str, &'static Code> {
 /// Every row of every table.
 fn tables() -> impl Iterator<Item = &'static Code> {
     let fixed = [
+        expression::CODES,
         blueprint::CODES,
         aws::CODES,
         engine::CODES,

@@ -2,8 +2,8 @@
 use super::{Exit, Result, document};
 use crate::cli::codes;
 use crate::{
-    blueprint,
     diagnostic::{Diagnostic, Diagnostics, did_you_mean},
+    expression,
     ui::Ui,
 };
 use serde_json::json;
@@ -16,7 +16,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, ui: Ui) -> Result {
-    let all = blueprint::functions();
+    let all = expression::functions();
     let chosen: Vec<_> = all.iter().filter(|f| args.function.as_ref().is_none_or(|n| n == f.name)).collect();
     if let (Some(name), true) = (&args.function, chosen.is_empty()) {
         let help = did_you_mean(name, all.iter().map(|f| f.name)).map(|n| format!("did you mean `{n}`?"));

@@ -2,9 +2,9 @@
 use super::{Exit, Result, document};
 use crate::cli::codes;
 use crate::{
-    blueprint::Type,
     compose,
     diagnostic::{Diagnostic, Diagnostics, did_you_mean},
+    expression::Type,
     kind::Kind,
     kinds::KINDS,
     ui::Ui,

@@ -5,9 +5,10 @@ use super::{
 };
 use crate::cli::codes;
 use crate::{
-    blueprint::{self, Compiled},
+    blueprint::Compiled,
     compose,
     diagnostic::{Diagnostic, Diagnostics},
+    expression,
     snapshot::Snapshot,
     spec,
     ui::Ui,
@@ -47,7 +48,7 @@ pub(super) fn values(compiled: &Compiled, snapshot: &Snapshot) -> Map<String, Va
         |address: &str, name: &str| snapshot.output(address, name).or_else(|| of_nothing(compiled, address, name));
     let mut out = Map::new();
     for (name, output) in &compiled.outputs {
-        let mut value = blueprint::evaluate(&output.value, &known).unwrap_or_else(|_| output.value.clone());
+        let mut value = expression::evaluate(&output.value, &known).unwrap_or_else(|_| output.value.clone());
         settle(&mut value, snapshot);
         out.insert(name.clone(), value);
     }

@@ -6,9 +6,9 @@ use crate::{
     apply,
     aws::tags::Carrier,
     aws::{Error, tags},
-    blueprint,
     call::SweepCtx,
     diagnostic::{Diagnostic, Diagnostics},
+    expression,
     kind::{self, Kind},
     plan::{self, Action, Plan, Step, Wanted},
     resource::{Discovery, Id, Live, Lookup, State},
@@ -279,7 +279,7 @@ fn with(view: &View, new: &[(&Wanted, &Claim)], sets: &BTreeMap<Address, tags::T
 fn settled(item: &Wanted, snapshot: &Snapshot) -> Result<Value, Diagnostics> {
     let known = |address: &str, name: &str| snapshot.output(address, name);
     let want =
-        blueprint::evaluate(&item.spec, &known).map_err(|d| Diagnostics::from(d.at_address(item.address.as_str())))?;
+        expression::evaluate(&item.spec, &known).map_err(|d| Diagnostics::from(d.at_address(item.address.as_str())))?;
     Ok(item.kind.canonical(&want).unwrap_or(want))
 }
 

@@ -1,8 +1,9 @@
 //! What the language is told from outside: the kinds, the modules in the binary, and facts about hardware.
 use super::KINDS;
 use crate::{
-    blueprint::{Dialect, KindSchema, Type},
+    blueprint::{Dialect, KindSchema},
     catalog,
+    expression::Type,
     kind::Kind,
     resource::Problem,
 };

@@ -6,9 +6,9 @@ use crate::plan::codes;
 use crate::{
     address::Address,
     aws::tags,
-    blueprint,
     catalog::durations,
     diagnostic::{Diagnostic, Diagnostics},
+    expression,
     graph::Dag,
     kind::{self, Kind},
     record::{Applied, Setting},
@@ -570,7 +570,7 @@ fn settle(input: &Input<'_>, wanted: &Wanted, decided: &Decided<'_>) -> Result<V
         _ if decided.unsettled.get(address).is_some_and(|outputs| outputs.contains(&name)) => None,
         _ => input.snapshot.output(address, name),
     };
-    let settled = blueprint::evaluate(&wanted.spec, &known)
+    let settled = expression::evaluate(&wanted.spec, &known)
         .map_err(|d| Diagnostics::from(d.at_address(wanted.address.as_str())))?;
     // What was sorted with unknowns in it may sort differently now.
     Ok(wanted.kind.canonical(&settled).unwrap_or(settled))

@@ -6,9 +6,12 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use dlinfra::blueprint::keys::{self, KeyDoc};
-use dlinfra::blueprint::{CODES, Inputs, MemoryFiles, compile, eval_text, functions};
+use dlinfra::blueprint::{Inputs, MemoryFiles, compile, eval_text};
 use dlinfra::diagnostic::render;
+use dlinfra::expression::functions;
 use dlinfra::kinds::dialect;
+
+use crate::support::codes;
 
 fn path() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/language.md")
@@ -117,7 +120,7 @@ fn generated(name: &str) -> String {
         }
         "codes" => {
             let mut out = String::from("| Code | |\n|---|---|\n");
-            for c in CODES {
+            for c in codes() {
                 let _ = writeln!(out, "| {} | {} |", c.code, c.title);
             }
             out

@@ -1,6 +1,7 @@
 //! Expressions: what they make, what stays unknown, and what is computed later.
 
-use dlinfra::blueprint::{MemoryFiles, eval_text, evaluate, functions};
+use dlinfra::blueprint::{MemoryFiles, eval_text};
+use dlinfra::expression::{evaluate, functions};
 use serde_json::{Value as Json, json};
 
 use crate::support::*;

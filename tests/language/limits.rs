@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use dlinfra::blueprint::{MemoryFiles, eval_text, evaluate};
+use dlinfra::blueprint::{MemoryFiles, eval_text};
+use dlinfra::expression::evaluate;
 use serde_json::{Value as Json, json};
 
 use crate::support::*;

@@ -173,7 +173,7 @@ proptest! {
     }
 
     #[test]
-    fn any_call_is_answered(name in prop::sample::select(dlinfra::blueprint::functions().iter().map(|f| f.name).collect::<Vec<_>>()), args in prop::collection::vec(prop::sample::select(&[
+    fn any_call_is_answered(name in prop::sample::select(dlinfra::expression::functions().iter().map(|f| f.name).collect::<Vec<_>>()), args in prop::collection::vec(prop::sample::select(&[
         "1", "-1", "9e20", "0.5", "\"\"", "\"a\"", "\"10.0.0.0/8\"", "\"0.0.0.0/0\"", "32", "9223372036854775807", "-9223372036854775807", "null", "true", "[]", "[1, 2]", "[\"a\", null]", "{}", "{ a = 1 }", "v", "v.arn",
         "g.addresses", "s", "[v.arn]", "size(\"16383 PiB\")", "money(\"1 USD/h\")", "duration(\"1d\")", "\"%d%s%9.3f\"", "\"[a-z]+\"", "[[1], [2, [3]]]", "g",
     ][..]), 0..4)) {
@@ -186,9 +186,9 @@ proptest! {
         if let Ok(c) = try_compile(&format!("{RESOURCES}outputs:\n  x: '${{{expression}}}'\n")) {
             let value = &c.outputs["x"].value;
             for answer in [serde_json::json!("x"), serde_json::json!([1]), serde_json::json!({ "a": null }), serde_json::json!(null), serde_json::json!(1e300)] {
-                let _ = dlinfra::blueprint::evaluate(value, &|_, _| Some(answer.clone()));
+                let _ = dlinfra::expression::evaluate(value, &|_, _| Some(answer.clone()));
             }
-            prop_assert_eq!(&dlinfra::blueprint::evaluate(value, &|_, _| None).unwrap(), value);
+            prop_assert_eq!(&dlinfra::expression::evaluate(value, &|_, _| None).unwrap(), value);
         }
     }
 
@@ -212,6 +212,6 @@ proptest! {
         let _ = text.parse::<dlinfra::units::Cidr>();
         let _ = text.parse::<dlinfra::units::Bandwidth>();
         let _ = text.parse::<dlinfra::units::PerTib>();
-        let _ = text.parse::<dlinfra::blueprint::Type>();
+        let _ = text.parse::<dlinfra::expression::Type>();
     }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use dlinfra::blueprint::{Compiled, Dialect, Inputs, KindSchema, MemoryFiles, ResourceDecl, Type, compile};
-use dlinfra::diagnostic::{Diagnostics, render};
+use dlinfra::blueprint::{self, Compiled, Dialect, Inputs, KindSchema, MemoryFiles, ResourceDecl, compile};
+use dlinfra::diagnostic::{Code, Diagnostics, render};
+use dlinfra::expression::{self, Type};
 use serde_json::{Value as Json, json};
 
 pub(crate) static MODULES: &[(&str, &str)] = &[
@@ -55,17 +56,17 @@ pub(crate) fn dialect() -> Dialect {
     if let Some(Type::Object(o)) = kinds.get_mut("bucket").map(|k| &mut k.fields) {
         let mut fields = o.fields.clone();
         let one_of = Type::OneOf(["standard".to_string(), "intelligent-tiering".to_string()].into());
-        fields.insert("class".into(), dlinfra::blueprint::Field::new(one_of, false, "The storage class"));
-        let mut old = dlinfra::blueprint::Field::new(Type::String, false, "The old name of `class`");
+        fields.insert("class".into(), dlinfra::expression::Field::new(one_of, false, "The storage class"));
+        let mut old = dlinfra::expression::Field::new(Type::String, false, "The old name of `class`");
         old.deprecated = Some("write `class`".into());
         fields.insert("tier".into(), old);
         let bounded = Type::Bounded(
             Type::Int.into(),
-            dlinfra::blueprint::types::Bounds { min: Some("1".into()), max: Some("365".into()) },
+            dlinfra::expression::Bounds { min: Some("1".into()), max: Some("365".into()) },
         );
-        fields.insert("retention".into(), dlinfra::blueprint::Field::new(bounded, false, "In days"));
+        fields.insert("retention".into(), dlinfra::expression::Field::new(bounded, false, "In days"));
         let either = Type::AnyOf([Type::Int, Type::list(Type::Int)].into());
-        fields.insert("ports".into(), dlinfra::blueprint::Field::new(either, false, "One port or several"));
+        fields.insert("ports".into(), dlinfra::expression::Field::new(either, false, "One port or several"));
         kinds.get_mut("bucket").unwrap().fields = Type::object(fields);
     }
     let near_instance = |name: &str| (name == "p5.48xlrge").then_some("p5.48xlarge");
@@ -133,4 +134,11 @@ pub(crate) fn addresses(c: &Compiled) -> Vec<&str> {
 pub(crate) fn value(rest: &str, expression: &str) -> Json {
     let quoted = expression.replace('\'', "''");
     good(&format!("{rest}\noutputs: {{ x: '${{{quoted}}}' }}\n")).outputs["x"].value.clone()
+}
+
+/// All codes of the language, sorted.
+pub(crate) fn codes() -> Vec<&'static Code> {
+    let mut all = [blueprint::CODES, expression::CODES].concat();
+    all.sort_by_key(|c| c.code);
+    all
 }

@@ -1,6 +1,6 @@
 //! Types: their text, where they come from, and what they take.
 
-use dlinfra::blueprint::Type;
+use dlinfra::expression::Type;
 use serde_json::json;
 
 use crate::support::*;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Scalar, Span, Style};
-use crate::blueprint::expression::Place;
+use crate::expression::Place;
 
 /// Folding, indentation, quotes and escapes change only white space and escaped characters, so the n-th visible
 /// character of the decoded text is the n-th visible character of the raw text.

@@ -2,7 +2,7 @@
 
 use granit_parser::ErrorKind;
 
-use crate::blueprint::expression::find_close;
+use crate::expression::find_close;
 
 /// A summary for the kinds of error that authors meet; the parser's words for the rest.
 pub(super) fn words(kind: &ErrorKind) -> String {

@@ -9,8 +9,8 @@ use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, StructureStyle};
 
 use super::{Document, Entry, Node, NodeKind, Scalar, Span, Style, label, label_inside, mistake};
 use crate::blueprint::codes;
-use crate::blueprint::expression::Template;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Label, SourceFile};
+use crate::expression::Template;
 
 /// The largest file that is read.
 pub(crate) const MAX_FILE: u64 = 5_000_000;

@@ -1,23 +1,39 @@
-//! `${…}`: finding it, parsing it, evaluating it as far as values are known.
+//! `${…}`: finding it, parsing it, evaluating it as far as values are known, and fitting the result to a type.
+//!
+//! It knows values and types, but neither YAML nor names: whoever evaluates brings an `Env` that answers for those.
 
 mod access;
 mod build;
 mod close;
+pub(crate) mod codes;
+mod coerce;
 mod eval;
+mod evaluate;
 mod fail;
+mod fits;
 pub(crate) mod functions;
 mod loops;
+mod nothing;
 mod operators;
 mod residual;
 mod template;
+mod types;
 mod value;
 
 use std::rc::Rc;
 
+pub use codes::CODES;
+pub use evaluate::{Lookup, evaluate};
+pub use functions::Function;
+pub use types::{Bounds, Field, ObjectType, Type, TypeError};
+
 pub(crate) use build::parse_expression;
 pub(crate) use close::find_close;
+pub(crate) use coerce::{Purpose, Target, shorten};
 pub(crate) use eval::{Env, Evaluator, as_condition, later, null_error, too_large, unknown_error};
+pub(crate) use evaluate::shown;
 pub(crate) use fail::{ExprError, Fail, Outcome};
+pub(crate) use nothing::Nothing;
 pub(crate) use operators::{binary, compare, negate, not};
 pub(crate) use residual::{Residual, ResidualKind};
 pub(crate) use template::{Part, Template, for_each_name, for_each_root, part_at};
@@ -157,3 +173,9 @@ impl Operator {
 
 /// The names that start with a meaning of their own.
 pub(crate) const ROOTS: [&str; 8] = ["var", "local", "each", "blueprint", "software", "self", "path", "dlinfra"];
+
+/// All functions of expressions, in the order of the documentation.
+#[must_use]
+pub fn functions() -> &'static [Function] {
+    functions::FUNCTIONS
+}

@@ -14,8 +14,8 @@ use rust_decimal::Decimal;
 use super::eval::{Evaluator, later, null_error, too_large, unknown_error};
 use super::value::{List, Map, TooLarge, Value};
 use super::{ExprError, Outcome, Place};
-use crate::blueprint::codes;
-use crate::blueprint::types::Type;
+use crate::expression::codes;
+use crate::expression::types::Type;
 
 pub(crate) use encoding::digest;
 pub(crate) use table::FUNCTIONS;

@@ -7,9 +7,9 @@ use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 
 use super::Arguments;
-use crate::blueprint::codes;
-use crate::blueprint::expression::value::{MAX_TEXT, Value, number_to_json};
-use crate::blueprint::expression::{Evaluator, ExprError, Outcome, Place};
+use crate::expression::codes;
+use crate::expression::value::{MAX_TEXT, Value, number_to_json};
+use crate::expression::{Evaluator, ExprError, Outcome, Place};
 
 type Args<'a, 'b> = &'a Arguments<'b>;
 

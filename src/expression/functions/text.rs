@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use rust_decimal::Decimal;
 
 use super::Arguments;
-use crate::blueprint::codes;
-use crate::blueprint::expression::value::{Key, MAX_TEXT, Value};
-use crate::blueprint::expression::{Evaluator, ExprError, Outcome};
+use crate::expression::codes;
+use crate::expression::value::{Key, MAX_TEXT, Value};
+use crate::expression::{Evaluator, ExprError, Outcome};
 
 type Args<'a, 'b> = &'a Arguments<'b>;
 
@@ -51,7 +51,7 @@ pub(super) fn replace(_: &Evaluator<'_>, a: Args<'_, '_>) -> Outcome<Value> {
     }
     let count = text.matches(&*from).count();
     if text.len().saturating_add(count.saturating_mul(to.len())) > MAX_TEXT {
-        return Err(crate::blueprint::expression::eval::too_long(a.place).into());
+        return Err(crate::expression::eval::too_long(a.place).into());
     }
     a.made_text(&text.replace(&*from, &to))
 }
@@ -131,7 +131,7 @@ pub(super) fn regex(_: &Evaluator<'_>, a: Args<'_, '_>) -> Outcome<Value> {
         return Err(e.help("wrap it: `try(regex(…), null)` or `can(regex(…))`").into());
     };
     let group = |m: Option<regex_lite::Match<'_>>| {
-        m.map_or(Value::Null(crate::blueprint::expression::Null::Expression), |m| Value::text(m.as_str()))
+        m.map_or(Value::Null(crate::expression::Null::Expression), |m| Value::text(m.as_str()))
     };
     let names: Vec<&str> = regex.capture_names().flatten().collect();
     if !names.is_empty() {

@@ -1,6 +1,6 @@
 //! What may become what: unknown values, shapes, texts of numbers.
 
-use super::expression::Value;
+use super::Value;
 use super::types::Type;
 
 /// Whether a value of one type may turn out to fit another.
@@ -38,7 +38,7 @@ pub(crate) fn fits_shape(value: &Value, t: &Type) -> bool {
     }
 }
 
-pub(crate) fn is_instances(m: &super::expression::Map) -> bool {
+pub(crate) fn is_instances(m: &super::Map) -> bool {
     m.entries().values().next().is_some_and(|v| matches!(v, Value::Ref(_) | Value::Module(_)))
 }
 

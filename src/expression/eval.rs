@@ -11,8 +11,8 @@ use serde_json::Value as Json;
 use super::functions::{self, Arguments};
 use super::value::{ModuleValue, Null, RefValue, TooLarge, Value};
 use super::{Call, Expr, ExprError, ExprKind, Fail, Operator, Outcome, Part, Place, Residual, Template, operators};
-use crate::blueprint::codes;
-use crate::blueprint::types::Type;
+use crate::expression::codes;
+use crate::expression::types::Type;
 
 /// More work than any honest expression takes. A step costs `STEP`; going over a value costs its parts.
 const FUEL: u64 = 30_000_000;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::eval::{Evaluator, Variables, Vars, later, null_error, too_large, unknown_error};
 use super::value::{Key, MAX_WEIGHT, Null, TooLarge, Value};
 use super::{Expr, ExprError, For, Outcome, Place, Residual, Step, StepKind};
-use crate::blueprint::codes;
-use crate::blueprint::types::Type;
+use crate::expression::codes;
+use crate::expression::types::Type;
 
 impl Evaluator<'_> {
     pub(super) fn splat(&self, base: &Expr, steps: &[Step], place: Place, vars: Vars<'_>) -> Outcome<Value> {

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::Arguments;
-use crate::blueprint::codes;
-use crate::blueprint::expression::eval::too_large;
-use crate::blueprint::expression::value::{Null, Value};
-use crate::blueprint::expression::{Evaluator, ExprError, Outcome, operators};
+use crate::expression::codes;
+use crate::expression::eval::too_large;
+use crate::expression::value::{Null, Value};
+use crate::expression::{Evaluator, ExprError, Outcome, operators};
 
 type Args<'a, 'b> = &'a Arguments<'b>;
 

@@ -5,15 +5,14 @@ use std::rc::Rc;
 
 use serde_json::{Map as JsonMap, Value as Json, json};
 
-use super::codes;
 use super::coerce::{Purpose, Target};
-use super::expression::functions::{self, Arguments};
-use super::expression::{
-    Env, Evaluator, ExprError, Fail, Key, Null, Operator, Outcome, Place, RefValue, Residual, Value, binary, later,
-    negate, not, too_large,
-};
+use super::functions::{self, Arguments};
+use super::nothing::Nothing;
 use super::types::Type;
-use super::variables::Nothing;
+use super::{
+    Env, Evaluator, ExprError, Fail, Key, Null, Operator, Outcome, Place, RefValue, Residual, Value, binary, codes,
+    later, negate, not, too_large,
+};
 use crate::diagnostic::Diagnostic;
 
 /// Residuals are at most 100 deep where they are made, specs less; more is not ours.

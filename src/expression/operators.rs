@@ -5,8 +5,8 @@ use rust_decimal::Decimal;
 use super::eval::{later, null_error};
 use super::value::{Unit, Value};
 use super::{ExprError, Operator, Outcome, Place};
-use crate::blueprint::codes;
-use crate::blueprint::types::Type;
+use crate::expression::codes;
+use crate::expression::types::Type;
 
 type Places = (Place, Place);
 

@@ -3,10 +3,10 @@
 use std::rc::Rc;
 
 use super::Arguments;
-use crate::blueprint::codes;
-use crate::blueprint::expression::eval::Variables;
-use crate::blueprint::expression::value::Value;
-use crate::blueprint::expression::{Env, Evaluator, ExprError, Fail, Outcome, Place, Template};
+use crate::expression::codes;
+use crate::expression::eval::Variables;
+use crate::expression::value::Value;
+use crate::expression::{Env, Evaluator, ExprError, Fail, Outcome, Place, Template};
 use crate::units::Cidr;
 
 type Args<'a, 'b> = &'a Arguments<'b>;
@@ -97,13 +97,13 @@ impl Env for Inside<'_> {
     fn root(&self, root: &str, _: &str, place: Place) -> Outcome<Value> {
         self.name(root, place)
     }
-    fn resource_attr(&self, r: &crate::blueprint::expression::RefValue, attr: &str, place: Place) -> Outcome<Value> {
+    fn resource_attr(&self, r: &crate::expression::RefValue, attr: &str, place: Place) -> Outcome<Value> {
         self.outer.resource_attr(r, attr, place)
     }
-    fn module_attr(&self, m: &crate::blueprint::expression::ModuleValue, attr: &str, place: Place) -> Outcome<Value> {
+    fn module_attr(&self, m: &crate::expression::ModuleValue, attr: &str, place: Place) -> Outcome<Value> {
         self.outer.module_attr(m, attr, place)
     }
-    fn module_value(&self, m: &crate::blueprint::expression::ModuleValue, place: Place) -> Outcome<Value> {
+    fn module_value(&self, m: &crate::expression::ModuleValue, place: Place) -> Outcome<Value> {
         self.outer.module_value(m, place)
     }
     fn read_file(&self, _: &str, place: Place) -> Outcome<String> {
@@ -123,7 +123,7 @@ impl Env for Inside<'_> {
     fn near_region(&self, name: &str) -> Option<&'static str> {
         self.outer.near_region(name)
     }
-    fn outputs_of(&self, r: &crate::blueprint::expression::RefValue) -> Vec<String> {
+    fn outputs_of(&self, r: &crate::expression::RefValue) -> Vec<String> {
         self.outer.outputs_of(r)
     }
 }

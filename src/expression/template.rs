@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::build::parse_expression;
 use super::close::find_close;
 use super::{Expr, ExprError, ExprKind, Place, StepKind, functions};
-use crate::blueprint::codes;
+use crate::expression::codes;
 
 /// A scalar with `${…}` in it.
 #[derive(Clone, Debug)]

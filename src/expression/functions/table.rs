@@ -2,8 +2,8 @@
 
 use super::OnUnknown::{Lazy, Pass, Postpone, Refuse};
 use super::{Function, aws, collections, encoding, numbers, text};
-use crate::blueprint::expression::value::Value;
-use crate::blueprint::types::Type;
+use crate::expression::types::Type;
+use crate::expression::value::Value;
 
 const ANY: fn(&[Value]) -> Type = |_| Type::Any;
 const BOOL: fn(&[Value]) -> Type = |_| Type::Bool;

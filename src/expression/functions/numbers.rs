@@ -1,9 +1,9 @@
 //! Functions on numbers and on values of one unit.
 
 use super::Arguments;
-use crate::blueprint::codes;
-use crate::blueprint::expression::value::Value;
-use crate::blueprint::expression::{Evaluator, ExprError, Operator, Outcome, operators};
+use crate::expression::codes;
+use crate::expression::value::Value;
+use crate::expression::{Evaluator, ExprError, Operator, Outcome, operators};
 
 type Args<'a, 'b> = &'a Arguments<'b>;
 
@@ -67,7 +67,7 @@ pub(super) fn abs(_: &Evaluator<'_>, a: Args<'_, '_>) -> Outcome<Value> {
 macro_rules! unit {
     ($name:ident, $variant:ident) => {
         pub(super) fn $name(_: &Evaluator<'_>, a: Args<'_, '_>) -> Outcome<Value> {
-            use crate::blueprint::expression::value::Unit;
+            use crate::expression::value::Unit;
             if let Value::Unit(Unit::$variant(_)) = a.value(0) {
                 return Ok(a.value(0).clone());
             }

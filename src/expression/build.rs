@@ -10,8 +10,8 @@ use rust_decimal::Decimal;
 use super::close::join_lines;
 use super::value::{Null, Value};
 use super::{Call, Expr, ExprError, ExprKind, For, Operator, Place, Step, StepKind, functions};
-use crate::blueprint::codes;
 use crate::diagnostic::did_you_mean;
+use crate::expression::codes;
 
 /// The longest chain of attributes and indexes.
 const MAX_STEPS: usize = 64;

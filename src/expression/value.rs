@@ -10,8 +10,8 @@ use rust_decimal::prelude::ToPrimitive;
 use serde_json::Value as Json;
 
 use super::residual::{Residual, ResidualKind};
-use crate::blueprint::types::Type;
 use crate::diagnostic::Label;
+use crate::expression::types::Type;
 use crate::units::{Bandwidth, Money, PerTib, Size, Span};
 
 /// Larger values are a mistake or an attack; sharing would otherwise let ten lines make a terabyte.

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
-use super::codes;
-use super::expression::{
-    Env, ExprError, Fail, Key, Null, Outcome, Place, RefValue, ResidualKind, Unit, Unknown, Value,
-};
 use super::fits::{fits_shape, is_instances, may_become, plain_int};
 use super::types::{Bounds, ObjectType, Type};
+use super::{
+    Env, ExprError, Fail, Key, Null, Operator, Outcome, Place, RefValue, ResidualKind, Unit, Unknown, Value, codes,
+    compare, functions, null_error, too_large, unknown_error,
+};
 use crate::diagnostic::{Code, suggestion};
 use crate::units::{Cidr, UnitError};
 
@@ -81,7 +81,7 @@ impl Target<'_> {
             (Type::Known(inner), value) => match self.coerce(value, inner)? {
                 Value::Unknown(u) => {
                     let what = format!("`{}`", self.field);
-                    Err(super::expression::unknown_error(&u, self.place, &what).into())
+                    Err(unknown_error(&u, self.place, &what).into())
                 }
                 value => Ok(value),
             },
@@ -123,14 +123,14 @@ impl Target<'_> {
                         v => out.push(v),
                     }
                 }
-                Value::list(out).map_err(|_| super::expression::too_large(self.place).into())
+                Value::list(out).map_err(|_| too_large(self.place).into())
             }
             (Type::Map(item), Value::Map(m)) => {
                 let mut out = BTreeMap::new();
                 for (k, v) in m.entries() {
                     out.insert(self.user_key(k)?, self.coerce(v.clone(), item).map_err(|f| inside(f, &k.0))?);
                 }
-                Value::map(out).map_err(|_| super::expression::too_large(self.place).into())
+                Value::map(out).map_err(|_| too_large(self.place).into())
             }
             (Type::Map(_) | Type::Object(_), Value::Module(m)) => {
                 let value = self.env.module_value(&m, self.place)?;
@@ -213,7 +213,6 @@ impl Target<'_> {
     }
 
     fn check_bounds(&self, value: &Value, r#type: &Type, bounds: &Bounds) -> Outcome<()> {
-        use super::expression::{Operator, compare};
         let edge = |text: &Option<String>| text.as_deref().and_then(|t| self.coerce(Value::text(t), r#type).ok());
         let outside = |edge: &Value, op: Operator| matches!(compare(op, value, edge), Some(true));
         let low = edge(&bounds.min).is_some_and(|min| outside(&min, Operator::Less));
@@ -259,14 +258,14 @@ impl Target<'_> {
             Value::List(l) => {
                 let items = l.items().iter().filter(|v| !v.is_null()).map(|v| self.any(v.clone()));
                 let items = items.collect::<Outcome<Vec<_>>>()?;
-                Value::list(items).map_err(|_| super::expression::too_large(self.place).into())
+                Value::list(items).map_err(|_| too_large(self.place).into())
             }
             Value::Map(m) => {
                 let mut out = BTreeMap::new();
                 for (k, v) in m.entries() {
                     out.insert(self.user_key(k)?, self.any(v.clone())?);
                 }
-                Value::map(out).map_err(|_| super::expression::too_large(self.place).into())
+                Value::map(out).map_err(|_| too_large(self.place).into())
             }
             other => Ok(other),
         }
@@ -340,9 +339,7 @@ impl Target<'_> {
             let inner = Target { field: &name, ..*self };
             match inner.coerce(v.clone(), &field.r#type).map_err(|f| inside(f, &k.0))? {
                 Value::Null(n) if field.required => {
-                    return Err(
-                        super::expression::null_error(&n, self.place, &format!("`{name}` must not be null")).into()
-                    );
+                    return Err(null_error(&n, self.place, &format!("`{name}` must not be null")).into());
                 }
                 Value::Null(_) if self.purpose == Purpose::Field => {}
                 v => drop(out.insert(k.clone(), v)),
@@ -361,7 +358,7 @@ impl Target<'_> {
                 out.insert(key, Value::Null(Null::Expression));
             }
         }
-        Value::map(out).map_err(|_| super::expression::too_large(self.place).into())
+        Value::map(out).map_err(|_| too_large(self.place).into())
     }
 
     fn secret(&self, value: Value) -> Coerced {
@@ -410,7 +407,7 @@ fn inside(fail: Fail, step: &str) -> Fail {
 /// The canonical form of a script.
 pub(crate) fn script(name: &str, text: &str) -> serde_json::Value {
     let base = name.rsplit('/').next().unwrap_or(name);
-    serde_json::json!({ "name": base, "sha256": super::expression::functions::digest(text.as_bytes()), "text": text })
+    serde_json::json!({ "name": base, "sha256": functions::digest(text.as_bytes()), "text": text })
 }
 
 pub(crate) fn shorten(text: &str) -> String {

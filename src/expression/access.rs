@@ -3,9 +3,9 @@
 use super::eval::{Evaluator, later, null_error, unknown_error};
 use super::value::{Key, Map, Value};
 use super::{ExprError, Outcome, Place};
-use crate::blueprint::codes;
-use crate::blueprint::types::Type;
 use crate::diagnostic::did_you_mean;
+use crate::expression::codes;
+use crate::expression::types::Type;
 
 impl Evaluator<'_> {
     pub(crate) fn attribute(&self, base: &Value, attr: &str, place: Place) -> Outcome<Value> {
