@@ -9,7 +9,7 @@
 //! depth, and names are computed by a loop with a stack of its own.
 
 mod check;
-pub(crate) mod codes;
+pub mod codes;
 mod declare;
 mod emit;
 mod expand;

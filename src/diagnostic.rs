@@ -56,19 +56,22 @@ pub struct Code {
     pub explain: &'static str,
 }
 
-/// Declares codes as values, and the table of all of them: `NAME = code, title, explanation;`.
+/// Declares codes as values, and the table of all of them: `NAME = code, title, explanation;`. A code is as public as the
+/// module that it stands in.
+#[macro_export]
 macro_rules! codes {
     ($(#[$doc:meta])* $vis:vis $table:ident: $($name:ident = $code:literal, $title:literal, $explain:literal;)+) => {
         $(
             #[doc = $title]
-            pub(crate) static $name: $crate::diagnostic::Code =
+            #[allow(unreachable_pub, reason = "the module decides who sees it")]
+            pub static $name: $crate::diagnostic::Code =
                 $crate::diagnostic::Code { code: $code, title: $title, explain: $explain };
         )+
         $(#[$doc])*
         $vis static $table: &[&$crate::diagnostic::Code] = &[$(&$name),+];
     };
 }
-pub(crate) use codes;
+pub use codes;
 
 /// One problem, complete enough to be understood and repaired without anything else.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The commands as library calls: connect, look, plan, execute, prove. Plan and apply share every step until execution.
 //!
 //! One file: every command takes a part of the same sequence, and the sequence is read from top to bottom.
-pub(crate) mod codes;
+pub mod codes;
 mod contents;
 mod execute;
 mod existing;

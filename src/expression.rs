@@ -5,7 +5,7 @@
 mod access;
 mod build;
 mod close;
-pub(crate) mod codes;
+pub mod codes;
 mod coerce;
 mod eval;
 mod evaluate;

@@ -14,9 +14,9 @@
 //!
 //! | layer | modules | what it is |
 //! |---|---|---|
-//! | 14 | [`cli`] | one file per command: parse flags, one library call, show the result |
-//! | 13 | [`ui`] | the only writer to the terminal: data to stdout, talk to stderr |
-//! | 12 | [`compose`], [`saved`] | a compiled blueprint as the engine wants it: kinds found, every check run; saved plans |
+//! | 14 | `cli` | one file per command: parse flags, one library call, show the result |
+//! | 13 | `ui` | the only writer to the terminal: data to stdout, talk to stderr |
+//! | 12 | [`compose`], [`saved`], [`explain`] | a compiled blueprint as the engine wants it: kinds found, every check run; saved plans; every code |
 //! | 11 | [`kinds`], [`rules`] | one file per kind of resource; checks across resources, one code each |
 //! | 10 | [`report`], [`terraform`] | one model per report, several renderers; Terraform's state and import blocks |
 //! | 9 | [`cost`] | lines added up, budgets, comparisons, advice |
@@ -31,6 +31,9 @@
 //!
 //! [`kinds`] and [`rules`] stand high so that nothing in the engine can name them: the engine takes a slice of kinds,
 //! and tests bring their own. They themselves import nothing above [`blueprint`].
+//!
+//! `cli` and `ui` are modules of the command (`src/bin/dlinfra/`), a crate of its own: what they need, the library offers
+//! to everybody.
 //!
 //! The sandbox, a simulated AWS behind the SDK's HTTP seam, is the crate `dlinfra-sandbox`. It knows nothing of
 //! dlinfra; what the SDK would send to AWS goes to it unchanged.
@@ -88,12 +91,12 @@ pub mod aws;
 pub mod blueprint;
 pub mod call;
 pub mod catalog;
-pub mod cli;
 pub mod clock;
 pub mod compose;
 pub mod cost;
 pub mod diagnostic;
 pub mod engine;
+pub mod explain;
 pub mod expression;
 pub mod facts;
 pub mod field;
@@ -113,5 +116,4 @@ pub mod snapshot;
 pub mod spec;
 pub mod terraform;
 pub mod topology;
-pub mod ui;
 pub mod units;

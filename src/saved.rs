@@ -5,7 +5,7 @@
 //!
 //! The file holds the text of every file that was read, so editing the blueprint afterwards changes nothing. It holds no
 //! secret: secrets are references in the language, and what looks like one is refused when the plan is saved.
-pub(crate) mod codes;
+pub mod codes;
 mod compare;
 mod files;
 

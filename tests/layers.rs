@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 
 use regex_lite::Regex;
 
-/// The modules of the library, from the bottom up. A module may import its own layer and those below it.
+/// The modules of the library, and above them those of the command, from the bottom up. A module may import its own layer
+/// and those below it.
 const LAYERS: &[&[&str]] = &[
     &["address", "clock", "diagnostic", "facts", "graph", "private", "spec", "units"],
     &["aws"],
@@ -27,10 +28,13 @@ const LAYERS: &[&[&str]] = &[
     &["cost"],
     &["report", "terraform"],
     &["kinds", "rules"],
-    &["compose", "saved"],
+    &["compose", "explain", "saved"],
     &["ui"],
     &["cli"],
 ];
+
+/// The modules of the command, a crate of its own.
+const COMMAND: &str = "src/bin/dlinfra";
 
 /// Modules that stand high in the list, so that nothing below can import them, and yet import only what is low.
 const CEILINGS: &[(&str, &str)] = &[("kinds", "blueprint"), ("rules", "blueprint")];
@@ -92,17 +96,25 @@ fn sdk_types_stay_in_aws_and_kinds() {
 fn only_the_ui_prints() {
     let print = Regex::new(r"\b(print|println|eprint|eprintln|dbg)!|\bio::(stdout|stderr)\(").unwrap();
     let mut wrong = BTreeSet::new();
-    for file in sources("src") {
-        if matches!(module_of(&file).as_deref(), Some("ui") | None) {
-            continue;
-        }
+    let ui = Path::new(COMMAND).join("ui");
+    for file in sources("src").into_iter().filter(|file| !file.starts_with(&ui)) {
         for (number, line) in code(&file).lines().enumerate() {
             if print.is_match(line) {
                 wrong.insert(format!("{}:{}: {}", show(&file), number + 1, line.trim()));
             }
         }
     }
-    assert!(wrong.is_empty(), "output outside src/ui:\n{}", lines(&wrong));
+    assert!(wrong.is_empty(), "output outside {}:\n{}", show(&ui), lines(&wrong));
+}
+
+#[test]
+fn only_the_command_exits() {
+    let exit = Regex::new(r"\bprocess::(exit|abort)\b").unwrap();
+    let files = sources("src");
+    let (command, library): (Vec<_>, Vec<_>) = files.iter().partition(|file| file.starts_with(COMMAND));
+    assert!(command.iter().any(|file| exit.is_match(&code(file))), "does this test still see it?");
+    let wrong: Vec<_> = library.iter().filter(|file| exit.is_match(&code(file))).map(|file| show(file)).collect();
+    assert!(wrong.is_empty(), "the library ends the process: {wrong:?}");
 }
 
 /// What is known of a kind stands in the kind: nobody else names one. Names without a dash are words of other things
@@ -254,7 +266,8 @@ fn sources(folder: &str) -> Vec<PathBuf> {
 
 /// The top module that a file belongs to; none for `lib.rs` and `main.rs`.
 fn module_of(file: &Path) -> Option<String> {
-    let first = file.strip_prefix("src").ok()?.iter().next()?.to_string_lossy().into_owned();
+    let inside = file.strip_prefix(COMMAND).or_else(|_| file.strip_prefix("src")).ok()?;
+    let first = inside.iter().next()?.to_string_lossy().into_owned();
     let name = first.trim_end_matches(".rs").to_owned();
     (!matches!(name.as_str(), "lib" | "main")).then_some(name)
 }
@@ -285,14 +298,15 @@ fn size(text: &str) -> usize {
     before_tests(text).iter().map(|line| line.trim()).filter(|line| !line.is_empty() && !line.starts_with("//")).count()
 }
 
-/// The top modules named by `crate::…`, also inside `crate::{…}`.
+/// The top modules named by `crate::…`, also inside `crate::{…}`; the command names those of the library by `dlinfra::…`.
 fn imports(text: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for (at, _) in text.match_indices("crate::") {
+    let all = ["crate::", "dlinfra::"].into_iter().flat_map(|root| text.match_indices(root));
+    for (at, root) in all {
         if text[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == '$') {
             continue;
         }
-        let rest = &text[at + "crate::".len()..];
+        let rest = &text[at + root.len()..];
         let Some(list) = rest.strip_prefix('{') else {
             found.insert(word(rest));
             continue;

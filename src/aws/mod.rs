@@ -1,7 +1,7 @@
 //! The only place that knows how AWS SDK clients are made: region, endpoint, credentials, clock and the HTTP seam.
 mod answer;
 mod class;
-pub(crate) mod codes;
+pub mod codes;
 pub mod cost_explorer;
 pub mod endpoint;
 mod error;

@@ -81,7 +81,7 @@ impl Stored {
 }
 
 /// A moment for people, in whole seconds: nobody reads nanoseconds.
-pub(crate) fn moment(at: Timestamp) -> Timestamp {
+pub fn moment(at: Timestamp) -> Timestamp {
     at.round(jiff::Unit::Second).unwrap_or(at)
 }
 

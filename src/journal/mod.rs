@@ -8,7 +8,7 @@
 mod backend;
 mod cache;
 pub mod codec;
-pub(crate) mod codes;
+pub mod codes;
 mod error;
 mod fold;
 mod history;

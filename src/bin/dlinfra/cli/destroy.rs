@@ -1,0 +1,188 @@
+//! destroy: remove everything that the stack owns, and prove it.
+use super::{
+    Exit, Result, apply, money, plan,
+    stack::{self, Which},
+};
+use crate::cli::codes;
+use crate::ui::Ui;
+use dlinfra::{
+    address::Address,
+    apply::Outcome,
+    diagnostic::{Diagnostic, Diagnostics, Severity},
+    engine::Removed,
+    plan::{Action, Plan, Protect},
+    price::line::{Dollars, rounded},
+    report::{cost::PlanFigures, plan as report},
+};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// Remove a stack, and prove that nothing is left.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    which: Which,
+    /// Do not ask.
+    #[arg(long, short)]
+    yes: bool,
+    /// Empty buckets and file systems that hold data; without it they stay and are named.
+    #[arg(long)]
+    delete_data: bool,
+}
+
+pub(super) async fn run(args: &Args, ui: Ui) -> Result {
+    apply::can_answer(args.yes, ui, "destroy")?;
+    let found = stack::find(&args.which).await?;
+    let engine = &found.engine;
+    // Also what the journal does not know goes.
+    let mut view = engine.look_everywhere(&[]).await?;
+    view.snapshot.existing.clear();
+    let mut plan = engine.plan(&[], &view, &BTreeSet::new())?;
+    // What the blueprint protects stays protected.
+    let never = found.wanted.iter().filter(|w| w.protect == Some(Protect::Never)).map(|w| &w.address);
+    let never: BTreeSet<&Address> = never.collect();
+    for step in &mut plan.steps {
+        if never.contains(&step.address) {
+            step.protect = Protect::Never;
+        }
+        // Everything goes: a reason on every line would say nothing.
+        step.reason.clear();
+    }
+    let contents = engine.contents(&plan, &view).await?;
+    // What stays is known now, and so what it lies in: neither is promised to go.
+    let stays = plan.steps.iter().filter_map(|step| {
+        let why = match (step.protect, contents.get(&step.address)) {
+            (Protect::Never, _) => "it is protected (`protect: never`)".to_owned(),
+            (_, Some(what)) if !args.delete_data => format!("it holds {what} (`--delete-data` removes it)"),
+            _ => return None,
+        };
+        Some((step.address.clone(), why))
+    });
+    let stays = stays.collect();
+    let mut plan = plan.keeping(&stays);
+    let money = money::with_pricing(&args.which, &found, ui, |pricing| PlanFigures::new(&pricing.plan(&plan)))?;
+    for step in plan.steps.iter_mut().filter(|s| s.action == Action::Delete) {
+        if let Some(what) = contents.get(&step.address) {
+            step.reason = format!("it holds {what}");
+        }
+    }
+    let header = plan::header(&found.place, engine, &found.stack).await?;
+    if let Some(error) = engine.no_memory(&view) {
+        if args.which.stack.is_none() {
+            return Err(error.diagnostic().into());
+        }
+        let help = "it is removed by its tags alone; if its blueprint names a `backend:`, give it as `--backend`, so \
+                    that the stack's own lock holds";
+        let warning = Diagnostic { severity: Severity::Warning, ..error.diagnostic() }.with_help(help);
+        ui.diagnostics(&warning.into());
+    }
+    if !ui.json {
+        // What could not be looked for is said with the proof.
+        ui.diagnostics(
+            &plan.notes.iter().filter(|d| d.code != dlinfra::engine::codes::KIND_NOT_READ.code).cloned().collect(),
+        );
+    }
+    if !plan.is_empty() {
+        if !ui.json {
+            let show = report::Show { screen: ui.screen, full: true, cost: Some(&money), revealed: None };
+            ui.propose(&report::text(&header, &plan, &show), !args.yes);
+        }
+        if !args.yes {
+            let question = format!(
+                "Type the stack's name ({}) to remove it from account {} {}:",
+                found.stack, header.account, header.region
+            );
+            if ui.ask(&question).is_none_or(|a| a != found.stack) {
+                ui.say("nothing was changed");
+                return Ok(Exit::Error);
+            }
+        }
+    }
+    let job = apply::Job {
+        engine,
+        plan: &plan,
+        view: &view,
+        wanted: &found.wanted,
+        command: "destroy",
+        delete_data: args.delete_data,
+        presence: found.place.presence(),
+    };
+    // Also with nothing to remove: what another run makes meanwhile would make the proof a lie.
+    let Removed { outcome, proof, later } = apply::remove(job, ui).await?;
+    plan.summary.delete += later;
+    let Some(proof) = proof else { return Ok(unproven(&header, &plan, &outcome, &money, ui)) };
+    let keeps_journal = engine.backend().bucket().is_some() && (header.new_bucket.is_none() || !plan.is_empty());
+    let endpoint = found.place.endpoint.as_ref().map(|e| format!("{e}, ")).unwrap_or_default();
+    let place = format!("{endpoint}account {}, region {}, stack {}", header.account, header.region, found.stack);
+    let (left, unpriced) = money.hourly_of(proof.left.iter().map(|(_, _, address, _)| address.as_str()));
+    if ui.json {
+        let mut last = apply::summary("destroy", &header, &plan, &outcome, &money, &Diagnostics::new());
+        last["left"] = json!(
+            proof
+                .left
+                .iter()
+                .map(|(kind, id, address, state)| json!({ "kind": kind, "id": id, "address": address, "state": state }))
+                .collect::<Vec<_>>()
+        );
+        last["not_seen"] =
+            json!(proof.gaps.iter().map(|g| json!({ "kind": g.kind, "why": g.why.to_string() })).collect::<Vec<_>>());
+        last["journal"] = json!({ "place": header.journal, "kept": keeps_journal });
+        last["left_cost"] = json!({ "hourly": rounded(left, 4), "unpriced": unpriced });
+        last["contents"] = json!(contents);
+        ui.data(&last.to_string());
+    } else if proof.left.is_empty() {
+        if plan.is_empty() {
+            ui.say("Nothing to destroy.");
+        } else {
+            ui.say(&apply::closing("destroyed", &plan, &outcome));
+        }
+        ui.data(&format!("Proof: {place}: 0 resources, $0.00/h left"));
+        ui.diagnostics(&proof.notes());
+        if keeps_journal {
+            ui.say(&format!(
+                "The journal stays in {}: it is the account's, not the stack's, and costs nothing by the hour (see docs/recovery.md)",
+                header.journal
+            ));
+        }
+    } else {
+        if plan.is_empty() {
+            ui.say("Nothing to destroy.");
+        } else {
+            ui.say(&apply::closing("destroyed", &plan, &outcome));
+        }
+        ui.diagnostics(&proof.notes());
+        ui.data(&format!(
+            "Left: {place}: {}, {}/h{}",
+            dlinfra::report::counted(proof.left.len(), "resource"),
+            Dollars(left),
+            if unpriced > 0 { "+?" } else { "" }
+        ));
+        for (kind, id, address, state) in &proof.left {
+            ui.data(&format!("  {address}  {kind}  {id}  {state}"));
+        }
+        if contents.keys().any(|address| stays.contains_key(address)) && !args.delete_data {
+            let note = Diagnostic::note(&codes::DATA_KEPT, "what holds data was kept")
+                .with_help("save what is needed, then `dlinfra destroy … --delete-data`");
+            ui.diagnostics(&note.into());
+        }
+    }
+    // Whoever lost the lock does not know what another run makes meanwhile.
+    Ok(if proof.holds() && outcome.trouble.is_none() { Exit::Ok } else { Exit::Partial })
+}
+
+/// The end of a run that was stopped, that lost its lock (what others do since then, it cannot know), or that could not
+/// look.
+fn unproven(header: &report::Header, plan: &Plan, outcome: &Outcome, money: &PlanFigures, ui: Ui) -> Exit {
+    if ui.json {
+        let mut last = apply::summary("destroy", header, plan, outcome, money, &Diagnostics::new());
+        last["left"] = serde_json::Value::Null;
+        ui.data(&last.to_string());
+    } else {
+        ui.say(&apply::closing("destroyed", plan, outcome));
+        ui.say("No proof: this run ended before it. Run the same command again to go on, and to prove the end.");
+    }
+    match outcome.cancelled {
+        true => Exit::Interrupted,
+        false => Exit::Partial,
+    }
+}
