@@ -29,7 +29,7 @@ mod top;
 mod variables;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value as Json;
 
@@ -66,8 +66,6 @@ pub struct Dialect {
 /// A kind of resource as the language sees it.
 #[derive(Clone, Debug)]
 pub struct KindSchema {
-    /// `fsx-lustre`
-    pub name: String,
     /// One line for people.
     pub doc: String,
     /// An object type.
@@ -114,8 +112,6 @@ pub struct Compiled {
     pub budget: Option<Budget>,
     /// Where the journal lives; `None`: the account's own bucket.
     pub backend: Option<Backend>,
-    /// The oldest version of dlinfra that understands it.
-    pub dlinfra: Option<String>,
     /// Pins of software: an object.
     pub software: Json,
     /// Assumptions for prices: an object.
@@ -315,7 +311,6 @@ pub fn compile(dialect: &Dialect, inputs: &Inputs, files: &dyn Files) -> Result<
         ttl: top.ttl,
         budget: top.budget,
         backend: top.backend,
-        dlinfra: top.dlinfra,
         software: top.software,
         usage: top.usage,
         policies: top.policies,
@@ -407,12 +402,4 @@ pub fn eval_text(dialect: &Dialect, inputs: &Inputs, files: &dyn Files, text: &s
             Err(Fail::Reported) => return Err(world.problems.take().sorted()),
         }
     }
-}
-
-/// Whether a file in memory or on disk is a blueprint, a module or something else, by its first keys.
-#[must_use]
-pub fn first_key(files: &dyn Files, path: &Path) -> Option<String> {
-    let bytes = files.read(path, source::MAX_FILE).ok()?;
-    let document = source::parse(&path.display().to_string(), &bytes, &mut Diagnostics::new())?;
-    document.root.entries()?.first().map(|e| e.key.text.to_string())
 }

@@ -238,6 +238,7 @@ impl SweepCtx {
     }
 
     /// The address in these tags, if they say that this stack owns the object.
+    #[cfg(any(test, feature = "internals"))]
     pub fn owned(&self, tags: &BTreeMap<String, String>) -> Option<Address> {
         Ownership::read(tags).filter(|_| self.takes(tags)).and_then(|o| o.address)
     }

@@ -20,6 +20,12 @@ pub use import::{By, Claim as ImportClaim, Import};
 pub use known::{Gap, Untagged};
 pub use removal::Removed;
 
+pub use crate::{
+    apply::{Event, Outcome, What},
+    resource::{Live, Lookup, State},
+    snapshot::Snapshot,
+};
+
 use crate::{
     address::Address,
     aws::{Aws, Identity, ownership::Ownership},
@@ -29,8 +35,8 @@ use crate::{
     kind::Kind,
     plan::{self, Image, Plan, Wanted, images},
     record::{self, Expiry, Pin, Recorder},
-    resource::{Class, Discovery, Live, State},
-    snapshot::{self, Found, Snapshot},
+    resource::{Class, Discovery},
+    snapshot::{self, Found},
     units::Span,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -307,7 +313,7 @@ impl Engine {
         let ours = |l: &Live| Ownership::read(&l.tags).is_some_and(|o| o.stack == self.target.stack);
         let (mut searched, mut gaps) = (BTreeSet::new(), Vec::new());
         for kind in self.kinds {
-            if matches!(kind.about().discovery, Discovery::Prefix | Discovery::Names) {
+            if matches!(kind.about().discovery, Discovery::Prefix) {
                 match kind.sweep(&ctx).await {
                     Ok(found) => searched.extend(found.into_iter().filter(ours).map(|l| l.id)),
                     Err(why) if known::is_gap(&why) => gaps.push(Gap { kind: kind.name(), why }),

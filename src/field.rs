@@ -20,11 +20,6 @@ impl<K> Ref<K> {
         Self { address: None, id: Some(id.into()), kind: PhantomData }
     }
 
-    /// A pointer to this address.
-    pub fn to_address(address: impl Into<String>) -> Self {
-        Self { address: Some(address.into()), id: None, kind: PhantomData }
-    }
-
     /// The id; the engine resolves every pointer before it calls a kind.
     pub fn id(&self) -> Result<&str, Error> {
         self.id.as_deref().ok_or_else(|| Error::bug(format!("the pointer to {self} was not resolved")))

@@ -23,6 +23,7 @@ impl Dag {
     }
 
     /// Must `to` wait for `from`, at once or through others?
+    #[cfg(any(test, feature = "internals"))]
     pub fn reaches(&self, from: usize, to: usize) -> bool {
         let (mut stack, mut seen) = (vec![from], BTreeSet::new());
         while let Some(node) = stack.pop() {
@@ -112,6 +113,7 @@ impl Dag {
     }
 
     /// Is there no node?
+    #[cfg(any(test, feature = "internals"))]
     pub fn is_empty(&self) -> bool {
         self.children.is_empty()
     }

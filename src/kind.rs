@@ -45,6 +45,7 @@ pub trait Kind: Send + Sync {
     /// Checks a spec and puts it into canonical form (normalised; nulls that the author wrote are kept).
     fn canonical(&self, raw: &Value) -> Result<Value, Problem>;
     /// Checks of fields against each other.
+    #[cfg(any(test, feature = "internals"))]
     fn check(&self, spec: &Value) -> Vec<Problem>;
     /// All of it, read once.
     fn checked(&self, raw: &Value) -> Result<Checked, Problem>;
@@ -205,6 +206,7 @@ impl<R: Resource> Kind for Of<R> {
             _ => path.to_owned(),
         }
     }
+    #[cfg(any(test, feature = "internals"))]
     fn check(&self, spec: &Value) -> Vec<Problem> {
         let mut out = Vec::new();
         match Self::typed(spec) {

@@ -84,12 +84,14 @@
 //!
 //! # From Rust
 //!
-//! `examples/` holds a program that compiles a blueprint and prints what it will make.
+//! `examples/` holds a program that compiles a blueprint and prints what it will make. A module is public when the
+//! command or a program needs it; [`engine`] and [`kinds`] name again what their own functions take and give. The others
+//! are public with the feature `internals`, which is for tests and benchmarks: it promises nothing.
+#![cfg_attr(not(feature = "internals"), allow(unreachable_pub, reason = "they are public with it"))]
+
 pub mod address;
-pub mod apply;
 pub mod aws;
 pub mod blueprint;
-pub mod call;
 pub mod catalog;
 pub mod clock;
 pub mod compose;
@@ -98,22 +100,57 @@ pub mod diagnostic;
 pub mod engine;
 pub mod explain;
 pub mod expression;
-pub mod facts;
-pub mod field;
-pub mod graph;
 pub mod journal;
-pub mod kind;
 pub mod kinds;
 pub mod plan;
 pub mod price;
 pub mod private;
-pub mod record;
 pub mod report;
-pub mod resource;
-pub mod rules;
 pub mod saved;
-pub mod snapshot;
 pub mod spec;
 pub mod terraform;
 pub mod topology;
 pub mod units;
+
+// Not for programs: tests and benchmarks see these.
+#[cfg(feature = "internals")]
+pub mod apply;
+#[cfg(feature = "internals")]
+pub mod call;
+#[cfg(feature = "internals")]
+pub mod facts;
+#[cfg(feature = "internals")]
+pub mod field;
+#[cfg(feature = "internals")]
+pub mod graph;
+#[cfg(feature = "internals")]
+pub mod kind;
+#[cfg(feature = "internals")]
+pub mod record;
+#[cfg(feature = "internals")]
+pub mod resource;
+#[cfg(feature = "internals")]
+pub mod rules;
+#[cfg(feature = "internals")]
+pub mod snapshot;
+
+#[cfg(not(feature = "internals"))]
+mod apply;
+#[cfg(not(feature = "internals"))]
+mod call;
+#[cfg(not(feature = "internals"))]
+mod facts;
+#[cfg(not(feature = "internals"))]
+mod field;
+#[cfg(not(feature = "internals"))]
+mod graph;
+#[cfg(not(feature = "internals"))]
+mod kind;
+#[cfg(not(feature = "internals"))]
+mod record;
+#[cfg(not(feature = "internals"))]
+mod resource;
+#[cfg(not(feature = "internals"))]
+mod rules;
+#[cfg(not(feature = "internals"))]
+mod snapshot;

@@ -12,6 +12,8 @@ mod files;
 pub use codes::{CODES, STALE, changed_since};
 pub use files::{Recorded, Recording};
 
+pub use crate::rules::looks_like_secret;
+
 use crate::{
     address::Address,
     blueprint::{Inputs, compile},
@@ -241,13 +243,13 @@ impl SavedPlan {
         let inputs = &self.inputs;
         for (name, text) in inputs.vars.iter().chain(&inputs.environment) {
             let plain = name.strip_prefix("DLINFRA_VAR_").unwrap_or(name);
-            if let Some(what) = rules::looks_like_secret(plain, text) {
+            if let Some(what) = looks_like_secret(plain, text) {
                 out.push(codes::secret(&format!("the variable `{plain}`"), what));
             }
         }
         for (path, text) in &inputs.files {
             for (number, line) in text.lines().enumerate() {
-                if let Some(what) = rules::looks_like_secret("", line) {
+                if let Some(what) = looks_like_secret("", line) {
                     out.push(codes::secret(&format!("{path}, line {},", number + 1), what));
                 }
             }

@@ -60,6 +60,7 @@ impl std::fmt::Debug for Found {
 ///
 /// # Errors
 /// The first error in the order of the kinds: an object that cannot be read must not look as if it did not exist.
+#[cfg(any(test, feature = "internals"))]
 pub async fn take(kinds: &[&'static dyn Kind], ctx: &SweepCtx) -> Result<Vec<Found>, Error> {
     let mut out = Vec::new();
     for (_, found) in each(kinds, ctx).await {

@@ -68,11 +68,6 @@ pub fn pointer(address: &str) -> Value {
     json!({ "$ref": address })
 }
 
-/// A pointer to the object with this id.
-pub fn id(id: &str) -> Value {
-    json!({ "$id": id })
-}
-
 /// Is this value, or something inside it, not known yet?
 pub fn has_unknown(value: &Value) -> bool {
     match node(value) {
@@ -245,11 +240,6 @@ pub fn hashed_name(parts: &[&str], length: usize) -> String {
     let mut text = base32(&hash.finalize());
     text.truncate(length);
     text
-}
-
-/// The value at a dotted path (`interfaces.layout`), or nothing.
-pub fn at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
-    path.split('.').try_fold(value, |v, key| v.get(key))
 }
 
 /// One difference between two canonical values.

@@ -1,8 +1,8 @@
-//! Network interfaces of an instance type: which card, which device index, EFA or plain, and whether AWS accepts it.
+//! Network interfaces of an instance type: which card, which device index, EFA or plain.
 //!
 //! AWS has changed its advice. This module makes the new form: a plain primary interface, EFA as `efa-only` beside it
-//! and on every other card. The old form (a primary of type `efa`, the rest at device index 1) is still valid and passes
-//! [`problems`]. Two profiles exist, in the words of authors:
+//! and on every other card. AWS still takes the old form: a primary of type `efa`, the rest at device index 1. Two
+//! profiles exist, in the words of authors:
 //!
 //! - `ip` (the default) saves IP addresses: every EFA interface that the type has, one address per node.
 //! - `bandwidth` adds plain interfaces on other cards for the most IP (ENA) bandwidth, at one address each. EFA bandwidth
@@ -10,7 +10,6 @@
 //!
 //! Source: EC2 user guide, "EFA for accelerated instance types", and recorded DescribeInstanceTypes answers.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde_json::{Value, json};
@@ -136,12 +135,6 @@ impl Layout {
         self.interfaces.iter().filter(|interface| interface.interface_type != InterfaceType::EfaOnly).count()
     }
 
-    /// Whether AWS may give the node a public address at launch: only with a single interface.
-    #[must_use]
-    pub fn allows_public_address(&self) -> bool {
-        self.interfaces.len() == 1
-    }
-
     /// As the `topology` command prints it.
     #[must_use]
     pub fn to_json(&self) -> Value {
@@ -236,125 +229,14 @@ fn every_card(instance: &InstanceType) -> Vec<Interface> {
     interfaces
 }
 
-/// Whether a network card of a type can carry EFA.
-#[must_use]
-pub fn card_supports_efa(instance: &InstanceType, card: u32) -> bool {
-    let plain_card = instance.name == "p6-b300.48xlarge" && card == 0;
-    instance.supports_efa() && card < instance.network_cards && !plain_card
-}
-
-/// Why AWS would refuse a set of interfaces.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
-    /// There is no interface at card 0, device 0.
-    #[error("the primary interface (card 0, device 0) is missing")]
-    NoPrimary,
-    /// The primary is `efa-only`.
-    #[error("the primary interface cannot be efa-only, because it needs an IP address")]
-    PrimaryWithoutAddress,
-    /// Two interfaces at one place.
-    #[error("card {card} has device index {device} twice")]
-    DeviceTwice {
-        /// The card.
-        card: u32,
-        /// The device index.
-        device: u32,
-    },
-    /// The card does not exist.
-    #[error("{instance_type} has {cards} network cards, so there is no card {card}")]
-    NoSuchCard {
-        /// The type.
-        instance_type: String,
-        /// Its cards.
-        cards: u32,
-        /// The card that was asked for.
-        card: u32,
-    },
-    /// The device index is beyond what the card takes.
-    #[error("card {card} of {instance_type} takes {limit} interfaces, so device index {device} is too high")]
-    DeviceTooHigh {
-        /// The type.
-        instance_type: String,
-        /// The card.
-        card: u32,
-        /// The device index.
-        device: u32,
-        /// Interfaces that the card takes.
-        limit: u32,
-    },
-    /// Two EFA devices on one card.
-    #[error("card {card} has more than one EFA interface")]
-    EfaTwice {
-        /// The card.
-        card: u32,
-    },
-    /// EFA where there is none.
-    #[error("card {card} of {instance_type} does not support EFA")]
-    EfaUnsupported {
-        /// The type.
-        instance_type: String,
-        /// The card.
-        card: u32,
-    },
-    /// More EFA devices than the type has.
-    #[error("{instance_type} has at most {limit} EFA interfaces, not {wanted}")]
-    TooManyEfa {
-        /// The type.
-        instance_type: String,
-        /// The most.
-        limit: u32,
-        /// How many were asked for.
-        wanted: usize,
-    },
-}
-
-/// Everything that is wrong with a set of interfaces for a type, old form or new; empty when AWS would take it.
-#[must_use]
-pub fn problems(instance: &InstanceType, interfaces: &[Interface]) -> Vec<Problem> {
-    let name = || instance.name.clone();
-    let mut problems = Vec::new();
-    match interfaces.iter().find(|interface| (interface.card, interface.device) == (0, 0)) {
-        None => problems.push(Problem::NoPrimary),
-        Some(primary) if primary.interface_type == InterfaceType::EfaOnly => {
-            problems.push(Problem::PrimaryWithoutAddress);
-        }
-        Some(_) => {}
-    }
-    let mut places = BTreeSet::new();
-    let mut efa_of_card: BTreeMap<u32, usize> = BTreeMap::new();
-    for &Interface { card, device, interface_type } in interfaces {
-        if !places.insert((card, device)) {
-            problems.push(Problem::DeviceTwice { card, device });
-        }
-        if card >= instance.network_cards {
-            problems.push(Problem::NoSuchCard { instance_type: name(), cards: instance.network_cards, card });
-            continue;
-        }
-        if let Some(limit) = instance.enis_per_card()
-            && device >= limit
-        {
-            problems.push(Problem::DeviceTooHigh { instance_type: name(), card, device, limit });
-        }
-        if interface_type.is_efa() {
-            *efa_of_card.entry(card).or_default() += 1;
-            if !card_supports_efa(instance, card) {
-                problems.push(Problem::EfaUnsupported { instance_type: name(), card });
-            }
-        }
-    }
-    problems.extend(efa_of_card.iter().filter(|(_, count)| **count > 1).map(|(&card, _)| Problem::EfaTwice { card }));
-    let wanted: usize = efa_of_card.values().sum();
-    let limit = instance.efa_interfaces;
-    if limit > 0 && u32::try_from(wanted).is_ok_and(|wanted| wanted > limit) {
-        problems.push(Problem::TooManyEfa { instance_type: name(), limit, wanted });
-    }
-    problems
-}
+#[cfg(test)]
+mod refusals;
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::refusals::{Problem, problems};
     use super::*;
     use crate::catalog::instance::{instance_type, instance_types};
 
@@ -484,7 +366,6 @@ mod tests {
             for profile in [Profile::Ip, Profile::Bandwidth] {
                 let made = Layout::of(instance_type(name).unwrap(), profile);
                 assert_eq!(made.interfaces, [PRIMARY], "{name}");
-                assert!(made.allows_public_address());
             }
         }
     }

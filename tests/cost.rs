@@ -94,7 +94,7 @@ fn the_training_cluster() {
     // Hours: 4 × 55.04 + 0.045 + 0.005; months: 4 × 200 × 0.08, 9,600 × 0.34, NAT 4.50, two buckets of 3.20
     expect(&priced, "224.7838", "164092.20");
     assert_eq!(priced.report.cost.run.as_deref(), Some("16184.44"));
-    assert!(!priced.stated.budget.check(&priced.bill, false).is_refused());
+    assert!(priced.stated.budget.check(&priced.bill, false).refusals.is_empty());
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn no_price_is_said_and_refuses_a_budget() {
     }
     let verdict = priced.stated.budget.check(&priced.bill, false);
     assert!(matches!(&verdict.refusals[..], [Refusal::Unpriced { lines }] if lines.len() == 1));
-    assert!(!priced.stated.budget.check(&priced.bill, true).is_refused());
+    assert!(priced.stated.budget.check(&priced.bill, true).refusals.is_empty());
 }
 
 #[test]

@@ -264,12 +264,12 @@ fn sources(folder: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The top module that a file belongs to; none for `lib.rs` and `main.rs`.
+/// The top module that a file belongs to; none for `lib.rs`, `main.rs` and `whole.rs`.
 fn module_of(file: &Path) -> Option<String> {
     let inside = file.strip_prefix(COMMAND).or_else(|_| file.strip_prefix("src")).ok()?;
     let first = inside.iter().next()?.to_string_lossy().into_owned();
     let name = first.trim_end_matches(".rs").to_owned();
-    (!matches!(name.as_str(), "lib" | "main")).then_some(name)
+    (!matches!(name.as_str(), "lib" | "main" | "whole")).then_some(name)
 }
 
 /// The text without comments and without what only tests compile; lines keep their numbers.

@@ -87,7 +87,7 @@ pub fn taken(intent: &Intent, live: Option<&Live>) -> bool {
 pub fn import_intent(step: &Step, time: Timestamp) -> Option<Intent> {
     let live = step.live.as_ref()?;
     // The names of what is found by name must outlive a kill, since no prefix leads to them.
-    let named = matches!(step.kind.about().discovery, Discovery::Prefix | Discovery::Names);
+    let named = matches!(step.kind.about().discovery, Discovery::Prefix);
     let class = if named { Class::NameIdempotent } else { Class::Parent };
     let mut params = json!({ "kind": step.kind.name() });
     params[if named { "name" } else { "id" }] = json!(live.id);

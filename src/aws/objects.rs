@@ -131,22 +131,6 @@ impl Objects {
         }
     }
 
-    /// Deletes an object that must still have this ETag.
-    ///
-    /// # Errors
-    /// Whatever S3 answers. An object that does not exist is [`Written::Refused`].
-    pub async fn delete_if_match(&self, key: &str, etag: &str) -> Result<Written, Error> {
-        let send = || async {
-            let delete = self.aws.s3().delete_object().bucket(&self.bucket).key(key).if_match(etag);
-            match delete.expected_bucket_owner(&self.account).send().await.map_err(Error::from) {
-                Ok(_) => Ok(Written::Done(String::new())),
-                Err(e) if refused(&e) || e.is("NoSuchKey") => Ok(Written::Refused),
-                Err(e) => Err(e),
-            }
-        };
-        self.patient(send).await
-    }
-
     /// Deletes an object, whatever it is.
     ///
     /// # Errors

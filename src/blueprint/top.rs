@@ -28,7 +28,6 @@ pub(crate) struct Top {
     pub(crate) ttl: Option<Span>,
     pub(crate) budget: Option<Budget>,
     pub(crate) backend: Option<Backend>,
-    pub(crate) dlinfra: Option<String>,
     pub(crate) software: Json,
     pub(crate) usage: Json,
     pub(crate) policies: Vec<super::Policy>,
@@ -77,7 +76,7 @@ pub(crate) fn read(world: &World<'_>) -> Top {
             "ttl" => top.ttl = reader.typed(node, &Type::Duration, "ttl").and_then(|v| v.to_text()?.parse().ok()),
             "budget" => top.budget = reader.budget(node),
             "backend" => top.backend = reader.backend(node),
-            "dlinfra" => top.dlinfra = reader.version(node),
+            "dlinfra" => reader.version(node),
             "usage" => {
                 if let Some(v) = reader.typed(node, &Type::map(Type::Any), "usage") {
                     top.usage = v.to_json();
@@ -266,8 +265,10 @@ impl Reader<'_, '_> {
         None
     }
 
-    fn version(&self, node: &Node) -> Option<String> {
-        let text = self.typed(node, &Type::String, "dlinfra")?.to_text()?;
+    /// `dlinfra:` names the oldest version that understands the blueprint.
+    fn version(&self, node: &Node) {
+        let text = self.typed(node, &Type::String, "dlinfra").and_then(|v| v.to_text());
+        let Some(text) = text else { return };
         let wanted = text.trim_start_matches(">=").trim();
         let numbers = |t: &str| -> Option<Vec<u64>> { t.split('.').map(|p| p.parse().ok()).collect() };
         let (Some(mut want), Some(have)) =
@@ -278,7 +279,7 @@ impl Reader<'_, '_> {
                 format!("`{text}` is not a version"),
                 concat!("write for example `dlinfra: \"", env!("CARGO_PKG_VERSION"), "\"`"),
             );
-            return None;
+            return;
         };
         want.resize(3, 0);
         if want > have {
@@ -291,7 +292,6 @@ impl Reader<'_, '_> {
                 .with_help("install a newer dlinfra");
             self.world.report(d);
         }
-        Some(wanted.to_string())
     }
 
     fn moved(&self, node: &Node) -> Vec<Moved> {

@@ -30,10 +30,6 @@ pub const ROUTE_TABLE_CREATE: Expected = seconds(3, 120);
 pub const SECURITY_GROUP_CREATE: Expected = seconds(3, 120);
 /// A security group waits for the interfaces that use it.
 pub const SECURITY_GROUP_DELETE: Expected = seconds(5, 1200);
-/// A role: 5 to 7 s in logs; others see it later.
-pub const IAM_ROLE_CREATE: Expected = seconds(6, 120);
-/// A bucket with its settings.
-pub const BUCKET_CREATE: Expected = seconds(3, 120);
 /// A NAT gateway: 84 to 121 s in logs.
 pub const NAT_GATEWAY_CREATE: Expected = minutes(2, 10);
 /// A NAT gateway: 42 to 61 s in logs.
@@ -46,22 +42,6 @@ pub const LUSTRE_UPDATE: Expected = minutes(15, 60);
 pub const LUSTRE_DELETE: Expected = minutes(8, 30);
 /// A data repository association can take more than ten minutes, and an hour with millions of objects.
 pub const LUSTRE_ASSOCIATION_CREATE: Expected = minutes(5, 30);
-/// An interface endpoint.
-pub const VPC_ENDPOINT_CREATE: Expected = minutes(2, 10);
-/// An interface endpoint; its interfaces hold the subnet meanwhile.
-pub const VPC_ENDPOINT_DELETE: Expected = minutes(2, 10);
-/// An EKS control plane: 8 to 12 minutes in logs.
-pub const EKS_CREATE: Expected = minutes(10, 30);
-/// An EKS control plane: 2.5 to 5.5 minutes in logs.
-pub const EKS_DELETE: Expected = minutes(5, 15);
-/// An EKS node group.
-pub const EKS_NODE_GROUP_CREATE: Expected = minutes(3, 60);
-/// A SageMaker endpoint: 4 to 15 minutes in logs, large models longer.
-pub const SAGEMAKER_ENDPOINT_CREATE: Expected = minutes(8, 30);
-/// A load balancer: 3 minutes in logs.
-pub const LOAD_BALANCER_CREATE: Expected = minutes(3, 10);
-/// A mount target of an elastic file system.
-pub const EFS_MOUNT_TARGET_CREATE: Expected = minutes(2, 30);
 
 /// From the launch call until every member runs.
 ///

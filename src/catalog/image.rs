@@ -1,24 +1,9 @@
-//! Named machine images: the public SSM parameters that hold their ids, and the software that they are known to carry.
+//! Named machine images: the public SSM parameters that hold their ids.
 //!
 //! AWS publishes only the latest id of an image; a plan resolves it once and records the `ami-` id. Parameter names have
 //! changed over time, so each image has candidates, tried in order.
 
 use super::instance::{Arch, Driver, InstanceType};
-
-/// Versions that the release notes of an image state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Software {
-    /// Build of the image that the notes describe.
-    pub build: &'static str,
-    /// NVIDIA driver.
-    pub driver: &'static str,
-    /// Default CUDA, or where it lies.
-    pub cuda: &'static str,
-    /// EFA installer; empty when the notes do not say.
-    pub efa: &'static str,
-    /// NCCL plugin for libfabric (aws-ofi-nccl).
-    pub ofi_nccl: &'static str,
-}
 
 /// A machine image that authors may name instead of an `ami-` id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,24 +150,6 @@ impl Image {
         self.templates.iter().map(fill).collect()
     }
 
-    /// The versions that its release notes state for `arch`, where they were read.
-    #[must_use]
-    pub fn software(&self, arch: Arch) -> Option<Software> {
-        let (build, driver, cuda, efa, ofi_nccl) = match (self.name.as_str(), arch) {
-            ("dlami-base-ubuntu-24.04", Arch::Arm) => ("20260428", "595.58.03", "13.2", "1.47.0", "1.18.0"),
-            ("dlami-base-ubuntu-22.04", Arch::Arm) => ("20260106", "580.105.08", "13.0", "1.45.1", "1.17.2"),
-            ("dlami-cuda-ubuntu-22.04", Arch::X86) => ("20260102", "580.105.08", "13.0", "1.45.0", "1.17.2"),
-            ("dlami-pytorch-2.9-ubuntu-24.04", Arch::X86) => {
-                ("20260317", "580.126.09", "in /opt/pytorch", "1.44.0", "1.17.1")
-            }
-            ("dlami-pytorch-2.9-ubuntu-24.04", Arch::Arm) => {
-                ("20260317", "580.126.09", "in /opt/pytorch", "", "1.17.2")
-            }
-            _ => return None,
-        };
-        Some(Software { build, driver, cuda, efa, ofi_nccl })
-    }
-
     /// Why the image cannot serve an instance type, if it cannot.
     #[must_use]
     pub fn unfit_for(&self, instance: &InstanceType) -> Option<String> {
@@ -206,16 +173,6 @@ impl Image {
 #[must_use]
 pub fn fitting(instance: &InstanceType) -> Vec<String> {
     images().into_iter().filter(|image| image.unfit_for(instance).is_none()).map(|image| image.name).collect()
-}
-
-/// The SSM parameter of the EKS-optimised Amazon Linux 2023 image: `variant` is `standard`, `nvidia` or `neuron`.
-#[must_use]
-pub fn eks_parameter(kubernetes: &str, arch: Arch, variant: &str) -> Option<String> {
-    if variant == "neuron" && arch == Arch::Arm {
-        return None;
-    }
-    let arch = arch.name();
-    Some(format!("/aws/service/eks/optimized-ami/{kubernetes}/amazon-linux-2023/{arch}/{variant}/recommended/image_id"))
 }
 
 #[cfg(test)]
@@ -267,7 +224,5 @@ mod tests {
         let cuda = image("dlami-cuda-ubuntu-22.04").unwrap();
         assert!(cuda.unfit_for(instance_type("g5g.xlarge").unwrap()).unwrap().contains("arm64"));
         assert_eq!(nearest_image("dlami-base-ubuntu-24.4").as_deref(), Some("dlami-base-ubuntu-24.04"));
-        assert_eq!(base.software(Arch::Arm).unwrap().efa, "1.47.0");
-        assert_eq!(eks_parameter("1.33", Arch::Arm, "neuron"), None);
     }
 }

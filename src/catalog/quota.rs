@@ -88,69 +88,6 @@ fn is_standard(class: &str) -> bool {
     matches!(class, "a" | "c" | "d" | "h" | "i" | "im" | "is" | "m" | "r" | "t" | "z")
 }
 
-const fn lustre(code: &'static str, name: &'static str, unit: &'static str, default: u32) -> Quota {
-    Quota { service: "fsx", code, name, unit, default: Some(default) }
-}
-
-/// The quotas of storage capacity and of file systems for an FSx for Lustre deployment type (`SCRATCH_2`, …).
-#[must_use]
-pub fn lustre_quotas(deployment: &str) -> &'static [Quota] {
-    const SCRATCH: [Quota; 2] = [
-        lustre("L-AD2FC696", "Lustre Scratch storage capacity", "GiB", 100_800),
-        lustre("L-C48231E5", "Lustre Scratch file systems", "file systems", 100),
-    ];
-    const PERSISTENT_1: [Quota; 2] = [
-        lustre("L-C8640C82", "Lustre Persistent_1 storage capacity", "GiB", 100_800),
-        lustre("L-9AFA1F09", "Lustre Persistent_1 file systems", "file systems", 100),
-    ];
-    const PERSISTENT_2: [Quota; 2] = [
-        lustre("L-8F1B9C74", "Lustre Persistent_2 storage capacity", "GiB", 100_800),
-        lustre("L-FD6F2F22", "Lustre Persistent_2 file systems", "file systems", 100),
-    ];
-    match deployment {
-        "SCRATCH_1" | "SCRATCH_2" => &SCRATCH,
-        "PERSISTENT_1" => &PERSISTENT_1,
-        "PERSISTENT_2" => &PERSISTENT_2,
-        _ => &[],
-    }
-}
-
-/// Storage of one HDD file system.
-pub const LUSTRE_HDD: Quota =
-    lustre("L-736F3D6F", "Lustre Persistent HDD storage capacity (per file system)", "GiB", 102_000);
-/// Backups of Lustre file systems.
-pub const LUSTRE_BACKUPS: Quota = lustre("L-CD5E0524", "Lustre backups", "backups", 500);
-/// Elastic addresses of a region.
-pub const ELASTIC_ADDRESSES: Quota =
-    Quota { service: "ec2", code: "L-0263D0A3", name: "EC2-VPC Elastic IPs", unit: "addresses", default: Some(5) };
-/// NAT gateways of a zone.
-pub const NAT_GATEWAYS: Quota = Quota {
-    service: "vpc",
-    code: "L-FE5A380F",
-    name: "NAT gateways per Availability Zone",
-    unit: "gateways",
-    default: Some(5),
-};
-/// VPCs of a region.
-pub const VPCS: Quota =
-    Quota { service: "vpc", code: "L-F678F1CE", name: "VPCs per Region", unit: "VPCs", default: Some(5) };
-/// Interface endpoints of a VPC.
-pub const INTERFACE_ENDPOINTS: Quota = Quota {
-    service: "vpc",
-    code: "L-29B6F2EB",
-    name: "Interface VPC endpoints per VPC",
-    unit: "endpoints",
-    default: Some(50),
-};
-/// Network interfaces of a region.
-pub const NETWORK_INTERFACES: Quota = Quota {
-    service: "vpc",
-    code: "L-DF5E4CA3",
-    name: "Network interfaces per Region",
-    unit: "interfaces",
-    default: Some(5000),
-};
-
 #[cfg(test)]
 mod tests {
     use super::super::instance::{instance_type, instance_types};
@@ -180,11 +117,5 @@ mod tests {
             .map(InstanceType::family)
             .collect();
         assert!(unknown.iter().all(|family| *family == "x2idn"), "{unknown:?}");
-    }
-
-    #[test]
-    fn lustre() {
-        assert_eq!(lustre_quotas("PERSISTENT_2").len(), 2);
-        assert!(lustre_quotas("OTHER").is_empty());
     }
 }

@@ -159,7 +159,7 @@ impl Engine {
         let mut sweep = SweepCtx { scope: view.scope.clone(), ..self.sweep("", wanted) };
         // What is imported has a name of its own, to which no prefix leads.
         let foreign = plan.steps.iter().filter(|s| s.action == Action::Adopt);
-        let foreign = foreign.filter(|s| matches!(s.kind.about().discovery, Discovery::Prefix | Discovery::Names));
+        let foreign = foreign.filter(|s| matches!(s.kind.about().discovery, Discovery::Prefix));
         for (step, live) in foreign.filter_map(|s| Some((s, s.live.as_ref()?))) {
             Arc::make_mut(&mut sweep.names).add(step.kind.name(), &live.id);
         }

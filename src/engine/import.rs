@@ -202,7 +202,7 @@ impl Engine {
             replace: &BTreeSet::new(),
             now: self.aws.clock().now(),
         })?;
-        let named = |item: &Wanted| matches!(item.kind.about().discovery, Discovery::Prefix | Discovery::Names);
+        let named = |item: &Wanted| matches!(item.kind.about().discovery, Discovery::Prefix);
         let said = |item: &Wanted, id: &str| item.spec.get("name").and_then(Value::as_str) == Some(id);
         let hidden = new.iter().filter(|(item, c)| named(item) && !said(item, &c.live.id));
         Ok(Import {

@@ -11,7 +11,7 @@ impl Engine {
         let memory = &self.memory;
         let by_name = |kind: &str| {
             let kind = self.kinds.iter().find(|k| k.name() == kind);
-            kind.is_none_or(|k| matches!(k.about().discovery, Discovery::Names | Discovery::Prefix))
+            kind.is_none_or(|k| matches!(k.about().discovery, Discovery::Prefix))
         };
         let mut out: Names = self.searched.iter().cloned().collect();
         for (address, names) in &memory.named {

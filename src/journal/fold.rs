@@ -142,16 +142,9 @@ impl Memory {
     }
 
     /// Every AWS name that may exist, for [`crate::call::SweepCtx::names`].
+    #[cfg(any(test, feature = "internals"))]
     pub fn names(&self) -> BTreeSet<String> {
         self.named.values().flatten().cloned().collect()
-    }
-
-    /// The same with the ids of applied resources of the kinds that are found by name: what is known of resources
-    /// that were imported or recovered.
-    pub fn names_with(&self, found_by_name: impl Fn(&str) -> bool) -> BTreeSet<String> {
-        let mut out = self.names();
-        out.extend(self.applied.values().filter(|a| found_by_name(&a.kind)).map(|a| a.id.clone()));
-        out
     }
 
     /// Did the journal ever see an object that has not been reported gone? An empty sweep is then an error
@@ -318,6 +311,7 @@ fn names_in(params: &Value) -> Vec<String> {
 }
 
 /// The fold of these records, from nothing.
+#[cfg(any(test, feature = "internals"))]
 pub fn fold<'r>(records: impl IntoIterator<Item = &'r Record>) -> Memory {
     let mut memory = Memory::default();
     records.into_iter().for_each(|r| memory.apply(r));

@@ -35,6 +35,7 @@ impl LocalBackend {
     }
 
     /// The folder of this stack.
+    #[cfg(any(test, feature = "internals"))]
     pub fn folder(&self) -> &Path {
         &self.folder
     }

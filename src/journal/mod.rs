@@ -16,6 +16,7 @@ mod lease;
 mod local;
 mod location;
 pub mod lock;
+#[cfg(any(test, feature = "internals"))]
 mod memory;
 mod presence;
 mod recorder;
@@ -27,12 +28,15 @@ mod transfer;
 pub use backend::{Backend, Pending, Place, Put, Stored};
 pub use codes::CODES;
 pub use error::JournalError;
-pub use fold::{Accepted, Claim, Ended, LastRun, Memory, Sequence, fold};
+#[cfg(any(test, feature = "internals"))]
+pub use fold::fold;
+pub use fold::{Accepted, Claim, Ended, LastRun, Memory, Sequence};
 pub use history::{Stretch, history, stretches};
 pub use lease::{HEARTBEAT, Lease, Request, TAKEOVER, TRUST};
 pub use local::LocalBackend;
 pub use location::backend;
 pub use lock::{Holder, LockStatus};
+#[cfg(any(test, feature = "internals"))]
 pub use memory::MemoryBackend;
 pub use presence::Presence;
 pub use recorder::{JournalRecorder, Telling, Waiting};
@@ -227,6 +231,7 @@ impl Journal {
     ///
     /// # Errors
     /// A journal that belongs to another stack, account or region.
+    #[cfg(any(test, feature = "internals"))]
     pub async fn claim(&self, stack: &str, account: &str, region: &str) -> Result<Claim, JournalError> {
         self.claim_as(stack, account, region, &record::uuid()).await
     }

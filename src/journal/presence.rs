@@ -19,6 +19,7 @@ enum Kind {
     /// Locked files (`.dlinfra/run`).
     Folder(PathBuf),
     /// The nonces of those that live, for tests whose processes are tasks.
+    #[allow(dead_code, reason = "made by tests only")]
     Memory(Arc<Mutex<BTreeSet<String>>>),
 }
 
@@ -51,6 +52,7 @@ impl Presence {
     }
 
     /// Known to this process alone.
+    #[cfg(any(test, feature = "internals"))]
     pub fn memory() -> Self {
         Self(Kind::Memory(Arc::default()))
     }

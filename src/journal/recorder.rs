@@ -64,6 +64,7 @@ impl JournalRecorder {
     ///
     /// # Errors
     /// As [`Journal::append`].
+    #[cfg(any(test, feature = "internals"))]
     pub async fn end(&self, outcome: &str) -> Result<(), JournalError> {
         self.journal.append(Record::End { outcome: outcome.to_owned(), time: self.now() }).await?;
         self.journal.compact().await;

@@ -1,8 +1,6 @@
 //! A mutating command's hold on its stack: place, lock, journal, claim and run, taken in this order and given back in
 //! the reverse.
-use super::{
-    Backend, Claim, Journal, JournalError, JournalRecorder, Lease, Memory, Sequence, lease, recorder::Waiting,
-};
+use super::{Backend, Journal, JournalError, JournalRecorder, Lease, Sequence, lease, recorder::Waiting};
 use crate::{aws::gate::Guard, record};
 use std::{sync::Arc, time::Duration};
 
@@ -23,7 +21,7 @@ pub struct Begin {
     pub region: String,
     /// The stack-id of live objects, if there are any; else one is minted.
     pub stack_id: Option<String>,
-    /// [`Memory::next`] when the plan was made: what was written since makes it a plan for another stack.
+    /// [`super::Memory::next`] when the plan was made: what was written since makes it a plan for another stack.
     pub seen: Sequence,
     /// Told when a call waits.
     pub waiting: Waiting,
@@ -34,8 +32,6 @@ pub struct Begin {
 pub struct Session {
     lease: Lease,
     recorder: Arc<JournalRecorder>,
-    claim: Claim,
-    memory: Memory,
 }
 
 impl Session {
@@ -48,7 +44,7 @@ impl Session {
         begin.lease.backend.prepare().await?;
         let lease = Lease::acquire(begin.lease.clone()).await?;
         match open(&begin).await {
-            Ok((recorder, claim, memory)) => Ok(Self { lease, recorder, claim, memory }),
+            Ok(recorder) => Ok(Self { lease, recorder }),
             Err(error) => {
                 // The first error is the one that matters.
                 let _ = lease.release().await;
@@ -60,16 +56,6 @@ impl Session {
     /// Writes records.
     pub fn recorder(&self) -> &Arc<JournalRecorder> {
         &self.recorder
-    }
-
-    /// Whose journal this is.
-    pub fn claim(&self) -> &Claim {
-        &self.claim
-    }
-
-    /// What was remembered when the run began.
-    pub fn memory(&self) -> &Memory {
-        &self.memory
     }
 
     /// For [`crate::aws::gate::Gate::set_guard`]: says why no mutation may leave this process any more.
@@ -105,7 +91,7 @@ impl Session {
     }
 }
 
-async fn open(begin: &Begin) -> Result<(Arc<JournalRecorder>, Claim, Memory), JournalError> {
+async fn open(begin: &Begin) -> Result<Arc<JournalRecorder>, JournalError> {
     let backend: Arc<dyn Backend> = begin.lease.backend.clone();
     let journal = Journal::open(backend, begin.lease.clock.clone()).await?;
     let memory = journal.memory();
@@ -114,9 +100,9 @@ async fn open(begin: &Begin) -> Result<(Arc<JournalRecorder>, Claim, Memory), Jo
         return Err(JournalError::Changed { by: by.unwrap_or_else(|| "another run began its journal".to_owned()) });
     }
     let stack_id = begin.stack_id.clone().unwrap_or_else(record::uuid);
-    let claim = journal.claim_as(&begin.stack, &begin.account, &begin.region, &stack_id).await?;
+    journal.claim_as(&begin.stack, &begin.account, &begin.region, &stack_id).await?;
     let recorder = JournalRecorder::new(journal, begin.waiting.clone());
     let holder = &begin.lease.holder;
     recorder.begin(&holder.command, &holder.name).await?;
-    Ok((Arc::new(recorder), claim, memory))
+    Ok(Arc::new(recorder))
 }

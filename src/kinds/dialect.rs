@@ -45,7 +45,6 @@ fn schema(kind: &dyn Kind) -> KindSchema {
     // A type that the language does not know is a mistake of the kind; a test finds it.
     let output = |o: &crate::resource::Output| (o.name.to_owned(), o.ty.parse().unwrap_or(Type::Any));
     KindSchema {
-        name: kind.name().to_owned(),
         doc: about.doc.to_owned(),
         fields: Type::from_schema(&kind.schema()),
         outputs: about.outputs.iter().map(output).collect(),

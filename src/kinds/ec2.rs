@@ -12,11 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::{
-    collections::BTreeMap,
-    fmt,
-    future::Future,
-};
+use std::{collections::BTreeMap, fmt, future::Future};
 
 /// A filter on one value.
 pub(super) fn filter(name: &str, value: impl Into<String>) -> Filter {

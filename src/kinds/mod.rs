@@ -5,9 +5,10 @@ mod holders;
 mod named;
 mod policy;
 
+pub use crate::kind::Kind;
 pub use dialect::{MODULES, dialect};
 
-use crate::kind::{Kind, Of};
+use crate::kind::Of;
 
 macro_rules! kinds {
     ($d:tt $($file:ident :: $Type:ident $(: $first:ident $(+ $more:ident)*)?),+ $(,)?) => {

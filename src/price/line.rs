@@ -183,6 +183,7 @@ impl PriceLine {
 
     /// The same line with the resource it belongs to.
     #[must_use]
+    #[cfg(test)]
     pub fn at(mut self, address: impl Into<String>) -> Self {
         self.address = Some(address.into());
         self

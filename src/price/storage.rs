@@ -197,57 +197,6 @@ pub fn bucket(context: &PriceContext<'_>) -> Vec<PriceLine> {
     [stored, infrequent, put, get].iter().flat_map(|item| by_use(context, item)).collect()
 }
 
-/// Storage, throughput and access of an elastic file system; `provisioned` MiB/s when throughput is provisioned.
-#[must_use]
-pub fn elastic_file_system(context: &PriceContext<'_>, one_zone: bool, provisioned: Option<u64>) -> Vec<PriceLine> {
-    let stored = UseItem {
-        service: "efs",
-        item: if one_zone { "one-zone-storage" } else { "standard-storage" },
-        unit: Unit::GbMonth,
-        what: "storage",
-        noun: "GB",
-        key: "stored_gb",
-        unit_size: Decimal::ONE,
-    };
-    let infrequent =
-        UseItem { item: "standard-ia-storage", what: "infrequent-access storage", key: "infrequent_gb", ..stored };
-    let mut lines = by_use(context, &stored);
-    lines.extend(by_use(context, &infrequent));
-    match provisioned {
-        Some(throughput) => lines.push(PriceLine::of(
-            context,
-            "efs",
-            "provisioned-throughput",
-            Unit::MibpsMonth,
-            format!("{throughput} MiB/s provisioned"),
-            Decimal::from(throughput),
-        )),
-        None => {
-            let read =
-                UseItem { item: "elastic-read", unit: Unit::Gb, what: "elastic reads", key: "read_gb", ..stored };
-            lines.extend(by_use(context, &read));
-            let written = UseItem { item: "elastic-write", what: "elastic writes", key: "written_gb", ..read };
-            lines.extend(by_use(context, &written));
-        }
-    }
-    lines
-}
-
-/// Images kept in a registry.
-#[must_use]
-pub fn registry(context: &PriceContext<'_>) -> Vec<PriceLine> {
-    let stored = UseItem {
-        service: "ecr",
-        item: "storage",
-        unit: Unit::GbMonth,
-        what: "images",
-        noun: "GB",
-        key: "stored_gb",
-        unit_size: Decimal::ONE,
-    };
-    by_use(context, &stored)
-}
-
 /// A line by use under the table's assumption; none when nobody states it and the table assumes nothing.
 pub(super) fn by_use(context: &PriceContext<'_>, item: &UseItem<'_>) -> Vec<PriceLine> {
     let stated = context.usage.stated(item.key);
@@ -364,15 +313,6 @@ mod tests {
         assert_eq!(month(&lines), "3.2");
         let requests = bucket(&in_region("eu-west-1", &usage));
         assert_eq!(requests.iter().filter(|line| line.state.name() == "unpriced").count(), 2);
-    }
-
-    #[test]
-    fn elastic_file_systems_and_registries() {
-        let usage = Usage::from_json(&json!({ "stored_gb": 200, "read_gb": 10 })).unwrap();
-        let context = in_region("us-east-1", &usage);
-        assert_eq!(month(&elastic_file_system(&context, false, None)), "60.3");
-        assert_eq!(month(&elastic_file_system(&context, true, Some(10))), "92");
-        assert_eq!(month(&registry(&context)), "20");
     }
 
     #[test]

@@ -57,8 +57,6 @@ pub enum Discovery {
     ListAndMatch,
     /// Names start with a prefix of the stack.
     Prefix,
-    /// Each name that is wanted or journaled is read.
-    Names,
 }
 
 /// When nothing is left of an object that was deleted. AWS goes on removing some for a while.

@@ -52,12 +52,6 @@ impl Cidr {
         1 << (32 - u32::from(self.prefix()))
     }
 
-    /// Whether an address is in the range.
-    #[must_use]
-    pub fn contains(self, address: Ipv4Addr) -> bool {
-        self.0.contains(&address)
-    }
-
     /// Whether the whole of another range is in this one.
     #[must_use]
     pub fn covers(self, other: Cidr) -> bool {

@@ -21,34 +21,16 @@ impl Size {
         Size(bytes)
     }
 
-    /// A number of MiB.
-    #[must_use]
-    pub const fn from_mib(mib: u64) -> Self {
-        Size(mib.saturating_mul(1 << 20))
-    }
-
     /// A number of GiB.
     #[must_use]
     pub const fn from_gib(gib: u64) -> Self {
         Size(gib.saturating_mul(1 << 30))
     }
 
-    /// In bytes.
-    #[must_use]
-    pub const fn bytes(self) -> u64 {
-        self.0
-    }
-
     /// In GiB, when that is whole.
     #[must_use]
     pub const fn whole_gib(self) -> Option<u64> {
         if self.0.is_multiple_of(1 << 30) { Some(self.0 >> 30) } else { None }
-    }
-
-    /// In MiB, when that is whole.
-    #[must_use]
-    pub const fn whole_mib(self) -> Option<u64> {
-        if self.0.is_multiple_of(1 << 20) { Some(self.0 >> 20) } else { None }
     }
 
     /// In GiB, rounded up: what AWS bills and accepts.

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use rust_decimal::Decimal;
 
@@ -48,12 +47,6 @@ impl Span {
     #[must_use]
     pub const fn whole_days(self) -> Option<u64> {
         if self.0.is_multiple_of(DAY) { Some(self.0 / DAY) } else { None }
-    }
-
-    /// As the standard library's type.
-    #[must_use]
-    pub const fn duration(self) -> Duration {
-        Duration::from_secs(self.0)
     }
 
     /// The sum, unless it is too large.

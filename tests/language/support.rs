@@ -17,7 +17,7 @@ fn kind(name: &str, fields: &str, outputs: &[(&str, &str)]) -> (String, KindSche
     let fields: Type = fields.parse().unwrap();
     let outputs: BTreeMap<String, Type> = outputs.iter().map(|(n, t)| (n.to_string(), t.parse().unwrap())).collect();
     let doc = format!("The kind {name} of the tests");
-    (name.to_string(), KindSchema { name: name.to_string(), doc, fields, outputs })
+    (name.to_string(), KindSchema { doc, fields, outputs })
 }
 
 fn instance(name: &str) -> Option<Json> {

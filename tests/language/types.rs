@@ -189,10 +189,9 @@ fn fields_without_room_for_unknowns_say_so() {
     });
     let mut dialect = dialect();
     let fields = Type::from_schema(&schema);
-    dialect.kinds.insert(
-        "thing".into(),
-        dlinfra::blueprint::KindSchema { name: "thing".into(), doc: String::new(), fields, outputs: [].into() },
-    );
+    dialect
+        .kinds
+        .insert("thing".into(), dlinfra::blueprint::KindSchema { doc: String::new(), fields, outputs: [].into() });
     let compile = |rest: &str| {
         let text = blueprint(&format!(
             "resources:\n  g: {{ kind: instance-group, instance_type: x, subnet: subnet-1 }}\n  v: {{ kind: vpc, cidr: 10.0.0.0/16 }}\n  t: {{ kind: thing, {rest} }}\n"

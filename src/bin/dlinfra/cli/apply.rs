@@ -9,14 +9,12 @@ use super::{
 use crate::cli::codes;
 use crate::ui::{Progress, Ui};
 use dlinfra::{
-    apply::Outcome,
     blueprint::Compiled,
     diagnostic::{Diagnostic, Diagnostics},
-    engine::{Engine, Execution, Removed, View},
+    engine::{Engine, Execution, Outcome, Removed, Snapshot, View},
     journal::{self, LockStatus, Presence},
     plan::{Plan, Wanted},
     report::{cost::PlanFigures, counted, plan as report},
-    snapshot::Snapshot,
 };
 use serde_json::{Value, json};
 use std::sync::{

@@ -7,9 +7,8 @@ use crate::cli::codes;
 use crate::ui::Ui;
 use dlinfra::{
     address::Address,
-    apply::Outcome,
     diagnostic::{Diagnostic, Diagnostics, Severity},
-    engine::Removed,
+    engine::{Outcome, Removed},
     plan::{Action, Plan, Protect},
     price::line::{Dollars, rounded},
     report::{cost::PlanFigures, plan as report},

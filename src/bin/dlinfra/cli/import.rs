@@ -13,11 +13,10 @@ use crate::ui::Ui;
 use dlinfra::{
     compose::Deployment,
     diagnostic::{Diagnostic, codes, did_you_mean},
-    engine::{By, ImportClaim},
+    engine::{By, ImportClaim, Lookup},
     plan::Wanted,
     price::PriceBook,
     report::{cost::PlanFigures, import as report},
-    resource::Lookup,
     terraform::state,
 };
 use serde_json::json;

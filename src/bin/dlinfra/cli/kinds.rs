@@ -6,8 +6,7 @@ use dlinfra::{
     compose,
     diagnostic::{Diagnostic, Diagnostics, did_you_mean},
     expression::Type,
-    kind::Kind,
-    kinds::KINDS,
+    kinds::{KINDS, Kind},
 };
 use serde_json::{Value, json};
 use std::fmt::Write as _;

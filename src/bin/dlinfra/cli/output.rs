@@ -9,9 +9,8 @@ use dlinfra::{
     blueprint::Compiled,
     compose,
     diagnostic::{Diagnostic, Diagnostics},
-    expression,
-    snapshot::Snapshot,
-    spec,
+    engine::Snapshot,
+    expression, spec,
 };
 use serde_json::{Map, Value, json};
 

@@ -18,8 +18,7 @@ use dlinfra::{
     journal::JournalError,
     plan::Plan,
     report::{change::Revealed, plan as report},
-    rules::looks_like_secret,
-    saved::{self, SavedInputs, SavedPlan},
+    saved::{self, SavedInputs, SavedPlan, looks_like_secret},
 };
 use jiff::Timestamp;
 use serde_json::json;

@@ -7,11 +7,10 @@ use crate::cli::codes;
 use crate::ui::Ui;
 use dlinfra::{
     diagnostic::{Diagnostic, Diagnostics},
-    engine::View,
+    engine::{Live, View},
     journal::{self, Backend, ByKind, Holder, JournalError, Lease, LocalBackend, Lost, Memory, Recovered, Request},
     plan::Wanted,
     report::plan::Header,
-    resource::Live,
 };
 use serde_json::json;
 use std::{

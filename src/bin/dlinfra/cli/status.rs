@@ -8,6 +8,7 @@ use anstyle::Style;
 use dlinfra::{
     aws::ownership::Ownership,
     cost::Past,
+    engine::State,
     kinds::KINDS,
     report::{
         cost::LiveFigures,
@@ -15,7 +16,6 @@ use dlinfra::{
         screen,
         table::{Column, Table},
     },
-    resource::State,
 };
 use serde_json::json;
 

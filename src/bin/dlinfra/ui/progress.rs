@@ -2,7 +2,7 @@
 use super::{Ui, clean::clean};
 use dlinfra::{
     address::Address,
-    apply::{Event, What},
+    engine::{Event, What},
     plan::Plan,
     report::plan::time,
     units::{Size, grouped},
