@@ -221,7 +221,8 @@ impl<R: Resource> Kind for Of<R> {
         out
     }
     fn durations(&self, spec: &Value) -> Durations {
-        Self::typed(spec).map_or(R::ABOUT.durations, |r| r.durations())
+        // Most kinds state them once and for all, so that no spec is read for them.
+        R::ABOUT.durations.unwrap_or_else(|| Self::typed(spec).map_or(Durations::SECONDS, |r| r.durations()))
     }
     fn price(&self, spec: &Value, ctx: &PriceContext<'_>) -> Vec<PriceLine> {
         if R::ABOUT.free {

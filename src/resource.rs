@@ -64,9 +64,9 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
         Vec::new()
     }
 
-    /// Expected times, where they depend on the fields; otherwise [`About::durations`] has them.
+    /// Expected times, asked for where [`About::durations`] does not have them because they depend on the fields.
     fn durations(&self) -> Durations {
-        Self::ABOUT.durations
+        Self::ABOUT.durations.unwrap_or(Durations::SECONDS)
     }
 
     /// Every object of this kind that the stack in `ctx` owns, in paginated requests whose number does not grow with

@@ -188,7 +188,7 @@ impl Resource for Alarm {
             ("threshold", DefaultValue::Nothing),
             ("band", DefaultValue::Nothing),
         ],
-        durations: Durations::quick(2, 2, 2),
+        durations: Some(Durations::quick(2, 2, 2)),
         gone: Gone::AtOnce,
         ..About::new("A CloudWatch alarm on a metric, or on an expression over several")
     };

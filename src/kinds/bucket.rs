@@ -130,7 +130,7 @@ impl Resource for Bucket {
         prices: "s3",
         defaults: &[("policy", DefaultValue::Nothing), ("encryption.kms_key", DefaultValue::Nothing)],
         // Emptying takes as long as there are objects: about 3,000 a second.
-        durations: Durations { delete: Expected::secs(5, 6 * 3600), ..Durations::quick(3, 3, 5) },
+        durations: Some(Durations { delete: Expected::secs(5, 6 * 3600), ..Durations::quick(3, 3, 5) }),
         gone: Gone::AtOnce,
         ..About::new("An S3 bucket: closed, TLS only, versioned and encrypted unless stated otherwise")
     };

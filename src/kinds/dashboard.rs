@@ -96,7 +96,7 @@ impl Resource for Dashboard {
             "cloudwatch:UntagResource",
         ],
         prices: "cloudwatch",
-        durations: Durations::quick(2, 2, 2),
+        durations: Some(Durations::quick(2, 2, 2)),
         gone: Gone::AtOnce,
         ..About::new("A CloudWatch dashboard: a page of charts")
     };

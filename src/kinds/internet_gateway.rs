@@ -58,12 +58,12 @@ impl Resource for InternetGateway {
         quotas: &[Quota { code: "L-A4707A72", name: "Internet gateways per Region" }],
         codes: CODES,
         free: true,
-        durations: Durations {
+        durations: Some(Durations {
             create: durations::INTERNET_GATEWAY_CREATE,
             update: durations::IMMEDIATE,
             // Detaching waits until no public address is mapped in the VPC.
             delete: Expected::secs(5, 1200),
-        },
+        }),
         gone: Gone::AtOnce,
         ..About::new("The way between a VPC and the internet")
     };

@@ -107,7 +107,7 @@ impl Resource for LogGroup {
         quotas: &[Quota { code: "L-D2832119", name: "Log groups" }],
         prices: "cloudwatch",
         defaults: &[("retention", DefaultValue::Nothing), ("kms_key", DefaultValue::Nothing)],
-        durations: Durations::quick(2, 2, 2),
+        durations: Some(Durations::quick(2, 2, 2)),
         gone: Gone::AtOnce,
         ..About::new("A log group of CloudWatch Logs: how long logs are kept, and with which key")
     };

@@ -73,11 +73,11 @@ impl Resource for NatGateway {
         spends: true,
         prices: "vpc",
         advised: Some(Advised::Nat),
-        durations: Durations {
+        durations: Some(Durations {
             create: durations::NAT_GATEWAY_CREATE,
             update: Expected::secs(2, 300),
             delete: durations::NAT_GATEWAY_DELETE,
-        },
+        }),
         // A gateway is deleted for a minute, and then its address is left, which alone goes at once.
         gone: Gone::PartsAtOnce,
         ..About::new("A way out to the internet for instances without public addresses")

@@ -129,11 +129,11 @@ impl Resource for RouteTable {
         completes: &["subnets"],
         free: true,
         defaults: &[("routes", DefaultValue::EmptyList), ("subnets", DefaultValue::EmptyList)],
-        durations: Durations {
+        durations: Some(Durations {
             create: durations::ROUTE_TABLE_CREATE,
             update: durations::IMMEDIATE,
             delete: durations::IMMEDIATE,
-        },
+        }),
         gone: Gone::AtOnce,
         ..About::new("Where the packets of some subnets go")
     };

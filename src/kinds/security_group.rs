@@ -94,11 +94,11 @@ impl Resource for SecurityGroup {
         free: true,
         looked_at_first: true,
         defaults: &[("ingress", DefaultValue::EmptyList), ("egress", DefaultValue::Other(|| json!(everything())))],
-        durations: Durations {
+        durations: Some(Durations {
             create: durations::SECURITY_GROUP_CREATE,
             update: durations::IMMEDIATE,
             delete: durations::SECURITY_GROUP_DELETE,
-        },
+        }),
         gone: Gone::AtOnce,
         ..About::new("Which packets may reach and leave network interfaces")
     };

@@ -79,11 +79,11 @@ impl Resource for Subnet {
         codes: CODES,
         free: true,
         defaults: &[("public", DefaultValue::Flag(false))],
-        durations: Durations {
+        durations: Some(Durations {
             create: durations::SUBNET_CREATE,
             update: durations::IMMEDIATE,
             delete: durations::SUBNET_DELETE,
-        },
+        }),
         gone: Gone::AtOnce,
         ..About::new("A part of a VPC's range in one zone")
     };

@@ -67,11 +67,11 @@ impl Resource for Vpc {
         codes: CODES,
         free: true,
         defaults: &[("dns_hostnames", DefaultValue::Flag(true)), ("dns_support", DefaultValue::Flag(true))],
-        durations: Durations {
+        durations: Some(Durations {
             create: durations::VPC_CREATE,
             update: durations::IMMEDIATE,
             delete: Expected::secs(2, 300),
-        },
+        }),
         gone: Gone::AtOnce,
         ..About::new("A virtual private cloud: a network of its own, with DNS inside")
     };

@@ -99,8 +99,9 @@ pub struct About {
     pub starts: bool,
     /// What its field checks find, for `dlinfra explain`.
     pub codes: &'static [&'static Code],
-    /// Expected times; a kind whose times depend on its fields answers them itself.
-    pub durations: Durations,
+    /// Expected times; none = they depend on the fields, and the method
+    /// [`durations`](super::Resource::durations) tells them.
+    pub durations: Option<Durations>,
     /// When nothing is left of an object that was deleted.
     pub gone: Gone,
     /// Teardown order among what edges allow: true = it costs money by the hour, so it goes first.
@@ -144,7 +145,7 @@ impl About {
             completes: &[],
             starts: false,
             codes: &[],
-            durations: Durations::quick(5, 5, 5),
+            durations: None,
             gone: Gone::Later,
             spends: false,
             free: false,

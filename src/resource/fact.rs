@@ -98,6 +98,9 @@ pub struct Durations {
 }
 
 impl Durations {
+    /// Where nothing more is known.
+    pub const SECONDS: Self = Self::quick(5, 5, 5);
+
     /// Seconds for each operation; the worst case is five minutes.
     pub const fn quick(create: u64, update: u64, delete: u64) -> Self {
         Self {
