@@ -36,7 +36,10 @@ use crate::{
     call::{self, Ctx, Scope, SweepCtx},
     catalog::{self, durations},
     field::{Field, Ref},
-    kinds::{IamRole, Subnet, ec2},
+    kinds::{
+        IamRole, Subnet, ec2,
+        fleet::{self, Step, Wanted},
+    },
     price::{
         Market as PriceMarket, PriceContext, PriceLine,
         compute::{detailed_monitoring, instances, most_expensive, reserved_instances},
@@ -369,32 +372,19 @@ impl Resource for InstanceGroup {
     /// One bounded step; the engine sweeps and calls again until nothing differs.
     async fn update(want: &Self, ctx: &Ctx, _: &Live<Self>, changes: &Changes) -> Result<(), Error> {
         let fleet = live::fleet(ctx).await?;
-        let (dead, alive): (Vec<_>, Vec<_>) = fleet.members.iter().partition(|m| live::is_dead(m));
-        let ids = |members: &[&aws_sdk_ec2::types::Instance]| -> Vec<Id> {
-            members.iter().filter_map(|m| m.instance_id().map(str::to_owned)).collect()
-        };
-        let wanted = want.count as usize;
+        let members = fleet.standing();
         if changes.touches("metadata_hops") || changes.touches("monitoring") {
-            launch::change_in_place(want, ctx, &ids(&alive)).await?;
+            launch::change_in_place(want, ctx, &members.alive).await?;
         }
-        if !dead.is_empty() {
-            return launch::terminate(ctx, &ids(&dead)).await;
+        let wanted = Wanted { count: want.count as usize, outdated: &changes.outdated, batch: want.batch() };
+        match fleet::next(members, &wanted) {
+            Step::Wait => Ok(()),
+            Step::End(ids) => launch::terminate(ctx, &ids).await,
+            Step::Start(missing) => {
+                fleet.explain_casualties(ctx)?;
+                launch::launch(want, ctx, &fleet, u32::try_from(missing).unwrap_or(want.count)).await
+            }
         }
-        // What leaves still holds its reservation, quota and addresses; what starts is not ready to take over.
-        if !fleet.leaving.is_empty() || alive.iter().any(|m| live::is_pending(m)) && alive.len() >= wanted {
-            return Ok(());
-        }
-        if alive.len() > wanted {
-            return launch::terminate(ctx, &ids(&alive[wanted..])).await;
-        }
-        if alive.len() < wanted {
-            fleet.explain_casualties(ctx)?;
-            let missing = u32::try_from(wanted - alive.len()).unwrap_or(want.count);
-            return launch::launch(want, ctx, &fleet, missing).await;
-        }
-        let outdated: Vec<Id> =
-            ids(&alive).into_iter().filter(|id| changes.outdated.contains(id)).take(want.batch()).collect();
-        launch::terminate(ctx, &outdated).await
     }
 
     /// First the instances; the placement group can go only when they are terminated, in a later call.

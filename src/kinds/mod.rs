@@ -1,6 +1,7 @@
 //! The table of contents: every kind that dlinfra can make, one line each.
 mod dialect;
 mod ec2;
+mod fleet;
 mod holders;
 mod named;
 mod policy;

@@ -16,7 +16,7 @@ use crate::{
         tags::{self, Tags},
     },
     call::{Ctx, Scope, SweepCtx},
-    kinds::ec2,
+    kinds::{ec2, fleet},
     resource::{Id, Live, Member, Revealed, State},
 };
 use aws_sdk_ec2::types::{Filter, Instance, InstanceStateName};
@@ -61,6 +61,18 @@ impl Fleet {
         }
     }
 
+    /// What the next step of the fleet depends on.
+    pub(super) fn standing(&self) -> fleet::Members {
+        let (dead, alive): (Vec<_>, Vec<_>) = self.members.iter().partition(|m| is_dead(m));
+        let ids = |all: &[&Instance]| all.iter().filter_map(|m| m.instance_id().map(str::to_owned)).collect();
+        fleet::Members {
+            starting: alive.iter().any(|m| is_pending(m)),
+            ending: !self.leaving.is_empty(),
+            alive: ids(&alive),
+            dead: ids(&dead),
+        }
+    }
+
     /// Does EC2 show this instance, in whatever state?
     pub(super) fn shows(&self, id: &str) -> bool {
         [&self.members, &self.leaving, &self.gone].into_iter().flatten().any(|i| i.instance_id() == Some(id))
@@ -101,11 +113,11 @@ fn state_name(instance: &Instance) -> Option<&InstanceStateName> {
     instance.state().and_then(|s| s.name())
 }
 
-pub(super) fn is_dead(instance: &Instance) -> bool {
+fn is_dead(instance: &Instance) -> bool {
     matches!(state_name(instance), Some(InstanceStateName::Stopped | InstanceStateName::Stopping))
 }
 
-pub(super) fn is_pending(instance: &Instance) -> bool {
+fn is_pending(instance: &Instance) -> bool {
     matches!(state_name(instance), Some(InstanceStateName::Pending) | None)
 }
 
