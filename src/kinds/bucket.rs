@@ -4,8 +4,10 @@ mod contents;
 mod lifecycle;
 mod name;
 mod read;
+mod statements;
 
 use lifecycle::LifecycleRule;
+use statements::{document, says_the_same, tls_only};
 
 use crate::{
     aws::{Error, ErrorClass, gone, ownership::Ownership, tags},
@@ -27,7 +29,7 @@ use aws_sdk_s3::types::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// An S3 bucket. It is always closed: no public access, no access lists, no requests without TLS.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -81,9 +83,6 @@ fn week() -> Option<Span> {
 
 const CREATE: Call = Call::new("s3:CreateBucket", Class::NameIdempotent);
 const NAME: NameRule = NameRule { max: 63, extra: "-", lower: true };
-/// The statement that dlinfra adds to every bucket policy.
-const TLS_ONLY: &str = "DlinfraTlsOnly";
-
 use check::CODES;
 
 impl Resource for Bucket {
@@ -355,46 +354,6 @@ impl Encryption {
             .build();
         ServerSideEncryptionConfiguration::builder().rules(rule).build().map_err(built)
     }
-}
-
-/// The whole bucket policy: the author's statements and the one that is always there.
-fn document(partition: &str, name: &str, own: Option<&Policy>) -> Policy {
-    let everything = resources(partition, name);
-    let mut statements = vec![tls_only(&everything)];
-    for statement in own.map(Policy::statements).unwrap_or_default() {
-        let mut statement = statement.clone();
-        if let Value::Object(map) = &mut statement
-            && !map.contains_key("Resource")
-            && !map.contains_key("NotResource")
-        {
-            map.insert("Resource".to_owned(), everything.clone());
-        }
-        statements.push(statement);
-    }
-    // Version and id are the author's.
-    own.map_or_else(|| Policy::of(&statements), |own| own.with(&statements))
-}
-
-fn tls_only(everything: &Value) -> Value {
-    json!({
-        "Sid": TLS_ONLY, "Effect": "Deny", "Principal": { "AWS": "*" }, "Action": "s3:*", "Resource": everything,
-        "Condition": { "Bool": { "aws:SecureTransport": "false" } },
-    })
-}
-
-/// Are two statements the same but for the resources?
-fn says_the_same(one: &Value, other: &Value) -> bool {
-    let (Some(one), Some(other)) = (one.as_object(), other.as_object()) else { return false };
-    let rest = |map: &Map<String, Value>| -> Map<String, Value> {
-        map.iter().filter(|(key, _)| *key != "Resource").map(|(k, v)| (k.clone(), v.clone())).collect()
-    };
-    rest(one) == rest(other)
-}
-
-/// The bucket and everything in it.
-fn resources(partition: &str, name: &str) -> Value {
-    let arn = arn(partition, name);
-    json!([arn, format!("{arn}/*")])
 }
 
 fn arn(partition: &str, name: &str) -> String {

@@ -1,8 +1,9 @@
 //! Field checks of a bucket.
 use super::{
-    Bucket, TLS_ONLY,
+    Bucket,
     lifecycle::{LifecycleRule, StorageClass},
     name,
+    statements::TLS_ONLY,
 };
 use crate::{diagnostic::codes, kinds::policy::Policy, resource::Problem, units::Span};
 use serde_json::Value;

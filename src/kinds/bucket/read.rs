@@ -1,5 +1,8 @@
 //! Reading buckets back: by name, each proved by its tags, every setting asked for.
-use super::{Bucket, Encryption, TLS_ONLY, arn, lifecycle, name, resources, tls_only};
+use super::{
+    Bucket, Encryption, arn, lifecycle, name,
+    statements::{TLS_ONLY, resources, tls_only},
+};
 use crate::{
     address::Address,
     aws::{Error, ErrorClass, tags::Tags},
