@@ -134,7 +134,8 @@ fn one(decl: &ResourceDecl, moved: &[&str], compiled: &Compiled) -> Result<Compo
         blueprint::Protect::Off => Protect::Off,
     });
     let moved = moved.iter().filter_map(|from| Address::parse(from)).collect();
-    let wanted = Wanted { address, kind, spec, depends_on: decl.depends_on.clone(), protect, existing, moved };
+    let wanted =
+        Wanted { address, kind, spec: spec.into(), depends_on: decl.depends_on.clone(), protect, existing, moved };
     Ok((wanted, fields, found))
 }
 

@@ -217,7 +217,7 @@ impl SavedPlan {
         let mut out = Diagnostics::new();
         for step in plan.steps.iter().filter(|s| matches!(s.action, Action::Create | Action::Update | Action::Replace))
         {
-            let Some(want) = step.want.as_ref().filter(|w| !step.kind.is_empty(w)) else { continue };
+            let Some(want) = step.want.as_deref().filter(|w| !step.kind.is_empty(w)) else { continue };
             if let Some(named) = step.kind.image(want).filter(|_| !self.images.contains_key(&step.address)) {
                 out.push(codes::no_image(&step.address, &named.name));
             }

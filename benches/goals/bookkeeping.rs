@@ -104,7 +104,7 @@ fn wanted(edges: &[Vec<usize>]) -> Vec<Wanted> {
         Wanted {
             address: Address::parse(&address(i)).unwrap(),
             kind: KINDS[0],
-            spec: KINDS[0].canonical(&spec).unwrap(),
+            spec: KINDS[0].canonical(&spec).unwrap().into(),
             depends_on: Vec::new(),
             protect: None,
             existing: None,

@@ -35,7 +35,7 @@ pub(crate) fn plan_of(file: &Path, exists: bool, priced: bool) {
         let memory = Applied {
             kind: wanted.kind.name().to_owned(),
             id: live.id.clone(),
-            spec: wanted.spec.clone(),
+            spec: Value::clone(&wanted.spec),
             outputs: live.outputs.clone(),
             tags: live.tags.clone(),
         };
@@ -93,7 +93,7 @@ fn live(wanted: &Wanted, tags: &BTreeMap<String, String>) -> Live {
     let known = |address: &str, name: &str| Some(output(address, name));
     let mut spec = match spec::has_unknown(&wanted.spec) {
         true => wanted.kind.canonical(&expression::evaluate(&wanted.spec, &known).unwrap()).unwrap(),
-        false => wanted.spec.clone(),
+        false => Value::clone(&wanted.spec),
     };
     kind::conceal(wanted.kind.about(), &mut spec);
     by_id(&mut spec);

@@ -148,7 +148,7 @@ impl Shared<'_> {
                 let applied = Applied {
                     kind: kind.name().to_owned(),
                     id: found.id.clone(),
-                    spec: step.want.clone().unwrap_or_else(|| json!({})),
+                    spec: step.want.as_deref().cloned().unwrap_or_else(|| json!({})),
                     outputs: found.outputs.clone(),
                     tags: step.tags(),
                 };

@@ -194,7 +194,7 @@ impl Shared<'_> {
 
     /// The wanted spec with everything computed: for comparing (by address) and for calls (with ids).
     fn settle(&self, step: &Step, waits: &BTreeSet<String>) -> Result<(Value, Value, String), Error> {
-        let mut wanted = step.want.clone().ok_or_else(|| Error::bug("a step without a wanted spec"))?;
+        let mut wanted = step.want.as_deref().cloned().ok_or_else(|| Error::bug("a step without a wanted spec"))?;
         spec::without(&mut wanted, step.kind.about().late, waits);
         let live = self.live();
         let output = |address: &str, name: &str| {

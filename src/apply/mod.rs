@@ -5,6 +5,7 @@ mod doubt;
 mod event;
 mod look;
 mod make;
+mod present;
 mod remove;
 mod watch;
 
@@ -13,7 +14,7 @@ pub use event::{Event, Sink, What, without_echo};
 
 use crate::{
     address::Address,
-    aws::{Aws, Error, ErrorClass, tags},
+    aws::{Aws, Error, ErrorClass},
     call::{Ctx, Scope, SweepCtx},
     clock::Clock,
     diagnostic::Diagnostic,
@@ -26,6 +27,7 @@ use crate::{
 };
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use jiff::Timestamp;
+use present::Present;
 use std::{
     collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap},
     sync::{
@@ -131,41 +133,6 @@ struct Shared<'a> {
     released: mpsc::UnboundedSender<usize>,
 }
 
-/// Live objects by address, and the ids under which they are known. Both change together, so that nothing is built
-/// anew for each of many resources.
-#[derive(Default)]
-struct Present {
-    by_address: BTreeMap<Address, Live>,
-    /// Every id that is known now, to its address; not those of what was removed.
-    ids: BTreeMap<String, String>,
-}
-
-/// Every id of a live object.
-fn ids(live: &Live) -> impl Iterator<Item = &String> {
-    live.ids.iter().chain([&live.id]).chain(live.parts.values()).filter(|i| !i.is_empty())
-}
-
-impl Present {
-    fn get(&self, address: &Address) -> Option<&Live> {
-        self.by_address.get(address)
-    }
-
-    fn insert(&mut self, address: Address, live: Live) {
-        self.remove(&address);
-        self.ids.extend(ids(&live).map(|id| (id.clone(), address.to_string())));
-        self.by_address.insert(address, live);
-    }
-
-    fn remove(&mut self, address: &Address) {
-        let Some(gone) = self.by_address.remove(address) else { return };
-        for id in ids(&gone) {
-            if self.ids.get(id).is_some_and(|a| a == address.as_str()) {
-                self.ids.remove(id);
-            }
-        }
-    }
-}
-
 impl Shared<'_> {
     fn emit(&self, address: &Address, what: What) {
         (self.executor.sink)(Event { time: self.clock.now(), address: address.clone(), what });
@@ -239,32 +206,7 @@ fn poll_pause(typical: Duration) -> Duration {
 impl Executor {
     /// Executes the plan. Nothing is rolled back: what was done stays and is recorded.
     pub async fn run(&self, plan: &Plan, snapshot: &Snapshot) -> Outcome {
-        let mut present = Present::default();
-        let surplus = snapshot.surplus.iter().map(|(address, s)| (address, &s.found));
-        for (address, found) in snapshot.owned.iter().chain(&snapshot.existing).chain(surplus) {
-            present.insert(address.clone(), Live::clone(&found.live));
-        }
-        let mut surplus: BTreeSet<Id> = snapshot.surplus.values().map(|s| s.found.live.id.clone()).collect();
-        // What has moved is pointed at by its new address, also by what goes before its tags are moved; the same of what
-        // has lost its place to a successor.
-        for step in &plan.steps {
-            let Some(live) = step.live.as_ref().filter(|l| l.address != Address::unowned()) else { continue };
-            let (aside, known) = (Address::surplus(&live.id), present.get(&step.address));
-            if live.address == step.address && known.is_some_and(|l| l.id == live.id) {
-                continue;
-            }
-            present.remove(&aside);
-            surplus.remove(&live.id);
-            if step.address == aside {
-                surplus.insert(live.id.clone());
-                let claimed = live.tags.get(tags::ADDRESS).and_then(|a| Address::parse(a));
-                claimed
-                    .filter(|a| present.get(a).is_some_and(|l| l.id == live.id))
-                    .iter()
-                    .for_each(|a| present.remove(a));
-            }
-            present.insert(step.address.clone(), Live::clone(live));
-        }
+        let (present, surplus) = present::of(plan, snapshot);
         let links = plan.tasks.iter().enumerate().filter(|(_, t)| t.operation == Operation::Link);
         let (released, mut releases) = mpsc::unbounded_channel();
         let shared = Shared {

@@ -32,7 +32,7 @@ pub fn check(compiled: &Compiled, dialect: &Dialect, plan: &Plan, cost: &PlanCos
         address: step.address.as_str(),
         kind: step.kind.name(),
         action: action(step.action),
-        spec: step.want.as_ref().or(step.live.as_ref().map(|live| &live.spec)),
+        spec: step.want.as_deref().or(step.live.as_ref().map(|live| &live.spec)),
         cost: step_cost(step.address.as_str()).after,
     });
     let removed = plan.steps.iter().filter(|step| step.action == Action::Delete).map(|step| Row {

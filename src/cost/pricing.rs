@@ -118,7 +118,7 @@ impl Pricing<'_> {
     }
 
     fn wanted_of(&self, step: &Step) -> Option<Item> {
-        let want = step.want.as_ref()?;
+        let want = step.want.as_deref()?;
         (step.action != Action::Delete).then(|| self.item(step.address.as_str(), step.kind, want))
     }
 }

@@ -119,7 +119,7 @@ fn imagined(item: &Wanted, by: &Lookup) -> Live {
             if matches!(output.name, "id" | "name") { json!(id) } else { json!(format!("imagined-{}", output.name)) };
         outputs.insert(output.name.to_owned(), if output.ty.starts_with("list") { json!([]) } else { value });
     }
-    let mut live = Live::new(item.address.clone(), id, BTreeMap::new(), item.spec.clone());
+    let mut live = Live::new(item.address.clone(), id, BTreeMap::new(), serde_json::Value::clone(&item.spec));
     live.outputs = outputs;
     live
 }

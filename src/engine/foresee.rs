@@ -45,7 +45,7 @@ impl Engine {
         // Names of images have been looked up already, unless that was not allowed.
         let looked_up = view.notes.iter().all(|d| d.code != codes::IMAGES_NOT_READ.code);
         for step in steps.iter().filter(|_| looked_up) {
-            let named = step.want.as_ref().and_then(|want| step.kind.image(want));
+            let named = step.want.as_deref().and_then(|want| step.kind.image(want));
             if let Some(named) = named.filter(|_| !plan.images.contains_key(&step.address)) {
                 let region = self.aws.region();
                 let text =
@@ -67,12 +67,12 @@ impl Engine {
     }
 
     fn foreseen(&self, step: &Step, plan: &Plan) -> Option<Foreseen> {
-        let want = step.want.clone()?;
+        let want = step.want.as_deref().cloned()?;
         let spec_of = |value: &Value| match spec::node(value) {
             Node::Pointer { address: Some(address), .. } => {
                 let target = plan.steps.iter().find(|s| s.address.as_str() == address)?;
                 let read = || target.live.as_ref().map(|live| live.spec.clone());
-                if target.action == Action::Read { read() } else { target.want.clone().or_else(read) }
+                if target.action == Action::Read { read() } else { target.want.as_deref().cloned().or_else(read) }
             }
             _ => None,
         };
@@ -85,7 +85,7 @@ impl Engine {
 /// Does the step make something: the object, members that differ from those that there are, or what only AWS knows to
 /// be possible?
 fn makes(step: &Step) -> bool {
-    let (about, want) = (step.kind.about(), step.want.as_ref());
+    let (about, want) = (step.kind.about(), step.want.as_deref());
     let concerned = |path: &str| about.rolling.contains(&path) || about.asked.contains(&path);
     let renewed = || step.fields.iter().any(|f| concerned(f.path.split('.').next().unwrap_or("")));
     match step.action {

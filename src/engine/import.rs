@@ -308,7 +308,7 @@ fn step(item: &Wanted, claim: &Claim, snapshot: &Snapshot, set: tags::Tags) -> R
         reason: String::new(),
         summary,
         expected_seconds: 2,
-        want: Some(json!(agreed)),
+        want: Some(json!(agreed).into()),
         live: Some(Arc::new(claim.live.clone())),
         live_kind: None,
         stack_tags: Arc::new(set),

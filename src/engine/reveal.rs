@@ -23,7 +23,7 @@ impl Engine {
             .iter()
             .filter(|step| step.fields.iter().any(|f| step.kind.about().unreadable.contains(&f.path.as_str())))
             .filter_map(|step| {
-                let (want, live) = (step.want.as_ref()?, outdated(step)?);
+                let (want, live) = (step.want.as_deref()?, outdated(step)?);
                 Some(async move {
                     let found = step.kind.reveal(ctx, want, &live).await.ok()?;
                     let changed = |name: &str| step.fields.iter().any(|f| f.path == name);

@@ -167,7 +167,8 @@ pub(super) fn contested(decisions: &[Decision]) -> Vec<(usize, usize)> {
     }
     for (i, decision) in decisions.iter().enumerate() {
         let step = &decision.step;
-        let Some(want) = step.want.as_ref().filter(|_| matches!(step.action, Action::Create | Action::Replace)) else {
+        let Some(want) = step.want.as_deref().filter(|_| matches!(step.action, Action::Create | Action::Replace))
+        else {
             continue;
         };
         for claim in step.kind.about().claims {

@@ -204,7 +204,7 @@ fn one(
     let kind = wanted.kind;
     let mut settled = settle(input, wanted, decided)?;
     if let Some((field, value)) = choices.get(&wanted.address) {
-        settled[*field] = value.clone();
+        Arc::make_mut(&mut settled)[*field] = value.clone();
     }
     let durations = kind.durations(&settled);
     let making = durations.create.typical.as_secs();
@@ -241,7 +241,7 @@ fn one(
     let applied = input.applied.get(&wanted.address).or_else(|| input.applied.get(former?));
     step.setting = setting(&step, applied);
     let Some(found) = found else {
-        if !step.want.as_ref().is_some_and(|w| kind.is_empty(w)) {
+        if !step.want.as_deref().is_some_and(|w| kind.is_empty(w)) {
             step.action = Action::Create;
             step.expected_seconds = making;
             step.reason =
@@ -278,7 +278,7 @@ fn one(
         let rolling = !step.outdated.is_empty();
         step.action = Action::Update;
         step.class = Some(if rolling { ChangeClass::Rolling } else { ChangeClass::InPlace });
-        let want = step.want.clone().unwrap_or(Value::Null);
+        let want = step.want.clone().unwrap_or_default();
         step.ending = kind.leaving(&want, live);
         step.expected_seconds = changing(&step, &want, live) * step.outdated.len().max(1) as u64;
         step.reason = changed(&step.fields);
@@ -287,7 +287,7 @@ fn one(
         step.reason = format!("{}, made by an interrupted run {}", live.id, ago(*since, input.now));
     } else if live.state == State::Ready && (applied.is_none_or(|a| other(kind, a, live)) || !step.setting.is_empty()) {
         // Wanted and live agree already; what is ours from now on must be known once it is no longer wanted.
-        let mut spec = step.want.clone().unwrap_or(Value::Null);
+        let mut spec = step.want.as_deref().cloned().unwrap_or(Value::Null);
         spec::by_address(&mut spec, &input.snapshot.ids);
         kind::conceal(kind.about(), &mut spec);
         step.remember = Some(Applied {
@@ -323,7 +323,7 @@ fn changing(step: &Step, want: &Value, live: &Live) -> u64 {
 /// What the journal must know before it is set, so that a run may be killed at any instant.
 fn setting(step: &Step, applied: Option<&Applied>) -> Setting {
     let ours = |key: &str| applied.is_some_and(|a| a.spec.get(key).is_some_and(|v| !v.is_null()));
-    let want = step.want.as_ref().and_then(Value::as_object);
+    let want = step.want.as_deref().and_then(Value::as_object);
     let fields = want
         .into_iter()
         .flatten()
@@ -379,7 +379,7 @@ fn under(path: &str, fields: &[&str]) -> bool {
 
 /// Live against wanted, members, removed fields and tags.
 fn compare(input: &Input<'_>, step: &mut Step, live: &Live, applied: Option<&Applied>) {
-    let mut want = step.want.clone().unwrap_or(Value::Null);
+    let mut want = step.want.as_deref().cloned().unwrap_or(Value::Null);
     spec::by_address(&mut want, &input.snapshot.ids);
     kind::conceal(step.kind.about(), &mut want);
     // Set by us before and no longer written: back to AWS's default. Never ours: left alone.
@@ -500,7 +500,7 @@ fn forced(input: &Input<'_>, step: &mut Step, live: &Live, wanted: &Wanted, deci
             || about.fixed.iter().chain(about.rolling).any(|f| f.starts_with(&inside));
         if !step.fields.iter().any(|f| f.path == name || f.path.starts_with(&inside)) {
             let before = live.spec.get(&name).cloned().unwrap_or(Value::Null);
-            let after = step.want.as_ref().and_then(|w| w.get(&name)).cloned().unwrap_or(Value::Null);
+            let after = step.want.as_deref().and_then(|w| w.get(&name)).cloned().unwrap_or(Value::Null);
             step.fields.push(FieldChange { path: name.clone(), before, after, forces: whole });
         }
         if whole {
@@ -561,9 +561,9 @@ impl<'a> Decided<'a> {
 
 /// Computes what can be computed: outputs of resources that stay are known, those of resources that are made or
 /// replaced are not, nor those that an update changes.
-fn settle(input: &Input<'_>, wanted: &Wanted, decided: &Decided<'_>) -> Result<Value, Diagnostics> {
+fn settle(input: &Input<'_>, wanted: &Wanted, decided: &Decided<'_>) -> Result<Arc<Value>, Diagnostics> {
     if !spec::has_unknown(&wanted.spec) {
-        return Ok(wanted.spec.clone());
+        return Ok(Arc::clone(&wanted.spec));
     }
     let known = |address: &str, name: &str| match decided.actions.get(address) {
         Some(Action::Create | Action::Replace) => None,
@@ -573,5 +573,5 @@ fn settle(input: &Input<'_>, wanted: &Wanted, decided: &Decided<'_>) -> Result<V
     let settled = expression::evaluate(&wanted.spec, &known)
         .map_err(|d| Diagnostics::from(d.at_address(wanted.address.as_str())))?;
     // What was sorted with unknowns in it may sort differently now.
-    Ok(wanted.kind.canonical(&settled).unwrap_or(settled))
+    Ok(wanted.kind.canonical(&settled).unwrap_or(settled).into())
 }

@@ -23,7 +23,7 @@ pub struct Known<'a> {
 /// Decides on the image of each group, and says where a newer one is to be had.
 pub fn decide(plan: &mut Plan, known: &Known<'_>) {
     for step in &plan.steps {
-        let Some(want) = step.want.as_ref().filter(|_| step.action != Action::Read) else { continue };
+        let Some(want) = step.want.as_deref().filter(|_| step.action != Action::Read) else { continue };
         let Some(named) = step.kind.image(want) else { continue };
         let latest = named.parameters.iter().find_map(|p| known.parameters.get(p));
         let of = |from: &BTreeMap<Address, Image>| -> Option<String> {

@@ -48,8 +48,8 @@ pub struct Wanted {
     pub address: Address,
     /// Its kind.
     pub kind: &'static dyn Kind,
-    /// Canonical spec; pointers by address, unknowns as `$expr`.
-    pub spec: Value,
+    /// Canonical spec; pointers by address, unknowns as `$expr`. Plans share it.
+    pub spec: Arc<Value>,
     /// Further resources that must come first.
     pub depends_on: Vec<String>,
     /// As written; `None` = by kind.
@@ -161,7 +161,7 @@ pub struct Step {
     /// Typical time.
     pub expected_seconds: u64,
     /// What is wanted, settled as far as it is known; `None` for deletes.
-    pub want: Option<Value>,
+    pub want: Option<Arc<Value>>,
     /// What is live.
     pub live: Option<Arc<Live>>,
     /// The kind of what is live, where it differs from the wanted one.

@@ -98,7 +98,7 @@ fn image(step: &Step, plan: &Plan, field: &FieldChange) -> Option<(String, Strin
     };
     let id = step.live.as_ref().and_then(|live| live.outputs.get("image_id")).and_then(Value::as_str);
     let before = known(name_of(&field.before), id)?;
-    let wanted = step.want.as_ref().and_then(|want| want.get("image")).and_then(Value::as_str).map(str::to_owned);
+    let wanted = step.want.as_deref().and_then(|want| want.get("image")).and_then(Value::as_str).map(str::to_owned);
     let after =
         known(wanted.or_else(|| name_of(&field.after)), plan.images.get(&step.address).map(|image| image.id.as_str()))?;
     Some((before, after))

@@ -46,7 +46,7 @@ pub(super) fn row(step: &Step) -> Value {
     put("untag", json!(step.untag));
     put("id", json!(step.live.as_ref().map(|l| l.id.as_str())));
     put("live_kind", json!(step.live_kind.map(crate::kind::Kind::name)));
-    put("want", step.want.as_ref().map_or(Value::Null, plain));
+    put("want", step.want.as_deref().map_or(Value::Null, plain));
     out
 }
 

@@ -108,7 +108,7 @@ fn fits(
 
 fn fit(item: &Wanted, live: &Live, ids: &BTreeMap<String, String>, matched: &BTreeSet<&str>) -> Fit {
     let about = item.kind.about();
-    let mut want = item.spec.clone();
+    let mut want = Value::clone(&item.spec);
     spec::by_address(&mut want, ids);
     crate::kind::conceal(about, &mut want);
     let (fields, _) = plan::differences(item.kind, &want, live);

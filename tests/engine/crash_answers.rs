@@ -122,7 +122,7 @@ impl Eve {
         if call == "ec2:AuthorizeSecurityGroupEgress" {
             let it = wanted.last_mut().unwrap();
             let rule = json!({ "egress": [{ "protocol": "tcp", "ports": "443", "cidr": "10.0.0.0/8" }] });
-            it.spec = it.kind.canonical(&merged(&it.spec, &rule)).unwrap();
+            it.spec = it.kind.canonical(&merged(&it.spec, &rule)).unwrap().into();
         }
         let journal = MemoryBackend::new();
         let stage = Stage::on(Sandbox::open(config()).unwrap(), Arc::new(journal.clone()));

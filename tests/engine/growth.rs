@@ -86,7 +86,7 @@ fn a_chain_of_20_000_is_planned_without_recursion() {
     let wanted: Vec<Wanted> = (0..DEPTH).map(link).collect();
     let found = |w: &Wanted| {
         let tags = BTreeMap::from([("dlinfra:address".to_owned(), w.address.to_string())]);
-        let live = Live::new(w.address.clone(), format!("vpc-{}", w.address), tags, w.spec.clone());
+        let live = Live::new(w.address.clone(), format!("vpc-{}", w.address), tags, serde_json::Value::clone(&w.spec));
         Found { kind: w.kind, live: live.into() }
     };
     let all = Snapshot::build(wanted.iter().map(found).collect(), BTreeMap::new()).unwrap();

@@ -64,7 +64,7 @@ async fn differences_are_shown_and_left_for_apply() {
     let found = plan(&stage, &wanted, id(&made)).await.unwrap();
     assert!(found.after.is_empty());
     // The blueprint says more than is live.
-    wanted[0].spec["dns_hostnames"] = json!(true);
+    std::sync::Arc::make_mut(&mut wanted[0].spec)["dns_hostnames"] = json!(true);
     let found = plan(&stage, &wanted, By::Lookup(Lookup::Name("acme".to_owned()))).await.unwrap();
     assert_eq!(found.after.steps[0].action, Action::Update);
     let before = stage.sandbox.requests().counts;

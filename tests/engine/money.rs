@@ -106,7 +106,7 @@ fn block() -> Wanted {
     Wanted {
         address: Address::parse("block").unwrap(),
         kind: KINDS[0],
-        spec: json!({ "instance_type": "p5.48xlarge" }),
+        spec: json!({ "instance_type": "p5.48xlarge" }).into(),
         depends_on: Vec::new(),
         protect: None,
         existing: None,

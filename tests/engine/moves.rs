@@ -20,7 +20,7 @@ use dlinfra::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// What a blueprint wants, with these variables.
 fn blueprint(text: &str, vars: &[(&str, &str)]) -> Vec<Wanted> {
@@ -49,7 +49,7 @@ fn network(zones: &str, nat: &str) -> Vec<Wanted> {
 fn by_place(zones: &str, nat: &str) -> Vec<Wanted> {
     let mut out = network(zones, nat);
     for item in &mut out {
-        item.spec.as_object_mut().unwrap().remove("alternatives");
+        Arc::make_mut(&mut item.spec).as_object_mut().unwrap().remove("alternatives");
     }
     out
 }
@@ -142,10 +142,10 @@ fn who_stays_lets_go_only_where_it_must() {
     assert_eq!(tasks(&plan), ["Clear table", "Remove old", "Make new", "Make table"]);
     // With another range the table has a subnet all the time.
     let mut other = handed_over("new");
-    other[1].spec["cidr"] = json!("10.0.2.0/24");
+    Arc::make_mut(&mut other[1].spec)["cidr"] = json!("10.0.2.0/24");
     assert_eq!(tasks(&account.plan(&other)), ["Make new", "Make table", "Remove old"]);
     // A part of it is as good as all of it.
-    other[1].spec["cidr"] = json!("10.0.0.0/20");
+    Arc::make_mut(&mut other[1].spec)["cidr"] = json!("10.0.0.0/20");
     assert_eq!(tasks(&account.plan(&other)), ["Clear table", "Remove old", "Make new", "Make table"]);
 }
 
@@ -160,7 +160,7 @@ fn names_and_reservations_change_hands() {
         let mut group = wanted("vpc", "vpc", json!({ "cidr": "10.0.0.0/16" }));
         group.address = crate::plans::address(address);
         group.kind = dlinfra::kinds::KINDS.iter().find(|k| k.name() == "instance-group").copied().unwrap();
-        group.spec = group.kind.canonical(&spec).unwrap();
+        group.spec = group.kind.canonical(&spec).unwrap().into();
         all.push(group);
         all
     };
@@ -209,7 +209,7 @@ fn a_move_that_never_ends_is_refused_before_anything_ends() {
         let item = Wanted {
             address: address("anchor"),
             kind: &ANCHOR,
-            spec: json!({ "subnet": to(subnet) }),
+            spec: json!({ "subnet": to(subnet) }).into(),
             ..all[2].clone()
         };
         all.push(item);
@@ -220,7 +220,7 @@ fn a_move_that_never_ends_is_refused_before_anything_ends() {
     assert_eq!(found, [("DL0550", Some("new"), 1)], "{problems}");
     // With another range nothing waits for it.
     let mut other = with("new");
-    other[1].spec["cidr"] = json!("10.0.2.0/24");
+    Arc::make_mut(&mut other[1].spec)["cidr"] = json!("10.0.2.0/24");
     assert!(Account::with(&with("old")).try_plan(&other).is_ok());
 }
 

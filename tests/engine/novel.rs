@@ -82,8 +82,11 @@ fn a_file_system_of_a_newer_make_is_named_left_alone_and_removed() {
         // What is known can be changed beside it, and what is not stays.
         let mut changed = wanted.clone();
         let it = changed.last_mut().unwrap();
-        it.spec =
-            it.kind.canonical(&merged(&it.spec, &json!({ "maintenance": "2:03:30", "version": "2.12" }))).unwrap();
+        it.spec = it
+            .kind
+            .canonical(&merged(&it.spec, &json!({ "maintenance": "2:03:30", "version": "2.12" })))
+            .unwrap()
+            .into();
         stage.target.tags = [("team".to_owned(), "ml".to_owned())].into();
         stage.settle(&changed).await;
         // The journal is lost, and begun again from what is there.
@@ -114,7 +117,7 @@ fn alarms_and_log_groups_with_words_of_tomorrow_are_named_and_left_alone() {
             told(&plan.notes, IT, &[word]);
             let mut changed = wanted.clone();
             let it = changed.last_mut().unwrap();
-            it.spec = it.kind.canonical(&merged(&it.spec, &change)).unwrap();
+            it.spec = it.kind.canonical(&merged(&it.spec, &change)).unwrap().into();
             // An alarm is put whole, with AWS's own word in it: the sandbox, which does not know it either, says so.
             match stage.resume(&changed).await {
                 Ok(_) => assert_eq!(kind, "log-group"),

@@ -308,7 +308,9 @@ fn of_two_at_one_address_the_journals_stays_and_both_go() {
             if !by_name {
                 wanted.retain(|w| !["iam-role", "bucket"].contains(&w.kind.name()));
                 for field in ["role", "repositories"] {
-                    wanted.iter_mut().for_each(|w| drop(w.spec.as_object_mut().unwrap().remove(field)));
+                    wanted.iter_mut().for_each(|w| {
+                        drop(std::sync::Arc::make_mut(&mut w.spec).as_object_mut().unwrap().remove(field));
+                    });
                 }
             }
             let stage = Applied::of(&wanted).await.stage;

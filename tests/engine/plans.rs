@@ -44,7 +44,7 @@ impl Account {
         for item in made {
             let mut own = tags.clone();
             own.insert(tags::ADDRESS.to_owned(), item.address.to_string());
-            let mut spec = item.spec.clone();
+            let mut spec = Value::clone(&item.spec);
             kind::conceal(item.kind.about(), &mut spec);
             let id = format!("id-{}", item.address);
             let mut live = Live::new(item.address.clone(), &id, own.clone(), spec.clone());
@@ -119,7 +119,7 @@ fn files(subnet: &str, deployment: &str) -> Wanted {
         "maintenance": "7:03:30", "throughput": (deployment == "persistent-2").then_some("125 MB/s/TiB") });
     let mut item = wanted("vpc", "vpc", json!({ "cidr": "10.0.0.0/16" }));
     let kind = *KINDS.iter().find(|k| k.name() == "fsx-lustre").unwrap();
-    (item.address, item.kind, item.spec) = (address("files"), kind, kind.canonical(&spec).unwrap());
+    (item.address, item.kind, item.spec) = (address("files"), kind, kind.canonical(&spec).unwrap().into());
     item
 }
 fn machines(count: u32) -> Wanted {

@@ -338,9 +338,9 @@ async fn a_group_stays_on_the_build_of_its_members() {
     assert_eq!(running(&stage).await, first);
     // Another spec rolls the members, on the same build.
     let mut changed = group(2, "al2023");
-    changed[3].spec["boot"] =
+    std::sync::Arc::make_mut(&mut changed[3].spec)["boot"] =
         json!({ "script": { "name": "b.sh", "text": "#!/bin/sh\n", "sha256": spec::sha256(b"#!/bin/sh\n") } });
-    changed[3].spec = changed[3].kind.canonical(&changed[3].spec).unwrap_or_else(|p| panic!("{}", p.summary));
+    changed[3].spec = changed[3].kind.canonical(&changed[3].spec).unwrap_or_else(|p| panic!("{}", p.summary)).into();
     stage.settle(&changed).await;
     assert_eq!(running(&stage).await, first);
     // Another name, and what was asked for with --replace, take the newest.

@@ -193,7 +193,7 @@ async fn tags_of(tagger: &dyn tags::Tagger, ctx: &SweepCtx, arn: &str) -> Result
 fn want(address: &str, kind: &'static dyn Kind, spec: &Value) -> Wanted {
     let mut wanted = crate::stage::wanted("x", "vpc", json!({ "cidr": "10.0.0.0/16" }));
     (wanted.address, wanted.kind) = (dlinfra::address::Address::parse(address).unwrap(), kind);
-    wanted.spec = kind.canonical(spec).unwrap();
+    wanted.spec = kind.canonical(spec).unwrap().into();
     wanted
 }
 

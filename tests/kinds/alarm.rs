@@ -191,8 +191,8 @@ async fn it_follows_the_machines_that_it_watches() {
     let stack = |count: u32, script: &str| {
         let mut stack = crash_lives::of("instance-group").commands.swap_remove(0).1;
         let group = stack.iter_mut().find(|w| w.address.as_str() == IT).unwrap();
-        group.spec["count"] = json!(count);
-        group.spec["boot"] = json!({ "script": format!("#!/bin/sh\n{script}\n") });
+        std::sync::Arc::make_mut(&mut group.spec)["count"] = json!(count);
+        std::sync::Arc::make_mut(&mut group.spec)["boot"] = json!({ "script": format!("#!/bin/sh\n{script}\n") });
         let mut alarm = idle();
         alarm["metric"]["dimensions"] = json!({ "Host": { "$ref": IT, "attr": "head_address" } });
         stack.push(wanted("idle", "alarm", alarm));

@@ -86,7 +86,7 @@ impl World {
                 Wanted {
                     address: Address::parse("train.group").unwrap(),
                     kind: KINDS[0],
-                    spec: KINDS[0].canonical(&spec).unwrap(),
+                    spec: KINDS[0].canonical(&spec).unwrap().into(),
                     depends_on: Vec::new(),
                     protect: None,
                     existing: None,

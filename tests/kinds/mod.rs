@@ -68,7 +68,7 @@ async fn what_has_the_name_already_and_is_somebody_elses_is_left_alone() {
         assert!(before.is_some(), "{}", own.kind);
         let mut wanted = crash_lives::of(own.kind).commands.swap_remove(0).1;
         let it = wanted.iter_mut().find(|w| w.address.as_str() == IT).unwrap();
-        it.spec["name"] = json!(NAME);
+        std::sync::Arc::make_mut(&mut it.spec)["name"] = json!(NAME);
         let outcome = stage.try_apply(&wanted).await;
         let [(_, error)] = &outcome.failed[..] else { panic!("{}: {outcome:?}", own.kind) };
         assert_eq!(error.class, ErrorClass::Stranger, "{}: {error:?}", own.kind);

@@ -56,7 +56,7 @@ pub(crate) fn wanted(address: &str, kind: &str, spec: Value) -> Wanted {
     Wanted {
         address: Address::parse(address).unwrap(),
         kind,
-        spec,
+        spec: spec.into(),
         depends_on: Vec::new(),
         protect: None,
         existing: None,
