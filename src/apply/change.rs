@@ -6,7 +6,7 @@ use crate::{
         tags::{self, Carrier},
     },
     plan::{self, Protect, Step},
-    resource::{Changes, Discovery, Live},
+    resource::{Changes, Live},
 };
 use serde_json::Value;
 use std::{sync::atomic::Ordering, time::Duration};
@@ -92,8 +92,7 @@ impl Shared<'_> {
                 }
                 if progress.created.is_some() && !ctx.doubt.load(Ordering::Relaxed) {
                     progress.told = step.kind.updated(&ctx, &want_call, &target)?;
-                    // What takes a change may still be missing in a search by tags.
-                    progress.shown |= step.kind.about().discovery != Discovery::Filter;
+                    progress.shown = true;
                 }
             }
             Err(e)

@@ -47,9 +47,6 @@ impl Shared<'_> {
         let look = Look { id, not_before: progress.not_before, by_tag: self.by_tag(step), ..self.whole(step) };
         let confirms = std::mem::take(&mut progress.changed) || progress.created.is_some() && !progress.shown;
         progress.looked = true;
-        if progress.released {
-            return self.watch.look_with(look, |busy| busy.iter().any(|task| *task != progress.task)).await;
-        }
         // A fleet that changes batch by batch has more to do after each look.
         if confirms && !fleet {
             return self.watch.look_with(look, |busy| self.held_up(progress.task, busy)).await;

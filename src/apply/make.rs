@@ -44,8 +44,6 @@ pub(super) struct Progress {
     pub(super) changed: bool,
     /// A look of this step has shown what is there.
     pub(super) looked: bool,
-    /// Nobody waits for this step any more.
-    pub(super) released: bool,
     pub(super) not_before: Instant,
 }
 
@@ -94,7 +92,6 @@ impl Shared<'_> {
             outdated: 0,
             changed: false,
             looked: false,
-            released: false,
             not_before: Instant::now(),
         };
         let former = live.as_ref().and_then(|l| Address::parse(l.tags.get(tags::ADDRESS)?));
@@ -150,8 +147,6 @@ impl Shared<'_> {
                         if self.update(step, &want, &call, &live, &spec_tag, &mut progress, &mut moved).await? {
                             // Made a moment ago, and nothing has shown yet that AWS knows it.
                             if progress.created.is_some() && !progress.shown {
-                                progress.released = true;
-                                self.release(at, step, &live);
                                 progress.not_before = Instant::now();
                                 continue;
                             }

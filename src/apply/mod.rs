@@ -36,7 +36,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::{mpsc, watch as signal};
+use tokio::sync::watch as signal;
 
 /// How many tasks work at once; the rate buckets bound requests, this bounds memory and connections.
 const CONCURRENCY: usize = 64;
@@ -129,8 +129,6 @@ struct Shared<'a> {
     halted: AtomicBool,
     /// Ids of what AWS said is gone.
     removed: Mutex<BTreeSet<Id>>,
-    /// Tasks whose objects are as wanted by AWS's answers, and only have to be seen once.
-    released: mpsc::UnboundedSender<usize>,
 }
 
 impl Shared<'_> {
@@ -145,15 +143,6 @@ impl Shared<'_> {
     /// Nothing new may start.
     fn cancelled(&self) -> bool {
         *self.executor.cancel.borrow() || self.halted.load(Ordering::Relaxed)
-    }
-
-    /// What a new object is, AWS's answers have said: whoever points at it may begin, while it is looked at once more.
-    fn release(&self, task: usize, step: &Step, live: &Live) {
-        if step.action == Action::Create {
-            self.live().insert(step.address.clone(), live.clone());
-            // Nobody hears it once the run is over.
-            let _ = self.released.send(task);
-        }
     }
 
     fn ctx(&self, step: &Step, spec_tag: String) -> Ctx {
@@ -208,9 +197,7 @@ impl Executor {
     pub async fn run(&self, plan: &Plan, snapshot: &Snapshot) -> Outcome {
         let (present, surplus) = present::of(plan, snapshot);
         let links = plan.tasks.iter().enumerate().filter(|(_, t)| t.operation == Operation::Link);
-        let (released, mut releases) = mpsc::unbounded_channel();
         let shared = Shared {
-            released,
             executor: self,
             plan,
             known: snapshot.owned.keys().chain(snapshot.surplus.keys()).cloned().collect(),
@@ -230,34 +217,13 @@ impl Executor {
             .collect();
         let mut running = FuturesUnordered::new();
         let mut out = Outcome::default();
-        // Whoever makes something waits for nothing more of these.
-        let mut freed: BTreeSet<usize> = BTreeSet::new();
-        let makes = |task: usize| matches!(plan.tasks[task].operation, Operation::Make | Operation::Link);
         loop {
             while let Some((_, std::cmp::Reverse(task))) = (running.len() < CONCURRENCY).then(|| ready.pop()).flatten()
             {
                 let (shared, blocked) = (&shared, blocked[task].clone());
                 running.push(async move { (task, shared.task(task, blocked).await) });
             }
-            let next = tokio::select! {
-                biased;
-                Some(task) = releases.recv() => Err(task),
-                next = running.next() => Ok(next),
-            };
-            let (task, ended) = match next {
-                Ok(Some(ended)) => ended,
-                Ok(None) => break,
-                Err(task) => {
-                    let first = freed.insert(task);
-                    for &child in plan.dag.children(task).iter().filter(|child| first && makes(**child)) {
-                        waiting[child] -= 1;
-                        if waiting[child] == 0 {
-                            ready.push((plan.remaining[child], std::cmp::Reverse(child)));
-                        }
-                    }
-                    continue;
-                }
-            };
+            let Some((task, ended)) = running.next().await else { break };
             let address = &plan.steps[plan.tasks[task].step].address;
             let done = ended == Ended::Done;
             match ended {
@@ -267,13 +233,11 @@ impl Executor {
                 Ended::Skipped => out.skipped.push(address.clone()),
             }
             for &child in plan.dag.children(task) {
-                let free = freed.contains(&task) && makes(child);
-                waiting[child] -= usize::from(!free);
-                // What has begun goes on.
+                waiting[child] -= 1;
                 if !done && blocked[child].is_none() {
                     blocked[child] = Some(blocked[task].clone().unwrap_or_else(|| address.clone()));
                 }
-                if waiting[child] == 0 && !free {
+                if waiting[child] == 0 {
                     ready.push((plan.remaining[child], std::cmp::Reverse(child)));
                 }
             }

@@ -127,7 +127,7 @@ impl Error {
         self
     }
 
-    /// The error of a read of what AWS has said to exist: not found then means not shown yet.
+    /// The error of a read that follows "it exists already": not found then means not shown yet.
     #[must_use]
     pub fn after_exists(mut self) -> Self {
         if self.class == ErrorClass::NotFound {

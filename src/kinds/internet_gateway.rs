@@ -145,12 +145,6 @@ impl Resource for InternetGateway {
 }
 
 impl Answers for InternetGateway {
-    fn made(&self, ctx: &Ctx, id: &Id) -> Option<Live<Self>> {
-        let mut live = Live::new(ctx.address.clone(), id, ctx.part_tags(""), Self { vpc: None });
-        live.outputs = ec2::outputs([("id", json!(id))]);
-        Some(live)
-    }
-
     fn updated(want: &Self, _: &Ctx, live: &Live<Self>) -> Option<Live<Self>> {
         Some(live.with_spec(want.clone()))
     }

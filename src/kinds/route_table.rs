@@ -243,13 +243,6 @@ impl Resource for RouteTable {
 }
 
 impl Answers for RouteTable {
-    fn made(&self, ctx: &Ctx, id: &Id) -> Option<Live<Self>> {
-        let spec = Self { vpc: Ref::to_id(self.vpc.id().ok()?), routes: Vec::new(), subnets: Vec::new() };
-        let mut live = Live::new(ctx.address.clone(), id, ctx.part_tags(""), spec);
-        live.outputs = ec2::outputs([("id", json!(id))]);
-        Some(live)
-    }
-
     fn updated(want: &Self, _: &Ctx, live: &Live<Self>) -> Option<Live<Self>> {
         Some(live.with_spec(want.clone()))
     }

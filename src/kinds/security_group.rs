@@ -182,15 +182,6 @@ impl Resource for SecurityGroup {
 }
 
 impl Answers for SecurityGroup {
-    /// A new group lets nothing in and everything out.
-    fn made(&self, ctx: &Ctx, id: &Id) -> Option<Live<Self>> {
-        let vpc = self.vpc.as_ref()?.id().ok()?;
-        let spec = Self { vpc: Some(Ref::to_id(vpc)), subnet: None, ingress: Vec::new(), egress: everything() };
-        let mut live = Live::new(ctx.address.clone(), id, ctx.part_tags(""), spec);
-        live.outputs = ec2::outputs([("id", json!(id)), ("name", json!(name(ctx, vpc)))]);
-        Some(live)
-    }
-
     fn updated(want: &Self, _: &Ctx, live: &Live<Self>) -> Option<Live<Self>> {
         let (ingress, egress) = (want.ingress.clone(), want.egress.clone());
         Some(live.with_spec(Self { ingress, egress, ..live.spec.clone() }))
@@ -212,13 +203,7 @@ impl SecurityGroup {
         match (&self.vpc, &self.subnet) {
             (Some(vpc), _) => Ok(vpc.id()?.to_owned()),
             (None, Some(subnet)) => {
-                let id = subnet.id()?;
-                // Made a moment ago, it may not be shown yet.
-                let read = || async {
-                    let sent = ctx.aws.ec2().describe_subnets().subnet_ids(id).send().await;
-                    sent.map_err(|e| Error::from(e).after_exists())
-                };
-                let out = ec2::patient(ctx, read).await?;
+                let out = ctx.aws.ec2().describe_subnets().subnet_ids(subnet.id()?).send().await?;
                 let vpc = out.subnets.unwrap_or_default().into_iter().next().and_then(|s| s.vpc_id);
                 vpc.ok_or_else(|| Error::missing("the subnet's VPC"))
             }

@@ -124,11 +124,8 @@ impl Resource for Subnet {
                 let call = ctx.aws.ec2_once().create_subnet().vpc_id(vpc).cidr_block(self.cidr.to_string());
                 let tags = ec2::tag_specification(ResourceType::Subnet, &attempt.tags);
                 let out = call.availability_zone(&self.zone).tag_specifications(tags).send().await?;
-                let made = out.subnet.ok_or_else(|| Error::missing("the subnet"))?;
-                if made.state != Some(SubnetState::Available) {
-                    ctx.doubtful();
-                }
-                Ok(vec![made.subnet_id.ok_or_else(|| Error::missing("the subnet's id"))?])
+                let id = out.subnet.and_then(|s| s.subnet_id);
+                Ok(vec![id.ok_or_else(|| Error::missing("the subnet's id"))?])
             })
             .await?;
         ec2::only(ids, "the subnet's id")
@@ -157,14 +154,6 @@ impl Resource for Subnet {
 }
 
 impl Answers for Subnet {
-    fn made(&self, ctx: &Ctx, id: &Id) -> Option<Live<Self>> {
-        let vpc = Ref::to_id(self.vpc.id().ok()?);
-        let spec = Self { vpc, alternatives: Vec::new(), public: false, ..self.clone() };
-        let mut live = Live::new(ctx.address.clone(), id, ctx.part_tags(""), spec);
-        live.outputs = ec2::outputs([("id", json!(id)), ("cidr", json!(self.cidr)), ("zone", json!(self.zone))]);
-        Some(live)
-    }
-
     fn updated(want: &Self, _: &Ctx, live: &Live<Self>) -> Option<Live<Self>> {
         Some(live.with_spec(want.clone()))
     }
