@@ -46,6 +46,14 @@ pub(crate) fn blueprint(shape: Shape, count: usize) -> String {
     out
 }
 
+/// So many of one resource, without references.
+pub(crate) fn many(count: usize) -> String {
+    format!(
+        "blueprint: growth\nregion: us-east-1\nresources:\n  many:\n    kind: vpc\n    for_each: ${{range({count})}}\n    \
+         cidr: 10.0.0.0/16\n    dns_support: true\n    dns_hostnames: true\n"
+    )
+}
+
 /// Terraform's built-in `terraform_data`, which needs no provider, with the same references.
 pub(crate) fn configuration(shape: Shape, count: usize) -> String {
     let mut out = String::new();

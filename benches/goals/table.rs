@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 
 /// One line: what was measured, on both sides, and whether that meets the goal.
 pub(crate) struct Row {
-    /// From 1 to 8.
+    /// From 1 to 9.
     pub(crate) goal: u8,
     /// What was measured.
     pub(crate) what: String,
