@@ -3,8 +3,8 @@ use crate::{
     dag::{self, Shape},
     mixed,
     process::{self, Cost},
-    stack::{self, Phase, READ, Stack},
     served,
+    stack::{self, Phase, READ, Stack},
     table::{self, Row},
     terraform::Terraform,
 };
