@@ -30,6 +30,7 @@ mod variables;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
@@ -143,8 +144,8 @@ pub struct ResourceDecl {
     pub address: String,
     /// `instance-group`
     pub kind: String,
-    /// Canonical JSON.
-    pub spec: Json,
+    /// Canonical JSON, shared with what is wanted where the kind has no other form of it.
+    pub spec: Arc<Json>,
     /// Positions by path (`interfaces.layout`, `subnets[0]`); the empty path is the resource's name.
     pub spans: Places,
     /// Addresses that must be ready before.

@@ -13,7 +13,10 @@ use crate::{
     rules,
 };
 use rust_decimal::Decimal;
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 /// The kind of this name.
 pub fn kind(name: &str) -> Option<&'static dyn Kind> {
@@ -122,11 +125,12 @@ fn one(decl: &ResourceDecl, moved: &[&str], compiled: &Compiled) -> Result<Compo
         Existing::Tags(tags) => Lookup::Tags(tags.clone()),
     });
     let (spec, fields, found) = if existing.is_some() {
-        (decl.spec.clone(), None, Vec::new())
+        (Arc::clone(&decl.spec), None, Vec::new())
     } else {
         let checked = kind.checked(&decl.spec).map_err(|p| vec![decl.problem(&p, &[])])?;
         let found = checked.problems.iter().map(|p| decl.problem(p, &compiled.allow)).collect();
-        (checked.spec, Some(checked.fields), found)
+        let spec = if checked.spec == *decl.spec { Arc::clone(&decl.spec) } else { checked.spec.into() };
+        (spec, Some(checked.fields), found)
     };
     let protect = decl.protect.map(|p| match p {
         blueprint::Protect::Never => Protect::Never,
@@ -134,8 +138,7 @@ fn one(decl: &ResourceDecl, moved: &[&str], compiled: &Compiled) -> Result<Compo
         blueprint::Protect::Off => Protect::Off,
     });
     let moved = moved.iter().filter_map(|from| Address::parse(from)).collect();
-    let wanted =
-        Wanted { address, kind, spec: spec.into(), depends_on: decl.depends_on.clone(), protect, existing, moved };
+    let wanted = Wanted { address, kind, spec, depends_on: decl.depends_on.clone(), protect, existing, moved };
     Ok((wanted, fields, found))
 }
 

@@ -145,7 +145,7 @@ impl Emitter<'_, '_> {
         let made = ResourceDecl {
             address: instance.address.to_string(),
             kind: kind.to_string(),
-            spec,
+            spec: spec.into(),
             spans: origins.into_places().into(),
             depends_on: Vec::new(),
             protect: rules.inherited.protect,

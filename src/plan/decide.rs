@@ -62,7 +62,8 @@ pub(super) fn decide(input: &Input<'_>, choices: &Choices) -> Result<Vec<Decisio
         let used = found.map(|f| edges_of(f.kind.about(), &f.live.spec)).unwrap_or_default();
         out[node] = Some(Decision { step, needs: std::mem::take(&mut needs[node]), used });
     }
-    let mut out: Vec<Decision> = out.into_iter().flatten().collect();
+    // All are there; taken in place, so that a large plan is not held twice.
+    let mut out: Vec<Decision> = out.into_iter().map_while(|decision| decision).collect();
     point_again(&mut out);
     for (address, found) in input.snapshot.owned.iter().filter(|(_, f)| !taken.contains(&f.live.address)) {
         let used = edges_of(found.kind.about(), &found.live.spec);

@@ -252,7 +252,7 @@ fn tasks(decisions: &[Decision]) -> Vec<Task> {
 
 /// Puts steps in order of execution (those without a task last, by address) and renumbers the tasks.
 fn finish(
-    decisions: Vec<Decision>,
+    mut decisions: Vec<Decision>,
     mut tasks: Vec<Task>,
     dag: Dag,
     order: &[usize],
@@ -272,8 +272,15 @@ fn finish(
         place[*old] = new;
     }
     tasks.iter_mut().for_each(|t| t.step = place[t.step]);
-    let mut slots: Vec<Option<_>> = decisions.into_iter().map(|d| Some(d.step)).collect();
-    let steps: Vec<_> = new_order.into_iter().filter_map(|i| slots[i].take()).collect();
+    // In place, so that a large plan is not held twice.
+    for at in 0..place.len() {
+        while place[at] != at {
+            let to = place[at];
+            decisions.swap(at, to);
+            place.swap(at, to);
+        }
+    }
+    let steps: Vec<_> = decisions.into_iter().map(|d| d.step).collect();
     let summary = Summary::of(&steps);
     let (images, choices, notes) = (BTreeMap::new(), BTreeMap::new(), Diagnostics::new());
     Ok(Plan { steps, tasks, dag, remaining, critical_path, expected_seconds, summary, images, choices, notes })

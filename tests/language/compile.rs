@@ -67,7 +67,7 @@ fn the_example_of_the_language() {
         ]
     );
     assert_eq!(
-        resource(&c, "cache.file-system").spec,
+        *resource(&c, "cache.file-system").spec,
         json!({
             "subnet": { "$ref": "network.private/us-east-1a" }, "size": "9600 GiB", "throughput": "500 MB/s/TiB",
             "bucket": { "$ref": "corpus" },
@@ -110,7 +110,7 @@ locals:
         [json!({ "$ref": "v" }), json!({ "$ref": "v" }), json!({ "$ref": "v" })]
     );
     assert_eq!(vpc("c"), json!({ "$id": "vpc-0ab" }));
-    assert_eq!(resource(&c, "e").spec, json!({ "subnet": { "$ref": "f", "attr": "subnet_id" }, "size": "1200 GiB" }));
+    assert_eq!(*resource(&c, "e").spec, json!({ "subnet": { "$ref": "f", "attr": "subnet_id" }, "size": "1200 GiB" }));
     assert_eq!(resource(&c, "g").spec["subnets"], json!([{ "$ref": "a" }, { "$ref": "b" }]));
 }
 
@@ -161,9 +161,9 @@ outputs:
             "some/slow",
         ]
     );
-    assert_eq!(resource(&c, "list/a").spec, json!({ "name": "x-a" }));
-    assert_eq!(resource(&c, "map/y").spec, json!({ "retention": 2 }));
-    assert_eq!(resource(&c, "objects/slow").spec, json!({ "retention": 30 }));
+    assert_eq!(*resource(&c, "list/a").spec, json!({ "name": "x-a" }));
+    assert_eq!(*resource(&c, "map/y").spec, json!({ "retention": 2 }));
+    assert_eq!(*resource(&c, "objects/slow").spec, json!({ "retention": 30 }));
     let out = |name: &str| c.outputs[name].value.clone();
     assert_eq!(out("all"), json!([{ "$ref": "list/a", "attr": "id" }, { "$ref": "list/b", "attr": "id" }]));
     assert_eq!(out("one"), json!({ "$ref": "numbers/3", "attr": "id" }));
@@ -191,7 +191,10 @@ outputs:
 ",
     );
     assert_eq!(addresses(&c), ["b", "g"]);
-    assert_eq!(resource(&c, "b").spec, json!({ "versioning": null, "policy": { "B": 1 }, "lifecycle": { "days": 1 } }));
+    assert_eq!(
+        *resource(&c, "b").spec,
+        json!({ "versioning": null, "policy": { "B": 1 }, "lifecycle": { "days": 1 } })
+    );
     assert_eq!(resource(&c, "g").spec["mounts"], json!(["x"]));
     assert_eq!(resource(&c, "g").depends_on, ["b"]);
     assert_eq!(c.outputs["gone"].value, json!(null));
@@ -235,7 +238,7 @@ resources:
     assert_eq!(resource(&c, "c").existing, Some(Existing::Name("my-bucket".into())));
     let tags = [("Name".to_string(), "main".to_string()), ("Team".to_string(), "test".to_string())];
     assert_eq!(resource(&c, "d").existing, Some(Existing::Tags(tags.into())));
-    assert_eq!((&resource(&c, "e").existing, &resource(&c, "e").spec), (&None, &json!({ "name": "made-here" })));
+    assert_eq!((&resource(&c, "e").existing, &*resource(&c, "e").spec), (&None, &json!({ "name": "made-here" })));
     assert_eq!(resource(&c, "f").depends_on, ["a", "b"]);
     assert_eq!(c.allow[0].rule, "DL0201");
 }

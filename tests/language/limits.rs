@@ -16,7 +16,7 @@ fn long_chains_compile() {
         let _ = writeln!(text, "  r{i}: {{ kind: bucket, name: '${{r{}.arn}}' }}", i - 1);
     }
     let c = good(&text);
-    assert_eq!(resource(&c, "r19999").spec, json!({ "name": { "$ref": "r19998", "attr": "arn" } }));
+    assert_eq!(*resource(&c, "r19999").spec, json!({ "name": { "$ref": "r19998", "attr": "arn" } }));
 
     let mut text = String::from("locals:\n  l0: ${1}\n");
     for i in 1..N {

@@ -147,14 +147,14 @@ resources:
     );
     assert_eq!(resource(&c, "h").spec["ratio"], json!(0.0025));
     assert_eq!(
-        resource(&c, "g").spec,
+        *resource(&c, "g").spec,
         json!({
             "instance_type": "X", "count": 6, "subnet": { "$id": "subnet-0ab" },
             "subnets": [{ "$id": "subnet-1" }, { "$id": "subnet-2" }], "budget_limit": "60.5 USD/h", "ebs": "1024 MiB/s",
             "ratio": 0.25, "token": { "$parameter": "/hf/token" }, "mounts": ["3", "5", "true", "1024 GiB"], "interfaces": {},
         })
     );
-    assert_eq!(resource(&c, "f").spec, json!({ "subnet": { "$id": "b" }, "size": "9600 GiB", "backup": "24h" }));
+    assert_eq!(*resource(&c, "f").spec, json!({ "subnet": { "$id": "b" }, "size": "9600 GiB", "backup": "24h" }));
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn fields_without_room_for_unknowns_say_so() {
             .map_err(|d| d.to_string())
     };
     assert_eq!(
-        compile("count: 2, name: '${v.arn}', names: ['${v.arn}'], vpc: '${v.id}', policy: { A: '${v.arn}' }").unwrap(),
+        *compile("count: 2, name: '${v.arn}', names: ['${v.arn}'], vpc: '${v.id}', policy: { A: '${v.arn}' }").unwrap(),
         json!({
             "count": 2, "name": { "$ref": "v", "attr": "arn" }, "names": [{ "$ref": "v", "attr": "arn" }], "vpc": { "$ref": "v" },
             "policy": { "A": { "$ref": "v", "attr": "arn" } },

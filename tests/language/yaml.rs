@@ -71,8 +71,8 @@ fn null_is_written_only_without_quotes() {
     let c = good(
         "resources:\n  a: { kind: bucket, name: null, versioning: ~ }\n  b: { kind: bucket, name: 'null', policy: '~' }\n",
     );
-    assert_eq!(resource(&c, "a").spec, json!({ "name": null, "versioning": null }));
-    assert_eq!(resource(&c, "b").spec, json!({ "name": "null", "policy": "~" }));
+    assert_eq!(*resource(&c, "a").spec, json!({ "name": null, "versioning": null }));
+    assert_eq!(*resource(&c, "b").spec, json!({ "name": "null", "policy": "~" }));
 }
 
 #[test]
