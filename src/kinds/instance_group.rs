@@ -24,8 +24,8 @@ mod read;
 use check::CODES;
 
 use boot::Boot;
-pub(crate) use fields::{Market, Placement};
 use fields::{Interfaces, LayoutProfile, Rolling, RootVolume, one_hop, root_volume};
+pub(crate) use fields::{Market, Placement};
 
 use crate::{
     address::Address,

@@ -70,7 +70,7 @@ fn write(root: &Path, name: &str, service: &str) -> Result<String, Box<dyn Error
     }
     let files: Vec<&str> = out.iter().map(|(path, _)| path.as_str()).collect();
     Ok(format!(
-        "wrote {}\n\nnext:\n  - fill in every TODO; take a hundred codes of your own\n  - the sandbox's operations: sandbox/src/services/\n  - cargo fmt && cargo test --test engine {file}\n  - DLINFRA_BLESS=1 cargo test --test docs, and --test engine crash\n  - a line in CHANGELOG.md",
+        "wrote {}\n\nnext:\n  - fill in every TODO; take a hundred codes of your own\n  - the sandbox's operations: sandbox/src/services/\n  - rustfmt --edition 2024 src/kinds/{file}.rs && cargo test --test engine {file}\n  - DLINFRA_BLESS=1 cargo test --test docs, and --test engine crash\n  - a line in CHANGELOG.md",
         files.join(", ")
     ))
 }

@@ -69,7 +69,8 @@ pub(super) fn check(alarm: &Alarm, problems: &mut Vec<Problem>) {
     }
     let (period, most) = (alarm.period().seconds(), if alarm.period().seconds() < 3600 { DAY } else { 7 * DAY });
     if period.saturating_mul(alarm.periods.into()) > most {
-        let summary = format!("{} periods of {} are longer than {}", alarm.periods, alarm.period(), Span::from_seconds(most));
+        let summary =
+            format!("{} periods of {} are longer than {}", alarm.periods, alarm.period(), Span::from_seconds(most));
         add(&PERIOD, "periods", summary, "look at fewer periods");
     }
     for (path, actions) in [

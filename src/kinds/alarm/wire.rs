@@ -152,9 +152,8 @@ fn metric(named: &Map<String, Value>, statistic: Option<String>, period: Option<
 
 fn query(found: &Map<String, Value>) -> Result<Query, Error> {
     let stat = found.get("MetricStat").and_then(Value::as_object);
-    let of_stat = |stat: &Map<String, Value>| {
-        metric(stat.get("Metric")?.as_object()?, text(stat, "Stat"), span(stat, "Period"))
-    };
+    let of_stat =
+        |stat: &Map<String, Value>| metric(stat.get("Metric")?.as_object()?, text(stat, "Stat"), span(stat, "Period"));
     Ok(Query {
         id: text(found, "Id").ok_or_else(|| Error::missing("the id of a query"))?,
         metric: stat.and_then(of_stat),

@@ -122,7 +122,10 @@ fn wrong_move(rule: &LifecycleRule) -> Option<(String, &'static str)> {
             "write `after: 30d` or more, or use `class: intelligent-tiering`",
         ));
     }
-    if rule.transitions.windows(2).any(|pair| pair[0].after == pair[1].after || colder(pair[0].class) >= colder(pair[1].class))
+    if rule
+        .transitions
+        .windows(2)
+        .any(|pair| pair[0].after == pair[1].after || colder(pair[0].class) >= colder(pair[1].class))
     {
         return Some((
             "objects move only to colder storage as they grow older, once at a time".to_owned(),

@@ -23,12 +23,7 @@ struct Page {
     next: Option<(Option<String>, Option<String>)>,
 }
 
-async fn page(
-    aws: &Aws,
-    name: &str,
-    owner: &str,
-    from: (Option<String>, Option<String>),
-) -> Result<Page, Error> {
+async fn page(aws: &Aws, name: &str, owner: &str, from: (Option<String>, Option<String>)) -> Result<Page, Error> {
     let list = aws.s3().list_object_versions().bucket(name).expected_bucket_owner(owner);
     // Keys may hold what XML cannot.
     let list = list.encoding_type(EncodingType::Url).set_key_marker(from.0).set_version_id_marker(from.1);
@@ -37,7 +32,11 @@ async fn page(
     let plain = |key: String| if encoded { decode(&key.replace('+', " ")) } else { key };
     let mut page = Page { ids: Vec::new(), current: 0, old: 0, markers: 0, bytes: 0, next: None };
     for version in out.versions.unwrap_or_default() {
-        if version.is_latest == Some(false) { page.old += 1 } else { page.current += 1 }
+        if version.is_latest == Some(false) {
+            page.old += 1;
+        } else {
+            page.current += 1;
+        }
         page.bytes += version.size.and_then(|s| u64::try_from(s).ok()).unwrap_or(0);
         page.ids.push((plain(version.key.unwrap_or_default()), version.version_id));
     }
@@ -45,7 +44,8 @@ async fn page(
         page.markers += 1;
         page.ids.push((plain(marker.key.unwrap_or_default()), marker.version_id));
     }
-    page.next = (out.is_truncated == Some(true)).then_some((out.next_key_marker.map(plain), out.next_version_id_marker));
+    page.next =
+        (out.is_truncated == Some(true)).then_some((out.next_key_marker.map(plain), out.next_version_id_marker));
     Ok(page)
 }
 
@@ -159,9 +159,6 @@ mod tests {
         assert_eq!(text(1, 0, 0, 5, false).unwrap(), "1 object, 5 B");
         assert_eq!(text(3, 0, 0, (12 << 30) + (1 << 29), false).unwrap(), "3 objects, 12.5 GiB");
         assert_eq!(text(0, 0, 2, 0, false).unwrap(), "2 delete markers");
-        assert_eq!(
-            text(1_000_000, 1, 0, 1 << 41, true).unwrap(),
-            "more than 1,000,000 objects, 1 old version, 2 TiB"
-        );
+        assert_eq!(text(1_000_000, 1, 0, 1 << 41, true).unwrap(), "more than 1,000,000 objects, 1 old version, 2 TiB");
     }
 }

@@ -76,7 +76,11 @@ impl StorageClass {
 
     fn from_aws(class: &TransitionStorageClass) -> Option<Self> {
         let all = [
-            Self::StandardIa, Self::OnezoneIa, Self::IntelligentTiering, Self::GlacierIr, Self::Glacier,
+            Self::StandardIa,
+            Self::OnezoneIa,
+            Self::IntelligentTiering,
+            Self::GlacierIr,
+            Self::Glacier,
             Self::DeepArchive,
         ];
         all.into_iter().find(|c| c.to_aws() == *class)

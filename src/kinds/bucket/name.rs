@@ -12,8 +12,10 @@ pub(super) fn taken(name: &str, error: Error) -> Error {
     if error.class != ErrorClass::Denied {
         return error;
     }
-    let help = format!("`{name}` may belong to another account: choose another `name`, or leave it out; \
-                        if it is yours, allow the action `s3:GetBucketTagging`");
+    let help = format!(
+        "`{name}` may belong to another account: choose another `name`, or leave it out; \
+                        if it is yours, allow the action `s3:GetBucketTagging`"
+    );
     error.help(help)
 }
 

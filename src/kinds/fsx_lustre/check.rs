@@ -1,7 +1,7 @@
 //! Field checks of a Lustre file system: what FSx would refuse minutes later, said before anything is made.
-use crate::diagnostic::{Code};
-use crate::kinds::fsx_lustre::codes;
 use super::{Deployment, FsxLustre, ReadCache, Repository, Storage, Version, limits};
+use crate::diagnostic::Code;
+use crate::kinds::fsx_lustre::codes;
 use crate::{field::Field, price::storage::included_metadata_iops, resource::Problem, units::Size};
 
 struct Report<'a>(&'a mut Vec<Problem>);
@@ -62,16 +62,31 @@ fn throughput(fs: &FsxLustre, report: &mut Report<'_>) {
     match fs.throughput_capacity {
         Some(_) if !tiering => {
             let help = "remove it; other storage has `throughput` per TiB";
-            report.add(&codes::THROUGHPUT_CAPACITY, "throughput_capacity", "only intelligent tiering has a throughput capacity", help);
+            report.add(
+                &codes::THROUGHPUT_CAPACITY,
+                "throughput_capacity",
+                "only intelligent tiering has a throughput capacity",
+                help,
+            );
         }
         Some(mbps) if mbps == 0 || !mbps.is_multiple_of(4000) || mbps > 2_000_000 => {
             let near = (mbps / 4000).clamp(1, 499) * 4000;
             let help = format!("write `{near}` or `{}`", near + 4000);
-            report.add(&codes::THROUGHPUT_CAPACITY, "throughput_capacity", format!("{mbps} MB/s is not a multiple of 4000"), help);
+            report.add(
+                &codes::THROUGHPUT_CAPACITY,
+                "throughput_capacity",
+                format!("{mbps} MB/s is not a multiple of 4000"),
+                help,
+            );
         }
         None if tiering => {
             let what = "intelligent tiering needs a throughput capacity";
-            report.add(&codes::THROUGHPUT_CAPACITY, "throughput_capacity", what, "write `throughput_capacity: 4000` or a multiple of it");
+            report.add(
+                &codes::THROUGHPUT_CAPACITY,
+                "throughput_capacity",
+                what,
+                "write `throughput_capacity: 4000` or a multiple of it",
+            );
         }
         _ => {}
     }
@@ -101,7 +116,12 @@ fn size(fs: &FsxLustre, report: &mut Report<'_>) {
     let at = fs.throughput.map(|t| format!(" at {t}")).unwrap_or_default();
     let what = format!("{} {}{at}", fs.deployment, fs.storage);
     match fs.efa {
-        true => report.add(&codes::EFA_SIZE, "size", format!("{what} with EFA has no {size}: it grows in steps of {} GiB", legal.step), help),
+        true => report.add(
+            &codes::EFA_SIZE,
+            "size",
+            format!("{what} with EFA has no {size}: it grows in steps of {} GiB", legal.step),
+            help,
+        ),
         false => report.add(&codes::SIZE, "size", format!("{what} has no {size}"), help),
     }
 }
@@ -128,7 +148,12 @@ fn features(fs: &FsxLustre, report: &mut Report<'_>) {
     if let Some(iops) = fs.metadata_iops {
         if !second || fs.version != Version::V2_15 {
             let what = format!("{} with Lustre {} has no metadata rate of its own", fs.deployment, fs.version);
-            report.add(&codes::METADATA_IOPS, "metadata_iops", what, "remove `metadata_iops`, or use persistent-2 with 2.15");
+            report.add(
+                &codes::METADATA_IOPS,
+                "metadata_iops",
+                what,
+                "remove `metadata_iops`, or use persistent-2 with 2.15",
+            );
         } else if !limits::metadata_iops(fs.storage, iops) {
             let (below, above) = match iops {
                 _ if tiering => (6000, 12_000),
@@ -138,12 +163,18 @@ fn features(fs: &FsxLustre, report: &mut Report<'_>) {
                 6000..12_000 => (6000, 12_000),
                 _ => ((iops / 12_000 * 12_000).min(192_000), (iops / 12_000 * 12_000 + 12_000).min(192_000)),
             };
-            let help = if below == above { format!("write `{above}`") } else { format!("write `{below}` or `{above}`") };
+            let help =
+                if below == above { format!("write `{above}`") } else { format!("write `{below}` or `{above}`") };
             report.add(&codes::METADATA_IOPS, "metadata_iops", format!("FSx has no {iops} metadata IOPS"), help);
         } else if let Some(size) = fs.size.filter(|s| u64::from(iops) < included_metadata_iops(s.gib_rounded_up())) {
             let least = included_metadata_iops(size.gib_rounded_up());
             let help = format!("write `{least}` or more, or leave `metadata_iops` out: they come with the size");
-            report.add(&codes::METADATA_IOPS, "metadata_iops", format!("{size} come with {least} metadata IOPS, more than {iops}"), help);
+            report.add(
+                &codes::METADATA_IOPS,
+                "metadata_iops",
+                format!("{size} come with {least} metadata IOPS, more than {iops}"),
+                help,
+            );
         }
     }
     cache(fs, report);
@@ -188,7 +219,12 @@ fn cache(fs: &FsxLustre, report: &mut Report<'_>) {
             report.add(&codes::READ_CACHE, "read_cache_size", "a fixed read cache needs a legal size", help);
         }
         (_, Some(_)) => {
-            report.add(&codes::READ_CACHE, "read_cache_size", "only a fixed read cache has a size", "write `read_cache: fixed`");
+            report.add(
+                &codes::READ_CACHE,
+                "read_cache_size",
+                "only a fixed read cache has a size",
+                "write `read_cache: fixed`",
+            );
         }
         _ => {}
     }
@@ -241,7 +277,12 @@ fn repositories(fs: &FsxLustre, report: &mut Report<'_>) {
     }
     if fs.deployment == Deployment::Scratch1 || fs.version == Version::V2_10 {
         let what = format!("{} with Lustre {} has no repositories", fs.deployment, fs.version);
-        report.add(&codes::NO_REPOSITORIES, "repositories", what, "use scratch-2 or a persistent deployment with Lustre 2.15");
+        report.add(
+            &codes::NO_REPOSITORIES,
+            "repositories",
+            what,
+            "use scratch-2 or a persistent deployment with Lustre 2.15",
+        );
     }
     if fs.repositories.len() > 8 {
         let what = format!("{} repositories; a file system has up to 8", fs.repositories.len());
@@ -251,7 +292,12 @@ fn repositories(fs: &FsxLustre, report: &mut Report<'_>) {
         let path = format!("repositories[{i}].path");
         if !one.path.starts_with('/') || one.path.contains("//") {
             let help = format!("write `/{}`", one.path.trim_matches('/'));
-            report.add(&codes::REPOSITORY, &path, format!("`{}` is not a path from the file system's root", one.path), help);
+            report.add(
+                &codes::REPOSITORY,
+                &path,
+                format!("`{}` is not a path from the file system's root", one.path),
+                help,
+            );
         }
         let inside = |a: &str, b: &str| a == b || a == "/" || b.strip_prefix(a).is_some_and(|r| r.starts_with('/'));
         let clash = fs.repositories[..i].iter().find(|o| inside(&o.path, &one.path) || inside(&one.path, &o.path));
@@ -266,7 +312,13 @@ fn repositories(fs: &FsxLustre, report: &mut Report<'_>) {
         };
         if let Some(other) = fs.repositories[..i].iter().find(overlaps) {
             let place = |r: &Repository| format!("`{}/{}`", r.bucket, r.prefix);
-            let what = format!("`{}` and `{}` are linked to {} and {}, which lie inside each other", other.path, one.path, place(other), place(one));
+            let what = format!(
+                "`{}` and `{}` are linked to {} and {}, which lie inside each other",
+                other.path,
+                one.path,
+                place(other),
+                place(one)
+            );
             let help = "link one of them only, or give each a prefix of its own";
             report.add(&codes::REPOSITORY, &format!("repositories[{i}].prefix"), what, help);
         }

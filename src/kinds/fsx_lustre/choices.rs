@@ -89,7 +89,9 @@ impl Deployment {
     }
 
     pub(super) fn from_aws(found: &LustreDeploymentType) -> Option<Self> {
-        [Self::Scratch1, Self::Scratch2, Self::Persistent1, Self::Persistent2].into_iter().find(|d| d.to_aws() == *found)
+        [Self::Scratch1, Self::Scratch2, Self::Persistent1, Self::Persistent2]
+            .into_iter()
+            .find(|d| d.to_aws() == *found)
     }
 }
 

@@ -16,7 +16,8 @@ impl Sizes {
     /// The largest legal size below and the smallest above.
     pub(super) fn nearest(&self, gib: u64) -> (Option<u64>, u64) {
         let steps = gib / self.step * self.step;
-        let below = self.small.iter().copied().filter(|s| *s <= gib).chain([steps].into_iter().filter(|s| *s > 0)).max();
+        let below =
+            self.small.iter().copied().filter(|s| *s <= gib).chain([steps].into_iter().filter(|s| *s > 0)).max();
         let next = steps + self.step;
         let above = self.small.iter().copied().filter(|s| *s >= gib).chain([next]).min().unwrap_or(next);
         (below, above)
@@ -59,8 +60,6 @@ fn efa_step(throughput: Option<u64>) -> u64 {
 pub(super) fn metadata_iops(storage: Storage, iops: u32) -> bool {
     match storage {
         Storage::IntelligentTiering => [6000, 12_000].contains(&iops),
-        _ => {
-            [1500, 3000, 6000].contains(&iops) || iops > 0 && iops.is_multiple_of(12_000) && iops <= 192_000
-        }
+        _ => [1500, 3000, 6000].contains(&iops) || iops > 0 && iops.is_multiple_of(12_000) && iops <= 192_000,
     }
 }

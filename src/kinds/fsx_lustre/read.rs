@@ -13,9 +13,8 @@ use crate::{
     units::{PerTib, Size},
 };
 use aws_sdk_fsx::types::{
-    AdministrativeActionType, DataRepositoryLifecycle, DriveCacheType, FileSystem,
-    FileSystemLifecycle, FileSystemType, LustreFileSystemConfiguration, LustreReadCacheSizingMode,
-    MetadataConfigurationMode, Status,
+    AdministrativeActionType, DataRepositoryLifecycle, DriveCacheType, FileSystem, FileSystemLifecycle, FileSystemType,
+    LustreFileSystemConfiguration, LustreReadCacheSizingMode, MetadataConfigurationMode, Status,
 };
 use futures_util::future::try_join;
 use jiff::{SignedDuration, Timestamp};
@@ -117,10 +116,7 @@ async fn describe(
 }
 
 /// The security groups of each file system's first interfaces, in one request for all.
-async fn groups(
-    ctx: &SweepCtx,
-    found: &[(FileSystem, Address, Tags)],
-) -> Result<BTreeMap<String, Vec<String>>, Error> {
+async fn groups(ctx: &SweepCtx, found: &[(FileSystem, Address, Tags)]) -> Result<BTreeMap<String, Vec<String>>, Error> {
     let ids: Vec<String> = found.iter().filter_map(|(fs, ..)| fs.network_interface_ids().first().cloned()).collect();
     let mut out = BTreeMap::new();
     for ids in ids.chunks(FILTER_VALUES) {

@@ -155,7 +155,9 @@ fn link(found: DataRepositoryAssociation) -> Result<Link, Error> {
     };
     let mut repository = Repository {
         path: found.file_system_path.clone().ok_or_else(|| Error::missing("the path of a repository"))?,
-        bucket: Ref::to_id(found.data_repository_path.as_deref().ok_or_else(|| Error::missing("a repository's bucket"))?),
+        bucket: Ref::to_id(
+            found.data_repository_path.as_deref().ok_or_else(|| Error::missing("a repository's bucket"))?,
+        ),
         prefix: String::new(),
         import,
         export,

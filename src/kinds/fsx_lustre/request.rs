@@ -13,10 +13,10 @@ use aws_sdk_fsx::{
         update_file_system::builders::UpdateFileSystemFluentBuilder,
     },
     types::{
-        CreateFileSystemLustreConfiguration, CreateFileSystemLustreMetadataConfiguration,
-        DriveCacheType, FileSystemType, LustreReadCacheConfiguration, LustreReadCacheSizingMode,
-        LustreRootSquashConfiguration, MetadataConfigurationMode, Tag,
-        UpdateFileSystemLustreConfiguration, UpdateFileSystemLustreMetadataConfiguration,
+        CreateFileSystemLustreConfiguration, CreateFileSystemLustreMetadataConfiguration, DriveCacheType,
+        FileSystemType, LustreReadCacheConfiguration, LustreReadCacheSizingMode, LustreRootSquashConfiguration,
+        MetadataConfigurationMode, Tag, UpdateFileSystemLustreConfiguration,
+        UpdateFileSystemLustreMetadataConfiguration,
     },
 };
 

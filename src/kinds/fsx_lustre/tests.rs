@@ -48,22 +48,25 @@ fn legal_file_systems_pass() {
 fn sizes_are_those_of_the_type_and_the_nearest_are_named() {
     let found = problems(persistent("5 TiB", 250, false));
     assert_eq!(found[0].code.code, "DL0351");
-    assert_eq!(
-        found[0].help,
-        "write `4800 GiB` (4.8 TiB in AWS's words) or `7200 GiB` (7.2 TiB in AWS's words)"
-    );
+    assert_eq!(found[0].help, "write `4800 GiB` (4.8 TiB in AWS's words) or `7200 GiB` (7.2 TiB in AWS's words)");
     let found = problems(persistent("4800 GiB", 500, true));
     assert_eq!((found[0].code.code, found[0].help.as_str()), ("DL0355", "write `9600 GiB` (9.6 TiB in AWS's words)"));
     assert_eq!(codes(json!({ "deployment": "scratch-1", "size": "4800 GiB" })), ["DL0351"]);
     assert_eq!(codes(json!({ "deployment": "scratch-2" })), ["DL0350"]);
-    assert_eq!(codes(json!({ "storage": "intelligent-tiering", "throughput_capacity": 4000, "size": "1200 GiB" })), ["DL0350"]);
+    assert_eq!(
+        codes(json!({ "storage": "intelligent-tiering", "throughput_capacity": 4000, "size": "1200 GiB" })),
+        ["DL0350"]
+    );
 }
 
 #[test]
 fn throughput_belongs_to_persistent_types() {
     assert_eq!(codes(json!({ "size": "1200 GiB" })), ["DL0352"]);
     assert_eq!(codes(persistent("1200 GiB", 200, false)), ["DL0352"]);
-    assert_eq!(codes(json!({ "deployment": "scratch-2", "size": "1200 GiB", "throughput": "200 MB/s/TiB" })), ["DL0352"]);
+    assert_eq!(
+        codes(json!({ "deployment": "scratch-2", "size": "1200 GiB", "throughput": "200 MB/s/TiB" })),
+        ["DL0352"]
+    );
     assert_eq!(codes(json!({ "storage": "intelligent-tiering" })), ["DL0357"]);
     assert_eq!(codes(json!({ "storage": "intelligent-tiering", "throughput_capacity": 5000 })), ["DL0357"]);
 }
@@ -81,7 +84,10 @@ fn features_belong_to_types() {
     assert_eq!(scratch(json!({ "read_cache": "proportional" })), ["DL0358"]);
     assert_eq!(scratch(json!({ "maintenance": "8:00:00" })), ["DL0360"]);
     assert_eq!(scratch(json!({ "backup_days": 3 })), ["DL0361"]);
-    assert_eq!(scratch(json!({ "version": "2.10", "repositories": [{ "path": "/a", "bucket": { "$id": "b" } }] })), ["DL0363"]);
+    assert_eq!(
+        scratch(json!({ "version": "2.10", "repositories": [{ "path": "/a", "bucket": { "$id": "b" } }] })),
+        ["DL0363"]
+    );
     assert_eq!(scratch(json!({ "root_squash": { "to": "0:0" } })), ["DL0364"]);
     assert_eq!(scratch(json!({ "security_groups": [] })), ["DL0365"]);
     assert_eq!(scratch(json!({ "kms_key": "alias/mine" })), ["DL0366"]);
@@ -95,7 +101,7 @@ fn features_belong_to_types() {
 #[test]
 fn repositories_do_not_overlap() {
     let of = |paths: &[&str]| {
-        let list: Vec<Value> = 
+        let list: Vec<Value> =
             paths.iter().map(|p| json!({ "path": p, "bucket": { "$id": format!("b{p}") } })).collect();
         codes(json!({ "deployment": "scratch-2", "size": "1200 GiB", "repositories": list }))
     };
@@ -110,9 +116,7 @@ fn repositories_do_not_overlap() {
 #[test]
 fn links_do_not_overlap_in_a_bucket() {
     let of = |places: &[(&str, &str)]| {
-        let one = |(i, (bucket, prefix)): (usize, &(&str, &str))| {
-            json!({ "path": format!("/p{i}"), "bucket": { "$id": bucket }, "prefix": prefix })
-        };
+        let one = |(i, (bucket, prefix)): (usize, &(&str, &str))| json!({ "path": format!("/p{i}"), "bucket": { "$id": bucket }, "prefix": prefix });
         let list: Vec<Value> = places.iter().enumerate().map(one).collect();
         codes(json!({ "deployment": "scratch-2", "size": "1200 GiB", "repositories": list }))
     };
@@ -148,7 +152,10 @@ fn a_size_comes_with_a_metadata_rate() {
         fs["metadata_iops"] = json!(iops);
         problems(fs)
     };
-    assert_eq!(of("4800 GiB", 1500)[0].help, "write `6000` or more, or leave `metadata_iops` out: they come with the size");
+    assert_eq!(
+        of("4800 GiB", 1500)[0].help,
+        "write `6000` or more, or leave `metadata_iops` out: they come with the size"
+    );
     assert!(of("4800 GiB", 6000).is_empty() && of("2400 GiB", 3000).is_empty() && of("1200 GiB", 1500).is_empty());
 }
 

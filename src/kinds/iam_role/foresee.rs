@@ -27,7 +27,10 @@ pub(super) async fn ask(ctx: &SweepCtx, made: &[Foreseen<IamRole>]) -> Result<Ve
         for (path, name) in named(&one.want).filter(|(_, name)| known.get(*name) == Some(&false)) {
             let mut help = match name.starts_with("arn:") {
                 true => "`aws iam list-policies --scope Local` lists those of the account".to_owned(),
-                false => "`aws iam list-policies --scope AWS` lists them; a path belongs to the name (`service-role/…`)".to_owned(),
+                false => {
+                    "`aws iam list-policies --scope AWS` lists them; a path belongs to the name (`service-role/…`)"
+                        .to_owned()
+                }
             };
             for path in PATHS.iter().filter(|_| !name.contains(['/', ':'])) {
                 let other = format!("{path}/{name}");

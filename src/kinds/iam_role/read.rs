@@ -90,11 +90,7 @@ pub(super) async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<IamRole>>, Error> {
 }
 
 /// The profile of a role that its name does not give away.
-async fn own(
-    ctx: &SweepCtx,
-    parts: &Parts,
-    others: &mut Vec<(Tags, Profile)>,
-) -> Result<Option<Own>, Error> {
+async fn own(ctx: &SweepCtx, parts: &Parts, others: &mut Vec<(Tags, Profile)>) -> Result<Option<Own>, Error> {
     let name = &parts.role.role_name;
     let role = ctx.owner(name, &parts.tags);
     let of_role = |id: &str, tags: &Tags| {
@@ -179,17 +175,13 @@ fn orphan(address: Address, tags: Tags, profile: &Profile) -> Live<IamRole> {
     live.state = State::Partial;
     live.ids = vec![profile.arn.clone()];
     live.parts.insert(PROFILE.to_owned(), profile.name.clone());
-    let outputs = json!({ "name": null, "arn": null, "instance_profile": profile.name, "instance_profile_arn": profile.arn });
+    let outputs =
+        json!({ "name": null, "arn": null, "instance_profile": profile.name, "instance_profile_arn": profile.arn });
     live.outputs = super::outputs(outputs);
     live
 }
 
-async fn all(
-    ctx: &SweepCtx,
-    names: &BTreeSet<String>,
-    owner: Owner<'_>,
-    at_once: bool,
-) -> Result<Vec<Parts>, Error> {
+async fn all(ctx: &SweepCtx, names: &BTreeSet<String>, owner: Owner<'_>, at_once: bool) -> Result<Vec<Parts>, Error> {
     let reads: Vec<_> = names.iter().map(|name| parts(ctx, name, owner, at_once)).collect();
     // IAM grants few requests a second.
     let found: Vec<_> = stream::iter(reads).buffered(if at_once { 3 } else { 8 }).try_collect().await?;
@@ -266,7 +258,8 @@ fn live(parts: Parts, profile: Option<Own>) -> Result<Live<IamRole>, Error> {
         live.ids.push(profile_arn);
         live.parts.insert(PROFILE.to_owned(), profile);
     }
-    let outputs = json!({ "name": role.role_name, "arn": role.arn, "instance_profile": name, "instance_profile_arn": arn });
+    let outputs =
+        json!({ "name": role.role_name, "arn": role.arn, "instance_profile": name, "instance_profile_arn": arn });
     live.outputs = super::outputs(outputs);
     Ok(live)
 }

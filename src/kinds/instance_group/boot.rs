@@ -70,14 +70,23 @@ impl Script {
     /// Would cloud-init know what to do with it?
     pub(super) fn is_known(&self) -> bool {
         let text = self.text();
-        text.strip_prefix("#!").is_some_and(|rest| rest.trim_start_matches([' ', '\t']).starts_with('/')) || FORMATS.iter().any(|format| text.starts_with(format))
+        text.strip_prefix("#!").is_some_and(|rest| rest.trim_start_matches([' ', '\t']).starts_with('/'))
+            || FORMATS.iter().any(|format| text.starts_with(format))
     }
 }
 
 /// How user data of other kinds than scripts begins: cloud-init's own formats, MIME, and the settings of Bottlerocket.
 const FORMATS: &[&str] = &[
-    "#cloud-config", "#cloud-boothook", "#include", "#part-handler", "#upstart-job", "## template:", "Content-Type:",
-    "MIME-Version:", "[settings", "{",
+    "#cloud-config",
+    "#cloud-boothook",
+    "#include",
+    "#part-handler",
+    "#upstart-job",
+    "## template:",
+    "Content-Type:",
+    "MIME-Version:",
+    "[settings",
+    "{",
 ];
 
 impl Boot {
@@ -180,8 +189,16 @@ mod tests {
         for good in ["#!/bin/sh\n", "#!/usr/bin/python3", "#cloud-config\n", "MIME-Version: 1.0\n"] {
             assert!(known(good), "{good}");
         }
-        for bad in ["", "echo hello\n", "\n#!/bin/bash\n", " #!/bin/bash\n", "#!\n", "#! \r\necho\r\n", "set -e\n#!/bin/bash\n"] {
-            assert!(!known(bad) , "{bad:?}");
+        for bad in [
+            "",
+            "echo hello\n",
+            "\n#!/bin/bash\n",
+            " #!/bin/bash\n",
+            "#!\n",
+            "#! \r\necho\r\n",
+            "set -e\n#!/bin/bash\n",
+        ] {
+            assert!(!known(bad), "{bad:?}");
         }
     }
 

@@ -136,7 +136,12 @@ pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {
     for (at, market) in group.fallback.iter().enumerate() {
         if *market == Market::CapacityBlock {
             let summary = "a Capacity Block cannot come second".to_owned();
-            add(&FALLBACK, "fallback", summary, "write `market: capacity-block` with its `reservation`, and a fallback");
+            add(
+                &FALLBACK,
+                "fallback",
+                summary,
+                "write `market: capacity-block` with its `reservation`, and a fallback",
+            );
         } else if first == Some(*market) || group.fallback[..at].contains(market) {
             let summary = format!("`{}` is tried already", market.name());
             add(&FALLBACK, "fallback", summary, "name each market once");

@@ -1,7 +1,7 @@
 //! What EC2 has of what a new group wants: the type in its zone, its reservation, its image.
+use super::InstanceGroup;
 use crate::diagnostic::Code;
 use crate::kinds::instance_group::check;
-use super::InstanceGroup;
 use crate::{
     aws::{Error, ErrorClass},
     call::SweepCtx,
@@ -64,7 +64,8 @@ async fn offered(ctx: &SweepCtx, made: &[Foreseen<InstanceGroup>]) -> Result<Fou
 
 async fn reservations(ctx: &SweepCtx, made: &[Foreseen<InstanceGroup>]) -> Result<Found, Error> {
     // Where another way of buying follows, a reservation that does not hold is passed over.
-    let of = |group: &Foreseen<InstanceGroup>| group.want.reservation.clone().filter(|_| group.want.fallback.is_empty());
+    let of =
+        |group: &Foreseen<InstanceGroup>| group.want.reservation.clone().filter(|_| group.want.fallback.is_empty());
     let ids: BTreeSet<String> = made.iter().filter_map(of).collect();
     let mut known = BTreeMap::new();
     // Asked for several at once EC2 does not say which of them is unknown.

@@ -59,13 +59,7 @@ pub(super) async fn launch(want: &InstanceGroup, ctx: &Ctx, fleet: &Fleet, count
 }
 
 /// Starts one gang in the first of these ways for which AWS has room.
-async fn start(
-    ctx: &Ctx,
-    plans: &[Plan<'_>],
-    gang: u32,
-    count: u32,
-    beside: &BTreeSet<Id>,
-) -> Result<Vec<Id>, Error> {
+async fn start(ctx: &Ctx, plans: &[Plan<'_>], gang: u32, count: u32, beside: &BTreeSet<Id>) -> Result<Vec<Id>, Error> {
     let mut refused: Vec<String> = Vec::new();
     for (at, plan) in plans.iter().enumerate() {
         let params = plan.params(gang, beside)?;

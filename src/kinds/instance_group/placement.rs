@@ -69,7 +69,9 @@ fn own(ctx: &Ctx) -> Vec<Filter> {
 /// The name of the group to launch into: the one that exists, or a new one for a first launch that wants one.
 pub(super) async fn ensure(want: &InstanceGroup, ctx: &Ctx, first: bool) -> Result<Option<String>, Error> {
     // The group of a new fleet is as new as the fleet.
-    if !ctx.fresh && let Some(group) = all(&ctx.sweep(), own(ctx)).await?.into_iter().next() {
+    if !ctx.fresh
+        && let Some(group) = all(&ctx.sweep(), own(ctx)).await?.into_iter().next()
+    {
         return Ok(Some(group.name));
     }
     if !first || !want.clustered() {

@@ -33,7 +33,8 @@ pub(super) async fn of(want: &InstanceGroup, ctx: &Ctx) -> Result<Option<String>
 }
 
 fn lacking(role: &str) -> Error {
-    let text = format!("there is no instance profile that holds the role {role}, and machines take a role only through one");
+    let text =
+        format!("there is no instance profile that holds the role {role}, and machines take a role only through one");
     Error::new(ErrorClass::Invalid, text).help(
         "check the role's name; make a profile for it (`aws iam create-instance-profile`, then \
          `add-role-to-instance-profile`), or use a role of this blueprint with `instance_profile: true`",
