@@ -165,7 +165,7 @@ pub struct SweepCtx {
     pub only: Option<Arc<Only>>,
 }
 
-/// Addresses, each with the ids of what may be there; nothing = by its tag alone it can be told.
+/// Addresses, each with the ids of what may be there; `None` = no id is known, and only its tag tells what is there.
 pub type Sought = BTreeMap<Address, Option<BTreeSet<Id>>>;
 
 /// Addresses that a sweep is made for. A kind that can ask AWS for them alone may leave out everything else.

@@ -6,7 +6,7 @@
 use super::{Settled, Shared, What, doubt::window, look::ids_of, poll_pause};
 use crate::{
     address::Address,
-    aws::{Error, ErrorClass, tags},
+    aws::{Error, ErrorClass, ownership::Ownership, tags},
     expression, kind,
     plan::{self, Operation, Step},
     record::{Applied, Intent},
@@ -94,7 +94,7 @@ impl Shared<'_> {
             looked: false,
             not_before: Instant::now(),
         };
-        let former = live.as_ref().and_then(|l| Address::parse(l.tags.get(tags::ADDRESS)?));
+        let former = live.as_ref().and_then(|l| Ownership::address(&l.tags));
         let former = former.filter(|a| !linking && *a != step.address);
         let mut moved = former.is_some();
         loop {

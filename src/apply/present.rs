@@ -1,7 +1,7 @@
 //! What is there as a run goes on: by address, and by every id.
 use crate::{
     address::Address,
-    aws::tags,
+    aws::ownership::Ownership,
     plan::Plan,
     resource::{Id, Live},
     snapshot::Snapshot,
@@ -63,7 +63,7 @@ pub(super) fn of(plan: &Plan, snapshot: &Snapshot) -> (Present, BTreeSet<Id>) {
         surplus.remove(&live.id);
         if step.address == aside {
             surplus.insert(live.id.clone());
-            let claimed = live.tags.get(tags::ADDRESS).and_then(|a| Address::parse(a));
+            let claimed = Ownership::address(&live.tags);
             if let Some(place) = claimed.filter(|a| present.get(a).is_some_and(|l| l.id == live.id)) {
                 present.remove(&place);
             }

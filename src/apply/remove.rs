@@ -5,7 +5,7 @@ use crate::{
     aws::{
         Error, ErrorClass, gone,
         ownership::{Ownership, Whose},
-        tags::{self, Tags},
+        tags::Tags,
     },
     call::Ctx,
     kind::Kind,
@@ -79,7 +79,7 @@ impl Shared<'_> {
         }
         // A successor that turned out to be the same object.
         let aside = step.address == Address::surplus(&planned.id);
-        let place = planned.tags.get(tags::ADDRESS).and_then(|a| Address::parse(a)).filter(|_| aside);
+        let place = Ownership::address(&planned.tags).filter(|_| aside);
         if place.is_some_and(|a| self.live().get(&a).is_some_and(|l| l.id == planned.id)) {
             return Ok(Settled::Done(planned.id.clone()));
         }

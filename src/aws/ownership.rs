@@ -31,12 +31,17 @@ impl Ownership {
         Some(Self {
             stack: tag(tags::STACK).unwrap_or_default(),
             stack_id: tag(tags::STACK_ID).unwrap_or_default(),
-            address: found.get(tags::ADDRESS).and_then(|a| Address::parse(a)),
+            address: Self::address(found),
             part: tag(tags::PART).unwrap_or_default(),
             intent: tag(tags::INTENT),
             owner: tag(tags::OWNER),
             expires: tag(tags::EXPIRES),
         })
+    }
+
+    /// The address that these tags claim.
+    pub fn address(found: &Tags) -> Option<Address> {
+        Address::parse(found.get(tags::ADDRESS)?)
     }
 
     /// The tags that say this.

@@ -44,7 +44,7 @@ pub struct Member {
 /// One object found in the account, described with the same struct that a blueprint uses.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Live<S = Value> {
-    /// Where it belongs; for `lookup` results without our tags, an empty placeholder set by the engine.
+    /// Where it belongs; [`Address::unowned`] for what a `lookup` finds without our tags.
     pub address: Address,
     /// The id that pointers to it resolve to.
     pub id: Id,
