@@ -83,7 +83,7 @@ fn succeeded(input: &Input<'_>) -> Vec<Decision> {
         let mut step = delete(address, found);
         step.protect = protect(wanted.and_then(|w| w.protect), step.protect == Protect::Data);
         if wanted.is_some() {
-            step.reason = format!("another takes its place at {place}");
+            step.reason = format!("its successor takes its place at {place}");
         }
         out.push(Decision { step, needs: Vec::new(), used: edges_of(found.kind.about(), &found.live.spec) });
     }

@@ -69,6 +69,6 @@ fn can_be_succeeded(step: &Step) -> bool {
 /// What is made says what it is made for.
 fn tell(step: &mut Step, successions: &BTreeMap<Address, Succession>) {
     let Some(succession) = successions.get(&step.address).filter(|_| step.action == Action::Create) else { return };
-    step.reason = format!("{}; made before {} goes", succession.reason, succession.predecessor);
+    step.reason = format!("{}; created before {} is removed", succession.reason, succession.predecessor);
     step.fields.clone_from(&succession.fields);
 }
