@@ -286,12 +286,26 @@ pub struct Ctx {
     pub fresh: bool,
     /// An answer did not say that what was asked for is so now.
     pub doubt: Arc<AtomicBool>,
+    /// What this run has asked AWS for, and AWS may have taken back since: by address, in the kind's words.
+    pub tried: Arc<Mutex<BTreeSet<(Address, String)>>>,
 }
 
 impl Ctx {
     /// From now on only a look tells what the object is: a call found that somebody had been faster.
     pub fn doubtful(&self) {
         self.doubt.store(true, Ordering::Relaxed);
+    }
+
+    /// AWS has taken this change on, and only time tells whether it keeps it.
+    pub fn tried(&self, what: &str) {
+        let key = (self.address.clone(), what.to_owned());
+        self.tried.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+    }
+
+    /// Has this run asked for this change before? Then AWS has taken it back.
+    pub fn has_tried(&self, what: &str) -> bool {
+        let key = (self.address.clone(), what.to_owned());
+        self.tried.lock().unwrap_or_else(PoisonError::into_inner).contains(&key)
     }
 
     /// The same identity for reading.

@@ -11,6 +11,7 @@ pub mod list;
 pub mod network;
 pub mod refresh;
 pub mod service;
+pub mod serving;
 pub mod show;
 pub mod storage;
 pub mod usage;

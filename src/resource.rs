@@ -5,7 +5,7 @@ mod fact;
 mod live;
 mod request;
 
-pub use about::{About, Advised, DefaultValue, MEMBERS};
+pub use about::{About, Advised, DefaultValue, MEMBERS, PARTS};
 pub use capability::{Answers, Asks, Compares, Fleet, HoldsData, Teardown};
 pub use fact::{Call, Claim, Class, Discovery, Durations, Expected, Gone, NameRule, Output, Quota};
 pub use live::{Id, Live, Member, State};

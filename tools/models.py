@@ -20,6 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 DATA = pathlib.Path(botocore.__file__).parent / "data"
 # The sandbox's service -> botocore's folder.
 SERVICES = {
+    "application_autoscaling": "application-autoscaling",
     "ce": "ce",
     "ec2": "ec2",
     "fsx": "fsx",
@@ -28,6 +29,8 @@ SERVICES = {
     "monitoring": "cloudwatch",
     "pricing": "pricing",
     "s3": "s3",
+    "sagemaker": "sagemaker",
+    "sagemaker_runtime": "sagemaker-runtime",
     "ssm": "ssm",
     "sts": "sts",
     "tagging": "resourcegroupstaggingapi",

@@ -62,10 +62,14 @@ pub struct Behaviour {
     pub consistency: BTreeMap<String, Consistency>,
     /// Scales AWS's request-rate buckets: 0.5 halves them, 0 switches throttling off.
     pub throttle: f64,
-    /// vCPU limits by quota code, for example `{"L-417A185B": 192}`; others are ample.
+    /// vCPU limits by quota code, for example `{"L-417A185B": 192}`, and for endpoints by the quota's name; others are
+    /// ample.
     pub quotas: BTreeMap<String, u64>,
-    /// Free instances by `type@zone`, for example `{"p5.48xlarge@us-east-1a": 4}`; others are ample.
+    /// Free instances by `type@zone`, for example `{"p5.48xlarge@us-east-1a": 4}`, and for endpoints by `type@region`;
+    /// others are ample.
     pub capacity: BTreeMap<String, u64>,
+    /// What is wrong with containers of endpoints whose image or model data has this text in it.
+    pub containers: BTreeMap<String, Ailment>,
     /// Names of buckets that belong to somebody else.
     pub foreign_buckets: BTreeSet<String>,
     /// How many newer builds (up to 3) of each machine image AWS has published: what `latest` stands for.
@@ -78,6 +82,20 @@ pub struct Behaviour {
     pub products: Vec<Value>,
     /// What Cost Explorer knows of what was used.
     pub billing: Billing,
+}
+
+/// Why a container of an endpoint does not serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ailment {
+    /// There is no such image.
+    Image,
+    /// Its data cannot be downloaded.
+    ModelData,
+    /// It never answers the health check.
+    HealthCheck,
+    /// It answers after fifteen minutes only.
+    Slow,
 }
 
 /// How bills differ from usage at list prices.
@@ -105,6 +123,7 @@ impl Default for Behaviour {
             throttle: 1.0,
             quotas: BTreeMap::new(),
             capacity: BTreeMap::new(),
+            containers: BTreeMap::new(),
             foreign_buckets: BTreeSet::new(),
             newer_images: 0,
             durations: 1.0,

@@ -97,6 +97,19 @@ pub(crate) fn usable_profile<'w>(
     Ok(profile)
 }
 
+/// Can a service take the role with this ARN now? Services learn of a new one some seconds later.
+pub(crate) fn trusts(world: &World, arn: &str, service: &str, now: Timestamp) -> bool {
+    let name = arn.rsplit('/').next().unwrap_or(arn);
+    let Some(role) = world.get::<Role>(GLOBAL, name).filter(|role| role.arn == arn) else { return false };
+    let document: serde_json::Value = serde_json::from_str(&role.trust).unwrap_or_default();
+    let one_or_many = |value: &serde_json::Value| value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+    let mut statements = one_or_many(&document["Statement"]).into_iter();
+    let allows = statements.any(|it| {
+        it["Effect"] == "Allow" && one_or_many(&it["Principal"]["Service"]).iter().any(|one| one == service)
+    });
+    allows && now >= after(role.created, world.scaled(durations::PROFILE_READY))
+}
+
 /// Can a policy name the role with this ARN now? Other services learn of a new one some seconds later.
 pub(crate) fn is_principal(world: &World, arn: &str, now: Timestamp) -> bool {
     let name = arn.rsplit('/').next().unwrap_or(arn);

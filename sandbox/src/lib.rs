@@ -47,7 +47,7 @@ mod timeline;
 mod wire;
 
 pub use clock::{Clock, ScaledClock};
-pub use config::{Behaviour, Billing, Consistency, SandboxConfig};
+pub use config::{Ailment, Behaviour, Billing, Consistency, SandboxConfig};
 pub use disk::OpenError;
 pub use faults::{FaultAction, FaultRule};
 pub use image::Image;

@@ -82,6 +82,16 @@ pub(crate) mod durations {
     pub(crate) const FSX_UPDATE: Duration = minutes(10);
     pub(crate) const FSX_DELETE: Duration = minutes(4);
     pub(crate) const FSX_REPOSITORY: Duration = minutes(5);
+    /// Machines, image and model of an endpoint until it answers.
+    pub(crate) const HOSTING_START: Duration = minutes(6);
+    /// How long AWS looks for machines that it does not have.
+    pub(crate) const HOSTING_NO_CAPACITY: Duration = minutes(5);
+    /// Until AWS gives up a container that never answers.
+    pub(crate) const HOSTING_UNHEALTHY: Duration = minutes(20);
+    pub(crate) const HOSTING_RESIZE: Duration = minutes(3);
+    pub(crate) const HOSTING_DELETE: Duration = Duration::from_secs(40);
+    /// How long the interfaces of an endpoint stay when it is gone.
+    pub(crate) const HOSTING_INTERFACES: Duration = minutes(10);
     pub(crate) const INSTANCE_START: Duration = Duration::from_secs(60);
     pub(crate) const INSTANCE_STOP: Duration = Duration::from_secs(60);
     pub(crate) const INSTANCE_STOP_GPU: Duration = minutes(3);

@@ -75,6 +75,8 @@ pub(crate) struct Parsed {
 pub(crate) struct Service {
     /// The signing name, by which requests are recognised.
     pub(crate) name: &'static str,
+    /// What the paths of its requests begin with, where another service has the same name in signatures.
+    pub(crate) under: &'static str,
     /// Its name in policies and in most ARNs, and so in everything that people read here.
     pub(crate) prefix: &'static str,
     pub(crate) protocol: Protocol,
@@ -106,6 +108,7 @@ impl Service {
     pub(crate) const fn new(name: &'static str, protocol: Protocol, model: &'static Model) -> Self {
         Self {
             name,
+            under: "",
             prefix: name,
             protocol,
             xmlns: None,

@@ -30,7 +30,7 @@ pub(crate) fn settle(world: &mut World, now: Timestamp) {
 fn settle_one(world: &mut World, due: &Due) {
     world.now = due.at;
     let owner = due.kind.split('/').next().unwrap_or_default();
-    if let Some(service) = SERVICES.iter().find(|service| service.name == owner) {
+    if let Some(service) = SERVICES.iter().find(|service| service.name == owner && service.under.is_empty()) {
         (service.settle)(world, due);
     }
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use dlinfra_sandbox::{Behaviour, Sandbox, SandboxConfig, serve};
+use dlinfra_sandbox::{Ailment, Behaviour, Sandbox, SandboxConfig, serve};
 
 /// Life cycles of minutes are waited for.
 const SPEED: f64 = 600.0;
@@ -33,7 +33,8 @@ async fn boto3_finds_aws() {
         }
     };
     // At this speed a window of a second is a race with the client; `tests/core.rs` tests the windows on paused time.
-    let behaviour = Behaviour { consistency: BTreeMap::new(), ..Behaviour::default() };
+    let containers = [("never-ready".to_owned(), Ailment::HealthCheck)].into();
+    let behaviour = Behaviour { consistency: BTreeMap::new(), containers, ..Behaviour::default() };
     let sandbox = Sandbox::open(SandboxConfig { speed: SPEED, behaviour, ..SandboxConfig::default() }).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

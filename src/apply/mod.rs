@@ -129,6 +129,8 @@ struct Shared<'a> {
     halted: AtomicBool,
     /// Ids of what AWS said is gone.
     removed: Mutex<BTreeSet<Id>>,
+    /// What was asked for and may be taken back, for the kinds.
+    tried: Arc<Mutex<BTreeSet<(Address, String)>>>,
 }
 
 impl Shared<'_> {
@@ -161,6 +163,7 @@ impl Shared<'_> {
             ordinal: Arc::new(AtomicU32::new(0)),
             fresh: false,
             doubt: Arc::default(),
+            tried: Arc::clone(&self.tried),
         }
     }
 
@@ -208,6 +211,7 @@ impl Executor {
             clock: self.aws.clock().clone(),
             halted: AtomicBool::new(false),
             removed: Mutex::default(),
+            tried: Arc::default(),
         };
         let mut waiting: Vec<usize> = (0..plan.tasks.len()).map(|t| plan.dag.parents(t).len()).collect();
         let mut blocked: Vec<Option<Address>> = vec![None; plan.tasks.len()];

@@ -38,6 +38,7 @@ kinds! {
     log_group::LogGroup: data,
     nat_gateway::NatGateway: teardown,
     route_table::RouteTable: answers + teardown,
+    sagemaker_endpoint::SagemakerEndpoint: compares + teardown,
     security_group::SecurityGroup: answers + teardown,
     subnet::Subnet: answers + compares + asks + teardown,
     vpc::Vpc: answers + teardown,

@@ -12,7 +12,7 @@ use crate::{
     graph::Dag,
     kind::{self, Kind},
     record::{Applied, Setting},
-    resource::{About, Live, MEMBERS, State},
+    resource::{About, Live, MEMBERS, PARTS, State},
     snapshot::Found,
     spec,
 };
@@ -421,6 +421,10 @@ pub fn differences(kind: &dyn Kind, want: &Value, live: &Live) -> (Vec<spec::Dif
         Some(seen) => spec::diff(want, &seen),
         None => spec::diff(want, &live.spec),
     };
+    if !live.left_over.is_empty() {
+        let before = live.left_over.iter().cloned().collect();
+        fields.push(spec::Difference { path: PARTS.to_owned(), before, after: Value::Array(Vec::new()) });
+    }
     let mut outdated = Vec::new();
     for member in &live.members {
         let own = Value::Object(member.spec.clone());

@@ -38,6 +38,8 @@ pub enum Unit {
     Month,
     /// An hour of one load-balancer capacity unit.
     LcuHour,
+    /// A GB of memory for a second.
+    GbSecond,
     /// Once, before use.
     Once,
 }
@@ -58,6 +60,7 @@ impl Unit {
             Self::Objects1000Month => "1000-objects-month",
             Self::Month => "month",
             Self::LcuHour => "lcu-hour",
+            Self::GbSecond => "gb-second",
             Self::Once => "once",
         }
     }
@@ -65,7 +68,7 @@ impl Unit {
     /// The unit called `name`.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        const ALL: [Unit; 12] = [
+        const ALL: [Unit; 13] = [
             Unit::Hour,
             Unit::GbMonth,
             Unit::Gb,
@@ -77,6 +80,7 @@ impl Unit {
             Unit::Objects1000Month,
             Unit::Month,
             Unit::LcuHour,
+            Unit::GbSecond,
             Unit::Once,
         ];
         ALL.into_iter().find(|unit| unit.name() == name)
@@ -104,6 +108,7 @@ impl fmt::Display for Unit {
             Self::Objects1000Month => "1,000 objects a month",
             Self::Month => "month",
             Self::LcuHour => "LCU-hour",
+            Self::GbSecond => "GB-second",
             Self::Once => "use",
         })
     }

@@ -9,6 +9,9 @@ use serde_json::Value;
 /// Stands among fields for the members of a fleet (see [`About::unsettled`]).
 pub const MEMBERS: &str = "members";
 
+/// Stands among changes for parts that are left over (see [`Live::left_over`](super::Live::left_over)).
+pub const PARTS: &str = "parts";
+
 /// What advice on money can look over in a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Advised {

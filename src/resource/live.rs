@@ -3,7 +3,7 @@ use crate::address::Address;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What AWS calls the object.
 pub type Id = String;
@@ -54,6 +54,9 @@ pub struct Live<S = Value> {
     pub parts: BTreeMap<String, Id>,
     /// The members of a fleet, oldest first; empty for everything else.
     pub members: Vec<Member>,
+    /// Which of its parts nothing uses any more (the configuration that an endpoint had before): an update removes them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub left_over: BTreeSet<String>,
     /// Where it is in its life.
     pub state: State,
     /// Its tags as AWS returns them.
@@ -79,6 +82,7 @@ impl<S> Live<S> {
             ids: Vec::new(),
             parts: BTreeMap::new(),
             members: Vec::new(),
+            left_over: BTreeSet::new(),
             state: State::Ready,
             tags,
             spec,
@@ -96,6 +100,7 @@ impl<S> Live<S> {
             ids: self.ids.clone(),
             parts: self.parts.clone(),
             members: self.members.clone(),
+            left_over: self.left_over.clone(),
             state: self.state.clone(),
             tags: self.tags.clone(),
             spec,

@@ -110,7 +110,7 @@ def what_aws_publishes_is_checked_at_once(sandbox):
         "failed to satisfy constraint: Member must satisfy regular expression pattern: [\\.\\-_/#A-Za-z0-9]+"
     ), error
     fails("InvalidParameterException", logs.create_log_group, logGroupName="aws/mine")
-    refused("logs:PutLogEvents", logs.put_log_events, logGroupName="a", logStreamName="b", logEvents=[{"timestamp": 1, "message": "x"}])
+    refused("logs:GetLogRecord", logs.get_log_record, logRecordPointer="x")
 
 
 @check

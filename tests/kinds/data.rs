@@ -60,6 +60,7 @@ impl Lab {
             ordinal: Arc::default(),
             fresh: false,
             doubt: Arc::default(),
+            tried: Arc::default(),
         }
     }
 

@@ -273,6 +273,7 @@ impl Stage {
             ordinal: Arc::default(),
             fresh: false,
             doubt: Arc::default(),
+            tried: Arc::default(),
         };
         let find = async || kind.sweep(&sweep).await.unwrap().into_iter().find(|l| l.address == address);
         let first = find().await.unwrap();

@@ -1,5 +1,6 @@
 //! The services that the sandbox simulates, one module each.
 
+mod application_autoscaling;
 mod ce;
 mod ec2;
 mod fsx;
@@ -9,14 +10,17 @@ mod monitoring;
 mod prelude;
 mod pricing;
 mod s3;
+mod sagemaker;
+mod sagemaker_runtime;
 mod ssm;
 mod sts;
 mod tagging;
 
 use crate::service::Service;
 
-/// Every service; a request is for the one whose name is in its signature.
+/// Every service; a request is for the first one whose name is in its signature and whose path it has.
 pub(crate) static SERVICES: &[&Service] = &[
+    &application_autoscaling::SERVICE,
     &ce::SERVICE,
     &ec2::SERVICE,
     &fsx::SERVICE,
@@ -25,6 +29,9 @@ pub(crate) static SERVICES: &[&Service] = &[
     &monitoring::SERVICE,
     &pricing::SERVICE,
     &s3::SERVICE,
+    // Before the service that takes every path.
+    &sagemaker_runtime::SERVICE,
+    &sagemaker::SERVICE,
     &ssm::SERVICE,
     &sts::SERVICE,
     &tagging::SERVICE,

@@ -43,7 +43,8 @@ impl Answer<'_> {
         if self.status == 408 || self.status >= 500 && self.status != 501 {
             return C::Ambiguous;
         }
-        services::class(service, action, self.code)
+        services::by_words(self)
+            .or_else(|| services::class(service, action, self.code))
             .or_else(|| codes::class(self.code))
             .unwrap_or_else(|| by_status(self.status))
     }

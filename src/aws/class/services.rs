@@ -20,6 +20,14 @@ pub(super) fn not_visible_yet(answer: &Answer<'_>) -> bool {
         "ec2:CreateNatGateway" if code == "InvalidSubnet" => true,
         // A VPC, subnet or gateway that DescribeVpcs shows may still be unknown to the next call.
         _ if operation.starts_with("ec2:") && creates(operation) => code.ends_with(".NotFound"),
+        // A new role, a new model, a new configuration: each is known to the next call some seconds later.
+        "sagemaker:CreateModel" => {
+            message.starts_with("Could not assume role") || message.starts_with("Could not access model data")
+        }
+        "sagemaker:CreateEndpointConfig" => message.starts_with("Could not find model \""),
+        "sagemaker:CreateEndpoint" | "sagemaker:UpdateEndpoint" => {
+            message.starts_with("Could not find endpoint configuration")
+        }
         "fsx:CreateFileSystem" => code == "BadRequest" && message.contains("does not exist"),
         // EC2 showed these a moment ago.
         _ if operation.starts_with("elasticfilesystem:") => matches!(code, "SubnetNotFound" | "SecurityGroupNotFound"),
@@ -36,6 +44,24 @@ fn creates(operation: &str) -> bool {
 /// Cost Explorer calls a throttle a limit.
 pub(super) fn is_throttle(service: &str, code: &str) -> bool {
     service == "ce" && code == "LimitExceededException"
+}
+
+/// What a service says in words alone. SageMaker refuses almost everything with one code.
+pub(super) fn by_words(answer: &Answer<'_>) -> Option<ErrorClass> {
+    let says = |text: &str| answer.message.starts_with(text);
+    if !answer.operation.starts_with("sagemaker:") || answer.code != "ValidationException" {
+        return None;
+    }
+    match () {
+        // Data that is not there is a mistake in the request.
+        () if says("Could not find model data") => Some(ErrorClass::Invalid),
+        () if says("Could not find ") => Some(ErrorClass::NotFound),
+        () if says("Cannot create already existing") || answer.message.contains("already exists") => {
+            Some(ErrorClass::Exists)
+        }
+        () if says("Cannot update in-progress") => Some(ErrorClass::WrongState),
+        () => None,
+    }
 }
 
 /// The codes that mean something else in this service than their words say elsewhere.

@@ -8,11 +8,35 @@ use serde_json::{Value, json};
 /// File systems, and what belongs to them.
 pub static FSX: Fsx = Fsx(());
 /// Log groups.
-pub static LOGS: JsonTags =
-    JsonTags { service: Aws::logs, arn: "resourceArn", tags: "tags", keys: "tagKeys", listed: false };
+pub static LOGS: JsonTags = JsonTags {
+    service: Aws::logs,
+    calls: USUAL,
+    arn: "resourceArn",
+    tags: "tags",
+    keys: "tagKeys",
+    listed: false,
+};
 /// Alarms and dashboards.
-pub static CLOUDWATCH: JsonTags =
-    JsonTags { service: Aws::cloudwatch, arn: "ResourceARN", tags: "Tags", keys: "TagKeys", listed: true };
+pub static CLOUDWATCH: JsonTags = JsonTags {
+    service: Aws::cloudwatch,
+    calls: USUAL,
+    arn: "ResourceARN",
+    tags: "Tags",
+    keys: "TagKeys",
+    listed: true,
+};
+/// Endpoints, their configurations and models.
+pub static SAGEMAKER: JsonTags = JsonTags {
+    service: Aws::sagemaker,
+    calls: ["ListTags", "AddTags", "DeleteTags"],
+    arn: "ResourceArn",
+    tags: "Tags",
+    keys: "TagKeys",
+    listed: true,
+};
+
+/// What most services call it to read, set and remove tags.
+const USUAL: [&str; 3] = ["ListTagsForResource", "TagResource", "UntagResource"];
 
 /// See [`FSX`].
 #[derive(Debug)]
@@ -38,10 +62,12 @@ impl OneByOne for Fsx {
     }
 }
 
-/// A service that speaks JSON, with TagResource, UntagResource and ListTagsForResource.
+/// A service that speaks JSON, and knows one object in each call.
 #[derive(Debug)]
 pub struct JsonTags {
     service: fn(&Aws) -> Json<'_>,
+    /// What it calls reading, setting and removing tags.
+    calls: [&'static str; 3],
     /// What it calls the ARN.
     arn: &'static str,
     /// What it calls the tags, in requests and in the answer.
@@ -68,7 +94,7 @@ impl OneByOne for JsonTags {
     const BY_ARN: bool = true;
 
     async fn tags(&self, aws: &Aws, arn: &str) -> Result<Tags, Error> {
-        let mut answer: Value = (self.service)(aws).call("ListTagsForResource", &json!({ self.arn: arn })).await?;
+        let mut answer: Value = (self.service)(aws).call(self.calls[0], &json!({ self.arn: arn })).await?;
         let found = answer.get_mut(self.tags).map(Value::take).unwrap_or_default();
         Ok(if self.listed { of_pairs(&found) } else { serde_json::from_value(found).unwrap_or_default() })
     }
@@ -77,10 +103,10 @@ impl OneByOne for JsonTags {
         let service = (self.service)(aws);
         if !set.is_empty() {
             let tags = if self.listed { pairs(set) } else { json!(set) };
-            service.call::<IgnoredAny>("TagResource", &json!({ self.arn: arn, self.tags: tags })).await?;
+            service.call::<IgnoredAny>(self.calls[1], &json!({ self.arn: arn, self.tags: tags })).await?;
         }
         if !remove.is_empty() {
-            service.call::<IgnoredAny>("UntagResource", &json!({ self.arn: arn, self.keys: remove })).await?;
+            service.call::<IgnoredAny>(self.calls[2], &json!({ self.arn: arn, self.keys: remove })).await?;
         }
         Ok(())
     }

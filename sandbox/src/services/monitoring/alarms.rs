@@ -4,6 +4,7 @@ use serde_json::Map;
 
 use super::evaluation::{State, evaluated};
 use crate::services::prelude::*;
+use crate::store::World;
 
 pub(super) const OPERATIONS: &[Operation] = &[
     write("PutMetricAlarm", put),
@@ -118,7 +119,7 @@ fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         asked
             && (names.is_empty() || names.contains(&it.name))
             && prefix.as_ref().is_none_or(|prefix| it.name.starts_with(prefix))
-            && state.as_ref().is_none_or(|state| evaluated(call, &it.fields, &it.state).0 == *state)
+            && state.as_ref().is_none_or(|state| evaluated(call.world, call.region, call.now, &it.fields, &it.state).0 == *state)
     };
     let (found, next) = page.cut(call.seen::<Alarm>().filter(wanted), |it| &it.name);
     let shown: Vec<Value> = found.iter().map(|it| shown(call, it)).collect();
@@ -126,7 +127,7 @@ fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 }
 
 fn shown(call: &Call<'_>, it: &Alarm) -> Value {
-    let (state, reason, since) = evaluated(call, &it.fields, &it.state);
+    let (state, reason, since) = evaluated(call.world, call.region, call.now, &it.fields, &it.state);
     let mut out = json!({
         "AlarmName": it.name, "AlarmArn": call.arn(format_args!("alarm:{}", it.name)),
         "AlarmConfigurationUpdatedTimestamp": it.updated.as_second(), "ActionsEnabled": true, "OKActions": [],
@@ -137,6 +138,12 @@ fn shown(call: &Call<'_>, it: &Alarm) -> Value {
         map.extend(it.fields.clone());
     }
     out
+}
+
+/// Is the alarm of this name in ALARM at a moment?
+pub(crate) fn is_in_alarm(world: &World, region: &str, name: &str, at: Timestamp) -> bool {
+    let alarm = world.get::<Alarm>(region, name);
+    alarm.is_some_and(|it| evaluated(world, region, at, &it.fields, &it.state).0 == "ALARM")
 }
 
 fn delete(call: &mut Call<'_>) -> Result<Reply, ApiError> {

@@ -7,6 +7,7 @@ use serde_json::Map;
 use super::metrics;
 use crate::life::after;
 use crate::services::prelude::*;
+use crate::store::World;
 
 /// The state's name, its reason, and since when.
 pub(super) type State = (String, String, Timestamp);
@@ -15,13 +16,13 @@ pub(super) type State = (String, String, Timestamp);
 const FIRST: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// What an alarm with these fields says now: by its metric, or as it was kept, where nothing has been evaluated yet.
-pub(super) fn evaluated(call: &Call<'_>, fields: &Map<String, Value>, kept: &State) -> State {
+pub(super) fn evaluated(world: &World, region: &str, now: Timestamp, fields: &Map<String, Value>, kept: &State) -> State {
     let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
     let int = |name: &str| fields.get(name).and_then(Value::as_i64);
     let (Some(period), Some(threshold)) = (int("Period"), fields.get("Threshold").and_then(Value::as_f64)) else {
         return kept.clone();
     };
-    if call.now < after(kept.2, FIRST) {
+    if now < after(kept.2, FIRST) {
         return kept.clone();
     }
     let pair = |one: &Value| Some((one["Name"].as_str()?.to_owned(), one["Value"].as_str()?.to_owned()));
@@ -30,7 +31,7 @@ pub(super) fn evaluated(call: &Call<'_>, fields: &Map<String, Value>, kept: &Sta
     let statistic = if text("Statistic").is_empty() { text("ExtendedStatistic") } else { text("Statistic") };
     let count = int("EvaluationPeriods").unwrap_or(1);
     let id = metrics::id(text("Namespace"), text("MetricName"), &dimensions);
-    let found = metrics::periods(call, &id, statistic, period, count);
+    let found = metrics::periods((world, region, now), &id, statistic, period, count);
     let crosses = |value: f64| match text("ComparisonOperator") {
         "GreaterThanThreshold" => value > threshold,
         "GreaterThanOrEqualToThreshold" => value >= threshold,
@@ -48,7 +49,7 @@ pub(super) fn evaluated(call: &Call<'_>, fields: &Map<String, Value>, kept: &Sta
             return (
                 "INSUFFICIENT_DATA".to_owned(),
                 format!("Insufficient Data: {missing} datapoints were unknown."),
-                call.now,
+                now,
             );
         }
     }
@@ -57,5 +58,5 @@ pub(super) fn evaluated(call: &Call<'_>, fields: &Map<String, Value>, kept: &Sta
     let reason = format!(
         "Threshold Crossed: {breaching} out of the last {count} datapoints crossed the threshold ({threshold})."
     );
-    (state.to_owned(), reason, call.now)
+    (state.to_owned(), reason, now)
 }

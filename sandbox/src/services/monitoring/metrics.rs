@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::services::prelude::*;
+use crate::store::World;
 use crate::wire::params::Params;
 
 pub(super) const OPERATIONS: &[Operation] = &[write("PutMetricData", put)];
@@ -71,9 +72,15 @@ fn record(call: &mut Call<'_>, id: String, values: Vec<(i64, f64)>) {
 }
 
 /// What a statistic makes of a metric in each of the last periods, the latest first; nothing where it has no value.
-pub(super) fn periods(call: &Call<'_>, id: &str, statistic: &str, period: i64, count: i64) -> Vec<Option<f64>> {
-    let values = call.get::<Series>(id).map(|series| series.values.as_slice()).unwrap_or_default();
-    let end = call.now.as_second().div_euclid(period) * period;
+pub(super) fn periods(
+    (world, region, now): (&World, &str, Timestamp),
+    id: &str,
+    statistic: &str,
+    period: i64,
+    count: i64,
+) -> Vec<Option<f64>> {
+    let values = world.get::<Series>(region, id).map(|series| series.values.as_slice()).unwrap_or_default();
+    let end = now.as_second().div_euclid(period) * period;
     let one = |back: i64| {
         let (from, to) = (end - (back + 1) * period, end - back * period);
         let mut inside: Vec<f64> =

@@ -7,6 +7,8 @@ mod metrics;
 
 use super::prelude::*;
 
+pub(crate) use alarms::is_in_alarm;
+
 pub(crate) static SERVICE: Service = Service {
     prefix: "cloudwatch",
     input: InputErrors::both("ValidationError"),

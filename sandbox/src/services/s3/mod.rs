@@ -36,6 +36,7 @@ use crate::wire::params::{InputErrors, Params};
 use crate::wire::reply::Reply;
 use crate::wire::request::Signature;
 use crate::wire::xml::Xml;
+pub(crate) use model::holds;
 use model::{Bucket, Part, Upload, Version};
 
 pub(crate) static SERVICE: Service = Service {

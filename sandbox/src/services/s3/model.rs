@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::store::Object;
+use crate::store::{GLOBAL, Object, World};
 
 /// A bucket and everything that is set on it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -195,6 +195,14 @@ impl<'de> Deserialize<'de> for Body {
         let bytes = STANDARD.decode(text).map_err(serde::de::Error::custom)?;
         Ok(Self(bytes.into()))
     }
+}
+
+/// Is there an object with this key, or with this prefix? Nothing = the account has no such bucket.
+pub(crate) fn holds(world: &World, bucket: &str, key: &str, prefix: bool) -> Option<bool> {
+    world.get::<Bucket>(GLOBAL, bucket)?;
+    let start = if prefix { format!("{}{key}", bucket_rows(bucket)) } else { key_rows(bucket, key) };
+    let mut rows = world.all_from::<Version>(GLOBAL, start.clone()).take_while(|it| it.id.starts_with(&start));
+    Some(rows.any(|it| !it.delete_marker))
 }
 
 /// What all rows of a bucket begin with.

@@ -1,6 +1,10 @@
-//! CloudWatch Logs: log groups. What is written to them is not simulated.
+//! CloudWatch Logs: log groups, and what is written to their streams.
+
+mod events;
 
 use super::prelude::*;
+
+pub(crate) use events::record;
 
 pub(crate) static SERVICE: Service = Service {
     input: InputErrors::both("InvalidParameterException"),
@@ -15,9 +19,10 @@ pub(crate) static SERVICE: Service = Service {
             write("DisassociateKmsKey", |call| change(call, |_, group| Ok(LogGroup { key: None, ..group }))),
             write("PutLogGroupDeletionProtection", |call| change(call, protect)),
         ],
+        events::OPERATIONS,
         tagged::OPERATIONS,
     ],
-    objects: || vec![ObjectKind::of::<LogGroup>()],
+    objects: || vec![ObjectKind::of::<LogGroup>(), ObjectKind::of::<events::Stream>()],
     ..Service::new("logs", Protocol::AwsJson("1.1"), facts!("logs"))
 };
 
@@ -37,6 +42,14 @@ struct LogGroup {
 }
 
 object!(LogGroup, "logs/log-group", name, tags of "logs" "log-group:{name}");
+
+impl LogGroup {
+    /// As a service makes it that wants to write.
+    fn new(name: &str, created: Timestamp) -> Self {
+        let (name, class) = (name.to_owned(), "STANDARD".to_owned());
+        Self { name, created, class, days: None, key: None, protected: false, tags: Tags::new() }
+    }
+}
 
 /// The log group that a request names; an identifier is a name or an ARN.
 fn named(call: &mut Call<'_>) -> Result<LogGroup, ApiError> {
@@ -78,6 +91,7 @@ fn delete(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     if group.protected {
         return Err(ApiError::bad("ValidationException", "The log group is protected from deletion."));
     }
+    events::forget(call.world, call.region, &group.name);
     call.remove::<LogGroup>(&group.name);
     Ok(Reply::empty())
 }

@@ -1,0 +1,72 @@
+//! Network interfaces of endpoints in a VPC: they stay for a while when their endpoint is gone, and hold their subnet.
+
+use super::models::Model;
+use super::refused;
+use super::variants::Variant;
+use crate::services::ec2::interfaces::{ManagedInterface, create_managed, release};
+use crate::services::prelude::*;
+use crate::store::{Object, World};
+
+/// Interfaces that nobody has given back yet.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Lease {
+    id: String,
+    created: Timestamp,
+    until: Timestamp,
+    interfaces: Vec<String>,
+}
+
+impl Object for Lease {
+    const KIND: &'static str = "sagemaker/lease";
+    fn id(&self) -> &str {
+        &self.id
+    }
+    fn created(&self) -> Timestamp {
+        self.created
+    }
+    fn due(&self) -> Option<Timestamp> {
+        Some(self.until)
+    }
+    fn is_hidden(&self, _now: Timestamp) -> bool {
+        true
+    }
+}
+
+impl Lease {
+    /// Of an endpoint that goes now.
+    pub(super) fn new(endpoint: &str, interfaces: Vec<String>, now: Timestamp, until: Timestamp) -> Self {
+        Self { id: format!("{endpoint}/{}", now.as_millisecond()), created: now, until, interfaces }
+    }
+}
+
+/// One interface in each subnet of the variants' models.
+pub(super) fn make(call: &mut Call<'_>, endpoint: &str, variants: &[Variant]) -> Result<Vec<String>, ApiError> {
+    let networks = variants.iter().filter_map(|one| call.get::<Model>(&one.model)?.network().cloned());
+    let texts = |value: &Value| -> Vec<String> {
+        value.as_array().into_iter().flatten().filter_map(|one| one.as_str().map(str::to_owned)).collect()
+    };
+    let mut out = Vec::new();
+    for network in networks.collect::<Vec<_>>() {
+        for subnet in texts(&network["Subnets"]) {
+            let wanted = ManagedInterface {
+                subnet: &subnet,
+                groups: texts(&network["SecurityGroupIds"]),
+                interface_type: "interface",
+                description: format!("[DO NOT DELETE] ENI managed by SageMaker for endpoint {endpoint}"),
+                requester: "amazon-sagemaker",
+            };
+            let made = create_managed(call.world, call.region, call.now, wanted);
+            out.push(made.map_err(|error| refused(error.message))?);
+        }
+    }
+    Ok(out)
+}
+
+/// The interfaces go.
+pub(super) fn settle(world: &mut World, region: &str, id: &str) {
+    let Some(lease) = world.get::<Lease>(region, id).cloned() else { return };
+    for interface in &lease.interfaces {
+        release(world, region, interface);
+    }
+    world.remove::<Lease>(region, id);
+}

@@ -1,0 +1,62 @@
+//! InvokeEndpoint: answers with the variant, the model and the configuration that served, so that tests can see which.
+
+use super::prelude::*;
+use super::sagemaker::{Endpoint, Variant, log};
+
+/// Another host than SageMaker's own, with the same name in signatures.
+pub(crate) static SERVICE: Service = Service {
+    under: "/endpoints/",
+    input: InputErrors::both("ValidationError"),
+    operations: &[&[write("InvokeEndpoint", invoke)]],
+    ..Service::new("sagemaker", Protocol::RestJson, facts!("sagemaker_runtime"))
+};
+
+fn invoke(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    let name = call.params.text("EndpointName")?;
+    let body = call.params.text_opt("Body")?.unwrap_or_default();
+    let target = call.params.text_opt("TargetVariant")?;
+    let id = call.params.text_opt("InferenceId")?;
+    for header in ["ContentType", "Accept", "CustomAttributes"] {
+        call.params.text_opt(header)?;
+    }
+    let refuse = |message: String| Err(ApiError::bad("ValidationError", message));
+    let Some(endpoint) = call.get::<Endpoint>(&name).filter(|it| it.serves()).cloned() else {
+        return refuse(format!("Endpoint {name} of account {} not found.", call.account()));
+    };
+    if endpoint.is_async {
+        return refuse(format!("Endpoint {name} takes asynchronous requests only."));
+    }
+    let draw = draw(call);
+    let (config, variants) = endpoint.fleet(call.now, draw % 100);
+    let chosen = match &target {
+        Some(target) => variants.iter().find(|one| one.name == *target),
+        None => weighted(variants, f64::from(draw % 1000) / 1000.0),
+    };
+    let Some(variant) = chosen.cloned() else {
+        return refuse(format!("Variant {} of endpoint {name} not found.", target.unwrap_or_default()));
+    };
+    let answer = json!({
+        "endpoint": name, "config": config, "variant": variant.name, "model": variant.model, "bytes": body.len(),
+        "inference": id,
+    });
+    log(call.world, call.region, &name, &variant, call.now, "POST /invocations 200");
+    Ok(Reply::raw(200, answer.to_string())
+        .header("content-type", "application/json")
+        .header("x-amzn-invoked-production-variant", variant.name))
+}
+
+/// A number that depends on the account's seed and on how many were drawn before.
+fn draw(call: &mut Call<'_>) -> u32 {
+    u32::from_str_radix(&call.world.new_hex(7), 16).unwrap_or_default()
+}
+
+/// The variant into whose share of the weights a number of 0 to 1 falls.
+fn weighted(variants: &[Variant], at: f64) -> Option<&Variant> {
+    let all: f64 = variants.iter().map(|one| one.weight).sum();
+    let mut left = at * all;
+    let hit = variants.iter().find(|one| {
+        left -= one.weight;
+        left < 0.0
+    });
+    hit.or(variants.first())
+}

@@ -1,0 +1,269 @@
+//! sagemaker-endpoint: what answers requests of a model, with its configuration, its models and its log group.
+//!
+//! Models and configurations never change: their names carry a digest of what they say. A new version is made beside the
+//! old one, the endpoint moves to it, and what it no longer names is removed last, after another look.
+mod change;
+mod check;
+mod fields;
+mod parts;
+mod read;
+mod scaling;
+mod wire;
+
+pub use fields::{Async, Capture, Network, Rollout, Variant};
+
+use crate::{
+    aws::{
+        Error,
+        tags::{self, Carrier},
+    },
+    call::{Ctx, SweepCtx},
+    field::{Field, Ref},
+    kinds::IamRole,
+    price::{PriceContext, PriceLine, serving},
+    resource::{
+        About, Call, Changes, Class, Compares, DefaultValue, Discovery, Durations, Expected, Gone, Id, Live, Lookup,
+        NameRule, Output, Problem, Quota, Resource, State, Teardown,
+    },
+    spec::Difference,
+    units::Span,
+};
+use fields::Strategy;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// An endpoint of SageMaker that answers requests of a model: in real time, serverless or asynchronously.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SagemakerEndpoint {
+    /// Its name in lower case; without one, the stack's and its own with ten characters more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The role that its containers have: it must trust `sagemaker.amazonaws.com` and may read image, data and topics.
+    pub role: Ref<IamRole>,
+    /// What answers, by name; requests are spread by weight.
+    #[schemars(length(min = 1, max = 10))]
+    pub variants: Vec<Variant>,
+    /// The subnets that its containers reach; without them they have AWS's own network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<Network>,
+    /// Containers reach nothing at all: what they need is in the image and in the model's data.
+    #[serde(default)]
+    pub isolation: bool,
+    /// Requests and answers are objects in a bucket, and requests may wait.
+    #[serde(default, rename = "async", skip_serializing_if = "Option::is_none")]
+    pub asynchronous: Option<Async>,
+    /// Requests and answers are written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture: Option<Capture>,
+    /// How it moves to a new version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<Rollout>,
+    /// The ARN of the KMS key of the machines' disks; types with disks of their own take none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<Field<String>>,
+    /// How long the containers' logs are kept; `null` leaves them to SageMaker, which keeps them for good.
+    #[serde(default = "month")]
+    pub log_retention: Option<Span>,
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "the default of an optional field")]
+fn month() -> Option<Span> {
+    Some(Span::from_hours(30 * 24))
+}
+
+const MODEL: Call = Call::new("sagemaker:CreateModel", Class::Name);
+const CONFIG: Call = Call::new("sagemaker:CreateEndpointConfig", Class::Name);
+const ENDPOINT: Call = Call::new("sagemaker:CreateEndpoint", Class::Name);
+const LOGS: Call = Call::new("logs:CreateLogGroup", Class::Name);
+const RULE: NameRule = NameRule { max: 63, extra: "-", lower: true };
+
+impl Resource for SagemakerEndpoint {
+    const KIND: &'static str = "sagemaker-endpoint";
+    const ABOUT: About = About {
+        codes: check::CODES,
+        outputs: &[
+            Output { name: "name", ty: "string", doc: "the endpoint's name" },
+            Output { name: "arn", ty: "string", doc: "the endpoint's ARN" },
+            Output { name: "config", ty: "string", doc: "the configuration that serves" },
+            Output { name: "log_group", ty: "string", doc: "the log group of its containers" },
+        ],
+        unsettled: &[("config", &["variants", "role", "network", "isolation", "async", "capture", "kms_key"])],
+        fixed: &["name"],
+        local: &["rollout"],
+        defaults: &[
+            ("network", DefaultValue::Nothing),
+            ("async", DefaultValue::Nothing),
+            ("capture", DefaultValue::Nothing),
+            ("kms_key", DefaultValue::Nothing),
+        ],
+        discovery: Discovery::Prefix,
+        tagger: &tags::SAGEMAKER,
+        terraform: "aws_sagemaker_endpoint",
+        calls: &[LOGS, MODEL, CONFIG, ENDPOINT],
+        name: Some(RULE),
+        iam: &[
+            "sagemaker:CreateModel",
+            "sagemaker:DescribeModel",
+            "sagemaker:ListModels",
+            "sagemaker:DeleteModel",
+            "sagemaker:CreateEndpointConfig",
+            "sagemaker:DescribeEndpointConfig",
+            "sagemaker:ListEndpointConfigs",
+            "sagemaker:DeleteEndpointConfig",
+            "sagemaker:CreateEndpoint",
+            "sagemaker:DescribeEndpoint",
+            "sagemaker:ListEndpoints",
+            "sagemaker:UpdateEndpoint",
+            "sagemaker:UpdateEndpointWeightsAndCapacities",
+            "sagemaker:DeleteEndpoint",
+            "sagemaker:AddTags",
+            "sagemaker:DeleteTags",
+            "sagemaker:ListTags",
+            "application-autoscaling:RegisterScalableTarget",
+            "application-autoscaling:DescribeScalableTargets",
+            "application-autoscaling:DeregisterScalableTarget",
+            "application-autoscaling:PutScalingPolicy",
+            "application-autoscaling:DescribeScalingPolicies",
+            "application-autoscaling:DeleteScalingPolicy",
+            "application-autoscaling:TagResource",
+            "iam:CreateServiceLinkedRole",
+            "iam:GetRole",
+            "iam:PassRole",
+            "logs:CreateLogGroup",
+            "logs:DescribeLogGroups",
+            "logs:PutRetentionPolicy",
+            "logs:DeleteLogGroup",
+            "logs:DescribeLogStreams",
+            "logs:GetLogEvents",
+            "logs:ListTagsForResource",
+            "logs:TagResource",
+            "logs:UntagResource",
+            "ec2:DescribeNetworkInterfaces",
+        ],
+        quotas: &[Quota { code: "L-7A3DF611", name: "Number of instances across active endpoints" }],
+        spends: true,
+        prices: "sagemaker",
+        // The endpoint takes a while; what is left of it then goes at once.
+        gone: Gone::PartsAtOnce,
+        ..About::new("A SageMaker endpoint that answers requests of a model, with its models and configuration")
+    };
+
+    fn summary(&self) -> String {
+        let of = |one: &Variant| match (&one.serverless, &one.instance_type, &one.scaling) {
+            (Some(serverless), ..) => format!("serverless, {}", serverless.memory),
+            (_, Some(machine), Some(scaling)) => format!("{} to {} x {machine}", scaling.min, scaling.max),
+            (_, Some(machine), None) => format!("{} x {machine}", one.count.unwrap_or(1)),
+            _ => "nothing".to_owned(),
+        };
+        self.variants.iter().map(of).collect::<Vec<_>>().join(", ")
+    }
+
+    fn check(&self, problems: &mut Vec<Problem>) {
+        check::check(self, problems);
+    }
+
+    fn normalize(&mut self) {
+        self.variants.sort_by(|a, b| a.name.cmp(&b.name));
+        for variant in &mut self.variants {
+            // What scales has the count that AWS gives it.
+            variant.count = match (&variant.scaling, &variant.serverless) {
+                (None, None) => Some(variant.count.unwrap_or(1)),
+                _ => None,
+            };
+        }
+        if let Some(network) = &mut self.network {
+            network.subnets.sort();
+            network.security_groups.sort();
+        }
+    }
+
+    fn durations(&self) -> Durations {
+        let slow = |one: &Variant| one.health_check_timeout.map_or(0, Span::seconds);
+        let start = self.variants.iter().map(slow).max().unwrap_or(0);
+        // Capacity, image and model: 3 to 15 minutes; a container that never answers is given up after 20 to 25.
+        let start = Expected::secs(420 + start / 4, 1800 + start);
+        let rollout = self.rollout.as_ref();
+        let steps = rollout.map_or(0, |rollout| match rollout.strategy {
+            Strategy::AllAtOnce => 1,
+            Strategy::Canary => 2,
+            Strategy::Linear | Strategy::Rolling => 100 / u64::from(rollout.percent.unwrap_or(25).max(1)),
+        });
+        let bake = std::time::Duration::from_secs(rollout.map_or(0, |rollout| steps * rollout.bake.seconds()));
+        let update = Expected { typical: start.typical + bake, worst: start.worst + bake };
+        let idle = if self.network.is_some() { 600 } else { 0 };
+        Durations { create: start, update, delete: Expected::secs(60 + idle, 3600) }
+    }
+
+    fn price(&self, ctx: &PriceContext<'_>) -> Vec<PriceLine> {
+        let lines = self.variants.iter().flat_map(|one| {
+            serving::variant(
+                ctx,
+                &serving::Hosted {
+                    variant: &one.name,
+                    machine: one.instance_type.as_deref(),
+                    count: one.count.unwrap_or(1),
+                    scaling: one.scaling.as_ref().map(|s| (s.min, s.max)),
+                    memory_gib: one.serverless.as_ref().map(|s| s.memory.gib_rounded_up()),
+                    disk_gib: one.volume.map(|v| v.gib_rounded_up()),
+                },
+            )
+        });
+        lines.collect()
+    }
+
+    async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<Self>>, Error> {
+        read::sweep(ctx).await
+    }
+
+    async fn create(&self, ctx: &Ctx, _: Option<&Live<Self>>) -> Result<Id, Error> {
+        let name = &self.name.clone().unwrap_or_else(|| ctx.name(&RULE, ""));
+        parts::logs(ctx, self, name).await?;
+        let config = &parts::config(ctx, self).await?;
+        let params = json!({ "name": name, "config": config });
+        ctx.call_named(&ENDPOINT, "", name, &params, |attempt| async move {
+            let tags = tags::pairs(&attempt.tags);
+            let input = json!({ "EndpointName": name, "EndpointConfigName": config, "Tags": tags });
+            let made = ctx.aws.sagemaker().once::<Value>("CreateEndpoint", &input).await;
+            parts::made(ctx, made, "EndpointArn", &format!("endpoint/{name}")).await.map(|_| vec![name.clone()])
+        })
+        .await?;
+        Ok(name.clone())
+    }
+
+    async fn update(want: &Self, ctx: &Ctx, live: &Live<Self>, changes: &Changes) -> Result<(), Error> {
+        change::update(want, ctx, live, changes).await
+    }
+
+    async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
+        change::delete(ctx, live).await
+    }
+
+    async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<Self>>, Error> {
+        read::lookup(ctx, by).await
+    }
+
+    fn carriers(live: &Live<Self>) -> Vec<Carrier> {
+        let own = live.outputs.get("arn").and_then(Value::as_str).filter(|_| live.state != State::Partial);
+        let tagger = |part: &str| if part == parts::LOG_GROUP { &tags::LOGS } else { &tags::SAGEMAKER };
+        let parts = live.parts.iter().map(|(part, arn)| Carrier::part(part, tagger(part), arn));
+        own.map(|arn| Carrier::own(&tags::SAGEMAKER, arn)).into_iter().chain(parts).collect()
+    }
+}
+
+impl Compares for SagemakerEndpoint {
+    /// What runs on machines cannot become serverless (SageMaker Developer Guide, "Serverless endpoint operations").
+    fn must_replace(&self, change: &Difference) -> bool {
+        let serverless =
+            |value: &Value| value.as_array().is_some_and(|all| all.iter().any(|one| !one["serverless"].is_null()));
+        change.path == "variants" && serverless(&change.after) && !serverless(&change.before)
+    }
+}
+
+impl Teardown for SagemakerEndpoint {
+    async fn parts_there(ctx: &SweepCtx, ids: &BTreeSet<Id>) -> Result<Vec<(Id, tags::Tags)>, Error> {
+        parts::there(ctx, ids).await
+    }
+}

@@ -1,0 +1,109 @@
+//! How an endpoint moves to what is wanted, and how it goes.
+use super::{SagemakerEndpoint, parts, read, scaling, wire};
+use crate::{
+    aws::{Error, ErrorClass, gone},
+    call::Ctx,
+    resource::{Changes, Live, PARTS, State},
+};
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
+
+/// One thing at a time, each waited for: another version, other counts, other scaling; and what is left over goes last.
+pub(super) async fn update(
+    want: &SagemakerEndpoint,
+    ctx: &Ctx,
+    live: &Live<SagemakerEndpoint>,
+    changes: &Changes,
+) -> Result<(), Error> {
+    if changes.touches("log_retention") {
+        parts::logs(ctx, want, &live.id).await?;
+    }
+    let wanted = wire::config_name(ctx, want)?;
+    // What cannot be told of the live one (a model that somebody removed) differs as well.
+    if wire::config_name(ctx, &live.spec).ok().as_ref() != Some(&wanted) {
+        return roll_out(want, ctx, live, &wanted).await;
+    }
+    let counts: Vec<Value> = want.variants.iter().filter_map(|new| counts(new, &live.spec)).collect();
+    if !counts.is_empty() {
+        let input = json!({ "EndpointName": live.id, "DesiredWeightsAndCapacities": counts });
+        return ctx.aws.sagemaker().call::<IgnoredAny>("UpdateEndpointWeightsAndCapacities", &input).await.map(drop);
+    }
+    scaling::update(ctx, &live.id, &want.variants, &live.spec.variants).await?;
+    if changes.touches(PARTS) {
+        return clean(ctx, live).await;
+    }
+    Ok(())
+}
+
+/// What of a variant's count and weight is to be changed; who scales has the count that AWS gives it.
+fn counts(new: &super::Variant, live: &SagemakerEndpoint) -> Option<Value> {
+    let old = live.variants.iter().find(|one| one.name == new.name)?;
+    let count = new.count.filter(|_| new.scaling.is_none() && old.scaling.is_none() && new.count != old.count);
+    let weight = (new.weight != old.weight).then_some(new.weight);
+    (count.is_some() || weight.is_some()).then(|| {
+        wire::compact(json!({ "VariantName": new.name, "DesiredInstanceCount": count, "DesiredWeight": weight }))
+    })
+}
+
+/// Another version: made beside the old one, which serves until the new one does. It ends in service either way, so an
+/// endpoint that comes back to the old configuration has refused the new one.
+async fn roll_out(
+    want: &SagemakerEndpoint,
+    ctx: &Ctx,
+    live: &Live<SagemakerEndpoint>,
+    wanted: &str,
+) -> Result<(), Error> {
+    let name = &live.id;
+    if ctx.has_tried(wanted) {
+        let why = match &live.state {
+            State::Degraded(why) => why.clone(),
+            _ => "AWS gave no reason".to_owned(),
+        };
+        let log = read::last_lines(&ctx.sweep(), name).await;
+        let text = format!("the update of {name} was taken back, and the old version still serves: {why}{log}");
+        return Err(Error::new(ErrorClass::Other, text).help("correct the cause and apply again: it is tried anew"));
+    }
+    scaling::make_way(ctx, name, want, &live.spec).await?;
+    let config = parts::config(ctx, want).await?;
+    let mut input = json!({ "EndpointName": name, "EndpointConfigName": config });
+    // AWS sets counts back to where they began unless it is told to keep them.
+    if want.variants.iter().chain(&live.spec.variants).any(|one| one.scaling.is_some()) {
+        input["RetainAllVariantProperties"] = json!(true);
+        input["ExcludeRetainedVariantProperties"] =
+            json!(["DesiredWeight", "DataCaptureConfig"].map(|what| json!({ "VariantPropertyType": what })));
+    }
+    let deployment = wire::deployment(want.rollout.as_ref())?;
+    if !deployment.is_null() {
+        input["DeploymentConfig"] = deployment;
+    }
+    let sent = ctx.aws.sagemaker().call::<IgnoredAny>("UpdateEndpoint", &input).await;
+    if sent.as_ref().map_or_else(|e| e.class == ErrorClass::Ambiguous, |_| true) {
+        ctx.tried(wanted);
+    }
+    sent.map(drop)
+}
+
+/// Removes versions that the endpoint does not name, after another look at what it names.
+async fn clean(ctx: &Ctx, live: &Live<SagemakerEndpoint>) -> Result<(), Error> {
+    let Some(now) = read::serving(&ctx.sweep(), &live.id).await? else { return Ok(()) };
+    if now.is_changing() || live.outputs.get("config").and_then(Value::as_str) != Some(now.config()) {
+        let text = format!("{} is being changed by somebody else", live.id);
+        return Err(Error::new(ErrorClass::WrongState, text));
+    }
+    parts::remove(ctx, live, |part| live.left_over.contains(part)).await
+}
+
+/// Lets go of what scales, asks AWS to remove the endpoint, and removes its parts when it is gone.
+pub(super) async fn delete(ctx: &Ctx, live: &Live<SagemakerEndpoint>) -> Result<(), Error> {
+    match live.state {
+        State::Partial => parts::remove(ctx, live, |_| true).await,
+        State::Deleting => Ok(()),
+        _ => {
+            for variant in live.spec.variants.iter().filter(|one| one.scaling.is_some()) {
+                scaling::release(ctx, &live.id, &variant.name).await?;
+            }
+            let input = json!({ "EndpointName": live.id });
+            gone(ctx.aws.sagemaker().call::<IgnoredAny>("DeleteEndpoint", &input).await)
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! What SageMaker would refuse of an endpoint, or accept and never bring into service (Developer Guide, "Deploy models
+//! for real-time inference", "Serverless endpoint", "Asynchronous inference").
+use super::{
+    SagemakerEndpoint, Variant,
+    fields::{Measure, Scaling, Strategy},
+};
+use crate::{
+    diagnostic::{Code, codes},
+    field::Field,
+    resource::Problem,
+    units::Span,
+};
+use std::collections::BTreeSet;
+
+codes! {
+    pub(super) CODES:
+    NAME = "DL1601", "Not a legal name of an endpoint or a variant",
+        "The name of an endpoint, and of a variant, has 1 to 63 letters, digits and `-`, and begins and ends with a letter or a digit. An endpoint's name is in lower case here: SageMaker takes names that differ in case only for the same, but answers requests under the exact name alone.";
+    MACHINE = "DL1602", "A variant needs machines or `serverless`",
+        "A variant runs on machines (`instance_type`, with `count` or `scaling`) or is `serverless`, not both. A type is written as SageMaker does, such as `ml.g5.xlarge`.";
+    NOT_HOSTED = "DL1603", "SageMaker does not serve on this type",
+        "Not every type of EC2 can serve: there are no bare-metal types, and no g4ad, g5g, gr6, m7g and p3dn.";
+    SERVERLESS = "DL1604", "This does not go with `serverless`",
+        "A serverless variant stands alone, has 1 to 6 GiB of memory, and goes without GPUs, volumes, network, isolation, `capture` and `async`. What is kept warm is not more than the concurrency.";
+    TIMEOUT = "DL1605", "Not a time that SageMaker waits",
+        "The health check and the download of the data may take 1m to 1h each; steps of a rollout up to 1h.";
+    DISKS = "DL1606", "This type has disks of its own",
+        "Machines with disks of their own (the families with a `d`, g5, g6, p5, trn1) take neither `volume` nor `kms_key`. A volume of other types has 1 to 512 GiB.";
+    SCALING = "DL1607", "Scaling that cannot work",
+        "`min` is not above `max`, and 0 only for an endpoint with `async`, since a request to no machine is refused. `backlog` measures asynchronous requests and nothing else. With `scaling` there is no `count`, and burstable types do not scale.";
+    DATA = "DL1608", "Not a place for a model's data",
+        "The data of a model is everything under a `prefix` that ends with `/`, or one `object`. Without the slash, SageMaker would take every key that begins so.";
+    ENVIRONMENT = "DL1609", "Not an environment for a container",
+        "The environment of a container has at most 100 entries of at most 1024 characters and 32 KiB in all.";
+    TOKEN = "DL1610", "A token in the environment of a container",
+        "Whoever may describe a model can read its environment, so a token does not belong there. Let the container read a secret by the endpoint's role, or take the weights from a bucket.";
+    ROLLOUT = "DL1611", "A rollout that SageMaker would refuse",
+        "A canary and a batch are 5 to 50 percent, a step 10 to 50; up to ten alarms are watched. Rolling needs one variant on machines.";
+    RETENTION = "DL1612", "CloudWatch Logs does not keep logs for this long",
+        "Logs are kept for 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653 days.";
+    WINDOW = "DL1613", "A language model without the time and the driver that it needs",
+        "Images that serve language models (vLLM, SGLang, DJL, TGI) load for minutes, and AWS gives up after four unless `health_check_timeout` says more: 15m and longer. Current ones need `ami_version` too: with AWS's default driver the container ends before it writes a line.";
+}
+
+/// In days (API reference of PutRetentionPolicy).
+const DAYS: [u64; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+/// Families of EC2 that SageMaker does not serve on (enum ProductionVariantInstanceType).
+const ABSENT: [&str; 5] = ["g4ad", "g5g", "gr6", "m7g", "p3dn"];
+/// Families whose machines have disks of their own, besides those with a `d`.
+const OWN_DISKS: [&str; 4] = ["g5", "g6", "p5", "trn1"];
+const HOUR: u64 = 3600;
+
+type Add<'a> = dyn FnMut(&'static Code, String, String, &str) + 'a;
+
+pub(super) fn legal(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric();
+    (1..=63).contains(&name.len())
+        && name.chars().all(|c| plain(c) || c == '-')
+        && name.starts_with(plain)
+        && name.ends_with(plain)
+}
+
+pub(super) fn check(endpoint: &SagemakerEndpoint, problems: &mut Vec<Problem>) {
+    let mut add = |code: &'static Code, path: String, summary: String, help: &str| {
+        problems.push(Problem { code, path, summary, help: help.to_owned() });
+    };
+    let lower = |name: &&str| legal(name) && !name.contains(|c: char| c.is_ascii_uppercase());
+    if let Some(name) = endpoint.name.as_deref().filter(|name| !lower(name)) {
+        add(&NAME, "name".into(), format!("`{name}` is not a legal name of an endpoint"), "write for example `chat-prod`");
+    }
+    let mut names = BTreeSet::new();
+    for (i, variant) in endpoint.variants.iter().enumerate() {
+        let at = |field: &str| format!("variants.{i}.{field}");
+        if !legal(&variant.name) || !names.insert(&variant.name) {
+            let summary = format!("`{}` is not a legal name of a variant, or is used twice", variant.name);
+            add(&NAME, at("name"), summary, "write for example `main`");
+        }
+        machines(endpoint, variant, &at, &mut add);
+        container(variant, &at, &mut add);
+        for (field, time) in
+            [("health_check_timeout", variant.health_check_timeout), ("download_timeout", variant.download_timeout)]
+        {
+            if time.is_some_and(|time| !(60..=HOUR).contains(&time.seconds())) {
+                add(&TIMEOUT, at(field), "SageMaker waits 1m to 1h".into(), "write for example `15m`");
+            }
+        }
+    }
+    rollout(endpoint, &mut add);
+    let days = |time: &Span| DAYS.iter().any(|days| days * 24 * HOUR == time.seconds());
+    if endpoint.log_retention.is_some_and(|time| !days(&time)) {
+        add(&RETENTION, "log_retention".into(), "logs cannot be kept for this long".into(), "write for example `30d`");
+    }
+}
+
+fn family(machine: &str) -> &str {
+    machine.trim_start_matches("ml.").split('.').next().unwrap_or_default()
+}
+
+/// Do its machines have disks of their own? The rule of the SDK of SageMaker, 2026-08.
+fn has_own_disks(machine: &str) -> bool {
+    let rest = family(machine).trim_start_matches(|c: char| c.is_ascii_alphabetic());
+    rest.contains('d') || OWN_DISKS.iter().any(|own| family(machine).starts_with(own))
+}
+
+fn machines(endpoint: &SagemakerEndpoint, variant: &Variant, at: &dyn Fn(&str) -> String, add: &mut Add<'_>) {
+    let Some(machine) = variant.instance_type.as_deref() else {
+        match &variant.serverless {
+            Some(_) => serverless(endpoint, variant, at, add),
+            None => add(
+                &MACHINE,
+                at("instance_type"),
+                format!("the variant `{}` has no machines", variant.name),
+                "write `instance_type: ml.g5.xlarge`, or `serverless`",
+            ),
+        }
+        return;
+    };
+    if variant.serverless.is_some() {
+        add(&MACHINE, at("serverless"), "a variant has machines or is serverless".into(), "leave one of them out");
+    }
+    let parts: Vec<&str> = machine.split('.').collect();
+    if parts.len() != 3 || parts[0] != "ml" || parts.iter().any(|part| part.is_empty()) {
+        let help = format!("write `ml.{}`", machine.trim_start_matches("ml."));
+        add(&MACHINE, at("instance_type"), format!("`{machine}` is not a type of SageMaker"), &help);
+    } else if ABSENT.contains(&family(machine)) || parts[2].starts_with("metal") {
+        add(&NOT_HOSTED, at("instance_type"), format!("SageMaker does not serve on {machine}"), "take another family");
+    }
+    if has_own_disks(machine) && variant.volume.is_some() {
+        add(&DISKS, at("volume"), format!("{machine} has disks of its own"), "leave `volume` out");
+    }
+    if has_own_disks(machine) && endpoint.kms_key.is_some() {
+        add(&DISKS, "kms_key".into(), format!("{machine} has disks of its own"), "leave `kms_key` out");
+    }
+    if variant.volume.is_some_and(|size| !(1..=512).contains(&size.gib_rounded_up())) {
+        add(&DISKS, at("volume"), "a volume has 1 to 512 GiB".into(), "write for example `100GiB`");
+    }
+    if let Some(scaling) = &variant.scaling {
+        scales(endpoint, variant, scaling, at, add);
+    }
+}
+
+fn scales(
+    endpoint: &SagemakerEndpoint,
+    variant: &Variant,
+    scaling: &Scaling,
+    at: &dyn Fn(&str) -> String,
+    add: &mut Add<'_>,
+) {
+    let asynchronous = endpoint.asynchronous.is_some();
+    let mut bad = |field: &str, summary: &str, help: &str| add(&SCALING, at(field), summary.to_owned(), help);
+    if scaling.min > scaling.max {
+        bad("scaling.min", "`min` is above `max`", "exchange them");
+    }
+    if scaling.min == 0 && !asynchronous {
+        bad("scaling.min", "an endpoint in real time keeps one machine at least", "write `min: 1`, or use `async`");
+    }
+    if variant.count.is_some() {
+        bad("count", "what scales has the count that AWS gives it", "leave `count` out");
+    }
+    if variant.instance_type.as_deref().is_some_and(|machine| family(machine).starts_with('t')) {
+        let burstable = variant.instance_type.as_deref().is_some_and(|machine| !family(machine).starts_with("trn"));
+        if burstable {
+            bad("scaling", "burstable types do not scale", "take ml.m5 or another family");
+        }
+    }
+    if let Some(target) = &scaling.target {
+        if (target.metric == Measure::Backlog) != asynchronous {
+            let help = "write `backlog` for an endpoint with `async`, `invocations` or `concurrent-requests` for others";
+            bad("scaling.target.metric", "this is not measured of such an endpoint", help);
+        }
+        if target.value.as_f64().is_none_or(|value| value <= 0.0) {
+            bad("scaling.target.value", "the value is not above 0", "write how much one machine bears");
+        }
+    }
+}
+
+fn serverless(endpoint: &SagemakerEndpoint, variant: &Variant, at: &dyn Fn(&str) -> String, add: &mut Add<'_>) {
+    let Some(serverless) = &variant.serverless else { return };
+    let mut bad = |path: String, summary: &str, help: &str| add(&SERVERLESS, path, summary.to_owned(), help);
+    if serverless.memory.whole_gib().is_none_or(|gib| !(1..=6).contains(&gib)) {
+        bad(at("serverless.memory"), "memory is 1 to 6 GiB, whole", "write for example `4GiB`");
+    }
+    if serverless.provisioned.is_some_and(|warm| warm > serverless.concurrency) {
+        bad(at("serverless.provisioned"), "more is kept warm than can be asked at a time", "raise `concurrency`");
+    }
+    for (field, there) in [
+        ("count", variant.count.is_some()),
+        ("volume", variant.volume.is_some()),
+        ("ami_version", variant.ami_version.is_some()),
+        ("routing", variant.routing.is_some()),
+        ("scaling", variant.scaling.is_some()),
+    ] {
+        if there {
+            bad(at(field), "a serverless variant has no machines", "leave it out");
+        }
+    }
+    for (field, there) in [
+        ("network", endpoint.network.is_some()),
+        ("isolation", endpoint.isolation),
+        ("capture", endpoint.capture.is_some()),
+        ("async", endpoint.asynchronous.is_some()),
+        ("variants", endpoint.variants.len() > 1),
+    ] {
+        if there {
+            bad(field.to_owned(), "this does not go with a serverless variant", "leave it out, or take machines");
+        }
+    }
+}
+
+fn container(variant: &Variant, at: &dyn Fn(&str) -> String, add: &mut Add<'_>) {
+    let container = &variant.container;
+    let known: Vec<(&String, &String)> =
+        container.environment.iter().filter_map(|(key, value)| Some((key, value.known()?))).collect();
+    let long = known.iter().any(|(key, value)| key.len() > 1024 || value.len() > 1024);
+    let bytes: usize = known.iter().map(|(key, value)| key.len() + value.len()).sum();
+    if long || known.len() > 100 || bytes > 32 * 1024 {
+        let summary = "the environment is larger than SageMaker takes";
+        add(&ENVIRONMENT, at("container.environment"), summary.into(), "put a file into the model's data instead");
+    }
+    for (key, value) in &known {
+        let name = key.to_ascii_uppercase();
+        let named = ["TOKEN", "SECRET", "PASSWORD", "API_KEY"].iter().any(|word| name.contains(word));
+        // A number of tokens is none.
+        let number = value.parse::<f64>().is_ok() || value.starts_with("arn:") || value.is_empty();
+        if named && !number || value.starts_with("hf_") {
+            let path = at(&format!("container.environment.{key}"));
+            add(&TOKEN, path, format!("`{key}` looks like a secret, and everybody who sees the model reads it"), "remove it: let the container read a secret by its role");
+        }
+    }
+    if let Some(data) = &container.model {
+        let text = |field: &Option<Field<String>>| field.as_ref().and_then(|f| f.known().cloned());
+        match (&data.prefix, &data.object) {
+            (Some(_), Some(_)) | (None, None) => {
+                let summary = "the data is a `prefix` or an `object`".to_owned();
+                add(&DATA, at("container.model"), summary, "write one of them");
+            }
+            (Some(_), None) if text(&data.prefix).is_some_and(|prefix| !prefix.ends_with('/')) => {
+                let help = format!("write `{}/`", text(&data.prefix).unwrap_or_default());
+                add(&DATA, at("container.model.prefix"), "the prefix does not end with `/`".into(), &help);
+            }
+            _ => {}
+        }
+    }
+    let image = container.image.known().map(|image| image.to_ascii_lowercase()).unwrap_or_default();
+    let serves_language = ["vllm", "sglang", "djl-inference", "text-generation-inference", "-tgi-"];
+    if variant.serverless.is_none() && serves_language.iter().any(|word| image.contains(word)) {
+        if variant.health_check_timeout.is_none_or(|time| time.seconds() < 900) {
+            let summary = "a language model loads longer than AWS waits for it".to_owned();
+            add(&WINDOW, at("health_check_timeout"), summary, "write `health_check_timeout: 15m` or longer");
+        }
+        if variant.ami_version.is_none() && ["vllm", "sglang"].iter().any(|word| image.contains(word)) {
+            let summary = "this image needs a newer driver than AWS's default".to_owned();
+            add(&WINDOW, at("ami_version"), summary, "write `ami_version: al2-ami-sagemaker-inference-gpu-3-1`, or `al2023-ami-sagemaker-inference-gpu-4-1` for CUDA 13");
+        }
+    }
+}
+
+fn rollout(endpoint: &SagemakerEndpoint, add: &mut Add<'_>) {
+    let Some(rollout) = &endpoint.rollout else { return };
+    if rollout.bake.seconds() > HOUR {
+        add(&TIMEOUT, "rollout.bake".into(), "a step is watched for up to 1h".into(), "write for example `10m`");
+    }
+    let mut bad = |field: &str, summary: &str, help: &str| {
+        add(&ROLLOUT, format!("rollout.{field}"), summary.to_owned(), help);
+    };
+    if rollout.strategy == Strategy::Linear && rollout.percent.is_some_and(|percent| percent < 10) {
+        bad("percent", "a step is 10 to 50 percent", "write for example `25`");
+    }
+    if rollout.strategy == Strategy::AllAtOnce && rollout.percent.is_some() {
+        bad("percent", "all at once has no steps", "leave `percent` out, or write `strategy: canary`");
+    }
+    if rollout.alarms.len() > 10 {
+        bad("alarms", "more than ten alarms", "watch one composite of them");
+    }
+    let serverless = endpoint.variants.iter().any(|one| one.serverless.is_some());
+    if rollout.strategy == Strategy::Rolling && (serverless || endpoint.variants.len() > 1) {
+        bad("strategy", "rolling needs one variant on machines", "write `strategy: canary`");
+    }
+}

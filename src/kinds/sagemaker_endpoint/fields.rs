@@ -1,0 +1,275 @@
+//! The parts of an endpoint's schema.
+use crate::{
+    field::{Field, Ref},
+    kinds::{Bucket, SecurityGroup, Subnet},
+    units::{Size, Span},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Number;
+use std::collections::BTreeMap;
+
+/// One model on machines of one type, with its share of the requests.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Variant {
+    /// Its name. Guardrails of a rollout want the same names before and after.
+    pub name: String,
+    /// What answers.
+    pub container: Container,
+    /// The type of its machines, such as `ml.g5.xlarge`; or `serverless`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance_type: Option<String>,
+    /// How many machines; 1 where nothing is said. With `scaling` it begins at `min`, and AWS decides from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub count: Option<u32>,
+    /// Its share of the requests, by the sum of all weights.
+    #[serde(default = "one")]
+    pub weight: u32,
+    /// The disk of each machine. Types with disks of their own take none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume: Option<Size>,
+    /// How long the container may take until it answers `/ping`: 1m to 1h. Large language models need 15m and more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_check_timeout: Option<Span>,
+    /// How long the download of the model's data may take: 1m to 1h.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub download_timeout: Option<Span>,
+    /// Drivers and CUDA of the machines. Current images for language models need a newer one than AWS's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ami_version: Option<AmiVersion>,
+    /// How requests are spread over machines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routing: Option<Routing>,
+    /// No machines of its own: paid by use, without GPUs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serverless: Option<Serverless>,
+    /// How its count follows the load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<Scaling>,
+}
+
+pub(super) fn one() -> u32 {
+    1
+}
+
+/// A container and what it loads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Container {
+    /// Its image in a registry of ECR, with a tag or, better, a digest.
+    pub image: Field<String>,
+    /// Its environment. Everybody who may look at the model can read it: no tokens.
+    #[serde(default)]
+    pub environment: BTreeMap<String, Field<String>>,
+    /// What it finds under `/opt/ml/model`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelData>,
+}
+
+/// Where the data of a model is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelData {
+    /// The bucket, in the endpoint's region.
+    pub bucket: Ref<Bucket>,
+    /// Everything under this prefix, which ends with `/`; or `object`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<Field<String>>,
+    /// One object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<Field<String>>,
+    /// Is it to be unpacked?
+    #[serde(default)]
+    pub compression: Packing,
+}
+
+/// How the data of a model is packed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Packing {
+    /// As it is.
+    #[default]
+    None,
+    /// A `tar.gz` that SageMaker unpacks.
+    Gzip,
+}
+
+/// Drivers and CUDA of machines that serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum AmiVersion {
+    /// NVIDIA driver 535 and CUDA 12.2, Amazon Linux 2.
+    #[serde(rename = "al2-ami-sagemaker-inference-gpu-2")]
+    Gpu2,
+    /// The same with a newer container toolkit.
+    #[serde(rename = "al2-ami-sagemaker-inference-gpu-2-1")]
+    Gpu21,
+    /// NVIDIA driver 550 and CUDA 12.4, Amazon Linux 2.
+    #[serde(rename = "al2-ami-sagemaker-inference-gpu-3-1")]
+    Gpu31,
+    /// NVIDIA driver 580 and CUDA 13.0, Amazon Linux 2023.
+    #[serde(rename = "al2023-ami-sagemaker-inference-gpu-4-1")]
+    Gpu41,
+    /// For Inferentia and Trainium.
+    #[serde(rename = "al2-ami-sagemaker-inference-neuron-2")]
+    Neuron2,
+}
+
+/// How requests are spread over the machines of a variant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Routing {
+    /// To the machine with the fewest requests under way: for answers that take long.
+    LeastOutstandingRequests,
+    /// To any.
+    Random,
+}
+
+/// A variant without machines of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Serverless {
+    /// Memory: 1 GiB to 6 GiB, whole.
+    pub memory: Size,
+    /// How many requests at a time.
+    #[schemars(range(min = 1, max = 200))]
+    pub concurrency: u32,
+    /// How many of these are kept warm, and paid for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 200))]
+    pub provisioned: Option<u32>,
+}
+
+/// How the count of a variant follows the load.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scaling {
+    /// The fewest machines; 0 only for an endpoint with `async`.
+    pub min: u32,
+    /// The most machines: budgets count them.
+    #[schemars(range(min = 1))]
+    pub max: u32,
+    /// What is held near a value; without it somebody else sets the count between `min` and `max`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
+    /// How long no machine is removed after a change.
+    #[serde(default = "pause")]
+    pub scale_in_cooldown: Span,
+    /// How long no machine is added after a change.
+    #[serde(default = "pause")]
+    pub scale_out_cooldown: Span,
+}
+
+fn pause() -> Span {
+    Span::from_seconds(300)
+}
+
+/// A metric that is held near a value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// What is measured.
+    pub metric: Measure,
+    /// The value, per machine.
+    pub value: Number,
+}
+
+/// What scaling measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Measure {
+    /// Requests a minute and machine.
+    Invocations,
+    /// Requests at a time and machine, seen every ten seconds.
+    ConcurrentRequests,
+    /// Requests that wait, by machine: for `async`.
+    Backlog,
+}
+
+/// Where the network interfaces of an endpoint are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// Subnets in two zones at least, with a way to S3 and two free addresses for each machine.
+    #[schemars(length(min = 1, max = 16))]
+    pub subnets: Vec<Ref<Subnet>>,
+    /// Their security groups.
+    #[schemars(length(min = 1, max = 5))]
+    pub security_groups: Vec<Ref<SecurityGroup>>,
+}
+
+/// Answers are objects in a bucket, and requests may wait.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Async {
+    /// Where answers go: `s3://bucket/prefix/`.
+    pub output: Field<String>,
+    /// Where errors go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Field<String>>,
+    /// The topic that is told of answers, by ARN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub success_topic: Option<Field<String>>,
+    /// The topic that is told of errors, by ARN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_topic: Option<Field<String>>,
+    /// How many requests a machine works on at a time; AWS decides where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub concurrency: Option<u32>,
+}
+
+/// Requests and answers are written down.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Capture {
+    /// Where to: `s3://bucket/prefix`.
+    pub destination: Field<String>,
+    /// How many of a hundred.
+    #[serde(default = "all")]
+    #[schemars(range(min = 0, max = 100))]
+    pub percent: u32,
+}
+
+fn all() -> u32 {
+    100
+}
+
+/// How an endpoint moves to a new version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rollout {
+    /// How traffic moves.
+    #[serde(default)]
+    pub strategy: Strategy,
+    /// The size of the canary, of a step or of a batch, in percent of the machines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 5, max = 50))]
+    pub percent: Option<u32>,
+    /// How long each step is watched before the next one.
+    #[serde(default = "ten_minutes")]
+    pub bake: Span,
+    /// Alarms, by name, of which any takes the update back. They must be quiet before it begins.
+    #[serde(default)]
+    pub alarms: Vec<Field<String>>,
+}
+
+fn ten_minutes() -> Span {
+    Span::from_seconds(600)
+}
+
+/// How traffic moves from the old machines to the new ones.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// All of it, when the new machines answer: twice the machines for a while.
+    #[default]
+    AllAtOnce,
+    /// A part first, then the rest: twice the machines for a while.
+    Canary,
+    /// In equal steps: twice the machines for a while.
+    Linear,
+    /// Machines are replaced in batches: only one batch more than before.
+    Rolling,
+}

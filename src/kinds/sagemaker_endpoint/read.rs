@@ -1,0 +1,315 @@
+//! Reading endpoints back: each with the configuration that serves, its models, its scaling and what is left over.
+use super::{RULE, SagemakerEndpoint, Variant, check, parts, scaling, wire};
+use crate::{
+    aws::{
+        Error, optional,
+        ownership::Ownership,
+        tags::{self, Carrier, Tagger, Tags},
+    },
+    call::{self, SweepCtx},
+    field::Ref,
+    resource::{Live, Lookup, Resource, State},
+    units::Span,
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// As DescribeEndpoint shows it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Endpoint {
+    endpoint_name: String,
+    endpoint_arn: String,
+    endpoint_config_name: Option<String>,
+    #[serde(default)]
+    production_variants: Vec<Value>,
+    endpoint_status: String,
+    failure_reason: Option<String>,
+    creation_time: Option<f64>,
+    pending_deployment_summary: Option<Value>,
+}
+
+impl Endpoint {
+    /// The configuration that serves.
+    pub(super) fn config(&self) -> &str {
+        self.endpoint_config_name.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn is_changing(&self) -> bool {
+        matches!(self.endpoint_status.as_str(), "Creating" | "Updating" | "SystemUpdating" | "RollingBack")
+            || self.pending_deployment_summary.is_some()
+    }
+
+    fn state(&self) -> State {
+        let why = self.failure_reason.as_deref().filter(|why| !why.is_empty());
+        match self.endpoint_status.as_str() {
+            "InService" => {
+                why.map_or(State::Ready, |why| State::Degraded(format!("its last change was taken back: {why}")))
+            }
+            "Deleting" => State::Deleting,
+            "Failed" => State::Failed(why.unwrap_or("AWS gave no reason").to_owned()),
+            _ if self.is_changing() => State::Pending,
+            other => State::Degraded(why.map_or(other.to_owned(), |why| format!("{other}: {why}"))),
+        }
+    }
+}
+
+/// A configuration or a model of the stack.
+struct Part {
+    name: String,
+    arn: String,
+    tags: Tags,
+}
+
+/// How much is read at the same time: more only waits at the gate.
+const AT_ONCE: usize = 4;
+/// So many lines of a log tell why a container did not answer.
+const LINES: usize = 5;
+
+/// The endpoint of this name, whoever owns it.
+pub(super) async fn serving(ctx: &SweepCtx, name: &str) -> Result<Option<Endpoint>, Error> {
+    optional(ctx.aws.sagemaker().call("DescribeEndpoint", &json!({ "EndpointName": name })).await)
+}
+
+/// Every endpoint of the stack, and parts whose endpoint was never made or is gone.
+pub(super) async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<SagemakerEndpoint>>, Error> {
+    let prefix = if ctx.all_stacks { String::new() } else { call::name_prefix(&ctx.scope.stack, &RULE) };
+    let listed = names(ctx, "ListEndpoints", ("Endpoints", "EndpointName"), &prefix).await?;
+    // Those that somebody else chose, or that the journal knows; the names of parts begin as the stack's do.
+    let others = ctx.names.of(SagemakerEndpoint::KIND).into_iter().chain(ctx.only_ids().into_iter().flatten().cloned());
+    let others = others.map(|id| parts::name_in(&id).to_owned());
+    let wanted = |name: &String| check::legal(name) && (ctx.all_stacks || !name.starts_with(&prefix));
+    let all: BTreeSet<String> = listed.into_iter().chain(others.filter(wanted)).collect();
+    let reads: Vec<_> = all.iter().map(|name| one(ctx, name, |tags| ctx.takes(tags))).collect();
+    let found: Vec<_> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
+    let mut out: Vec<_> = found.into_iter().flatten().collect();
+    for (what, list) in [
+        (parts::MODEL_PART, ("ListModels", ("Models", "ModelName"))),
+        (parts::CONFIG_PART, ("ListEndpointConfigs", ("EndpointConfigs", "EndpointConfigName"))),
+    ] {
+        let names = names(ctx, list.0, list.1, &prefix).await?;
+        for part in tagged(ctx, names.iter().map(|name| parts::arn(&ctx.scope, &format!("{what}/{name}")))).await? {
+            belongs(ctx, &mut out, &parts::part(what, &part.name), part);
+        }
+    }
+    log_groups(ctx, &mut out, &prefix).await?;
+    out.iter_mut().for_each(leave_over);
+    Ok(out)
+}
+
+/// Endpoints that match, whoever owns them.
+pub(super) async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<SagemakerEndpoint>>, Error> {
+    let (names, wanted) = match by {
+        Lookup::Id(id) | Lookup::Name(id) => (BTreeSet::from([parts::name_in(id).to_owned()]), Tags::new()),
+        Lookup::Tags(tags) => {
+            (names(ctx, "ListEndpoints", ("Endpoints", "EndpointName"), "").await?, tags.clone())
+        }
+    };
+    let mut out = Vec::new();
+    for name in names.iter().filter(|name| check::legal(name)) {
+        out.extend(one(ctx, name, |tags| wanted.iter().all(|(k, v)| tags.get(k) == Some(v))).await?);
+    }
+    Ok(out)
+}
+
+/// Names that begin so; AWS filters by a part of a name.
+async fn names(
+    ctx: &SweepCtx,
+    action: &'static str,
+    (list, member): (&str, &str),
+    prefix: &str,
+) -> Result<BTreeSet<String>, Error> {
+    let mut input = json!({ "MaxResults": 100 });
+    if !prefix.is_empty() {
+        input["NameContains"] = json!(prefix);
+    }
+    let found: Vec<Value> = ctx.aws.sagemaker().pages(action, input, (list, "NextToken")).await?;
+    let name = |one: &Value| one[member].as_str().map(str::to_owned);
+    Ok(found.iter().filter_map(name).filter(|name| name.starts_with(prefix)).collect())
+}
+
+/// One endpoint with everything that is read of it; nothing if it is not there or not wanted.
+async fn one(
+    ctx: &SweepCtx,
+    name: &str,
+    wanted: impl Fn(&Tags) -> bool,
+) -> Result<Option<Live<SagemakerEndpoint>>, Error> {
+    let Some(found) = serving(ctx, name).await? else { return Ok(None) };
+    let tags = optional(tags::SAGEMAKER.read(&ctx.aws, std::slice::from_ref(&found.endpoint_arn)).await)?;
+    let Some(tags) = tags.and_then(|mut all| all.remove(&found.endpoint_arn)).filter(|tags| wanted(tags)) else {
+        return Ok(None);
+    };
+    let sagemaker = ctx.aws.sagemaker();
+    let input = json!({ "EndpointConfigName": found.config() });
+    let config: Value = optional(sagemaker.call("DescribeEndpointConfig", &input).await)?.unwrap_or_default();
+    let raw: Vec<&Value> = config["ProductionVariants"].as_array().into_iter().flatten().collect();
+    let mut models = BTreeMap::new();
+    for model in raw.iter().filter_map(|one| one["ModelName"].as_str()).collect::<BTreeSet<_>>() {
+        let found: Option<wire::Model> =
+            optional(sagemaker.call("DescribeModel", &json!({ "ModelName": model })).await)?;
+        models.insert(model, found.unwrap_or_default());
+    }
+    let mut live = describe(ctx, &found, &config, &raw, &models, tags);
+    if live.state != State::Pending && live.state != State::Deleting {
+        let mut scaled = scaling::read(ctx, name, &live.spec.variants).await?;
+        for variant in &mut live.spec.variants {
+            variant.scaling = scaled.remove(&variant.name);
+        }
+    }
+    if let State::Failed(why) = &mut live.state {
+        why.push_str(&last_lines(ctx, name).await);
+    }
+    live.spec.normalize();
+    Ok(Some(live))
+}
+
+fn describe(
+    ctx: &SweepCtx,
+    found: &Endpoint,
+    config: &Value,
+    raw: &[&Value],
+    models: &BTreeMap<&str, wire::Model>,
+    tags: Tags,
+) -> Live<SagemakerEndpoint> {
+    let name = &found.endpoint_name;
+    let mut novel = None;
+    let mut variants: Vec<Variant> = Vec::new();
+    for one in raw {
+        let model = one["ModelName"].as_str().and_then(|name| models.get(name)).cloned().unwrap_or_default();
+        let (mut variant, strange) = wire::variant(one, model.container());
+        novel = novel.or(strange);
+        // What it runs now is told by the endpoint, not by what it began with.
+        let now = found.production_variants.iter().find(|it| it["VariantName"] == variant.name.as_str());
+        if let Some(now) = now {
+            let count = now["DesiredInstanceCount"].as_u64().and_then(|count| u32::try_from(count).ok());
+            variant.count = count.or(variant.count);
+            variant.weight = now.get("DesiredWeight").map_or(variant.weight, wire::weight);
+        }
+        variants.push(variant);
+    }
+    let model = models.values().next().cloned().unwrap_or_default();
+    let spec = SagemakerEndpoint {
+        name: Some(name.clone()),
+        role: Ref::to_id(parts::name_in(&model.execution_role_arn)),
+        variants,
+        network: model.network(),
+        isolation: model.enable_network_isolation,
+        asynchronous: config.get("AsyncInferenceConfig").map(wire::asynchronous),
+        capture: config.get("DataCaptureConfig").and_then(wire::capture),
+        rollout: None,
+        kms_key: config["KmsKeyId"].as_str().map(|key| key.to_owned().into()),
+        log_retention: None,
+    };
+    let mut live = Live::new(ctx.address(name, &tags), name, tags, spec);
+    live.state = found.state();
+    let model = |name: &&str| parts::arn(&ctx.scope, &format!("{}/{name}", parts::MODEL_PART));
+    live.ids = vec![found.endpoint_arn.clone()];
+    live.ids.push(parts::arn(&ctx.scope, &format!("{}/{}", parts::CONFIG_PART, found.config())));
+    live.ids.extend(models.keys().map(|name| model(name)));
+    live.created = found.creation_time.and_then(|at| Timestamp::from_millisecond((at * 1000.0) as i64).ok());
+    live.novel.extend(novel.map(|what| ("variants".to_owned(), what)));
+    live.outputs = [
+        ("name", json!(name)),
+        ("arn", json!(found.endpoint_arn)),
+        ("config", json!(found.config())),
+        ("log_group", json!(parts::log_group(name))),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.to_owned(), value))
+    .collect();
+    live
+}
+
+/// The tags of things of this stack, by ARN; what is gone meanwhile or belongs to others is left out.
+async fn tagged(ctx: &SweepCtx, arns: impl Iterator<Item = String>) -> Result<Vec<Part>, Error> {
+    let read = |arn: String| async move {
+        let tagger: &'static dyn Tagger = if arn.contains(":logs:") { &tags::LOGS } else { &tags::SAGEMAKER };
+        let found = optional(Carrier::own(tagger, &arn).read(&ctx.aws).await)?;
+        let tags = found.and_then(|mut all| all.remove(&arn)).filter(|tags| ctx.takes(tags));
+        Ok::<_, Error>(tags.map(|tags| Part { name: parts::name_in(&arn).to_owned(), arn, tags }))
+    };
+    let reads: Vec<_> = arns.map(read).collect();
+    let found: Vec<_> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// Puts a part to the endpoint at the same place of the same stack, or to what is left of one.
+fn belongs(ctx: &SweepCtx, all: &mut Vec<Live<SagemakerEndpoint>>, key: &str, part: Part) {
+    let owner = ctx.owner(&part.arn, &part.tags);
+    let is_its = |live: &&mut Live<SagemakerEndpoint>| {
+        let its: Option<Ownership> = ctx.owner(&live.id, &live.tags);
+        matches!((&owner, &its), (Some(a), Some(b)) if a.address.is_some() && a.is_of(b))
+    };
+    if let Some(live) = all.iter_mut().find(is_its) {
+        live.parts.insert(key.to_owned(), part.arn);
+        return;
+    }
+    let spec = SagemakerEndpoint {
+        name: None,
+        role: Ref::to_id(""),
+        variants: Vec::new(),
+        network: None,
+        isolation: false,
+        asynchronous: None,
+        capture: None,
+        rollout: None,
+        kms_key: None,
+        log_retention: None,
+    };
+    let mut live = Live::new(ctx.address(&part.arn, &part.tags), &part.name, part.tags, spec);
+    live.state = State::Partial;
+    live.outputs = ["name", "arn", "config", "log_group"].map(|name| (name.to_owned(), Value::Null)).into_iter().collect();
+    live.parts.insert(key.to_owned(), part.arn);
+    all.push(live);
+}
+
+/// Log groups of the stack's endpoints, and how long each keeps what is written.
+async fn log_groups(ctx: &SweepCtx, all: &mut Vec<Live<SagemakerEndpoint>>, prefix: &str) -> Result<(), Error> {
+    let mut starts: BTreeSet<String> = BTreeSet::from([parts::log_group(prefix)]);
+    starts.extend(all.iter().filter(|live| !live.id.starts_with(prefix)).map(|live| parts::log_group(&live.id)));
+    for start in starts {
+        let input = json!({ "logGroupNamePrefix": start });
+        let found: Vec<Value> =
+            ctx.aws.logs().pages("DescribeLogGroups", input, ("logGroups", "nextToken")).await?;
+        let days = |name: &str| {
+            let group = found.iter().find(|one| one["logGroupName"] == name)?;
+            group["retentionInDays"].as_u64().map(|days| Span::from_hours(days * 24))
+        };
+        let arns = found.iter().filter_map(|one| one["logGroupName"].as_str());
+        for part in tagged(ctx, arns.map(|name| parts::log_arn(&ctx.scope, name))).await? {
+            let (arn, name) = (part.arn.clone(), parts::log_group(&part.name));
+            belongs(ctx, all, parts::LOG_GROUP, part);
+            let its = all.iter_mut().find(|live| live.parts.get(parts::LOG_GROUP) == Some(&arn));
+            if let Some(live) = its {
+                live.spec.log_retention = days(&name);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Versions that the endpoint does not name. While it changes, it may yet go back to any of them.
+fn leave_over(live: &mut Live<SagemakerEndpoint>) {
+    if matches!(live.state, State::Partial | State::Pending | State::Deleting | State::Failed(_)) {
+        return;
+    }
+    let named = |(part, arn): &(&String, &String)| *part == parts::LOG_GROUP || live.ids.contains(arn);
+    live.left_over = live.parts.iter().filter(|part| !named(part)).map(|(part, _)| part.clone()).collect();
+}
+
+/// `; its log ends: …`, or nothing where nothing is known.
+pub(super) async fn last_lines(ctx: &SweepCtx, endpoint: &str) -> String {
+    let (logs, group) = (ctx.aws.logs(), parts::log_group(endpoint));
+    // The reason is worth more than its lines: without them it is told all the same.
+    let newest = json!({ "logGroupName": group, "orderBy": "LastEventTime", "descending": true, "limit": 1 });
+    let found: Value = logs.call("DescribeLogStreams", &newest).await.unwrap_or_default();
+    let Some(stream) = found["logStreams"][0]["logStreamName"].as_str() else { return String::new() };
+    let input = json!({ "logGroupName": group, "logStreamName": stream, "limit": LINES });
+    let found: Value = logs.call("GetLogEvents", &input).await.unwrap_or_default();
+    let lines = found["events"].as_array().into_iter().flatten().filter_map(|one| one["message"].as_str());
+    let lines: Vec<&str> = lines.map(str::trim_end).collect();
+    if lines.is_empty() { String::new() } else { format!("; its log ends: {}", lines.join(" | ")) }
+}

@@ -1,0 +1,309 @@
+//! An endpoint in AWS's words, and back.
+use super::{
+    Async, Capture, MODEL, Network, RULE, Rollout, SagemakerEndpoint, Variant,
+    fields::{AmiVersion, Container, ModelData, Packing, Routing, Serverless, Strategy},
+};
+use crate::{
+    aws::Error,
+    call::Ctx,
+    field::{Field, Ref},
+    spec,
+    units::{Size, Span},
+};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// Takes null members out: AWS has no place for what is not there.
+pub(super) fn compact(mut value: Value) -> Value {
+    fn clean(value: &mut Value) {
+        if let Value::Object(map) = value {
+            map.retain(|_, inner| !inner.is_null());
+            map.values_mut().for_each(clean);
+        }
+    }
+    clean(&mut value);
+    value
+}
+
+fn text(field: Option<&Field<String>>) -> Result<Option<&String>, Error> {
+    field.map(Field::get).transpose()
+}
+
+/// Which model a variant runs: all of it, as its name depends on it.
+fn model(of: &SagemakerEndpoint, variant: &Variant) -> Result<Value, Error> {
+    let Container { image, environment, model } = &variant.container;
+    let environment: BTreeMap<&String, &String> =
+        environment.iter().map(|(key, value)| Ok((key, value.get()?))).collect::<Result<_, Error>>()?;
+    let source = match model {
+        None => Value::Null,
+        Some(data) => {
+            let (key, kind) = match (&data.prefix, &data.object) {
+                (Some(prefix), _) => (prefix.get()?.as_str(), "S3Prefix"),
+                (None, object) => (text(object.as_ref())?.map_or("", String::as_str), "S3Object"),
+            };
+            let packing = if data.compression == Packing::Gzip { "Gzip" } else { "None" };
+            let uri = format!("s3://{}/{key}", data.bucket.id()?);
+            json!({ "S3DataSource": { "S3Uri": uri, "S3DataType": kind, "CompressionType": packing } })
+        }
+    };
+    let environment = if environment.is_empty() { Value::Null } else { json!(environment) };
+    Ok(compact(json!({
+        "PrimaryContainer": { "Image": image.get()?, "Environment": environment, "ModelDataSource": source },
+        "VpcConfig": network(of.network.as_ref())?, "EnableNetworkIsolation": of.isolation,
+    })))
+}
+
+fn network(of: Option<&Network>) -> Result<Value, Error> {
+    let Some(network) = of else { return Ok(Value::Null) };
+    let subnets = network.subnets.iter().map(Ref::id).collect::<Result<Vec<_>, _>>()?;
+    let groups = network.security_groups.iter().map(Ref::id).collect::<Result<Vec<_>, _>>()?;
+    // In one order, whatever the addresses are.
+    let sorted = |mut ids: Vec<&str>| {
+        ids.sort_unstable();
+        json!(ids)
+    };
+    Ok(json!({ "Subnets": sorted(subnets), "SecurityGroupIds": sorted(groups) }))
+}
+
+/// The name of a variant's model: another content, another name.
+pub(super) fn model_name(ctx: &Ctx, of: &SagemakerEndpoint, variant: &Variant) -> Result<String, Error> {
+    let content = json!({ "call": MODEL.api, "role": of.role.id()?, "model": model(of, variant)? });
+    Ok(ctx.name(&RULE, &spec::canonical(&content)))
+}
+
+/// What CreateModel is asked for, without tags.
+pub(super) fn model_input(ctx: &Ctx, of: &SagemakerEndpoint, variant: &Variant, role: &str) -> Result<Value, Error> {
+    let mut out = model(of, variant)?;
+    out["ModelName"] = json!(model_name(ctx, of, variant)?);
+    out["ExecutionRoleArn"] = json!(role);
+    Ok(out)
+}
+
+/// A configuration without counts and weights, which change without another one.
+fn config(ctx: &Ctx, of: &SagemakerEndpoint) -> Result<Value, Error> {
+    let seconds = |span: Option<Span>| span.map(Span::seconds);
+    let mut variants = Vec::new();
+    for one in &of.variants {
+        let serverless = one.serverless.as_ref().map(|it| {
+            json!({
+                "MemorySizeInMB": it.memory.gib_rounded_up() * 1024, "MaxConcurrency": it.concurrency,
+                "ProvisionedConcurrency": it.provisioned,
+            })
+        });
+        let routing = one.routing.map(|routing| match routing {
+            Routing::LeastOutstandingRequests => json!({ "RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS" }),
+            Routing::Random => json!({ "RoutingStrategy": "RANDOM" }),
+        });
+        variants.push(json!({
+            "VariantName": one.name, "ModelName": model_name(ctx, of, one)?, "InstanceType": one.instance_type,
+            "VolumeSizeInGB": one.volume.map(Size::gib_rounded_up),
+            "ContainerStartupHealthCheckTimeoutInSeconds": seconds(one.health_check_timeout),
+            "ModelDataDownloadTimeoutInSeconds": seconds(one.download_timeout),
+            "InferenceAmiVersion": one.ami_version, "RoutingConfig": routing, "ServerlessConfig": serverless,
+        }));
+    }
+    let capture = match &of.capture {
+        None => Value::Null,
+        Some(capture) => json!({
+            "EnableCapture": true, "InitialSamplingPercentage": capture.percent,
+            "DestinationS3Uri": capture.destination.get()?,
+            "CaptureOptions": [{ "CaptureMode": "Input" }, { "CaptureMode": "Output" }],
+        }),
+    };
+    let asynchronous = match &of.asynchronous {
+        None => Value::Null,
+        Some(it) => {
+            let topics = (text(it.success_topic.as_ref())?, text(it.error_topic.as_ref())?);
+            let told = json!({ "SuccessTopic": topics.0, "ErrorTopic": topics.1 });
+            let client = it.concurrency.map(|most| json!({ "MaxConcurrentInvocationsPerInstance": most }));
+            json!({
+                "ClientConfig": client,
+                "OutputConfig": {
+                    "S3OutputPath": it.output.get()?, "S3FailurePath": text(it.failure.as_ref())?,
+                    "NotificationConfig": if topics == (None, None) { Value::Null } else { told },
+                },
+            })
+        }
+    };
+    let mut out = compact(json!({
+        "DataCaptureConfig": capture, "AsyncInferenceConfig": asynchronous, "KmsKeyId": text(of.kms_key.as_ref())?,
+    }));
+    out["ProductionVariants"] = variants.into_iter().map(compact).collect();
+    Ok(out)
+}
+
+/// The name of the configuration: another content, another name.
+pub(super) fn config_name(ctx: &Ctx, of: &SagemakerEndpoint) -> Result<String, Error> {
+    Ok(ctx.name(&RULE, &spec::canonical(&config(ctx, of)?)))
+}
+
+/// What CreateEndpointConfig is asked for, without tags.
+pub(super) fn config_input(ctx: &Ctx, of: &SagemakerEndpoint) -> Result<Value, Error> {
+    let mut out = config(ctx, of)?;
+    let list = out["ProductionVariants"].as_array_mut().into_iter().flatten();
+    for (one, variant) in list.zip(&of.variants) {
+        one["InitialVariantWeight"] = json!(variant.weight);
+        if variant.serverless.is_none() {
+            one["InitialInstanceCount"] = json!(begins(variant));
+        }
+    }
+    out["EndpointConfigName"] = json!(config_name(ctx, of)?);
+    Ok(out)
+}
+
+/// With how many machines a variant begins.
+fn begins(variant: &Variant) -> u32 {
+    variant.count.or(variant.scaling.as_ref().map(|s| s.min)).unwrap_or(1).max(1)
+}
+
+/// What UpdateEndpoint is asked for besides the names.
+pub(super) fn deployment(of: Option<&Rollout>) -> Result<Value, Error> {
+    let Some(rollout) = of else { return Ok(Value::Null) };
+    let size = |usual: u32| json!({ "Type": "CAPACITY_PERCENT", "Value": rollout.percent.unwrap_or(usual) });
+    let bake = rollout.bake.seconds();
+    let (mut routing, mut policy) = (json!({ "WaitIntervalInSeconds": bake }), json!({}));
+    match rollout.strategy {
+        Strategy::Rolling => {
+            policy["RollingUpdatePolicy"] = json!({ "MaximumBatchSize": size(25), "WaitIntervalInSeconds": bake });
+        }
+        Strategy::AllAtOnce => {
+            routing["Type"] = json!("ALL_AT_ONCE");
+            // All of the traffic is watched before the old machines go.
+            policy["BlueGreenUpdatePolicy"] =
+                json!({ "TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": bake });
+        }
+        Strategy::Canary => {
+            (routing["Type"], routing["CanarySize"]) = (json!("CANARY"), size(10));
+            policy["BlueGreenUpdatePolicy"] =
+                json!({ "TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": bake });
+        }
+        Strategy::Linear => {
+            (routing["Type"], routing["LinearStepSize"]) = (json!("LINEAR"), size(25));
+            policy["BlueGreenUpdatePolicy"] = json!({ "TrafficRoutingConfiguration": routing });
+        }
+    }
+    if !rollout.alarms.is_empty() {
+        let alarms = rollout.alarms.iter().map(|name| Ok(json!({ "AlarmName": name.get()? })));
+        policy["AutoRollbackConfiguration"] = json!({ "Alarms": alarms.collect::<Result<Vec<_>, Error>>()? });
+    }
+    Ok(policy)
+}
+
+/// As DescribeModel shows it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct Model {
+    primary_container: Map<String, Value>,
+    pub(super) execution_role_arn: String,
+    vpc_config: Option<Value>,
+    pub(super) enable_network_isolation: bool,
+}
+
+impl Model {
+    pub(super) fn container(&self) -> Container {
+        let it = |name: &str| self.primary_container.get(name).unwrap_or(&Value::Null);
+        let field = |value: &Value| Field::Known(value.as_str().unwrap_or_default().to_owned());
+        let environment = it("Environment").as_object().into_iter().flatten();
+        let (source, url) = (&it("ModelDataSource")["S3DataSource"], it("ModelDataUrl"));
+        let place = |value: &Value| {
+            let (bucket, key) = value.as_str()?.strip_prefix("s3://")?.split_once('/')?;
+            Some((Ref::to_id(bucket), Field::Known(key.to_owned())))
+        };
+        let model = match (place(&source["S3Uri"]), place(url)) {
+            (Some((bucket, key)), _) => {
+                let compression = if source["CompressionType"] == "Gzip" { Packing::Gzip } else { Packing::None };
+                let whole = source["S3DataType"] == "S3Prefix";
+                let (prefix, object) = if whole { (Some(key), None) } else { (None, Some(key)) };
+                Some(ModelData { bucket, prefix, object, compression })
+            }
+            // The older way to say it: one archive.
+            (None, Some((bucket, key))) => {
+                Some(ModelData { bucket, prefix: None, object: Some(key), compression: Packing::Gzip })
+            }
+            (None, None) => None,
+        };
+        Container {
+            image: field(it("Image")),
+            environment: environment.map(|(key, value)| (key.clone(), field(value))).collect(),
+            model,
+        }
+    }
+
+    pub(super) fn network(&self) -> Option<Network> {
+        let of = self.vpc_config.as_ref()?;
+        let ids = |name: &str| -> Vec<String> { serde_json::from_value(of[name].clone()).unwrap_or_default() };
+        Some(Network {
+            subnets: ids("Subnets").into_iter().map(Ref::to_id).collect(),
+            security_groups: ids("SecurityGroupIds").into_iter().map(Ref::to_id).collect(),
+        })
+    }
+}
+
+/// A variant as a configuration states it, and what of it this dlinfra does not know.
+pub(super) fn variant(raw: &Value, container: Container) -> (Variant, Option<String>) {
+    let span = |name: &str| raw[name].as_u64().map(Span::from_seconds);
+    let strategy = raw["RoutingConfig"]["RoutingStrategy"].as_str();
+    let known: Option<AmiVersion> = serde_json::from_value(raw["InferenceAmiVersion"].clone()).ok();
+    let number = |value: &Value| value.as_u64().and_then(|number| u32::try_from(number).ok());
+    let serverless = raw.get("ServerlessConfig").map(|it| Serverless {
+        memory: Size::from_bytes(it["MemorySizeInMB"].as_u64().unwrap_or(0) * 1024 * 1024),
+        concurrency: number(&it["MaxConcurrency"]).unwrap_or_default(),
+        provisioned: number(&it["ProvisionedConcurrency"]),
+    });
+    let out = Variant {
+        name: raw["VariantName"].as_str().unwrap_or_default().to_owned(),
+        container,
+        instance_type: raw["InstanceType"].as_str().map(str::to_owned),
+        count: number(&raw["InitialInstanceCount"]),
+        weight: weight(&raw["InitialVariantWeight"]),
+        volume: raw["VolumeSizeInGB"].as_u64().map(Size::from_gib),
+        health_check_timeout: span("ContainerStartupHealthCheckTimeoutInSeconds"),
+        download_timeout: span("ModelDataDownloadTimeoutInSeconds"),
+        ami_version: known,
+        routing: match strategy {
+            Some("LEAST_OUTSTANDING_REQUESTS") => Some(Routing::LeastOutstandingRequests),
+            Some("RANDOM") => Some(Routing::Random),
+            _ => None,
+        },
+        serverless,
+        scaling: None,
+    };
+    let strange = [
+        raw["InferenceAmiVersion"].as_str().filter(|_| known.is_none()),
+        strategy.filter(|_| out.routing.is_none()),
+        raw.get("InstancePools").map(|_| "instance pools"),
+        raw.get("ManagedInstanceScaling").map(|_| "managed instance scaling"),
+        raw.get("CapacityReservationConfig").map(|_| "a capacity reservation"),
+    ];
+    (out, strange.into_iter().flatten().next().map(str::to_owned))
+}
+
+/// A weight as dlinfra writes it: whole.
+pub(super) fn weight(value: &Value) -> u32 {
+    value.as_f64().map_or(1, |weight| weight.round().clamp(0.0, f64::from(u32::MAX)) as u32)
+}
+
+/// How a configuration says that answers are objects.
+pub(super) fn asynchronous(raw: &Value) -> Async {
+    let field = |value: &Value| value.as_str().map(|text| Field::Known(text.to_owned()));
+    let (output, client) = (&raw["OutputConfig"], &raw["ClientConfig"]);
+    let concurrency = client["MaxConcurrentInvocationsPerInstance"].as_u64();
+    Async {
+        output: field(&output["S3OutputPath"]).unwrap_or_else(|| Field::Known(String::new())),
+        failure: field(&output["S3FailurePath"]),
+        success_topic: field(&output["NotificationConfig"]["SuccessTopic"]),
+        error_topic: field(&output["NotificationConfig"]["ErrorTopic"]),
+        concurrency: concurrency.and_then(|most| u32::try_from(most).ok()),
+    }
+}
+
+/// How a configuration says that requests are written down; nothing where that is switched off.
+pub(super) fn capture(raw: &Value) -> Option<Capture> {
+    let percent = raw["InitialSamplingPercentage"].as_u64().and_then(|percent| u32::try_from(percent).ok());
+    let on = raw["EnableCapture"] != json!(false);
+    on.then(|| Capture {
+        destination: Field::Known(raw["DestinationS3Uri"].as_str().unwrap_or_default().to_owned()),
+        percent: percent.unwrap_or(100),
+    })
+}

@@ -1,0 +1,299 @@
+"""SageMaker hosting and Application Auto Scaling: models, configurations, endpoints that change under load."""
+
+import json
+
+from harness import ACCOUNT, REGION, check, eventually, fails, pages, refused, tags, untag
+
+IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/serve:1"
+# The sandbox is served so that containers of this image never answer.
+SICK = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/never-ready:1"
+TRUST = {"Version": "2012-10-17", "Statement": [
+    {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+VARIANT = {"VariantName": "main", "InstanceType": "ml.g5.xlarge", "InitialInstanceCount": 1}
+SCALED = {"ServiceNamespace": "sagemaker", "ResourceId": "endpoint/e/variant/main",
+          "ScalableDimension": "sagemaker:variant:DesiredInstanceCount"}
+
+
+def arn(tail):
+    return f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:{tail}"
+
+
+def says(text, call, code="ValidationException", **parameters):
+    error = fails(code, call, **parameters)
+    found = error.response["Error"]["Message"]
+    assert text in found, f"{text!r} is not in: {found}"
+
+
+def role(sandbox, name="serve"):
+    made = sandbox.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
+    return made["Role"]["Arn"]
+
+
+def model(sandbox, name, role_arn, image=IMAGE, **more):
+    sagemaker = sandbox.client("sagemaker")
+    container = {"Image": image, **more.pop("container", {})}
+
+    def made():
+        try:
+            return sagemaker.create_model(
+                ModelName=name, ExecutionRoleArn=role_arn, PrimaryContainer=container, **more)
+        except sagemaker.exceptions.ClientError as error:
+            # A new role is known to SageMaker some seconds later.
+            if "Could not assume role" in error.response["Error"]["Message"]:
+                return None
+            raise
+
+    return eventually(made)["ModelArn"]
+
+
+def config(sandbox, name, model_name, **variant):
+    variants = [{**VARIANT, "ModelName": model_name, **variant}]
+    return sandbox.client("sagemaker").create_endpoint_config(EndpointConfigName=name, ProductionVariants=variants)
+
+
+def status(sandbox, name="e"):
+    return sandbox.client("sagemaker").describe_endpoint(EndpointName=name)["EndpointStatus"]
+
+
+def settled(sandbox, name="e"):
+    return eventually(lambda: status(sandbox, name) in ("InService", "Failed") and status(sandbox, name))
+
+
+def served(sandbox, name="e"):
+    answer = sandbox.client("sagemaker-runtime").invoke_endpoint(EndpointName=name, Body=b"{}")
+    assert answer["InvokedProductionVariant"] == "main", answer
+    return json.loads(answer["Body"].read())["model"]
+
+
+@check
+def a_model_lives(sandbox):
+    sagemaker, arn_of_role = sandbox.client("sagemaker"), role(sandbox)
+    container = {"Environment": {"A": "1"}}
+    assert model(sandbox, "m", arn_of_role, container=container, Tags=tags({"a": "1"})) == arn("model/m")
+    found = sagemaker.describe_model(ModelName="m")
+    assert found["PrimaryContainer"] == {"Image": IMAGE, "Environment": {"A": "1"}}, found
+    assert found["ExecutionRoleArn"] == arn_of_role and found["EnableNetworkIsolation"] is False, found
+    says("Cannot create already existing model", sagemaker.create_model, ModelName="m", ExecutionRoleArn=arn_of_role,
+         PrimaryContainer={"Image": IMAGE})
+    says("Using non-ECR image", sagemaker.create_model, ModelName="n", ExecutionRoleArn=arn_of_role,
+         PrimaryContainer={"Image": "nginx"})
+    assert untag(sagemaker.list_tags(ResourceArn=arn("model/m"))["Tags"]) == {"a": "1"}
+    sagemaker.add_tags(ResourceArn=arn("model/m"), Tags=tags({"b": "2"}))
+    sagemaker.delete_tags(ResourceArn=arn("model/m"), TagKeys=["a"])
+    assert untag(sagemaker.list_tags(ResourceArn=arn("model/m"))["Tags"]) == {"b": "2"}
+    for name in ("m2", "m3"):
+        model(sandbox, name, arn_of_role)
+    assert len(pages(sagemaker, "list_models", "Models", "MaxResults", 2)) == 3
+    assert [one["ModelName"] for one in sagemaker.list_models(NameContains="2")["Models"]] == ["m2"]
+    sagemaker.delete_model(ModelName="m")
+    says("Could not find model", sagemaker.describe_model, ModelName="m")
+    says("Could not find model", sagemaker.delete_model, ModelName="m")
+
+
+@check
+def a_model_needs_its_data_and_its_role(sandbox):
+    sagemaker, s3, arn_of_role = sandbox.client("sagemaker"), sandbox.client("s3"), role(sandbox)
+    s3.create_bucket(Bucket="weights")
+
+    def source(uri, kind="S3Prefix"):
+        where = {"S3Uri": uri, "S3DataType": kind, "CompressionType": "None"}
+        return {"container": {"ModelDataSource": {"S3DataSource": where}}}
+
+    model(sandbox, "first", arn_of_role)
+    says("Could not find model data", model, sandbox=sandbox, name="m", role_arn=arn_of_role,
+         **source("s3://weights/v1/"))
+    says("must end with a forward slash", model, sandbox=sandbox, name="m", role_arn=arn_of_role,
+         **source("s3://weights/v1"))
+    s3.put_object(Bucket="weights", Key="v1/model.bin", Body=b"w")
+    model(sandbox, "m", arn_of_role, **source("s3://weights/v1/"))
+    model(sandbox, "o", arn_of_role, **source("s3://weights/v1/model.bin", "S3Object"))
+    says("Could not assume role", sagemaker.create_model, ModelName="x", PrimaryContainer={"Image": IMAGE},
+         ExecutionRoleArn=f"arn:aws:iam::{ACCOUNT}:role/nobody")
+
+
+@check
+def a_configuration_is_checked(sandbox):
+    sagemaker = sandbox.client("sagemaker")
+    model(sandbox, "m", role(sandbox))
+
+    def bad(text, **variant):
+        fields = {**VARIANT, "ModelName": "m", **variant}
+        kept = {name: value for name, value in fields.items() if value is not None}
+        says(text, sagemaker.create_endpoint_config, EndpointConfigName="c", ProductionVariants=[kept])
+
+    bad("Could not find model", ModelName="x")
+    bad("VolumeSize parameter is not allowed", VolumeSizeInGB=50)
+    bad("InstanceType and InitialInstanceCount", InstanceType=None)
+    bad("either a ServerlessConfig", ServerlessConfig={"MemorySizeInMB": 2048, "MaxConcurrency": 5})
+    config(sandbox, "c", "m", InstanceType="ml.m5.xlarge", VolumeSizeInGB=50)
+    found = sagemaker.describe_endpoint_config(EndpointConfigName="c")
+    assert found["ProductionVariants"][0]["VolumeSizeInGB"] == 50, found
+    assert found["MetricsConfig"] == {"EnableDetailedObservability": True}, found
+    says("Cannot create already existing endpoint configuration", config, sandbox=sandbox, name="c", model_name="m")
+    config(sandbox, "d", "m")
+    listed = pages(sagemaker, "list_endpoint_configs", "EndpointConfigs", "MaxResults", 1)
+    assert [one["EndpointConfigName"] for one in listed] == ["c", "d"], listed
+    sagemaker.delete_endpoint_config(EndpointConfigName="c")
+    says("Could not find endpoint configuration", sagemaker.delete_endpoint_config, EndpointConfigName="c")
+
+
+@check
+def an_endpoint_moves_without_an_outage(sandbox):
+    sagemaker, arn_of_role = sandbox.client("sagemaker"), role(sandbox)
+    for version in ("v1", "v2"):
+        model(sandbox, version, arn_of_role)
+        config(sandbox, version, version)
+    sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="v1", Tags=tags({"a": "1"}))
+    assert status(sandbox) == "Creating"
+    says("Cannot update in-progress endpoint", sagemaker.delete_endpoint, EndpointName="e")
+    says("Cannot create already existing endpoint", sagemaker.create_endpoint, EndpointName="E", EndpointConfigName="v1")
+    fails("ValidationError", sandbox.client("sagemaker-runtime").invoke_endpoint, EndpointName="e", Body=b"")
+    assert settled(sandbox) == "InService" and served(sandbox) == "v1"
+    canary = {"Type": "CANARY", "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 50}, "WaitIntervalInSeconds": 600}
+    sagemaker.update_endpoint(EndpointName="e", EndpointConfigName="v2", DeploymentConfig={
+        "BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": canary}})
+    found = sagemaker.describe_endpoint(EndpointName="e")
+    assert found["EndpointStatus"] == "Updating" and found["EndpointConfigName"] == "v1", found
+    assert found["PendingDeploymentSummary"]["EndpointConfigName"] == "v2", found
+    seen = set()
+
+    def done():
+        seen.add(served(sandbox))
+        return status(sandbox) == "InService"
+
+    eventually(done)
+    assert seen == {"v1", "v2"} and served(sandbox) == "v2", seen
+    found = sagemaker.describe_endpoint(EndpointName="e")
+    assert found["EndpointConfigName"] == "v2" and "FailureReason" not in found, found
+    lines = sandbox.client("logs").filter_log_events(logGroupName="/aws/sagemaker/Endpoints/e")["events"]
+    assert any("/invocations" in line["message"] for line in lines), lines
+    sagemaker.delete_endpoint(EndpointName="e")
+    assert status(sandbox) == "Deleting"
+    eventually(lambda: not sagemaker.list_endpoints()["Endpoints"])
+    says("Could not find endpoint", sagemaker.describe_endpoint, EndpointName="e")
+
+
+@check
+def what_never_answers_is_taken_back(sandbox):
+    sagemaker, arn_of_role = sandbox.client("sagemaker"), role(sandbox)
+    model(sandbox, "good", arn_of_role)
+    model(sandbox, "sick", arn_of_role, image=SICK)
+    for name in ("good", "sick"):
+        config(sandbox, name, name)
+    sagemaker.create_endpoint(EndpointName="f", EndpointConfigName="sick")
+    sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="good")
+    assert settled(sandbox) == "InService"
+    sagemaker.update_endpoint(EndpointName="e", EndpointConfigName="sick")
+    assert settled(sandbox, "f") == "Failed"
+    says("Cannot update failed endpoint", sagemaker.update_endpoint, EndpointName="f", EndpointConfigName="good")
+    sagemaker.delete_endpoint(EndpointName="f")
+    # It ends in service, on the configuration that it had: only the reason tells.
+    assert settled(sandbox) == "InService" and served(sandbox) == "good"
+    found = sagemaker.describe_endpoint(EndpointName="e")
+    assert found["EndpointConfigName"] == "good" and "ping health check" in found["FailureReason"], found
+
+
+@check
+def an_alarm_takes_an_update_back(sandbox):
+    sagemaker, arn_of_role = sandbox.client("sagemaker"), role(sandbox)
+    cloudwatch = sandbox.client("cloudwatch")
+    for version in ("v1", "v2"):
+        model(sandbox, version, arn_of_role)
+        config(sandbox, version, version)
+    cloudwatch.put_metric_alarm(
+        AlarmName="errors", Namespace="Mine", MetricName="Errors", Statistic="Sum", Period=60, EvaluationPeriods=1,
+        Threshold=0, ComparisonOperator="GreaterThanThreshold", TreatMissingData="breaching")
+    sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="v1")
+    assert settled(sandbox) == "InService"
+    sagemaker.update_endpoint(EndpointName="e", EndpointConfigName="v2", DeploymentConfig={
+        "BlueGreenUpdatePolicy": {
+            "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0},
+            "TerminationWaitInSeconds": 600},
+        "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "errors"}]}})
+    assert settled(sandbox) == "InService" and served(sandbox) == "v1"
+    assert "errors" in sagemaker.describe_endpoint(EndpointName="e")["FailureReason"]
+
+
+@check
+def counts_are_kept_where_something_scales(sandbox):
+    sagemaker, arn_of_role = sandbox.client("sagemaker"), role(sandbox)
+    scaling = sandbox.client("application-autoscaling")
+    model(sandbox, "m", arn_of_role)
+    config(sandbox, "c", "m")
+    config(sandbox, "d", "m", ModelDataDownloadTimeoutInSeconds=600)
+    config(sandbox, "large", "m", InstanceType="ml.g5.2xlarge")
+    fails("ValidationException", scaling.register_scalable_target, MinCapacity=1, MaxCapacity=2, **SCALED)
+    sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="c")
+    assert settled(sandbox) == "InService"
+    sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName="e", DesiredWeightsAndCapacities=[{"VariantName": "main", "DesiredInstanceCount": 3}])
+    count = lambda: sagemaker.describe_endpoint(EndpointName="e")["ProductionVariants"][0]["CurrentInstanceCount"]
+    assert settled(sandbox) == "InService" and count() == 3
+    target = scaling.register_scalable_target(MinCapacity=1, MaxCapacity=2, Tags={"a": "1"}, **SCALED)["ScalableTargetARN"]
+    # It is moved into the bounds at once.
+    assert settled(sandbox) == "InService" and count() == 2
+    assert scaling.list_tags_for_resource(ResourceARN=target)["Tags"] == {"a": "1"}
+    scaling.register_scalable_target(MaxCapacity=4, **SCALED)
+    (found,) = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+    assert (found["MinCapacity"], found["MaxCapacity"]) == (1, 4), found
+    policy = {"TargetValue": 70.0, "PredefinedMetricSpecification": {
+        "PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"}}
+    fails("ObjectNotFoundException", scaling.delete_scaling_policy, PolicyName="p", **SCALED)
+    scaling.put_scaling_policy(PolicyName="p", PolicyType="TargetTrackingScaling",
+                               TargetTrackingScalingPolicyConfiguration=policy, **SCALED)
+    (found,) = scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"]
+    assert found["TargetTrackingScalingPolicyConfiguration"] == policy, found
+    says("must be deregistered", sagemaker.update_endpoint, EndpointName="e", EndpointConfigName="large")
+    sagemaker.update_endpoint(EndpointName="e", EndpointConfigName="d", RetainAllVariantProperties=True)
+    assert settled(sandbox) == "InService" and count() == 2
+    sagemaker.update_endpoint(EndpointName="e", EndpointConfigName="c")
+    assert settled(sandbox) == "InService" and count() == 1
+    scaling.deregister_scalable_target(**SCALED)
+    assert scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"] == []
+    refused("dynamodb", scaling.register_scalable_target, ServiceNamespace="dynamodb", ResourceId="table/t",
+            ScalableDimension="dynamodb:table:ReadCapacityUnits", MinCapacity=1, MaxCapacity=2)
+
+
+@check
+def interfaces_of_an_endpoint_outlive_it(sandbox):
+    sagemaker, ec2, arn_of_role = sandbox.client("sagemaker"), sandbox.client("ec2"), role(sandbox)
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    group = ec2.create_security_group(GroupName="g", Description="g", VpcId=vpc)["GroupId"]
+    model(sandbox, "m", arn_of_role, VpcConfig={"Subnets": [subnet], "SecurityGroupIds": [group]})
+    config(sandbox, "c", "m")
+    sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="c")
+    assert settled(sandbox) == "InService"
+    sagemaker.delete_endpoint(EndpointName="e")
+    eventually(lambda: not sagemaker.list_endpoints()["Endpoints"])
+    (eni,) = ec2.describe_network_interfaces()["NetworkInterfaces"]
+    assert "SageMaker" in eni["Description"], eni
+    fails("DependencyViolation", ec2.delete_subnet, SubnetId=subnet)
+    eventually(lambda: not ec2.describe_network_interfaces()["NetworkInterfaces"])
+    ec2.delete_subnet(SubnetId=subnet)
+
+
+@check
+def streams_are_written_and_read(sandbox):
+    logs = sandbox.client("logs")
+    logs.create_log_group(logGroupName="g")
+    logs.create_log_stream(logGroupName="g", logStreamName="s")
+    fails("ResourceAlreadyExistsException", logs.create_log_stream, logGroupName="g", logStreamName="s")
+    events = [{"timestamp": 1000 + i, "message": f"line {i}"} for i in range(5)]
+    logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=events)
+    fails("InvalidParameterException", logs.put_log_events, logGroupName="g", logStreamName="s", logEvents=events[::-1])
+    fails("ResourceNotFoundException", logs.put_log_events, logGroupName="g", logStreamName="t", logEvents=events)
+    found = logs.filter_log_events(logGroupName="g", startTime=1001, filterPattern="line")["events"]
+    assert [one["message"] for one in found] == ["line 1", "line 2", "line 3", "line 4"], found
+    first = logs.filter_log_events(logGroupName="g", limit=3)
+    rest = logs.filter_log_events(logGroupName="g", limit=3, nextToken=first["nextToken"])
+    assert len(first["events"]) == 3 and len(rest["events"]) == 2 and "nextToken" not in rest
+    last = logs.get_log_events(logGroupName="g", logStreamName="s", limit=2)
+    assert [one["message"] for one in last["events"]] == ["line 3", "line 4"], last
+    again = logs.get_log_events(logGroupName="g", logStreamName="s", nextToken=last["nextForwardToken"])
+    assert again["events"] == [] and again["nextForwardToken"] == last["nextForwardToken"], again
+    (stream,) = logs.describe_log_streams(logGroupName="g")["logStreams"]
+    assert (stream["firstEventTimestamp"], stream["lastEventTimestamp"]) == (1000, 1004), stream
+    logs.delete_log_group(logGroupName="g")
+    logs.create_log_group(logGroupName="g")
+    assert logs.describe_log_streams(logGroupName="g")["logStreams"] == []
