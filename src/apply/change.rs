@@ -6,7 +6,7 @@ use crate::{
         tags::{self, Carrier},
     },
     plan::{self, Protect, Step},
-    resource::{Changes, Live},
+    resource::{Changes, Live, PARTS},
 };
 use serde_json::Value;
 use std::{sync::atomic::Ordering, time::Duration};
@@ -129,7 +129,8 @@ impl Shared<'_> {
         }
         // What is no property of the object is in no look either: nothing would ever equal it.
         let local = step.kind.about().local;
-        let own = |path: &str| !path.starts_with("tags.") && !path.contains('.') && !local.contains(&path);
+        let own =
+            |path: &str| !path.starts_with("tags.") && !path.contains('.') && !local.contains(&path) && path != PARTS;
         for field in step.fields.iter().filter(|f| own(&f.path)) {
             // A default of null says that AWS's state is "none", which an update must bring about.
             let has_default = !field.after.is_null() || step.kind.default_of(&field.path).is_some();

@@ -10,7 +10,7 @@ mod read;
 mod scaling;
 mod wire;
 
-pub use fields::{Async, Capture, Network, Rollout, Variant};
+use fields::{Async, Capture, Network, Rollout, Variant};
 
 use crate::{
     aws::{
@@ -247,7 +247,8 @@ impl Resource for SagemakerEndpoint {
 
     fn carriers(live: &Live<Self>) -> Vec<Carrier> {
         let own = live.outputs.get("arn").and_then(Value::as_str).filter(|_| live.state != State::Partial);
-        let tagger = |part: &str| if part == parts::LOG_GROUP { &tags::LOGS } else { &tags::SAGEMAKER };
+        let logs = |part: &str| part.split(' ').next() == Some(parts::LOG_GROUP);
+        let tagger = |part: &str| if logs(part) { &tags::LOGS } else { &tags::SAGEMAKER };
         let parts = live.parts.iter().map(|(part, arn)| Carrier::part(part, tagger(part), arn));
         own.map(|arn| Carrier::own(&tags::SAGEMAKER, arn)).into_iter().chain(parts).collect()
     }

@@ -61,6 +61,7 @@ fn ground(address: &str) -> Wanted {
                 "egress": [{ "protocol": "all", "self": true }, { "protocol": "all", "cidr": "0.0.0.0/0" }] }),
         ),
         "role" => ("iam-role", json!({ "trust": ["ec2.amazonaws.com"], "instance_profile": true })),
+        "serve-role" | "other-serve-role" => ("iam-role", json!({ "trust": ["sagemaker.amazonaws.com"] })),
         "bucket" => ("bucket", json!({})),
         other => panic!("{other} has no ground"),
     };

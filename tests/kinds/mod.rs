@@ -7,6 +7,7 @@ mod data;
 mod fleet;
 mod log_group;
 mod network;
+mod sagemaker_endpoint;
 
 use crate::{
     crash_lives::{self, Life},
@@ -35,7 +36,7 @@ pub(crate) struct Own {
 }
 
 /// Kinds with a file of their own, one line each.
-pub(crate) const OWN: &[&Own] = &[&alarm::OWN, &dashboard::OWN, &log_group::OWN];
+pub(crate) const OWN: &[&Own] = &[&alarm::OWN, &dashboard::OWN, &log_group::OWN, &sagemaker_endpoint::OWN];
 
 /// What is known of a kind with a file of its own.
 pub(crate) fn own(kind: &str) -> Option<&'static Own> {

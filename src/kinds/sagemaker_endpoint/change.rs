@@ -56,7 +56,7 @@ async fn roll_out(
     let name = &live.id;
     if ctx.has_tried(wanted) {
         let why = match &live.state {
-            State::Degraded(why) => why.clone(),
+            State::Degraded(why) => why.trim_start_matches(read::TAKEN_BACK).trim_start_matches(": ").to_owned(),
             _ => "AWS gave no reason".to_owned(),
         };
         let log = read::last_lines(&ctx.sweep(), name).await;

@@ -67,7 +67,12 @@ pub(super) fn check(endpoint: &SagemakerEndpoint, problems: &mut Vec<Problem>) {
     };
     let lower = |name: &&str| legal(name) && !name.contains(|c: char| c.is_ascii_uppercase());
     if let Some(name) = endpoint.name.as_deref().filter(|name| !lower(name)) {
-        add(&NAME, "name".into(), format!("`{name}` is not a legal name of an endpoint"), "write for example `chat-prod`");
+        add(
+            &NAME,
+            "name".into(),
+            format!("`{name}` is not a legal name of an endpoint"),
+            "write for example `chat-prod`",
+        );
     }
     let mut names = BTreeSet::new();
     for (i, variant) in endpoint.variants.iter().enumerate() {
@@ -166,7 +171,8 @@ fn scales(
     }
     if let Some(target) = &scaling.target {
         if (target.metric == Measure::Backlog) != asynchronous {
-            let help = "write `backlog` for an endpoint with `async`, `invocations` or `concurrent-requests` for others";
+            let help =
+                "write `backlog` for an endpoint with `async`, `invocations` or `concurrent-requests` for others";
             bad("scaling.target.metric", "this is not measured of such an endpoint", help);
         }
         if target.value.as_f64().is_none_or(|value| value <= 0.0) {
@@ -225,7 +231,12 @@ fn container(variant: &Variant, at: &dyn Fn(&str) -> String, add: &mut Add<'_>) 
         let number = value.parse::<f64>().is_ok() || value.starts_with("arn:") || value.is_empty();
         if named && !number || value.starts_with("hf_") {
             let path = at(&format!("container.environment.{key}"));
-            add(&TOKEN, path, format!("`{key}` looks like a secret, and everybody who sees the model reads it"), "remove it: let the container read a secret by its role");
+            add(
+                &TOKEN,
+                path,
+                format!("`{key}` looks like a secret, and everybody who sees the model reads it"),
+                "remove it: let the container read a secret by its role",
+            );
         }
     }
     if let Some(data) = &container.model {
@@ -251,7 +262,12 @@ fn container(variant: &Variant, at: &dyn Fn(&str) -> String, add: &mut Add<'_>) 
         }
         if variant.ami_version.is_none() && ["vllm", "sglang"].iter().any(|word| image.contains(word)) {
             let summary = "this image needs a newer driver than AWS's default".to_owned();
-            add(&WINDOW, at("ami_version"), summary, "write `ami_version: al2-ami-sagemaker-inference-gpu-3-1`, or `al2023-ami-sagemaker-inference-gpu-4-1` for CUDA 13");
+            add(
+                &WINDOW,
+                at("ami_version"),
+                summary,
+                "write `ami_version: al2-ami-sagemaker-inference-gpu-3-1`, or `al2023-ami-sagemaker-inference-gpu-4-1` for CUDA 13",
+            );
         }
     }
 }

@@ -121,7 +121,11 @@ pub(super) async fn retain(ctx: &Ctx, group: &str, time: Span) -> Result<(), Err
 }
 
 /// Removes parts: configurations first, as they name models, and logs last.
-pub(super) async fn remove(ctx: &Ctx, live: &Live<SagemakerEndpoint>, which: impl Fn(&str) -> bool) -> Result<(), Error> {
+pub(super) async fn remove(
+    ctx: &Ctx,
+    live: &Live<SagemakerEndpoint>,
+    which: impl Fn(&str) -> bool,
+) -> Result<(), Error> {
     let of = |what: &'static str| {
         let its = |part: &&String| part.split(' ').next() == Some(what) && which(part);
         live.parts.iter().filter(move |(part, _)| its(part)).map(|(_, id)| name_in(id))
@@ -134,8 +138,8 @@ pub(super) async fn remove(ctx: &Ctx, live: &Live<SagemakerEndpoint>, which: imp
     for name in of(MODEL_PART) {
         gone(sagemaker.call::<IgnoredAny>("DeleteModel", &json!({ "ModelName": name })).await)?;
     }
-    if let Some(arn) = live.parts.get(LOG_GROUP).filter(|_| which(LOG_GROUP)) {
-        let input = json!({ "logGroupName": arn.split_once(":log-group:").map_or(arn.as_str(), |(_, name)| name) });
+    for name in of(LOG_GROUP) {
+        let input = json!({ "logGroupName": log_group(name) });
         gone(ctx.aws.logs().call::<IgnoredAny>("DeleteLogGroup", &input).await)?;
     }
     Ok(())

@@ -38,17 +38,21 @@ impl Endpoint {
         self.endpoint_config_name.as_deref().unwrap_or_default()
     }
 
+    /// The configuration that it shall have: another one while it moves.
+    fn goal(&self) -> &str {
+        let pending = self.pending_deployment_summary.as_ref();
+        pending.and_then(|new| new["EndpointConfigName"].as_str()).unwrap_or_else(|| self.config())
+    }
+
     pub(super) fn is_changing(&self) -> bool {
         matches!(self.endpoint_status.as_str(), "Creating" | "Updating" | "SystemUpdating" | "RollingBack")
             || self.pending_deployment_summary.is_some()
     }
 
     fn state(&self) -> State {
-        let why = self.failure_reason.as_deref().filter(|why| !why.is_empty());
+        let why = self.failure_reason.as_deref().map(|why| why.trim_end_matches('.')).filter(|why| !why.is_empty());
         match self.endpoint_status.as_str() {
-            "InService" => {
-                why.map_or(State::Ready, |why| State::Degraded(format!("its last change was taken back: {why}")))
-            }
+            "InService" => why.map_or(State::Ready, |why| State::Degraded(format!("{TAKEN_BACK}: {why}"))),
             "Deleting" => State::Deleting,
             "Failed" => State::Failed(why.unwrap_or("AWS gave no reason").to_owned()),
             _ if self.is_changing() => State::Pending,
@@ -64,6 +68,8 @@ struct Part {
     tags: Tags,
 }
 
+/// What is said of an endpoint that serves as before.
+pub(super) const TAKEN_BACK: &str = "its last change was taken back";
 /// How much is read at the same time: more only waits at the gate.
 const AT_ONCE: usize = 4;
 /// So many lines of a log tell why a container did not answer.
@@ -92,10 +98,12 @@ pub(super) async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<SagemakerEndpoint>>
     ] {
         let names = names(ctx, list.0, list.1, &prefix).await?;
         for part in tagged(ctx, names.iter().map(|name| parts::arn(&ctx.scope, &format!("{what}/{name}")))).await? {
-            belongs(ctx, &mut out, &parts::part(what, &part.name), part);
+            belongs(ctx, &mut out, what, part);
         }
     }
-    log_groups(ctx, &mut out, &prefix).await?;
+    // Those of endpoints that are gone are known by their names alone.
+    let groups = all.iter().filter(|name| !name.starts_with(&prefix)).chain([&prefix]);
+    log_groups(ctx, &mut out, groups.map(|name| parts::log_group(name)).collect()).await?;
     out.iter_mut().for_each(leave_over);
     Ok(out)
 }
@@ -104,9 +112,7 @@ pub(super) async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<SagemakerEndpoint>>
 pub(super) async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<SagemakerEndpoint>>, Error> {
     let (names, wanted) = match by {
         Lookup::Id(id) | Lookup::Name(id) => (BTreeSet::from([parts::name_in(id).to_owned()]), Tags::new()),
-        Lookup::Tags(tags) => {
-            (names(ctx, "ListEndpoints", ("Endpoints", "EndpointName"), "").await?, tags.clone())
-        }
+        Lookup::Tags(tags) => (names(ctx, "ListEndpoints", ("Endpoints", "EndpointName"), "").await?, tags.clone()),
     };
     let mut out = Vec::new();
     for name in names.iter().filter(|name| check::legal(name)) {
@@ -143,7 +149,7 @@ async fn one(
         return Ok(None);
     };
     let sagemaker = ctx.aws.sagemaker();
-    let input = json!({ "EndpointConfigName": found.config() });
+    let input = json!({ "EndpointConfigName": found.goal() });
     let config: Value = optional(sagemaker.call("DescribeEndpointConfig", &input).await)?.unwrap_or_default();
     let raw: Vec<&Value> = config["ProductionVariants"].as_array().into_iter().flatten().collect();
     let mut models = BTreeMap::new();
@@ -182,7 +188,8 @@ fn describe(
         let (mut variant, strange) = wire::variant(one, model.container());
         novel = novel.or(strange);
         // What it runs now is told by the endpoint, not by what it began with.
-        let now = found.production_variants.iter().find(|it| it["VariantName"] == variant.name.as_str());
+        let running = found.production_variants.iter().filter(|_| found.goal() == found.config());
+        let now = running.into_iter().find(|it| it["VariantName"] == variant.name.as_str());
         if let Some(now) = now {
             let count = now["DesiredInstanceCount"].as_u64().and_then(|count| u32::try_from(count).ok());
             variant.count = count.or(variant.count);
@@ -207,7 +214,7 @@ fn describe(
     live.state = found.state();
     let model = |name: &&str| parts::arn(&ctx.scope, &format!("{}/{name}", parts::MODEL_PART));
     live.ids = vec![found.endpoint_arn.clone()];
-    live.ids.push(parts::arn(&ctx.scope, &format!("{}/{}", parts::CONFIG_PART, found.config())));
+    live.ids.push(parts::arn(&ctx.scope, &format!("{}/{}", parts::CONFIG_PART, found.goal())));
     live.ids.extend(models.keys().map(|name| model(name)));
     live.created = found.creation_time.and_then(|at| Timestamp::from_millisecond((at * 1000.0) as i64).ok());
     live.novel.extend(novel.map(|what| ("variants".to_owned(), what)));
@@ -237,14 +244,17 @@ async fn tagged(ctx: &SweepCtx, arns: impl Iterator<Item = String>) -> Result<Ve
 }
 
 /// Puts a part to the endpoint at the same place of the same stack, or to what is left of one.
-fn belongs(ctx: &SweepCtx, all: &mut Vec<Live<SagemakerEndpoint>>, key: &str, part: Part) {
+fn belongs(ctx: &SweepCtx, all: &mut Vec<Live<SagemakerEndpoint>>, what: &str, part: Part) {
     let owner = ctx.owner(&part.arn, &part.tags);
     let is_its = |live: &&mut Live<SagemakerEndpoint>| {
         let its: Option<Ownership> = ctx.owner(&live.id, &live.tags);
         matches!((&owner, &its), (Some(a), Some(b)) if a.address.is_some() && a.is_of(b))
     };
     if let Some(live) = all.iter_mut().find(is_its) {
-        live.parts.insert(key.to_owned(), part.arn);
+        // That of an endpoint which had another name is one more.
+        let own = what == parts::LOG_GROUP && part.name == live.id;
+        let key = if own { what.to_owned() } else { parts::part(what, &part.name) };
+        live.parts.insert(key, part.arn);
         return;
     }
     let spec = SagemakerEndpoint {
@@ -261,19 +271,21 @@ fn belongs(ctx: &SweepCtx, all: &mut Vec<Live<SagemakerEndpoint>>, key: &str, pa
     };
     let mut live = Live::new(ctx.address(&part.arn, &part.tags), &part.name, part.tags, spec);
     live.state = State::Partial;
-    live.outputs = ["name", "arn", "config", "log_group"].map(|name| (name.to_owned(), Value::Null)).into_iter().collect();
-    live.parts.insert(key.to_owned(), part.arn);
+    live.outputs =
+        ["name", "arn", "config", "log_group"].map(|name| (name.to_owned(), Value::Null)).into_iter().collect();
+    live.parts.insert(parts::part(what, &part.name), part.arn);
     all.push(live);
 }
 
 /// Log groups of the stack's endpoints, and how long each keeps what is written.
-async fn log_groups(ctx: &SweepCtx, all: &mut Vec<Live<SagemakerEndpoint>>, prefix: &str) -> Result<(), Error> {
-    let mut starts: BTreeSet<String> = BTreeSet::from([parts::log_group(prefix)]);
-    starts.extend(all.iter().filter(|live| !live.id.starts_with(prefix)).map(|live| parts::log_group(&live.id)));
+async fn log_groups(
+    ctx: &SweepCtx,
+    all: &mut Vec<Live<SagemakerEndpoint>>,
+    starts: BTreeSet<String>,
+) -> Result<(), Error> {
     for start in starts {
         let input = json!({ "logGroupNamePrefix": start });
-        let found: Vec<Value> =
-            ctx.aws.logs().pages("DescribeLogGroups", input, ("logGroups", "nextToken")).await?;
+        let found: Vec<Value> = ctx.aws.logs().pages("DescribeLogGroups", input, ("logGroups", "nextToken")).await?;
         let days = |name: &str| {
             let group = found.iter().find(|one| one["logGroupName"] == name)?;
             group["retentionInDays"].as_u64().map(|days| Span::from_hours(days * 24))
@@ -291,9 +303,9 @@ async fn log_groups(ctx: &SweepCtx, all: &mut Vec<Live<SagemakerEndpoint>>, pref
     Ok(())
 }
 
-/// Versions that the endpoint does not name. While it changes, it may yet go back to any of them.
+/// Versions that the endpoint does not name, or will not when it has moved: whoever removes them looks again.
 fn leave_over(live: &mut Live<SagemakerEndpoint>) {
-    if matches!(live.state, State::Partial | State::Pending | State::Deleting | State::Failed(_)) {
+    if matches!(live.state, State::Partial | State::Deleting | State::Failed(_)) {
         return;
     }
     let named = |(part, arn): &(&String, &String)| *part == parts::LOG_GROUP || live.ids.contains(arn);

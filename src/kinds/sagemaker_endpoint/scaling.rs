@@ -41,13 +41,16 @@ pub(super) async fn read(
     let targets: Vec<Value> = service.pages("DescribeScalableTargets", input, ("ScalableTargets", "NextToken")).await?;
     let mut out = BTreeMap::new();
     for target in targets {
-        let Some((_, variant)) = target["ResourceId"].as_str().and_then(|id| id.split_once("/variant/")) else { continue };
+        let Some((_, variant)) = target["ResourceId"].as_str().and_then(|id| id.split_once("/variant/")) else {
+            continue;
+        };
         let input = named(endpoint, variant);
         let found: Vec<Value> =
             service.pages("DescribeScalingPolicies", input, ("ScalingPolicies", "NextToken")).await?;
         let policy = found.iter().find(|one| one["PolicyName"] == POLICY);
         let tracking = policy.map(|one| &one["TargetTrackingScalingPolicyConfiguration"]);
-        let pause = |name: &str| tracking.and_then(|t| t[name].as_u64()).map_or(Span::from_seconds(300), Span::from_seconds);
+        let pause =
+            |name: &str| tracking.and_then(|t| t[name].as_u64()).map_or(Span::from_seconds(300), Span::from_seconds);
         let bound = |name: &str| target[name].as_u64().and_then(|bound| u32::try_from(bound).ok()).unwrap_or_default();
         let scaling = Scaling {
             min: bound("MinCapacity"),

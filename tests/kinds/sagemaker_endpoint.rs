@@ -1,0 +1,452 @@
+//! sagemaker-endpoint: example, life, and that the old version serves until the new one does, whatever happens.
+use super::Own;
+use crate::{
+    crash_lives::{self, Life},
+    crash_matrix::{apart, census, comes_out, config, in_virtual_time, nothing},
+    crash_tape::{Store, Tape},
+    examples::{self, Example, change, in_place, replace},
+    stage::{Stage, text, wanted, wire::wire},
+};
+use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
+use dlinfra::{
+    aws::tags::{self, Carrier},
+    journal::MemoryBackend,
+    kinds::KINDS,
+    plan::{ChangeClass, Wanted},
+};
+use dlinfra_sandbox::{Ailment, Behaviour, Sandbox, SandboxConfig};
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
+
+pub(crate) const OWN: Own = Own {
+    kind: "sagemaker-endpoint",
+    examples,
+    life,
+    object: "sagemaker/endpoint",
+    carrier: |name| Carrier::own(&tags::SAGEMAKER, format!("arn:aws:sagemaker:us-east-1:000000000000:endpoint/{name}")),
+    theirs: |aws, name| {
+        Box::pin(async move {
+            let trust = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "sts:AssumeRole",
+                "Principal": { "Service": "sagemaker.amazonaws.com" } }] });
+            let role = aws.iam().create_role().role_name("theirs").assume_role_policy_document(trust.to_string());
+            let role = role.send().await.unwrap().role.unwrap().arn;
+            aws.clock().sleep(std::time::Duration::from_secs(15)).await;
+            let sagemaker = aws.sagemaker();
+            let model =
+                json!({ "ModelName": "theirs", "ExecutionRoleArn": role, "PrimaryContainer": { "Image": IMAGE } });
+            sagemaker.once::<IgnoredAny>("CreateModel", &model).await.unwrap();
+            let variant = json!({ "VariantName": "main", "ModelName": "theirs", "InstanceType": "ml.m5.xlarge",
+                "InitialInstanceCount": 1 });
+            let config = json!({ "EndpointConfigName": "theirs", "ProductionVariants": [variant] });
+            sagemaker.once::<IgnoredAny>("CreateEndpointConfig", &config).await.unwrap();
+            let endpoint = json!({ "EndpointName": name, "EndpointConfigName": "theirs" });
+            sagemaker.once::<IgnoredAny>("CreateEndpoint", &endpoint).await.unwrap();
+        })
+    },
+};
+
+const IMAGE: &str = "000000000000.dkr.ecr.us-east-1.amazonaws.com/serve:1";
+const KEY: &str = "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555";
+
+/// One variant on machines with these fields besides.
+fn variant(more: Value) -> Value {
+    examples::merged(
+        &json!({ "name": "main", "container": { "image": IMAGE }, "instance_type": "ml.m5.xlarge" }),
+        &more,
+    )
+}
+
+/// A container that runs this version.
+fn version(number: u32) -> Value {
+    json!({ "image": format!("000000000000.dkr.ecr.us-east-1.amazonaws.com/serve:v{number}"),
+        "environment": { "WORKERS": "2" } })
+}
+
+fn to(address: &str) -> Value {
+    json!({ "$ref": address })
+}
+
+fn examples() -> Vec<Example> {
+    let everything = variant(json!({
+        "container": { "image": IMAGE, "model": { "bucket": { "$id": "weights" }, "prefix": "v1/" } },
+        "volume": "50 GiB", "health_check_timeout": "15m", "download_timeout": "20m", "weight": 3, "count": 2,
+        "routing": "least-outstanding-requests",
+    }));
+    let scaled =
+        variant(json!({ "scaling": { "min": 1, "max": 4, "target": { "metric": "invocations", "value": 70 } } }));
+    let answers = json!({ "output": "s3://answers/out/", "concurrency": 4 });
+    vec![
+        Example {
+            kind: "sagemaker-endpoint",
+            needs: &["serve-role", "other-serve-role", "vpc", "a", "b", "group"],
+            spec: json!({ "role": to("serve-role"), "variants": [variant(json!({}))] }),
+            changes: vec![
+                in_place("variants", json!({ "variants": [everything] })),
+                in_place("role", json!({ "role": to("other-serve-role") })),
+                in_place(
+                    "network",
+                    json!({ "network": { "subnets": [to("a"), to("b")], "security_groups": [to("group")] } }),
+                ),
+                in_place("isolation", json!({ "isolation": true })),
+                in_place("capture", json!({ "capture": { "destination": "s3://seen/x", "percent": 20 } })),
+                in_place("kms_key", json!({ "kms_key": KEY })),
+                in_place("log_retention", json!({ "log_retention": "7d" })),
+                in_place("async", json!({ "async": answers })),
+                replace("name", json!({ "name": "chat-prod" })),
+            ],
+            silent: &[("rollout", "how dlinfra asks for a change")],
+        },
+        Example {
+            kind: "sagemaker-endpoint",
+            needs: &["serve-role"],
+            spec: json!({ "role": to("serve-role"), "variants": [scaled] }),
+            changes: vec![change(
+                "variants",
+                json!({ "variants": [{ "name": "main", "container": { "image": IMAGE },
+                    "serverless": { "memory": "2 GiB", "concurrency": 5 } }] }),
+                ChangeClass::Replace,
+                true,
+            )],
+            silent: &[],
+        },
+    ]
+}
+
+fn life() -> Life {
+    let next =
+        |more: Value| json!({ "variants": [variant(examples::merged(&json!({ "container": version(2) }), &more))] });
+    let scaling = json!({ "scaling": { "min": 1, "max": 3, "target": { "metric": "invocations", "value": 50 } } });
+    let changes = [
+        ("update", next(json!({ "count": 2 }))),
+        ("scale", next(scaling)),
+        ("extend", json!({})),
+        ("replace", json!({ "name": "chat-prod" })),
+    ];
+    crash_lives::life("sagemaker-endpoint", 0, &json!({}), &changes)
+}
+
+/// A stack of one endpoint with these fields, and its role.
+fn stack(fields: Value) -> Vec<Wanted> {
+    let trust = json!({ "trust": ["sagemaker.amazonaws.com"] });
+    let spec = examples::merged(&json!({ "role": to("role") }), &fields);
+    vec![wanted("role", "iam-role", trust), wanted("it", "sagemaker-endpoint", spec)]
+}
+
+/// The same at a version.
+fn at(number: u32) -> Vec<Wanted> {
+    stack(json!({ "variants": [variant(json!({ "container": version(number) }))] }))
+}
+
+/// What live endpoints name is there, and who was in service before is.
+fn held(sandbox: &Sandbox) -> Result<(), String> {
+    let all = sandbox.objects();
+    let ids = |kind: &str| all.iter().filter(|o| o.kind == kind).map(|o| o.id.clone()).collect::<BTreeSet<_>>();
+    let (configs, models) = (ids("sagemaker/endpoint-config"), ids("sagemaker/model"));
+    for endpoint in all.iter().filter(|o| o.kind == "sagemaker/endpoint" && o.value["status"] != "Deleting") {
+        let config = endpoint.value["config"].as_str().unwrap_or_default();
+        if !configs.contains(config) {
+            return Err(format!("{} names the configuration {config}, which is gone", endpoint.id));
+        }
+        for one in endpoint.value["variants"].as_array().into_iter().flatten() {
+            let model = one["model"].as_str().unwrap_or_default();
+            if !models.contains(model) {
+                return Err(format!("{} runs the model {model}, which is gone", endpoint.id));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A stage that notes each request that takes something away from an endpoint.
+fn watched(mut stage: Stage, broken: &Arc<Mutex<Vec<String>>>) -> Stage {
+    let (sandbox, broken) = (stage.sandbox.clone(), broken.clone());
+    stage.http = Some(wire(move |request| {
+        let (sandbox, broken) = (sandbox.clone(), broken.clone());
+        let inner = SharedHttpConnector::new(sandbox.clone());
+        async move {
+            let answer = inner.call(request).await;
+            broken.lock().unwrap().extend(held(&sandbox).err());
+            answer
+        }
+    }));
+    stage
+}
+
+/// What the only endpoint of an account is.
+fn endpoint(sandbox: &Sandbox) -> Value {
+    let mut all = sandbox.objects().into_iter().filter(|o| o.kind == "sagemaker/endpoint");
+    let found = all.next().map(|o| o.value).unwrap_or_default();
+    assert!(all.next().is_none(), "more than one endpoint");
+    found
+}
+
+/// The image that serves.
+fn serves(sandbox: &Sandbox) -> String {
+    let model = endpoint(sandbox)["variants"][0]["model"].as_str().unwrap().to_owned();
+    let found = sandbox.objects().into_iter().find(|o| o.kind == "sagemaker/model" && o.id == model).unwrap();
+    found.value["fields"]["PrimaryContainer"]["Image"].as_str().unwrap().rsplit(':').next().unwrap().to_owned()
+}
+
+fn count(sandbox: &Sandbox, kind: &str) -> usize {
+    sandbox.objects().iter().filter(|o| o.kind == kind).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_version_is_made_first_and_the_old_one_goes_last() {
+    let broken = Arc::default();
+    let stage = watched(Stage::new().await, &broken);
+    stage.settle(&at(1)).await;
+    assert_eq!(serves(&stage.sandbox), "v1");
+    let before = stage.sandbox.requests().entries.len();
+    stage.settle(&at(2)).await;
+    assert_eq!(serves(&stage.sandbox), "v2");
+    let calls: Vec<String> = stage.sandbox.requests().entries[before..]
+        .iter()
+        .filter(|e| e.mutating && e.service == "sagemaker")
+        .map(|e| e.operation.clone())
+        .collect();
+    let order = ["CreateModel", "CreateEndpointConfig", "UpdateEndpoint", "DeleteEndpointConfig", "DeleteModel"];
+    assert_eq!(calls, order);
+    let left = |kind| count(&stage.sandbox, kind);
+    assert_eq!((left("sagemaker/endpoint-config"), left("sagemaker/model")), (1, 1));
+    stage.resume(&[]).await.unwrap();
+    assert_eq!(census(&stage.sandbox), nothing(), "{}", apart(&census(&stage.sandbox), &nothing()));
+    assert_eq!(*broken.lock().unwrap(), Vec::<String>::new());
+}
+
+/// Dies at every request and write of a switch; then it is finished, taken back or changed again.
+#[test]
+fn a_death_anywhere_leaves_a_version_that_serves() {
+    let (tape, expected) = in_virtual_time(async {
+        let journal = Arc::new(MemoryBackend::new());
+        let mut stage = Stage::on(Sandbox::open(config()).unwrap(), journal.clone());
+        stage.resume(&at(1)).await.unwrap();
+        let tape = Tape::record(&mut stage, &journal, Store::Memory, &at(2)).await;
+        assert!(tape.result.as_ref().unwrap().complete());
+        (tape, |sandbox: &Sandbox| {
+            let left = |kind| count(sandbox, kind);
+            (left("sagemaker/endpoint"), left("sagemaker/endpoint-config"), left("sagemaker/model")) == (1, 1, 1)
+        })
+    });
+    assert!(tape.moments.len() > 10, "{}", tape.moments.len());
+    let mut failures = Vec::new();
+    for (number, moment) in tape.moments.iter().enumerate() {
+        // Each moment meets one of them, and neighbours meet the others.
+        let (what, version) = [("finished", 2), ("taken back", 1), ("changed again", 3)][number % 3];
+        let broken: Arc<Mutex<Vec<String>>> = Arc::default();
+        let result = in_virtual_time(async {
+            let stage = watched(moment.stage().await, &broken);
+            stage.resume(&at(version)).await?;
+            let plan = stage.look_again(&at(version)).await?;
+            let right = plan.is_empty() && expected(&stage.sandbox) && serves(&stage.sandbox) == format!("v{version}");
+            if right { Ok(()) } else { Err(format!("{}\n{:?}", text(&plan), census(&stage.sandbox))) }
+        });
+        let seen = broken.lock().unwrap().first().cloned();
+        failures.extend(result.err().or(seen).map(|why| format!("moment {number}, {what}: {why}")));
+    }
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+}
+
+/// An account in which some images do not work.
+async fn sick(broken: &Arc<Mutex<Vec<String>>>, version: u32, what: Ailment) -> Stage {
+    let containers = [(format!("serve:v{version}"), what)].into();
+    let behaviour = Behaviour { containers, ..Behaviour::default() };
+    watched(Stage::with(SandboxConfig { behaviour, ..SandboxConfig::default() }).await, broken)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_that_is_taken_back_is_a_failure_and_the_old_version_serves() {
+    let broken = Arc::default();
+    let stage = sick(&broken, 2, Ailment::HealthCheck).await;
+    stage.settle(&at(1)).await;
+    let outcome = stage.try_apply(&at(2)).await;
+    let [(address, error)] = &outcome.failed[..] else { panic!("{outcome:?}") };
+    assert_eq!(address.as_str(), "it");
+    let told = error.to_string();
+    assert!(told.contains("was taken back, and the old version still serves"), "{told}");
+    assert!(told.contains("did not pass the ping health check") && told.contains("ERROR: the model server"), "{told}");
+    assert_eq!(
+        (serves(&stage.sandbox), endpoint(&stage.sandbox)["status"].clone()),
+        ("v1".to_owned(), json!("InService"))
+    );
+    // It is offered again, and says what became of it.
+    let (_, view, plan) = stage.look(&at(2)).await;
+    assert!(text(&plan).contains("Update it (sagemaker-endpoint) InPlace"), "{}", text(&plan));
+    let state = format!(
+        "{:?}",
+        view.snapshot.owned.values().find(|f| f.kind.name() == "sagemaker-endpoint").unwrap().live.state
+    );
+    assert!(state.contains("its last change was taken back") && state.contains("ping health check"), "{state}");
+    // Whoever goes back has the version that was refused to remove, and nothing else to do.
+    let plan = stage.plan(&at(1)).await;
+    assert!(text(&plan).contains("parts: ") && plan.summary.update == 1, "{}", text(&plan));
+    stage.settle(&at(1)).await;
+    let left = |kind| count(&stage.sandbox, kind);
+    assert_eq!((left("sagemaker/endpoint-config"), left("sagemaker/model")), (1, 1));
+    stage.settle(&at(3)).await;
+    assert_eq!(serves(&stage.sandbox), "v3");
+    assert_eq!(*broken.lock().unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_failed_is_replaced_after_its_reason_was_told() {
+    let broken = Arc::default();
+    let stage = sick(&broken, 1, Ailment::HealthCheck).await;
+    let outcome = stage.try_apply(&at(1)).await;
+    let [(_, error)] = &outcome.failed[..] else { panic!("{outcome:?}") };
+    assert!(error.to_string().contains("ping health check") && error.to_string().contains("its log ends"), "{error}");
+    let plan = stage.plan(&at(2)).await;
+    assert!(text(&plan).contains("Replace it (sagemaker-endpoint)") && text(&plan).contains("ping health check"));
+    stage.settle(&at(2)).await;
+    assert_eq!(serves(&stage.sandbox), "v2");
+    assert_eq!(count(&stage.sandbox, "sagemaker/model"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alarm_takes_an_update_back() {
+    let broken = Arc::default();
+    let stage = watched(Stage::new().await, &broken);
+    let alarm = json!({ "name": "errors", "metric": { "namespace": "Mine", "name": "Errors", "statistic": "sum" },
+        "comparison": "greater-than-threshold", "threshold": 0, "missing": "breaching" });
+    let rollout = json!({ "strategy": "canary", "percent": 10, "bake": "10m", "alarms": ["errors"] });
+    let at = |number: u32| {
+        let mut out =
+            stack(json!({ "variants": [variant(json!({ "container": version(number) }))], "rollout": rollout }));
+        out.push(wanted("errors", "alarm", alarm.clone()));
+        out
+    };
+    stage.settle(&at(1)).await;
+    let outcome = stage.try_apply(&at(2)).await;
+    let [(_, error)] = &outcome.failed[..] else { panic!("{outcome:?}") };
+    assert!(error.to_string().contains("went into alarm status: errors"), "{error}");
+    assert_eq!(serves(&stage.sandbox), "v1");
+    assert_eq!(*broken.lock().unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn counts_that_scaling_has_set_are_kept() {
+    let stage = Stage::new().await;
+    let scaling = json!({ "min": 1, "max": 4, "target": { "metric": "invocations", "value": 70 } });
+    let at = |number: u32, machine: &str| {
+        let more = json!({ "container": version(number), "instance_type": machine, "scaling": scaling });
+        stack(json!({ "variants": [variant(more)] }))
+    };
+    stage.settle(&at(1, "ml.m5.xlarge")).await;
+    let count = |stage: &Stage| endpoint(&stage.sandbox)["variants"][0]["count"].clone();
+    assert_eq!(count(&stage), 1);
+    let name = stage.sandbox.objects().into_iter().find(|o| o.kind == "sagemaker/endpoint").unwrap().id;
+    let three = json!({ "EndpointName": name,
+        "DesiredWeightsAndCapacities": [{ "VariantName": "main", "DesiredInstanceCount": 3 }] });
+    stage.aws().await.sagemaker().call::<IgnoredAny>("UpdateEndpointWeightsAndCapacities", &three).await.unwrap();
+    stage.clock.sleep(std::time::Duration::from_secs(600)).await;
+    assert_eq!(count(&stage), 3);
+    // No drift, also not after another version, nor after another type, for which AWS wants the target to go.
+    assert!(stage.plan(&at(1, "ml.m5.xlarge")).await.is_empty());
+    stage.settle(&at(2, "ml.m5.xlarge")).await;
+    assert_eq!((count(&stage), serves(&stage.sandbox)), (json!(3), "v2".to_owned()));
+    stage.settle(&at(3, "ml.g5.xlarge")).await;
+    assert_eq!((count(&stage), serves(&stage.sandbox)), (json!(3), "v3".to_owned()));
+    let calls: Vec<String> = stage.sandbox.requests().entries.iter().map(|e| e.operation.clone()).collect();
+    let last = |name: &str| calls.iter().rposition(|call| call == name).unwrap();
+    assert!(last("DeregisterScalableTarget") < last("UpdateEndpoint"));
+    assert!(last("UpdateEndpoint") < last("RegisterScalableTarget"));
+    // Without scaling the count is what is written.
+    let plain = variant(json!({ "container": version(3), "instance_type": "ml.g5.xlarge", "count": 2 }));
+    stage.settle(&stack(json!({ "variants": [plain] }))).await;
+    assert_eq!(super::sagemaker_endpoint::count(&stage.sandbox, "application-autoscaling/target"), 0);
+    assert_eq!(count(&stage), 2);
+}
+
+/// Somebody else's change is waited for, not fought with.
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_changes_is_waited_for() {
+    let stage = Stage::new().await;
+    stage.settle(&at(1)).await;
+    let found = endpoint(&stage.sandbox);
+    let again = json!({ "EndpointName": found["name"], "EndpointConfigName": found["config"] });
+    stage.aws().await.sagemaker().call::<IgnoredAny>("UpdateEndpoint", &again).await.unwrap();
+    stage.settle(&at(2)).await;
+    assert_eq!(serves(&stage.sandbox), "v2");
+    let refused = |e: &&dlinfra_sandbox::LogEntry| e.operation == "UpdateEndpoint" && e.code.is_some();
+    assert_eq!(stage.sandbox.requests().entries.iter().filter(refused).count(), 0);
+    comes_out(&stage, &[], &nothing(), &mut BTreeSet::new()).await.unwrap();
+}
+
+#[test]
+fn what_sagemaker_refuses_is_found_beforehand() {
+    let kind = KINDS.iter().find(|k| k.name() == "sagemaker-endpoint").unwrap();
+    let codes = |change: Value| {
+        let plain = json!({ "role": { "$id": "r" }, "variants": [variant(json!({}))] });
+        let spec = kind.canonical(&examples::merged(&plain, &change)).unwrap_or_else(|p| panic!("{}", p.summary));
+        kind.check(&spec).iter().map(|p| p.code.code).collect::<Vec<_>>()
+    };
+    let none = Vec::<&str>::new();
+    let one = |change: Value| codes(json!({ "variants": [variant(change)] }));
+    assert_eq!(one(json!({})), none);
+    assert_eq!(codes(json!({ "name": "chat-prod" })), none);
+    assert_eq!(codes(json!({ "name": "Chat" })), ["DL1601"]);
+    assert_eq!(codes(json!({ "name": "chat-" })), ["DL1601"]);
+    assert_eq!(one(json!({ "name": "a b" })), ["DL1601"]);
+    assert_eq!(one(json!({ "instance_type": null })), ["DL1602"]);
+    assert_eq!(one(json!({ "instance_type": "m5.xlarge" })), ["DL1602"]);
+    assert_eq!(one(json!({ "instance_type": "ml.g4ad.xlarge" })), ["DL1603"]);
+    assert_eq!(one(json!({ "instance_type": "ml.x99.huge" })), none);
+    let serverless = |more: Value| {
+        let it = examples::merged(&json!({ "memory": "4 GiB", "concurrency": 5 }), &more);
+        json!({ "instance_type": null, "serverless": it })
+    };
+    assert_eq!(one(serverless(json!({}))), none);
+    assert_eq!(one(serverless(json!({ "memory": "8 GiB" }))), ["DL1604"]);
+    assert_eq!(one(serverless(json!({ "provisioned": 6 }))), ["DL1604"]);
+    let captured = json!({ "capture": { "destination": "s3://a/b" } });
+    assert_eq!(
+        codes(examples::merged(&captured, &json!({ "variants": [variant(serverless(json!({})))] }))),
+        ["DL1604"]
+    );
+    assert_eq!(codes(captured), none);
+    assert_eq!(one(json!({ "health_check_timeout": "15m" })), none);
+    assert_eq!(one(json!({ "health_check_timeout": "2h" })), ["DL1605"]);
+    assert_eq!(one(json!({ "volume": "100 GiB" })), none);
+    assert_eq!(one(json!({ "volume": "600 GiB" })), ["DL1606"]);
+    assert_eq!(one(json!({ "volume": "100 GiB", "instance_type": "ml.g5.xlarge" })), ["DL1606"]);
+    let scaling = |more: Value| json!({ "scaling": examples::merged(&json!({ "min": 1, "max": 4 }), &more) });
+    assert_eq!(one(scaling(json!({}))), none);
+    assert_eq!(one(scaling(json!({ "min": 5 }))), ["DL1607"]);
+    assert_eq!(one(scaling(json!({ "min": 0 }))), ["DL1607"]);
+    assert_eq!(one(scaling(json!({ "target": { "metric": "backlog", "value": 5 } }))), ["DL1607"]);
+    assert_eq!(one(scaling(json!({ "target": { "metric": "invocations", "value": 5 } }))), none);
+    let queued = json!({ "async": { "output": "s3://a/b/" },
+        "variants": [variant(scaling(json!({ "min": 0, "target": { "metric": "backlog", "value": 5 } })))] });
+    assert_eq!(codes(queued), none);
+    let data = |more: Value| {
+        let model = examples::merged(&json!({ "bucket": { "$id": "weights" } }), &more);
+        json!({ "container": { "image": IMAGE, "model": model } })
+    };
+    assert_eq!(one(data(json!({ "prefix": "v1/" }))), none);
+    assert_eq!(one(data(json!({ "object": "v1.tar.gz", "compression": "gzip" }))), none);
+    assert_eq!(one(data(json!({ "prefix": "v1" }))), ["DL1608"]);
+    assert_eq!(one(data(json!({}))), ["DL1608"]);
+    let environment = |pair: Value| json!({ "container": { "image": IMAGE, "environment": pair } });
+    assert_eq!(one(environment(json!({ "A": "x".repeat(1025) }))), ["DL1609"]);
+    assert_eq!(one(environment(json!({ "MAX_TOKENS": "4096" }))), none);
+    assert_eq!(one(environment(json!({ "HF_TOKEN": "hf_abcdefgh" }))), ["DL1610"]);
+    let rollout = |more: Value| json!({ "rollout": more });
+    assert_eq!(codes(rollout(json!({ "strategy": "canary", "percent": 10 }))), none);
+    assert_eq!(codes(rollout(json!({ "strategy": "linear", "percent": 5 }))), ["DL1611"]);
+    assert_eq!(codes(rollout(json!({ "strategy": "all-at-once", "percent": 5 }))), ["DL1611"]);
+    assert_eq!(codes(json!({ "log_retention": "30d" })), none);
+    assert_eq!(codes(json!({ "log_retention": "31d" })), ["DL1612"]);
+    let vllm = |more: Value| {
+        let image = "763104351884.dkr.ecr.us-east-1.amazonaws.com/vllm:0.11-gpu-py312";
+        one(examples::merged(&json!({ "container": { "image": image }, "instance_type": "ml.g6e.xlarge" }), &more))
+    };
+    assert_eq!(vllm(json!({})), ["DL1613", "DL1613"]);
+    assert_eq!(
+        vllm(json!({ "health_check_timeout": "20m", "ami_version": "al2-ami-sagemaker-inference-gpu-3-1" })),
+        none
+    );
+}
