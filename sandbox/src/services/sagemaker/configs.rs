@@ -135,8 +135,7 @@ fn find(call: &mut Call<'_>) -> Result<Config, ApiError> {
 fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let it = find(call)?;
     let arn = call.arn(format_args!("endpoint-config/{}", it.name));
-    let mut out =
-        json!({"EndpointConfigName": it.name, "EndpointConfigArn": arn, "CreationTime": seconds(it.created)});
+    let mut out = json!({"EndpointConfigName": it.name, "EndpointConfigArn": arn, "CreationTime": seconds(it.created)});
     if let Value::Object(map) = &mut out {
         // New configurations have it, whatever was said.
         map.insert("MetricsConfig".to_owned(), json!({"EnableDetailedObservability": true}));

@@ -52,7 +52,8 @@ impl Deployment {
             let percent = if size["Type"] == "INSTANCE_COUNT" { value * 100 / most } else { value };
             u32::try_from(percent.clamp(1, 100)).unwrap_or(100)
         };
-        let pause = if rolling.is_null() { &routing["WaitIntervalInSeconds"] } else { &rolling["WaitIntervalInSeconds"] };
+        let pause =
+            if rolling.is_null() { &routing["WaitIntervalInSeconds"] } else { &rolling["WaitIntervalInSeconds"] };
         let step = match routing["Type"].as_str() {
             Some("CANARY") => percent(&routing["CanarySize"]),
             Some("LINEAR") => percent(&routing["LinearStepSize"]),
@@ -128,7 +129,8 @@ impl Deployment {
                 let place = format!("{machine}@{}", call.region);
                 let free = call.world.config.behaviour.capacity.get(&place);
                 if free.is_some_and(|free| i64::try_from(*free).unwrap_or(i64::MAX) < self.needed(call, machine)) {
-                    let why = "Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error.";
+                    let why =
+                        "Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error.";
                     return Some((call.done_after(durations::HOSTING_NO_CAPACITY), why.to_owned()));
                 }
             }
@@ -153,7 +155,8 @@ impl Deployment {
                 }
                 Some(Ailment::ModelData) => {
                     let uri = Self::contents(call, variant).into_iter().nth(1).unwrap_or_default();
-                    let why = format!("Failed to download model data for container \"container_1\" from URL: \"{uri}\".");
+                    let why =
+                        format!("Failed to download model data for container \"container_1\" from URL: \"{uri}\".");
                     return Some((start, why));
                 }
                 Some(Ailment::Slow) | None => {}

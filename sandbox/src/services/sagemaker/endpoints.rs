@@ -4,14 +4,14 @@
 
 use super::configs::Config;
 use super::deployment::Deployment;
-use super::interfaces::{self, Lease};
+use super::interfaces;
 use super::models::Model;
 use super::variants::{Variant, retain};
 use super::{missing, named, refused, seconds, taken};
 use crate::history::Meter;
-use crate::life::{after, durations};
+use crate::life::durations;
+use crate::services::application_autoscaling;
 use crate::services::prelude::*;
-use crate::services::{application_autoscaling, logs, monitoring};
 use crate::store::{Object, World};
 
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -25,26 +25,26 @@ pub(super) const OPERATIONS: &[Operation] = &[
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Endpoint {
-    name: String,
+    pub(super) name: String,
     created: Timestamp,
-    modified: Timestamp,
-    status: Status,
+    pub(super) modified: Timestamp,
+    pub(super) status: Status,
     /// The configuration that serves.
-    config: String,
+    pub(super) config: String,
     pub(crate) variants: Vec<Variant>,
     pub(crate) is_async: bool,
-    capture: Option<Value>,
-    deployment: Option<Deployment>,
+    pub(super) capture: Option<Value>,
+    pub(super) deployment: Option<Deployment>,
     /// How the last change was asked for.
     last: Option<Value>,
-    failure: Option<String>,
-    interfaces: Vec<String>,
+    pub(super) failure: Option<String>,
+    pub(super) interfaces: Vec<String>,
     tags: Tags,
-    timer: Option<Timestamp>,
+    pub(super) timer: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum Status {
+pub(super) enum Status {
     Creating,
     InService,
     Updating,
@@ -219,7 +219,8 @@ fn update(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let again = call.params.flag("RetainDeploymentConfig")?;
     let asked = call.params.raw("DeploymentConfig").or_else(|| endpoint.last.clone().filter(|_| again));
     let mut variants = config.variants();
-    if endpoint.variants.iter().any(|one| one.serverless.is_none()) && variants.iter().any(|one| one.serverless.is_some())
+    if endpoint.variants.iter().any(|one| one.serverless.is_none())
+        && variants.iter().any(|one| one.serverless.is_some())
     {
         return Err(refused("Cannot update a variant on instances to a serverless one."));
     }
@@ -323,64 +324,6 @@ fn delete(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     (endpoint.timer, endpoint.modified) = (Some(call.done_after(durations::HOSTING_DELETE)), call.now);
     call.put(endpoint);
     Ok(Reply::empty())
-}
-
-/// A deployment ends, or is looked after; what is being deleted goes, and leaves its interfaces behind for a while.
-pub(super) fn settle(world: &mut World, region: &str, id: &str, at: Timestamp) {
-    let Some(mut it) = world.get::<Endpoint>(region, id).cloned() else { return };
-    it.timer = None;
-    if it.status == Status::Deleting {
-        world.remove::<Endpoint>(region, id);
-        if !it.interfaces.is_empty() {
-            let until = after(at, world.scaled(durations::HOSTING_INTERFACES));
-            world.put(region, Lease::new(id, it.interfaces, at, until));
-        }
-        return;
-    }
-    let Some(new) = it.deployment.take() else { return world.put(region, it) };
-    let alarm = new.alarms.iter().find(|name| new.share(at) > 0 && monitoring::is_in_alarm(world, region, name, at));
-    let failed = match (&new.fails, alarm) {
-        (Some((when, why)), _) if *when <= at => Some(why.clone()),
-        (_, Some(name)) => Some(format!(
-            "The deployment was rolled back because one or more specified CloudWatch alarms went into alarm status: {name}."
-        )),
-        _ => None,
-    };
-    if let Some(why) = failed {
-        if why.contains("ping health check") {
-            it.log_all(world, region, at, &new.variants, "ERROR: the model server ended before it answered /ping");
-        }
-        it.status = if it.status == Status::Creating { Status::Failed } else { Status::InService };
-        it.failure = Some(why);
-    } else if new.fails.is_none() && new.end <= at {
-        if !new.shifts.is_empty() {
-            it.log_all(world, region, at, &new.variants, "INFO: the model is loaded, listening on port 8080");
-        }
-        if let Some(config) = world.get::<Config>(region, &new.config) {
-            (it.is_async, it.capture) = (config.is_async(), config.capture());
-        }
-        (it.config, it.variants, it.status, it.failure) = (new.config, new.variants, Status::InService, None);
-    } else {
-        it.timer = Some(new.next(at));
-        it.deployment = Some(new);
-        return world.put(region, it);
-    }
-    it.modified = at;
-    world.put(region, it);
-}
-
-impl Endpoint {
-    fn log_all(&self, world: &mut World, region: &str, at: Timestamp, variants: &[Variant], line: &str) {
-        for variant in variants {
-            log(world, region, &self.name, variant, at, line);
-        }
-    }
-}
-
-/// What a container of an endpoint writes to its log.
-pub(crate) fn log(world: &mut World, region: &str, endpoint: &str, variant: &Variant, at: Timestamp, line: &str) {
-    let group = format!("/aws/sagemaker/Endpoints/{endpoint}");
-    logs::record(world, region, &group, &format!("{}/i-0{:016x}", variant.name, variant.name.len()), at, line);
 }
 
 /// How many instances a variant has now; nothing where there is none on instances.

@@ -5,12 +5,14 @@ mod deployment;
 mod endpoints;
 mod interfaces;
 mod models;
+mod settling;
 mod variants;
 
 use super::prelude::*;
 use crate::store::{Due, Object, World};
 
-pub(crate) use endpoints::{Endpoint, capacity, is_changing, log, resize};
+pub(crate) use endpoints::{Endpoint, capacity, is_changing, resize};
+pub(crate) use settling::log;
 pub(crate) use variants::Variant;
 
 pub(crate) static SERVICE: Service = Service {
@@ -36,7 +38,7 @@ pub(crate) static SERVICE: Service = Service {
 
 fn settle(world: &mut World, due: &Due) {
     match due.kind {
-        endpoints::Endpoint::KIND => endpoints::settle(world, &due.region, &due.id, due.at),
+        endpoints::Endpoint::KIND => settling::settle(world, &due.region, &due.id, due.at),
         interfaces::Lease::KIND => interfaces::settle(world, &due.region, &due.id),
         _ => {}
     }
