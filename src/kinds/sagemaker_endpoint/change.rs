@@ -15,6 +15,7 @@ pub(super) async fn update(
     live: &Live<SagemakerEndpoint>,
     changes: &Changes,
 ) -> Result<(), Error> {
+    let want = &whole(want, live, changes);
     if changes.touches("log_retention") {
         parts::logs(ctx, want, &live.id).await?;
     }
@@ -33,6 +34,21 @@ pub(super) async fn update(
         return clean(ctx, live).await;
     }
     Ok(())
+}
+
+/// What nobody wrote stays as it is: another configuration has to say it all the same.
+fn whole(want: &SagemakerEndpoint, live: &Live<SagemakerEndpoint>, changes: &Changes) -> SagemakerEndpoint {
+    fn kept<T: Clone>(want: &Option<T>, live: &Option<T>, changed: bool) -> Option<T> {
+        if changed { want.clone() } else { want.clone().or_else(|| live.clone()) }
+    }
+    let (spec, changed) = (&live.spec, |field| changes.touches(field));
+    SagemakerEndpoint {
+        network: kept(&want.network, &spec.network, changed("network")),
+        asynchronous: kept(&want.asynchronous, &spec.asynchronous, changed("async")),
+        capture: kept(&want.capture, &spec.capture, changed("capture")),
+        kms_key: kept(&want.kms_key, &spec.kms_key, changed("kms_key")),
+        ..want.clone()
+    }
 }
 
 /// What of a variant's count and weight is to be changed; who scales has the count that AWS gives it.

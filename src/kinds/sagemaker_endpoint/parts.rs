@@ -2,7 +2,7 @@
 use super::{CONFIG, LOGS, MODEL, SagemakerEndpoint, wire};
 use crate::{
     aws::{
-        Error, ErrorClass, gone,
+        Error, ErrorClass, gone, optional,
         tags::{self, Carrier, Tagger, Tags},
     },
     call::{Ctx, Scope, SweepCtx},
@@ -148,16 +148,25 @@ pub(super) async fn remove(
 /// Parts with these ids, whoever owns them, each with its tags.
 pub(super) async fn there(ctx: &SweepCtx, ids: &BTreeSet<Id>) -> Result<Vec<(Id, Tags)>, Error> {
     let mut out = Vec::new();
-    for id in ids.iter().filter(|id| id.starts_with("arn:")) {
-        let tagger: &'static dyn Tagger = if id.contains(":logs:") { &tags::LOGS } else { &tags::SAGEMAKER };
-        if !id.contains(":logs:") && !id.contains(":sagemaker:") {
-            continue;
-        }
-        match Carrier::own(tagger, id).read(&ctx.aws).await {
-            Ok(found) => out.extend(found),
-            Err(e) if e.class == ErrorClass::NotFound => {}
-            Err(e) => return Err(e),
-        }
+    for id in ids {
+        let tagger: &'static dyn Tagger = match id.split(':').nth(2) {
+            Some("logs") => &tags::LOGS,
+            Some("sagemaker") if is_there(ctx, id).await? => &tags::SAGEMAKER,
+            _ => continue,
+        };
+        let found = Carrier::own(tagger, id).read(&ctx.aws).await;
+        out.extend(optional(found)?.unwrap_or_default());
     }
     Ok(out)
+}
+
+/// Is it shown? Tags alone do not say so everywhere.
+async fn is_there(ctx: &SweepCtx, arn: &str) -> Result<bool, Error> {
+    let (what, name) = arn.rsplit(':').next().and_then(|tail| tail.split_once('/')).unwrap_or_default();
+    let (action, input) = match what {
+        MODEL_PART => ("DescribeModel", json!({ "ModelName": name })),
+        CONFIG_PART => ("DescribeEndpointConfig", json!({ "EndpointConfigName": name })),
+        _ => ("DescribeEndpoint", json!({ "EndpointName": name })),
+    };
+    Ok(optional(ctx.aws.sagemaker().call::<IgnoredAny>(action, &input).await)?.is_some())
 }

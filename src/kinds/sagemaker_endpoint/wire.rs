@@ -26,6 +26,11 @@ pub(super) fn compact(mut value: Value) -> Value {
     value
 }
 
+/// A member that is there and not null.
+pub(super) fn there<'a>(of: &'a Value, name: &str) -> Option<&'a Value> {
+    of.get(name).filter(|value| !value.is_null())
+}
+
 fn text(field: Option<&Field<String>>) -> Result<Option<&String>, Error> {
     field.map(Field::get).transpose()
 }
@@ -246,7 +251,7 @@ pub(super) fn variant(raw: &Value, container: Container) -> (Variant, Option<Str
     let strategy = raw["RoutingConfig"]["RoutingStrategy"].as_str();
     let known: Option<AmiVersion> = serde_json::from_value(raw["InferenceAmiVersion"].clone()).ok();
     let number = |value: &Value| value.as_u64().and_then(|number| u32::try_from(number).ok());
-    let serverless = raw.get("ServerlessConfig").map(|it| Serverless {
+    let serverless = there(raw, "ServerlessConfig").map(|it| Serverless {
         memory: Size::from_bytes(it["MemorySizeInMB"].as_u64().unwrap_or(0) * 1024 * 1024),
         concurrency: number(&it["MaxConcurrency"]).unwrap_or_default(),
         provisioned: number(&it["ProvisionedConcurrency"]),
@@ -272,9 +277,9 @@ pub(super) fn variant(raw: &Value, container: Container) -> (Variant, Option<Str
     let strange = [
         raw["InferenceAmiVersion"].as_str().filter(|_| known.is_none()),
         strategy.filter(|_| out.routing.is_none()),
-        raw.get("InstancePools").map(|_| "instance pools"),
-        raw.get("ManagedInstanceScaling").map(|_| "managed instance scaling"),
-        raw.get("CapacityReservationConfig").map(|_| "a capacity reservation"),
+        there(raw, "InstancePools").map(|_| "instance pools"),
+        there(raw, "ManagedInstanceScaling").map(|_| "managed instance scaling"),
+        there(raw, "CapacityReservationConfig").map(|_| "a capacity reservation"),
     ];
     (out, strange.into_iter().flatten().next().map(str::to_owned))
 }
