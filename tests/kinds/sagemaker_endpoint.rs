@@ -14,7 +14,7 @@ use dlinfra::{
     kinds::KINDS,
     plan::{ChangeClass, Wanted},
 };
-use dlinfra_sandbox::{Ailment, Behaviour, Sandbox, SandboxConfig};
+use dlinfra_sandbox::{Ailment, Behaviour, HandleOutcome, Sandbox, SandboxConfig};
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use std::{
@@ -193,6 +193,60 @@ fn serves(sandbox: &Sandbox) -> String {
 
 fn count(sandbox: &Sandbox, kind: &str) -> usize {
     sandbox.objects().iter().filter(|o| o.kind == kind).count()
+}
+
+/// What the endpoint of an account answers now: the status, and the model that served.
+async fn asked(sandbox: &Sandbox) -> (u16, String) {
+    let name = endpoint(sandbox)["name"].as_str().unwrap_or_default().to_owned();
+    let request = http::Request::post(format!("http://runtime.localhost/endpoints/{name}/invocations"))
+        .header(
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=A/20260601/us-east-1/sagemaker/aws4_request, SignedHeaders=host, Signature=0",
+        )
+        .body(Vec::from("{}").into())
+        .unwrap();
+    let HandleOutcome::Response(answer) = sandbox.handle(request).await else { panic!("no answer") };
+    let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+    (answer.status().as_u16(), body["model"].as_str().unwrap_or_default().to_owned())
+}
+
+/// Asks every second until it is told to stop; gives every answer that was not 200, and the models in the order in which
+/// they first served.
+async fn looks_on(sandbox: Sandbox, stop: Arc<std::sync::atomic::AtomicBool>) -> (Vec<u16>, Vec<String>) {
+    let (mut outages, mut models) = (Vec::new(), Vec::new());
+    while !stop.load(std::sync::atomic::Ordering::SeqCst) {
+        let (status, model) = asked(&sandbox).await;
+        if status != 200 {
+            outages.push(status);
+        } else if !models.contains(&model) {
+            models.push(model);
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
+    (outages, models)
+}
+
+/// Somebody asks every second while a canary moves to the next version.
+#[tokio::test(start_paused = true)]
+async fn it_answers_at_every_moment_of_an_update() {
+    let stage = Stage::new().await;
+    let at = |number: u32| {
+        let rollout = json!({ "strategy": "canary", "percent": 20, "bake": "5m" });
+        stack(json!({ "variants": [variant(json!({ "container": version(number) }))], "rollout": rollout }))
+    };
+    stage.settle(&at(1)).await;
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let watcher = tokio::spawn(looks_on(stage.sandbox.clone(), stop.clone()));
+    stage.settle(&at(2)).await;
+    // For as long as it took, and a little longer.
+    tokio::time::sleep(std::time::Duration::from_secs(30)).await;
+    stop.store(true, std::sync::atomic::Ordering::SeqCst);
+    let (outages, models) = watcher.await.unwrap();
+    assert_eq!((outages, models.len()), (Vec::new(), 2), "{models:?}");
+    assert_eq!(serves(&stage.sandbox), "v2");
+    for _ in 0..50 {
+        assert_eq!(asked(&stage.sandbox).await, (200, models[1].clone()));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,11 @@
 //! InvokeEndpoint: answers with the variant, the model and the configuration that served, so that tests can see which.
 
+use super::monitoring::publish;
 use super::prelude::*;
 use super::sagemaker::{Endpoint, Variant, log};
+
+/// How long a model takes, in microseconds.
+const LATENCY: f64 = 25_000.0;
 
 /// Another host than SageMaker's own, with the same name in signatures.
 pub(crate) static SERVICE: Service = Service {
@@ -40,6 +44,9 @@ fn invoke(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         "inference": id,
     });
     log(call.world, call.region, &name, &variant, call.now, "POST /invocations 200");
+    let seen =
+        [("Invocations", 1.0), ("Invocation4XXErrors", 0.0), ("Invocation5XXErrors", 0.0), ("ModelLatency", LATENCY)];
+    publish(call, "AWS/SageMaker", &[("EndpointName", &name), ("VariantName", &variant.name)], &seen);
     Ok(Reply::raw(200, answer.to_string())
         .header("content-type", "application/json")
         .header("x-amzn-invoked-production-variant", variant.name))

@@ -119,7 +119,9 @@ fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         asked
             && (names.is_empty() || names.contains(&it.name))
             && prefix.as_ref().is_none_or(|prefix| it.name.starts_with(prefix))
-            && state.as_ref().is_none_or(|state| evaluated(call.world, call.region, call.now, &it.fields, &it.state).0 == *state)
+            && state
+                .as_ref()
+                .is_none_or(|state| evaluated(call.world, call.region, call.now, &it.fields, &it.state).0 == *state)
     };
     let (found, next) = page.cut(call.seen::<Alarm>().filter(wanted), |it| &it.name);
     let shown: Vec<Value> = found.iter().map(|it| shown(call, it)).collect();

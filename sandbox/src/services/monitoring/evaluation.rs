@@ -16,7 +16,13 @@ pub(super) type State = (String, String, Timestamp);
 const FIRST: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// What an alarm with these fields says now: by its metric, or as it was kept, where nothing has been evaluated yet.
-pub(super) fn evaluated(world: &World, region: &str, now: Timestamp, fields: &Map<String, Value>, kept: &State) -> State {
+pub(super) fn evaluated(
+    world: &World,
+    region: &str,
+    now: Timestamp,
+    fields: &Map<String, Value>,
+    kept: &State,
+) -> State {
     let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
     let int = |name: &str| fields.get(name).and_then(Value::as_i64);
     let (Some(period), Some(threshold)) = (int("Period"), fields.get("Threshold").and_then(Value::as_f64)) else {

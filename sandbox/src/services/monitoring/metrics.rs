@@ -61,6 +61,16 @@ fn put(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     Ok(Reply::empty())
 }
 
+/// A service publishes one value of each of these metrics, which have the same dimensions.
+pub(crate) fn publish(call: &mut Call<'_>, namespace: &str, dimensions: &[(&str, &str)], values: &[(&str, f64)]) {
+    let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    let dimensions = dimensions.iter().map(pair).collect();
+    for (name, value) in values {
+        let at = call.now.as_second();
+        record(call, id(namespace, name, &dimensions), vec![(at, *value)]);
+    }
+}
+
 /// Adds values; the oldest go.
 fn record(call: &mut Call<'_>, id: String, values: Vec<(i64, f64)>) {
     let old = call.get::<Series>(&id).cloned();
