@@ -115,8 +115,12 @@ fn imagined(item: &Wanted, by: &Lookup) -> Live {
     };
     let mut outputs = Map::new();
     for output in item.kind.about().outputs {
-        let value =
-            if matches!(output.name, "id" | "name") { json!(id) } else { json!(format!("imagined-{}", output.name)) };
+        let value = match output.name {
+            "id" | "name" => json!(id),
+            // Policies take nothing else.
+            "arn" => json!(format!("arn:aws:imagined:::{id}")),
+            other => json!(format!("imagined-{other}")),
+        };
         outputs.insert(output.name.to_owned(), if output.ty.starts_with("list") { json!([]) } else { value });
     }
     let mut live = Live::new(item.address.clone(), id, BTreeMap::new(), serde_json::Value::clone(&item.spec));

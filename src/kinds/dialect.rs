@@ -14,6 +14,7 @@ use std::sync::LazyLock;
 pub static MODULES: &[(&str, &str)] = &[
     ("efa-cluster", include_str!("../../modules/efa-cluster/module.yaml")),
     ("efa-cluster/boot.sh", include_str!("../../modules/efa-cluster/boot.sh")),
+    ("endpoint", include_str!("../../modules/endpoint.yaml")),
     ("lustre-cache", include_str!("../../modules/lustre-cache.yaml")),
     ("network", include_str!("../../modules/network.yaml")),
 ];

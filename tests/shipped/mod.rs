@@ -2,7 +2,14 @@
 use std::path::{Path, PathBuf};
 
 /// Every blueprint of `blueprints/`, by name. A new one is added here; `every_shipped_blueprint_is_tested` says so.
-pub(crate) const BLUEPRINTS: [&str; 3] = ["cpu-smoke.yaml", "efa-training.yaml", "gpu-dev-box.yaml"];
+pub(crate) const BLUEPRINTS: [&str; 6] = [
+    "cpu-smoke.yaml",
+    "efa-training.yaml",
+    "endpoint-async.yaml",
+    "endpoint-serverless.yaml",
+    "endpoint.yaml",
+    "gpu-dev-box.yaml",
+];
 
 /// Their paths.
 pub(crate) fn blueprints() -> impl Iterator<Item = PathBuf> {
