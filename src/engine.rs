@@ -11,6 +11,7 @@ mod import;
 mod known;
 mod look;
 mod names;
+mod reach;
 mod removal;
 mod reveal;
 
@@ -22,8 +23,9 @@ pub use removal::Removed;
 
 pub use crate::{
     apply::{Event, Outcome, What},
-    resource::{Live, Lookup, State},
-    snapshot::Snapshot,
+    aws::log_events::LogLine,
+    resource::{Live, Lookup, Served, State},
+    snapshot::{Found as Object, Snapshot},
 };
 
 use crate::{

@@ -10,6 +10,8 @@ mod desk;
 mod mistakes;
 #[path = "cli/purchases.rs"]
 mod purchases;
+#[path = "cli/serving.rs"]
+mod serving;
 #[path = "cli/spent.rs"]
 mod spent;
 

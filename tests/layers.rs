@@ -190,6 +190,8 @@ fn the_table_says_what_a_kind_does_besides() {
         ("Compares", "compares"),
         ("Fleet", "fleet"),
         ("HoldsData", "data"),
+        ("Logs", "logs"),
+        ("Serves", "serves"),
         ("Teardown", "teardown"),
     ];
     let declared = Regex::new(r"pub trait (\w+): Resource").unwrap();

@@ -37,7 +37,7 @@ use aws_types::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 /// One path for all operations: which one it is stands in `X-Amz-Target`, behind this prefix. The version: `1.0` or `1.1`.
 #[derive(Debug, Clone, Copy)]
@@ -93,6 +93,8 @@ json_services! {
     pricing: "Pricing", "pricing", Target("AWSPriceListService", "1.1"), "api.pricing", 20.0, 10.0;
     // Its limits are unpublished.
     sagemaker: "SageMaker", "sagemaker", Target("SageMaker", "1.1"), "api.sagemaker", 10.0, 5.0;
+    // What is asked of endpoints, on another host.
+    sagemaker_runtime: "SageMaker Runtime", "sagemaker", Target("", "1.1"), "runtime.sagemaker", 50.0, 50.0;
     ssm: "SSM", "ssm", Target("AmazonSSM", "1.1"), "ssm", 20.0, 10.0;
 }
 
@@ -156,13 +158,31 @@ fn read(response: &HttpResponse) -> Result<Value, OrchestratorError<Refused>> {
     serde_json::from_slice(body).map_err(|e| OrchestratorError::response(e.into()))
 }
 
+/// An answer that is not read.
+#[derive(Debug, Clone)]
+pub struct Plain {
+    /// Headers, by their names in small letters.
+    pub headers: BTreeMap<String, String>,
+    /// As it came.
+    pub body: Vec<u8>,
+}
+
+fn unread(response: &HttpResponse) -> Result<Plain, OrchestratorError<Refused>> {
+    let body = response.body().bytes().unwrap_or_default();
+    if !response.status().is_success() {
+        return Err(OrchestratorError::operation(Refused::of(response, body)));
+    }
+    let headers = response.headers().iter().map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()));
+    Ok(Plain { headers: headers.collect(), body: body.to_vec() })
+}
+
 /// A request before it is signed.
 #[derive(Debug)]
 struct Draft {
     method: &'static str,
     path: String,
     target: Option<String>,
-    content: &'static str,
+    content: String,
     body: Vec<u8>,
 }
 
@@ -202,6 +222,15 @@ impl Json<'_> {
         self.send(&self.aws.0.once, action, self.draft(action, input)?).await
     }
 
+    /// A call of a service that knows its operations by their paths, sent once: request and answer are anything.
+    ///
+    /// # Errors
+    /// Whatever the service answers.
+    pub async fn post(&self, action: &'static str, path: String, content: &str, body: Vec<u8>) -> Result<Plain, Error> {
+        let draft = Draft { method: "POST", path, target: None, content: content.to_owned(), body };
+        self.perform(&self.aws.0.once, action, draft, unread).await
+    }
+
     /// All items of a list, by pages: the name of the list and of the token.
     ///
     /// # Errors
@@ -232,7 +261,8 @@ impl Json<'_> {
         let body = serde_json::to_vec(input).map_err(|e| Error::bug(e.to_string()))?;
         let Target(prefix, version) = self.service.target;
         let content = if version == "1.0" { "application/x-amz-json-1.0" } else { "application/x-amz-json-1.1" };
-        Ok(Draft { method: "POST", path: "/".to_owned(), target: Some(format!("{prefix}.{action}")), content, body })
+        let (path, content) = ("/".to_owned(), content.to_owned());
+        Ok(Draft { method: "POST", path, target: Some(format!("{prefix}.{action}")), content, body })
     }
 
     fn shape<O: DeserializeOwned>(&self, action: &str, value: Value) -> Result<O, Error> {
@@ -254,6 +284,17 @@ impl Json<'_> {
         action: &'static str,
         draft: Draft,
     ) -> Result<O, Error> {
+        let answer = self.perform(config, action, draft, read).await?;
+        self.shape(action, answer)
+    }
+
+    async fn perform<T: fmt::Debug + Send + Sync + 'static>(
+        &self,
+        config: &SdkConfig,
+        action: &'static str,
+        draft: Draft,
+        read: fn(&HttpResponse) -> Result<T, OrchestratorError<Refused>>,
+    ) -> Result<T, Error> {
         let (sdk, host) = (self.service.service.sdk, self.service.host);
         let nothing = |what: &str| Error::bug(format!("the SDK's configuration has no {what}"));
         let region = self.region.unwrap_or_else(|| self.aws.region());
@@ -297,8 +338,7 @@ impl Json<'_> {
             operation = operation.stalled_stream_protection(stalls);
         }
         let operation = operation.serializer(write).deserializer(read).build();
-        let answer = operation.invoke(draft).await.map_err(|e| answer::told(&e, &self.name(action)))?;
-        self.shape(action, answer)
+        operation.invoke(draft).await.map_err(|e| answer::told(&e, &self.name(action)))
     }
 
     /// Where the service is: what a flag, the environment or a profile says, or AWS's own host in this region.

@@ -7,6 +7,7 @@ pub mod endpoint;
 mod error;
 pub mod gate;
 pub mod json;
+pub mod log_events;
 pub mod objects;
 mod operation;
 pub mod ownership;

@@ -1,14 +1,15 @@
 //! The erased form of what some kinds do besides, and what holds for a kind that does not.
 use super::{Boxed, Kind, Of};
 use crate::{
-    aws::{Error, tags::Tags},
+    aws::{Error, log_events::LogLine, tags::Tags},
     call::{Ctx, SweepCtx},
     resource::{
-        Answers, Asks, Compares, Expected, Fleet, Foreseen, HoldsData, Id, Live, NamedImage, Problem, Revealed,
-        Teardown,
+        Answers, Asks, Compares, Expected, Fleet, Foreseen, HoldsData, Id, Live, Logs, NamedImage, Problem, Revealed,
+        Served, Serves, Teardown,
     },
     spec::Difference,
 };
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::{collections::BTreeSet, future::ready};
 
@@ -21,11 +22,21 @@ pub struct Capabilities {
     compares: Option<&'static dyn ErasedCompares>,
     asks: Option<&'static dyn ErasedAsks>,
     teardown: Option<&'static dyn ErasedTeardown>,
+    logs: Option<&'static dyn ErasedLogs>,
+    serves: Option<&'static dyn ErasedServes>,
 }
 
 impl Capabilities {
-    pub(super) const NONE: Self =
-        Self { fleet: None, data: None, answers: None, compares: None, asks: None, teardown: None };
+    pub(super) const NONE: Self = Self {
+        fleet: None,
+        data: None,
+        answers: None,
+        compares: None,
+        asks: None,
+        teardown: None,
+        logs: None,
+        serves: None,
+    };
 }
 
 /// Each says that the kind has the trait of that name.
@@ -77,6 +88,26 @@ impl<R> Of<R> {
         R: Teardown,
     {
         Self { has: Capabilities { teardown: Some(&Self::KIND), ..self.has }, ..self }
+    }
+}
+
+/// The same of what people read and ask.
+impl<R> Of<R> {
+    /// Its logs can be read.
+    #[must_use]
+    pub const fn logs(self) -> Self
+    where
+        R: Logs,
+    {
+        Self { has: Capabilities { logs: Some(&Self::KIND), ..self.has }, ..self }
+    }
+    /// It answers requests.
+    #[must_use]
+    pub const fn serves(self) -> Self
+    where
+        R: Serves,
+    {
+        Self { has: Capabilities { serves: Some(&Self::KIND), ..self.has }, ..self }
     }
 }
 
@@ -154,6 +185,28 @@ impl dyn Kind + '_ {
     /// What of others holds it, each with its id.
     pub fn held_by<'a>(&self, ctx: &'a SweepCtx, live: &'a Live) -> Boxed<'a, Vec<String>> {
         self.has().teardown.map_or_else(nothing, |teardown| teardown.held_by(ctx, live))
+    }
+    /// What it wrote since then; nothing = it writes no logs.
+    pub fn lines<'a>(&self, ctx: &'a SweepCtx, live: &'a Live, since: Timestamp) -> Option<Boxed<'a, Vec<LogLine>>> {
+        Some(self.has().logs?.lines(ctx, live, since))
+    }
+    /// Asks it what its users ask; nothing = it answers nobody.
+    pub fn invoke<'a>(
+        &self,
+        ctx: &'a SweepCtx,
+        live: &'a Live,
+        content_type: &'a str,
+        body: Vec<u8>,
+    ) -> Option<Boxed<'a, Served>> {
+        Some(self.has().serves?.invoke(ctx, live, content_type, body))
+    }
+    /// Does it write logs?
+    pub fn writes_logs(&self) -> bool {
+        self.has().logs.is_some()
+    }
+    /// Does it answer requests?
+    pub fn answers_requests(&self) -> bool {
+        self.has().serves.is_some()
     }
     /// Which secondary objects with these ids are there, whoever owns them.
     pub fn parts_there<'a>(&self, ctx: &'a SweepCtx, ids: &'a BTreeSet<Id>) -> Boxed<'a, Vec<(Id, Tags)>> {
@@ -272,5 +325,25 @@ impl<R: Teardown> ErasedTeardown for Of<R> {
     }
     fn parts_there<'a>(&self, ctx: &'a SweepCtx, ids: &'a BTreeSet<Id>) -> Boxed<'a, Vec<(Id, Tags)>> {
         Box::pin(R::parts_there(ctx, ids))
+    }
+}
+
+trait ErasedLogs: Send + Sync {
+    fn lines<'a>(&self, ctx: &'a SweepCtx, live: &'a Live, since: Timestamp) -> Boxed<'a, Vec<LogLine>>;
+}
+
+impl<R: Logs> ErasedLogs for Of<R> {
+    fn lines<'a>(&self, ctx: &'a SweepCtx, live: &'a Live, since: Timestamp) -> Boxed<'a, Vec<LogLine>> {
+        Box::pin(async move { R::lines(ctx, &Self::typed_live(live)?, since).await })
+    }
+}
+
+trait ErasedServes: Send + Sync {
+    fn invoke<'a>(&self, ctx: &'a SweepCtx, live: &'a Live, content_type: &'a str, body: Vec<u8>) -> Boxed<'a, Served>;
+}
+
+impl<R: Serves> ErasedServes for Of<R> {
+    fn invoke<'a>(&self, ctx: &'a SweepCtx, live: &'a Live, content_type: &'a str, body: Vec<u8>) -> Boxed<'a, Served> {
+        Box::pin(async move { R::invoke(ctx, &Self::typed_live(live)?, content_type, body).await })
     }
 }

@@ -3,6 +3,7 @@ use crate::{
     address::Address,
     aws::{
         Error, gone,
+        log_events::{LogLine, log_lines},
         tags::{self, Tags},
     },
     call::{Ctx, SweepCtx},
@@ -11,8 +12,8 @@ use crate::{
     kinds::named::{self, Named},
     price::{PriceContext, PriceLine, service},
     resource::{
-        About, Call, Changes, Class, DefaultValue, Discovery, Durations, Gone, HoldsData, Id, Live, Lookup, NameRule,
-        Output, Problem, Quota, Resource,
+        About, Call, Changes, Class, DefaultValue, Discovery, Durations, Gone, HoldsData, Id, Live, Logs, Lookup,
+        NameRule, Output, Problem, Quota, Resource,
     },
     units::{Size, Span},
 };
@@ -195,6 +196,12 @@ impl HoldsData for LogGroup {
         let bytes = Self::get(ctx, &live.id).await?.and_then(|g| g.stored_bytes).unwrap_or(0);
         // AWS counts what is stored once a day or so: new logs are not in it.
         Ok(Some(format!("logs, {} as AWS counts them", Size::from_bytes(bytes).rough())))
+    }
+}
+
+impl Logs for LogGroup {
+    async fn lines(ctx: &SweepCtx, live: &Live<Self>, since: jiff::Timestamp) -> Result<Vec<LogLine>, Error> {
+        log_lines(&ctx.aws, &live.id, since).await
     }
 }
 

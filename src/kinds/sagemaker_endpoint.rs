@@ -15,6 +15,7 @@ use fields::{Async, Capture, Network, Rollout, Variant};
 use crate::{
     aws::{
         Error,
+        log_events::{LogLine, log_lines},
         tags::{self, Carrier},
     },
     call::{Ctx, SweepCtx},
@@ -22,13 +23,14 @@ use crate::{
     kinds::IamRole,
     price::{PriceContext, PriceLine, serving},
     resource::{
-        About, Call, Changes, Class, Compares, DefaultValue, Discovery, Durations, Expected, Gone, Id, Live, Lookup,
-        NameRule, Output, Problem, Quota, Resource, State, Teardown,
+        About, Call, Changes, Class, Compares, DefaultValue, Discovery, Durations, Expected, Gone, Id, Live, Logs,
+        Lookup, NameRule, Output, Problem, Quota, Resource, Served, Serves, State, Teardown,
     },
     spec::Difference,
     units::Span,
 };
 use fields::Strategy;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -260,6 +262,22 @@ impl Compares for SagemakerEndpoint {
         let serverless =
             |value: &Value| value.as_array().is_some_and(|all| all.iter().any(|one| !one["serverless"].is_null()));
         change.path == "variants" && serverless(&change.after) && !serverless(&change.before)
+    }
+}
+
+impl Logs for SagemakerEndpoint {
+    async fn lines(ctx: &SweepCtx, live: &Live<Self>, since: Timestamp) -> Result<Vec<LogLine>, Error> {
+        log_lines(&ctx.aws, &parts::log_group(&live.id), since).await
+    }
+}
+
+impl Serves for SagemakerEndpoint {
+    async fn invoke(ctx: &SweepCtx, live: &Live<Self>, content_type: &str, body: Vec<u8>) -> Result<Served, Error> {
+        let path = format!("/endpoints/{}/invocations", live.id);
+        let mut answer = ctx.aws.sagemaker_runtime().post("InvokeEndpoint", path, content_type, body).await?;
+        let mut header = |name: &str| answer.headers.remove(name).unwrap_or_default();
+        let (content_type, by) = (header("content-type"), header("x-amzn-invoked-production-variant"));
+        Ok(Served { body: answer.body, content_type, by })
     }
 }
 

@@ -1,10 +1,11 @@
 //! What some kinds do beside what every kind does. The table of kinds says which kind has which of these.
 use super::{Expected, Foreseen, Id, Live, NamedImage, Problem, Resource, Revealed};
 use crate::{
-    aws::{Error, tags::Tags},
+    aws::{Error, log_events::LogLine, tags::Tags},
     call::{Ctx, SweepCtx},
     spec::Difference,
 };
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::{collections::BTreeSet, future::Future};
 
@@ -107,6 +108,38 @@ pub trait Asks: Resource {
     ) -> impl Future<Output = Result<Vec<Revealed>, Error>> + Send {
         async { Ok(Vec::new()) }
     }
+}
+
+/// What it, or what runs on it, writes can be read.
+pub trait Logs: Resource {
+    /// Everything that was written since then, the oldest first; read only.
+    fn lines(
+        ctx: &SweepCtx,
+        live: &Live<Self>,
+        since: Timestamp,
+    ) -> impl Future<Output = Result<Vec<LogLine>, Error>> + Send;
+}
+
+/// An answer to a request of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Served {
+    /// As it came.
+    pub body: Vec<u8>,
+    /// What it says that it is.
+    pub content_type: String,
+    /// Who answered, in AWS's words: a variant.
+    pub by: String,
+}
+
+/// Answers requests of its own.
+pub trait Serves: Resource {
+    /// Asks it what its users ask.
+    fn invoke(
+        ctx: &SweepCtx,
+        live: &Live<Self>,
+        content_type: &str,
+        body: Vec<u8>,
+    ) -> impl Future<Output = Result<Served, Error>> + Send;
 }
 
 /// A teardown asks what is around the object; read only.

@@ -13,5 +13,6 @@ mod moto;
 #[path = "../moto/server.rs"]
 mod moto_server;
 mod proxy;
+mod serving;
 mod signals;
 mod unheard;

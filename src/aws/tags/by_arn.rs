@@ -8,14 +8,8 @@ use serde_json::{Value, json};
 /// File systems, and what belongs to them.
 pub static FSX: Fsx = Fsx(());
 /// Log groups.
-pub static LOGS: JsonTags = JsonTags {
-    service: Aws::logs,
-    calls: USUAL,
-    arn: "resourceArn",
-    tags: "tags",
-    keys: "tagKeys",
-    listed: false,
-};
+pub static LOGS: JsonTags =
+    JsonTags { service: Aws::logs, calls: USUAL, arn: "resourceArn", tags: "tags", keys: "tagKeys", listed: false };
 /// Alarms and dashboards.
 pub static CLOUDWATCH: JsonTags = JsonTags {
     service: Aws::cloudwatch,

@@ -50,6 +50,12 @@ codes! {
         "Another program listens on it, or you lack permission to use it.";
     NO_REQUESTS = "DL0721", "No requests recorded",
         "Every command that uses the sandbox leaves its requests in the sandbox's folder; none has used this one.";
+    NOT_LIVE = "DL0722", "Nothing of this address is live",
+        "`dlinfra status` shows the addresses of what is live. The address of a module stands for the one resource in it that can do what was asked.";
+    CANNOT = "DL0723", "This resource cannot do that",
+        "`dlinfra logs` shows what endpoints and log groups hold; `dlinfra invoke` asks endpoints.";
+    BODY = "DL0724", "The body of the request cannot be read",
+        "`--body FILE` names a file, `--body -` the standard input.";
     OUTPUT_NOT_WRITTEN = "DL0575", "The output could not be written",
         "What a command prints to stdout did not arrive whole: the device is full, or the file cannot be written. A command that would have ended with 0 ends with 1 then, so that no script takes half an answer for a whole one. What it changed in AWS is changed, and is in the journal. A closed pipe (`| head`) is not an error.";
     FORMAT = "DL0741", "Unsupported output format",

@@ -20,10 +20,12 @@ mod git;
 mod graph;
 mod import;
 mod init;
+mod invoke;
 mod kinds;
 mod list;
 mod load;
 mod lock;
+mod logs;
 mod modules;
 mod money;
 mod output;
@@ -248,6 +250,10 @@ enum Command {
     Cost(cost::Args),
     /// Print the outputs of a stack.
     Output(output::Args),
+    /// Show what an endpoint or a log group holds.
+    Logs(logs::Args),
+    /// Ask an endpoint, to see whether it answers.
+    Invoke(invoke::Args),
     /// List every stack in the account and region.
     List(list::Args),
     /// Show prices, and refresh them from AWS.
@@ -299,6 +305,8 @@ impl Command {
             Self::Drift(_) => "drift",
             Self::Cost(_) => "cost",
             Self::Output(_) => "output",
+            Self::Logs(_) => "logs",
+            Self::Invoke(_) => "invoke",
             Self::List(_) => "list",
             Self::Prices(_) => "prices",
             Self::Lock(_) => "lock",
@@ -429,6 +437,8 @@ async fn dispatch(command: Command, format: Format, ui: Ui) -> Result {
         Command::Drift(args) => drift::run(&args, ui).await,
         Command::Cost(args) => cost::run(&args, format, ui).await,
         Command::Output(args) => output::run(&args, ui).await,
+        Command::Logs(args) => logs::run(&args, ui).await,
+        Command::Invoke(args) => invoke::run(&args, ui).await,
         Command::List(args) => list::run(&args, ui).await,
         Command::Prices(args) => prices::run(&args, ui).await,
         Command::Lock(args) => lock::run(&args, ui).await,

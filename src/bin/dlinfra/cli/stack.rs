@@ -7,12 +7,14 @@ use super::{
 };
 use crate::cli::codes;
 use dlinfra::{
+    address::Address,
     blueprint::{Backend, Compiled},
     compose::Deployment,
-    diagnostic::Diagnostic,
-    engine::{Engine, Target},
+    diagnostic::{Diagnostic, did_you_mean},
+    engine::{Engine, Object, Target},
     plan::Wanted,
 };
+use std::path::PathBuf;
 
 /// Which stack.
 #[derive(clap::Args, Clone, Default)]
@@ -112,4 +114,90 @@ pub(super) fn region(place: &Where) -> Result<String, Stop> {
     found.ok_or_else(|| {
         Diagnostic::error(&codes::NO_REGION, "which region?").with_help("give `--region`, or set AWS_REGION").into()
     })
+}
+
+/// One resource of a stack.
+#[derive(clap::Args, Clone)]
+pub(super) struct One {
+    /// The resource's address, after the blueprint if that is not ./dlinfra.yaml.
+    #[arg(value_name = "ADDRESS", num_args = 1..=2, required = true)]
+    words: Vec<String>,
+    /// Set a variable.
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    vars: Vec<String>,
+    /// Read variables from a YAML file.
+    #[arg(long = "var-file", value_name = "FILE")]
+    var_files: Vec<PathBuf>,
+    /// A stack by name: no blueprint is needed.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["vars", "var_files"])]
+    stack: Option<String>,
+    /// Where the journal of that stack lies, if its blueprint says `backend:`: `local` or `s3://BUCKET/PREFIX`.
+    #[arg(long, value_name = "PLACE", requires = "stack", value_parser = backend)]
+    backend: Option<Backend>,
+    #[command(flatten)]
+    place: Where,
+}
+
+/// A stack, and one of its resources as it is now.
+pub(super) struct Chosen {
+    pub found: Found,
+    pub address: Address,
+    pub object: Object,
+}
+
+impl One {
+    /// The blueprint, if one is named, and the address.
+    fn words(&self) -> Result<(Option<PathBuf>, &str), Diagnostic> {
+        match &self.words[..] {
+            [file, address] if self.stack.is_none() => Ok((Some(file.into()), address)),
+            [address] => Ok((None, address)),
+            _ => Err(Diagnostic::error(&codes::COMMAND_LINE, "a blueprint and `--stack` both name the stack")
+                .with_help("write one of them")),
+        }
+    }
+
+    /// The resource of this address, or the only one of a module that can do what is asked.
+    pub(super) async fn choose(&self, can: fn(&Object) -> bool) -> Result<Chosen, Stop> {
+        let (file, word) = self.words()?;
+        let source = Source { file, vars: self.vars.clone(), var_files: self.var_files.clone() };
+        let (stack, backend, place) = (self.stack.clone(), self.backend.clone(), self.place.clone());
+        let found = find(&Which { source, stack, backend, place }).await?;
+        let view = found.engine.look(&found.wanted).await?;
+        let owned = &view.snapshot.owned;
+        let inside = format!("{word}.");
+        let named: Vec<_> =
+            owned.iter().filter(|(a, _)| a.as_str() == word || a.as_str().starts_with(&inside)).collect();
+        let able: Vec<_> = named.iter().filter(|(_, object)| can(object)).collect();
+        match able[..] {
+            [(address, object)] => {
+                let (address, object) = ((*address).clone(), (*object).clone());
+                Ok(Chosen { found, address, object })
+            }
+            [] if named.is_empty() => {
+                let near = did_you_mean(
+                    word,
+                    owned.keys().flat_map(|a| [a.as_str(), a.as_str().split('.').next().unwrap_or_default()]),
+                );
+                let text = format!("nothing of the address `{word}` is live");
+                Err(Diagnostic::error(&codes::NOT_LIVE, text)
+                    .with_help_opt(near.map(|near| format!("did you mean `{near}`?")))
+                    .into())
+            }
+            [] => {
+                let all: Vec<&str> = owned.iter().filter(|(_, o)| can(o)).map(|(a, _)| a.as_str()).collect();
+                let help = match all.is_empty() {
+                    true => "nothing in this stack can".to_owned(),
+                    false => format!("in this stack it can be asked of {}", all.join(", ")),
+                };
+                Err(Diagnostic::error(&codes::CANNOT, format!("this cannot be asked of `{word}`"))
+                    .with_help(help)
+                    .into())
+            }
+            _ => {
+                let all: Vec<&str> = able.iter().map(|(a, _)| a.as_str()).collect();
+                let text = format!("`{word}` stands for several resources");
+                Err(Diagnostic::error(&codes::CANNOT, text).with_help(format!("name one of {}", all.join(", "))).into())
+            }
+        }
+    }
 }

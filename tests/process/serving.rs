@@ -1,0 +1,145 @@
+//! An endpoint that somebody asks all the time, while the real binary moves it, is killed, and is taken back.
+use crate::{
+    driver::{Account, Cli, trap_at},
+    proxy::Proxy,
+};
+use dlinfra_sandbox::{Ailment, Behaviour};
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+/// A version is an image: sandbox accounts have no registry to ask.
+const BLUEPRINT: &str = "blueprint: chat
+region: us-east-1
+ttl: 6h
+variables: { version: { type: int, default: 1 } }
+resources:
+  role: { kind: iam-role, trust: [sagemaker.amazonaws.com] }
+  serve:
+    kind: sagemaker-endpoint
+    name: chat
+    role: ${role}
+    variants:
+      - name: main
+        container: { image: '000000000000.dkr.ecr.us-east-1.amazonaws.com/serve:v${var.version}' }
+        instance_type: ml.m5.xlarge
+";
+
+/// What the endpoint answers: the status and the configuration that served.
+fn ask(port: u16) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    let request = "POST /endpoints/chat/invocations HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\
+        connection: close\r\nauthorization: AWS4-HMAC-SHA256 Credential=A/20260601/us-east-1/sagemaker/aws4_request, \
+        SignedHeaders=host, Signature=0\r\n\r\n{}";
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let status = answer.split(' ').nth(1)?.parse().ok()?;
+    let config = answer.split("\"config\":\"").nth(1).and_then(|rest| rest.split('"').next());
+    Some((status, config.unwrap_or_default().to_owned()))
+}
+
+/// Asks until it is told to stop: every answer that was not 200, and how many were.
+struct Watcher {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<(Vec<u16>, usize)>,
+}
+
+impl Watcher {
+    fn start(port: u16) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let told = stop.clone();
+        let thread = std::thread::spawn(move || {
+            let (mut outages, mut answers) = (Vec::new(), 0);
+            while !told.load(Ordering::SeqCst) {
+                match ask(port) {
+                    Some((200, _)) => answers += 1,
+                    other => outages.push(other.map_or(0, |(status, _)| status)),
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            (outages, answers)
+        });
+        Self { stop, thread }
+    }
+
+    /// It was answered all the time.
+    fn end(self) {
+        self.stop.store(true, Ordering::SeqCst);
+        let (outages, answers) = self.thread.join().unwrap();
+        assert!(outages.is_empty() && answers > 10, "{answers} answers, and these: {outages:?}");
+    }
+}
+
+fn count(account: &Account, kind: &str) -> usize {
+    account.live().iter().filter(|o| o.kind == kind).count()
+}
+
+/// One version after the other, each apply killed at another request and then finished.
+#[test]
+fn it_answers_all_the_time_although_every_update_is_killed() {
+    let account = Account::serve(40, Behaviour { durations: 0.02, ..Behaviour::default() });
+    let proxy = Proxy::start(account.port, None);
+    let cli = Cli::new(proxy.port, BLUEPRINT);
+    cli.run(&["apply", "--yes"]).must(0, "the first version");
+    let before = proxy.names().len();
+    cli.run(&["apply", "--yes", "--var", "version=2"]).must(0, "an update that nobody disturbs");
+    let requests = proxy.names().len() - before;
+    let watcher = Watcher::start(account.port);
+    let every: usize = std::env::var("DLINFRA_KILL_EVERY").ok().map_or(7, |v| v.parse().unwrap());
+    let mut deaths = 0;
+    for (round, number) in (1..=requests).step_by(every).enumerate() {
+        let version = format!("version={}", round + 3);
+        let sprung = proxy.set(trap_at(number as u64));
+        if let Ok((mut running, sprung)) = cli.run_until(&["apply", "--yes", "--var", &version], &sprung) {
+            running.kill();
+            drop(sprung);
+            deaths += 1;
+        }
+        proxy.clear();
+        // The dead holder's lock is on this machine: it is taken over at once.
+        cli.run(&["apply", "--yes", "--var", &version]).must(0, &format!("after a death at request {number}"));
+        cli.run(&["plan", "--detailed-exitcode", "--var", &version]).must(0, "nothing more to do");
+        let left = (count(&account, "sagemaker/endpoint-config"), count(&account, "sagemaker/model"));
+        assert_eq!(left, (1, 1), "after a death at request {number}");
+    }
+    watcher.end();
+    eprintln!("{deaths} deaths at every {every}th of {requests} requests of an update");
+    assert!(deaths * every + requests / 3 >= requests, "only {deaths} deaths");
+    cli.run(&["destroy", "--yes"]).must(0, "the end");
+    let left: Vec<String> = account.live().into_iter().map(|o| format!("{} {}", o.kind, o.id)).collect();
+    assert!(left.is_empty(), "{left:#?}");
+}
+
+/// A version that never answers: exit code 3 with AWS's reason, and the old one answers all the time.
+#[test]
+fn what_never_answers_is_taken_back_and_told() {
+    let containers = [("serve:v2".to_owned(), Ailment::HealthCheck)].into();
+    let account = Account::serve(40, Behaviour { durations: 0.02, containers, ..Behaviour::default() });
+    let cli = Cli::new(account.port, BLUEPRINT);
+    cli.run(&["apply", "--yes"]).must(0, "the first version");
+    let (_, config) = ask(account.port).unwrap();
+    let watcher = Watcher::start(account.port);
+    let ran = cli.run(&["apply", "--yes", "--var", "version=2"]).must(3, "a version that never answers");
+    let told = ran.out + &ran.err;
+    for words in ["was taken back, and the old version still serves", "ping health check", "its log ends: "] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    let status = cli.run(&["status"]).must(0, "the state").out;
+    assert!(status.contains("degraded: its last change was taken back"), "{status}");
+    let plan = cli.run(&["plan", "--detailed-exitcode", "--var", "version=2"]).must(2, "it is offered again").out;
+    assert!(plan.contains("degraded") && plan.contains("ping health check"), "the plan says what failed: {plan}");
+    // Back to the first version: only what was refused is left to remove.
+    cli.run(&["apply", "--yes"]).must(0, "back");
+    watcher.end();
+    assert_eq!(ask(account.port).unwrap(), (200, config));
+    assert_eq!((count(&account, "sagemaker/endpoint-config"), count(&account, "sagemaker/model")), (1, 1));
+    cli.run(&["destroy", "--yes"]).must(0, "the end");
+}
