@@ -15,6 +15,8 @@ pub(crate) enum Use<'a> {
     Identity,
     /// The policy of the bucket with this name.
     Bucket(&'a str),
+    /// The policy of a queue or a topic.
+    Object,
 }
 
 /// Checks a document. The error is AWS's sentence about it.
@@ -70,7 +72,9 @@ fn check_statement(statement: &Map<String, Value>, place: Use<'_>) -> Result<Opt
     let principal = has(["Principal", "NotPrincipal"]);
     match place {
         Use::Identity if principal => return Err("Policy document should not specify a principal.".to_owned()),
-        Use::Trust | Use::Bucket(_) if !principal => return Err("Missing required field Principal".to_owned()),
+        Use::Trust | Use::Bucket(_) | Use::Object if !principal => {
+            return Err("Missing required field Principal".to_owned());
+        }
         _ => {}
     }
     for name in ["Principal", "NotPrincipal"] {
@@ -83,7 +87,7 @@ fn check_statement(statement: &Map<String, Value>, place: Use<'_>) -> Result<Opt
     match place {
         Use::Trust if resources => return Err("Has prohibited field Resource".to_owned()),
         Use::Identity if !resources => return Err("Policy statement must contain resources.".to_owned()),
-        Use::Bucket(_) if !resources => return Err("Missing required field Resource".to_owned()),
+        Use::Bucket(_) | Use::Object if !resources => return Err("Missing required field Resource".to_owned()),
         _ => {}
     }
     for name in ["Resource", "NotResource"] {

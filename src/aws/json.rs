@@ -89,6 +89,7 @@ json_services! {
     logs: "CloudWatch Logs", "logs", Target("Logs_20140328", "1.1"), "logs", 20.0, 5.0;
     // It has three endpoints.
     pricing: "Pricing", "pricing", Target("AWSPriceListService", "1.1"), "api.pricing", 20.0, 10.0;
+    sqs: "SQS", "sqs", Target("AmazonSQS", "1.0"), "sqs", 20.0, 10.0;
     ssm: "SSM", "ssm", Target("AmazonSSM", "1.1"), "ssm", 20.0, 10.0;
 }
 

@@ -37,6 +37,7 @@ kinds! {
     internet_gateway::InternetGateway: answers + teardown,
     log_group::LogGroup: data,
     nat_gateway::NatGateway: teardown,
+    queue::Queue,
     route_table::RouteTable: answers + teardown,
     security_group::SecurityGroup: answers + teardown,
     subnet::Subnet: answers + compares + asks + teardown,

@@ -1,4 +1,4 @@
-//! Lines for managed services: alarms, dashboards, logs.
+//! Lines for managed services: alarms, dashboards, logs, queues.
 
 use rust_decimal::Decimal;
 
@@ -36,6 +36,17 @@ pub fn log_group(context: &PriceContext<'_>) -> Vec<PriceLine> {
     let kept =
         UseItem { item: "logs-storage", unit: Unit::GbMonth, what: "logs kept", key: "log_stored_gb", ..written };
     [written, kept].iter().flat_map(|item| by_use(context, item)).collect()
+}
+
+/// Requests to a queue, by use: AWS counts what is sent, received and deleted.
+#[must_use]
+pub fn queue(context: &PriceContext<'_>) -> Vec<PriceLine> {
+    by_use(context, &requests("sqs", "requests", "requests to the queue"))
+}
+
+fn requests<'a>(service: &'a str, item: &'a str, what: &'a str) -> UseItem<'a> {
+    let (unit, unit_size) = (Unit::Requests1000, Decimal::ONE_THOUSAND);
+    UseItem { service, item, unit, what, noun: "requests", key: "requests", unit_size }
 }
 
 #[cfg(test)]

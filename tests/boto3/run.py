@@ -29,6 +29,7 @@ import s3_buckets
 import s3_objects
 import s3_uploads
 import s3_wire
+import sqs
 import ssm
 import sts
 

@@ -7,6 +7,7 @@ mod data;
 mod fleet;
 mod log_group;
 mod network;
+mod queue;
 
 use crate::{
     crash_lives::{self, Life},
@@ -35,7 +36,7 @@ pub(crate) struct Own {
 }
 
 /// Kinds with a file of their own, one line each.
-pub(crate) const OWN: &[&Own] = &[&alarm::OWN, &dashboard::OWN, &log_group::OWN];
+pub(crate) const OWN: &[&Own] = &[&alarm::OWN, &dashboard::OWN, &log_group::OWN, &queue::OWN];
 
 /// What is known of a kind with a file of its own.
 pub(crate) fn own(kind: &str) -> Option<&'static Own> {
@@ -63,7 +64,7 @@ async fn what_has_the_name_already_and_is_somebody_elses_is_left_alone() {
     for own in OWN {
         let stage = Stage::new().await;
         (own.theirs)(stage.aws().await, NAME.to_owned()).await;
-        let theirs = || stage.sandbox.objects().into_iter().find(|o| o.kind == own.object);
+        let theirs = || stage.sandbox.objects().into_iter().find(|o| o.kind == own.object && o.id == NAME);
         let before = theirs();
         assert!(before.is_some(), "{}", own.kind);
         let mut wanted = crash_lives::of(own.kind).commands.swap_remove(0).1;

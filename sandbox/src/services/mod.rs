@@ -9,6 +9,7 @@ mod monitoring;
 mod prelude;
 mod pricing;
 mod s3;
+mod sqs;
 mod ssm;
 mod sts;
 mod tagging;
@@ -25,6 +26,7 @@ pub(crate) static SERVICES: &[&Service] = &[
     &monitoring::SERVICE,
     &pricing::SERVICE,
     &s3::SERVICE,
+    &sqs::SERVICE,
     &ssm::SERVICE,
     &sts::SERVICE,
     &tagging::SERVICE,

@@ -20,6 +20,12 @@ pub(super) fn not_visible_yet(answer: &Answer<'_>) -> bool {
         "ec2:CreateNatGateway" if code == "InvalidSubnet" => true,
         // A VPC, subnet or gateway that DescribeVpcs shows may still be unknown to the next call.
         _ if operation.starts_with("ec2:") && creates(operation) => code.ends_with(".NotFound"),
+        // The name of a queue is free again a minute after it was deleted.
+        "sqs:CreateQueue" if code == "QueueDeletedRecently" => true,
+        // A queue can be used a second after it was made, and a role be named some seconds after.
+        "sqs:CreateQueue" | "sqs:SetQueueAttributes" => {
+            message.contains("Dead letter target does not exist") || message.contains("the parameter Policy")
+        }
         "fsx:CreateFileSystem" => code == "BadRequest" && message.contains("does not exist"),
         // EC2 showed these a moment ago.
         _ if operation.starts_with("elasticfilesystem:") => matches!(code, "SubnetNotFound" | "SecurityGroupNotFound"),
@@ -50,7 +56,10 @@ pub(super) fn class(service: &str, action: &str, code: &str) -> Option<ErrorClas
         // The key that a topic names, not the topic.
         ("sns", "KMSNotFound") => C::Invalid,
         // The signature of the request.
-        ("sns", "InvalidSecurity") => C::Credentials,
+        ("sns" | "sqs", "InvalidSecurity") => C::Credentials,
+        ("sqs", "QueueNameExists") => C::Exists,
+        ("sqs", "OverLimit") => C::Quota,
+        ("sqs", "KmsNotFound") => C::Invalid,
         ("iam", "FeatureDisabled" | "FeatureEnabled" | "ReportInProgress") => C::WrongState,
         ("iam", "NotSupportedService") => C::Invalid,
         ("kms", "DisabledException") => C::WrongState,

@@ -14,6 +14,9 @@ pub static LOGS: JsonTags =
 pub static CLOUDWATCH: JsonTags =
     JsonTags { service: Aws::cloudwatch, arn: "ResourceARN", tags: "Tags", keys: "TagKeys", listed: true };
 
+/// Queues.
+pub static QUEUES: Queues = Queues(());
+
 /// See [`FSX`].
 #[derive(Debug)]
 pub struct Fsx(());
@@ -33,6 +36,42 @@ impl OneByOne for Fsx {
         }
         if !remove.is_empty() {
             aws.fsx().untag_resource().resource_arn(arn).set_tag_keys(Some(remove.to_vec())).send().await?;
+        }
+        Ok(())
+    }
+}
+
+/// See [`QUEUES`].
+#[derive(Debug)]
+pub struct Queues(());
+
+impl Queues {
+    /// SQS knows a queue by its URL, which is made of the same words as its ARN.
+    fn url(arn: &str) -> Result<String, Error> {
+        let [_, partition, _, region, account, name] = arn.split(':').collect::<Vec<_>>()[..] else {
+            return Err(Error::bug(format!("`{arn}` is not the ARN of a queue")));
+        };
+        let end = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+        Ok(format!("https://sqs.{region}.{end}/{account}/{name}"))
+    }
+}
+
+impl OneByOne for Queues {
+    const BY_ARN: bool = true;
+
+    async fn tags(&self, aws: &Aws, arn: &str) -> Result<Tags, Error> {
+        let mut answer: Value = aws.sqs().call("ListQueueTags", &json!({ "QueueUrl": Self::url(arn)? })).await?;
+        // Without tags it is left out.
+        Ok(serde_json::from_value(answer["Tags"].take()).unwrap_or_default())
+    }
+
+    async fn change(&self, aws: &Aws, arn: &str, set: &Tags, remove: &[String]) -> Result<(), Error> {
+        let url = Self::url(arn)?;
+        if !set.is_empty() {
+            aws.sqs().call::<IgnoredAny>("TagQueue", &json!({ "QueueUrl": url, "Tags": set })).await?;
+        }
+        if !remove.is_empty() {
+            aws.sqs().call::<IgnoredAny>("UntagQueue", &json!({ "QueueUrl": url, "TagKeys": remove })).await?;
         }
         Ok(())
     }
