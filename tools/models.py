@@ -22,6 +22,7 @@ DATA = pathlib.Path(botocore.__file__).parent / "data"
 SERVICES = {
     "ce": "ce",
     "ec2": "ec2",
+    "events": "events",
     "fsx": "fsx",
     "iam": "iam",
     "logs": "logs",

@@ -287,6 +287,27 @@ pub(crate) fn allows_everybody(document: &Value, action: &str, resource: &str) -
     has("Allow") && !has("Deny")
 }
 
+/// Whether the policy of a queue or a topic lets an AWS service (`events.amazonaws.com`) do something. A condition
+/// counts as met where it allows, and as not met where it denies.
+pub(crate) fn lets_in(text: &str, service: &str, action: &str) -> bool {
+    let document: Value = serde_json::from_str(text).unwrap_or_default();
+    let names = |value: Option<&Value>, wanted: &str| {
+        value.and_then(|value| texts(value).ok()).is_some_and(|names| names.iter().any(|name| matches(name, wanted)))
+    };
+    let has = |statement: &Value, effect: &str| {
+        let who = &statement["Principal"];
+        let meant = who == "*" || names(who.get("AWS"), "*") || names(who.get("Service"), service);
+        statement["Effect"] == effect && meant && names(statement.get("Action"), action)
+    };
+    let statements = match document.get("Statement") {
+        Some(Value::Array(items)) => items.as_slice(),
+        Some(single) => std::slice::from_ref(single),
+        None => &[],
+    };
+    let denied = |it: &&Value| has(it, "Deny") && it.get("Condition").is_none();
+    statements.iter().any(|it| has(it, "Allow")) && !statements.iter().any(|it| denied(&it))
+}
+
 /// Whether a bucket policy lets everybody in, as S3 sees it: an allowed `*` principal without a fixed condition.
 pub(crate) fn is_public(document: &Value) -> bool {
     const FIXING: [&str; 9] = [
@@ -324,6 +345,23 @@ pub(crate) fn is_public(document: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn services_are_let_in_by_name() {
+        let of = |effect: &str, who: &str, action: &str, more: &str| {
+            format!(r#"{{"Effect":"{effect}","Principal":{who},"Action":"{action}","Resource":"*"{more}}}"#)
+        };
+        let lets = |statements: &[String]| {
+            let text = format!(r#"{{"Statement":[{}]}}"#, statements.join(","));
+            lets_in(&text, "events.amazonaws.com", "sqs:SendMessage")
+        };
+        let events = of("Allow", r#"{"Service":"events.amazonaws.com"}"#, "sqs:Send*", "");
+        assert!(lets(&[events.clone()]) && lets(&[of("Allow", "\"*\"", "sqs:SendMessage", "")]));
+        assert!(!lets(&[of("Allow", r#"{"Service":"sns.amazonaws.com"}"#, "sqs:SendMessage", "")]) && !lets(&[]));
+        assert!(!lets(&[events.clone(), of("Deny", "\"*\"", "sqs:*", "")]));
+        let unless_tls = of("Deny", "\"*\"", "sqs:*", r#","Condition":{"Bool":{"aws:SecureTransport":"false"}}"#);
+        assert!(lets(&[events, unless_tls]) && !lets_in("", "events.amazonaws.com", "sqs:SendMessage"));
+    }
 
     #[test]
     fn documents_are_checked_for_their_place() {

@@ -2,6 +2,7 @@
 
 mod ce;
 mod ec2;
+mod events;
 mod fsx;
 mod iam;
 mod logs;
@@ -20,6 +21,7 @@ use crate::service::Service;
 pub(crate) static SERVICES: &[&Service] = &[
     &ce::SERVICE,
     &ec2::SERVICE,
+    &events::SERVICE,
     &fsx::SERVICE,
     &iam::SERVICE,
     &logs::SERVICE,

@@ -1,11 +1,13 @@
 //! SQS: standard queues with their messages, visibility, dead letters, policies and tags. Queues in order are not simulated.
 
 mod attributes;
+mod delivery;
 mod messages;
 mod queues;
 
 use super::prelude::*;
 use crate::store::{Due, World};
+pub(super) use delivery::deliver;
 use queues::Queue;
 
 pub(crate) static SERVICE: Service = Service {
