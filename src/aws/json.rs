@@ -86,6 +86,7 @@ json_services! {
     cloudwatch: "CloudWatch", "cloudwatch", Target("GraniteServiceVersion20100801", "1.0"), "monitoring", 9.0, 3.0;
     // It has one endpoint for all regions; its limits are low and unpublished, and each request costs money.
     cost_explorer: "Cost Explorer", "ce", Target("AWSInsightsIndexService", "1.1"), "ce", 5.0, 1.0;
+    events: "EventBridge", "events", Target("AWSEvents", "1.1"), "events", 20.0, 5.0;
     logs: "CloudWatch Logs", "logs", Target("Logs_20140328", "1.1"), "logs", 20.0, 5.0;
     // It has three endpoints.
     pricing: "Pricing", "pricing", Target("AWSPriceListService", "1.1"), "api.pricing", 20.0, 10.0;

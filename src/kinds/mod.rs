@@ -1,5 +1,6 @@
 //! The table of contents: every kind that dlinfra can make, one line each.
 mod dialect;
+mod document;
 mod ec2;
 mod fleet;
 mod holders;
@@ -31,6 +32,7 @@ kinds! {
     alarm::Alarm,
     bucket::Bucket: data + answers + compares,
     dashboard::Dashboard,
+    event_rule::EventRule,
     fsx_lustre::FsxLustre: data + compares,
     iam_role::IamRole: answers + asks + teardown,
     instance_group::InstanceGroup: fleet + compares + asks + teardown,

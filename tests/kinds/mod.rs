@@ -4,6 +4,7 @@
 mod alarm;
 mod dashboard;
 mod data;
+mod event_rule;
 mod fleet;
 mod log_group;
 mod network;
@@ -36,7 +37,7 @@ pub(crate) struct Own {
 }
 
 /// Kinds with a file of their own, one line each.
-pub(crate) const OWN: &[&Own] = &[&alarm::OWN, &dashboard::OWN, &log_group::OWN, &queue::OWN];
+pub(crate) const OWN: &[&Own] = &[&alarm::OWN, &dashboard::OWN, &event_rule::OWN, &log_group::OWN, &queue::OWN];
 
 /// What is known of a kind with a file of its own.
 pub(crate) fn own(kind: &str) -> Option<&'static Own> {

@@ -14,6 +14,9 @@ pub static LOGS: JsonTags =
 pub static CLOUDWATCH: JsonTags =
     JsonTags { service: Aws::cloudwatch, arn: "ResourceARN", tags: "Tags", keys: "TagKeys", listed: true };
 
+/// Rules for events.
+pub static EVENTS: JsonTags =
+    JsonTags { service: Aws::events, arn: "ResourceARN", tags: "Tags", keys: "TagKeys", listed: true };
 /// Queues.
 pub static QUEUES: Queues = Queues(());
 
