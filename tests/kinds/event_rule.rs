@@ -40,7 +40,10 @@ fn queue(name: &str) -> String {
     format!("arn:aws:sqs:us-east-1:000000000000:{name}")
 }
 
-/// Endpoints that could not be made.
+const STREAM: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/runs";
+const ROLE: &str = "arn:aws:iam::000000000000:role/events";
+
+/// Runs that ended badly.
 fn failures() -> Value {
     json!({ "source": ["train"], "detail": { "status": ["FAILED", { "prefix": "Out" }], "exit": [{ "numeric": [">", 0] }] } })
 }
@@ -60,7 +63,7 @@ fn examples() -> Vec<Example> {
             in_place("targets", more(json!({}))),
             in_place("targets", more(json!({ "input": { "text": "a run failed", "level": 3 } }))),
             in_place("targets", more(json!({ "input_path": "$.detail", "dead_letter": queue("dead") }))),
-            in_place("targets", more(json!({ "transformer": told, "role": "arn:aws:iam::000000000000:role/events" }))),
+            in_place("targets", more(json!({ "transformer": told, "arn": STREAM, "role": ROLE }))),
             in_place("targets", json!({ "targets": [two] })),
             in_place("schedule", json!({ "pattern": null, "schedule": "cron(0 8 ? * MON-FRI *)" })),
             in_place("description", json!({ "description": null })),
@@ -123,6 +126,8 @@ fn what_eventbridge_refuses_is_found_beforehand() {
     assert_eq!(target(json!({ "input_path": "detail" })), ["DL1405"]);
     assert_eq!(target(json!({ "transformer": { "paths": { "a": "x" }, "template": "<a>" } })), ["DL1405"]);
     assert_eq!(target(json!({ "arn": "people" })), ["DL1405"]);
+    assert_eq!(target(json!({ "role": ROLE })), ["DL1405"]);
+    assert_eq!(target(json!({ "role": ROLE, "arn": STREAM })), none);
     let many = |names: &[&str]| {
         let targets = names.iter().map(|name| json!({ "name": name, "arn": queue("one") }));
         codes(json!({ "targets": targets.collect::<Vec<_>>() }))

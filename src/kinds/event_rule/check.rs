@@ -19,7 +19,8 @@ codes! {
          which one of the two days is `?`. Times are in UTC.";
     TARGETS = "DL1405", "Targets that EventBridge would refuse",
         "A rule has up to five targets, each with another name. A target is told the event, or one of `input`, \
-         `input_path` and `transformer`; paths begin with `$`.";
+         `input_path` and `transformer`; paths begin with `$`. Functions, log groups, queues and topics let EventBridge in by \
+         a policy of their own: with a `role` deliveries to them may fail.";
 }
 
 /// A pattern's length, and how many targets a rule has.
@@ -85,6 +86,11 @@ fn wrong(target: &Target) -> Option<(&'static str, String, &'static str)> {
     }
     if let Some(arn) = target.arn.known().filter(|arn| !arn.starts_with("arn:") || arn.split(':').count() < 6) {
         return Some((".arn", format!("`{arn}` is not an ARN"), "write for example `${queue.arn}`"));
+    }
+    let own = |arn: &String| ["lambda", "logs", "sns", "sqs"].contains(&arn.split(':').nth(2).unwrap_or_default());
+    if target.role.is_some() && target.arn.known().is_some_and(own) {
+        let summary = format!("`{}` is told with a role, which its service does not take", target.name);
+        return Some((".role", summary, "leave `role` out, and let `events.amazonaws.com` in by the target's policy"));
     }
     let paths = target.transformer.iter().flat_map(|transformer| transformer.paths.values());
     let path = target.input_path.iter().chain(paths).find(|path| !path.starts_with('$'))?;
