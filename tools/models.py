@@ -29,6 +29,7 @@ SERVICES = {
     "monitoring": "cloudwatch",
     "pricing": "pricing",
     "s3": "s3",
+    "sns": "sns",
     "sqs": "sqs",
     "ssm": "ssm",
     "sts": "sts",

@@ -288,15 +288,17 @@ pub(crate) fn allows_everybody(document: &Value, action: &str, resource: &str) -
 }
 
 /// Whether the policy of a queue or a topic lets an AWS service (`events.amazonaws.com`) do something. A condition
-/// counts as met where it allows, and as not met where it denies.
+/// counts as met where the service is named, and as not met where everybody is, or where something is denied.
 pub(crate) fn lets_in(text: &str, service: &str, action: &str) -> bool {
     let document: Value = serde_json::from_str(text).unwrap_or_default();
+    let fits = |name: &str, wanted: &str| matches(&name.to_lowercase(), &wanted.to_lowercase());
     let names = |value: Option<&Value>, wanted: &str| {
-        value.and_then(|value| texts(value).ok()).is_some_and(|names| names.iter().any(|name| matches(name, wanted)))
+        value.and_then(|value| texts(value).ok()).is_some_and(|names| names.iter().any(|name| fits(name, wanted)))
     };
     let has = |statement: &Value, effect: &str| {
         let who = &statement["Principal"];
-        let meant = who == "*" || names(who.get("AWS"), "*") || names(who.get("Service"), service);
+        let everybody = who == "*" || names(who.get("AWS"), "*");
+        let meant = everybody && statement.get("Condition").is_none() || names(who.get("Service"), service);
         statement["Effect"] == effect && meant && names(statement.get("Action"), action)
     };
     let statements = match document.get("Statement") {
@@ -304,8 +306,8 @@ pub(crate) fn lets_in(text: &str, service: &str, action: &str) -> bool {
         Some(single) => std::slice::from_ref(single),
         None => &[],
     };
-    let denied = |it: &&Value| has(it, "Deny") && it.get("Condition").is_none();
-    statements.iter().any(|it| has(it, "Allow")) && !statements.iter().any(|it| denied(&it))
+    let denied = |it: &Value| has(it, "Deny") && it.get("Condition").is_none();
+    statements.iter().any(|it| has(it, "Allow")) && !statements.iter().any(denied)
 }
 
 /// Whether a bucket policy lets everybody in, as S3 sees it: an allowed `*` principal without a fixed condition.

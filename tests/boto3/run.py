@@ -30,6 +30,7 @@ import s3_buckets
 import s3_objects
 import s3_uploads
 import s3_wire
+import sns
 import sqs
 import ssm
 import sts

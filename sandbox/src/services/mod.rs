@@ -10,6 +10,7 @@ mod monitoring;
 mod prelude;
 mod pricing;
 mod s3;
+mod sns;
 mod sqs;
 mod ssm;
 mod sts;
@@ -28,6 +29,7 @@ pub(crate) static SERVICES: &[&Service] = &[
     &monitoring::SERVICE,
     &pricing::SERVICE,
     &s3::SERVICE,
+    &sns::SERVICE,
     &sqs::SERVICE,
     &ssm::SERVICE,
     &sts::SERVICE,

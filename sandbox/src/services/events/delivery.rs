@@ -1,8 +1,8 @@
-//! Events: put on the bus, matched by every rule that is on, and brought to queues.
+//! Events: put on the bus, matched by every rule that is on, and brought to queues and topics.
 
 use super::{is_default, pattern, rules::Rule, transform};
 use crate::services::prelude::*;
-use crate::services::sqs;
+use crate::services::{sns, sqs};
 use crate::store::World;
 
 pub(super) const OPERATIONS: &[Operation] = &[write("PutEvents", put), read("TestEventPattern", test)];
@@ -65,6 +65,7 @@ fn publish(world: &mut World, region: &str, event: &Value) {
 /// Other targets than these take everything and do nothing.
 fn bring(world: &mut World, region: &str, arn: &str, body: &str) -> bool {
     match arn.split(':').nth(2) {
+        Some("sns") => sns::deliver(world, region, arn, SELF, body),
         Some("sqs") => sqs::deliver(world, region, arn, SELF, body),
         _ => true,
     }
