@@ -43,5 +43,6 @@ kinds! {
     route_table::RouteTable: answers + teardown,
     security_group::SecurityGroup: answers + teardown,
     subnet::Subnet: answers + compares + asks + teardown,
+    topic::Topic: compares,
     vpc::Vpc: answers + teardown,
 }

@@ -1,4 +1,4 @@
-//! Lines for managed services: alarms, dashboards, logs, queues.
+//! Lines for managed services: alarms, dashboards, logs, queues, topics.
 
 use rust_decimal::Decimal;
 
@@ -42,6 +42,12 @@ pub fn log_group(context: &PriceContext<'_>) -> Vec<PriceLine> {
 #[must_use]
 pub fn queue(context: &PriceContext<'_>) -> Vec<PriceLine> {
     by_use(context, &requests("sqs", "requests", "requests to the queue"))
+}
+
+/// What is published to a topic, by use.
+#[must_use]
+pub fn topic(context: &PriceContext<'_>) -> Vec<PriceLine> {
+    by_use(context, &requests("sns", "requests", "messages to the topic"))
 }
 
 fn requests<'a>(service: &'a str, item: &'a str, what: &'a str) -> UseItem<'a> {

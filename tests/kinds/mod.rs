@@ -9,6 +9,7 @@ mod fleet;
 mod log_group;
 mod network;
 mod queue;
+mod topic;
 
 use crate::{
     crash_lives::{self, Life},
@@ -37,7 +38,8 @@ pub(crate) struct Own {
 }
 
 /// Kinds with a file of their own, one line each.
-pub(crate) const OWN: &[&Own] = &[&alarm::OWN, &dashboard::OWN, &event_rule::OWN, &log_group::OWN, &queue::OWN];
+pub(crate) const OWN: &[&Own] =
+    &[&alarm::OWN, &dashboard::OWN, &event_rule::OWN, &log_group::OWN, &queue::OWN, &topic::OWN];
 
 /// What is known of a kind with a file of its own.
 pub(crate) fn own(kind: &str) -> Option<&'static Own> {

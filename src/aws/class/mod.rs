@@ -43,6 +43,9 @@ impl Answer<'_> {
         if self.status == 408 || self.status >= 500 && self.status != 501 {
             return C::Ambiguous;
         }
+        if services::is_taken(self) {
+            return C::Exists;
+        }
         services::class(service, action, self.code)
             .or_else(|| codes::class(self.code))
             .unwrap_or_else(|| by_status(self.status))

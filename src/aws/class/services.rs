@@ -26,12 +26,18 @@ pub(super) fn not_visible_yet(answer: &Answer<'_>) -> bool {
         "sqs:CreateQueue" | "sqs:SetQueueAttributes" => {
             message.contains("Dead letter target does not exist") || message.contains("the parameter Policy")
         }
+        "sns:SetTopicAttributes" => message.contains("PrincipalNotFound"),
         "fsx:CreateFileSystem" => code == "BadRequest" && message.contains("does not exist"),
         // EC2 showed these a moment ago.
         _ if operation.starts_with("elasticfilesystem:") => matches!(code, "SubnetNotFound" | "SecurityGroupNotFound"),
         _ if operation.starts_with("elasticloadbalancing:") => code == "SubnetNotFound",
         _ => code == "ResourcePropagationDelayException",
     }
+}
+
+/// Names that are taken, where only the words say so.
+pub(super) fn is_taken(answer: &Answer<'_>) -> bool {
+    answer.operation == "sns:CreateTopic" && answer.message.contains("Topic already exists with different")
 }
 
 fn creates(operation: &str) -> bool {

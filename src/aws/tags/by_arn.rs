@@ -20,6 +20,9 @@ pub static EVENTS: JsonTags =
 /// Queues.
 pub static QUEUES: Queues = Queues(());
 
+/// Topics.
+pub static TOPICS: Topics = Topics(());
+
 /// See [`FSX`].
 #[derive(Debug)]
 pub struct Fsx(());
@@ -75,6 +78,31 @@ impl OneByOne for Queues {
         }
         if !remove.is_empty() {
             aws.sqs().call::<IgnoredAny>("UntagQueue", &json!({ "QueueUrl": url, "TagKeys": remove })).await?;
+        }
+        Ok(())
+    }
+}
+
+/// See [`TOPICS`].
+#[derive(Debug)]
+pub struct Topics(());
+
+impl OneByOne for Topics {
+    const BY_ARN: bool = true;
+
+    async fn tags(&self, aws: &Aws, arn: &str) -> Result<Tags, Error> {
+        let found = aws.sns().list_tags_for_resource().resource_arn(arn).send().await?.tags.unwrap_or_default();
+        Ok(found.into_iter().map(|t| (t.key, t.value)).collect())
+    }
+
+    async fn change(&self, aws: &Aws, arn: &str, set: &Tags, remove: &[String]) -> Result<(), Error> {
+        if !set.is_empty() {
+            let tags = set.iter().map(|(k, v)| aws_sdk_sns::types::Tag::builder().key(k).value(v).build());
+            let tags = tags.collect::<Result<_, _>>().map_err(|e| Error::bug(e.to_string()))?;
+            aws.sns().tag_resource().resource_arn(arn).set_tags(Some(tags)).send().await?;
+        }
+        if !remove.is_empty() {
+            aws.sns().untag_resource().resource_arn(arn).set_tag_keys(Some(remove.to_vec())).send().await?;
         }
         Ok(())
     }
