@@ -3,6 +3,7 @@ use super::Own;
 use crate::{
     crash_lives::{self, Life},
     examples::{Example, IT, in_place, merged, replace},
+    novel::reworded,
     stage::{Stage, wanted, wire::wire},
 };
 use aws_smithy_runtime_api::client::{
@@ -10,15 +11,23 @@ use aws_smithy_runtime_api::client::{
     orchestrator::{HttpRequest, HttpResponse},
 };
 use dlinfra::{
-    aws::tags::{self, Carrier},
+    aws::{
+        ErrorClass,
+        tags::{self, Carrier},
+    },
+    engine::By,
     kinds::KINDS,
     plan::{Action, Wanted},
+    terraform::export,
 };
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 pub(crate) const OWN: Own = Own {
@@ -209,6 +218,39 @@ async fn a_target_that_was_not_taken_is_put_again() {
     let spec = json!({ "pattern": failures(), "targets": [{ "name": "a", "arn": queue("one") }] });
     stage.settle(&[wanted(IT, "event-rule", spec)]).await;
     assert_eq!(puts.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn terraform_is_told_the_ids_that_it_goes_by() {
+    let stage = Stage::new().await;
+    let mut stack = told();
+    stack.push(wanted("topic", "topic", json!({ "name": "all" })));
+    stage.settle(&stack).await;
+    let (_, view, _) = stage.look(&stack).await;
+    let blocks = export::export(&view.scope, &view.snapshot).blocks;
+    let ids: BTreeMap<&str, &str> = blocks.iter().map(|block| (block.to.as_str(), block.id.as_str())).collect();
+    assert_eq!(ids["aws_cloudwatch_event_rule.it"], "failed");
+    assert_eq!(ids["aws_cloudwatch_event_target.it_closed"], "failed/closed");
+    assert_eq!(ids["aws_sqs_queue.dead"], "https://sqs.us-east-1.amazonaws.com/000000000000/dead");
+    assert_eq!(ids["aws_sns_topic.topic"], "arn:aws:sns:us-east-1:000000000000:all");
+}
+
+const MANAGED: &[(&str, &str)] = &[(r#""State":"ENABLED""#, r#""State":"ENABLED","ManagedBy":"states.amazonaws.com""#)];
+
+/// A rule that a service of AWS made for itself is neither found nor taken over.
+#[tokio::test(start_paused = true)]
+async fn what_aws_manages_is_left_alone() {
+    let mut stage = Stage::new().await;
+    (OWN.theirs)(stage.aws().await, "theirs".to_owned()).await;
+    stage.http = Some(reworded(&stage.sandbox, MANAGED));
+    let (engine, view, _) = stage.look(&[]).await;
+    let kind = *KINDS.iter().find(|k| k.name() == "event-rule").unwrap();
+    assert_eq!(engine.find(kind, &By::Ids(vec!["theirs".to_owned()]), &view).await.unwrap(), []);
+    let outcome =
+        stage.try_apply(&[wanted(IT, "event-rule", json!({ "name": "theirs", "pattern": failures() }))]).await;
+    assert_eq!(outcome.failed[0].1.class, ErrorClass::Stranger);
+    let puts = stage.sandbox.requests().entries.iter().filter(|e| e.operation == "PutRule").count();
+    assert_eq!(puts, 1, "theirs");
 }
 
 /// A target that somebody added goes, and with it the rule can be deleted.

@@ -61,6 +61,10 @@ impl Named for EventRule {
     }
 
     async fn live(ctx: &SweepCtx, found: Found, at: Address, tags: Tags) -> Result<Option<Live<Self>>, Error> {
+        // A look by name or id shows them too.
+        if found.managed_by.is_some() {
+            return Ok(None);
+        }
         let Some(targets) = optional(targets::list(ctx, &found.name).await)? else { return Ok(None) };
         let pattern = found.event_pattern.map(|text| Document::parse(&text, "the pattern of a rule")).transpose()?;
         let spec = Self {
