@@ -71,6 +71,8 @@ mod tests {
         assert_eq!(month(&[alarms(&context, 3, true)]), "0.9");
         assert_eq!(month(&[dashboard(&context)]), "3");
         assert_eq!(month(&log_group(&context)), "0.53");
+        // Ten thousand requests, as long as nobody says how many.
+        assert_eq!((month(&queue(&context)), month(&topic(&context))), ("0.004".to_owned(), "0.005".to_owned()));
     }
 
     #[test]
