@@ -358,7 +358,7 @@ mod tests {
             lets_in(&text, "events.amazonaws.com", "sqs:SendMessage")
         };
         let events = of("Allow", r#"{"Service":"events.amazonaws.com"}"#, "sqs:Send*", "");
-        assert!(lets(&[events.clone()]) && lets(&[of("Allow", "\"*\"", "sqs:SendMessage", "")]));
+        assert!(lets(std::slice::from_ref(&events)) && lets(&[of("Allow", "\"*\"", "sqs:SendMessage", "")]));
         assert!(!lets(&[of("Allow", r#"{"Service":"sns.amazonaws.com"}"#, "sqs:SendMessage", "")]) && !lets(&[]));
         assert!(!lets(&[events.clone(), of("Deny", "\"*\"", "sqs:*", "")]));
         let unless_tls = of("Deny", "\"*\"", "sqs:*", r#","Condition":{"Bool":{"aws:SecureTransport":"false"}}"#);

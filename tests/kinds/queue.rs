@@ -78,13 +78,11 @@ fn life() -> Life {
     crash_lives::life("queue", 0, &json!({}), &changes)
 }
 
-fn codes(spec: Value) -> Vec<&'static str> {
-    let kind = KINDS.iter().find(|k| k.name() == "queue").unwrap();
-    kind.check(&kind.canonical(&spec).unwrap()).iter().map(|p| p.code.code).collect()
-}
-
 #[test]
 fn what_sqs_refuses_is_found_beforehand() {
+    let kind = KINDS.iter().find(|k| k.name() == "queue").unwrap();
+    let codes =
+        |spec: Value| kind.check(&kind.canonical(&spec).unwrap()).iter().map(|p| p.code.code).collect::<Vec<_>>();
     let none = Vec::<&str>::new();
     assert_eq!(codes(json!({ "name": "dead_letters-1" })), none);
     for name in ["", "dead.letters", "in-order.fifo", &"x".repeat(81)] {

@@ -121,7 +121,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn takes(pattern: Value) -> bool {
+    fn takes(pattern: &Value) -> bool {
         let detail = json!({"state": "Failed", "exit": 3, "tags": ["a", "b"], "gpu": {"count": 8}, "none": null});
         let event = json!({"source": "train", "detail-type": "Run State Change", "detail": detail});
         check(&pattern.to_string()).unwrap();
@@ -130,9 +130,9 @@ mod tests {
 
     #[test]
     fn every_field_must_fit_and_one_value_of_each_suffices() {
-        let detail = |field: &str, wanted: Value| takes(json!({"detail": {field: wanted}}));
-        assert!(takes(json!({"source": ["other", "train"], "detail": {"gpu": {"count": [8]}}})));
-        assert!(!takes(json!({"source": ["train"], "detail": {"gpu": {"count": [4]}}})));
+        let detail = |field: &str, wanted: Value| takes(&json!({"detail": {field: wanted}}));
+        assert!(takes(&json!({"source": ["other", "train"], "detail": {"gpu": {"count": [8]}}})));
+        assert!(!takes(&json!({"source": ["train"], "detail": {"gpu": {"count": [4]}}})));
         assert!(detail("tags", json!(["b"])) && !detail("tags", json!(["c"])) && detail("none", json!([null])));
         assert!(detail("state", json!([{"prefix": "Fa"}])) && detail("state", json!([{"suffix": "led"}])));
         assert!(
@@ -150,7 +150,7 @@ mod tests {
                 && !detail("absent", json!([{"anything-but": "x"}]))
         );
         assert!(detail("state", json!([{"exists": true}])) && detail("absent", json!([{"exists": false}])));
-        assert!(takes(json!({"$or": [{"source": ["x"]}, {"detail": {"exit": [3]}}]})));
+        assert!(takes(&json!({"$or": [{"source": ["x"]}, {"detail": {"exit": [3]}}]})));
     }
 
     #[test]
