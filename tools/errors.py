@@ -36,6 +36,7 @@ SERVICES = {
     "scheduler": "scheduler",
     "secretsmanager": "secretsmanager",
     "sns": "sns",
+    "sqs": "sqs",
     "ssm": "ssm",
     "stepfunctions": "states",
     "sts": "sts",

@@ -23,6 +23,7 @@ SERVICES = {
     "application_autoscaling": "application-autoscaling",
     "ce": "ce",
     "ec2": "ec2",
+    "events": "events",
     "fsx": "fsx",
     "iam": "iam",
     "logs": "logs",
@@ -31,6 +32,8 @@ SERVICES = {
     "s3": "s3",
     "sagemaker": "sagemaker",
     "sagemaker_runtime": "sagemaker-runtime",
+    "sns": "sns",
+    "sqs": "sqs",
     "ssm": "ssm",
     "sts": "sts",
     "tagging": "resourcegroupstaggingapi",
@@ -42,6 +45,16 @@ PAGES = {
 }
 # What a browser's form does has no place in AWS's model.
 UNPUBLISHED = {"PostObject"}
+# What clients of the query protocol were told, and those of today are told in a header (botocore 1.34 still states it).
+FORMER = {
+    "sqs": {
+        "PurgeQueueInProgress": "AWS.SimpleQueueService.PurgeQueueInProgress",
+        "QueueDeletedRecently": "AWS.SimpleQueueService.QueueDeletedRecently",
+        "QueueDoesNotExist": "AWS.SimpleQueueService.NonExistentQueue",
+        "QueueNameExists": "QueueAlreadyExists",
+        "UnsupportedOperation": "AWS.SimpleQueueService.UnsupportedOperation",
+    }
+}
 # What `tagged::OPERATIONS` stands for.
 TAGGED = {"TagResource", "UntagResource", "ListTagsForResource"}
 
@@ -200,7 +213,7 @@ def cut(service, folder):
         for error in stated.get("errors", []):
             found = all_shapes[error["shape"]]
             told = found.get("error", {})
-            code = told.get("code", error["shape"])
+            code = told.get("code", FORMER.get(service, {}).get(error["shape"], error["shape"]))
             errors[code] = told.get("httpStatusCode", 500 if found.get("fault") else 400)
             if "awsQueryCompatible" in meta:
                 errors[code] = [errors[code], error["shape"]]

@@ -15,6 +15,8 @@ pub(crate) enum Use<'a> {
     Identity,
     /// The policy of the bucket with this name.
     Bucket(&'a str),
+    /// The policy of a queue or a topic.
+    Object,
 }
 
 /// Checks a document. The error is AWS's sentence about it.
@@ -70,7 +72,9 @@ fn check_statement(statement: &Map<String, Value>, place: Use<'_>) -> Result<Opt
     let principal = has(["Principal", "NotPrincipal"]);
     match place {
         Use::Identity if principal => return Err("Policy document should not specify a principal.".to_owned()),
-        Use::Trust | Use::Bucket(_) if !principal => return Err("Missing required field Principal".to_owned()),
+        Use::Trust | Use::Bucket(_) | Use::Object if !principal => {
+            return Err("Missing required field Principal".to_owned());
+        }
         _ => {}
     }
     for name in ["Principal", "NotPrincipal"] {
@@ -83,7 +87,7 @@ fn check_statement(statement: &Map<String, Value>, place: Use<'_>) -> Result<Opt
     match place {
         Use::Trust if resources => return Err("Has prohibited field Resource".to_owned()),
         Use::Identity if !resources => return Err("Policy statement must contain resources.".to_owned()),
-        Use::Bucket(_) if !resources => return Err("Missing required field Resource".to_owned()),
+        Use::Bucket(_) | Use::Object if !resources => return Err("Missing required field Resource".to_owned()),
         _ => {}
     }
     for name in ["Resource", "NotResource"] {
@@ -283,6 +287,29 @@ pub(crate) fn allows_everybody(document: &Value, action: &str, resource: &str) -
     has("Allow") && !has("Deny")
 }
 
+/// Whether the policy of a queue or a topic lets an AWS service (`events.amazonaws.com`) do something. A condition
+/// counts as met where the service is named, and as not met where everybody is, or where something is denied.
+pub(crate) fn lets_in(text: &str, service: &str, action: &str) -> bool {
+    let document: Value = serde_json::from_str(text).unwrap_or_default();
+    let fits = |name: &str, wanted: &str| matches(&name.to_lowercase(), &wanted.to_lowercase());
+    let names = |value: Option<&Value>, wanted: &str| {
+        value.and_then(|value| texts(value).ok()).is_some_and(|names| names.iter().any(|name| fits(name, wanted)))
+    };
+    let has = |statement: &Value, effect: &str| {
+        let who = &statement["Principal"];
+        let everybody = who == "*" || names(who.get("AWS"), "*");
+        let meant = everybody && statement.get("Condition").is_none() || names(who.get("Service"), service);
+        statement["Effect"] == effect && meant && names(statement.get("Action"), action)
+    };
+    let statements = match document.get("Statement") {
+        Some(Value::Array(items)) => items.as_slice(),
+        Some(single) => std::slice::from_ref(single),
+        None => &[],
+    };
+    let denied = |it: &Value| has(it, "Deny") && it.get("Condition").is_none();
+    statements.iter().any(|it| has(it, "Allow")) && !statements.iter().any(denied)
+}
+
 /// Whether a bucket policy lets everybody in, as S3 sees it: an allowed `*` principal without a fixed condition.
 pub(crate) fn is_public(document: &Value) -> bool {
     const FIXING: [&str; 9] = [
@@ -320,6 +347,23 @@ pub(crate) fn is_public(document: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn services_are_let_in_by_name() {
+        let of = |effect: &str, who: &str, action: &str, more: &str| {
+            format!(r#"{{"Effect":"{effect}","Principal":{who},"Action":"{action}","Resource":"*"{more}}}"#)
+        };
+        let lets = |statements: &[String]| {
+            let text = format!(r#"{{"Statement":[{}]}}"#, statements.join(","));
+            lets_in(&text, "events.amazonaws.com", "sqs:SendMessage")
+        };
+        let events = of("Allow", r#"{"Service":"events.amazonaws.com"}"#, "sqs:Send*", "");
+        assert!(lets(std::slice::from_ref(&events)) && lets(&[of("Allow", "\"*\"", "sqs:SendMessage", "")]));
+        assert!(!lets(&[of("Allow", r#"{"Service":"sns.amazonaws.com"}"#, "sqs:SendMessage", "")]) && !lets(&[]));
+        assert!(!lets(&[events.clone(), of("Deny", "\"*\"", "sqs:*", "")]));
+        let unless_tls = of("Deny", "\"*\"", "sqs:*", r#","Condition":{"Bool":{"aws:SecureTransport":"false"}}"#);
+        assert!(lets(&[events, unless_tls]) && !lets_in("", "events.amazonaws.com", "sqs:SendMessage"));
+    }
 
     #[test]
     fn documents_are_checked_for_their_place() {

@@ -55,6 +55,17 @@ where
     out
 }
 
+impl Error {
+    /// What an answer says of one of several things that were asked for, although all of it counts as a success.
+    pub fn inside(operation: &str, code: &str, message: &str) -> Self {
+        let class = Answer { operation, status: 400, code, message }.class();
+        let mut out = Self::new(class, message);
+        (out.code, out.operation) = (Some(code.to_owned()), Some(operation.to_owned()));
+        out.help = advice(&out);
+        out
+    }
+}
+
 /// Does an error without a code come from AWS? Answers to HEAD have no body, but they have an id.
 fn is_of_aws(raw: &HttpResponse) -> bool {
     ["x-amzn-requestid", "x-amz-request-id", "x-amz-id-2"].iter().any(|id| raw.headers().contains_key(id))

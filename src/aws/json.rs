@@ -88,6 +88,7 @@ json_services! {
     cloudwatch: "CloudWatch", "cloudwatch", Target("GraniteServiceVersion20100801", "1.0"), "monitoring", 9.0, 3.0;
     // It has one endpoint for all regions; its limits are low and unpublished, and each request costs money.
     cost_explorer: "Cost Explorer", "ce", Target("AWSInsightsIndexService", "1.1"), "ce", 5.0, 1.0;
+    events: "EventBridge", "events", Target("AWSEvents", "1.1"), "events", 20.0, 5.0;
     logs: "CloudWatch Logs", "logs", Target("Logs_20140328", "1.1"), "logs", 20.0, 5.0;
     // It has three endpoints.
     pricing: "Pricing", "pricing", Target("AWSPriceListService", "1.1"), "api.pricing", 20.0, 10.0;
@@ -95,6 +96,7 @@ json_services! {
     sagemaker: "SageMaker", "sagemaker", Target("SageMaker", "1.1"), "api.sagemaker", 10.0, 5.0;
     // What is asked of endpoints, on another host.
     sagemaker_runtime: "SageMaker Runtime", "sagemaker", Target("", "1.1"), "runtime.sagemaker", 50.0, 50.0;
+    sqs: "SQS", "sqs", Target("AmazonSQS", "1.0"), "sqs", 20.0, 10.0;
     ssm: "SSM", "ssm", Target("AmazonSSM", "1.1"), "ssm", 20.0, 10.0;
 }
 

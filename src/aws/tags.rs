@@ -4,7 +4,7 @@ mod ec2;
 mod iam;
 mod s3;
 
-pub use by_arn::{CLOUDWATCH, FSX, LOGS, SAGEMAKER, pairs};
+pub use by_arn::{CLOUDWATCH, EVENTS, FSX, LOGS, QUEUES, SAGEMAKER, TOPICS, pairs};
 pub use ec2::EC2;
 pub use iam::{INSTANCE_PROFILES, ROLES};
 pub use s3::BUCKETS;

@@ -24,6 +24,8 @@ codes! {
         "The caller may not list objects of this kind, or the region does not have the service. The blueprint wants none of these and the journal remembers none, so plans continue; a proof says what it could not see. Allow the action that the message names if the stack may have such an object after all.";
     UNPROVEN = "DL0565", "Nothing proves that the object is the stack's",
         "The object carries this stack's name, but not its `dlinfra:stack-id`, and the journal does not know its id. Somebody may have written the tag by hand, so the object is never changed or removed.";
+    DEGRADED = "DL0566", "Something works, but not as it should",
+        "AWS shows the object, and part of what it is for does not happen: a mail address that nobody has confirmed, a link to a bucket that is broken, a machine that does not run. The message says what. dlinfra changes nothing about it by itself where only a person can; plans and `status` say it until it is over.";
     NO_PURCHASE = "DL0549", "Nothing to decide about a purchase",
         "`--not-bought ADDRESS` tells dlinfra that a purchase whose answer never came was not executed. At this address no purchase is in doubt.";
     EXISTING_AMBIGUOUS = "DL0533", "`existing:` does not match exactly one object",

@@ -95,6 +95,7 @@ impl Engine {
         let snapshot = Snapshot::arrange(found, existing, &scope, &ctx.remembered);
         notes.extend(apart(&snapshot));
         notes.extend(snapshot.owned.values().chain(snapshot.surplus.values().map(|s| &s.found)).flat_map(novel));
+        notes.extend(snapshot.owned.values().filter_map(degraded));
         notes.extend(asked.untagged.iter().map(Untagged::diagnostic));
         notes.extend(ctx.unread.take().into_iter().map(|text| Diagnostic::warning(&codes::DETAIL_NOT_READ, text)));
         let expires = self.expires(&snapshot);
@@ -235,6 +236,14 @@ pub(super) fn novel(found: &Found) -> Vec<Diagnostic> {
         Diagnostic::warning(&codes::DETAIL_NOT_READ, text).at_address(live.address.as_str()).with_help(help)
     };
     live.novel.iter().map(note).collect()
+}
+
+/// What works, but not as it should: said each time, since no change of the blueprint may be needed.
+fn degraded(found: &Found) -> Option<Diagnostic> {
+    let (live, kind) = (&found.live, found.kind.name());
+    let State::Degraded(why) = &live.state else { return None };
+    let text = format!("{} ({kind}) is degraded: {why}", live.id);
+    Some(Diagnostic::warning(&codes::DEGRADED, text).at_address(live.address.as_str()))
 }
 
 /// What carries the stack's name and has no place in it.

@@ -7,17 +7,19 @@ use crate::{
     },
     call::{Ctx, SweepCtx},
     diagnostic::codes,
-    kinds::named::{self, Named},
+    kinds::{
+        document::Document,
+        named::{self, Named},
+    },
     price::{PriceContext, PriceLine, service},
     resource::{
         About, Call, Changes, Class, Discovery, Durations, Gone, Id, Live, Lookup, NameRule, Output, Problem, Resource,
     },
     spec,
 };
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::{Value, json};
-use std::borrow::Cow;
 
 /// A dashboard of CloudWatch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -27,24 +29,7 @@ pub struct Dashboard {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// What it shows, in CloudWatch's own structure: `widgets`, each with `type`, position and `properties`.
-    pub body: Body,
-}
-
-/// A dashboard's document, written as YAML.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Body(pub Value);
-
-impl JsonSchema for Body {
-    fn schema_name() -> Cow<'static, str> {
-        "DashboardBody".into()
-    }
-    fn inline_schema() -> bool {
-        true
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "x-dlinfra": "any", "x-deferred": true })
-    }
+    pub body: Document,
 }
 
 codes! {
@@ -133,7 +118,7 @@ impl Resource for Dashboard {
 
     async fn create(&self, ctx: &Ctx, _: Option<&Live<Self>>) -> Result<Id, Error> {
         let name = &self.name.clone().unwrap_or_else(|| ctx.name(&RULE, ""));
-        let body = &spec::canonical(&self.body.0);
+        let body = &self.body.text();
         named::create::<Self, _, _>(ctx, &PUT, name, self, |attempt| async move {
             let input = json!({ "DashboardName": name, "DashboardBody": body, "Tags": tags::pairs(&attempt.tags) });
             ctx.aws.cloudwatch().once::<IgnoredAny>("PutDashboard", &input).await.map(drop)
@@ -142,7 +127,7 @@ impl Resource for Dashboard {
     }
 
     async fn update(want: &Self, ctx: &Ctx, live: &Live<Self>, _: &Changes) -> Result<(), Error> {
-        let input = json!({ "DashboardName": live.id, "DashboardBody": spec::canonical(&want.body.0) });
+        let input = json!({ "DashboardName": live.id, "DashboardBody": want.body.text() });
         ctx.aws.cloudwatch().call::<IgnoredAny>("PutDashboard", &input).await.map(drop)
     }
 
@@ -224,8 +209,8 @@ impl Named for Dashboard {
                 None => return Ok(None),
             },
         };
-        let body = serde_json::from_str(&body).map_err(|_| Error::missing("the body of a dashboard in JSON"))?;
-        let spec = Self { name: Some(name.clone()), body: Body(body) };
+        let body = Document::parse(&body, "the body of a dashboard")?;
+        let spec = Self { name: Some(name.clone()), body };
         Ok(Some(named::live(at, name, found.dashboard_arn, tags, spec)))
     }
 }

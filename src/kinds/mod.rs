@@ -1,5 +1,6 @@
 //! The table of contents: every kind that dlinfra can make, one line each.
 mod dialect;
+mod document;
 mod ec2;
 mod fleet;
 mod holders;
@@ -31,15 +32,18 @@ kinds! {
     alarm::Alarm,
     bucket::Bucket: data + answers + compares,
     dashboard::Dashboard,
+    event_rule::EventRule,
     fsx_lustre::FsxLustre: data + compares,
     iam_role::IamRole: answers + asks + teardown,
     instance_group::InstanceGroup: fleet + compares + asks + teardown,
     internet_gateway::InternetGateway: answers + teardown,
     log_group::LogGroup: data + logs,
     nat_gateway::NatGateway: teardown,
+    queue::Queue,
     route_table::RouteTable: answers + teardown,
     sagemaker_endpoint::SagemakerEndpoint: compares + logs + serves + teardown,
     security_group::SecurityGroup: answers + teardown,
     subnet::Subnet: answers + compares + asks + teardown,
+    topic::Topic: compares,
     vpc::Vpc: answers + teardown,
 }

@@ -130,6 +130,44 @@ impl Policy {
         all.sort_by_key(spec::canonical);
     }
 
+    /// The policy of one queue or topic: every statement is about it.
+    pub(super) fn of_one(&self, arn: &str) -> Self {
+        let about = |statement: &Value| {
+            let mut statement = statement.clone();
+            if let Value::Object(map) = &mut statement {
+                map.insert("Resource".to_owned(), json!(arn));
+            }
+            statement
+        };
+        self.with(&self.statements().iter().map(about).collect::<Vec<_>>())
+    }
+
+    /// The same, read back: takes out `Resource` where it is the object itself.
+    pub(super) fn leave_out_one(&mut self, arn: &str) {
+        let Some(all) = self.0.get_mut("Statement").and_then(Value::as_array_mut) else { return };
+        for statement in all.iter_mut().filter_map(Value::as_object_mut) {
+            if statement.get("Resource").and_then(Value::as_str) == Some(arn) {
+                statement.remove("Resource");
+            }
+        }
+        all.sort_by_key(spec::canonical);
+    }
+
+    /// What is wrong with the policy of one queue or topic, if anything.
+    pub(super) fn about_one(&self, longest: usize) -> Option<(String, String)> {
+        let states = |key: &str| self.statements().iter().any(|s| s.get(key).is_some());
+        if states("Resource") || states("NotResource") {
+            let help = "leave `Resource` out: it is about this object";
+            return Some(("a statement has a `Resource`".to_owned(), help.to_owned()));
+        }
+        let who = |s: &Value| s.get("Principal").or(s.get("NotPrincipal")).is_some();
+        if self.statements().iter().any(|s| s.is_object() && spec::node(s) == Node::Plain && !who(s)) {
+            let help = "write for example `Principal: { Service: events.amazonaws.com }`";
+            return Some(("a statement has no `Principal`".to_owned(), help.to_owned()));
+        }
+        self.problem(longest)
+    }
+
     /// What a service's refusal of this document means. IAM and S3 refuse a principal that does not exist and one that
     /// was made a moment ago in the same words: only a role of this account that is minutes old is worth waiting for.
     pub(super) async fn refused(&self, ctx: &Ctx, error: Error) -> Error {

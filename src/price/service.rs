@@ -1,4 +1,4 @@
-//! Lines for managed services: alarms, dashboards, logs.
+//! Lines for managed services: alarms, dashboards, logs, queues, topics.
 
 use rust_decimal::Decimal;
 
@@ -38,6 +38,23 @@ pub fn log_group(context: &PriceContext<'_>) -> Vec<PriceLine> {
     [written, kept].iter().flat_map(|item| by_use(context, item)).collect()
 }
 
+/// Requests to a queue, by use: AWS counts what is sent, received and deleted.
+#[must_use]
+pub fn queue(context: &PriceContext<'_>) -> Vec<PriceLine> {
+    by_use(context, &requests("sqs", "requests", "requests to the queue"))
+}
+
+/// What is published to a topic, by use.
+#[must_use]
+pub fn topic(context: &PriceContext<'_>) -> Vec<PriceLine> {
+    by_use(context, &requests("sns", "requests", "messages to the topic"))
+}
+
+fn requests<'a>(service: &'a str, item: &'a str, what: &'a str) -> UseItem<'a> {
+    let (unit, unit_size) = (Unit::Requests1000, Decimal::ONE_THOUSAND);
+    UseItem { service, item, unit, what, noun: "requests", key: "requests", unit_size }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +71,8 @@ mod tests {
         assert_eq!(month(&[alarms(&context, 3, true)]), "0.9");
         assert_eq!(month(&[dashboard(&context)]), "3");
         assert_eq!(month(&log_group(&context)), "0.53");
+        // Ten thousand requests, as long as nobody says how many.
+        assert_eq!((month(&queue(&context)), month(&topic(&context))), ("0.004".to_owned(), "0.005".to_owned()));
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub const KEYS: &[UsageKey] = &[
     key("backup_gb", 0, "GB of backups kept; without it one full backup is assumed where backups are on"),
     key("ingested_gb", 1, "GB of logs written"),
     key("log_stored_gb", 1, "GB of logs kept"),
-    key("requests", 10_000, "requests to a key or a secret"),
+    key("requests", 10_000, "requests to a key, a secret, a queue or a topic"),
     key("inference_seconds", 10_000, "seconds that a serverless endpoint computes"),
     key("lcu", 1, "load-balancer capacity units in use on average"),
 ];

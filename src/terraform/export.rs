@@ -80,6 +80,7 @@ pub fn export(scope: &Scope, snapshot: &Snapshot) -> Export {
 fn object(scope: &Scope, ids: &BTreeMap<&str, &str>, names: &mut Names, address: &Address, found: &Found) {
     let live = &found.live;
     let id = live.id.as_str();
+    let output = |name: &str| live.outputs.get(name).and_then(Value::as_str);
     let mut add = |tf_type: &str, suffix: &str, id: &str| names.add(address, tf_type, suffix, id);
     match found.kind.about().terraform {
         "" => {
@@ -117,6 +118,16 @@ fn object(scope: &Scope, ids: &BTreeMap<&str, &str>, names: &mut Names, address:
             }
         }
         "aws_s3_bucket" => bucket(live, &mut add),
+        "aws_cloudwatch_event_rule" => {
+            add("aws_cloudwatch_event_rule", "", id);
+            let targets = live.spec.get("targets").and_then(Value::as_array).into_iter().flatten();
+            for name in targets.filter_map(|target| target.get("name")?.as_str()) {
+                add("aws_cloudwatch_event_target", &format!("_{name}"), &format!("{id}/{name}"));
+            }
+        }
+        // Terraform does not go by their names.
+        "aws_sns_topic" => add("aws_sns_topic", "", output("arn").unwrap_or(id)),
+        "aws_sqs_queue" => add("aws_sqs_queue", "", output("url").unwrap_or(id)),
         plain => add(plain, "", id),
     }
 }

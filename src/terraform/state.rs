@@ -48,6 +48,7 @@ pub struct State {
 
 /// Terraform's types that are parts of a kind here, with the attributes that name what they belong to.
 const PARTS: &[(&str, &[&str])] = &[
+    ("aws_cloudwatch_event_target", &["rule"]),
     ("aws_eip", &["id"]),
     ("aws_fsx_data_repository_association", &["file_system_id"]),
     ("aws_iam_instance_profile", &["role"]),
@@ -66,6 +67,10 @@ const PARTS: &[(&str, &[&str])] = &[
     ("aws_s3_bucket_server_side_encryption_configuration", &["bucket"]),
     ("aws_s3_bucket_versioning", &["bucket"]),
     ("aws_security_group_rule", &["security_group_id"]),
+    ("aws_sns_topic_policy", &["arn"]),
+    ("aws_sns_topic_subscription", &["topic_arn"]),
+    ("aws_sqs_queue_policy", &["queue_url"]),
+    ("aws_sqs_queue_redrive_policy", &["queue_url"]),
     ("aws_vpc_security_group_egress_rule", &["security_group_id"]),
     ("aws_vpc_security_group_ingress_rule", &["security_group_id"]),
 ];

@@ -20,6 +20,7 @@ import ec2_capacity
 import ec2_groups
 import ec2_instances
 import ec2_network
+import events
 import fsx
 import iam
 import logs
@@ -30,6 +31,8 @@ import s3_objects
 import s3_uploads
 import s3_wire
 import sagemaker
+import sns
+import sqs
 import ssm
 import sts
 

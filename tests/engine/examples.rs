@@ -63,6 +63,7 @@ fn ground(address: &str) -> Wanted {
         "role" => ("iam-role", json!({ "trust": ["ec2.amazonaws.com"], "instance_profile": true })),
         "serve-role" | "other-serve-role" => ("iam-role", json!({ "trust": ["sagemaker.amazonaws.com"] })),
         "bucket" => ("bucket", json!({})),
+        "queue" => ("queue", json!({ "name": "for-dead-letters" })),
         other => panic!("{other} has no ground"),
     };
     wanted(address, kind, spec)

@@ -25,7 +25,7 @@ use serde_json::json;
 use std::sync::Arc;
 
 /// AWS, with these words in place of others in its answers.
-fn reworded(sandbox: &Sandbox, words: &'static [(&'static str, &'static str)]) -> SharedHttpClient {
+pub(crate) fn reworded(sandbox: &Sandbox, words: &'static [(&'static str, &'static str)]) -> SharedHttpClient {
     let sandbox = sandbox.clone();
     wire(move |request: HttpRequest| {
         let inner = SharedHttpConnector::new(sandbox.clone());

@@ -4,10 +4,13 @@
 mod alarm;
 mod dashboard;
 mod data;
+mod event_rule;
 mod fleet;
 mod log_group;
 mod network;
+mod queue;
 mod sagemaker_endpoint;
+mod topic;
 
 use crate::{
     crash_lives::{self, Life},
@@ -36,7 +39,15 @@ pub(crate) struct Own {
 }
 
 /// Kinds with a file of their own, one line each.
-pub(crate) const OWN: &[&Own] = &[&alarm::OWN, &dashboard::OWN, &log_group::OWN, &sagemaker_endpoint::OWN];
+pub(crate) const OWN: &[&Own] = &[
+    &alarm::OWN,
+    &dashboard::OWN,
+    &event_rule::OWN,
+    &log_group::OWN,
+    &queue::OWN,
+    &sagemaker_endpoint::OWN,
+    &topic::OWN,
+];
 
 /// What is known of a kind with a file of its own.
 pub(crate) fn own(kind: &str) -> Option<&'static Own> {
@@ -64,7 +75,7 @@ async fn what_has_the_name_already_and_is_somebody_elses_is_left_alone() {
     for own in OWN {
         let stage = Stage::new().await;
         (own.theirs)(stage.aws().await, NAME.to_owned()).await;
-        let theirs = || stage.sandbox.objects().into_iter().find(|o| o.kind == own.object);
+        let theirs = || stage.sandbox.objects().into_iter().find(|o| o.kind == own.object && o.id == NAME);
         let before = theirs();
         assert!(before.is_some(), "{}", own.kind);
         let mut wanted = crash_lives::of(own.kind).commands.swap_remove(0).1;

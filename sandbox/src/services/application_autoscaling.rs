@@ -114,7 +114,9 @@ fn register(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     );
     let (endpoint, variant) = (endpoint.to_owned(), variant.to_owned());
     let target = match old {
-        Some(old) => Target { least, most, role: role.unwrap_or(old.role), suspended: suspended.or(old.suspended), ..old },
+        Some(old) => {
+            Target { least, most, role: role.unwrap_or(old.role), suspended: suspended.or(old.suspended), ..old }
+        }
         None => {
             let role = role.unwrap_or(linked);
             Target { id: id(&resource), resource, created: call.now, least, most, role, suspended, tags }

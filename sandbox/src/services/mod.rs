@@ -3,6 +3,7 @@
 mod application_autoscaling;
 mod ce;
 mod ec2;
+mod events;
 mod fsx;
 mod iam;
 mod logs;
@@ -12,6 +13,8 @@ mod pricing;
 mod s3;
 mod sagemaker;
 mod sagemaker_runtime;
+mod sns;
+mod sqs;
 mod ssm;
 mod sts;
 mod tagging;
@@ -23,6 +26,7 @@ pub(crate) static SERVICES: &[&Service] = &[
     &application_autoscaling::SERVICE,
     &ce::SERVICE,
     &ec2::SERVICE,
+    &events::SERVICE,
     &fsx::SERVICE,
     &iam::SERVICE,
     &logs::SERVICE,
@@ -32,6 +36,8 @@ pub(crate) static SERVICES: &[&Service] = &[
     // Before the service that takes every path.
     &sagemaker_runtime::SERVICE,
     &sagemaker::SERVICE,
+    &sns::SERVICE,
+    &sqs::SERVICE,
     &ssm::SERVICE,
     &sts::SERVICE,
     &tagging::SERVICE,

@@ -28,12 +28,24 @@ pub(super) fn not_visible_yet(answer: &Answer<'_>) -> bool {
         "sagemaker:CreateEndpoint" | "sagemaker:UpdateEndpoint" => {
             message.starts_with("Could not find endpoint configuration")
         }
+        // The name of a queue is free again a minute after it was deleted.
+        "sqs:CreateQueue" if code == "QueueDeletedRecently" => true,
+        // A queue can be used a second after it was made, and a role be named some seconds after.
+        "sqs:CreateQueue" | "sqs:SetQueueAttributes" => {
+            message.contains("Dead letter target does not exist") || message.contains("the parameter Policy")
+        }
+        "sns:SetTopicAttributes" => message.contains("PrincipalNotFound"),
         "fsx:CreateFileSystem" => code == "BadRequest" && message.contains("does not exist"),
         // EC2 showed these a moment ago.
         _ if operation.starts_with("elasticfilesystem:") => matches!(code, "SubnetNotFound" | "SecurityGroupNotFound"),
         _ if operation.starts_with("elasticloadbalancing:") => code == "SubnetNotFound",
         _ => code == "ResourcePropagationDelayException",
     }
+}
+
+/// Names that are taken, where only the words say so.
+pub(super) fn is_taken(answer: &Answer<'_>) -> bool {
+    answer.operation == "sns:CreateTopic" && answer.message.contains("Topic already exists with different")
 }
 
 fn creates(operation: &str) -> bool {
@@ -76,7 +88,10 @@ pub(super) fn class(service: &str, action: &str, code: &str) -> Option<ErrorClas
         // The key that a topic names, not the topic.
         ("sns", "KMSNotFound") => C::Invalid,
         // The signature of the request.
-        ("sns", "InvalidSecurity") => C::Credentials,
+        ("sns" | "sqs", "InvalidSecurity") => C::Credentials,
+        ("sqs", "QueueNameExists") => C::Exists,
+        ("sqs", "OverLimit") => C::Quota,
+        ("sqs", "KmsNotFound") => C::Invalid,
         ("iam", "FeatureDisabled" | "FeatureEnabled" | "ReportInProgress") => C::WrongState,
         ("iam", "NotSupportedService") => C::Invalid,
         ("kms", "DisabledException") => C::WrongState,

@@ -115,6 +115,9 @@ fn what_single_services_mean() {
         ("ec2:CreateSubnet", 400, "InvalidVpcID.NotFound", C::NotVisibleYet),
         ("ec2:DescribeVpcs", 400, "InvalidVpcID.NotFound", C::NotFound),
         ("sns:TagResource", 400, "KMSNotFound", C::Invalid),
+        ("sqs:CreateQueue", 400, "QueueDeletedRecently", C::NotVisibleYet),
+        ("sqs:CreateQueue", 400, "QueueNameExists", C::Exists),
+        ("sqs:GetQueueUrl", 400, "QueueDoesNotExist", C::NotFound),
         ("states:SendTaskSuccess", 400, "InvalidToken", C::Invalid),
         ("s3:PutObject", 400, "InvalidToken", C::Credentials),
     ] {

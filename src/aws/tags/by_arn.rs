@@ -32,6 +32,15 @@ pub static SAGEMAKER: JsonTags = JsonTags {
 /// What most services call it to read, set and remove tags.
 const USUAL: [&str; 3] = ["ListTagsForResource", "TagResource", "UntagResource"];
 
+/// Rules for events.
+pub static EVENTS: JsonTags =
+    JsonTags { service: Aws::events, calls: USUAL, arn: "ResourceARN", tags: "Tags", keys: "TagKeys", listed: true };
+/// Queues.
+pub static QUEUES: Queues = Queues(());
+
+/// Topics.
+pub static TOPICS: Topics = Topics(());
+
 /// See [`FSX`].
 #[derive(Debug)]
 pub struct Fsx(());
@@ -51,6 +60,67 @@ impl OneByOne for Fsx {
         }
         if !remove.is_empty() {
             aws.fsx().untag_resource().resource_arn(arn).set_tag_keys(Some(remove.to_vec())).send().await?;
+        }
+        Ok(())
+    }
+}
+
+/// See [`QUEUES`].
+#[derive(Debug)]
+pub struct Queues(());
+
+impl Queues {
+    /// SQS knows a queue by its URL, which is made of the same words as its ARN.
+    fn url(arn: &str) -> Result<String, Error> {
+        let [_, partition, _, region, account, name] = arn.split(':').collect::<Vec<_>>()[..] else {
+            return Err(Error::bug(format!("`{arn}` is not the ARN of a queue")));
+        };
+        let end = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+        Ok(format!("https://sqs.{region}.{end}/{account}/{name}"))
+    }
+}
+
+impl OneByOne for Queues {
+    const BY_ARN: bool = true;
+
+    async fn tags(&self, aws: &Aws, arn: &str) -> Result<Tags, Error> {
+        let mut answer: Value = aws.sqs().call("ListQueueTags", &json!({ "QueueUrl": Self::url(arn)? })).await?;
+        // Without tags it is left out.
+        Ok(serde_json::from_value(answer["Tags"].take()).unwrap_or_default())
+    }
+
+    async fn change(&self, aws: &Aws, arn: &str, set: &Tags, remove: &[String]) -> Result<(), Error> {
+        let url = Self::url(arn)?;
+        if !set.is_empty() {
+            aws.sqs().call::<IgnoredAny>("TagQueue", &json!({ "QueueUrl": url, "Tags": set })).await?;
+        }
+        if !remove.is_empty() {
+            aws.sqs().call::<IgnoredAny>("UntagQueue", &json!({ "QueueUrl": url, "TagKeys": remove })).await?;
+        }
+        Ok(())
+    }
+}
+
+/// See [`TOPICS`].
+#[derive(Debug)]
+pub struct Topics(());
+
+impl OneByOne for Topics {
+    const BY_ARN: bool = true;
+
+    async fn tags(&self, aws: &Aws, arn: &str) -> Result<Tags, Error> {
+        let found = aws.sns().list_tags_for_resource().resource_arn(arn).send().await?.tags.unwrap_or_default();
+        Ok(found.into_iter().map(|t| (t.key, t.value)).collect())
+    }
+
+    async fn change(&self, aws: &Aws, arn: &str, set: &Tags, remove: &[String]) -> Result<(), Error> {
+        if !set.is_empty() {
+            let tags = set.iter().map(|(k, v)| aws_sdk_sns::types::Tag::builder().key(k).value(v).build());
+            let tags = tags.collect::<Result<_, _>>().map_err(|e| Error::bug(e.to_string()))?;
+            aws.sns().tag_resource().resource_arn(arn).set_tags(Some(tags)).send().await?;
+        }
+        if !remove.is_empty() {
+            aws.sns().untag_resource().resource_arn(arn).set_tag_keys(Some(remove.to_vec())).send().await?;
         }
         Ok(())
     }
