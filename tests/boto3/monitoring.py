@@ -126,3 +126,26 @@ def a_dashboard_lives(sandbox):
     fails("ResourceNotFound", cloudwatch.delete_dashboards, DashboardNames=["a_1", "none"], status=404)
     cloudwatch.delete_dashboards(DashboardNames=["a_1"])
     fails("ResourceNotFound", cloudwatch.get_dashboard, DashboardName="a_1", status=404)
+
+
+@check
+def an_alarm_that_is_set_tells_its_topics(sandbox):
+    cloudwatch, sns, sqs = sandbox.client("cloudwatch"), sandbox.client("sns"), sandbox.client("sqs")
+    topic = sns.create_topic(Name="people")["TopicArn"]
+    statement = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage",
+                 "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    url = sqs.create_queue(QueueName="inbox", Attributes={"Policy": policy})["QueueUrl"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:{ACCOUNT}:inbox")
+    alarm = {"Namespace": "Mine", "MetricName": "m", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1,
+             "ComparisonOperator": "GreaterThanThreshold", "Threshold": 1, "AlarmActions": [topic]}
+    cloudwatch.put_metric_alarm(AlarmName="a", **alarm)
+    for state in ("ALARM", "ALARM", "OK"):
+        cloudwatch.set_alarm_state(AlarmName="a", StateValue=state, StateReason="a test")
+    found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    told = [json.loads(json.loads(one["Body"])["Message"]) for one in found]
+    assert told and told[0]["AlarmName"] == "a" and told[0]["NewStateValue"] == "ALARM", told
+    cloudwatch.put_metric_alarm(AlarmName="b", ActionsEnabled=False, **alarm)
+    cloudwatch.set_alarm_state(AlarmName="b", StateValue="ALARM", StateReason="a test")
+    again = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    assert all(json.loads(json.loads(one["Body"])["Message"])["AlarmName"] == "a" for one in again), again

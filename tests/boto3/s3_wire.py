@@ -90,7 +90,7 @@ def only_s3_takes_unsigned_requests(sandbox):
 @check
 def services_that_are_not_here_are_refused_in_their_own_protocol(sandbox):
     for service, call, arguments in (
-        ("sns", "list_topics", {}),
+        ("rds", "describe_db_instances", {}),
         ("route53", "list_hosted_zones", {}),
         ("dynamodb", "list_tables", {}),
         ("lambda", "list_functions", {}),

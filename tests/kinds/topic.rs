@@ -229,3 +229,47 @@ async fn an_event_reaches_who_is_subscribed() {
     let told = put().await.unwrap();
     assert_eq!((&told["Message"], &told["TopicArn"]), (&json!("\"a run failed\""), &json!(arn("people"))));
 }
+
+/// An alarm reaches who is subscribed, also where the author's policy names somebody else only; without the statement for
+/// the account, or with AWS's own key, it would be dropped, and CloudWatch would not say so.
+#[tokio::test(start_paused = true)]
+async fn an_alarm_reaches_who_is_subscribed() {
+    let stage = Stage::new().await;
+    let aws = stage.aws().await;
+    let policy = json!({ "Statement": { "Effect": "Allow", "Principal": { "Service": "sns.amazonaws.com" },
+        "Action": "sqs:SendMessage" } });
+    let inbox = json!([{ "protocol": "sqs", "endpoint": { "$ref": "inbox", "attr": "arn" } }]);
+    let people = json!({ "name": "people", "subscriptions": inbox, "policy": events_may_publish() });
+    let alarm = json!({ "name": "idle", "metric": { "namespace": "CWAgent", "name": "gpu" }, "threshold": 5,
+        "comparison": "less-than-threshold", "alarm_actions": [{ "$ref": IT, "attr": "arn" }] });
+    let stack = [
+        wanted("inbox", "queue", json!({ "name": "inbox", "policy": policy })),
+        wanted(IT, "topic", people),
+        wanted("alarm", "alarm", alarm),
+    ];
+    stage.settle(&stack).await;
+    let told = async || {
+        for state in ["OK", "ALARM"] {
+            let set = json!({ "AlarmName": "idle", "StateValue": state, "StateReason": "a test" });
+            aws.cloudwatch().call::<IgnoredAny>("SetAlarmState", &set).await.unwrap();
+        }
+        let url = "https://sqs.us-east-1.amazonaws.com/000000000000/inbox";
+        let found: Value = aws.sqs().call("ReceiveMessage", &json!({ "QueueUrl": url })).await.unwrap();
+        found["Messages"][0]["Body"].as_str().map(|body| serde_json::from_str::<Value>(body).unwrap())
+    };
+    let message: Value = serde_json::from_str(told().await.unwrap()["Message"].as_str().unwrap()).unwrap();
+    assert_eq!((&message["AlarmName"], &message["NewStateValue"]), (&json!("idle"), &json!("ALARM")));
+    let set = async |name: &str, value: String| {
+        let set = aws.sns().set_topic_attributes().topic_arn(arn("people")).attribute_name(name);
+        set.attribute_value(value).send().await.unwrap();
+    };
+    set("KmsMasterKeyId", "alias/aws/sns".to_owned()).await;
+    assert_eq!(told().await, None);
+    set("KmsMasterKeyId", String::new()).await;
+    let mut alone = events_may_publish();
+    alone["Statement"]["Resource"] = json!(arn("people"));
+    set("Policy", alone.to_string()).await;
+    assert_eq!(told().await, None);
+    stage.settle(&stack).await;
+    assert!(told().await.is_some());
+}

@@ -2,6 +2,7 @@
 
 use serde_json::Map;
 
+use super::actions;
 use super::evaluation::{State, evaluated};
 use crate::services::prelude::*;
 use crate::store::World;
@@ -169,6 +170,9 @@ fn set_state(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let (name, now) = (call.params.text("AlarmName")?, call.now);
     let (state, reason) = (call.params.text("StateValue")?, call.params.text("StateReason")?);
     call.params.text_opt("StateReasonData")?;
-    let changed = call.update::<Alarm>(&name, |alarm| alarm.state = (state, reason, now));
-    if changed { Ok(Reply::empty()) } else { Err(no_alarm()) }
+    let alarm = call.get::<Alarm>(&name).cloned().ok_or_else(no_alarm)?;
+    let (before, _, _) = evaluated(call, &alarm.fields, &alarm.state);
+    actions::run(call, &name, &alarm.fields, (&before, &state), &reason);
+    call.put(Alarm { state: (state, reason, now), ..alarm });
+    Ok(Reply::empty())
 }

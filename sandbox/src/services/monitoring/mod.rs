@@ -1,5 +1,6 @@
 //! CloudWatch: dashboards, and alarms that are evaluated on the metrics put here. Metric math and composite alarms are kept, not evaluated.
 
+mod actions;
 mod alarms;
 mod dashboards;
 mod evaluation;

@@ -47,10 +47,20 @@ pub(in crate::services) fn deliver(world: &mut World, region: &str, arn: &str, s
     let name = arn.rsplit(':').next().unwrap_or_default();
     let open = world.get::<Topic>(region, name).is_some_and(|topic| {
         let text = |attribute: &str| topic.attributes.get(attribute).map_or("", String::as_str);
-        policy::lets_in(text("Policy"), service, "sns:Publish") && text("KmsMasterKeyId") != "alias/aws/sns"
+        let own = service == "cloudwatch.amazonaws.com" && is_for(text("Policy"), &world.config.account);
+        (own || policy::lets_in(text("Policy"), service, "sns:Publish")) && text("KmsMasterKeyId") != "alias/aws/sns"
     });
     if open {
         send(world, region, name, arn, None, message);
     }
     open
+}
+
+/// Whether a policy has what every topic begins with: its account may publish, and alarms act for their account.
+fn is_for(policy: &str, account: &str) -> bool {
+    let policy: Value = serde_json::from_str(policy).unwrap_or_default();
+    let is_it = |statement: &Value| {
+        statement["Effect"] == "Allow" && statement["Condition"]["StringEquals"]["AWS:SourceOwner"] == account
+    };
+    policy["Statement"].as_array().is_some_and(|statements| statements.iter().any(is_it))
 }
