@@ -220,10 +220,11 @@ impl Resource for SagemakerEndpoint {
         read::sweep(ctx).await
     }
 
-    async fn create(&self, ctx: &Ctx, _: Option<&Live<Self>>) -> Result<Id, Error> {
+    async fn create(&self, ctx: &Ctx, found: Option<&Live<Self>>) -> Result<Id, Error> {
         let name = &self.name.clone().unwrap_or_else(|| ctx.name(&RULE, ""));
-        parts::logs(ctx, self, name).await?;
-        let config = &parts::config(ctx, self).await?;
+        let there = found.map(|live| live.parts.clone()).unwrap_or_default();
+        parts::logs(ctx, self, name, &there).await?;
+        let config = &parts::config(ctx, self, &there).await?;
         let params = json!({ "name": name, "config": config });
         ctx.call_named(&ENDPOINT, "", name, &params, |attempt| async move {
             let tags = tags::pairs(&attempt.tags);

@@ -17,7 +17,7 @@ pub(super) async fn update(
 ) -> Result<(), Error> {
     let want = &whole(want, live, changes);
     if changes.touches("log_retention") {
-        parts::logs(ctx, want, &live.id).await?;
+        parts::logs(ctx, want, &live.id, &live.parts).await?;
     }
     let wanted = wire::config_name(ctx, want)?;
     // What cannot be told of the live one (a model that somebody removed) differs as well.
@@ -80,7 +80,7 @@ async fn roll_out(
         return Err(Error::new(ErrorClass::Other, text).help("correct the cause and apply again: it is tried anew"));
     }
     scaling::make_way(ctx, name, want, &live.spec).await?;
-    let config = parts::config(ctx, want).await?;
+    let config = parts::config(ctx, want, &live.parts).await?;
     let mut input = json!({ "EndpointName": name, "EndpointConfigName": config });
     // AWS sets counts back to where they began unless it is told to keep them.
     if want.variants.iter().chain(&live.spec.variants).any(|one| one.scaling.is_some()) {

@@ -11,7 +11,7 @@ use crate::{
 };
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The part that is the log group.
 pub(super) const LOG_GROUP: &str = "logs";
@@ -67,14 +67,17 @@ async fn taken(ctx: &Ctx, tagger: &'static dyn Tagger, arn: &str) -> Result<Vec<
     Ok(vec![arn.to_owned()])
 }
 
+/// Parts that are there, as a look showed them.
+pub(super) type There = BTreeMap<String, Id>;
+
 /// The configuration of what is wanted, with the models that it names: made where they are not there yet.
-pub(super) async fn config(ctx: &Ctx, want: &SagemakerEndpoint) -> Result<String, Error> {
+pub(super) async fn config(ctx: &Ctx, want: &SagemakerEndpoint, there: &There) -> Result<String, Error> {
     let role = ctx.aws.iam().get_role().role_name(want.role.id()?).send().await?.role;
     let role = &role.ok_or_else(|| Error::missing("the role"))?.arn;
     let mut seen = BTreeSet::new();
     for variant in &want.variants {
         let name = &wire::model_name(ctx, want, variant)?;
-        if !seen.insert(name.clone()) {
+        if there.contains_key(&part(MODEL_PART, name)) || !seen.insert(name.clone()) {
             continue;
         }
         let input = &wire::model_input(ctx, want, variant, role)?;
@@ -87,6 +90,9 @@ pub(super) async fn config(ctx: &Ctx, want: &SagemakerEndpoint) -> Result<String
         .await?;
     }
     let (name, input) = (&wire::config_name(ctx, want)?, &wire::config_input(ctx, want)?);
+    if there.contains_key(&part(CONFIG_PART, name)) {
+        return Ok(name.clone());
+    }
     ctx.call_named(&CONFIG, &part(CONFIG_PART, name), name, input, |attempt| async move {
         let mut input = input.clone();
         input["Tags"] = tags::pairs(&attempt.tags);
@@ -98,9 +104,12 @@ pub(super) async fn config(ctx: &Ctx, want: &SagemakerEndpoint) -> Result<String
 }
 
 /// The log group, before a container makes one that nobody owns and that never ends.
-pub(super) async fn logs(ctx: &Ctx, want: &SagemakerEndpoint, endpoint: &str) -> Result<(), Error> {
+pub(super) async fn logs(ctx: &Ctx, want: &SagemakerEndpoint, endpoint: &str, there: &There) -> Result<(), Error> {
     let Some(time) = want.log_retention else { return Ok(()) };
     let group = &log_group(endpoint);
+    if there.contains_key(LOG_GROUP) || there.contains_key(&part(LOG_GROUP, endpoint)) {
+        return retain(ctx, group, time).await;
+    }
     ctx.call_named(&LOGS, LOG_GROUP, group, &json!({ "name": group }), |attempt| async move {
         let input = json!({ "logGroupName": group, "tags": attempt.tags });
         let arn = log_arn(&ctx.scope, group);
