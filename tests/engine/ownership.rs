@@ -83,6 +83,11 @@ fn carrier(object: &StoredObject) -> Carrier {
             let file_system = object.value["file_system"].as_str().unwrap();
             arn(format!("association/{file_system}/{}", object.id))
         }
+        "sagemaker/model" | "sagemaker/endpoint-config" => {
+            let what = object.kind.split('/').nth(1).unwrap();
+            let arn = format!("arn:aws:sagemaker:us-east-1:000000000000:{what}/{}", object.id);
+            Carrier::own(&tags::SAGEMAKER, arn)
+        }
         kind if kind.starts_with("ec2/") => Carrier::own(&tags::EC2, id(object)),
         other => {
             let own = kinds::own_object(object).unwrap_or_else(|| panic!("{other} is to be tried here too"));
@@ -330,7 +335,10 @@ fn of_two_at_one_address_the_journals_stays_and_both_go() {
             assert!(plan.is_empty() || kind == "instance-group", "{kind}: {}", text(&plan));
             stage.settle(&wanted).await;
             assert_eq!(named(&destroy(&stage).await), "[]", "{kind}");
-            assert_eq!(apart(&census(&stage.sandbox), &nothing()), "", "{kind}");
+            let mut left = census(&stage.sandbox);
+            // The containers of the copy made themselves a log group, which is nobody's.
+            left.retain(|(object, address, _), _| !(object.starts_with("logs/") && address.is_empty()));
+            assert_eq!(apart(&left, &nothing()), "", "{kind}");
         });
     }
 }
@@ -347,6 +355,10 @@ async fn copied(stage: &Stage, id: &str) {
             create.assume_role_policy_document(trust).send().await.unwrap();
         }
         "s3/bucket" => drop(aws.s3().create_bucket().bucket(&name).send().await.unwrap()),
+        "sagemaker/endpoint" => {
+            let input = json!({ "EndpointName": name, "EndpointConfigName": original.value["config"] });
+            aws.sagemaker().once::<serde::de::IgnoredAny>("CreateEndpoint", &input).await.unwrap();
+        }
         _ => (kinds::own_object(&original).unwrap().theirs)(aws, name.clone()).await,
     }
     let copy = stage.sandbox.objects().into_iter().find(|o| o.kind == original.kind && o.id == name).unwrap();

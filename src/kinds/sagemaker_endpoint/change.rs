@@ -112,7 +112,16 @@ async fn clean(ctx: &Ctx, live: &Live<SagemakerEndpoint>) -> Result<(), Error> {
 /// Lets go of what scales, asks AWS to remove the endpoint, and removes its parts when it is gone.
 pub(super) async fn delete(ctx: &Ctx, live: &Live<SagemakerEndpoint>) -> Result<(), Error> {
     match live.state {
-        State::Partial => parts::remove(ctx, live, |_| true).await,
+        State::Partial => {
+            // An endpoint that nobody finds by its tags any more may yet serve.
+            for (name, config) in read::users(&ctx.sweep()).await? {
+                if live.parts.contains_key(&parts::part(parts::CONFIG_PART, &config)) {
+                    let text = format!("the endpoint {name} still names the configuration {config}");
+                    return Err(Error::new(ErrorClass::InUse, text));
+                }
+            }
+            parts::remove(ctx, live, |_| true).await
+        }
         State::Deleting => Ok(()),
         _ => {
             for variant in live.spec.variants.iter().filter(|one| one.scaling.is_some()) {

@@ -80,6 +80,18 @@ pub(super) async fn serving(ctx: &SweepCtx, name: &str) -> Result<Option<Endpoin
     optional(ctx.aws.sagemaker().call("DescribeEndpoint", &json!({ "EndpointName": name })).await)
 }
 
+/// Endpoints under the stack's names that are not going away, whoever owns them, each with the configuration that it
+/// names.
+pub(super) async fn users(ctx: &SweepCtx) -> Result<Vec<(String, String)>, Error> {
+    let prefix = call::name_prefix(&ctx.scope.stack, &RULE);
+    let mut out = Vec::new();
+    for name in names(ctx, "ListEndpoints", ("Endpoints", "EndpointName"), &prefix).await? {
+        let found = serving(ctx, &name).await?.filter(|found| found.endpoint_status != "Deleting");
+        out.extend(found.map(|found| (name, found.config().to_owned())));
+    }
+    Ok(out)
+}
+
 /// Every endpoint of the stack, and parts whose endpoint was never made or is gone.
 pub(super) async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<SagemakerEndpoint>>, Error> {
     let prefix = if ctx.all_stacks { String::new() } else { call::name_prefix(&ctx.scope.stack, &RULE) };
@@ -246,9 +258,13 @@ async fn tagged(ctx: &SweepCtx, arns: impl Iterator<Item = String>) -> Result<Ve
 /// Puts a part to the endpoint at the same place of the same stack, or to what is left of one.
 fn belongs(ctx: &SweepCtx, all: &mut Vec<Live<SagemakerEndpoint>>, what: &str, part: Part) {
     let owner = ctx.owner(&part.arn, &part.tags);
+    // Of two endpoints at one address the parts are those of the one that the journal knows.
+    let known = owner.as_ref().and_then(|o| o.address.as_ref()).map(|at| ctx.remembered.ids(at)).unwrap_or_default();
+    let knows = |live: &Live<SagemakerEndpoint>| known.is_empty() || known.contains(&live.id);
     let is_its = |live: &&mut Live<SagemakerEndpoint>| {
         let its: Option<Ownership> = ctx.owner(&live.id, &live.tags);
-        matches!((&owner, &its), (Some(a), Some(b)) if a.address.is_some() && a.is_of(b))
+        let whole = live.state == State::Partial || knows(live);
+        whole && matches!((&owner, &its), (Some(a), Some(b)) if a.address.is_some() && a.is_of(b))
     };
     if let Some(live) = all.iter_mut().find(is_its) {
         // That of an endpoint which had another name is one more.
@@ -269,7 +285,8 @@ fn belongs(ctx: &SweepCtx, all: &mut Vec<Live<SagemakerEndpoint>>, what: &str, p
         kms_key: None,
         log_retention: None,
     };
-    let mut live = Live::new(ctx.address(&part.arn, &part.tags), &part.name, part.tags, spec);
+    // An id of its own: the name may be that of the endpoint.
+    let mut live = Live::new(ctx.address(&part.arn, &part.tags), &part.arn, part.tags, spec);
     live.state = State::Partial;
     live.outputs =
         ["name", "arn", "config", "log_group"].map(|name| (name.to_owned(), Value::Null)).into_iter().collect();
