@@ -27,7 +27,7 @@ use crate::{
         Lookup, NameRule, Output, Problem, Quota, Resource, Served, Serves, State, Teardown,
     },
     spec::Difference,
-    units::Span,
+    units::{Size, Span},
 };
 use fields::Strategy;
 use jiff::Timestamp;
@@ -209,7 +209,7 @@ impl Resource for SagemakerEndpoint {
                     count: one.count.unwrap_or(1),
                     scaling: one.scaling.as_ref().map(|s| (s.min, s.max)),
                     memory_gib: one.serverless.as_ref().map(|s| s.memory.gib_rounded_up()),
-                    disk_gib: one.volume.map(|v| v.gib_rounded_up()),
+                    disk_gib: one.volume.map(Size::gib_rounded_up),
                 },
             )
         });

@@ -52,6 +52,7 @@ pub(crate) const OWN: Own = Own {
 const IMAGE: &str = "000000000000.dkr.ecr.us-east-1.amazonaws.com/serve:1";
 const KEY: &str = "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555";
 
+#[allow(clippy::needless_pass_by_value, reason = "callers write it in place")]
 /// One variant on machines with these fields besides.
 fn variant(more: Value) -> Value {
     examples::merged(
@@ -129,6 +130,7 @@ fn life() -> Life {
     crash_lives::life("sagemaker-endpoint", 0, &json!({}), &changes)
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "callers write it in place")]
 /// A stack of one endpoint with these fields, and its role.
 fn stack(fields: Value) -> Vec<Wanted> {
     let trust = json!({ "trust": ["sagemaker.amazonaws.com"] });

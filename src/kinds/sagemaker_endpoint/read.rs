@@ -227,7 +227,7 @@ fn describe(
     let model = |name: &&str| parts::arn(&ctx.scope, &format!("{}/{name}", parts::MODEL_PART));
     live.ids = vec![found.endpoint_arn.clone()];
     live.ids.push(parts::arn(&ctx.scope, &format!("{}/{}", parts::CONFIG_PART, found.goal())));
-    live.ids.extend(models.keys().map(|name| model(name)));
+    live.ids.extend(models.keys().map(model));
     live.created = found.creation_time.and_then(|at| Timestamp::from_millisecond((at * 1000.0) as i64).ok());
     live.novel.extend(novel.map(|what| ("variants".to_owned(), what)));
     live.outputs = [

@@ -11,12 +11,15 @@ pub(crate) static TEMPLATES: &[(&str, &str)] = &[
     ("cpu-smoke", include_str!("../../../../blueprints/cpu-smoke.yaml")),
     ("gpu-dev-box", include_str!("../../../../blueprints/gpu-dev-box.yaml")),
     ("efa-training", include_str!("../../../../blueprints/efa-training.yaml")),
+    ("endpoint", include_str!("../../../../blueprints/endpoint.yaml")),
+    ("endpoint-async", include_str!("../../../../blueprints/endpoint-async.yaml")),
+    ("endpoint-serverless", include_str!("../../../../blueprints/endpoint-serverless.yaml")),
 ];
 
 /// Write a first blueprint.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Which one: cpu-smoke, gpu-dev-box, efa-training.
+    /// Which one: cpu-smoke, gpu-dev-box, efa-training, endpoint, endpoint-async, endpoint-serverless.
     #[arg(default_value = "cpu-smoke")]
     template: String,
     /// Where to; an existing file is never overwritten.

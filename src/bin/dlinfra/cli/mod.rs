@@ -148,6 +148,8 @@ Work:
   drift       Show what was changed behind dlinfra's back
   cost        Show what a blueprint costs, as text, JSON, CSV, Markdown or HTML
   output      Print the outputs of a stack
+  logs        Show what an endpoint or a log group holds
+  invoke      Ask an endpoint, to see whether it answers
   list        List every stack in the account and region
   lock        Show who works on a stack, or end a lock by hand
   recover     Rebuild a lost or damaged journal from the tags of what is live
