@@ -95,6 +95,8 @@ pub struct Outcome {
     pub live: BTreeMap<Address, Live>,
     /// What AWS said is gone, and nobody looked: it may be shown for a moment.
     pub removed: BTreeSet<Id>,
+    /// AWS took a change on that it may have taken back since: also a step that failed has done something.
+    pub taken_on: bool,
     /// What went wrong at the end of a run that had changed something: the lock was lost, the journal took no last word.
     pub trouble: Option<Diagnostic>,
 }
@@ -252,6 +254,7 @@ impl Executor {
         out.skipped.sort();
         out.skipped.dedup();
         drop(running);
+        out.taken_on = !shared.tried.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
         out.removed = shared.removed.into_inner().unwrap_or_else(PoisonError::into_inner);
         out.live = shared.live.into_inner().unwrap_or_else(PoisonError::into_inner).by_address;
         out

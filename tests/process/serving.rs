@@ -136,7 +136,8 @@ fn what_never_answers_is_taken_back_and_told() {
     }
     let status = cli.run(&["status"]).must(0, "the state").out;
     assert!(status.contains("degraded: its last change was taken back"), "{status}");
-    let plan = cli.run(&["plan", "--detailed-exitcode", "--var", "version=2"]).must(2, "it is offered again").out;
+    let plan = cli.run(&["plan", "--detailed-exitcode", "--var", "version=2"]).must(2, "it is offered again");
+    let plan = plan.out + &plan.err;
     assert!(plan.contains("degraded") && plan.contains("ping health check"), "the plan says what failed: {plan}");
     // Back to the first version: only what was refused is left to remove.
     cli.run(&["apply", "--yes"]).must(0, "back");

@@ -258,15 +258,14 @@ async fn tagged(ctx: &SweepCtx, arns: impl Iterator<Item = String>) -> Result<Ve
 /// Puts a part to the endpoint at the same place of the same stack, or to what is left of one.
 fn belongs(ctx: &SweepCtx, all: &mut Vec<Live<SagemakerEndpoint>>, what: &str, part: Part) {
     let owner = ctx.owner(&part.arn, &part.tags);
-    // Of two endpoints at one address the parts are those of the one that the journal knows.
-    let known = owner.as_ref().and_then(|o| o.address.as_ref()).map(|at| ctx.remembered.ids(at)).unwrap_or_default();
-    let knows = |live: &Live<SagemakerEndpoint>| known.is_empty() || known.contains(&live.id);
-    let is_its = |live: &&mut Live<SagemakerEndpoint>| {
+    let at_its_place = |live: &Live<SagemakerEndpoint>| {
         let its: Option<Ownership> = ctx.owner(&live.id, &live.tags);
-        let whole = live.state == State::Partial || knows(live);
-        whole && matches!((&owner, &its), (Some(a), Some(b)) if a.address.is_some() && a.is_of(b))
+        matches!((&owner, &its), (Some(a), Some(b)) if a.address.is_some() && a.is_of(b))
     };
-    if let Some(live) = all.iter_mut().find(is_its) {
+    let places: Vec<usize> = (0..all.len()).filter(|i| at_its_place(&all[*i])).collect();
+    // Of two endpoints at one address the parts are those of the one that the journal knows.
+    let known = places.iter().find(|i| ctx.remembered.address(&all[**i].id).is_some()).or(places.first());
+    if let Some(live) = known.and_then(|i| all.get_mut(*i)) {
         // That of an endpoint which had another name is one more.
         let own = what == parts::LOG_GROUP && part.name == live.id;
         let key = if own { what.to_owned() } else { parts::part(what, &part.name) };
@@ -333,9 +332,12 @@ fn leave_over(live: &mut Live<SagemakerEndpoint>) {
 pub(super) async fn last_lines(ctx: &SweepCtx, endpoint: &str) -> String {
     let (logs, group) = (ctx.aws.logs(), parts::log_group(endpoint));
     // The reason is worth more than its lines: without them it is told all the same.
-    let newest = json!({ "logGroupName": group, "orderBy": "LastEventTime", "descending": true, "limit": 1 });
-    let found: Value = logs.call("DescribeLogStreams", &newest).await.unwrap_or_default();
-    let Some(stream) = found["logStreams"][0]["logStreamName"].as_str() else { return String::new() };
+    let recent = json!({ "logGroupName": group, "orderBy": "LastEventTime", "descending": true });
+    let found: Value = logs.call("DescribeLogStreams", &recent).await.unwrap_or_default();
+    // The machines of the version before may still write: those that came last are the ones that did not answer.
+    let made = |one: &&Value| one["creationTime"].as_i64();
+    let last = found["logStreams"].as_array().into_iter().flatten().max_by_key(made);
+    let Some(stream) = last.and_then(|one| one["logStreamName"].as_str()) else { return String::new() };
     let input = json!({ "logGroupName": group, "logStreamName": stream, "limit": LINES });
     let found: Value = logs.call("GetLogEvents", &input).await.unwrap_or_default();
     let lines = found["events"].as_array().into_iter().flatten().filter_map(|one| one["message"].as_str());

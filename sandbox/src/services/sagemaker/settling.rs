@@ -8,6 +8,7 @@ use crate::life::{after, durations};
 use crate::services::prelude::*;
 use crate::services::{logs, monitoring};
 use crate::store::World;
+use sha2::{Digest, Sha256};
 
 /// A deployment ends, or is looked after; what is being deleted goes, and leaves its interfaces behind for a while.
 pub(super) fn settle(world: &mut World, region: &str, id: &str, at: Timestamp) {
@@ -64,5 +65,7 @@ impl Endpoint {
 /// What a container of an endpoint writes to its log.
 pub(crate) fn log(world: &mut World, region: &str, endpoint: &str, variant: &Variant, at: Timestamp, line: &str) {
     let group = format!("/aws/sagemaker/Endpoints/{endpoint}");
-    logs::record(world, region, &group, &format!("{}/i-0{:016x}", variant.name, variant.name.len()), at, line);
+    // Each version has machines of its own.
+    let machine: String = Sha256::digest(&variant.model).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    logs::record(world, region, &group, &format!("{}/i-0{machine}", variant.name), at, line);
 }

@@ -289,7 +289,7 @@ pub(super) fn exit(outcome: &Outcome) -> Exit {
         o if o.complete() => Exit::Ok,
         // A lock that was lost after everything was done still leaves a journal without its end.
         o if o.trouble.is_some() => Exit::Partial,
-        o if o.failed.is_empty() || o.done > 0 || !o.pending.is_empty() => Exit::Partial,
+        o if o.failed.is_empty() || o.done > 0 || o.taken_on || !o.pending.is_empty() => Exit::Partial,
         _ => Exit::Error,
     }
 }

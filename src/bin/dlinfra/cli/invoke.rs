@@ -5,7 +5,7 @@ use dlinfra::diagnostic::{Diagnostic, Diagnostics};
 use serde_json::json;
 use std::{io::Read, path::PathBuf};
 
-/// Ask an endpoint once: the answer goes to stdout, how long it took to stderr.
+/// Send one request to an endpoint: the answer goes to stdout, how long it took to stderr.
 #[derive(clap::Args)]
 #[command(after_help = AFTER, override_usage = "dlinfra invoke [OPTIONS] [FILE] ADDRESS")]
 pub(super) struct Args {

@@ -149,7 +149,7 @@ Work:
   cost        Show what a blueprint costs, as text, JSON, CSV, Markdown or HTML
   output      Print the outputs of a stack
   logs        Show what an endpoint or a log group holds
-  invoke      Ask an endpoint, to see whether it answers
+  invoke      Send one request to an endpoint
   list        List every stack in the account and region
   lock        Show who works on a stack, or end a lock by hand
   recover     Rebuild a lost or damaged journal from the tags of what is live
@@ -254,7 +254,7 @@ enum Command {
     Output(output::Args),
     /// Show what an endpoint or a log group holds.
     Logs(logs::Args),
-    /// Ask an endpoint, to see whether it answers.
+    /// Send one request to an endpoint.
     Invoke(invoke::Args),
     /// List every stack in the account and region.
     List(list::Args),
