@@ -1,13 +1,15 @@
-//! log-group: where logs of machines and endpoints are kept, and for how long.
+//! log-group: where logs of machines and endpoints are kept, for how long, and what is counted in them.
+mod check;
+mod filters;
+
 use crate::{
     address::Address,
     aws::{
-        Error, gone,
+        Error, gone, optional,
         log_events::{LogLine, log_lines},
         tags::{self, Tags},
     },
     call::{Ctx, SweepCtx},
-    diagnostic::codes,
     field::Field,
     kinds::named::{self, Named},
     price::{PriceContext, PriceLine, service},
@@ -19,7 +21,8 @@ use crate::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::IgnoredAny};
-use serde_json::{Value, json};
+use serde_json::{Number, Value, json};
+use std::collections::BTreeMap;
 
 /// A log group of CloudWatch Logs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -37,6 +40,36 @@ pub struct LogGroup {
     /// The ARN of the KMS key that encrypts what is written from now on. The key's policy must allow the service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key: Option<Field<String>>,
+    /// Metrics that are made of its lines, up to 100. A filter that is not in the list is removed, whoever added it; a
+    /// blueprint without the list leaves all of them alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric_filters: Option<Vec<MetricFilter>>,
+}
+
+/// A metric that is made of lines.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MetricFilter {
+    /// What the group calls it.
+    pub name: String,
+    /// Which lines count: words (`"NVRM: Xid"`), or comparisons of fields of JSON (`{ $.ms > 100 }`).
+    pub pattern: String,
+    /// The metric's name.
+    pub metric: String,
+    /// Its namespace, one of your own: `Training`.
+    pub namespace: String,
+    /// What each such line adds: a number in quotes, or the field that has one (`$.ms`).
+    pub value: String,
+    /// The value of a minute with lines of which none counts; without it, the metric has none then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<Number>,
+    /// Up to three dimensions, each with the field that has its value (`$.gpu`). Every value makes a metric that is paid
+    /// for.
+    #[serde(default)]
+    pub dimensions: BTreeMap<String, String>,
+    /// Its unit in CloudWatch's words, such as `Count`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
 }
 
 /// What can be done with the logs of a group.
@@ -48,16 +81,6 @@ pub enum LogClass {
     Standard,
     /// Queries only.
     InfrequentAccess,
-}
-
-codes! {
-    CODES:
-    NAME = "DL1001", "Not a legal name of a log group",
-        "A log group's name has 1 to 512 of the characters a-z, A-Z, 0-9, `_`, `-`, `/`, `.` and `#`, and does not start \
-         with `aws/`, which is AWS's own.";
-    RETENTION = "DL1002", "CloudWatch Logs does not keep logs for this long",
-        "Logs are kept for 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, \
-         3288 or 3653 days. Leave `retention` out to keep them for good.";
 }
 
 /// In days (API reference of PutRetentionPolicy).
@@ -77,12 +100,13 @@ pub(super) struct Group {
     kms_key_id: Option<String>,
     creation_time: Option<i64>,
     stored_bytes: Option<u64>,
+    metric_filter_count: Option<u32>,
 }
 
 impl Resource for LogGroup {
     const KIND: &'static str = "log-group";
     const ABOUT: About = About {
-        codes: CODES,
+        codes: check::CODES,
         outputs: &[
             Output { name: "name", ty: "string", doc: "the group's name" },
             Output { name: "arn", ty: "string", doc: "the group's ARN" },
@@ -100,6 +124,9 @@ impl Resource for LogGroup {
             "logs:DeleteRetentionPolicy",
             "logs:AssociateKmsKey",
             "logs:DisassociateKmsKey",
+            "logs:DescribeMetricFilters",
+            "logs:PutMetricFilter",
+            "logs:DeleteMetricFilter",
             "logs:ListTagsForResource",
             "logs:TagResource",
             "logs:UntagResource",
@@ -107,7 +134,11 @@ impl Resource for LogGroup {
         ],
         quotas: &[Quota { code: "L-D2832119", name: "Log groups" }],
         prices: "cloudwatch",
-        defaults: &[("retention", DefaultValue::Nothing), ("kms_key", DefaultValue::Nothing)],
+        defaults: &[
+            ("retention", DefaultValue::Nothing),
+            ("kms_key", DefaultValue::Nothing),
+            ("metric_filters", DefaultValue::EmptyList),
+        ],
         durations: Some(Durations::quick(2, 2, 2)),
         gone: Gone::AtOnce,
         ..About::new("A log group of CloudWatch Logs: how long logs are kept, and with which key")
@@ -118,18 +149,13 @@ impl Resource for LogGroup {
     }
 
     fn check(&self, problems: &mut Vec<Problem>) {
-        let mut add = |code, path: &str, summary: String, help: &str| {
-            problems.push(Problem { code, path: path.to_owned(), summary, help: help.to_owned() });
-        };
-        if let Some(name) = self.name.as_deref().filter(|name| !Self::legal(name)) {
-            let summary = format!("`{name}` is not a legal name of a log group");
-            add(&NAME, "name", summary, "write for example `/train/nodes`");
-        }
-        if let Some(time) = self.retention.filter(|time| !DAYS.iter().any(|days| days * DAY == time.seconds())) {
-            let near = DAYS.iter().min_by_key(|days| (*days * DAY).abs_diff(time.seconds()));
-            let help = near.map_or(String::new(), |days| format!("the nearest is `{days}d`"));
-            let long = time.whole_days().map_or(time.to_string(), |days| format!("{days} days"));
-            add(&RETENTION, "retention", format!("logs cannot be kept for {long}"), &help);
+        check::check(self, problems);
+    }
+
+    fn normalize(&mut self) {
+        if let Some(filters) = &mut self.metric_filters {
+            filters.iter_mut().for_each(MetricFilter::normalize);
+            filters.sort_by(|one, other| one.name.cmp(&other.name));
         }
     }
 
@@ -173,7 +199,7 @@ impl Resource for LogGroup {
                 None => call("DisassociateKmsKey", json!({})).await?,
             }
         }
-        Ok(())
+        if changes.touches("metric_filters") { filters::bring(want.filters(), ctx, live).await } else { Ok(()) }
     }
 
     async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
@@ -183,6 +209,12 @@ impl Resource for LogGroup {
 
     async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<Self>>, Error> {
         named::lookup(ctx, by).await
+    }
+}
+
+impl LogGroup {
+    fn filters(&self) -> &[MetricFilter] {
+        self.metric_filters.as_deref().unwrap_or_default()
     }
 }
 
@@ -240,11 +272,20 @@ impl Named for LogGroup {
     async fn live(ctx: &SweepCtx, found: Group, address: Address, tags: Tags) -> Result<Option<Live<Self>>, Error> {
         let name = &found.log_group_name;
         let class = found.log_group_class.as_deref().unwrap_or("STANDARD");
+        // They are asked for where there are some only.
+        let metric_filters = match found.metric_filter_count {
+            Some(0) => Vec::new(),
+            _ => match optional(filters::list(ctx, name).await)? {
+                Some(filters) => filters,
+                None => return Ok(None),
+            },
+        };
         let spec = Self {
             name: Some(name.clone()),
             retention: found.retention_in_days.map(|days| Span::from_hours(days * 24)),
             class: if class == "INFREQUENT_ACCESS" { LogClass::InfrequentAccess } else { LogClass::Standard },
             kms_key: found.kms_key_id.map(Field::Known),
+            metric_filters: Some(metric_filters),
         };
         let mut live = named::live(address, name, arn(ctx, name), tags, spec);
         live.created = found.creation_time.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());

@@ -125,6 +125,13 @@ fn object(scope: &Scope, ids: &BTreeMap<&str, &str>, names: &mut Names, address:
                 add("aws_cloudwatch_event_target", &format!("_{name}"), &format!("{id}/{name}"));
             }
         }
+        "aws_cloudwatch_log_group" => {
+            add("aws_cloudwatch_log_group", "", id);
+            let filters = live.spec.get("metric_filters").and_then(Value::as_array).into_iter().flatten();
+            for name in filters.filter_map(|filter| filter.get("name")?.as_str()) {
+                add("aws_cloudwatch_log_metric_filter", &format!("_{name}"), &format!("{id}:{name}"));
+            }
+        }
         // Terraform does not go by their names.
         "aws_sns_topic" => add("aws_sns_topic", "", output("arn").unwrap_or(id)),
         "aws_sqs_queue" => add("aws_sqs_queue", "", output("url").unwrap_or(id)),

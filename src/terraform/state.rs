@@ -49,6 +49,7 @@ pub struct State {
 /// Terraform's types that are parts of a kind here, with the attributes that name what they belong to.
 const PARTS: &[(&str, &[&str])] = &[
     ("aws_cloudwatch_event_target", &["rule"]),
+    ("aws_cloudwatch_log_metric_filter", &["log_group_name"]),
     ("aws_eip", &["id"]),
     ("aws_fsx_data_repository_association", &["file_system_id"]),
     ("aws_iam_instance_profile", &["role"]),

@@ -100,6 +100,62 @@ def groups_are_found_in_pages(sandbox):
     fails("InvalidParameterException", logs.describe_log_groups, limit=51)
 
 
+def filters(logs, **parameters):
+    return logs.describe_metric_filters(**parameters)["metricFilters"]
+
+
+def made(**more):
+    return [{"metricName": "Errors", "metricNamespace": "Mine", "metricValue": "1", **more}]
+
+
+@check
+def metric_filters_live_in_their_group(sandbox):
+    logs = sandbox.client("logs")
+    logs.create_log_group(logGroupName="g")
+    put = {"logGroupName": "g", "filterName": "f", "filterPattern": "ERROR"}
+    logs.put_metric_filter(**put, metricTransformations=made(defaultValue=0))
+    (found,) = filters(logs, logGroupName="g")
+    assert found["filterPattern"] == "ERROR" and found["logGroupName"] == "g" and found["creationTime"], found
+    assert found["metricTransformations"] == made(defaultValue=0.0, unit="None"), found
+    assert groups(logs)[0]["metricFilterCount"] == 1
+    # A put replaces what has the name.
+    put["filterPattern"] = "{ $.level = error }"
+    logs.put_metric_filter(**put, metricTransformations=made(dimensions={"Node": "$.node"}))
+    (found,) = filters(logs, logGroupName="g", filterNamePrefix="f")
+    assert found["metricTransformations"] == made(dimensions={"Node": "$.node"}, unit="None"), found
+    assert filters(logs, metricName="Errors", metricNamespace="Mine") == [found]
+    assert filters(logs, metricName="Errors", metricNamespace="Theirs") == []
+    fails("InvalidParameterException", logs.describe_metric_filters, metricName="Errors")
+    fails("ResourceNotFoundException", logs.describe_metric_filters, logGroupName="none")
+    logs.delete_metric_filter(logGroupName="g", filterName="f")
+    fails("ResourceNotFoundException", logs.delete_metric_filter, logGroupName="g", filterName="f")
+    assert groups(logs)[0]["metricFilterCount"] == 0
+
+
+@check
+def metric_filters_are_checked(sandbox):
+    logs = sandbox.client("logs")
+    logs.create_log_group(logGroupName="g")
+    logs.create_log_group(logGroupName="cheap", logGroupClass="INFREQUENT_ACCESS")
+
+    def put(pattern="x", group="g", name="f", **more):
+        return {"logGroupName": group, "filterName": name, "filterPattern": pattern,
+                "metricTransformations": made(**more)}
+
+    both = {"defaultValue": 1, "dimensions": {"a": "$.a"}}
+    four = {"dimensions": {name: "$.x" for name in "abcd"}}
+    for wrong in (put("NVRM: Xid"), put(group="cheap"), put(name="a:b"), put(metricValue="one"), put(**both),
+                  put(**four), put(unit="Lines")):
+        fails("InvalidParameterException", logs.put_metric_filter, **wrong)
+    refused("regular expressions", logs.put_metric_filter, **put("%x%"))
+    refused("&&", logs.put_metric_filter, **put("{ $.a = 1 || $.b = 2 }"))
+    for n in range(100):
+        logs.put_metric_filter(**put(name=f"f{n:02}"))
+    fails("LimitExceededException", logs.put_metric_filter, **put(name="more"))
+    found = pages(logs, "describe_metric_filters", "metricFilters", "limit", 30, logGroupName="g")
+    assert [one["filterName"] for one in found] == [f"f{n:02}" for n in range(100)], found
+
+
 @check
 def what_aws_publishes_is_checked_at_once(sandbox):
     logs = sandbox.client("logs")

@@ -232,7 +232,9 @@ def counts_are_kept_where_something_scales(sandbox):
     target = scaling.register_scalable_target(MinCapacity=1, MaxCapacity=2, Tags={"a": "1"}, **SCALED)["ScalableTargetARN"]
     # It is moved into the bounds at once.
     assert settled(sandbox) == "InService" and count() == 2
-    assert scaling.list_tags_for_resource(ResourceARN=target)["Tags"] == {"a": "1"}
+    scaling.tag_resource(ResourceARN=target, Tags={"b": "2"})
+    scaling.untag_resource(ResourceARN=target, TagKeys=["a"])
+    assert scaling.list_tags_for_resource(ResourceARN=target)["Tags"] == {"b": "2"}
     scaling.register_scalable_target(MaxCapacity=4, **SCALED)
     (found,) = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
     assert (found["MinCapacity"], found["MaxCapacity"]) == (1, 4), found

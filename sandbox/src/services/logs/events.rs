@@ -1,6 +1,7 @@
 //! Log streams and what is written to them.
 
-use super::LogGroup;
+use super::patterns::Pattern;
+use super::{LogGroup, filters};
 use crate::services::prelude::*;
 use crate::store::World;
 
@@ -79,9 +80,12 @@ fn put(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     if !events.is_sorted_by_key(|event| event.at) {
         return Err(call.invalid("Log events in a single PutLogEvents request must be in chronological order."));
     }
-    if !call.update::<Stream>(&id(&group, &name), |stream| stream.add(events)) {
+    let new = events.clone();
+    if !call.update::<Stream>(&id(&group, &name), |stream| stream.add(new)) {
         return Err(no_stream());
     }
+    let lines: Vec<(i64, &str)> = events.iter().map(|event| (event.at, event.message.as_str())).collect();
+    filters::act(call.world, call.region, call.now, &group, &lines);
     Ok(Reply::json(json!({"nextSequenceToken": format!("{ingested:056}")})))
 }
 
@@ -104,9 +108,11 @@ pub(crate) fn record(world: &mut World, region: &str, group: &str, stream: &str,
     let old = world.get::<Stream>(region, &id).cloned();
     let (group, name) = (group.to_owned(), stream.to_owned());
     let mut stream = old.unwrap_or(Stream { id, created: at, group, name, gone: 0, events: Vec::new() });
-    let at = at.as_millisecond();
-    stream.add(vec![Event { at, ingested: at, message: line.to_owned() }]);
+    let ms = at.as_millisecond();
+    stream.add(vec![Event { at: ms, ingested: ms, message: line.to_owned() }]);
+    let group = stream.group.clone();
     world.put(region, stream);
+    filters::act(world, region, at, &group, &[(ms, line)]);
 }
 
 /// A group goes with its streams.
@@ -179,22 +185,19 @@ fn filter(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let (names, prefix) = (call.params.texts("logStreamNames")?, call.params.text_opt("logStreamNamePrefix")?);
     let ((from, to), wanted) = (span(call)?, call.params.text_opt("filterPattern")?.unwrap_or_default());
     let (limit, token) = (call.params.int_opt("limit")?, call.params.text_opt("nextToken")?);
-    if wanted.contains(['{', '[', '%']) {
-        return Err(ApiError::not_implemented("filter patterns other than words"));
-    }
+    let pattern = Pattern::parse(&wanted)?;
     let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(PAGE);
     let skip = match token {
         Some(token) => token.parse().map_err(|_| call.invalid("The specified nextToken is invalid."))?,
         None => 0,
     };
-    let words: Vec<&str> = wanted.split_whitespace().map(|word| word.trim_matches('"')).collect();
     let taken = |it: &&Stream| {
         (names.is_empty() || names.contains(&it.name)) && prefix.as_ref().is_none_or(|one| it.name.starts_with(one))
     };
     let mut all: Vec<(&Stream, usize, &Event)> = streams(call.world, call.region, &group)
         .filter(taken)
         .flat_map(|it| it.events.iter().enumerate().map(move |(i, event)| (it, it.gone + i, event)))
-        .filter(|(_, _, event)| (from..to).contains(&event.at) && words.iter().all(|w| event.message.contains(w)))
+        .filter(|(_, _, event)| (from..to).contains(&event.at) && pattern.fits(&event.message))
         .collect();
     all.sort_by_key(|(_, _, event)| event.at);
     let shown: Vec<Value> = all

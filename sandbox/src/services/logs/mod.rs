@@ -1,6 +1,10 @@
-//! CloudWatch Logs: log groups, and what is written to their streams.
+//! CloudWatch Logs: log groups, what is written to their streams, and what metric filters make of it.
 
 mod events;
+mod filters;
+mod patterns;
+
+use std::collections::BTreeMap;
 
 use super::prelude::*;
 
@@ -20,6 +24,7 @@ pub(crate) static SERVICE: Service = Service {
             write("PutLogGroupDeletionProtection", |call| change(call, protect)),
         ],
         events::OPERATIONS,
+        filters::OPERATIONS,
         tagged::OPERATIONS,
     ],
     objects: || vec![ObjectKind::of::<LogGroup>(), ObjectKind::of::<events::Stream>()],
@@ -38,6 +43,9 @@ struct LogGroup {
     days: Option<i64>,
     key: Option<String>,
     protected: bool,
+    /// By name.
+    #[serde(default)]
+    filters: BTreeMap<String, filters::Filter>,
     tags: Tags,
 }
 
@@ -47,7 +55,8 @@ impl LogGroup {
     /// As a service makes it that wants to write.
     fn new(name: &str, created: Timestamp) -> Self {
         let (name, class) = (name.to_owned(), "STANDARD".to_owned());
-        Self { name, created, class, days: None, key: None, protected: false, tags: Tags::new() }
+        let (filters, tags) = (BTreeMap::new(), Tags::new());
+        Self { name, created, class, days: None, key: None, protected: false, filters, tags }
     }
 }
 
@@ -56,8 +65,11 @@ fn named(call: &mut Call<'_>) -> Result<LogGroup, ApiError> {
     let by_arn = call.params.has("logGroupIdentifier");
     let wanted = call.params.text(if by_arn { "logGroupIdentifier" } else { "logGroupName" })?;
     let name = tagged::here(call, &wanted).and_then(|tail| tail.strip_prefix("log-group:")).unwrap_or(&wanted);
-    let missing = || ApiError::bad("ResourceNotFoundException", "The specified log group does not exist.");
     call.find::<LogGroup>(name).cloned().ok_or_else(missing)
+}
+
+fn missing() -> ApiError {
+    ApiError::bad("ResourceNotFoundException", "The specified log group does not exist.")
 }
 
 fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
@@ -72,7 +84,7 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     if call.get::<LogGroup>(&name).is_some() {
         return Err(ApiError::bad("ResourceAlreadyExistsException", "The specified log group already exists"));
     }
-    call.put(LogGroup { name, created: call.now, class, days: None, key, protected, tags });
+    call.put(LogGroup { name, created: call.now, class, days: None, key, protected, filters: BTreeMap::new(), tags });
     Ok(Reply::empty())
 }
 
@@ -121,7 +133,7 @@ fn shown(call: &Call<'_>, it: &LogGroup, short: bool) -> Value {
     }
     json!({
         "logGroupName": it.name, "creationTime": made, "arn": format!("{arn}:*"), "logGroupArn": arn,
-        "logGroupClass": it.class, "retentionInDays": it.days, "kmsKeyId": it.key, "metricFilterCount": 0,
+        "logGroupClass": it.class, "retentionInDays": it.days, "kmsKeyId": it.key, "metricFilterCount": it.filters.len(),
         "storedBytes": 0, "deletionProtectionEnabled": it.protected,
     })
 }

@@ -171,7 +171,7 @@ fn set_state(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let (state, reason) = (call.params.text("StateValue")?, call.params.text("StateReason")?);
     call.params.text_opt("StateReasonData")?;
     let alarm = call.get::<Alarm>(&name).cloned().ok_or_else(no_alarm)?;
-    let (before, _, _) = evaluated(call.world, call.region, call.now, &alarm.fields, &alarm.state);
+    let (before, _, _) = evaluated(call.world, call.region, now, &alarm.fields, &alarm.state);
     actions::run(call, &name, &alarm.fields, (&before, &state), &reason);
     call.put(Alarm { state: (state, reason, now), ..alarm });
     Ok(Reply::empty())

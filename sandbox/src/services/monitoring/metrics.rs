@@ -23,7 +23,7 @@ pub(super) struct Series {
 object!(Series, "monitoring/metric", id);
 
 /// Under which id a metric is kept.
-pub(super) fn id(namespace: &str, name: &str, dimensions: &BTreeMap<String, String>) -> String {
+pub(crate) fn id(namespace: &str, name: &str, dimensions: &BTreeMap<String, String>) -> String {
     dimensions.iter().fold(format!("{namespace}|{name}"), |id, (key, value)| format!("{id}|{key}={value}"))
 }
 
@@ -56,7 +56,7 @@ fn put(call: &mut Call<'_>) -> Result<Reply, ApiError> {
             let count = counts.get(i).copied().unwrap_or(1.0).clamp(0.0, 1_000.0);
             values.extend((0..count as usize).map(|_| (at, value)));
         }
-        record(call, id(&namespace, &name, &dimensions), values);
+        record(call.world, call.region, call.now, id(&namespace, &name, &dimensions), values);
     }
     Ok(Reply::empty())
 }
@@ -67,18 +67,21 @@ pub(crate) fn publish(call: &mut Call<'_>, namespace: &str, dimensions: &[(&str,
     let dimensions = dimensions.iter().map(pair).collect();
     for (name, value) in values {
         let at = call.now.as_second();
-        record(call, id(namespace, name, &dimensions), vec![(at, *value)]);
+        record(call.world, call.region, call.now, id(namespace, name, &dimensions), vec![(at, *value)]);
     }
 }
 
 /// Adds values; the oldest go.
-fn record(call: &mut Call<'_>, id: String, values: Vec<(i64, f64)>) {
-    let old = call.get::<Series>(&id).cloned();
-    let mut series = old.unwrap_or(Series { id, created: call.now, values: Vec::new() });
+pub(crate) fn record(world: &mut World, region: &str, now: Timestamp, id: String, values: Vec<(i64, f64)>) {
+    if values.is_empty() {
+        return;
+    }
+    let old = world.get::<Series>(region, &id).cloned();
+    let mut series = old.unwrap_or(Series { id, created: now, values: Vec::new() });
     series.values.extend(values);
     series.values.sort_by_key(|(at, _)| *at);
     series.values.drain(..series.values.len().saturating_sub(KEPT));
-    call.put(series);
+    world.put(region, series);
 }
 
 /// What a statistic makes of a metric in each of the last periods, the latest first; nothing where it has no value.

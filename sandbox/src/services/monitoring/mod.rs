@@ -9,7 +9,7 @@ mod metrics;
 use super::prelude::*;
 
 pub(crate) use alarms::is_in_alarm;
-pub(crate) use metrics::publish;
+pub(crate) use metrics::{id, publish, record};
 
 pub(crate) static SERVICE: Service = Service {
     prefix: "cloudwatch",
