@@ -65,6 +65,10 @@
 //! points at the old one moves, and the old one goes last. The planner only takes the old one out of its place; what follows
 //! is an ordinary plan, also from whatever a killed run leaves.
 //!
+//! **What one kind owns in versions goes last as well.** An endpoint makes its next models and configuration, moves, and
+//! then says what nothing uses any more (`Live::left_over`): a change of the plan like any other. A change that AWS may take
+//! back is asked for once in a run (`Ctx::tried`): what comes back to the old state has refused the new one.
+//!
 //! **Nothing is rolled back.** A failed step stops its descendants only; the next `apply` continues.
 //!
 //! **Data needs a second word.** What holds data is not deleted or replaced because a field changed: `--yes` does not

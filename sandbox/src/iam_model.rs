@@ -104,9 +104,8 @@ pub(crate) fn trusts(world: &World, arn: &str, service: &str, now: Timestamp) ->
     let document: serde_json::Value = serde_json::from_str(&role.trust).unwrap_or_default();
     let one_or_many = |value: &serde_json::Value| value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
     let mut statements = one_or_many(&document["Statement"]).into_iter();
-    let allows = statements.any(|it| {
-        it["Effect"] == "Allow" && one_or_many(&it["Principal"]["Service"]).iter().any(|one| one == service)
-    });
+    let allows = statements
+        .any(|it| it["Effect"] == "Allow" && one_or_many(&it["Principal"]["Service"]).iter().any(|one| one == service));
     allows && now >= after(role.created, world.scaled(durations::PROFILE_READY))
 }
 

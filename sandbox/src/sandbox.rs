@@ -223,9 +223,8 @@ impl Sandbox {
     pub async fn handle(&self, request: http::Request<Bytes>) -> HandleOutcome {
         let request = Incoming::new(request);
         let clock = &self.inner.clock;
-        let service = SERVICES
-            .iter()
-            .find(|service| service.name == request.service && request.path.starts_with(service.under));
+        let service =
+            SERVICES.iter().find(|service| service.name == request.service && request.path.starts_with(service.under));
         let Some(service) = service else {
             return HandleOutcome::Response(self.unknown_service(&request));
         };

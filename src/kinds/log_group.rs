@@ -5,8 +5,9 @@ mod filters;
 use crate::{
     address::Address,
     aws::{
-        Error, gone, optional,
+        Error, gone,
         log_events::{LogLine, log_lines},
+        optional,
         tags::{self, Tags},
     },
     call::{Ctx, SweepCtx},

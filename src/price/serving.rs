@@ -43,9 +43,8 @@ pub fn variant(context: &PriceContext<'_>, hosted: &Hosted<'_>) -> Vec<PriceLine
         return lines;
     }
     let Some(machine) = hosted.machine else { return Vec::new() };
-    let hours = |what: String, count: u32| {
-        PriceLine::of(context, "sagemaker", machine, Unit::Hour, what, Decimal::from(count))
-    };
+    let hours =
+        |what: String, count: u32| PriceLine::of(context, "sagemaker", machine, Unit::Hour, what, Decimal::from(count));
     let (least, most) = hosted.scaling.unwrap_or((hosted.count, hosted.count));
     let mut lines = vec![hours(format!("{least} x {machine}, hosting"), least)];
     if most > least {
