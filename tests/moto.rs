@@ -24,6 +24,7 @@ const SKIPPED: &[(&str, &str)] = &[
         "moto forgets them; tests/moto/serve.py gives every gp3 volume AWS's defaults",
     ),
     ("instance-group: tokens", "moto launches again for a token that it has seen"),
+    ("sagemaker-endpoint: new versions", "moto has no UpdateEndpoint"),
     ("log-group: metric filters", "moto shows none in the count of a group"),
     ("bucket: tags at creation", "moto ignores them; tests/moto/serve.py sets them"),
 ];

@@ -20,8 +20,11 @@ pub(super) async fn update(
         parts::logs(ctx, want, &live.id, &live.parts).await?;
     }
     let wanted = wire::config_name(ctx, want)?;
-    // What cannot be told of the live one (a model that somebody removed) differs as well.
-    if wire::config_name(ctx, &live.spec).ok().as_ref() != Some(&wanted) {
+    // Names say all of a configuration: whoever has the wanted one needs no other, however AWS shows it, unless somebody
+    // removed one of its models.
+    let has = live.outputs.get("config").and_then(Value::as_str) == Some(&wanted);
+    let has = has && live.spec.variants.iter().all(|one| one.container.image.known().is_some_and(|i| !i.is_empty()));
+    if !has && wire::config_name(ctx, &live.spec).ok().as_ref() != Some(&wanted) {
         return roll_out(want, ctx, live, &wanted).await;
     }
     let counts: Vec<Value> = want.variants.iter().filter_map(|new| counts(new, &live.spec)).collect();

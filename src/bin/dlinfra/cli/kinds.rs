@@ -97,10 +97,17 @@ fn fields(schema: &Value, prefix: &str, fixed: &[&str], rolling: &[&str], out: &
         let notes = if notes.is_empty() { String::new() } else { format!(" [{}]", notes.join(", ")) };
         let doc = field.get("description").and_then(Value::as_str).unwrap_or("").replace('\n', " ");
         let ty = Type::from_schema(field);
-        let shown = if field.get("properties").is_some() { "object".to_owned() } else { ty.to_string() };
+        let inside = field.get("items").filter(|items| items.get("properties").is_some());
+        let shown = match inside {
+            _ if field.get("properties").is_some() => "object".to_owned(),
+            Some(_) => "list(object)".to_owned(),
+            None => ty.to_string(),
+        };
         let _ = writeln!(out, "  {path} ({shown}){notes}  {doc}");
         if field.get("properties").is_some() {
             fields(field, &path, fixed, rolling, out);
+        } else if let Some(items) = inside {
+            fields(items, &format!("{path}[]"), fixed, rolling, out);
         }
     }
 }
