@@ -1,5 +1,5 @@
 //! log-group: where logs of machines and endpoints are kept, for how long, and what is counted in them.
-mod check;
+pub(super) mod check;
 mod filters;
 
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
         optional,
         tags::{self, Tags},
     },
-    call::{Ctx, SweepCtx},
+    call::{Ctx, Scope, SweepCtx},
     field::Field,
     kinds::named::{self, Named},
     price::{PriceContext, PriceLine, service},
@@ -32,7 +32,7 @@ pub struct LogGroup {
     /// Its name, such as `/train/nodes`; without one, the stack's and its own with ten characters more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// How long logs are kept, such as `30d`; without it for good.
+    /// How long logs are kept, such as `30d`; indefinitely without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention: Option<Span>,
     /// `infrequent-access` costs half to write, and has no metric filters and no live view.
@@ -146,7 +146,7 @@ impl Resource for LogGroup {
     };
 
     fn summary(&self) -> String {
-        self.retention.map_or("kept for good".to_owned(), |time| format!("kept {time}"))
+        self.retention.map_or("kept indefinitely".to_owned(), |time| format!("kept {time}"))
     }
 
     fn check(&self, problems: &mut Vec<Problem>) {
@@ -220,7 +220,7 @@ impl LogGroup {
 }
 
 impl HoldsData for LogGroup {
-    /// Logs that are to be kept for good are data; those with an end are meant to go.
+    /// Logs that are to be kept indefinitely are data; those with an end are meant to go.
     fn holds_data(&self) -> bool {
         self.retention.is_none()
     }
@@ -267,7 +267,7 @@ impl Named for LogGroup {
     }
 
     async fn tags(ctx: &SweepCtx, found: &Group) -> Result<Option<Tags>, Error> {
-        named::tags_by_arn::<Self>(ctx, &arn(ctx, &found.log_group_name)).await
+        named::tags_by_arn::<Self>(ctx, &arn(&ctx.scope, &found.log_group_name)).await
     }
 
     async fn live(ctx: &SweepCtx, found: Group, address: Address, tags: Tags) -> Result<Option<Live<Self>>, Error> {
@@ -288,7 +288,7 @@ impl Named for LogGroup {
             kms_key: found.kms_key_id.map(Field::Known),
             metric_filters: Some(metric_filters),
         };
-        let mut live = named::live(address, name, arn(ctx, name), tags, spec);
+        let mut live = named::live(address, name, arn(&ctx.scope, name), tags, spec);
         live.created = found.creation_time.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
         if !["STANDARD", "INFREQUENT_ACCESS"].contains(&class) {
             live.novel.insert("class".to_owned(), class.to_owned());
@@ -298,7 +298,7 @@ impl Named for LogGroup {
 }
 
 /// Without the `:*` that stands for its streams, as calls for tags want it.
-fn arn(ctx: &SweepCtx, name: &str) -> String {
-    let (partition, region, account) = (&ctx.scope.partition, &ctx.scope.region, &ctx.scope.account);
+pub(super) fn arn(scope: &Scope, name: &str) -> String {
+    let Scope { partition, region, account, .. } = scope;
     format!("arn:{partition}:logs:{region}:{account}:log-group:{name}")
 }

@@ -45,7 +45,7 @@ pub struct SagemakerEndpoint {
     pub name: Option<String>,
     /// The role that its containers have: it must trust `sagemaker.amazonaws.com` and may read image, data and topics.
     pub role: Ref<IamRole>,
-    /// What answers, by name; requests are spread by weight.
+    /// What serves requests, which are distributed by weight.
     #[schemars(length(min = 1, max = 10))]
     pub variants: Vec<Variant>,
     /// The subnets that its containers reach; without them they have AWS's own network.
@@ -54,10 +54,10 @@ pub struct SagemakerEndpoint {
     /// Containers reach nothing at all: what they need is in the image and in the model's data.
     #[serde(default)]
     pub isolation: bool,
-    /// Requests and answers are objects in a bucket, and requests may wait.
+    /// Requests may wait, and responses are written to a bucket.
     #[serde(default, rename = "async", skip_serializing_if = "Option::is_none")]
     pub asynchronous: Option<Async>,
-    /// Requests and answers are written down.
+    /// Captures requests and responses in a bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capture: Option<Capture>,
     /// How it moves to a new version.
@@ -66,7 +66,7 @@ pub struct SagemakerEndpoint {
     /// The ARN of the KMS key of the machines' disks; types with disks of their own take none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key: Option<Field<String>>,
-    /// How long the containers' logs are kept; `null` leaves them to SageMaker, which keeps them for good.
+    /// How long the containers' logs are kept; `null` leaves them to SageMaker, which keeps them indefinitely.
     #[serde(default = "month")]
     pub log_retention: Option<Span>,
 }
@@ -268,7 +268,7 @@ impl Compares for SagemakerEndpoint {
 
 impl Logs for SagemakerEndpoint {
     async fn lines(ctx: &SweepCtx, live: &Live<Self>, since: Timestamp) -> Result<Vec<LogLine>, Error> {
-        log_lines(&ctx.aws, &parts::log_group(&live.id), since).await
+        log_lines(&ctx.aws, &parts::log_group_of(&live.id), since).await
     }
 }
 

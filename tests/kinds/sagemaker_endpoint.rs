@@ -323,7 +323,7 @@ async fn an_update_that_is_taken_back_is_a_failure_and_the_old_version_serves() 
     let [(address, error)] = &outcome.failed[..] else { panic!("{outcome:?}") };
     assert_eq!(address.as_str(), "it");
     let told = error.to_string();
-    assert!(told.contains("was taken back, and the old version still serves"), "{told}");
+    assert!(told.contains("was rolled back, and the old version still serves"), "{told}");
     assert!(told.contains("did not pass the ping health check") && told.contains("ERROR: the model server"), "{told}");
     assert_eq!(
         (serves(&stage.sandbox), endpoint(&stage.sandbox)["status"].clone()),
@@ -336,7 +336,7 @@ async fn an_update_that_is_taken_back_is_a_failure_and_the_old_version_serves() 
         "{:?}",
         view.snapshot.owned.values().find(|f| f.kind.name() == "sagemaker-endpoint").unwrap().live.state
     );
-    assert!(state.contains("its last change was taken back") && state.contains("ping health check"), "{state}");
+    assert!(state.contains("its last change was rolled back") && state.contains("ping health check"), "{state}");
     // Whoever goes back has the version that was refused to remove, and nothing else to do.
     let plan = stage.plan(&at(1)).await;
     assert!(text(&plan).contains("parts: ") && plan.summary.update == 1, "{}", text(&plan));
@@ -495,12 +495,12 @@ fn what_sagemaker_refuses_is_found_beforehand() {
     assert_eq!(codes(rollout(json!({ "strategy": "linear", "percent": 5 }))), ["DL1611"]);
     assert_eq!(codes(rollout(json!({ "strategy": "all-at-once", "percent": 5 }))), ["DL1611"]);
     assert_eq!(codes(json!({ "log_retention": "30d" })), none);
-    assert_eq!(codes(json!({ "log_retention": "31d" })), ["DL1612"]);
+    assert_eq!(codes(json!({ "log_retention": "31d" })), ["DL1002"]);
     let vllm = |more: Value| {
         let image = "763104351884.dkr.ecr.us-east-1.amazonaws.com/vllm:0.11-gpu-py312";
         one(examples::merged(&json!({ "container": { "image": image }, "instance_type": "ml.g6e.xlarge" }), &more))
     };
-    assert_eq!(vllm(json!({})), ["DL1613", "DL1613"]);
+    assert_eq!(vllm(json!({})), ["DL1612", "DL1612"]);
     assert_eq!(
         vllm(json!({ "health_check_timeout": "20m", "ami_version": "al2-ami-sagemaker-inference-gpu-3-1" })),
         none

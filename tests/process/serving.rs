@@ -1,4 +1,4 @@
-//! An endpoint that somebody asks all the time, while the real binary moves it, is killed, and is taken back.
+//! An endpoint that somebody asks all the time, while the real binary moves it, is killed, and is rolled back.
 use crate::{
     driver::{Account, Cli, trap_at},
     proxy::Proxy,
@@ -131,11 +131,11 @@ fn what_never_answers_is_taken_back_and_told() {
     let watcher = Watcher::start(account.port);
     let ran = cli.run(&["apply", "--yes", "--var", "version=2"]).must(3, "a version that never answers");
     let told = ran.out + &ran.err;
-    for words in ["was taken back, and the old version still serves", "ping health check", "its log ends: "] {
+    for words in ["was rolled back, and the old version still serves", "ping health check", "its log ends: "] {
         assert!(told.contains(words), "{words}: {told}");
     }
     let status = cli.run(&["status"]).must(0, "the state").out;
-    assert!(status.contains("degraded: its last change was taken back"), "{status}");
+    assert!(status.contains("degraded: its last change was rolled back"), "{status}");
     let plan = cli.run(&["plan", "--detailed-exitcode", "--var", "version=2"]).must(2, "it is offered again");
     let plan = plan.out + &plan.err;
     assert!(plan.contains("degraded") && plan.contains("ping health check"), "the plan says what failed: {plan}");

@@ -43,9 +43,6 @@ impl Answer<'_> {
         if self.status == 408 || self.status >= 500 && self.status != 501 {
             return C::Ambiguous;
         }
-        if services::is_taken(self) {
-            return C::Exists;
-        }
         services::by_words(self)
             .or_else(|| services::class(service, action, self.code))
             .or_else(|| codes::class(self.code))

@@ -43,11 +43,6 @@ pub(super) fn not_visible_yet(answer: &Answer<'_>) -> bool {
     }
 }
 
-/// Names that are taken, where only the words say so.
-pub(super) fn is_taken(answer: &Answer<'_>) -> bool {
-    answer.operation == "sns:CreateTopic" && answer.message.contains("Topic already exists with different")
-}
-
 fn creates(operation: &str) -> bool {
     let verb = operation.split(':').nth(1).unwrap_or("");
     ["Create", "Run", "Attach", "Associate", "Authorize", "Modify", "Replace"].iter().any(|v| verb.starts_with(v))
@@ -61,6 +56,9 @@ pub(super) fn is_throttle(service: &str, code: &str) -> bool {
 /// What a service says in words alone. SageMaker refuses almost everything with one code.
 pub(super) fn by_words(answer: &Answer<'_>) -> Option<ErrorClass> {
     let says = |text: &str| answer.message.starts_with(text);
+    if answer.operation == "sns:CreateTopic" && answer.message.contains("Topic already exists with different") {
+        return Some(ErrorClass::Exists);
+    }
     if !answer.operation.starts_with("sagemaker:") || answer.code != "ValidationException" {
         return None;
     }

@@ -1,6 +1,6 @@
 //! What CloudWatch Logs would refuse of a group, and metric filters that would never count.
 use super::{DAY, DAYS, LogClass, LogGroup, MetricFilter};
-use crate::{diagnostic::codes, kinds::named::Named, resource::Problem};
+use crate::{diagnostic::codes, kinds::named::Named, resource::Problem, units::Span};
 use std::collections::BTreeSet;
 
 codes! {
@@ -10,7 +10,7 @@ codes! {
          with `aws/`, which is AWS's own.";
     RETENTION = "DL1002", "CloudWatch Logs does not keep logs for this long",
         "Logs are kept for 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, \
-         3288 or 3653 days. Leave `retention` out to keep them for good.";
+         3288 or 3653 days. Leave `retention` out to keep them indefinitely; of an endpoint that is `log_retention: null`.";
     CLASS = "DL1003", "A log group of this class has no metric filters",
         "AWS applies metric filters to groups of class `standard` only. The class is fixed: another one replaces the \
          group, and its logs go with the old one.";
@@ -60,6 +60,17 @@ const UNITS: [&str; 27] = [
     "None",
 ];
 
+/// Why CloudWatch Logs does not keep logs for exactly this long, and what comes near.
+pub(in crate::kinds) fn not_kept(time: Span) -> Option<(String, String)> {
+    if DAYS.iter().any(|days| days * DAY == time.seconds()) {
+        return None;
+    }
+    let near = DAYS.iter().min_by_key(|days| (*days * DAY).abs_diff(time.seconds()));
+    let help = near.map_or(String::new(), |days| format!("the nearest is `{days}d`"));
+    let long = time.whole_days().map_or(time.to_string(), |days| format!("{days} days"));
+    Some((format!("logs cannot be kept for {long}"), help))
+}
+
 pub(super) fn check(group: &LogGroup, problems: &mut Vec<Problem>) {
     let mut add = |code, path: &str, summary: String, help: &str| {
         problems.push(Problem { code, path: path.to_owned(), summary, help: help.to_owned() });
@@ -68,11 +79,8 @@ pub(super) fn check(group: &LogGroup, problems: &mut Vec<Problem>) {
         let summary = format!("`{name}` is not a legal name of a log group");
         add(&NAME, "name", summary, "write for example `/train/nodes`");
     }
-    if let Some(time) = group.retention.filter(|time| !DAYS.iter().any(|days| days * DAY == time.seconds())) {
-        let near = DAYS.iter().min_by_key(|days| (*days * DAY).abs_diff(time.seconds()));
-        let help = near.map_or(String::new(), |days| format!("the nearest is `{days}d`"));
-        let long = time.whole_days().map_or(time.to_string(), |days| format!("{days} days"));
-        add(&RETENTION, "retention", format!("logs cannot be kept for {long}"), &help);
+    if let Some((summary, help)) = group.retention.and_then(not_kept) {
+        add(&RETENTION, "retention", summary, &help);
     }
     if group.class == LogClass::InfrequentAccess && !group.filters().is_empty() {
         let summary = "a group of class `infrequent-access` with metric filters".to_owned();

@@ -75,11 +75,11 @@ async fn roll_out(
     let name = &live.id;
     if ctx.has_tried(wanted) {
         let why = match &live.state {
-            State::Degraded(why) => why.trim_start_matches(read::TAKEN_BACK).trim_start_matches(": ").to_owned(),
+            State::Degraded(why) => why.trim_start_matches(read::ROLLED_BACK).trim_start_matches(": ").to_owned(),
             _ => "AWS gave no reason".to_owned(),
         };
         let log = read::last_lines(&ctx.sweep(), name).await;
-        let text = format!("the update of {name} was taken back, and the old version still serves: {why}{log}");
+        let text = format!("the update of {name} was rolled back, and the old version still serves: {why}{log}");
         return Err(Error::new(ErrorClass::Other, text).help("correct the cause and apply again: it is tried anew"));
     }
     scaling::make_way(ctx, name, want, &live.spec).await?;
@@ -117,9 +117,10 @@ pub(super) async fn delete(ctx: &Ctx, live: &Live<SagemakerEndpoint>) -> Result<
     match live.state {
         State::Partial => {
             // An endpoint that nobody finds by its tags any more may yet serve.
-            for (name, config) in read::users(&ctx.sweep()).await? {
-                if live.parts.contains_key(&parts::part(parts::CONFIG_PART, &config)) {
-                    let text = format!("the endpoint {name} still names the configuration {config}");
+            for (name, uses) in read::users(&ctx.sweep()).await? {
+                if let Some(part) = live.parts.keys().find(|part| uses.contains(*part)) {
+                    let text =
+                        format!("the endpoint {name}, which does not carry this stack's tags, still uses {part}");
                     return Err(Error::new(ErrorClass::InUse, text));
                 }
             }

@@ -7,8 +7,8 @@ use super::{
 use crate::{
     diagnostic::{Code, codes},
     field::Field,
+    kinds::log_group,
     resource::Problem,
-    units::Span,
 };
 use std::collections::BTreeSet;
 
@@ -36,15 +36,10 @@ codes! {
         "Whoever may describe a model can read its environment, so a token does not belong there. Let the container read a secret by the endpoint's role, or take the weights from a bucket.";
     ROLLOUT = "DL1611", "A rollout that SageMaker would refuse",
         "A canary and a batch are 5 to 50 percent, a step 10 to 50; up to ten alarms are watched. Rolling needs one variant on machines.";
-    RETENTION = "DL1612", "CloudWatch Logs does not keep logs for this long",
-        "Logs are kept for 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653 days.";
-    WINDOW = "DL1613", "A language model without the time and the driver that it needs",
+    WINDOW = "DL1612", "A language model without the time and the driver that it needs",
         "Images that serve language models (vLLM, SGLang, DJL, TGI) load for minutes, and AWS gives up after four unless `health_check_timeout` says more: 15m and longer. Current ones need `ami_version` too: with AWS's default driver the container ends before it writes a line.";
 }
 
-/// In days (API reference of PutRetentionPolicy).
-const DAYS: [u64; 22] =
-    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 /// Families of EC2 that SageMaker does not serve on (enum ProductionVariantInstanceType).
 const ABSENT: [&str; 5] = ["g4ad", "g5g", "gr6", "m7g", "p3dn"];
 /// Families whose machines have disks of their own, besides those with a `d`.
@@ -92,9 +87,8 @@ pub(super) fn check(endpoint: &SagemakerEndpoint, problems: &mut Vec<Problem>) {
         }
     }
     rollout(endpoint, &mut add);
-    let days = |time: &Span| DAYS.iter().any(|days| days * 24 * HOUR == time.seconds());
-    if endpoint.log_retention.is_some_and(|time| !days(&time)) {
-        add(&RETENTION, "log_retention".into(), "logs cannot be kept for this long".into(), "write for example `30d`");
+    if let Some((summary, help)) = endpoint.log_retention.and_then(log_group::check::not_kept) {
+        add(&log_group::check::RETENTION, "log_retention".into(), summary, &help);
     }
 }
 

@@ -15,16 +15,16 @@ use std::collections::BTreeMap;
 pub struct Variant {
     /// Its name. Guardrails of a rollout want the same names before and after.
     pub name: String,
-    /// What answers.
+    /// The container that answers requests.
     pub container: Container,
     /// The type of its machines, such as `ml.g5.xlarge`; or `serverless`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_type: Option<String>,
-    /// How many machines; 1 where nothing is said. With `scaling` it begins at `min`, and AWS decides from then on.
+    /// How many machines; 1 by default. With `scaling` it starts at `min`, and AWS decides from then on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub count: Option<u32>,
-    /// Its share of the requests, by the sum of all weights.
+    /// Its share of the requests, relative to the sum of all weights.
     #[serde(default = "one")]
     pub weight: u32,
     /// The disk of each machine. Types with disks of their own take none.
@@ -80,7 +80,7 @@ pub struct ModelData {
     /// One object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<Field<String>>,
-    /// Is it to be unpacked?
+    /// How it is packed.
     #[serde(default)]
     pub compression: Packing,
 }
@@ -150,13 +150,13 @@ pub struct Scaling {
     /// The most machines: budgets count them.
     #[schemars(range(min = 1))]
     pub max: u32,
-    /// What is held near a value; without it somebody else sets the count between `min` and `max`.
+    /// The metric to keep near a value; without it, nothing changes the count by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Target>,
-    /// How long no machine is removed after a change.
+    /// After a change, no machine is removed for this long.
     #[serde(default = "pause")]
     pub scale_in_cooldown: Span,
-    /// How long no machine is added after a change.
+    /// After a change, no machine is added for this long.
     #[serde(default = "pause")]
     pub scale_out_cooldown: Span,
 }
@@ -165,7 +165,7 @@ fn pause() -> Span {
     Span::from_seconds(300)
 }
 
-/// A metric that is held near a value.
+/// A metric to keep near a value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
@@ -179,11 +179,11 @@ pub struct Target {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Measure {
-    /// Requests a minute and machine.
+    /// Requests per minute and machine.
     Invocations,
-    /// Requests at a time and machine, seen every ten seconds.
+    /// Concurrent requests per machine, measured every ten seconds.
     ConcurrentRequests,
-    /// Requests that wait, by machine: for `async`.
+    /// Waiting requests per machine: for `async`.
     Backlog,
 }
 
@@ -199,34 +199,34 @@ pub struct Network {
     pub security_groups: Vec<Ref<SecurityGroup>>,
 }
 
-/// Answers are objects in a bucket, and requests may wait.
+/// Requests may wait, and responses are written to a bucket.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Async {
-    /// Where answers go: `s3://bucket/prefix/`.
+    /// Where responses are written: `s3://bucket/prefix/`.
     pub output: Field<String>,
-    /// Where errors go.
+    /// Where errors are written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Field<String>>,
-    /// The topic that is told of answers, by ARN.
+    /// The ARN of the topic that is notified of responses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub success_topic: Option<Field<String>>,
-    /// The topic that is told of errors, by ARN.
+    /// The ARN of the topic that is notified of errors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_topic: Option<Field<String>>,
-    /// How many requests a machine works on at a time; AWS decides where nothing is said.
+    /// How many requests a machine works on at a time; AWS decides by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
     pub concurrency: Option<u32>,
 }
 
-/// Requests and answers are written down.
+/// Captures requests and responses in a bucket.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Capture {
     /// Where to: `s3://bucket/prefix`.
     pub destination: Field<String>,
-    /// How many of a hundred.
+    /// The percentage of requests that is captured.
     #[serde(default = "all")]
     #[schemars(range(min = 0, max = 100))]
     pub percent: u32,
@@ -250,7 +250,7 @@ pub struct Rollout {
     /// How long each step is watched before the next one.
     #[serde(default = "ten_minutes")]
     pub bake: Span,
-    /// Alarms, by name, of which any takes the update back. They must be quiet before it begins.
+    /// Names of alarms; any of them rolls the update back. None may be in ALARM when it begins.
     #[serde(default)]
     pub alarms: Vec<Field<String>>,
 }

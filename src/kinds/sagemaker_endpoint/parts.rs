@@ -6,6 +6,7 @@ use crate::{
         tags::{self, Carrier, Tagger, Tags},
     },
     call::{Ctx, Scope, SweepCtx},
+    kinds::log_group,
     resource::{Id, Live},
     units::Span,
 };
@@ -32,13 +33,8 @@ pub(super) fn arn(scope: &Scope, tail: &str) -> String {
     format!("arn:{partition}:sagemaker:{region}:{account}:{tail}")
 }
 
-pub(super) fn log_arn(scope: &Scope, group: &str) -> String {
-    let Scope { partition, region, account, .. } = scope;
-    format!("arn:{partition}:logs:{region}:{account}:log-group:{group}")
-}
-
 /// SageMaker writes what containers say to this group.
-pub(super) fn log_group(endpoint: &str) -> String {
+pub(super) fn log_group_of(endpoint: &str) -> String {
     format!("/aws/sagemaker/Endpoints/{endpoint}")
 }
 
@@ -106,16 +102,18 @@ pub(super) async fn config(ctx: &Ctx, want: &SagemakerEndpoint, there: &There) -
 /// The log group, before a container makes one that nobody owns and that never ends.
 pub(super) async fn logs(ctx: &Ctx, want: &SagemakerEndpoint, endpoint: &str, there: &There) -> Result<(), Error> {
     let Some(time) = want.log_retention else { return Ok(()) };
-    let group = &log_group(endpoint);
+    let group = &log_group_of(endpoint);
     if there.contains_key(LOG_GROUP) || there.contains_key(&part(LOG_GROUP, endpoint)) {
         return retain(ctx, group, time).await;
     }
     ctx.call_named(&LOGS, LOG_GROUP, group, &json!({ "name": group }), |attempt| async move {
         let input = json!({ "logGroupName": group, "tags": attempt.tags });
-        let arn = log_arn(&ctx.scope, group);
+        let arn = log_group::arn(&ctx.scope, group);
         match ctx.aws.logs().once::<IgnoredAny>("CreateLogGroup", &input).await {
             Ok(_) => Ok(vec![arn]),
-            Err(e) if e.class == ErrorClass::Exists => taken(ctx, &tags::LOGS, &arn).await,
+            Err(e) if e.class == ErrorClass::Exists => taken(ctx, &tags::LOGS, &arn)
+                .await
+                .map_err(|e| e.help("delete it, or write `log_retention: null` to leave the log group to SageMaker")),
             Err(e) => Err(e),
         }
     })
@@ -148,7 +146,7 @@ pub(super) async fn remove(
         gone(sagemaker.call::<IgnoredAny>("DeleteModel", &json!({ "ModelName": name })).await)?;
     }
     for name in of(LOG_GROUP) {
-        let input = json!({ "logGroupName": log_group(name) });
+        let input = json!({ "logGroupName": log_group_of(name) });
         gone(ctx.aws.logs().call::<IgnoredAny>("DeleteLogGroup", &input).await)?;
     }
     Ok(())

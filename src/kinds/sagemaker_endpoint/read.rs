@@ -8,6 +8,7 @@ use crate::{
     },
     call::{self, SweepCtx},
     field::Ref,
+    kinds::log_group,
     resource::{Live, Lookup, Resource, State},
     units::Span,
 };
@@ -52,7 +53,7 @@ impl Endpoint {
     fn state(&self) -> State {
         let why = self.failure_reason.as_deref().map(|why| why.trim_end_matches('.')).filter(|why| !why.is_empty());
         match self.endpoint_status.as_str() {
-            "InService" => why.map_or(State::Ready, |why| State::Degraded(format!("{TAKEN_BACK}: {why}"))),
+            "InService" => why.map_or(State::Ready, |why| State::Degraded(format!("{ROLLED_BACK}: {why}"))),
             "Deleting" => State::Deleting,
             "Failed" => State::Failed(why.unwrap_or("AWS gave no reason").to_owned()),
             _ if self.is_changing() => State::Pending,
@@ -69,7 +70,7 @@ struct Part {
 }
 
 /// What is said of an endpoint that serves as before.
-pub(super) const TAKEN_BACK: &str = "its last change was taken back";
+pub(super) const ROLLED_BACK: &str = "its last change was rolled back";
 /// How much is read at the same time: more only waits at the gate.
 const AT_ONCE: usize = 4;
 /// So many lines of a log tell why a container did not answer.
@@ -80,16 +81,38 @@ pub(super) async fn serving(ctx: &SweepCtx, name: &str) -> Result<Option<Endpoin
     optional(ctx.aws.sagemaker().call("DescribeEndpoint", &json!({ "EndpointName": name })).await)
 }
 
-/// Endpoints under the stack's names that are not going away, whoever owns them, each with the configuration that it
-/// names.
-pub(super) async fn users(ctx: &SweepCtx) -> Result<Vec<(String, String)>, Error> {
+/// Endpoints under the stack's names that are not being deleted, whoever owns them, each with the parts that it uses: the
+/// configuration that serves, the one that it moves to, and their models.
+pub(super) async fn users(ctx: &SweepCtx) -> Result<Vec<(String, BTreeSet<String>)>, Error> {
     let prefix = call::name_prefix(&ctx.scope.stack, &RULE);
     let mut out = Vec::new();
     for name in names(ctx, "ListEndpoints", ("Endpoints", "EndpointName"), &prefix).await? {
-        let found = serving(ctx, &name).await?.filter(|found| found.endpoint_status != "Deleting");
-        out.extend(found.map(|found| (name, found.config().to_owned())));
+        let Some(found) = serving(ctx, &name).await?.filter(|found| found.endpoint_status != "Deleting") else {
+            continue;
+        };
+        let mut uses = BTreeSet::new();
+        for config in BTreeSet::from([found.config(), found.goal()]) {
+            uses.insert(parts::part(parts::CONFIG_PART, config));
+            let stated = described(ctx, config).await?;
+            uses.extend(variants(&stated).filter_map(model_of).map(|model| parts::part(parts::MODEL_PART, model)));
+        }
+        out.push((name, uses));
     }
     Ok(out)
+}
+
+/// What a configuration states; nothing of one that is gone.
+async fn described(ctx: &SweepCtx, config: &str) -> Result<Value, Error> {
+    let input = json!({ "EndpointConfigName": config });
+    Ok(optional(ctx.aws.sagemaker().call("DescribeEndpointConfig", &input).await)?.unwrap_or_default())
+}
+
+fn variants(config: &Value) -> impl Iterator<Item = &Value> {
+    config["ProductionVariants"].as_array().into_iter().flatten()
+}
+
+fn model_of(variant: &Value) -> Option<&str> {
+    variant["ModelName"].as_str()
 }
 
 /// Every endpoint of the stack, and parts whose endpoint was never made or is gone.
@@ -115,7 +138,7 @@ pub(super) async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<SagemakerEndpoint>>
     }
     // Those of endpoints that are gone are known by their names alone.
     let groups = all.iter().filter(|name| !name.starts_with(&prefix)).chain([&prefix]);
-    log_groups(ctx, &mut out, groups.map(|name| parts::log_group(name)).collect()).await?;
+    log_groups(ctx, &mut out, groups.map(|name| parts::log_group_of(name)).collect()).await?;
     out.iter_mut().for_each(leave_over);
     Ok(out)
 }
@@ -161,17 +184,17 @@ async fn one(
         return Ok(None);
     };
     let sagemaker = ctx.aws.sagemaker();
-    let input = json!({ "EndpointConfigName": found.goal() });
-    let config: Value = optional(sagemaker.call("DescribeEndpointConfig", &input).await)?.unwrap_or_default();
-    let raw: Vec<&Value> = config["ProductionVariants"].as_array().into_iter().flatten().collect();
+    let config = described(ctx, found.goal()).await?;
+    let raw: Vec<&Value> = variants(&config).collect();
     let mut models = BTreeMap::new();
-    for model in raw.iter().filter_map(|one| one["ModelName"].as_str()).collect::<BTreeSet<_>>() {
+    for model in raw.iter().filter_map(|one| model_of(one)).collect::<BTreeSet<_>>() {
         let found: Option<wire::Model> =
             optional(sagemaker.call("DescribeModel", &json!({ "ModelName": model })).await)?;
         models.insert(model, found.unwrap_or_default());
     }
     let mut live = describe(ctx, &found, &config, &raw, &models, tags);
-    if live.state != State::Pending && live.state != State::Deleting {
+    // A target is registered only when the endpoint has been in service.
+    if !matches!(found.endpoint_status.as_str(), "Creating" | "Deleting") {
         let mut scaled = scaling::read(ctx, name, &live.spec.variants).await?;
         for variant in &mut live.spec.variants {
             variant.scaling = scaled.remove(&variant.name);
@@ -196,7 +219,7 @@ fn describe(
     let mut novel = None;
     let mut variants: Vec<Variant> = Vec::new();
     for one in raw {
-        let model = one["ModelName"].as_str().and_then(|name| models.get(name)).cloned().unwrap_or_default();
+        let model = model_of(one).and_then(|name| models.get(name)).cloned().unwrap_or_default();
         let (mut variant, strange) = wire::variant(one, model.container());
         novel = novel.or(strange);
         // What it runs now is told by the endpoint, not by what it began with.
@@ -234,7 +257,7 @@ fn describe(
         ("name", json!(name)),
         ("arn", json!(found.endpoint_arn)),
         ("config", json!(found.config())),
-        ("log_group", json!(parts::log_group(name))),
+        ("log_group", json!(parts::log_group_of(name))),
     ]
     .into_iter()
     .map(|(key, value)| (key.to_owned(), value))
@@ -307,8 +330,8 @@ async fn log_groups(
             group["retentionInDays"].as_u64().map(|days| Span::from_hours(days * 24))
         };
         let arns = found.iter().filter_map(|one| one["logGroupName"].as_str());
-        for part in tagged(ctx, arns.map(|name| parts::log_arn(&ctx.scope, name))).await? {
-            let (arn, name) = (part.arn.clone(), parts::log_group(&part.name));
+        for part in tagged(ctx, arns.map(|name| log_group::arn(&ctx.scope, name))).await? {
+            let (arn, name) = (part.arn.clone(), parts::log_group_of(&part.name));
             belongs(ctx, all, parts::LOG_GROUP, part);
             let its = all.iter_mut().find(|live| live.parts.get(parts::LOG_GROUP) == Some(&arn));
             if let Some(live) = its {
@@ -330,7 +353,7 @@ fn leave_over(live: &mut Live<SagemakerEndpoint>) {
 
 /// `; its log ends: …`, or nothing where nothing is known.
 pub(super) async fn last_lines(ctx: &SweepCtx, endpoint: &str) -> String {
-    let (logs, group) = (ctx.aws.logs(), parts::log_group(endpoint));
+    let (logs, group) = (ctx.aws.logs(), parts::log_group_of(endpoint));
     // The reason is worth more than its lines: without them it is told all the same.
     let recent = json!({ "logGroupName": group, "orderBy": "LastEventTime", "descending": true });
     let found: Value = logs.call("DescribeLogStreams", &recent).await.unwrap_or_default();

@@ -119,7 +119,7 @@ pub(super) async fn update(ctx: &Ctx, endpoint: &str, want: &[Variant], live: &[
         }
         let mut input = named(endpoint, &variant.name);
         (input["MinCapacity"], input["MaxCapacity"]) = (json!(scaling.min), json!(scaling.max));
-        // The tags of a call count for a new target only, and AWS refuses none.
+        // AWS takes tags with a new target only.
         if before.is_none() {
             input["Tags"] = json!(ctx.part_tags(&format!("scaling {}", variant.name)));
         }

@@ -53,7 +53,7 @@ codes! {
     NOT_LIVE = "DL0722", "Nothing of this address is live",
         "`dlinfra status` shows the addresses of what is live. The address of a module stands for the one resource in it that can do what was asked.";
     CANNOT = "DL0723", "This resource cannot do that",
-        "`dlinfra logs` shows what endpoints and log groups hold; `dlinfra invoke` asks endpoints.";
+        "`dlinfra logs` shows the logs of endpoints and log groups; `dlinfra invoke` sends requests to endpoints.";
     BODY = "DL0724", "The body of the request cannot be read",
         "`--body FILE` names a file, `--body -` the standard input.";
     OUTPUT_NOT_WRITTEN = "DL0575", "The output could not be written",

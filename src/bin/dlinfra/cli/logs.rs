@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::{collections::BTreeSet, time::Duration};
 
-/// Show what an endpoint's containers, or other writers of a log group, have written.
+/// Show the logs of an endpoint or a log group.
 #[derive(clap::Args)]
 #[command(after_help = AFTER, override_usage = "dlinfra logs [OPTIONS] [FILE] ADDRESS")]
 pub(super) struct Args {

@@ -148,7 +148,7 @@ Work:
   drift       Show what was changed behind dlinfra's back
   cost        Show what a blueprint costs, as text, JSON, CSV, Markdown or HTML
   output      Print the outputs of a stack
-  logs        Show what an endpoint or a log group holds
+  logs        Show the logs of an endpoint or a log group
   invoke      Send one request to an endpoint
   list        List every stack in the account and region
   lock        Show who works on a stack, or end a lock by hand
@@ -252,7 +252,7 @@ enum Command {
     Cost(cost::Args),
     /// Print the outputs of a stack.
     Output(output::Args),
-    /// Show what an endpoint or a log group holds.
+    /// Show the logs of an endpoint or a log group.
     Logs(logs::Args),
     /// Send one request to an endpoint.
     Invoke(invoke::Args),
