@@ -417,6 +417,30 @@ async fn counts_that_scaling_has_set_are_kept() {
     assert_eq!(count(&stage), 2);
 }
 
+/// What is compared is where an endpoint goes: somebody who plans meanwhile sees nothing but what will be left over.
+#[tokio::test(start_paused = true)]
+async fn a_plan_in_the_middle_of_an_update_knows_where_it_goes() {
+    let stage = Stage::new().await;
+    let at = |number: u32| {
+        let more = json!({ "container": version(number), "scaling": { "min": 1, "max": 4 } });
+        stack(json!({ "variants": [variant(more)] }))
+    };
+    stage.settle(&at(1)).await;
+    let (other, next) = (stage.beside(), at(2));
+    let look = async {
+        while endpoint(&other.sandbox)["status"] != "Updating" {
+            other.clock.sleep(std::time::Duration::from_secs(1)).await;
+        }
+        other.plan(&next).await
+    };
+    let (applied, plan) = tokio::join!(stage.resume(&next), look);
+    applied.unwrap();
+    let step = plan.steps.iter().find(|s| s.address.as_str() == "it").unwrap();
+    let fields: Vec<&str> = step.fields.iter().map(|f| f.path.as_str()).collect();
+    assert_eq!(fields, ["parts"], "{}", text(&plan));
+    assert!(stage.plan(&next).await.is_empty());
+}
+
 /// Somebody else's change is waited for, not fought with.
 #[tokio::test(start_paused = true)]
 async fn an_endpoint_that_changes_is_waited_for() {
