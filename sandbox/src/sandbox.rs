@@ -18,9 +18,10 @@ use crate::execute::execute;
 use crate::faults::{FaultAction, FaultRule, Faults};
 use crate::image::Image;
 use crate::inventory::{self, StoredObject};
+use crate::measurement::Measurement;
 use crate::request_log::{LogEntry, RequestLog};
 use crate::service::{Found, Parsed, Service, unsigned};
-use crate::services::SERVICES;
+use crate::services::{SERVICES, monitoring};
 use crate::store::World;
 use crate::timeline::{new_world, resume, settle};
 use crate::wire::Protocol;
@@ -202,6 +203,14 @@ impl Sandbox {
     /// AWS publishes a newer build of every machine image, up to 3 times: `latest` moves on, older builds stay.
     pub fn publish_images(&self) {
         self.lock().world.newer_images += 1;
+    }
+
+    /// Services of AWS, agents and programs publish values now. The next request that changes something stores them.
+    pub fn publish(&self, values: &[Measurement]) {
+        let now = self.inner.clock.now();
+        let mut state = self.lock();
+        settle(&mut state.world, now);
+        values.iter().for_each(|one| monitoring::measured(&mut state.world, now, one));
     }
 
     /// The fault rules in force.

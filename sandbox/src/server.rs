@@ -15,6 +15,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 
 use crate::faults::FaultRule;
+use crate::measurement::Measurement;
 use crate::sandbox::{HandleOutcome, Sandbox};
 
 /// A body may be so long: more than any request that is not an object, and an object for a test.
@@ -25,7 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Answers requests on `listener`, which must be bound to a loopback address, until the future is dropped.
 ///
 /// Clients use `http://127.0.0.1:PORT` as their endpoint for every service and any credentials. Under `/_sandbox/`
-/// are `status`, `requests`, `operations`, `reset` (POST) and `faults` (GET shows the rules, POST replaces them).
+/// are `status`, `requests`, `operations`, `reset` (POST), `faults` (GET shows the rules, POST replaces them) and `metrics`
+/// (POST publishes values, also of AWS's own metrics).
 pub async fn serve(sandbox: Sandbox, listener: TcpListener) -> io::Result<()> {
     if !listener.local_addr()?.ip().is_loopback() {
         return Err(io::Error::new(
@@ -126,10 +128,17 @@ fn control(sandbox: &Sandbox, method: &Method, page: &str, body: &Bytes) -> Resp
             }
             Err(error) => return plain(StatusCode::BAD_REQUEST, error.to_string()),
         },
+        (true, "metrics") => match serde_json::from_slice::<Vec<Measurement>>(body) {
+            Ok(values) => {
+                sandbox.publish(&values);
+                serde_json::to_value(sandbox.status())
+            }
+            Err(error) => return plain(StatusCode::BAD_REQUEST, error.to_string()),
+        },
         _ => {
             return plain(
                 StatusCode::NOT_FOUND,
-                "GET status, requests, operations, faults; POST reset, faults".to_owned(),
+                "GET status, requests, operations, faults; POST reset, faults, metrics".to_owned(),
             );
         }
     };

@@ -62,9 +62,9 @@ pub(crate) trait Object: Serialize + DeserializeOwned + Clone + Send + Sync + 's
 }
 
 /// What most objects with a name or an id and a field `created` say of themselves: type, `service/type`, the field of
-/// the id; and with tags in a field `tags`, the service and the last part of the ARN, in which the id stands.
+/// the id; the field of its timer, if it has one; and with tags in a field `tags`, the service and the last part of the ARN, in which the id stands.
 macro_rules! object {
-    ($type:ty, $kind:literal, $id:ident $(, global $global:literal)? $(, tags of $service:literal $arn:literal)?) => {
+    ($type:ty, $kind:literal, $id:ident $(, global $global:literal)? $(, due $due:ident)? $(, tags of $service:literal $arn:literal)?) => {
         impl $crate::store::Object for $type {
             const KIND: &'static str = $kind;
             $(const GLOBAL: bool = $global;)?
@@ -74,6 +74,11 @@ macro_rules! object {
             fn created(&self) -> jiff::Timestamp {
                 self.created
             }
+            $(
+                fn due(&self) -> Option<jiff::Timestamp> {
+                    self.$due
+                }
+            )?
             $(
                 fn tags(&self) -> Option<&$crate::store::Tags> {
                     Some(&self.tags)

@@ -149,3 +149,68 @@ def an_alarm_that_is_set_tells_its_topics(sandbox):
     cloudwatch.set_alarm_state(AlarmName="b", StateValue="ALARM", StateReason="a test")
     again = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
     assert all(json.loads(json.loads(one["Body"])["Message"])["AlarmName"] == "a" for one in again), again
+
+
+def query(identity, **more):
+    stat = {"Metric": {"Namespace": "Mine", "MetricName": identity}, "Period": 60, "Stat": "Sum"}
+    return {"Id": identity, "ReturnData": False, "MetricStat": stat, **more}
+
+
+@check
+def an_alarm_computes(sandbox):
+    cloudwatch = sandbox.client("cloudwatch")
+    metrics = [query("errors"), query("calls"),
+               {"Id": "ratio", "Expression": "IF(calls >= 20, 100 * FILL(errors, 0) / calls, 0)"}]
+    line = {"ComparisonOperator": "GreaterThanThreshold", "Threshold": 5, "EvaluationPeriods": 1,
+            "TreatMissingData": "notBreaching"}
+    cloudwatch.put_metric_alarm(AlarmName="ratio", Metrics=metrics, **line)
+    cloudwatch.put_metric_alarm(AlarmName="all", Metrics=[
+        {"Id": "q", "Expression": 'SELECT SUM(calls) FROM SCHEMA("Mine", Host)', "Period": 60}], **line)
+    for expression in ("errors /", "errors / other", "SEARCH('x', 'Sum')"):
+        wrong = [query("errors"), {"Id": "ratio", "Expression": expression}]
+        fails("ValidationError", cloudwatch.put_metric_alarm, AlarmName="wrong", Metrics=wrong, **line)
+    both = [{**query("errors"), "ReturnData": True}, {"Id": "ratio", "Expression": "errors * 2"}]
+    fails("ValidationError", cloudwatch.put_metric_alarm, AlarmName="wrong", Metrics=both, **line)
+
+    def state(name):
+        return alarms(cloudwatch, AlarmNames=[name])[0]["StateValue"]
+
+    def publish(errors, calls, **more):
+        data = [{"MetricName": "errors", "Value": errors, **more}, {"MetricName": "calls", "Value": calls, **more}]
+        cloudwatch.put_metric_data(Namespace="Mine", MetricData=data)
+
+    eventually(lambda: (publish(5, 10), state("ratio"))[1] == "OK")
+    eventually(lambda: (publish(5, 30), state("ratio"))[1] == "ALARM")
+    assert state("all") == "OK", "not one of a host"
+    eventually(lambda: (publish(0, 30, Dimensions=[{"Name": "Host", "Value": "h"}]), state("all"))[1] == "ALARM")
+
+
+@check
+def a_composite_alarm_lives(sandbox):
+    cloudwatch = sandbox.client("cloudwatch")
+    put(cloudwatch, "a b")
+    put(cloudwatch, "c")
+
+    def put_rule(name, rule, **more):
+        cloudwatch.put_composite_alarm(AlarmName=name, AlarmRule=rule, **more)
+
+    put_rule("both", 'ALARM("a b") AND NOT OK(c)', AlarmDescription="two", Tags=tags({"a": "1"}))
+    assert [one["AlarmName"] for one in alarms(cloudwatch)] == ["a b", "c"]
+    composites = lambda: cloudwatch.describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
+    (found,) = composites()
+    assert found["AlarmRule"] == 'ALARM("a b") AND NOT OK(c)' and found["AlarmArn"] == arn("both"), found
+    assert untag(cloudwatch.list_tags_for_resource(ResourceARN=arn("both"))["Tags"]) == {"a": "1"}
+    fails("ValidationError", put_rule, "x", "ALARM(none)")
+    fails("ValidationError", put_rule, "x", "ALARM(c) ALARM(c)")
+    fails("ValidationError", put_rule, "c", "ALARM(c)")
+    fails("ValidationError", put, cloudwatch, "both")
+    fails("ValidationError", put_rule, "x", "ALARM(c)", ActionsSuppressor="c")
+    put_rule("x", "TRUE", ActionsSuppressor="c", ActionsSuppressorWaitPeriod=60, ActionsSuppressorExtensionPeriod=60)
+    eventually(lambda: [one["StateValue"] for one in composites()] == ["OK", "ALARM"])
+    cloudwatch.set_alarm_state(AlarmName="a b", StateValue="ALARM", StateReason="by hand")
+    assert composites()[0]["StateValue"] == "ALARM" or eventually(lambda: composites()[0]["StateValue"] == "ALARM")
+    fails("ValidationError", cloudwatch.delete_alarms, AlarmNames=["c"])
+    fails("ValidationError", cloudwatch.delete_alarms, AlarmNames=["both", "x"])
+    cloudwatch.delete_alarms(AlarmNames=["both"])
+    cloudwatch.delete_alarms(AlarmNames=["x", "a b", "c"])
+    assert composites() == []

@@ -7,7 +7,7 @@ mod events;
 mod fsx;
 mod iam;
 mod logs;
-mod monitoring;
+pub(crate) mod monitoring;
 mod prelude;
 mod pricing;
 mod s3;

@@ -1,9 +1,14 @@
 //! Alarms: put whole, whoever had the name before.
 
+use std::time::Duration;
+
 use serde_json::Map;
 
-use super::actions;
-use super::evaluation::{State, evaluated};
+use super::actions::{self, Held};
+use super::evaluation::{self, Window};
+use super::rule::Rule;
+use super::{composites, metrics, queries};
+use crate::life::after;
 use crate::services::prelude::*;
 use crate::store::World;
 
@@ -40,18 +45,40 @@ const FIELDS: [&str; 21] = [
 ];
 const DAY: i64 = 24 * 3600;
 
+/// A new alarm is evaluated after so long.
+const FIRST: Duration = Duration::from_secs(60);
+
+/// The state's name, its reason, and since when.
+pub(super) type State = (String, String, Timestamp);
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Alarm {
-    name: String,
+    pub(super) name: String,
     created: Timestamp,
     updated: Timestamp,
-    fields: Map<String, Value>,
-    /// As it was made, or set by hand.
-    state: State,
+    pub(super) fields: Map<String, Value>,
+    pub(super) state: State,
     tags: Tags,
+    /// When it is evaluated next; an alarm to whose metrics nothing has been added for long sleeps.
+    #[serde(default)]
+    pub(super) timer: Option<Timestamp>,
+    /// What it will do about its last change of state, unless another alarm suppresses it.
+    #[serde(default)]
+    pub(super) held: Option<Held>,
 }
 
-object!(Alarm, "monitoring/alarm", name, tags of "cloudwatch" "alarm:{name}");
+object!(Alarm, "monitoring/alarm", name, due timer, tags of "cloudwatch" "alarm:{name}");
+
+impl Alarm {
+    /// The rule of a composite alarm.
+    pub(super) fn rule(&self) -> Option<Rule> {
+        Rule::parse(self.fields.get("AlarmRule")?.as_str()?).ok()
+    }
+
+    pub(super) fn is_composite(&self) -> bool {
+        self.fields.contains_key("AlarmRule")
+    }
+}
 
 fn put(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let name = call.params.text("AlarmName")?;
@@ -59,17 +86,111 @@ fn put(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let kept = FIELDS.iter().filter_map(|field| Some(((*field).to_owned(), call.params.raw(field)?)));
     let fields: Map<String, Value> = kept.collect();
     check(call, &fields)?;
+    queries::check(call, &fields)?;
+    keep(call, name, fields, tags)
+}
+
+/// Keeps what was put: a new alarm, or all of an old one.
+pub(super) fn keep(
+    call: &mut Call<'_>,
+    name: String,
+    fields: Map<String, Value>,
+    tags: Tags,
+) -> Result<Reply, ApiError> {
     let (created, updated) = (call.now, call.now);
     let alarm = match call.get::<Alarm>(&name).cloned() {
+        Some(old) if old.is_composite() != fields.contains_key("AlarmRule") => {
+            return Err(call.invalid(format!("{name} is an alarm of the other type")));
+        }
         // The tags of a call count for a new alarm only; the state stays.
-        Some(old) => Alarm { updated, fields, ..old },
+        Some(old) => Alarm { updated, fields, timer: Some(next(call.now, 1)), ..old },
         None => {
             let state = ("INSUFFICIENT_DATA".to_owned(), "Unchecked: Initial alarm creation".to_owned(), created);
-            Alarm { name, created, updated, fields, state, tags }
+            let timer = if fields.contains_key("AlarmRule") {
+                after(created, Duration::from_secs(1))
+            } else {
+                after(created, FIRST)
+            };
+            Alarm { name, created, updated, fields, state, tags, timer: Some(timer), held: None }
         }
     };
     call.put(alarm);
     Ok(Reply::empty())
+}
+
+/// The next whole step of so many seconds.
+fn next(at: Timestamp, step: i64) -> Timestamp {
+    let second = (at.as_second().div_euclid(step) + 1) * step;
+    Timestamp::from_second(second).unwrap_or(Timestamp::MAX)
+}
+
+/// New values may mean another state: who sleeps is evaluated at the next full minute.
+pub(super) fn wake(world: &mut World, region: &str, now: Timestamp) {
+    let sleeping = world.all::<Alarm>(region).filter(|it| it.timer.is_none() && !it.is_composite());
+    for name in sleeping.map(|it| it.name.clone()).collect::<Vec<_>>() {
+        world.update::<Alarm>(region, &name, |it| it.timer = Some(next(now, step(&it.fields))));
+    }
+}
+
+/// How often an alarm is evaluated.
+fn step(fields: &Map<String, Value>) -> i64 {
+    evaluation::span(fields).0.min(60)
+}
+
+/// An alarm's timer has come due.
+pub(super) fn settle(world: &mut World, region: &str, name: &str, at: Timestamp) {
+    let Some(mut it) = world.get::<Alarm>(region, name).cloned() else { return };
+    it.timer = None;
+    let said = match it.rule() {
+        Some(rule) => Some(composites::evaluated(world, region, &rule)),
+        None => {
+            let (period, count) = evaluation::span(&it.fields);
+            let window = Window { world, region, at, period, count };
+            // So long a value may still count, or its period end; at the end nothing changes any more.
+            let reach = period.saturating_mul(i64::try_from(count).unwrap_or(i64::MAX).saturating_add(2));
+            let warm = it.warm_until().filter(|until| at < *until);
+            if metrics::latest(world, region).is_some_and(|latest| at.as_second() <= latest.saturating_add(reach + 60))
+            {
+                it.timer = Some(next(at, step(&it.fields)));
+            } else {
+                it.timer = warm;
+            }
+            match warm {
+                Some(_) if it.waits_all_of_it() || !evaluation::is_filled(window, &it.fields) => None,
+                _ => evaluation::evaluated(window, &it.fields),
+            }
+        }
+    };
+    let before = it.state.clone();
+    if let Some((state, reason)) = said {
+        it.state = if state == before.0 { (state, reason, before.2) } else { (state, reason, at) };
+    }
+    enter(world, region, it, &before.0, at);
+}
+
+/// Keeps an alarm in its state; where that is another one than before, it acts, and those above it look.
+pub(super) fn enter(world: &mut World, region: &str, mut it: Alarm, before: &str, at: Timestamp) {
+    if it.state.0 != before {
+        for above in composites::above(world, region, &it.name) {
+            world.update::<Alarm>(region, &above, |above| above.timer = Some(at));
+        }
+        it.held = Some(Held::new(before, at));
+    }
+    actions::settle(world, region, &mut it, at);
+    world.put(region, it);
+}
+
+impl Alarm {
+    /// Until when missing values say nothing about a new alarm.
+    fn warm_until(&self) -> Option<Timestamp> {
+        let minutes = self.fields.get("WarmUpConfiguration")?["WarmUpPeriodDurationInMinutes"].as_u64()?;
+        Some(after(self.created, Duration::from_secs(minutes * 60)))
+    }
+
+    fn waits_all_of_it(&self) -> bool {
+        let config = self.fields.get("WarmUpConfiguration");
+        config.is_some_and(|config| config["OnlyStartEvaluatingAfterWarmUpPeriodEnds"] == true)
+    }
 }
 
 /// What goes together, from the API reference of PutMetricAlarm.
@@ -114,23 +235,26 @@ fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     }
     let (types, state) = (call.params.texts("AlarmTypes")?, call.params.text_opt("StateValue")?);
     let page = Page::take(call, 50)?;
-    // Composite alarms are shown to those only who ask for them, and there are none.
-    let asked = types.is_empty() || types.iter().any(|one| one == "MetricAlarm");
+    // Composite alarms are shown to those only who ask for them.
+    let asked = |it: &Alarm| match it.is_composite() {
+        true => types.iter().any(|one| one == "CompositeAlarm"),
+        false => types.is_empty() || types.iter().any(|one| one == "MetricAlarm"),
+    };
     let wanted = |it: &&Alarm| {
-        asked
+        asked(it)
             && (names.is_empty() || names.contains(&it.name))
             && prefix.as_ref().is_none_or(|prefix| it.name.starts_with(prefix))
-            && state
-                .as_ref()
-                .is_none_or(|state| evaluated(call.world, call.region, call.now, &it.fields, &it.state).0 == *state)
+            && state.as_ref().is_none_or(|state| it.state.0 == *state)
     };
     let (found, next) = page.cut(call.seen::<Alarm>().filter(wanted), |it| &it.name);
-    let shown: Vec<Value> = found.iter().map(|it| shown(call, it)).collect();
-    Ok(Reply::json(json!({"MetricAlarms": shown, "CompositeAlarms": [], "NextToken": next})))
+    let shown = |composite: bool| -> Vec<Value> {
+        found.iter().filter(|it| it.is_composite() == composite).map(|it| shown(call, it)).collect()
+    };
+    Ok(Reply::json(json!({"MetricAlarms": shown(false), "CompositeAlarms": shown(true), "NextToken": next})))
 }
 
 fn shown(call: &Call<'_>, it: &Alarm) -> Value {
-    let (state, reason, since) = evaluated(call.world, call.region, call.now, &it.fields, &it.state);
+    let (state, reason, since) = &it.state;
     let mut out = json!({
         "AlarmName": it.name, "AlarmArn": call.arn(format_args!("alarm:{}", it.name)),
         "AlarmConfigurationUpdatedTimestamp": it.updated.as_second(), "ActionsEnabled": true, "OKActions": [],
@@ -139,14 +263,16 @@ fn shown(call: &Call<'_>, it: &Alarm) -> Value {
     });
     if let Value::Object(map) = &mut out {
         map.extend(it.fields.clone());
+        if let Some(by) = it.held.as_ref().and_then(|held| held.suppressed_by(it)) {
+            map.insert("ActionsSuppressedBy".to_owned(), by.into());
+        }
     }
     out
 }
 
-/// Is the alarm of this name in ALARM at a moment?
-pub(crate) fn is_in_alarm(world: &World, region: &str, name: &str, at: Timestamp) -> bool {
-    let alarm = world.get::<Alarm>(region, name);
-    alarm.is_some_and(|it| evaluated(world, region, at, &it.fields, &it.state).0 == "ALARM")
+/// Is the alarm of this name in ALARM?
+pub(crate) fn is_in_alarm(world: &World, region: &str, name: &str) -> bool {
+    world.get::<Alarm>(region, name).is_some_and(|it| it.state.0 == "ALARM")
 }
 
 fn delete(call: &mut Call<'_>) -> Result<Reply, ApiError> {
@@ -157,6 +283,14 @@ fn delete(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         && missing(&only)
     {
         return Err(no_alarm());
+    }
+    if names.iter().filter_map(|name| call.get::<Alarm>(name)).filter(|it| it.is_composite()).count() > 1 {
+        return Err(call.invalid("Only one composite alarm can be deleted at a time"));
+    }
+    let held = |name: &&String| composites::above(call.world, call.region, name).iter().any(|it| !names.contains(it));
+    if let Some(name) = names.iter().find(held) {
+        let message = format!("Cannot delete {name} as there are composite alarm(s) depending on it.");
+        return Err(call.invalid(message));
     }
     names.iter().for_each(|name| call.remove::<Alarm>(name));
     Ok(Reply::empty())
@@ -170,9 +304,10 @@ fn set_state(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let (name, now) = (call.params.text("AlarmName")?, call.now);
     let (state, reason) = (call.params.text("StateValue")?, call.params.text("StateReason")?);
     call.params.text_opt("StateReasonData")?;
-    let alarm = call.get::<Alarm>(&name).cloned().ok_or_else(no_alarm)?;
-    let (before, _, _) = evaluated(call.world, call.region, now, &alarm.fields, &alarm.state);
-    actions::run(call, &name, &alarm.fields, (&before, &state), &reason);
-    call.put(Alarm { state: (state, reason, now), ..alarm });
+    let mut alarm = call.get::<Alarm>(&name).cloned().ok_or_else(no_alarm)?;
+    let before = std::mem::replace(&mut alarm.state, (state, reason, now)).0;
+    // What its metrics say counts again after a minute.
+    alarm.timer = Some(after(now, FIRST));
+    enter(call.world, call.region, alarm, &before, now);
     Ok(Reply::empty())
 }

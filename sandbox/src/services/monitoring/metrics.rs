@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::alarms;
+use super::evaluation::Window;
+use super::select::Select;
+use crate::measurement::Measurement;
 use crate::services::prelude::*;
 use crate::store::World;
 use crate::wire::params::Params;
@@ -71,6 +75,12 @@ pub(crate) fn publish(call: &mut Call<'_>, namespace: &str, dimensions: &[(&str,
     }
 }
 
+/// Somebody publishes one value now.
+pub(crate) fn measured(world: &mut World, now: Timestamp, one: &Measurement) {
+    let id = id(&one.namespace, &one.name, &one.dimensions);
+    record(world, &one.region, now, id, vec![(now.as_second(), one.value)]);
+}
+
 /// Adds values; the oldest go.
 pub(crate) fn record(world: &mut World, region: &str, now: Timestamp, id: String, values: Vec<(i64, f64)>) {
     if values.is_empty() {
@@ -82,26 +92,45 @@ pub(crate) fn record(world: &mut World, region: &str, now: Timestamp, id: String
     series.values.sort_by_key(|(at, _)| *at);
     series.values.drain(..series.values.len().saturating_sub(KEPT));
     world.put(region, series);
+    alarms::wake(world, region, now);
 }
 
-/// What a statistic makes of a metric in each of the last periods, the latest first; nothing where it has no value.
-pub(super) fn periods(
-    (world, region, now): (&World, &str, Timestamp),
-    id: &str,
-    statistic: &str,
-    period: i64,
-    count: i64,
-) -> Vec<Option<f64>> {
-    let values = world.get::<Series>(region, id).map(|series| series.values.as_slice()).unwrap_or_default();
-    let end = now.as_second().div_euclid(period) * period;
-    let one = |back: i64| {
-        let (from, to) = (end - (back + 1) * period, end - back * period);
-        let mut inside: Vec<f64> =
-            values.iter().filter(|(at, _)| (from..to).contains(at)).map(|(_, value)| *value).collect();
+/// What a statistic makes of one or several metrics in each of the last periods, the latest first; nothing where none has
+/// a value.
+pub(super) fn periods(window: Window<'_>, ids: &[String], statistic: &str) -> Vec<Option<f64>> {
+    let Window { world, region, period, .. } = window;
+    let series: Vec<&[(i64, f64)]> =
+        ids.iter().filter_map(|id| world.get::<Series>(region, id)).map(|series| series.values.as_slice()).collect();
+    let end = window.at.as_second().div_euclid(period) * period;
+    let one = |back: usize| {
+        let to = end - i64::try_from(back).unwrap_or(i64::MAX).saturating_mul(period);
+        let mut inside: Vec<f64> = Vec::new();
+        for values in &series {
+            let (first, last) =
+                (values.partition_point(|(at, _)| *at < to - period), values.partition_point(|(at, _)| *at < to));
+            inside.extend(values[first..last].iter().map(|(_, value)| *value));
+        }
         inside.sort_by(f64::total_cmp);
         summary(statistic, &inside)
     };
-    (0..count).map(one).collect()
+    (0..window.count).map(one).collect()
+}
+
+/// The metrics that a query of Metrics Insights is about.
+pub(super) fn chosen(window: Window<'_>, select: &Select) -> Vec<String> {
+    let start = format!("{}|{}", select.namespace, select.metric);
+    let fits = |series: &&Series| {
+        let Some(rest) = series.id.strip_prefix(&start).filter(|rest| rest.is_empty() || rest.starts_with('|')) else {
+            return false;
+        };
+        select.fits(&rest.split('|').filter_map(|pair| pair.split_once('=')).collect())
+    };
+    window.world.all::<Series>(window.region).filter(fits).map(|series| series.id.clone()).collect()
+}
+
+/// When the latest value of all metrics of a region was measured.
+pub(super) fn latest(world: &World, region: &str) -> Option<i64> {
+    world.all::<Series>(region).filter_map(|series| Some(series.values.last()?.0)).max()
 }
 
 /// A statistic of sorted values.

@@ -1,20 +1,34 @@
-//! CloudWatch: dashboards, and alarms that are evaluated on the metrics put here. Metric math and composite alarms are kept, not evaluated.
+//! CloudWatch: dashboards, metrics, and alarms that are evaluated on them minute by minute.
 
 mod actions;
 mod alarms;
+mod band;
+mod composites;
 mod dashboards;
 mod evaluation;
+mod math;
 mod metrics;
+mod parse;
+mod queries;
+mod rule;
+mod select;
 
 use super::prelude::*;
+use crate::store::{Due, Object, World};
 
 pub(crate) use alarms::is_in_alarm;
-pub(crate) use metrics::{id, publish, record};
+pub(crate) use metrics::{id, measured, publish, record};
 
 pub(crate) static SERVICE: Service = Service {
     prefix: "cloudwatch",
     input: InputErrors::both("ValidationError"),
-    operations: &[alarms::OPERATIONS, dashboards::OPERATIONS, metrics::OPERATIONS, tagged::OPERATIONS],
+    operations: &[
+        alarms::OPERATIONS,
+        composites::OPERATIONS,
+        dashboards::OPERATIONS,
+        metrics::OPERATIONS,
+        tagged::OPERATIONS,
+    ],
     objects: || {
         vec![
             ObjectKind::of::<alarms::Alarm>(),
@@ -22,5 +36,12 @@ pub(crate) static SERVICE: Service = Service {
             ObjectKind::of::<metrics::Series>(),
         ]
     },
+    settle,
     ..Service::new("monitoring", Protocol::RpcV2Cbor, facts!("monitoring"))
 };
+
+fn settle(world: &mut World, due: &Due) {
+    if due.kind == alarms::Alarm::KIND {
+        alarms::settle(world, &due.region, &due.id, due.at);
+    }
+}

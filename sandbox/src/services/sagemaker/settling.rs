@@ -23,7 +23,7 @@ pub(super) fn settle(world: &mut World, region: &str, id: &str, at: Timestamp) {
         return;
     }
     let Some(new) = it.deployment.take() else { return world.put(region, it) };
-    let alarm = new.alarms.iter().find(|name| new.share(at) > 0 && monitoring::is_in_alarm(world, region, name, at));
+    let alarm = new.alarms.iter().find(|name| new.share(at) > 0 && monitoring::is_in_alarm(world, region, name));
     let failed = match (&new.fails, alarm) {
         (Some((when, why)), _) if *when <= at => Some(why.clone()),
         (_, Some(name)) => Some(format!(
