@@ -1,5 +1,5 @@
 #!/bin/bash
-# First start of a node: waits for EFA, mounts Lustre, runs SETUP. The log is /var/log/node-boot.log.
+# First start of a node: starts the CloudWatch agent, waits for EFA, mounts Lustre, runs SETUP. The log is /var/log/node-boot.log.
 exec > >(tee -a /var/log/node-boot.log) 2>&1
 set -uo pipefail
 
@@ -11,6 +11,23 @@ retry() { # retry SECONDS COMMAND…: until it succeeds
     sleep 10
   done
 }
+
+cloudwatch_agent() {
+  local home=/opt/aws/amazon-cloudwatch-agent package=/tmp/amazon-cloudwatch-agent.deb
+  if [[ ! -x $home/bin/amazon-cloudwatch-agent-ctl ]]; then
+    if command -v apt-get >/dev/null; then
+      curl -fsSo "$package" "https://amazoncloudwatch-agent.s3.amazonaws.com/ubuntu/$(dpkg --print-architecture)/latest/amazon-cloudwatch-agent.deb" &&
+        dpkg -i -E "$package" || return 1
+    else
+      dnf install -qy amazon-cloudwatch-agent || return 1
+    fi
+  fi
+  printf '%s' "${AGENT//@log_group@/$AGENT_LOG_GROUP}" >$home/etc/dlinfra.json
+  $home/bin/amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s -c file:$home/etc/dlinfra.json
+}
+if [[ -n "${AGENT:-}" ]]; then
+  retry 300 cloudwatch_agent || echo "error: nobody watches this node"
+fi
 
 # Some types enumerate their EFA devices minutes after the system is up.
 efa_ready() { (($(ls /sys/class/infiniband 2>/dev/null | wc -l) >= ${EFA_DEVICES:-0})); }

@@ -240,16 +240,30 @@ impl Json<'_> {
     pub async fn pages<O: DeserializeOwned>(
         &self,
         action: &'static str,
-        mut input: Value,
+        input: Value,
         (list, token): (&str, &str),
+    ) -> Result<Vec<O>, Error> {
+        self.pages_of(action, input, (&[list], token)).await
+    }
+
+    /// The same where each page has several lists.
+    ///
+    /// # Errors
+    /// As `call`.
+    pub async fn pages_of<O: DeserializeOwned>(
+        &self,
+        action: &'static str,
+        mut input: Value,
+        (lists, token): (&[&str], &str),
     ) -> Result<Vec<O>, Error> {
         let mut out = Vec::new();
         loop {
             let mut page: Value = self.call(action, &input).await?;
-            let items = page.get_mut(list).map(Value::take).unwrap_or_default();
-            if let Value::Array(items) = items {
-                for item in items {
-                    out.push(self.shape(action, item)?);
+            for list in lists {
+                if let Some(Value::Array(items)) = page.get_mut(*list).map(Value::take) {
+                    for item in items {
+                        out.push(self.shape(action, item)?);
+                    }
                 }
             }
             match page.get(token).and_then(Value::as_str).filter(|next| !next.is_empty()) {

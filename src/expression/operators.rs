@@ -60,7 +60,10 @@ fn symbol_call(op: Operator, r#type: Type, a: &Value, b: &Value, place: Place) -
 }
 
 fn equality(op: Operator, a: &Value, b: &Value, place: Place) -> Outcome<Value> {
-    if a.has_unknown() || b.has_unknown() {
+    // A list or a mapping is there, whatever its parts will be.
+    let is_there = |v: &Value| matches!(v, Value::List(_) | Value::Map(_));
+    let told_apart = a.is_null() && is_there(b) || b.is_null() && is_there(a);
+    if (a.has_unknown() || b.has_unknown()) && !told_apart {
         return symbol_call(op, Type::Bool, a, b, place);
     }
     Ok(Value::Bool(equal(a, b) == (op == Operator::Equal)))

@@ -1,27 +1,29 @@
 //! alarm: a metric, or an expression over several, that is watched, and who is notified when it breaches a threshold.
 mod check;
+mod fields;
+pub(crate) mod published;
+mod read;
+mod rule;
 mod wire;
 
+pub(crate) use fields::{Comparison, Metric, NoData, Query, Suppressor};
+
 use crate::{
-    address::Address,
-    aws::{
-        Error, gone,
-        tags::{self, Tags},
-    },
+    aws::{Error, gone, tags},
     call::{Ctx, SweepCtx},
     field::Field,
-    kinds::named::{self, Named},
+    kinds::named,
     price::{PriceContext, PriceLine, service},
     resource::{
-        About, Call, Changes, Class, DefaultValue, Discovery, Durations, Gone, Id, Live, Lookup, NameRule, Output,
-        Problem, Resource,
+        About, Call, Changes, Class, Compares, DefaultValue, Discovery, Durations, Gone, Id, Live, Lookup, NameRule,
+        Output, Problem, Resource,
     },
+    spec::Difference,
     units::Span,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::IgnoredAny};
-use serde_json::{Map, Number, Value, json};
-use std::collections::BTreeMap;
+use serde_json::{Number, json};
 
 /// An alarm of CloudWatch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -39,8 +41,16 @@ pub struct Alarm {
     /// What is watched, computed from several metrics: one of them `returns` the values that are compared.
     #[serde(default)]
     pub queries: Vec<Query>,
+    /// What other alarms it goes off with, in CloudWatch's words: `ALARM("…") OR ALARM("…") AND NOT OK("…")`, with names or
+    /// ARNs. It watches no metric of its own then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<Field<String>>,
+    /// Another alarm, while which an alarm with a `rule` does not act.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppressor: Option<Suppressor>,
     /// How values are compared with the threshold, or with a band.
-    pub comparison: Comparison,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<Comparison>,
     /// The threshold, in the unit of the metric; or `band`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<Number>,
@@ -56,6 +66,10 @@ pub struct Alarm {
     /// What a period without a value counts as: `breaching` for a heartbeat, `not-breaching` for a count of errors.
     #[serde(default)]
     pub missing: NoData,
+    /// For so long after it was made, missing values mean nothing: 1 minute to 2 days. It ends early when every period has
+    /// a value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm_up: Option<Span>,
     /// Does it act at all? Somebody may have switched its actions off in the console.
     #[serde(default = "yes")]
     pub actions_enabled: bool,
@@ -70,92 +84,18 @@ pub struct Alarm {
     pub insufficient_data_actions: Vec<Field<String>>,
 }
 
-/// A metric and what is made of its values.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Metric {
-    /// Its namespace: `AWS/EC2`, `CWAgent`.
-    pub namespace: String,
-    /// Its name: `CPUUtilization`.
-    pub name: String,
-    /// All of its dimensions, by name: with one too many or too few it is another metric, which nothing publishes.
-    #[serde(default)]
-    pub dimensions: BTreeMap<String, Field<String>>,
-    /// `average`, `sum`, `minimum`, `maximum`, `sample-count`, or a percentile such as `p99`.
-    #[serde(default = "average")]
-    pub statistic: String,
-    /// 10s, 20s, 30s or whole minutes.
-    #[serde(default = "minute")]
-    pub period: Span,
-}
-
-/// One of the things that are computed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Query {
-    /// What expressions call it: a small letter first, then letters, digits and `_`.
-    pub id: String,
-    /// A metric; or `expression`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub metric: Option<Metric>,
-    /// Metric math over other ids (`errors / calls`), or a query (`SELECT …`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expression: Option<String>,
-    /// The period of an expression that has no metric to take it from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub period: Option<Span>,
-    /// What charts call it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label: Option<String>,
-    /// Are these the values that are compared?
-    #[serde(default)]
-    pub returns: bool,
-}
-
-/// How a value and the threshold are compared, in CloudWatch's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs, clippy::enum_variant_names, reason = "CloudWatch's words say it all")]
-pub enum Comparison {
-    GreaterThanOrEqualToThreshold,
-    GreaterThanThreshold,
-    LessThanThreshold,
-    LessThanOrEqualToThreshold,
-    LessThanLowerOrGreaterThanUpperThreshold,
-    LessThanLowerThreshold,
-    GreaterThanUpperThreshold,
-}
-
-/// What a period without a value counts as.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum NoData {
-    /// Nothing: with no values at all the state is INSUFFICIENT_DATA.
-    #[default]
-    Missing,
-    /// The state stays.
-    Ignore,
-    /// A breach.
-    Breaching,
-    /// No breach.
-    NotBreaching,
-}
-
 fn yes() -> bool {
     true
 }
 fn one() -> u32 {
     1
 }
-fn average() -> String {
-    "average".to_owned()
-}
-fn minute() -> Span {
-    Span::from_seconds(60)
-}
 
 // A put takes over whatever has the name, without a word.
 const PUT: Call = Call::new("cloudwatch:PutMetricAlarm", Class::NameIdempotent);
+const PUT_COMPOSITE: Call = Call::new("cloudwatch:PutCompositeAlarm", Class::NameIdempotent);
+const METRIC: &str = "PutMetricAlarm";
+const COMPOSITE: &str = "PutCompositeAlarm";
 const RULE: NameRule = NameRule { max: 255, extra: "-", lower: false };
 
 impl Resource for Alarm {
@@ -170,10 +110,11 @@ impl Resource for Alarm {
         discovery: Discovery::Prefix,
         tagger: &tags::CLOUDWATCH,
         terraform: "aws_cloudwatch_metric_alarm",
-        calls: &[PUT],
+        calls: &[PUT, PUT_COMPOSITE],
         name: Some(RULE),
         iam: &[
             "cloudwatch:PutMetricAlarm",
+            "cloudwatch:PutCompositeAlarm",
             "cloudwatch:DescribeAlarms",
             "cloudwatch:DeleteAlarms",
             "cloudwatch:ListTagsForResource",
@@ -187,16 +128,24 @@ impl Resource for Alarm {
             ("metric", DefaultValue::Nothing),
             ("threshold", DefaultValue::Nothing),
             ("band", DefaultValue::Nothing),
+            ("comparison", DefaultValue::Nothing),
+            ("rule", DefaultValue::Nothing),
+            ("suppressor", DefaultValue::Nothing),
+            ("warm_up", DefaultValue::Nothing),
         ],
         durations: Some(Durations::quick(2, 2, 2)),
         gone: Gone::AtOnce,
-        ..About::new("A CloudWatch alarm on a metric, or on an expression over several")
+        ..About::new("A CloudWatch alarm on a metric, on an expression over several, or on other alarms")
     };
 
     fn summary(&self) -> String {
+        if let Some(rule) = &self.rule {
+            let known = rule.known().and_then(|rule| rule::names(rule).ok());
+            return known.map_or("on other alarms".to_owned(), |names| format!("on {} alarms", names.len()));
+        }
         let what = match (&self.metric, self.queries.iter().find(|q| q.returns)) {
             (Some(metric), _) => format!("{} of {}", metric.statistic, metric.name),
-            (None, Some(query)) => query.expression.clone().unwrap_or_else(|| query.id.clone()),
+            (None, Some(query)) => query.expression.as_ref().map_or_else(|| query.id.clone(), ToString::to_string),
             (None, None) => String::new(),
         };
         let times = self.datapoints.map_or(String::new(), |needed| format!("{needed} of "));
@@ -217,6 +166,9 @@ impl Resource for Alarm {
     }
 
     fn price(&self, ctx: &PriceContext<'_>) -> Vec<PriceLine> {
+        if self.rule.is_some() {
+            return vec![service::composite_alarm(ctx)];
+        }
         let queried = self.queries.iter().filter(|q| q.metric.is_some()).count().max(1);
         // A band is two metrics beside the one that it is around.
         let count = u32::try_from(queried).unwrap_or(u32::MAX).saturating_add(if self.band.is_some() { 2 } else { 0 });
@@ -230,10 +182,11 @@ impl Resource for Alarm {
     async fn create(&self, ctx: &Ctx, _: Option<&Live<Self>>) -> Result<Id, Error> {
         let name = &self.name.clone().unwrap_or_else(|| ctx.name(&RULE, ""));
         let request = &self.request(name)?;
-        named::create::<Self, _, _>(ctx, &PUT, name, self, |attempt| async move {
+        let (call, operation) = if self.rule.is_some() { (&PUT_COMPOSITE, COMPOSITE) } else { (&PUT, METRIC) };
+        named::create::<Self, _, _>(ctx, call, name, self, |attempt| async move {
             let mut input = request.clone();
             input["Tags"] = tags::pairs(&attempt.tags);
-            ctx.aws.cloudwatch().once::<IgnoredAny>("PutMetricAlarm", &input).await.map(drop)
+            ctx.aws.cloudwatch().once::<IgnoredAny>(operation, &input).await.map(drop)
         })
         .await
     }
@@ -246,7 +199,8 @@ impl Resource for Alarm {
                 input[member] = json!(word);
             }
         }
-        ctx.aws.cloudwatch().call::<IgnoredAny>("PutMetricAlarm", &input).await.map(drop)
+        let operation = if want.rule.is_some() { COMPOSITE } else { METRIC };
+        ctx.aws.cloudwatch().call::<IgnoredAny>(operation, &input).await.map(drop)
     }
 
     async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
@@ -260,46 +214,27 @@ impl Resource for Alarm {
 }
 
 impl Alarm {
+    /// Every metric, with where it is written.
+    pub(crate) fn metrics(&self) -> Vec<(String, &Metric)> {
+        let own = self.metric.iter().map(|metric| ("metric".to_owned(), metric));
+        let queried = self.queries.iter().enumerate();
+        own.chain(queried.filter_map(|(i, q)| Some((format!("queries.{i}.metric"), q.metric.as_ref()?)))).collect()
+    }
+
     /// How long one of its periods is.
     fn period(&self) -> Span {
         let of_query = |q: &Query| q.metric.as_ref().map(|m| m.period).or(q.period);
-        self.metric.as_ref().map(|m| m.period).or_else(|| self.queries.iter().find_map(of_query)).unwrap_or_else(minute)
+        self.metric
+            .as_ref()
+            .map(|m| m.period)
+            .or_else(|| self.queries.iter().find_map(of_query))
+            .unwrap_or_else(fields::minute)
     }
 }
 
-impl Named for Alarm {
-    type Found = Map<String, Value>;
-    const WHAT: &'static str = "the alarm";
-
-    fn legal(name: &str) -> bool {
-        (1..=255).contains(&name.len()) && name.chars().all(|c| c == ' ' || c.is_ascii_graphic())
-    }
-
-    fn name_in(id: &str) -> &str {
-        if id.starts_with("arn:") { id.split_once(":alarm:").map_or(id, |(_, name)| name) } else { id }
-    }
-
-    fn name(found: &Self::Found) -> &str {
-        found.get("AlarmName").and_then(Value::as_str).unwrap_or_default()
-    }
-
-    async fn list(ctx: &SweepCtx, prefix: &str) -> Result<Vec<Self::Found>, Error> {
-        let input = if prefix.is_empty() { json!({}) } else { json!({ "AlarmNamePrefix": prefix }) };
-        ctx.aws.cloudwatch().pages("DescribeAlarms", input, ("MetricAlarms", "NextToken")).await
-    }
-
-    async fn get(ctx: &SweepCtx, name: &str) -> Result<Option<Self::Found>, Error> {
-        let input = json!({ "AlarmNames": [name] });
-        let found = ctx.aws.cloudwatch().pages("DescribeAlarms", input, ("MetricAlarms", "NextToken")).await?;
-        Ok(found.into_iter().next())
-    }
-
-    async fn tags(ctx: &SweepCtx, found: &Self::Found) -> Result<Option<Tags>, Error> {
-        named::tags_by_arn::<Self>(ctx, &wire::arn(found)?).await
-    }
-
-    async fn live(_: &SweepCtx, found: Self::Found, at: Address, tags: Tags) -> Result<Option<Live<Self>>, Error> {
-        let (spec, novel) = wire::read(&found)?;
-        Ok(Some(Live { novel, ..named::live(at, Self::name(&found), wire::arn(&found)?, tags, spec) }))
+impl Compares for Alarm {
+    /// An alarm on metrics never becomes one on alarms, nor the other way round.
+    fn must_replace(&self, change: &Difference) -> bool {
+        change.path == "rule" && (change.before.is_null() || change.after.is_null())
     }
 }

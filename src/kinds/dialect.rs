@@ -17,6 +17,8 @@ pub static MODULES: &[(&str, &str)] = &[
     ("endpoint", include_str!("../../modules/endpoint.yaml")),
     ("lustre-cache", include_str!("../../modules/lustre-cache.yaml")),
     ("network", include_str!("../../modules/network.yaml")),
+    ("watch-endpoint", include_str!("../../modules/watch-endpoint.yaml")),
+    ("watch-training", include_str!("../../modules/watch-training.yaml")),
 ];
 
 /// The language with every kind and module of this version.

@@ -9,6 +9,7 @@
 //! build, write another name or the `ami-` id, or replace the group.
 //!
 //! One file: the fields and the life of a fleet are read side by side.
+pub(crate) mod agent;
 mod boot;
 mod check;
 mod disks;
@@ -23,7 +24,7 @@ mod read;
 
 use check::CODES;
 
-use boot::Boot;
+pub(crate) use boot::Boot;
 use fields::{Interfaces, LayoutProfile, Rolling, RootVolume, one_hop, root_volume};
 pub(crate) use fields::{Market, Placement};
 
@@ -42,7 +43,7 @@ use crate::{
     },
     price::{
         Market as PriceMarket, PriceContext, PriceLine,
-        compute::{detailed_monitoring, instances, most_expensive, reserved_instances},
+        compute::{agent_metrics, detailed_monitoring, instances, most_expensive, reserved_instances},
         storage::{Volume, volumes},
     },
     resource::{
@@ -340,6 +341,12 @@ impl Resource for InstanceGroup {
         }
         if self.monitoring {
             lines.push(detailed_monitoring(ctx, self.count));
+        }
+        let facts = self.facts();
+        let agents = self.boot.iter().flat_map(Boot::agents);
+        let measured: u32 = agents.map(|agent| agent.series(self.count, facts)).fold(0, u32::saturating_add);
+        if measured > 0 {
+            lines.push(agent_metrics(ctx, measured));
         }
         lines
     }

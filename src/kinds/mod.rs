@@ -29,7 +29,7 @@ macro_rules! kinds {
 // After the colon: the traits of `resource::capability` that the kind has.
 kinds! {
     $
-    alarm::Alarm,
+    alarm::Alarm: compares,
     bucket::Bucket: data + answers + compares,
     dashboard::Dashboard,
     event_rule::EventRule,

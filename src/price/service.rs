@@ -15,6 +15,12 @@ pub fn alarms(context: &PriceContext<'_>, count: u32, high_resolution: bool) -> 
     PriceLine::of(context, "cloudwatch", item, Unit::Month, what, Decimal::from(count))
 }
 
+/// An alarm on other alarms.
+#[must_use]
+pub fn composite_alarm(context: &PriceContext<'_>) -> PriceLine {
+    PriceLine::of(context, "cloudwatch", "alarm-composite", Unit::Month, "composite alarm", Decimal::ONE)
+}
+
 /// A dashboard.
 #[must_use]
 pub fn dashboard(context: &PriceContext<'_>) -> PriceLine {

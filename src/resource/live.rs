@@ -67,6 +67,9 @@ pub struct Live<S = Value> {
     pub outputs: Map<String, Value>,
     /// When it was made.
     pub created: Option<Timestamp>,
+    /// What it is like at the moment, which no blueprint says: an alarm that is off, how many machines serve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub now: Option<String>,
     /// Fields with a value that this dlinfra does not know, in AWS's words. In the spec something known stands in their
     /// place, so that the object can be handled; nobody compares it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -88,6 +91,7 @@ impl<S> Live<S> {
             spec,
             outputs: Map::new(),
             created: None,
+            now: None,
             novel: BTreeMap::new(),
         }
     }
@@ -101,6 +105,7 @@ impl<S> Live<S> {
             parts: self.parts.clone(),
             members: self.members.clone(),
             left_over: self.left_over.clone(),
+            now: self.now.clone(),
             state: self.state.clone(),
             tags: self.tags.clone(),
             spec,

@@ -171,8 +171,62 @@ fn failing() -> Vec<(&'static str, Value)> {
         ),
         ("DL0247", with(&[("role", "instance_profile", json!(false))])),
         ("DL0248", with(&[("train", "reservation", json!("cr-0123"))])),
+        ("DL0249", alarmed(json!({ "namespace": "CWAgent", "name": "mem_used_percent" }))),
+        ("DL0250", alarmed(json!({ "namespace": "AWS/EC2", "name": "StatusCheckFailed" }))),
         ("DL0231", with(&[("train", "boot.env", json!({ "HF_TOKEN": "hf_abcdefghijklmnopqrstuvwxyz0123456789" }))])),
     ]
+}
+
+/// The good stack, and an alarm on this metric.
+fn alarmed(metric: Value) -> Value {
+    let mut stack = good();
+    stack["watch"] =
+        json!({ "kind": "alarm", "metric": metric, "comparison": "greater-than-threshold", "threshold": 1 });
+    stack
+}
+
+/// Only what is published wakes an alarm up: by AWS's services, by the agents of the stack, by filters of its logs.
+#[test]
+fn alarms_watch_what_is_published() {
+    let config = r#"{"metrics": {
+        "namespace": "Nodes", "append_dimensions": {"InstanceId": "x", "InstanceType": "y"},
+        "aggregation_dimensions": [["InstanceType"]],
+        "metrics_collected": {
+            "nvidia_gpu": {"measurement": ["utilization_gpu"]},
+            "efa": {"measurement": ["rx_dropped"], "drop_original_metrics": ["efa_rx_dropped"]}
+        }
+    }}"#;
+    let found = |namespace: &str, name: &str, dimensions: &[&str]| {
+        let dimensions: Map<String, Value> = dimensions.iter().map(|name| ((*name).to_owned(), json!("x"))).collect();
+        let mut stack = alarmed(json!({ "namespace": namespace, "name": name, "dimensions": dimensions }));
+        stack["train"]["boot"]["env"]["AGENT"] = json!(config);
+        stack["log"] = json!({ "kind": "log-group", "metric_filters": [
+            { "name": "a", "pattern": "x", "metric": "oops", "namespace": "Logs", "value": "1", "dimensions": { "Rank": "$.rank" } },
+            { "name": "b", "pattern": "x", "metric": "all", "namespace": "Logs", "value": "1" }
+        ] });
+        codes(&plain(&stack)).into_iter().find(|code| matches!(code.as_str(), "DL0249" | "DL0250")).unwrap_or_default()
+    };
+    for (namespace, name, dimensions, expected) in [
+        ("AWS/EC2", "StatusCheckFailed", &["InstanceId"][..], ""),
+        ("AWS/EC2", "StatusCheckFailed", &["InstanceId", "InstanceType"], "DL0250"),
+        ("AWS/EC2", "statusCheckFailed", &["InstanceId"], "DL0249"),
+        ("AWS/EC2", "MetadataNoToken", &["InstanceId"], ""),
+        ("AWS/FSx", "NetworkThroughputUtilization", &["FileSystemId"], "DL0250"),
+        ("AWS/SageMaker", "InvocationModelError", &["EndpointName", "VariantName"], "DL0249"),
+        ("AWS/SageMaker", "ApproximateBacklogSize", &["EndpointName", "VariantName"], "DL0250"),
+        ("Nodes", "nvidia_smi_utilization_gpu", &["InstanceType"], ""),
+        ("Nodes", "nvidia_smi_utilization_gpu", &["InstanceId"], "DL0250"),
+        ("Nodes", "nvidia_smi_utilization_gpu", &["InstanceId", "InstanceType", "arch", "index", "name"], ""),
+        ("Nodes", "efa_rx_dropped", &["InstanceId", "InstanceType", "device", "eniId", "port"], "DL0250"),
+        ("Nodes", "nvidia_smi_power_draw", &["InstanceType"], "DL0249"),
+        ("Logs", "oops", &["Rank"], ""),
+        ("Logs", "oops", &[], "DL0250"),
+        ("Logs", "all", &[], ""),
+        ("Logs", "none", &[], "DL0249"),
+        ("Mine", "whatever", &[], ""),
+    ] {
+        assert_eq!(found(namespace, name, dimensions), expected, "{namespace} {name} {dimensions:?}");
+    }
 }
 
 fn codes(found: &Diagnostics) -> BTreeSet<String> {

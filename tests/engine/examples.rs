@@ -63,6 +63,13 @@ fn ground(address: &str) -> Wanted {
         "role" => ("iam-role", json!({ "trust": ["ec2.amazonaws.com"], "instance_profile": true })),
         "serve-role" | "other-serve-role" => ("iam-role", json!({ "trust": ["sagemaker.amazonaws.com"] })),
         "bucket" => ("bucket", json!({})),
+        "fever" | "fire" => (
+            "alarm",
+            json!({
+                "name": address, "metric": { "namespace": "CWAgent", "name": address },
+                "comparison": "greater-than-threshold", "threshold": 1,
+            }),
+        ),
         "queue" => ("queue", json!({ "name": "for-dead-letters" })),
         other => panic!("{other} has no ground"),
     };

@@ -38,3 +38,4 @@ mod storm;
 mod successors;
 mod three_way;
 mod unrecorded;
+mod watched;

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// What a blueprint wants, with these variables.
-fn blueprint(text: &str, vars: &[(&str, &str)]) -> Vec<Wanted> {
+pub(crate) fn blueprint(text: &str, vars: &[(&str, &str)]) -> Vec<Wanted> {
     let files = MemoryFiles::new().with("dlinfra.yaml", text);
     let vars = vars.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     let inputs = Inputs { file: "dlinfra.yaml".into(), vars, ..Inputs::default() };

@@ -58,7 +58,7 @@ fn examples() -> Vec<Example> {
         { "id": "seen", "metric": { "namespace": "CWAgent", "name": "power", "statistic": "p90", "period": "5m" }, "returns": true },
         { "id": "usual", "expression": "ANOMALY_DETECTION_BAND(seen, 2)", "returns": true },
     ]);
-    vec![Example {
+    let metric = Example {
         kind: "alarm",
         needs: &[],
         spec: idle(),
@@ -84,10 +84,30 @@ fn examples() -> Vec<Example> {
                     "queries": band, "threshold": null, "band": "usual", "comparison": "greater-than-upper-threshold",
                 }),
             ),
+            in_place("warm_up", json!({ "warm_up": "30m" })),
             replace("name", json!({ "name": "gpus idle" })),
         ],
         silent: &[],
-    }]
+    };
+    let composite = Example {
+        kind: "alarm",
+        needs: &["fever", "fire"],
+        spec: json!({ "rule": "ALARM(fever)" }),
+        changes: vec![
+            in_place("rule", json!({ "rule": "ALARM(\"fever\") OR NOT OK(fire)" })),
+            in_place("description", json!({ "description": "somebody is ill" })),
+            in_place("alarm_actions", json!({ "alarm_actions": [TOPIC] })),
+            in_place("suppressor", json!({ "suppressor": { "alarm": { "$ref": "fire", "attr": "name" } } })),
+            in_place(
+                "suppressor",
+                json!({ "suppressor": { "alarm": { "$ref": "fire", "attr": "name" }, "wait": "1m", "extension": "0s" } }),
+            ),
+            in_place("suppressor", json!({ "suppressor": null })),
+            replace("rule", merged(&idle(), &json!({ "rule": null }))),
+        ],
+        silent: &[],
+    };
+    vec![metric, composite]
 }
 
 fn life() -> Life {
@@ -146,6 +166,20 @@ fn what_cloudwatch_refuses_is_found_beforehand() {
     assert_eq!(codes(json!({ "datapoints": 4 })), ["DL1107"]);
     assert_eq!(codes(json!({ "datapoints": 3 })), none);
     assert_eq!(codes(json!({ "periods": 0 })), ["DL1107"]);
+    let composite = |change: Value| {
+        let nothing = json!({ "metric": null, "comparison": null, "threshold": null, "periods": null });
+        codes(merged(&nothing, &change))
+    };
+    assert_eq!(composite(json!({ "rule": "ALARM(a) AND NOT OK(\"b c\")" })), none);
+    assert_eq!(composite(json!({ "rule": "ALARM(a) ALARM(b)" })), ["DL1108"]);
+    assert_eq!(composite(json!({ "rule": "ALARM(a)".to_owned() + &" OR ALARM(a)".repeat(100) })), ["DL1108"]);
+    assert_eq!(composite(json!({ "rule": "ALARM(a)", "threshold": 5 })), ["DL1102"]);
+    assert_eq!(composite(json!({ "rule": "ALARM(a)", "warm_up": "5m" })), ["DL1109"]);
+    assert_eq!(codes(json!({ "rule": "ALARM(a)" })), ["DL1102"], "both");
+    assert_eq!(codes(json!({ "suppressor": { "alarm": "a" } })), ["DL1108"]);
+    assert_eq!(codes(json!({ "warm_up": "90s" })), ["DL1109"]);
+    assert_eq!(codes(json!({ "warm_up": "49h" })), ["DL1109"]);
+    assert_eq!(codes(json!({ "warm_up": "30m" })), none);
 }
 
 /// What dlinfra makes watches the metric that it names, with all of its dimensions.
@@ -232,4 +266,85 @@ fn it_costs_by_its_metrics() {
     assert_eq!(month(fast), "0.3");
     assert_eq!(month(json!({ "metric": null, "queries": queries() })), "0.2");
     assert_eq!(month(band), "0.3");
+    let composite = json!({ "metric": null, "comparison": null, "threshold": null, "periods": null, "rule": "ALARM(a) OR ALARM(b)" });
+    assert_eq!(month(composite), "0.5");
+}
+
+/// Alarms tell of a change by themselves, once, and those above them as well.
+#[tokio::test(start_paused = true)]
+async fn it_tells_when_something_changes() {
+    let stage = Stage::new().await;
+    let aws = stage.aws().await;
+    let letters = json!({
+        "policy": { "Statement": { "Effect": "Allow", "Principal": { "Service": "sns.amazonaws.com" }, "Action": "sqs:SendMessage" } },
+    });
+    let topic = json!({ "subscriptions": [{ "protocol": "sqs", "endpoint": { "$ref": "inbox", "attr": "arn" } }] });
+    let mut hot = merged(
+        &idle(),
+        &json!({ "name": "hot", "comparison": "greater-than-threshold", "threshold": 85, "periods": 1 }),
+    );
+    hot["alarm_actions"] = json!([{ "$ref": "people", "attr": "arn" }]);
+    hot["ok_actions"] = hot["alarm_actions"].clone();
+    let above = json!({
+        "rule": "ALARM(hot) OR ALARM(hot)", "alarm_actions": hot["alarm_actions"],
+        "suppressor": { "alarm": "deploying", "wait": "1m", "extension": "2m" },
+    });
+    let mut deploying = idle();
+    deploying["name"] = json!("deploying");
+    let mut above = wanted("above", "alarm", above);
+    above.depends_on = ["hot", "deploying"].map(|name| name.parse().unwrap()).into();
+    stage
+        .apply(&[
+            wanted("inbox", "queue", letters),
+            wanted("people", "topic", topic),
+            wanted("hot", "alarm", hot),
+            wanted("deploying", "alarm", deploying),
+            above,
+        ])
+        .await;
+    let url: Value = aws.sqs().call("ListQueues", &json!({ "MaxResults": 10 })).await.unwrap();
+    let minutes = async |count: u32, value: f64| {
+        for _ in 0..count {
+            let data = json!({
+                "Namespace": "CWAgent",
+                "MetricData": [{
+                    "MetricName": "nvidia_smi_utilization_gpu", "Value": value,
+                    "Dimensions": [{ "Name": "InstanceId", "Value": "i-1" }],
+                }],
+            });
+            aws.cloudwatch().call::<IgnoredAny>("PutMetricData", &data).await.unwrap();
+            aws.clock().sleep(std::time::Duration::from_secs(60)).await;
+        }
+    };
+    // Who was told, and of what.
+    let told = async || {
+        let input = json!({ "QueueUrl": url["QueueUrls"][0], "MaxNumberOfMessages": 10, "VisibilityTimeout": 43_200 });
+        let found: Value = aws.sqs().call("ReceiveMessage", &input).await.unwrap();
+        let mut all: Vec<String> = Vec::new();
+        for message in found["Messages"].as_array().into_iter().flatten() {
+            let envelope: Value = serde_json::from_str(message["Body"].as_str().unwrap()).unwrap();
+            let told: Value = serde_json::from_str(envelope["Message"].as_str().unwrap()).unwrap();
+            let name = told["AlarmName"].as_str().unwrap();
+            let name = if name.contains("above") { "above" } else { name };
+            all.push(format!("{name}: {}", told["NewStateValue"].as_str().unwrap()));
+        }
+        all.sort();
+        all
+    };
+    minutes(3, 50.0).await;
+    assert_eq!(told().await, ["hot: OK"]);
+    minutes(1, 90.0).await;
+    assert_eq!(told().await, ["hot: ALARM"], "the one above waits for its suppressor");
+    minutes(3, 90.0).await;
+    assert_eq!(told().await, ["above: ALARM"], "once, however long it lasts");
+    minutes(3, 50.0).await;
+    assert_eq!(told().await, ["hot: OK"]);
+    let set = json!({ "AlarmName": "deploying", "StateValue": "ALARM", "StateReason": "a new version" });
+    for _ in 0..6 {
+        aws.cloudwatch().call::<IgnoredAny>("SetAlarmState", &set).await.unwrap();
+        minutes(1, 90.0).await;
+    }
+    assert_eq!(told().await, ["hot: ALARM"], "while something is deployed, nobody hears of it twice");
+    minutes(5, 90.0).await;
+    assert_eq!(told().await, ["above: ALARM"], "it lasts longer than the deployment");
 }

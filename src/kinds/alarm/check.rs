@@ -1,5 +1,5 @@
 //! What PutMetricAlarm would refuse, and what would never leave "insufficient data" (API reference of PutMetricAlarm).
-use super::{Alarm, Comparison, Metric, wire};
+use super::{Alarm, Comparison, NoData, rule, wire};
 use crate::{
     diagnostic::{Code, codes},
     kinds::named::Named,
@@ -13,7 +13,8 @@ codes! {
     NAME = "DL1101", "Not a legal name of an alarm",
         "An alarm's name has 1 to 255 printable characters of ASCII.";
     WATCHED = "DL1102", "It is not clear what the alarm watches",
-        "An alarm watches one `metric`, or several `queries` of which exactly one `returns` the values that are compared. \
+        "An alarm watches one `metric`, or several `queries` of which exactly one `returns` the values that are compared, or \
+         other alarms by a `rule`, and then it has no threshold, no periods and no missing values of its own. \
          A query is a `metric` or an `expression`; its id starts with a small letter and is used once.";
     LINE = "DL1103", "The comparison does not match the threshold",
         "The comparisons with `threshold` in their name need a `threshold`, those with a band (`less-than-lower…`, \
@@ -28,6 +29,12 @@ codes! {
         "An alarm has up to five actions for each state. Send one notification to a topic, and let it tell the others.";
     DATAPOINTS = "DL1107", "More datapoints than periods",
         "`datapoints` is how many of the `periods` must breach the threshold: at least one, and not more than there are.";
+    RULE = "DL1108", "Not a rule over other alarms",
+        "A rule combines `ALARM(\"name\")`, `OK(\"name\")` and `INSUFFICIENT_DATA(\"name\")` with AND, OR, NOT and brackets. It \
+         has up to 10,240 characters and names up to 100 alarms, which are in the same account and region. A `suppressor` \
+         goes with a rule.";
+    WARM_UP = "DL1109", "Not a time that an alarm can warm up",
+        "An alarm warms up for whole minutes, 1 minute up to 2 days. An alarm on other alarms has nothing to warm up.";
 }
 
 const DAY: u64 = 24 * 3600;
@@ -42,22 +49,17 @@ pub(super) fn check(alarm: &Alarm, problems: &mut Vec<Problem>) {
     if let Some((path, summary, help)) = watched(alarm) {
         add(&WATCHED, &path, summary, help);
     }
-    let banded = matches!(
-        alarm.comparison,
-        Comparison::LessThanLowerOrGreaterThanUpperThreshold
-            | Comparison::LessThanLowerThreshold
-            | Comparison::GreaterThanUpperThreshold
-    );
-    match (banded, &alarm.threshold, &alarm.band) {
-        (false, Some(_), None) | (true, None, Some(_)) => {}
-        (false, ..) => {
-            add(&LINE, "comparison", "this comparison needs a `threshold` and no `band`".into(), "write `threshold`");
-        }
-        (true, ..) => {
-            add(&LINE, "comparison", "this comparison needs a `band` and no `threshold`".into(), "write `band`");
-        }
+    if alarm.rule.is_none() {
+        compared(alarm, &mut add);
     }
-    for (path, metric) in metrics(alarm) {
+    if let Some((path, summary)) = composed(alarm) {
+        add(&RULE, path, summary, "write for example `ALARM(\"nodes\") OR ALARM(\"disk\")`");
+    }
+    let whole = |time: Span| time.seconds().is_multiple_of(60) && (60..=2 * DAY).contains(&time.seconds());
+    if let Some(time) = alarm.warm_up.filter(|time| alarm.rule.is_some() || !whole(*time)) {
+        add(&WARM_UP, "warm_up", format!("an alarm like this cannot warm up for {time}"), "write for example `30m`");
+    }
+    for (path, metric) in alarm.metrics() {
         if !is_statistic(&metric.statistic) {
             let summary = format!("`{}` is not a statistic", metric.statistic);
             add(&STATISTIC, &format!("{path}.statistic"), summary, "write for example `average` or `p99`");
@@ -89,18 +91,52 @@ pub(super) fn check(alarm: &Alarm, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Every metric, with where it is written.
-fn metrics(alarm: &Alarm) -> Vec<(String, &Metric)> {
-    let own = alarm.metric.iter().map(|metric| ("metric".to_owned(), metric));
-    let queried = alarm.queries.iter().enumerate();
-    own.chain(queried.filter_map(|(i, q)| Some((format!("queries.{i}.metric"), q.metric.as_ref()?)))).collect()
+/// Does the comparison go with a threshold, or with a band?
+fn compared(alarm: &Alarm, add: &mut impl FnMut(&'static Code, &str, String, &str)) {
+    let banded = matches!(
+        alarm.comparison,
+        Some(
+            Comparison::LessThanLowerOrGreaterThanUpperThreshold
+                | Comparison::LessThanLowerThreshold
+                | Comparison::GreaterThanUpperThreshold
+        )
+    );
+    match (alarm.comparison, banded, &alarm.threshold, &alarm.band) {
+        (Some(_), false, Some(_), None) | (Some(_), true, None, Some(_)) => {}
+        (None, ..) => add(&LINE, "comparison", "how values are compared is missing".into(), "write `comparison`"),
+        (_, false, ..) => {
+            add(&LINE, "comparison", "this comparison needs a `threshold` and no `band`".into(), "write `threshold`");
+        }
+        (_, true, ..) => {
+            add(&LINE, "comparison", "this comparison needs a `band` and no `threshold`".into(), "write `band`");
+        }
+    }
+}
+
+/// What is wrong with a rule, or with what goes with it.
+fn composed(alarm: &Alarm) -> Option<(&'static str, String)> {
+    let Some(text) = &alarm.rule else {
+        return alarm.suppressor.is_some().then(|| ("suppressor", "a suppressor goes with a `rule`".to_owned()));
+    };
+    let text = text.known()?;
+    match rule::names(text) {
+        Err(why) => Some(("rule", why)),
+        Ok(names) if names.len() > 100 => Some(("rule", format!("{} alarms in one rule", names.len()))),
+        Ok(_) => (text.len() > 10_240).then(|| ("rule", format!("{} characters", text.len()))),
+    }
 }
 
 fn watched(alarm: &Alarm) -> Option<(String, String, &'static str)> {
     let at = |path: &str, summary: String, help| Some((path.to_owned(), summary, help));
-    if alarm.metric.is_some() != alarm.queries.is_empty() {
-        let help = "write `metric`, or `queries` for what is computed of several";
-        return at("metric", "an alarm watches either one metric or what its queries return".to_owned(), help);
+    let ways = [alarm.metric.is_some(), !alarm.queries.is_empty(), alarm.rule.is_some()];
+    if ways.iter().filter(|way| **way).count() != 1 {
+        let help = "write `metric`, `queries` for what is computed of several, or `rule` for other alarms";
+        return at("metric", "an alarm watches one metric, what its queries return, or other alarms".to_owned(), help);
+    }
+    let of_metrics = alarm.comparison.is_some() || alarm.threshold.is_some() || alarm.band.is_some();
+    if alarm.rule.is_some() && (of_metrics || alarm.periods != 1 || alarm.missing != NoData::Missing) {
+        let help = "leave `comparison`, `threshold`, `band`, `periods` and `missing` to the alarms that the rule names";
+        return at("rule", "an alarm on other alarms compares no values of its own".to_owned(), help);
     }
     let mut known = BTreeSet::new();
     for (i, query) in alarm.queries.iter().enumerate() {

@@ -1,5 +1,9 @@
 //! Alarms as PutMetricAlarm takes them and DescribeAlarms shows them.
-use super::{Alarm, Comparison, Metric, NoData, Query, average, minute, one};
+use super::{
+    Alarm, Comparison, Metric, NoData, Query, Suppressor,
+    fields::{average, minute},
+    one,
+};
 use crate::{aws::Error, field::Field, units::Span};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
@@ -25,6 +29,8 @@ fn camel(value: &impl Serialize) -> Result<String, Error> {
     let upper = |word: &str| word[..1].to_ascii_uppercase() + &word[1..];
     Ok(value.as_str().unwrap_or_default().split('-').filter(|word| !word.is_empty()).map(upper).collect())
 }
+
+const WARM_UP: &str = "WarmUpPeriodDurationInMinutes";
 
 /// Fields that hold one of AWS's words, and what AWS calls them.
 pub(super) const WORDS: [(&str, &str); 2] = [("comparison", "ComparisonOperator"), ("missing", "TreatMissingData")];
@@ -63,24 +69,49 @@ impl Metric {
 impl Alarm {
     /// The whole alarm, without tags.
     pub(super) fn request(&self, name: &str) -> Result<Value, Error> {
-        let mut missing = camel(&self.missing)?;
-        missing[..1].make_ascii_lowercase();
         let mut out = json!({
             "AlarmName": name,
-            "ComparisonOperator": camel(&self.comparison)?,
-            "EvaluationPeriods": self.periods,
-            "TreatMissingData": missing,
             "ActionsEnabled": self.actions_enabled,
             "AlarmActions": texts(&self.alarm_actions)?,
             "OKActions": texts(&self.ok_actions)?,
             "InsufficientDataActions": texts(&self.insufficient_data_actions)?,
         });
+        if let Some(text) = &self.description {
+            out["AlarmDescription"] = json!(text);
+        }
+        let own = match &self.rule {
+            Some(rule) => self.composite(rule.get()?)?,
+            None => self.watched()?,
+        };
+        out.as_object_mut().into_iter().for_each(|out| out.extend(own.clone()));
+        Ok(out)
+    }
+
+    /// What makes it an alarm on others.
+    fn composite(&self, rule: &str) -> Result<Map<String, Value>, Error> {
+        let mut out = Map::from_iter([("AlarmRule".to_owned(), json!(rule))]);
+        if let Some(suppressor) = &self.suppressor {
+            out.insert("ActionsSuppressor".to_owned(), json!(suppressor.alarm.get()?));
+            out.insert("ActionsSuppressorWaitPeriod".to_owned(), json!(suppressor.wait.seconds()));
+            out.insert("ActionsSuppressorExtensionPeriod".to_owned(), json!(suppressor.extension.seconds()));
+        }
+        Ok(out)
+    }
+
+    /// What makes it an alarm on metrics.
+    fn watched(&self) -> Result<Map<String, Value>, Error> {
+        let mut missing = camel(&self.missing)?;
+        missing[..1].make_ascii_lowercase();
+        let mut out = Map::new();
         let mut set = |name: &str, value: Option<Value>| {
             if let Some(value) = value {
-                out[name] = value;
+                out.insert(name.to_owned(), value);
             }
         };
-        set("AlarmDescription", self.description.as_ref().map(|text| json!(text)));
+        set("ComparisonOperator", self.comparison.as_ref().map(camel).transpose()?.map(Value::String));
+        set("EvaluationPeriods", Some(json!(self.periods)));
+        set("TreatMissingData", Some(json!(missing)));
+        set("WarmUpConfiguration", self.warm_up.map(|time| json!({ WARM_UP: time.seconds() / 60 })));
         set("DatapointsToAlarm", self.datapoints.map(|count| json!(count)));
         set("Threshold", self.threshold.as_ref().map(|number| json!(number)));
         set("ThresholdMetricId", self.band.as_ref().map(|id| json!(id)));
@@ -110,7 +141,7 @@ impl Query {
                 json!({ "Metric": metric.named()?, "Period": metric.period.seconds(), "Stat": statistic });
         }
         if let Some(expression) = &self.expression {
-            out["Expression"] = json!(expression);
+            out["Expression"] = json!(expression.get()?);
         }
         if let Some(period) = self.period {
             out["Period"] = json!(period.seconds());
@@ -157,10 +188,18 @@ fn query(found: &Map<String, Value>) -> Result<Query, Error> {
     Ok(Query {
         id: text(found, "Id").ok_or_else(|| Error::missing("the id of a query"))?,
         metric: stat.and_then(of_stat),
-        expression: text(found, "Expression"),
+        expression: text(found, "Expression").map(Field::Known),
         period: span(found, "Period"),
         label: text(found, "Label"),
         returns: found.get("ReturnData").and_then(Value::as_bool).unwrap_or(true),
+    })
+}
+
+fn suppressor(found: &Map<String, Value>) -> Option<Suppressor> {
+    Some(Suppressor {
+        alarm: Field::Known(text(found, "ActionsSuppressor")?),
+        wait: span(found, "ActionsSuppressorWaitPeriod")?,
+        extension: span(found, "ActionsSuppressorExtensionPeriod")?,
     })
 }
 
@@ -180,17 +219,16 @@ pub(super) fn read(found: &Map<String, Value>) -> Result<(Alarm, Novel), Error> 
         description: text(found, "AlarmDescription"),
         metric: metric(found, statistic, span(found, "Period")),
         queries: queries.map(query).collect::<Result<_, _>>()?,
-        comparison: known(
-            word("ComparisonOperator").unwrap_or_default(),
-            "comparison",
-            Comparison::GreaterThanThreshold,
-            &mut novel,
-        ),
+        rule: text(found, "AlarmRule").map(Field::Known),
+        suppressor: suppressor(found),
+        comparison: word("ComparisonOperator")
+            .map(|word| known(word, "comparison", Comparison::GreaterThanThreshold, &mut novel)),
         threshold: found.get("Threshold").and_then(Value::as_number).cloned(),
         band: text(found, "ThresholdMetricId"),
         periods: count("EvaluationPeriods").unwrap_or_else(one),
         datapoints: count("DatapointsToAlarm"),
         missing: known(word("TreatMissingData").unwrap_or("missing"), "missing", NoData::Missing, &mut novel),
+        warm_up: found.get("WarmUpConfiguration").and_then(|it| Some(Span::from_seconds(it[WARM_UP].as_u64()? * 60))),
         actions_enabled: found.get("ActionsEnabled").and_then(Value::as_bool).unwrap_or(true),
         alarm_actions: list("AlarmActions"),
         ok_actions: list("OKActions"),

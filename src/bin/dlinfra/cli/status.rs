@@ -61,7 +61,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
             .iter()
             .map(|(a, f)| {
                 json!({ "address": a, "kind": f.kind.name(), "id": f.live.id, "state": state(&f.live.state),
-                        "summary": f.kind.summary(&f.live.spec), "created": f.live.created, "members": f.live.members.len(), "outputs": f.live.outputs,
+                        "summary": f.kind.summary(&f.live.spec), "now": f.live.now, "created": f.live.created, "members": f.live.members.len(), "outputs": f.live.outputs,
                         "cost": cost.resources.get(a.as_str()) })
             })
             .collect();
@@ -81,7 +81,8 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         // What is known by its name has it in its summary, too.
         let summary = found.kind.summary(&live.spec);
         let what = summary.strip_prefix(live.id.as_str()).and_then(|rest| rest.strip_prefix(", ")).unwrap_or(&summary);
-        table.row(style(&live.state), [address.to_string(), live.id.clone(), state(&live.state), what.to_owned()]);
+        let what = live.now.as_ref().map_or(what.to_owned(), |now| format!("{what}; {now}"));
+        table.row(style(&live.state), [address.to_string(), live.id.clone(), state(&live.state), what]);
         for member in &live.members {
             let none = String::new();
             table.row(style(&member.state), [none.clone(), member.id.clone(), state(&member.state), none]);
