@@ -113,7 +113,7 @@ async fn a_training_stack_says_what_is_wrong_and_nothing_else() {
     let aws = stage.aws().await;
     let text = async |address: &str, name: &str| output(&stage, address, name).await.as_str().unwrap().to_owned();
     let cache = text("cache.file-system", "id").await;
-    let (nat, topic) = (text("network.nat[us-east-1a]", "id").await, text("watch.people", "name").await);
+    let (nat, topic) = (text("network.nat/us-east-1a", "id").await, text("watch.people", "name").await);
     let machines = output(&stage, "train.group", "instance_ids").await;
     let own = || "dlinfra/test-train".to_owned();
     let group = || vec![("InstanceType", "p5.48xlarge".to_owned())];
@@ -201,9 +201,13 @@ resources:
 async fn an_endpoint_says_what_is_wrong_and_nothing_else() {
     let stage = Stage::new().await;
     let stack = blueprint(SERVING, &[]);
+    let models = stack.iter().filter(|wanted| wanted.address.as_str() == "models").cloned().collect::<Vec<_>>();
+    stage.apply(&models).await;
+    let aws = stage.aws().await;
+    let bucket = output(&stage, "models", "name").await.as_str().unwrap().to_owned();
+    aws.s3().put_object().bucket(bucket).key("v1/weights").body(b"0123".to_vec().into()).send().await.unwrap();
     stage.apply(&stack).await;
     assert!(stage.plan(&stack).await.is_empty());
-    let aws = stage.aws().await;
     let endpoint = output(&stage, "serve.endpoint", "name").await.as_str().unwrap().to_owned();
     let of = |name: &'static str, namespace: &str, values: &[f64]| {
         let dimensions = vec![("EndpointName", endpoint.clone()), ("VariantName", "main".to_owned())];
