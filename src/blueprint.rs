@@ -9,6 +9,7 @@
 //! depth, and names are computed by a loop with a stack of its own.
 
 mod check;
+mod checks;
 pub mod codes;
 mod declare;
 mod emit;
@@ -275,6 +276,7 @@ pub fn compile(dialect: &Dialect, inputs: &Inputs, files: &dyn Files) -> Result<
     world.open(&root, "".into(), None);
     let top = top::read(&world);
     let (resources, partly) = emit::resources(&world);
+    checks::hold(&world);
     let scope = world.scope(0);
     let mut moved = top.moved;
     for r in &resources {

@@ -63,6 +63,22 @@ fn every_blueprint_is_clean() {
     }
 }
 
+/// Somebody is told, and that is all that changes.
+#[test]
+fn every_blueprint_with_somebody_to_tell_is_clean() {
+    let watched: Vec<&str> = names().filter(|name| compiled(name, &[]).variables.contains_key("mail")).collect();
+    assert_eq!(watched.len(), 4);
+    for name in watched {
+        let alone = deployment(name, &[]);
+        let told = deployment(name, &[("mail", "[ops@example.com]")]);
+        let loud: Vec<String> =
+            told.notes.iter().filter(|d| d.severity != Severity::Note).map(ToString::to_string).collect();
+        assert!(loud.is_empty(), "{name}: {loud:#?}");
+        let more = told.wanted.iter().filter(|w| alone.wanted.iter().all(|other| other.address != w.address));
+        assert!(more.clone().count() > 3 && more.clone().all(|w| w.address.as_str().starts_with("watch.")), "{name}");
+    }
+}
+
 #[test]
 fn every_blueprint_has_a_price() {
     let usage = Usage::default();

@@ -78,6 +78,15 @@ pub static MODULE: &[KeyDoc] = &[
     key("locals", "locals", "Names for values that are used more than once"),
     key("resources", "resources", "What the module is made of"),
     key("outputs", "outputs", "What a user of the module sees"),
+    key("checks", "checks", "What must hold of the inputs, with what to say where it does not"),
+];
+
+/// The keys of a check of a module.
+pub static CHECK: &[KeyDoc] = &[
+    must("rule", "bool", "An expression over inputs and locals that is true when the module can be used so"),
+    must("message", "string", "What is wrong, and what to do instead"),
+    key("input", "name", "The input that is to blame: the message points at it"),
+    key("level", "level", "`error`, or `warning` for what may be meant"),
 ];
 
 /// The keys of a variable or an input.

@@ -227,6 +227,9 @@ impl<'a> Loader<'a> {
         let mut declarer = Declarer { source: document.source.clone(), problems: self.problems };
         let mut file = declarer.file(document, folder, "inputs");
         declarer.check_keys(&file.header, keys::MODULE, "in a module");
+        if let Some(checks) = file.header.iter().find(|e| &*e.key.text == "checks") {
+            declarer.checks(&checks.value);
+        }
         self.resources(&mut file);
         Some(Rc::new(file))
     }

@@ -15,6 +15,7 @@ pub static MODULES: &[(&str, &str)] = &[
     ("efa-cluster", include_str!("../../modules/efa-cluster/module.yaml")),
     ("efa-cluster/boot.sh", include_str!("../../modules/efa-cluster/boot.sh")),
     ("endpoint", include_str!("../../modules/endpoint.yaml")),
+    ("llm-endpoint", include_str!("../../modules/llm-endpoint.yaml")),
     ("lustre-cache", include_str!("../../modules/lustre-cache.yaml")),
     ("network", include_str!("../../modules/network.yaml")),
     ("watch-endpoint", include_str!("../../modules/watch-endpoint.yaml")),

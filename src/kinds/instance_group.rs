@@ -12,6 +12,7 @@
 pub(crate) mod agent;
 mod boot;
 mod check;
+mod console;
 mod disks;
 mod fields;
 mod foresee;
@@ -43,7 +44,8 @@ use crate::{
     },
     price::{
         Market as PriceMarket, PriceContext, PriceLine,
-        compute::{agent_metrics, detailed_monitoring, instances, most_expensive, reserved_instances},
+        compute::{detailed_monitoring, instances, most_expensive, reserved_instances},
+        service::custom_metrics,
         storage::{Volume, volumes},
     },
     resource::{
@@ -233,6 +235,7 @@ impl Resource for InstanceGroup {
             "ec2:TerminateInstances",
             "ec2:DescribeInstances",
             "ec2:DescribeVolumes",
+            "ec2:GetConsoleOutput",
             "ec2:DescribeImages",
             "ec2:DescribeInstanceTypeOfferings",
             "ec2:DescribeCapacityReservations",
@@ -346,7 +349,7 @@ impl Resource for InstanceGroup {
         let agents = self.boot.iter().flat_map(Boot::agents);
         let measured: u32 = agents.map(|agent| agent.series(self.count, facts)).fold(0, u32::saturating_add);
         if measured > 0 {
-            lines.push(agent_metrics(ctx, measured));
+            lines.push(custom_metrics(ctx, measured, "of the CloudWatch agent"));
         }
         lines
     }

@@ -23,7 +23,7 @@ use crate::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::{Number, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A log group of CloudWatch Logs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -161,7 +161,14 @@ impl Resource for LogGroup {
     }
 
     fn price(&self, ctx: &PriceContext<'_>) -> Vec<PriceLine> {
-        service::log_group(ctx)
+        let mut lines = service::log_group(ctx);
+        // Each value of a dimension makes one more, but nobody knows how many there will be.
+        let metrics = self.metric_filters.iter().flatten().map(|filter| (&filter.namespace, &filter.metric));
+        let count = metrics.collect::<BTreeSet<_>>().len();
+        if count > 0 {
+            lines.push(service::custom_metrics(ctx, u32::try_from(count).unwrap_or(u32::MAX), "out of its lines"));
+        }
+        lines
     }
 
     async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<Self>>, Error> {

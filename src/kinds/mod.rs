@@ -35,7 +35,7 @@ kinds! {
     event_rule::EventRule,
     fsx_lustre::FsxLustre: data + compares,
     iam_role::IamRole: answers + asks + teardown,
-    instance_group::InstanceGroup: fleet + compares + asks + teardown,
+    instance_group::InstanceGroup: fleet + compares + asks + logs + teardown,
     internet_gateway::InternetGateway: answers + teardown,
     log_group::LogGroup: data + logs,
     nat_gateway::NatGateway: teardown,

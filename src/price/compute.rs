@@ -37,13 +37,6 @@ pub fn detailed_monitoring(context: &PriceContext<'_>, count: u32) -> PriceLine 
     PriceLine::of(context, "cloudwatch", "custom-metric", Unit::Month, what, quantity)
 }
 
-/// What the CloudWatch agent of machines publishes, each a custom metric.
-#[must_use]
-pub fn agent_metrics(context: &PriceContext<'_>, count: u32) -> PriceLine {
-    let what = format!("{count} metrics of the CloudWatch agent");
-    PriceLine::of(context, "cloudwatch", "custom-metric", Unit::Month, what, Decimal::from(count))
-}
-
 /// The upfront fee of a Capacity Block: the offering's exact `fee`, or an estimate from the book.
 #[must_use]
 #[allow(dead_code, reason = "bills and reports know upfront fees; no kind takes a Capacity Block yet")]

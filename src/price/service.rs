@@ -21,6 +21,13 @@ pub fn composite_alarm(context: &PriceContext<'_>) -> PriceLine {
     PriceLine::of(context, "cloudwatch", "alarm-composite", Unit::Month, "composite alarm", Decimal::ONE)
 }
 
+/// Metrics of one's own, from an agent or out of a log.
+#[must_use]
+pub fn custom_metrics(context: &PriceContext<'_>, count: u32, from: &str) -> PriceLine {
+    let what = if count == 1 { format!("a metric {from}") } else { format!("{count} metrics {from}") };
+    PriceLine::of(context, "cloudwatch", "custom-metric", Unit::Month, what, Decimal::from(count))
+}
+
 /// A dashboard.
 #[must_use]
 pub fn dashboard(context: &PriceContext<'_>) -> PriceLine {

@@ -144,19 +144,19 @@ async fn a_training_stack_says_what_is_wrong_and_nothing_else() {
         ("a machine fails", 3, vec![("StatusCheckFailed", &[1.0][..])], vec!["blocked", "node-0", "node-1"]),
         ("a disk hangs", 3, vec![("StatusCheckFailed_AttachedEBS", &[1.0])], vec!["blocked", "node-0", "node-1"]),
         ("one of two machines says nothing", 20, vec![("mem_used_percent", &[40.0])], vec![]),
-        ("none says anything", 16, vec![("mem_used_percent", nothing)], vec!["blocked", "silent"]),
+        ("none says anything", 21, vec![("mem_used_percent", nothing)], vec!["blocked", "silent"]),
         ("nobody trains", 31, vec![("nvidia_smi_utilization_gpu", &[0.0, 1.0])], vec!["idle"]),
         ("one GPU trains", 31, vec![("nvidia_smi_utilization_gpu", &[0.0, 60.0])], vec![]),
         ("a GPU is hot", 6, vec![("nvidia_smi_temperature_gpu", &[60.0, 90.0])], vec!["hot"]),
-        ("packets are lost", 11, vec![("efa_rx_dropped", &[3.0])], vec!["blocked", "efa"]),
-        ("a peer is gone", 11, vec![("efa_unresponsive_remote_events", &[1.0])], vec!["blocked", "efa"]),
+        ("packets are lost", 21, vec![("efa_rx_dropped", &[3.0])], vec!["blocked", "efa"]),
+        ("a peer is gone", 21, vec![("efa_unresponsive_remote_events", &[1.0])], vec!["blocked", "efa"]),
         (
             "a storage target is full",
-            16,
+            21,
             vec![("FreeDataStorageCapacity", &[1.0e12, 1.0e9])],
             vec!["blocked", "cache-full"],
         ),
-        ("a file server is busy", 16, vec![("NetworkThroughputUtilization", &[95.0])], vec!["cache-slow"]),
+        ("a file server is busy", 21, vec![("NetworkThroughputUtilization", &[95.0])], vec!["cache-slow"]),
         ("no ports are left", 6, vec![("ErrorPortAllocation", &[2.0])], vec!["no-ports"]),
         ("a mail does not arrive", 6, vec![("NumberOfNotificationsFailed", &[1.0])], vec!["unheard"]),
     ] {
@@ -239,6 +239,38 @@ async fn an_endpoint_says_what_is_wrong_and_nothing_else() {
         watched.minutes(minutes, &ill).await;
         assert_eq!(watched.off().await, expected, "{cause}");
         watched.minutes(61, &[]).await;
+        watched.is_well(cause).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_wait_too_long_are_told() {
+    let stage = Stage::new().await;
+    let text = "blueprint: test
+region: us-east-1
+ttl: 72h
+resources:
+  watch: { use: watch-endpoint, mode: async, endpoint: chat, gpus: 0 }
+";
+    let stack = blueprint(text, &[]);
+    stage.apply(&stack).await;
+    let aws = stage.aws().await;
+    let of = |name: &'static str, values: &[f64]| {
+        (name, "AWS/SageMaker".to_owned(), vec![("EndpointName", "chat".to_owned())], values.to_vec())
+    };
+    let mut healthy = vec![of("ApproximateAgeOfOldestRequest", &[30.0]), of("HasBacklogWithoutCapacity", &[0.0])];
+    let machine = vec![("EndpointName", "chat".to_owned()), ("VariantName", "main".to_owned())];
+    healthy.push(("DiskUtilization", "/aws/sagemaker/Endpoints".to_owned(), machine, vec![30.0]));
+    let watched = Watched { stage, aws, prefix: "test-serve-watch-", healthy };
+    watched.minutes(10, &[]).await;
+    watched.is_well("after ten minutes").await;
+    for (cause, minutes, ill, expected) in [
+        ("one waits for long", 4, vec![("ApproximateAgeOfOldestRequest", &[700.0][..])], vec!["waiting"]),
+        ("no machine comes", 16, vec![("HasBacklogWithoutCapacity", &[1.0])], vec!["no-machines"]),
+    ] {
+        watched.minutes(minutes, &ill).await;
+        assert_eq!(watched.off().await, expected, "{cause}");
+        watched.minutes(16, &[]).await;
         watched.is_well(cause).await;
     }
 }

@@ -104,6 +104,7 @@ fn generated(name: &str) -> String {
         "keys of a resource" => table(keys::RESOURCE),
         "keys of a variable" => table(keys::VARIABLE),
         "keys of a module" => table(keys::MODULE),
+        "keys of a check" => table(keys::CHECK),
         "keys of an output" => table(keys::OUTPUT),
         "keys of the top level" => table(keys::TOP_LEVEL),
         "functions" => {

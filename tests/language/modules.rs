@@ -257,3 +257,31 @@ fn links_and_ways_out_are_refused() {
         ]
     );
 }
+
+#[test]
+fn a_check_is_a_list_of_rules_with_messages() {
+    let wrong = |checks: &str| {
+        let files = MemoryFiles::new().with("modules/m.yaml", format!("module: m\nchecks: {checks}\n"));
+        lines(files, "resources:\n  a: { use: m }\n")
+    };
+    let fine = MemoryFiles::new().with("modules/m.yaml", "module: m\nchecks: [{ rule: '${1 < 2}', message: fine }]\n");
+    assert!(with(fine, "resources:\n  a: { use: m }\n").unwrap().warnings.is_empty());
+    for checks in [
+        "x",
+        "[{ rule: '${1 < 2}' }]",
+        "[{ rule: true, message: x, level: loud }]",
+        "[{ rule: true, message: x, help: y }]",
+    ] {
+        assert!(
+            wrong(checks)[0].contains("DL0132") || wrong(checks)[0].contains("DL0120"),
+            "{checks}: {:?}",
+            wrong(checks)
+        );
+    }
+    let files = MemoryFiles::new().with(
+        "modules/m.yaml",
+        "module: m\ninputs: { n: { type: int } }\nresources: { b: { kind: bucket } }\nchecks: [{ rule: '${var.n < 3}', message: 'not ${var.n}', level: warning }]\n",
+    );
+    let loud = with(files, "resources:\n  a: { use: m, n: 5 }\n").unwrap().warnings;
+    assert_eq!(loud.iter().map(|d| d.summary.clone()).collect::<Vec<_>>(), ["not 5"]);
+}

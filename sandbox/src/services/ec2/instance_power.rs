@@ -1,5 +1,11 @@
 //! Instances stopped, started again and rebooted; what they print to their console.
 
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+
 use super::addresses::new_public_ip;
 use super::capacity::{self, Site};
 use super::catalogue::{InstanceType, instance_type};
@@ -8,7 +14,7 @@ use super::interfaces::{Interface, PublicAddress};
 use super::{done, reservations};
 use crate::call::Call;
 use crate::error::ApiError;
-use crate::life::durations;
+use crate::life::{after, durations};
 use crate::service::{Operation, read, write};
 use crate::wire::reply::Reply;
 use crate::wire::xml::Xml;
@@ -120,10 +126,23 @@ fn reboot(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 }
 
 /// No machine runs, so none prints: the answer is that of one that has not yet printed anything.
+/// After so long a machine has started.
+const BOOTED: Duration = Duration::from_secs(60);
+
 fn console_output(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let _latest = call.params.flag("Latest")?;
     let id = call.params.text("InstanceId")?;
     let instance = call.see::<Instance>(&id).ok_or_else(|| super::instances::missing(&id))?;
-    let xml = Xml::new().text("instanceId", &id).text("timestamp", instance.created).text("output", "");
-    Ok(Reply::xml(xml))
+    let xml = Xml::new().text("instanceId", &id).text("timestamp", instance.created);
+    Ok(Reply::xml(xml.text("output", STANDARD.encode(console(instance, call.now)))))
+}
+
+/// What a machine has written to its console: as long as it starts, the kernel; what it was told to do is not executed.
+fn console(instance: &Instance, now: Timestamp) -> String {
+    let mut lines = vec!["[    0.000000] Linux version 6.8.0-1021-aws (buildd@bos03-amd64-044)".to_owned()];
+    if now > after(instance.created, BOOTED) {
+        lines.push(format!("[   21.402331] cloud-init[1204]: instance-id: {}", instance.id));
+        lines.push("[   48.117204] cloud-init[1204]: Cloud-init v. 24.4 finished. Up 48.11 seconds".to_owned());
+    }
+    lines.join("\r\n")
 }
