@@ -67,6 +67,8 @@ impl RunSource {
 pub struct Sum {
     /// Of priced and upfront lines.
     pub fixed: Amount,
+    /// The part of `fixed` that is paid only while something has scaled up.
+    pub scales: Amount,
     /// Of lines by use, under their stated or assumed quantities.
     pub by_use: Amount,
     /// How many lines are priced.
@@ -87,7 +89,10 @@ impl Sum {
     pub fn of(line: &PriceLine) -> Self {
         let amount = line.amount();
         match &line.state {
-            LineState::Priced => Self { fixed: amount, priced: 1, ..Self::default() },
+            LineState::Priced => {
+                let scales = if line.scales { amount } else { Amount::default() };
+                Self { fixed: amount, scales, priced: 1, ..Self::default() }
+            }
             LineState::ByUse { .. } => Self { by_use: amount, used: 1, ..Self::default() },
             LineState::Unpriced { .. } => Self { unpriced: 1, ..Self::default() },
             LineState::PaidElsewhere { .. } => Self { paid_elsewhere: 1, ..Self::default() },
@@ -100,6 +105,7 @@ impl Sum {
     pub fn plus(self, other: Self) -> Self {
         Self {
             fixed: self.fixed + other.fixed,
+            scales: self.scales + other.scales,
             by_use: self.by_use + other.by_use,
             priced: self.priced + other.priced,
             used: self.used + other.used,
@@ -113,6 +119,12 @@ impl Sum {
     #[must_use]
     pub fn total(&self) -> Amount {
         self.fixed + self.by_use
+    }
+
+    /// The same as long as nothing has scaled up.
+    #[must_use]
+    pub fn least(&self) -> Amount {
+        self.total() - self.scales
     }
 
     /// How many lines there are.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::bill::{Bill, Item, Run, Sum};
 use crate::aws::tags;
@@ -53,8 +53,18 @@ impl Pricing<'_> {
     /// The lines of one spec.
     #[must_use]
     pub fn item(&self, address: &str, kind: &dyn Kind, spec: &Value) -> Item {
+        self.item_now(address, kind, spec, None)
+    }
+
+    /// The lines of something live, as it is at the moment.
+    fn now(&self, found: &Found) -> Item {
+        let live = &found.live;
+        self.item_now(live.address.as_str(), found.kind, &live.spec, Some(&live.outputs))
+    }
+
+    fn item_now(&self, address: &str, kind: &dyn Kind, spec: &Value, live: Option<&Map<String, Value>>) -> Item {
         let usage = self.usage.at(address);
-        let context = PriceContext::new(self.book, self.region, &usage);
+        let context = PriceContext { live, ..PriceContext::new(self.book, self.region, &usage) };
         Item {
             address: address.to_owned(),
             kind: kind.name().to_owned(),
@@ -86,10 +96,10 @@ impl Pricing<'_> {
         PlanCost { before: Bill::new(before, self.run), after: Bill::new(after, self.run), steps }
     }
 
-    /// What owned live objects cost.
+    /// What owned live objects cost, as they are at the moment.
     #[must_use]
     pub fn live<'a>(&self, found: impl IntoIterator<Item = &'a Found>) -> Bill {
-        let items = found.into_iter().map(|found| self.item(found.live.address.as_str(), found.kind, &found.live.spec));
+        let items = found.into_iter().map(|found| self.now(found));
         Bill::new(items.collect(), self.run)
     }
 
@@ -98,7 +108,7 @@ impl Pricing<'_> {
     pub fn spent<'a>(&self, found: impl IntoIterator<Item = &'a Found>, now: Timestamp) -> Spent {
         let mut spent = Spent::default();
         for found in found {
-            let total = self.item(found.live.address.as_str(), found.kind, &found.live.spec).sum().total();
+            let total = self.now(found).sum().total();
             match since(found) {
                 Some(since) => {
                     let seconds = now.duration_since(since).as_secs().max(0);

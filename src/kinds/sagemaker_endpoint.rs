@@ -207,6 +207,7 @@ impl Resource for SagemakerEndpoint {
                     variant: &one.name,
                     machine: one.instance_type.as_deref(),
                     count: one.count.unwrap_or(1),
+                    now: None,
                     scaling: one.scaling.as_ref().map(|s| (s.min, s.max)),
                     memory_gib: one.serverless.as_ref().map(|s| s.memory.gib_rounded_up()),
                     disk_gib: one.volume.map(Size::gib_rounded_up),

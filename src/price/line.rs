@@ -69,6 +69,8 @@ pub struct PriceLine {
     pub share: Decimal,
     /// Where several ways of buying may be used, each with its price; the line itself is the most expensive.
     pub alternatives: Vec<String>,
+    /// Is it paid only while something has scaled up? Totals and budgets count it.
+    pub scales: bool,
 }
 
 impl PriceLine {
@@ -109,7 +111,14 @@ impl PriceLine {
             state,
             share: Decimal::ONE,
             alternatives: Vec::new(),
+            scales: false,
         }
+    }
+
+    /// The same line, for what is paid only while something has scaled up.
+    #[must_use]
+    pub fn scaling(self) -> Self {
+        Self { scales: true, ..self }
     }
 
     /// A line without a rate.

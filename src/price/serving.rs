@@ -18,6 +18,8 @@ pub struct Hosted<'a> {
     pub count: u32,
     /// The fewest and the most machines, where something scales.
     pub scaling: Option<(u32, u32)>,
+    /// How many machines there are at the moment, of what is live: these cost money, and no others.
+    pub now: Option<u32>,
     /// The memory of a serverless one.
     pub memory_gib: Option<u64>,
     /// The disk of each machine, where it was stated.
@@ -45,11 +47,12 @@ pub fn variant(context: &PriceContext<'_>, hosted: &Hosted<'_>) -> Vec<PriceLine
     let Some(machine) = hosted.machine else { return Vec::new() };
     let hours =
         |what: String, count: u32| PriceLine::of(context, "sagemaker", machine, Unit::Hour, what, Decimal::from(count));
-    let (least, most) = hosted.scaling.unwrap_or((hosted.count, hosted.count));
+    let scaled = hosted.now.map(|now| (now, now)).or(hosted.scaling);
+    let (least, most) = scaled.unwrap_or((hosted.count, hosted.count));
     let mut lines = vec![hours(format!("{least} x {machine}, hosting"), least)];
     if most > least {
         let more = most - least;
-        lines.push(hours(format!("up to {more} more x {machine}, when it scales"), more));
+        lines.push(hours(format!("up to {more} more x {machine}, when it scales"), more).scaling());
     }
     if let Some(disk) = hosted.disk_gib {
         let size = Decimal::from(disk).saturating_mul(Decimal::from(most));
@@ -69,6 +72,7 @@ mod tests {
         machine: Some("ml.g5.xlarge"),
         count: 2,
         scaling: None,
+        now: None,
         memory_gib: None,
         disk_gib: None,
     };

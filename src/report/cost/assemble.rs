@@ -47,6 +47,7 @@ impl CostReport {
             hours: run.map(|hours| hours.normalize().to_string()),
             hours_from: bill.run.map(|run| RunSource::name(run.source)),
             cost: Figures::of(&sum.total(), run),
+            least: (!sum.scales.is_zero()).then(|| Figures::of(&sum.least(), run)),
             by_use: Figures::of(&sum.by_use, run),
             unpriced_lines: sum.unpriced,
             paid_elsewhere_lines: sum.paid_elsewhere,

@@ -239,6 +239,9 @@ pub struct CostReport {
     pub hours_from: Option<&'static str>,
     /// The total, with what goes by use.
     pub cost: Figures,
+    /// The total as long as nothing scales up; absent where nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub least: Option<Figures>,
     /// The part of it that goes by use.
     pub by_use: Figures,
     /// How many lines have no price.
