@@ -149,6 +149,13 @@ pub(crate) fn is_in_alarm(world: &World, region: &str, name: &str, at: Timestamp
     alarm.is_some_and(|it| evaluated(world, region, at, &it.fields, &it.state).0 == "ALARM")
 }
 
+/// Is an alarm in ALARM that runs this action?
+pub(crate) fn runs(world: &World, region: &str, at: Timestamp, action: &str) -> bool {
+    let names = |it: &Alarm| it.fields.get("AlarmActions").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut all = world.all::<Alarm>(region).filter(|it| names(it).iter().any(|one| one == action));
+    all.any(|it| evaluated(world, region, at, &it.fields, &it.state).0 == "ALARM")
+}
+
 fn delete(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let names = call.params.texts("AlarmNames")?;
     let missing = |name: &&String| call.get::<Alarm>(name).is_none();

@@ -85,7 +85,7 @@ pub(crate) fn record(world: &mut World, region: &str, now: Timestamp, id: String
 }
 
 /// What a statistic makes of a metric in each of the last periods, the latest first; nothing where it has no value.
-pub(super) fn periods(
+pub(crate) fn periods(
     (world, region, now): (&World, &str, Timestamp),
     id: &str,
     statistic: &str,

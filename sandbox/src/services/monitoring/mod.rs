@@ -8,8 +8,8 @@ mod metrics;
 
 use super::prelude::*;
 
-pub(crate) use alarms::is_in_alarm;
-pub(crate) use metrics::{id, publish, record};
+pub(crate) use alarms::{is_in_alarm, runs};
+pub(crate) use metrics::{id, periods, publish, record};
 
 pub(crate) static SERVICE: Service = Service {
     prefix: "cloudwatch",
