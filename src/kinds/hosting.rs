@@ -1,5 +1,5 @@
 //! What endpoints and inference components of SageMaker share: models, log groups, how counts follow the load.
-pub(super) mod check;
+pub(crate) mod check;
 pub(super) mod fields;
 pub(super) mod found;
 pub(super) mod models;

@@ -170,13 +170,9 @@ impl Resource for InferenceComponent {
     }
 
     fn normalize(&mut self) {
-        // What scales has the copies that AWS gives it.
-        self.copies = match self.scaling {
-            None => Some(self.copies.unwrap_or(1)),
-            Some(_) => None,
-        };
-        if let Some(scaling) = &mut self.scaling {
-            scaling.wake |= scaling.min > 0;
+        match &mut self.scaling {
+            None => self.copies = Some(self.copies.unwrap_or(1)),
+            Some(scaling) => scaling.wake |= scaling.min > 0,
         }
     }
 

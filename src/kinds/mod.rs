@@ -4,7 +4,7 @@ mod document;
 mod ec2;
 mod fleet;
 mod holders;
-mod hosting;
+pub(crate) mod hosting;
 mod named;
 mod policy;
 

@@ -9,7 +9,8 @@ mod parts;
 mod read;
 mod wire;
 
-use fields::{Async, Capture, Network, Rollout, Variant};
+pub(crate) use fields::Variant;
+use fields::{Async, Capture, Network, Rollout};
 
 use crate::{
     aws::{
@@ -176,11 +177,9 @@ impl Resource for SagemakerEndpoint {
     fn normalize(&mut self) {
         self.variants.sort_by(|a, b| a.name.cmp(&b.name));
         for variant in &mut self.variants {
-            // What scales has the count that AWS gives it.
-            variant.count = match (variant.bounds(), &variant.serverless) {
-                (None, None) => Some(variant.count.unwrap_or(1)),
-                _ => None,
-            };
+            if variant.bounds().is_none() && variant.serverless.is_none() {
+                variant.count = Some(variant.count.unwrap_or(1));
+            }
             if let Some(scaling) = &mut variant.scaling {
                 scaling.wake |= scaling.min > 0;
             }

@@ -62,11 +62,11 @@ fn is_among(words: &[&str], image: &Field<String>) -> bool {
 }
 
 /// Does it serve a language model, which loads longer than AWS waits where nothing is said?
-pub(in crate::kinds) fn loads_long(image: &Field<String>) -> bool {
+pub(crate) fn loads_long(image: &Field<String>) -> bool {
     is_among(&LANGUAGE, image)
 }
 
 /// Does it end before it writes a line, with the driver that machines have where nothing is said?
-pub(in crate::kinds) fn needs_new_driver(image: &Field<String>) -> bool {
+pub(crate) fn needs_new_driver(image: &Field<String>) -> bool {
     is_among(&NEW_DRIVER, image)
 }

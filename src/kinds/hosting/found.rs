@@ -13,7 +13,7 @@ use crate::{
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// How much is read at the same time: more only waits at the gate.
 pub(in crate::kinds) const AT_ONCE: usize = 4;
@@ -21,6 +21,7 @@ pub(in crate::kinds) const AT_ONCE: usize = 4;
 const LINES: usize = 5;
 
 /// Something of the stack that is not the object itself.
+#[derive(Debug, Clone)]
 pub(in crate::kinds) struct Part {
     pub(in crate::kinds) name: String,
     pub(in crate::kinds) arn: String,
@@ -166,13 +167,22 @@ pub(in crate::kinds) async fn models<K: Hosted>(
     all: &mut Vec<Live<K>>,
     prefix: &str,
 ) -> Result<(), Error> {
-    let is_ours = |part: &Part| is_of_component(&part.tags) == (K::MODEL_PART == COMPONENT_MODEL);
-    let names = names(ctx, "ListModels", ("Models", "ModelName"), prefix).await?;
-    let arns = names.iter().map(|name| parts::arn(&ctx.scope, &format!("{}/{name}", parts::MODEL_PART)));
-    for part in tagged(ctx, arns).await?.into_iter().filter(is_ours) {
-        belongs(ctx, all, K::MODEL_PART, part);
+    let is_ours = |part: &&Part| is_of_component(&part.tags) == (K::MODEL_PART == COMPONENT_MODEL);
+    let found = match &ctx.answers {
+        Some(answers) => answers.once("SageMaker models", all_models(ctx, prefix)).await?,
+        None => Arc::new(all_models(ctx, prefix).await?),
+    };
+    for part in found.iter().filter(is_ours) {
+        belongs(ctx, all, K::MODEL_PART, part.clone());
     }
     Ok(())
+}
+
+/// Models of the stack, whatever they belong to.
+async fn all_models(ctx: &SweepCtx, prefix: &str) -> Result<Vec<Part>, Error> {
+    let names = names(ctx, "ListModels", ("Models", "ModelName"), prefix).await?;
+    let arns = names.iter().map(|name| parts::arn(&ctx.scope, &format!("{}/{name}", parts::MODEL_PART)));
+    tagged(ctx, arns).await
 }
 
 /// What is there and nothing uses: whoever removes it looks again.

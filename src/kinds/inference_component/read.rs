@@ -154,6 +154,10 @@ async fn one(
     if !matches!(found.inference_component_status.as_str(), "Creating" | "Deleting") {
         live.spec.scaling = scaling::read(ctx, &[scaled(name)]).await?.remove(&0);
     }
+    // What scales has the copies that AWS gives it.
+    if live.spec.scaling.is_some() {
+        live.spec.copies = None;
+    }
     if let State::Failed(why) = &mut live.state {
         why.push_str(&found::last_lines(ctx, &format!("{LOGS_OF}{name}")).await);
     }

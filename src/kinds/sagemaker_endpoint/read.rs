@@ -189,6 +189,10 @@ async fn one(
             variant.scaling = scales.remove(&i);
         }
     }
+    // What scales has the count that AWS gives it.
+    for variant in live.spec.variants.iter_mut().filter(|one| one.bounds().is_some()) {
+        variant.count = None;
+    }
     if let State::Failed(why) = &mut live.state {
         why.push_str(&found::last_lines(ctx, &parts::log_group_of(name)).await);
     }
