@@ -190,6 +190,10 @@ impl Resource for InferenceComponent {
     async fn create(&self, ctx: &Ctx, found: Option<&Live<Self>>) -> Result<Id, Error> {
         let name = &self.name.clone().unwrap_or_else(|| ctx.name(&RULE, ""));
         let there = found.map(|live| live.parts.clone()).unwrap_or_default();
+        if self.name.is_some() {
+            let tail = format!("inference-component/{name}");
+            hosting::parts::free(ctx, "the inference component", name, &tail).await?;
+        }
         change::prepare(self, ctx, name, &there).await?;
         let copies = self.scaling.as_ref().map_or(self.copies, |scaling| Some(scaling.min));
         let input = &json!({

@@ -231,6 +231,9 @@ impl Resource for SagemakerEndpoint {
     async fn create(&self, ctx: &Ctx, found: Option<&Live<Self>>) -> Result<Id, Error> {
         let name = &self.name.clone().unwrap_or_else(|| ctx.name(&RULE, ""));
         let there = found.map(|live| live.parts.clone()).unwrap_or_default();
+        if self.name.is_some() {
+            hosting::parts::free(ctx, "the endpoint", name, &format!("endpoint/{name}")).await?;
+        }
         parts::logs(ctx, self, name, &there).await?;
         let config = &parts::config(ctx, self, &there).await?;
         let params = json!({ "name": name, "config": config });

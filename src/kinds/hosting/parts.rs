@@ -76,6 +76,16 @@ async fn taken(ctx: &Ctx, arn: &str) -> Result<Vec<Id>, Error> {
     Ok(vec![arn.to_owned()])
 }
 
+/// What has the name that an author chose may be somebody else's: then nothing is made beside it.
+pub(in crate::kinds) async fn free(ctx: &Ctx, what: &str, name: &str, tail: &str) -> Result<(), Error> {
+    let arn = arn(&ctx.scope, tail);
+    if !is_there(&ctx.sweep(), &arn).await? {
+        return Ok(());
+    }
+    let found = optional(Carrier::own(&tags::SAGEMAKER, &arn).read(&ctx.aws).await)?;
+    found.and_then(|mut all| all.remove(&arn)).map_or(Ok(()), |tags| ctx.ours(&format!("{what} {name}"), &tags))
+}
+
 /// The ARN of a role.
 pub(in crate::kinds) async fn role_arn(ctx: &Ctx, role: &str) -> Result<String, Error> {
     let found = ctx.aws.iam().get_role().role_name(role).send().await?.role;
