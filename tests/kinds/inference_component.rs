@@ -43,6 +43,7 @@ pub(crate) const OWN: Own = Own {
             sagemaker.once::<IgnoredAny>("CreateEndpoint", &endpoint).await.unwrap();
             aws.clock().sleep(Duration::from_secs(900)).await;
             theirs_on(&aws, "theirs", &name).await;
+            aws.clock().sleep(Duration::from_secs(900)).await;
         })
     },
 };
