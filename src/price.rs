@@ -22,7 +22,7 @@ pub use line::{Amount, HOURS_PER_MONTH, LineState, PriceLine};
 pub use usage::{Usage, UsageBook};
 
 use crate::diagnostic::codes;
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// What a kind is given to price itself: the book, the stack's region and the usage stated for this resource.
 #[derive(Debug, Clone, Copy)]
@@ -33,15 +33,15 @@ pub struct PriceContext<'a> {
     pub region: &'a str,
     /// `usage:` of the resource over `usage:` of the blueprint.
     pub usage: &'a Usage,
-    /// The outputs of what is live, where that is priced as it is at the moment: how many machines serve now.
-    pub live: Option<&'a Map<String, Value>>,
+    /// How many machines run at the moment, by variant, where what is live is priced.
+    pub running: Option<&'a BTreeMap<String, u32>>,
 }
 
 impl<'a> PriceContext<'a> {
     /// A context over `book` for one region.
     #[must_use]
     pub fn new(book: &'a PriceBook, region: &'a str, usage: &'a Usage) -> Self {
-        Self { book, region, usage, live: None }
+        Self { book, region, usage, running: None }
     }
 }
 

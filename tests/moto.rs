@@ -17,6 +17,7 @@ mod server;
 const SKIPPED: &[(&str, &str)] = &[
     ("dashboard", "moto keeps no tags of dashboards"),
     ("fsx-lustre", "moto knows no throughput, life cycle or repository associations of Lustre"),
+    ("inference-component", "moto has no inference components, and no variants without a model"),
     ("instance-group: EFA", "moto ignores network cards and interface types"),
     ("instance-group: placement groups", "moto has none; tests/moto/serve.py answers that there are none"),
     (
@@ -130,7 +131,7 @@ fn cpu_smoke_is_applied_changed_and_destroyed() {
 }
 
 /// Kinds that moto cannot live through; SKIPPED says why.
-const NOT_THERE: &[&str] = &["dashboard", "fsx-lustre"];
+const NOT_THERE: &[&str] = &["dashboard", "fsx-lustre", "inference-component"];
 
 #[test]
 fn every_kind_that_moto_has_lives_its_life() {

@@ -185,6 +185,7 @@ struct Draft {
     path: String,
     target: Option<String>,
     content: String,
+    headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
 }
 
@@ -197,6 +198,9 @@ fn write(draft: Draft) -> Result<HttpRequest, BoxError> {
     headers.try_insert("user-agent", concat!("dlinfra/", env!("CARGO_PKG_VERSION")))?;
     if let Some(target) = draft.target {
         headers.try_insert("x-amz-target", target)?;
+    }
+    for (name, value) in draft.headers {
+        headers.try_insert(name, value)?;
     }
     Ok(request)
 }
@@ -228,8 +232,15 @@ impl Json<'_> {
     ///
     /// # Errors
     /// Whatever the service answers.
-    pub async fn post(&self, action: &'static str, path: String, content: &str, body: Vec<u8>) -> Result<Plain, Error> {
-        let draft = Draft { method: "POST", path, target: None, content: content.to_owned(), body };
+    pub async fn post(
+        &self,
+        action: &'static str,
+        path: String,
+        content: &str,
+        headers: Vec<(&'static str, String)>,
+        body: Vec<u8>,
+    ) -> Result<Plain, Error> {
+        let draft = Draft { method: "POST", path, target: None, content: content.to_owned(), headers, body };
         self.perform(&self.aws.0.once, action, draft, unread).await
     }
 
@@ -278,7 +289,8 @@ impl Json<'_> {
         let Target(prefix, version) = self.service.target;
         let content = if version == "1.0" { "application/x-amz-json-1.0" } else { "application/x-amz-json-1.1" };
         let (path, content) = ("/".to_owned(), content.to_owned());
-        Ok(Draft { method: "POST", path, target: Some(format!("{prefix}.{action}")), content, body })
+        let target = Some(format!("{prefix}.{action}"));
+        Ok(Draft { method: "POST", path, target, content, headers: Vec::new(), body })
     }
 
     fn shape<O: DeserializeOwned>(&self, action: &str, value: Value) -> Result<O, Error> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::bill::{Bill, Item, Run, Sum};
 use crate::aws::tags;
@@ -59,12 +59,12 @@ impl Pricing<'_> {
     /// The lines of something live, as it is at the moment.
     fn now(&self, found: &Found) -> Item {
         let live = &found.live;
-        self.item_now(live.address.as_str(), found.kind, &live.spec, Some(&live.outputs))
+        self.item_now(live.address.as_str(), found.kind, &live.spec, Some(&live.running))
     }
 
-    fn item_now(&self, address: &str, kind: &dyn Kind, spec: &Value, live: Option<&Map<String, Value>>) -> Item {
+    fn item_now(&self, address: &str, kind: &dyn Kind, spec: &Value, running: Option<&BTreeMap<String, u32>>) -> Item {
         let usage = self.usage.at(address);
-        let context = PriceContext { live, ..PriceContext::new(self.book, self.region, &usage) };
+        let context = PriceContext { running, ..PriceContext::new(self.book, self.region, &usage) };
         Item {
             address: address.to_owned(),
             kind: kind.name().to_owned(),

@@ -1,6 +1,6 @@
 //! Names that may exist, for kinds that are found by name.
 use super::Engine;
-use crate::{address::Address, apply, call::Names, plan::Wanted, resource::Discovery};
+use crate::{address::Address, apply, call::Names, kind::Kind, plan::Wanted, resource::Discovery};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -38,23 +38,27 @@ impl Engine {
     /// The kinds of what may exist at an address; empty = nobody knows.
     pub(super) fn kinds_at(&self, address: &Address, wanted: &[Wanted]) -> BTreeSet<String> {
         let memory = &self.memory;
-        let of_call = |api: &str| self.kinds.iter().find(|k| k.about().calls.iter().any(|c| c.api == api));
+        // Several kinds make log groups, models and alarms.
+        let of_call = |api: &str| {
+            let makes = |k: &&&dyn Kind| k.about().calls.iter().any(|c| c.api == api);
+            self.kinds.iter().filter(makes).map(|k| k.name().to_owned()).collect::<BTreeSet<_>>()
+        };
         let (mut out, mut known) = (BTreeSet::new(), true);
         out.extend(memory.applied.get(address).map(|a| a.kind.clone()));
+        out.extend(wanted.iter().filter(|w| w.address == *address).map(|w| w.kind.name().to_owned()));
+        let mut may_be = |kinds: BTreeSet<String>| {
+            known &= !kinds.is_empty();
+            if out.is_disjoint(&kinds) {
+                out.extend(kinds);
+            }
+        };
         for intent in memory.open_at(address) {
             let imported = intent.params.get("kind").and_then(Value::as_str).filter(|_| intent.call == apply::IMPORT);
-            match imported.map(str::to_owned).or_else(|| of_call(&intent.call).map(|k| k.name().to_owned())) {
-                Some(kind) => drop(out.insert(kind)),
-                None => known = false,
-            }
+            may_be(imported.map_or_else(|| of_call(&intent.call), |kind| BTreeSet::from([kind.to_owned()])));
         }
         for accepted in memory.accepted.get(address).into_iter().flatten() {
-            match of_call(&accepted.call) {
-                Some(kind) => drop(out.insert(kind.name().to_owned())),
-                None => known = false,
-            }
+            may_be(of_call(&accepted.call));
         }
-        out.extend(wanted.iter().filter(|w| w.address == *address).map(|w| w.kind.name().to_owned()));
         if known { out } else { BTreeSet::new() }
     }
 }

@@ -4,6 +4,7 @@ mod document;
 mod ec2;
 mod fleet;
 mod holders;
+pub(crate) mod hosting;
 mod named;
 mod policy;
 
@@ -35,6 +36,7 @@ kinds! {
     event_rule::EventRule,
     fsx_lustre::FsxLustre: data + compares,
     iam_role::IamRole: answers + asks + teardown,
+    inference_component::InferenceComponent: logs + serves + teardown,
     instance_group::InstanceGroup: fleet + compares + asks + logs + teardown,
     internet_gateway::InternetGateway: answers + teardown,
     log_group::LogGroup: data + logs,

@@ -1,7 +1,10 @@
 //! Kinds whose identity is their name: found by it, and proved to be ours by the tags of what has it.
 use crate::{
     address::Address,
-    aws::{Error, ErrorClass, optional, tags::Tags},
+    aws::{
+        Error, ErrorClass, optional,
+        tags::{self, Tags},
+    },
     call::{self, Attempt, Ctx, SweepCtx},
     resource::{Call, Class, Id, Live, Lookup, Resource},
 };
@@ -68,7 +71,8 @@ pub(super) async fn sweep<N: Named>(ctx: &SweepCtx) -> Result<Vec<Live<N>>, Erro
     let reads: Vec<_> = others.into_iter().map(|name| N::get(ctx, name)).collect();
     let others: Vec<_> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
     found.extend(others.into_iter().flatten());
-    tagged(ctx, found, |tags| ctx.takes(tags)).await
+    // A part belongs to another kind, which makes such things for its own use.
+    tagged(ctx, found, |found| ctx.takes(found) && !found.contains_key(tags::PART)).await
 }
 
 /// Objects that match, whoever owns them.

@@ -7,10 +7,10 @@ mod check;
 mod fields;
 mod parts;
 mod read;
-mod scaling;
 mod wire;
 
-use fields::{Async, Capture, Network, Rollout, Variant};
+pub(crate) use fields::Variant;
+use fields::{Async, Capture, Network, Rollout};
 
 use crate::{
     aws::{
@@ -20,11 +20,14 @@ use crate::{
     },
     call::{Ctx, SweepCtx},
     field::{Field, Ref},
-    kinds::IamRole,
+    kinds::{
+        IamRole,
+        hosting::{self, LOGS, MODEL, RULE, WAKE},
+    },
     price::{PriceContext, PriceLine, serving},
     resource::{
         About, Call, Changes, Class, Compares, DefaultValue, Discovery, Durations, Expected, Gone, Id, Live, Logs,
-        Lookup, NameRule, Output, Problem, Quota, Resource, Served, Serves, State, Teardown,
+        Lookup, Output, Problem, Quota, Resource, Served, Serves, State, Teardown,
     },
     spec::Difference,
     units::{Size, Span},
@@ -76,11 +79,8 @@ fn month() -> Option<Span> {
     Some(Span::from_hours(30 * 24))
 }
 
-const MODEL: Call = Call::new("sagemaker:CreateModel", Class::Name);
 const CONFIG: Call = Call::new("sagemaker:CreateEndpointConfig", Class::Name);
 const ENDPOINT: Call = Call::new("sagemaker:CreateEndpoint", Class::Name);
-const LOGS: Call = Call::new("logs:CreateLogGroup", Class::Name);
-const RULE: NameRule = NameRule { max: 63, extra: "-", lower: true };
 
 impl Resource for SagemakerEndpoint {
     const KIND: &'static str = "sagemaker-endpoint";
@@ -104,7 +104,7 @@ impl Resource for SagemakerEndpoint {
         discovery: Discovery::Prefix,
         tagger: &tags::SAGEMAKER,
         terraform: "aws_sagemaker_endpoint",
-        calls: &[LOGS, MODEL, CONFIG, ENDPOINT],
+        calls: &[LOGS, MODEL, CONFIG, ENDPOINT, WAKE],
         name: Some(RULE),
         iam: &[
             "sagemaker:CreateModel",
@@ -121,6 +121,7 @@ impl Resource for SagemakerEndpoint {
             "sagemaker:UpdateEndpoint",
             "sagemaker:UpdateEndpointWeightsAndCapacities",
             "sagemaker:DeleteEndpoint",
+            "sagemaker:ListInferenceComponents",
             "sagemaker:AddTags",
             "sagemaker:DeleteTags",
             "sagemaker:ListTags",
@@ -131,6 +132,12 @@ impl Resource for SagemakerEndpoint {
             "application-autoscaling:DescribeScalingPolicies",
             "application-autoscaling:DeleteScalingPolicy",
             "application-autoscaling:TagResource",
+            "cloudwatch:PutMetricAlarm",
+            "cloudwatch:DescribeAlarms",
+            "cloudwatch:DeleteAlarms",
+            "cloudwatch:ListTagsForResource",
+            "cloudwatch:TagResource",
+            "cloudwatch:UntagResource",
             "iam:CreateServiceLinkedRole",
             "iam:GetRole",
             "iam:PassRole",
@@ -154,9 +161,9 @@ impl Resource for SagemakerEndpoint {
     };
 
     fn summary(&self) -> String {
-        let of = |one: &Variant| match (&one.serverless, &one.instance_type, &one.scaling) {
+        let of = |one: &Variant| match (&one.serverless, &one.instance_type, one.bounds()) {
             (Some(serverless), ..) => format!("serverless, {}", serverless.memory),
-            (_, Some(machine), Some(scaling)) => format!("{} to {} x {machine}", scaling.min, scaling.max),
+            (_, Some(machine), Some((min, max))) => format!("{min} to {max} x {machine}"),
             (_, Some(machine), None) => format!("{} x {machine}", one.count.unwrap_or(1)),
             _ => "nothing".to_owned(),
         };
@@ -170,11 +177,12 @@ impl Resource for SagemakerEndpoint {
     fn normalize(&mut self) {
         self.variants.sort_by(|a, b| a.name.cmp(&b.name));
         for variant in &mut self.variants {
-            // What scales has the count that AWS gives it.
-            variant.count = match (&variant.scaling, &variant.serverless) {
-                (None, None) => Some(variant.count.unwrap_or(1)),
-                _ => None,
-            };
+            if variant.bounds().is_none() && variant.serverless.is_none() {
+                variant.count = Some(variant.count.unwrap_or(1));
+            }
+            if let Some(scaling) = &mut variant.scaling {
+                scaling.wake |= scaling.min > 0;
+            }
         }
         if let Some(network) = &mut self.network {
             network.subnets.sort();
@@ -207,8 +215,8 @@ impl Resource for SagemakerEndpoint {
                     variant: &one.name,
                     machine: one.instance_type.as_deref(),
                     count: one.count.unwrap_or(1),
-                    now: None,
-                    scaling: one.scaling.as_ref().map(|s| (s.min, s.max)),
+                    now: one.served(ctx),
+                    scaling: one.bounds(),
                     memory_gib: one.serverless.as_ref().map(|s| s.memory.gib_rounded_up()),
                     disk_gib: one.volume.map(Size::gib_rounded_up),
                 },
@@ -224,6 +232,9 @@ impl Resource for SagemakerEndpoint {
     async fn create(&self, ctx: &Ctx, found: Option<&Live<Self>>) -> Result<Id, Error> {
         let name = &self.name.clone().unwrap_or_else(|| ctx.name(&RULE, ""));
         let there = found.map(|live| live.parts.clone()).unwrap_or_default();
+        if self.name.is_some() {
+            hosting::parts::free(ctx, "the endpoint", name, &format!("endpoint/{name}")).await?;
+        }
         parts::logs(ctx, self, name, &there).await?;
         let config = &parts::config(ctx, self, &there).await?;
         let params = json!({ "name": name, "config": config });
@@ -251,9 +262,7 @@ impl Resource for SagemakerEndpoint {
 
     fn carriers(live: &Live<Self>) -> Vec<Carrier> {
         let own = live.outputs.get("arn").and_then(Value::as_str).filter(|_| live.state != State::Partial);
-        let logs = |part: &str| part.split(' ').next() == Some(parts::LOG_GROUP);
-        let tagger = |part: &str| if logs(part) { &tags::LOGS } else { &tags::SAGEMAKER };
-        let parts = live.parts.iter().map(|(part, arn)| Carrier::part(part, tagger(part), arn));
+        let parts = live.parts.iter().map(|(part, arn)| Carrier::part(part, hosting::parts::tagger(arn), arn));
         own.map(|arn| Carrier::own(&tags::SAGEMAKER, arn)).into_iter().chain(parts).collect()
     }
 }
@@ -276,7 +285,8 @@ impl Logs for SagemakerEndpoint {
 impl Serves for SagemakerEndpoint {
     async fn invoke(ctx: &SweepCtx, live: &Live<Self>, content_type: &str, body: Vec<u8>) -> Result<Served, Error> {
         let path = format!("/endpoints/{}/invocations", live.id);
-        let mut answer = ctx.aws.sagemaker_runtime().post("InvokeEndpoint", path, content_type, body).await?;
+        let mut answer =
+            ctx.aws.sagemaker_runtime().post("InvokeEndpoint", path, content_type, Vec::new(), body).await?;
         let mut header = |name: &str| answer.headers.remove(name).unwrap_or_default();
         let (content_type, by) = (header("content-type"), header("x-amzn-invoked-production-variant"));
         Ok(Served { body: answer.body, content_type, by })
@@ -284,6 +294,11 @@ impl Serves for SagemakerEndpoint {
 }
 
 impl Teardown for SagemakerEndpoint {
+    async fn held_by(ctx: &SweepCtx, live: &Live<Self>) -> Result<Vec<String>, Error> {
+        let found = read::components(ctx, live).await?;
+        Ok(found.iter().map(|name| format!("the inference component {name}")).collect())
+    }
+
     async fn parts_there(ctx: &SweepCtx, ids: &BTreeSet<Id>) -> Result<Vec<(Id, tags::Tags)>, Error> {
         parts::there(ctx, ids).await
     }

@@ -89,6 +89,8 @@ mod tests {
         assert_eq!(month(&PLAIN), "2055.68");
         // What it costs at most: 4 x 1.408 x 730.
         assert_eq!(month(&Hosted { scaling: Some((1, 4)), ..PLAIN }), "4111.36");
+        // Machines that follow inference components, down to none: 3 x 1.408 x 730 at most, and nothing for components.
+        assert_eq!(month(&Hosted { scaling: Some((0, 3)), ..PLAIN }), "3083.52");
         assert_eq!(month(&Hosted { disk_gib: Some(50), machine: Some("ml.none"), ..PLAIN }), "14");
         // 10,000 s x 3 GB x 0.00002
         assert_eq!(month(&Hosted { machine: None, memory_gib: Some(3), ..PLAIN }), "0.6");

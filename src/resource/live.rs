@@ -70,6 +70,9 @@ pub struct Live<S = Value> {
     /// What it is like at the moment, which no blueprint says: an alarm that is off, how many machines serve.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub now: Option<String>,
+    /// How many machines of each of its variants run at the moment, where AWS decides how many.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub running: BTreeMap<String, u32>,
     /// Fields with a value that this dlinfra does not know, in AWS's words. In the spec something known stands in their
     /// place, so that the object can be handled; nobody compares it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -92,6 +95,7 @@ impl<S> Live<S> {
             outputs: Map::new(),
             created: None,
             now: None,
+            running: BTreeMap::new(),
             novel: BTreeMap::new(),
         }
     }
@@ -106,6 +110,7 @@ impl<S> Live<S> {
             members: self.members.clone(),
             left_over: self.left_over.clone(),
             now: self.now.clone(),
+            running: self.running.clone(),
             state: self.state.clone(),
             tags: self.tags.clone(),
             spec,

@@ -10,6 +10,7 @@ mod efa;
 mod hygiene;
 mod names;
 mod network;
+mod serving;
 mod storage;
 mod view;
 
@@ -83,7 +84,16 @@ pub struct Rule {
 
 /// Every rule, in order of its code.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    [efa::RULES, capacity::RULES, storage::RULES, network::RULES, hygiene::RULES, names::RULES, alarms::RULES]
+    [
+        efa::RULES,
+        capacity::RULES,
+        storage::RULES,
+        network::RULES,
+        hygiene::RULES,
+        names::RULES,
+        alarms::RULES,
+        serving::RULES,
+    ]
         .into_iter()
         .flatten()
 }

@@ -173,6 +173,13 @@ fn failing() -> Vec<(&'static str, Value)> {
         ("DL0248", with(&[("train", "reservation", json!("cr-0123"))])),
         ("DL0249", alarmed(json!({ "namespace": "CWAgent", "name": "mem_used_percent" }))),
         ("DL0250", alarmed(json!({ "namespace": "AWS/EC2", "name": "StatusCheckFailed" }))),
+        ("DL0260", serving(&json!({ "variant": "other" }), &json!({}))),
+        ("DL0260", serving(&json!({}), &json!({ "container": { "image": "x" } }))),
+        ("DL0261", serving(&json!({ "resources": { "accelerators": 2, "memory": "1 GiB" } }), &json!({}))),
+        ("DL0261", serving(&json!({ "resources": { "accelerators": 1, "memory": "16 GiB" } }), &json!({}))),
+        ("DL0261", serving(&json!({ "resources": { "cpus": 5, "memory": "1 GiB" } }), &json!({}))),
+        ("DL0263", serving(&json!({ "endpoint": { "$id": "elsewhere" } }), &json!({}))),
+        ("DL0264", serving(&json!({ "container": { "image": "a/vllm:1" } }), &json!({}))),
         ("DL0231", with(&[("train", "boot.env", json!({ "HF_TOKEN": "hf_abcdefghijklmnopqrstuvwxyz0123456789" }))])),
     ]
 }
@@ -229,6 +236,54 @@ fn alarms_watch_what_is_published() {
     }
 }
 
+/// An endpoint and a component on it, with other fields of the component and of the variant.
+fn serving(component: &Value, variant: &Value) -> Value {
+    let merged = |mut all: Value, more: &Value| {
+        all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        all
+    };
+    let machines = merged(
+        json!({ "name": "main", "instance_type": "ml.g5.xlarge", "managed_scaling": { "min": 0, "max": 2 } }),
+        variant,
+    );
+    let it = json!({ "kind": "inference-component", "endpoint": { "$ref": "host" }, "variant": "main",
+        "container": { "image": "a/serve:1" }, "resources": { "accelerators": 1, "memory": "4 GiB" } });
+    json!({
+        "host": { "kind": "sagemaker-endpoint", "role": { "$id": "r" }, "variants": [machines] },
+        "it": merged(it, component),
+    })
+}
+
+#[test]
+fn components_that_fit_are_no_finding() {
+    let none = |stack: &Value| assert_eq!(codes(&plain(stack)), BTreeSet::new());
+    none(&serving(&json!({}), &json!({})));
+    none(&serving(&json!({ "resources": { "accelerators": 1, "cpus": 4, "memory": "15 GiB" } }), &json!({})));
+    let new = json!({ "ami_version": "al2-ami-sagemaker-inference-gpu-3-1" });
+    none(&serving(&json!({ "container": { "image": "a/vllm:1" } }), &new));
+    // What the catalogue does not know may have room for everything.
+    let huge = json!({ "resources": { "accelerators": 64, "memory": "9999 GiB" } });
+    none(&serving(&huge, &json!({ "instance_type": "ml.x99.huge" })));
+}
+
+#[test]
+fn a_region_without_empty_endpoints_is_told() {
+    let (spans, tags) = (Places::default(), BTreeMap::new());
+    let parts = parts(&serving(&json!({}), &json!({})));
+    let resources: Vec<Resource<'_>> = parts.iter().map(|part| resource(part, &spans, &[])).collect();
+    let input = |region| RuleInput {
+        region,
+        has_ttl: true,
+        owner: None,
+        tags: &tags,
+        resources: &resources,
+        allow: &[],
+        spans: &spans,
+    };
+    assert_eq!(codes(&check(&input("eu-west-3"))), ["DL0262".to_owned()].into());
+    assert!(check(&input("eu-west-1")).is_empty());
+}
+
 fn codes(found: &Diagnostics) -> BTreeSet<String> {
     found.iter().map(|d| d.code.to_owned()).collect()
 }
@@ -245,7 +300,7 @@ fn every_rule_has_an_explanation_and_a_failing_example() {
             code.to_owned()
         })
         .collect();
-    shown.extend(["DL0232".to_owned(), "DL0233".to_owned(), "DL0245".to_owned()]);
+    shown.extend(["DL0232".to_owned(), "DL0233".to_owned(), "DL0245".to_owned(), "DL0262".to_owned()]);
     let all: Vec<&str> = rules().map(|r| r.code.code).collect();
     let sorted: BTreeSet<&str> = all.iter().copied().collect();
     assert_eq!(sorted.len(), all.len(), "codes are unique");

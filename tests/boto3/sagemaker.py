@@ -256,6 +256,192 @@ def counts_are_kept_where_something_scales(sandbox):
             ScalableDimension="dynamodb:table:ReadCapacityUnits", MinCapacity=1, MaxCapacity=2)
 
 
+SMALL = {"Container": {"Image": IMAGE, "Environment": {"A": "1"}}, "ComputeResourceRequirements": {
+    "NumberOfCpuCoresRequired": 1, "MinMemoryRequiredInMb": 1024}}
+COPIES = {"ServiceNamespace": "sagemaker", "ResourceId": "inference-component/c",
+          "ScalableDimension": "sagemaker:inference-component:DesiredCopyCount"}
+
+
+def bare(sandbox, arn_of_role, least=1, most=2, machine="ml.m5.xlarge"):
+    """An endpoint whose variant has no model."""
+    managed = {"Status": "ENABLED", "MinInstanceCount": least, "MaxInstanceCount": most}
+    variant = {**VARIANT, "InstanceType": machine, "ManagedInstanceScaling": managed}
+    sagemaker = sandbox.client("sagemaker")
+
+    def made():
+        try:
+            return sagemaker.create_endpoint_config(
+                EndpointConfigName="bare", ExecutionRoleArn=arn_of_role, ProductionVariants=[variant])
+        except sagemaker.exceptions.ClientError as error:
+            if "Could not assume role" in error.response["Error"]["Message"]:
+                return None
+            raise
+
+    eventually(made)
+    sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="bare")
+    assert settled(sandbox) == "InService"
+
+
+def component(sandbox, name="c"):
+    return sandbox.client("sagemaker").describe_inference_component(InferenceComponentName=name)
+
+
+def ready(sandbox, name="c"):
+    def done():
+        found = component(sandbox, name)
+        return found if found["InferenceComponentStatus"] in ("InService", "Failed") else None
+
+    return eventually(done)
+
+
+def ask(sandbox, name="c"):
+    runtime = sandbox.client("sagemaker-runtime")
+    answer = runtime.invoke_endpoint(EndpointName="e", InferenceComponentName=name, Body=b"{}")
+    return json.loads(answer["Body"].read())["component"]
+
+
+@check
+def an_inference_component_lives(sandbox):
+    sagemaker, arn_of_role = sandbox.client("sagemaker"), role(sandbox)
+    model(sandbox, "m", arn_of_role)
+    config(sandbox, "whole", "m")
+    sagemaker.create_endpoint(EndpointName="w", EndpointConfigName="whole")
+    bare(sandbox, arn_of_role)
+    says("InferenceComponentName is required", sandbox.client("sagemaker-runtime").invoke_endpoint,
+         code="ValidationError", EndpointName="e", Body=b"{}")
+    asked = {"InferenceComponentName": "c", "EndpointName": "e", "VariantName": "main", "Specification": SMALL,
+             "RuntimeConfig": {"CopyCount": 1}}
+    create = sagemaker.create_inference_component
+    says("CopyCount must be greater than 0", create, **{**asked, "RuntimeConfig": {"CopyCount": 0}})
+    says("Could not find endpoint", create, **{**asked, "EndpointName": "x"})
+    says("Could not find variant", create, **{**asked, "VariantName": "x"})
+    settled(sandbox, "w")
+    says("has a model of its own", create, **{**asked, "EndpointName": "w"})
+    says("either a ModelName or a Container", create, **{**asked, "Specification": {**SMALL, "ModelName": "m"}})
+    needs = SMALL["ComputeResourceRequirements"]
+    says("Could not find model", create,
+         **{**asked, "Specification": {"ModelName": "x", "ComputeResourceRequirements": needs}})
+    made = create(**asked, Tags=tags({"a": "1"}))
+    assert made["InferenceComponentArn"] == arn("inference-component/c"), made
+    says("Cannot update in-progress inference component", sagemaker.delete_inference_component,
+         InferenceComponentName="c")
+    found = ready(sandbox)
+    assert found["InferenceComponentStatus"] == "InService" and found["EndpointName"] == "e", found
+    assert found["Specification"]["Container"]["DeployedImage"]["SpecifiedImage"] == IMAGE, found
+    assert found["RuntimeConfig"] == {"DesiredCopyCount": 1, "CurrentCopyCount": 1}, found
+    assert untag(sagemaker.list_tags(ResourceArn=arn("inference-component/c"))["Tags"]) == {"a": "1"}
+    assert ask(sandbox) == "c"
+    says("Cannot create already existing inference component", create, **asked)
+    larger = {**SMALL, "ComputeResourceRequirements": {**needs, "MinMemoryRequiredInMb": 2048}}
+    sagemaker.update_inference_component(
+        InferenceComponentName="c", Specification=larger, RuntimeConfig={"CopyCount": 2},
+        DeploymentConfig={"RollingUpdatePolicy": {
+            "MaximumBatchSize": {"Type": "COPY_COUNT", "Value": 1}, "WaitIntervalInSeconds": 0}})
+    assert component(sandbox)["InferenceComponentStatus"] == "Updating"
+    found = ready(sandbox)
+    assert found["Specification"]["ComputeResourceRequirements"]["MinMemoryRequiredInMb"] == 2048, found
+    assert found["RuntimeConfig"]["CurrentCopyCount"] == 2 and "FailureReason" not in found, found
+    create(**{**asked, "InferenceComponentName": "d"})
+    listed = pages(sagemaker, "list_inference_components", "InferenceComponents", "MaxResults", 1)
+    assert [one["InferenceComponentName"] for one in listed] == ["c", "d"], listed
+    of = lambda **by: len(sagemaker.list_inference_components(**by)["InferenceComponents"])
+    assert (of(EndpointNameEquals="e"), of(EndpointNameEquals="w"), of(VariantNameEquals="main")) == (2, 0, 2)
+    assert of(NameContains="d") == 1
+    sagemaker.delete_inference_component(InferenceComponentName="c")
+    eventually(lambda: of() == 1)
+    says("Could not find inference component", component, sandbox=sandbox)
+
+
+@check
+def copies_need_room(sandbox):
+    sagemaker = sandbox.client("sagemaker")
+    bare(sandbox, role(sandbox), machine="ml.g5.xlarge")
+    count = lambda: sagemaker.describe_endpoint(EndpointName="e")["ProductionVariants"][0]["CurrentInstanceCount"]
+    needs = {"NumberOfAcceleratorDevicesRequired": 1, "MinMemoryRequiredInMb": 1024}
+
+    def made(name, **more):
+        specification = {"Container": {"Image": IMAGE}, "ComputeResourceRequirements": {**needs, **more}}
+        sagemaker.create_inference_component(
+            InferenceComponentName=name, EndpointName="e", VariantName="main", Specification=specification,
+            RuntimeConfig={"CopyCount": 1})
+        return ready(sandbox, name)
+
+    found = made("large", MinMemoryRequiredInMb=64 * 1024)
+    assert "not enough hardware resources" in found["FailureReason"], found
+    sagemaker.delete_inference_component(InferenceComponentName="large")
+    assert made("c")["InferenceComponentStatus"] == "InService" and count() == 1
+    # Machines follow their components, up to their bound.
+    assert made("d")["InferenceComponentStatus"] == "InService" and count() == 2
+    assert made("f")["InferenceComponentStatus"] == "Failed" and count() == 2
+    sagemaker.delete_inference_component(InferenceComponentName="d")
+    eventually(lambda: count() == 1)
+    # What does not fit is taken back.
+    sagemaker.update_inference_component_runtime_config(
+        InferenceComponentName="c", DesiredRuntimeConfig={"CopyCount": 3})
+    found = ready(sandbox)
+    assert found["RuntimeConfig"]["CurrentCopyCount"] == 1 and "hardware" in found["FailureReason"], found
+
+
+@check
+def what_has_no_copy_is_woken_by_a_request(sandbox):
+    sagemaker, scaling = sandbox.client("sagemaker"), sandbox.client("application-autoscaling")
+    cloudwatch, runtime = sandbox.client("cloudwatch"), sandbox.client("sagemaker-runtime")
+    bare(sandbox, role(sandbox), least=0)
+    sagemaker.create_inference_component(
+        InferenceComponentName="c", EndpointName="e", VariantName="main", Specification=SMALL,
+        RuntimeConfig={"CopyCount": 1})
+    ready(sandbox)
+    sagemaker.update_inference_component_runtime_config(
+        InferenceComponentName="c", DesiredRuntimeConfig={"CopyCount": 0})
+    assert ready(sandbox)["RuntimeConfig"]["CurrentCopyCount"] == 0
+    says("has no capacity", runtime.invoke_endpoint, code="ValidationError", EndpointName="e",
+         InferenceComponentName="c", Body=b"{}")
+    scaling.register_scalable_target(MinCapacity=0, MaxCapacity=2, **COPIES)
+    fails("ValidationException", scaling.register_scalable_target, MinCapacity=0, MaxCapacity=2,
+          **{**COPIES, "ResourceId": SCALED["ResourceId"]})
+    policy = scaling.put_scaling_policy(
+        PolicyName="wake", PolicyType="StepScaling", StepScalingPolicyConfiguration={
+            "AdjustmentType": "ChangeInCapacity", "Cooldown": 60, "StepAdjustments": [
+                {"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": 1}]}, **COPIES)["PolicyARN"]
+    cloudwatch.put_metric_alarm(
+        AlarmName="asked", Namespace="AWS/SageMaker", MetricName="NoCapacityInvocationFailures",
+        Dimensions=[{"Name": "InferenceComponentName", "Value": "c"}], Statistic="Maximum", Period=60,
+        EvaluationPeriods=1, Threshold=1, ComparisonOperator="GreaterThanOrEqualToThreshold",
+        TreatMissingData="notBreaching", AlarmActions=[policy])
+
+    def answers():
+        try:
+            return ask(sandbox)
+        except runtime.exceptions.ClientError:
+            return None
+
+    assert eventually(answers) == "c"
+    (found,) = scaling.describe_scalable_targets(
+        ServiceNamespace="sagemaker", ScalableDimension=COPIES["ScalableDimension"])["ScalableTargets"]
+    assert found["ResourceId"] == COPIES["ResourceId"], found
+    scaling.delete_scaling_policy(PolicyName="wake", **COPIES)
+    # Its alarm stays: AWS leaves it to whoever made it.
+    assert len(cloudwatch.describe_alarms(AlarmNames=["asked"])["MetricAlarms"]) == 1
+    scaling.deregister_scalable_target(**COPIES)
+
+
+@check
+def machines_for_components_need_a_role(sandbox):
+    sagemaker, arn_of_role = sandbox.client("sagemaker"), role(sandbox)
+    model(sandbox, "m", arn_of_role)
+
+    def bad(text, *variants, **more):
+        says(text, sagemaker.create_endpoint_config, EndpointConfigName="x", ProductionVariants=list(variants), **more)
+
+    bad("ExecutionRoleArn is required", VARIANT)
+    mixed = {**VARIANT, "VariantName": "other", "ModelName": "m"}
+    bad("Either all variants", VARIANT, mixed, ExecutionRoleArn=arn_of_role)
+    empty = {"ManagedInstanceScaling": {"Status": "ENABLED", "MinInstanceCount": 0, "MaxInstanceCount": 1}}
+    bad("Min instance count", {**mixed, **empty})
+    bad("MinInstanceCount must not be above", {**VARIANT, "ManagedInstanceScaling": {
+        "Status": "ENABLED", "MinInstanceCount": 2, "MaxInstanceCount": 1}}, ExecutionRoleArn=arn_of_role)
+
+
 @check
 def interfaces_of_an_endpoint_outlive_it(sandbox):
     sagemaker, ec2, arn_of_role = sandbox.client("sagemaker"), sandbox.client("ec2"), role(sandbox)

@@ -98,11 +98,11 @@ fn share(service: &str, place: usize, of: usize) -> Vec<Answer> {
     out
 }
 
-/// The calls that make something, by service, and the kinds that make them.
+/// The calls that make something, by service, and the first kind that makes each.
 fn calls() -> BTreeMap<&'static str, BTreeMap<&'static str, &'static str>> {
     let mut out: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
     for (kind, call) in KINDS.iter().flat_map(|k| k.about().calls.iter().map(move |c| (k.name(), c.api))) {
-        out.entry(call.split(':').next().unwrap()).or_default().insert(call, kind);
+        out.entry(call.split(':').next().unwrap()).or_default().entry(call).or_insert(kind);
     }
     out
 }

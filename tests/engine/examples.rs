@@ -62,6 +62,11 @@ fn ground(address: &str) -> Wanted {
         ),
         "role" => ("iam-role", json!({ "trust": ["ec2.amazonaws.com"], "instance_profile": true })),
         "serve-role" | "other-serve-role" => ("iam-role", json!({ "trust": ["sagemaker.amazonaws.com"] })),
+        "host" | "other-host" => {
+            let machines = |name: &str| json!({ "name": name, "instance_type": "ml.m5.xlarge", "managed_scaling": { "min": 1, "max": 4 } });
+            let variants = [machines("main"), machines("second")];
+            ("sagemaker-endpoint", json!({ "role": to("serve-role"), "variants": variants }))
+        }
         "bucket" => ("bucket", json!({})),
         "fever" | "fire" => (
             "alarm",

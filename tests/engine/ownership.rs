@@ -336,7 +336,8 @@ fn of_two_at_one_address_the_journals_stays_and_both_go() {
             stage.settle(&wanted).await;
             let proof = destroy(&stage).await;
             // Parts that both name go when both are gone, and the proof says so.
-            let shared = kind == "sagemaker-endpoint" && !proof.left.is_empty();
+            let versions = ["inference-component", "sagemaker-endpoint"].contains(&kind);
+            let shared = versions && !proof.left.is_empty();
             let proof = if shared { destroy(&stage).await } else { proof };
             assert_eq!(named(&proof), "[]", "{kind}");
             let mut left = census(&stage.sandbox);
@@ -362,6 +363,12 @@ async fn copied(stage: &Stage, id: &str) {
         "sagemaker/endpoint" => {
             let input = json!({ "EndpointName": name, "EndpointConfigName": original.value["config"] });
             aws.sagemaker().once::<serde::de::IgnoredAny>("CreateEndpoint", &input).await.unwrap();
+        }
+        "sagemaker/inference-component" => {
+            let input = json!({ "InferenceComponentName": name, "EndpointName": original.value["endpoint"],
+                "VariantName": original.value["variant"], "Specification": original.value["specification"],
+                "RuntimeConfig": { "CopyCount": 1 } });
+            aws.sagemaker().once::<serde::de::IgnoredAny>("CreateInferenceComponent", &input).await.unwrap();
         }
         _ => (kinds::own_object(&original).unwrap().theirs)(aws, name.clone()).await,
     }

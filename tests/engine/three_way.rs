@@ -207,6 +207,8 @@ fn what_can_be_removed_has_a_default() {
         // One of the two is required.
         ("iam-role", "trust"),
         ("iam-role", "trust_policy"),
+        // One is filled in, unless scaling has it.
+        ("inference-component", "copies"),
         // Says only what must come first.
         ("nat-gateway", "internet_gateway"),
         // Says what else would do; without it the range stays what it is.

@@ -6,6 +6,7 @@ mod dashboard;
 mod data;
 mod event_rule;
 mod fleet;
+pub(crate) mod inference_component;
 mod log_group;
 mod network;
 mod queue;
@@ -43,6 +44,7 @@ pub(crate) const OWN: &[&Own] = &[
     &alarm::OWN,
     &dashboard::OWN,
     &event_rule::OWN,
+    &inference_component::OWN,
     &log_group::OWN,
     &queue::OWN,
     &sagemaker_endpoint::OWN,

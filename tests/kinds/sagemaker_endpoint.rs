@@ -61,6 +61,18 @@ fn variant(more: Value) -> Value {
     )
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "callers write it in place")]
+/// Machines for inference components.
+fn bare(more: Value) -> Value {
+    examples::merged(&json!({ "name": "main", "instance_type": "ml.m5.xlarge" }), &more)
+}
+
+/// One variant whose machines follow the requests that wait.
+fn queued(min: u32, wake: bool) -> Value {
+    let target = json!({ "metric": "backlog", "value": 5 });
+    variant(json!({ "scaling": { "min": min, "max": 2, "wake": wake, "target": target } }))
+}
+
 /// A container that runs this version.
 fn version(number: u32) -> Value {
     json!({ "image": format!("000000000000.dkr.ecr.us-east-1.amazonaws.com/serve:v{number}"),
@@ -112,6 +124,41 @@ fn examples() -> Vec<Example> {
                 ChangeClass::Replace,
                 true,
             )],
+            silent: &[],
+        },
+        // Machines for inference components.
+        Example {
+            kind: "sagemaker-endpoint",
+            needs: &["serve-role", "other-serve-role", "vpc", "a", "b", "group"],
+            spec: json!({ "role": to("serve-role"), "variants": [bare(json!({}))] }),
+            changes: vec![
+                in_place("variants", json!({ "variants": [bare(json!({ "count": 2 }))] })),
+                in_place(
+                    "variants",
+                    json!({ "variants": [bare(json!({ "managed_scaling": { "min": 0, "max": 3 } }))] }),
+                ),
+                in_place("role", json!({ "role": to("other-serve-role") })),
+                in_place(
+                    "network",
+                    json!({ "network": { "subnets": [to("a"), to("b")], "security_groups": [to("group")] } }),
+                ),
+                in_place("isolation", json!({ "isolation": true })),
+                in_place("variants", json!({ "variants": [variant(json!({}))] })),
+            ],
+            silent: &[],
+        },
+        // One request wakes what has no machine.
+        Example {
+            kind: "sagemaker-endpoint",
+            needs: &["serve-role"],
+            spec: json!({ "role": to("serve-role"), "async": { "output": "s3://answers/out/" },
+                "variants": [queued(0, true)] }),
+            changes: vec![
+                in_place("variants", json!({ "variants": [queued(0, false)] })),
+                in_place("variants", json!({ "variants": [queued(0, true)] })),
+                in_place("variants", json!({ "variants": [queued(1, true)] })),
+                in_place("variants", json!({ "variants": [queued(0, true)] })),
+            ],
             silent: &[],
         },
     ]
@@ -417,6 +464,37 @@ async fn counts_that_scaling_has_set_are_kept() {
     assert_eq!(count(&stage), 2);
 }
 
+/// The alarm that wakes it is its own, and goes with what it is for.
+#[tokio::test(start_paused = true)]
+async fn an_alarm_wakes_what_has_no_machine() {
+    let stage = Stage::new().await;
+    let at = |number: u32, machine: &str, min: u32| {
+        let more = json!({ "container": version(number), "instance_type": machine });
+        let variant = examples::merged(&queued(min, true), &more);
+        stack(json!({ "async": { "output": "s3://answers/out/" }, "variants": [variant] }))
+    };
+    let alarm = || {
+        let all = stage.sandbox.objects().into_iter().filter(|o| o.kind == "monitoring/alarm");
+        all.map(|o| o.value["fields"].clone()).collect::<Vec<_>>()
+    };
+    let policy = || {
+        let all = stage.sandbox.objects().into_iter().filter(|o| o.kind == "application-autoscaling/policy");
+        all.map(|o| o.value).find(|it| it["fields"]["PolicyType"] == "StepScaling").unwrap()["arn"].clone()
+    };
+    stage.settle(&at(1, "ml.m5.xlarge", 0)).await;
+    let [made] = &alarm()[..] else { panic!("{:?}", alarm()) };
+    assert_eq!((&made["MetricName"], &made["AlarmActions"][0]), (&json!("HasBacklogWithoutCapacity"), &policy()));
+    // AWS wants the target to go for another type: the alarm then runs the new policy.
+    stage.settle(&at(2, "ml.c5.xlarge", 0)).await;
+    let [made] = &alarm()[..] else { panic!("{:?}", alarm()) };
+    assert_eq!(made["AlarmActions"][0], policy());
+    stage.settle(&at(2, "ml.c5.xlarge", 1)).await;
+    assert_eq!(alarm(), Vec::<Value>::new());
+    stage.settle(&at(2, "ml.c5.xlarge", 0)).await;
+    stage.settle(&[]).await;
+    assert_eq!(census(&stage.sandbox), nothing(), "{}", apart(&census(&stage.sandbox), &nothing()));
+}
+
 /// What is compared is where an endpoint goes: somebody who plans meanwhile sees nothing but what will be left over.
 #[tokio::test(start_paused = true)]
 async fn a_plan_in_the_middle_of_an_update_knows_where_it_goes() {
@@ -499,6 +577,7 @@ fn what_sagemaker_refuses_is_found_beforehand() {
     assert_eq!(one(scaling(json!({ "min": 0 }))), ["DL1607"]);
     assert_eq!(one(scaling(json!({ "target": { "metric": "backlog", "value": 5 } }))), ["DL1607"]);
     assert_eq!(one(scaling(json!({ "target": { "metric": "invocations", "value": 5 } }))), none);
+    assert_eq!(one(examples::merged(&scaling(json!({})), &json!({ "count": 2 }))), ["DL1607"]);
     let queued = json!({ "async": { "output": "s3://a/b/" },
         "variants": [variant(scaling(json!({ "min": 0, "target": { "metric": "backlog", "value": 5 } })))] });
     assert_eq!(codes(queued), none);
@@ -514,6 +593,17 @@ fn what_sagemaker_refuses_is_found_beforehand() {
     assert_eq!(one(environment(json!({ "A": "x".repeat(1025) }))), ["DL1609"]);
     assert_eq!(one(environment(json!({ "MAX_TOKENS": "4096" }))), none);
     assert_eq!(one(environment(json!({ "HF_TOKEN": "hf_abcdefgh" }))), ["DL1610"]);
+    // Machines for inference components.
+    let bare = |more: Value| one(examples::merged(&json!({ "container": null }), &more));
+    let managed = |min: u32| json!({ "managed_scaling": { "min": min, "max": 4 } });
+    assert_eq!(bare(json!({})), none);
+    assert_eq!(bare(managed(0)), none);
+    assert_eq!(bare(managed(5)), ["DL1613"]);
+    assert_eq!(bare(examples::merged(&managed(1), &json!({ "count": 2 }))), ["DL1613"]);
+    assert_eq!(one(managed(1)), ["DL1613"]);
+    assert_eq!(bare(scaling(json!({}))), ["DL1613"]);
+    let mixed = [variant(json!({})), variant(json!({ "name": "other", "container": null }))];
+    assert_eq!(codes(json!({ "variants": mixed })), ["DL1613"]);
     let rollout = |more: Value| json!({ "rollout": more });
     assert_eq!(codes(rollout(json!({ "strategy": "canary", "percent": 10 }))), none);
     assert_eq!(codes(rollout(json!({ "strategy": "linear", "percent": 5 }))), ["DL1611"]);

@@ -1,8 +1,9 @@
 //! InvokeEndpoint: answers with the variant, the model and the configuration that served, so that tests can see which.
 
+use super::application_autoscaling;
 use super::monitoring::publish;
 use super::prelude::*;
-use super::sagemaker::{Endpoint, Variant, log};
+use super::sagemaker::{Component, Endpoint, Variant, log, log_component};
 
 /// How long a model takes, in microseconds.
 const LATENCY: f64 = 25_000.0;
@@ -20,6 +21,7 @@ fn invoke(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let body = call.params.text_opt("Body")?.unwrap_or_default();
     let target = call.params.text_opt("TargetVariant")?;
     let id = call.params.text_opt("InferenceId")?;
+    let component = call.params.text_opt("InferenceComponentName")?;
     for header in ["ContentType", "Accept", "CustomAttributes"] {
         call.params.text_opt(header)?;
     }
@@ -29,6 +31,12 @@ fn invoke(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     };
     if endpoint.is_async {
         return refuse(format!("Endpoint {name} takes asynchronous requests only."));
+    }
+    if let Some(component) = component {
+        return component_of(call, &name, &component, body.len());
+    }
+    if endpoint.variants.iter().all(|one| one.model.is_empty()) {
+        return refuse(format!("InferenceComponentName is required to invoke endpoint {name}."));
     }
     let draw = draw(call);
     let (config, variants) = endpoint.fleet(call.now, draw % 100);
@@ -47,9 +55,39 @@ fn invoke(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let seen =
         [("Invocations", 1.0), ("Invocation4XXErrors", 0.0), ("Invocation5XXErrors", 0.0), ("ModelLatency", LATENCY)];
     publish(call, "AWS/SageMaker", &[("EndpointName", &name), ("VariantName", &variant.name)], &seen);
+    let resource = format!("endpoint/{name}/variant/{}", variant.name);
+    application_autoscaling::asked(call.world, call.region, call.now, &resource);
     Ok(Reply::raw(200, answer.to_string())
         .header("content-type", "application/json")
         .header("x-amzn-invoked-production-variant", variant.name))
+}
+
+/// A component answers, if it has a copy; if it has none, that is counted.
+fn component_of(call: &mut Call<'_>, endpoint: &str, name: &str, bytes: usize) -> Result<Reply, ApiError> {
+    let found = call.get::<Component>(name).filter(|it| it.endpoint == endpoint).cloned();
+    let Some(it) = found else {
+        return Err(ApiError::bad("ValidationError", format!("Inference Component {name} not found.")));
+    };
+    let missed = it.copies == 0;
+    let seen = [("Invocations", 1.0), ("InvocationsPerCopy", 1.0), ("ModelLatency", LATENCY)];
+    let seen = if missed { &[("NoCapacityInvocationFailures", 1.0)][..] } else { &seen[..] };
+    publish(call, "AWS/SageMaker", &[("InferenceComponentName", name)], seen);
+    application_autoscaling::asked(call.world, call.region, call.now, &format!("inference-component/{name}"));
+    if missed {
+        // It is counted all the same.
+        let message = "Inference Component has no capacity to process this request. ApplicationAutoScaling may be \
+                       in-progress (if configured) or try to increase the capacity by invoking \
+                       UpdateInferenceComponentRuntimeConfig API.";
+        let body = json!({"Message": message}).to_string();
+        return Ok(Reply::raw(400, body)
+            .header("content-type", "application/json")
+            .header("x-amzn-errortype", "ValidationError"));
+    }
+    log_component(call.world, call.region, &it, call.now, "POST /invocations 200");
+    let answer = json!({"endpoint": endpoint, "component": name, "variant": it.variant, "bytes": bytes});
+    Ok(Reply::raw(200, answer.to_string())
+        .header("content-type", "application/json")
+        .header("x-amzn-invoked-production-variant", it.variant))
 }
 
 /// A number that depends on the account's seed and on how many were drawn before.

@@ -24,7 +24,12 @@ pub(super) fn not_visible_yet(answer: &Answer<'_>) -> bool {
         "sagemaker:CreateModel" => {
             message.starts_with("Could not assume role") || message.starts_with("Could not access model data")
         }
-        "sagemaker:CreateEndpointConfig" => message.starts_with("Could not find model \""),
+        "sagemaker:CreateEndpointConfig" => {
+            message.starts_with("Could not find model \"") || message.starts_with("Could not assume role")
+        }
+        "sagemaker:CreateInferenceComponent" | "sagemaker:UpdateInferenceComponent" => {
+            message.starts_with("Could not find model \"") || message.starts_with("Could not assume role")
+        }
         "sagemaker:CreateEndpoint" | "sagemaker:UpdateEndpoint" => {
             message.starts_with("Could not find endpoint configuration")
         }

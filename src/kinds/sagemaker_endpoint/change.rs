@@ -1,8 +1,9 @@
 //! How an endpoint moves to what is wanted, and how it goes.
-use super::{SagemakerEndpoint, parts, read, scaling, wire};
+use super::{SagemakerEndpoint, Variant, parts, read, wire};
 use crate::{
     aws::{Error, ErrorClass, gone},
     call::Ctx,
+    kinds::hosting::{found, models, scaling},
     resource::{Changes, Live, PARTS, State},
 };
 use serde::de::IgnoredAny;
@@ -23,7 +24,8 @@ pub(super) async fn update(
     // Names say all of a configuration: whoever has the wanted one needs no other, however AWS shows it, unless somebody
     // removed one of its models.
     let has = live.outputs.get("config").and_then(Value::as_str) == Some(&wanted);
-    let has = has && live.spec.variants.iter().all(|one| one.container.image.known().is_some_and(|i| !i.is_empty()));
+    let known = |one: &Variant| one.container.as_ref().is_none_or(|it| it.image.known().is_some_and(|i| !i.is_empty()));
+    let has = has && live.spec.variants.iter().all(known);
     if !has && wire::config_name(ctx, &live.spec).ok().as_ref() != Some(&wanted) {
         return roll_out(want, ctx, live, &wanted).await;
     }
@@ -32,7 +34,10 @@ pub(super) async fn update(
         let input = json!({ "EndpointName": live.id, "DesiredWeightsAndCapacities": counts });
         return ctx.aws.sagemaker().call::<IgnoredAny>("UpdateEndpointWeightsAndCapacities", &input).await.map(drop);
     }
-    scaling::update(ctx, &live.id, &want.variants, &live.spec.variants).await?;
+    for new in &want.variants {
+        let old = live.spec.variants.iter().find(|one| one.name == new.name).and_then(|one| one.scaling.as_ref());
+        scaling::update(ctx, &read::scaled(&live.id, new), new.scaling.as_ref(), old, &live.parts).await?;
+    }
     if changes.touches(PARTS) {
         return clean(ctx, live).await;
     }
@@ -54,13 +59,18 @@ fn whole(want: &SagemakerEndpoint, live: &Live<SagemakerEndpoint>, changes: &Cha
     }
 }
 
+/// Is its count AWS's to say?
+fn scales(variant: &Variant) -> bool {
+    variant.scaling.is_some() || variant.managed_scaling.is_some()
+}
+
 /// What of a variant's count and weight is to be changed; who scales has the count that AWS gives it.
-fn counts(new: &super::Variant, live: &SagemakerEndpoint) -> Option<Value> {
+fn counts(new: &Variant, live: &SagemakerEndpoint) -> Option<Value> {
     let old = live.variants.iter().find(|one| one.name == new.name)?;
-    let count = new.count.filter(|_| new.scaling.is_none() && old.scaling.is_none() && new.count != old.count);
+    let count = new.count.filter(|_| !scales(new) && !scales(old) && new.count != old.count);
     let weight = (new.weight != old.weight).then_some(new.weight);
     (count.is_some() || weight.is_some()).then(|| {
-        wire::compact(json!({ "VariantName": new.name, "DesiredInstanceCount": count, "DesiredWeight": weight }))
+        models::compact(json!({ "VariantName": new.name, "DesiredInstanceCount": count, "DesiredWeight": weight }))
     })
 }
 
@@ -78,15 +88,15 @@ async fn roll_out(
             State::Degraded(why) => why.trim_start_matches(read::ROLLED_BACK).trim_start_matches(": ").to_owned(),
             _ => "AWS gave no reason".to_owned(),
         };
-        let log = read::last_lines(&ctx.sweep(), name).await;
+        let log = found::last_lines(&ctx.sweep(), &parts::log_group_of(name)).await;
         let text = format!("the update of {name} was rolled back, and the old version still serves: {why}{log}");
         return Err(Error::new(ErrorClass::Other, text).help("correct the cause and apply again: it is tried anew"));
     }
-    scaling::make_way(ctx, name, want, &live.spec).await?;
+    make_way(want, ctx, live).await?;
     let config = parts::config(ctx, want, &live.parts).await?;
     let mut input = json!({ "EndpointName": name, "EndpointConfigName": config });
     // AWS sets counts back to where they began unless it is told to keep them.
-    if want.variants.iter().chain(&live.spec.variants).any(|one| one.scaling.is_some()) {
+    if want.variants.iter().chain(&live.spec.variants).any(scales) {
         input["RetainAllVariantProperties"] = json!(true);
         input["ExcludeRetainedVariantProperties"] =
             json!(["DesiredWeight", "DataCaptureConfig"].map(|what| json!({ "VariantPropertyType": what })));
@@ -102,6 +112,17 @@ async fn roll_out(
     sent.map(drop)
 }
 
+/// Lets go of variants that scale and of which AWS would refuse the update: those that go, and those of another type.
+async fn make_way(want: &SagemakerEndpoint, ctx: &Ctx, live: &Live<SagemakerEndpoint>) -> Result<(), Error> {
+    for old in live.spec.variants.iter().filter(|one| one.scaling.is_some()) {
+        let new = want.variants.iter().find(|one| one.name == old.name);
+        if new.is_none_or(|new| new.instance_type != old.instance_type) {
+            scaling::release(ctx, &read::scaled(&live.id, old), &live.parts).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Removes versions that the endpoint does not name, after another look at what it names.
 async fn clean(ctx: &Ctx, live: &Live<SagemakerEndpoint>) -> Result<(), Error> {
     let Some(now) = read::serving(&ctx.sweep(), &live.id).await? else { return Ok(()) };
@@ -109,7 +130,7 @@ async fn clean(ctx: &Ctx, live: &Live<SagemakerEndpoint>) -> Result<(), Error> {
         let text = format!("{} is being changed by somebody else", live.id);
         return Err(Error::new(ErrorClass::WrongState, text));
     }
-    parts::remove(ctx, live, |part| live.left_over.contains(part)).await
+    parts::remove(ctx, &live.parts, |part| live.left_over.contains(part)).await
 }
 
 /// Lets go of what scales, asks AWS to remove the endpoint, and removes its parts when it is gone.
@@ -124,12 +145,16 @@ pub(super) async fn delete(ctx: &Ctx, live: &Live<SagemakerEndpoint>) -> Result<
                     return Err(Error::new(ErrorClass::InUse, text));
                 }
             }
-            parts::remove(ctx, live, |_| true).await
+            parts::remove(ctx, &live.parts, |_| true).await
         }
         State::Deleting => Ok(()),
         _ => {
+            if let Some(component) = read::components(&ctx.sweep(), live).await?.first() {
+                let text = format!("the inference component {component} still runs on {}", live.id);
+                return Err(Error::new(ErrorClass::InUse, text));
+            }
             for variant in live.spec.variants.iter().filter(|one| one.scaling.is_some()) {
-                scaling::release(ctx, &live.id, &variant.name).await?;
+                scaling::release(ctx, &read::scaled(&live.id, variant), &live.parts).await?;
             }
             let input = json!({ "EndpointName": live.id });
             gone(ctx.aws.sagemaker().call::<IgnoredAny>("DeleteEndpoint", &input).await)

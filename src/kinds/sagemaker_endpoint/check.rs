@@ -1,13 +1,16 @@
 //! What SageMaker would refuse of an endpoint, or accept and never bring into service (Developer Guide, "Deploy models
 //! for real-time inference", "Serverless endpoint", "Asynchronous inference").
-use super::{
-    SagemakerEndpoint, Variant,
-    fields::{Measure, Scaling, Strategy},
-};
+use super::{SagemakerEndpoint, Variant, fields::Strategy};
 use crate::{
     diagnostic::{Code, codes},
-    field::Field,
-    kinds::log_group,
+    kinds::{
+        hosting::{
+            self,
+            fields::{Measure, Scaling},
+            found::legal,
+        },
+        log_group,
+    },
     resource::Problem,
 };
 use std::collections::BTreeSet;
@@ -38,6 +41,8 @@ codes! {
         "A canary and a batch are 5 to 50 percent, a step 10 to 50; up to ten alarms are watched. Rolling needs one variant on machines.";
     WINDOW = "DL1612", "A language model without the time and the driver that it needs",
         "Images that serve language models (vLLM, SGLang, DJL, TGI) load for minutes, and AWS gives up after four unless `health_check_timeout` says more: 15m and longer. Current ones need `ami_version` too: with AWS's default driver the container ends before it writes a line.";
+    COMPONENTS = "DL1613", "This does not go with inference components",
+        "A variant without `container` is for inference components, which bring their containers: its machines follow them by `managed_scaling`, `min` is not above `max`, and it is neither serverless nor `async`. Either every variant of an endpoint has a container, or none has.";
 }
 
 /// Families of EC2 that SageMaker does not serve on (enum ProductionVariantInstanceType).
@@ -47,14 +52,6 @@ const OWN_DISKS: [&str; 4] = ["g5", "g6", "p5", "trn1"];
 const HOUR: u64 = 3600;
 
 type Add<'a> = dyn FnMut(&'static Code, String, String, &str) + 'a;
-
-pub(super) fn legal(name: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric();
-    (1..=63).contains(&name.len())
-        && name.chars().all(|c| plain(c) || c == '-')
-        && name.starts_with(plain)
-        && name.ends_with(plain)
-}
 
 pub(super) fn check(endpoint: &SagemakerEndpoint, problems: &mut Vec<Problem>) {
     let mut add = |code: &'static Code, path: String, summary: String, help: &str| {
@@ -86,6 +83,7 @@ pub(super) fn check(endpoint: &SagemakerEndpoint, problems: &mut Vec<Problem>) {
             }
         }
     }
+    components(endpoint, &mut add);
     rollout(endpoint, &mut add);
     if let Some((summary, help)) = endpoint.log_retention.and_then(log_group::check::not_kept) {
         add(&log_group::check::RETENTION, "log_retention".into(), summary, &help);
@@ -209,52 +207,20 @@ fn serverless(endpoint: &SagemakerEndpoint, variant: &Variant, at: &dyn Fn(&str)
 }
 
 fn container(variant: &Variant, at: &dyn Fn(&str) -> String, add: &mut Add<'_>) {
-    let container = &variant.container;
-    let known: Vec<(&String, &String)> =
-        container.environment.iter().filter_map(|(key, value)| Some((key, value.known()?))).collect();
-    let long = known.iter().any(|(key, value)| key.len() > 1024 || value.len() > 1024);
-    let bytes: usize = known.iter().map(|(key, value)| key.len() + value.len()).sum();
-    if long || known.len() > 100 || bytes > 32 * 1024 {
-        let summary = "the environment is larger than SageMaker takes";
-        add(&ENVIRONMENT, at("container.environment"), summary.into(), "put a file into the model's data instead");
-    }
-    for (key, value) in &known {
-        let name = key.to_ascii_uppercase();
-        let named = ["TOKEN", "SECRET", "PASSWORD", "API_KEY"].iter().any(|word| name.contains(word));
-        // A number of tokens is none.
-        let number = value.parse::<f64>().is_ok() || value.starts_with("arn:") || value.is_empty();
-        if named && !number || value.starts_with("hf_") {
-            let path = at(&format!("container.environment.{key}"));
-            add(
-                &TOKEN,
-                path,
-                format!("`{key}` looks like a secret, and everybody who sees the model reads it"),
-                "remove it: let the container read a secret by its role",
-            );
-        }
-    }
-    if let Some(data) = &container.model {
-        let text = |field: &Option<Field<String>>| field.as_ref().and_then(|f| f.known().cloned());
-        match (&data.prefix, &data.object) {
-            (Some(_), Some(_)) | (None, None) => {
-                let summary = "the data is a `prefix` or an `object`".to_owned();
-                add(&DATA, at("container.model"), summary, "write one of them");
-            }
-            (Some(_), None) if text(&data.prefix).is_some_and(|prefix| !prefix.ends_with('/')) => {
-                let help = format!("write `{}/`", text(&data.prefix).unwrap_or_default());
-                add(&DATA, at("container.model.prefix"), "the prefix does not end with `/`".into(), &help);
-            }
-            _ => {}
-        }
-    }
-    let image = container.image.known().map(|image| image.to_ascii_lowercase()).unwrap_or_default();
-    let serves_language = ["vllm", "sglang", "djl-inference", "text-generation-inference", "-tgi-"];
-    if variant.serverless.is_none() && serves_language.iter().any(|word| image.contains(word)) {
+    let Some(container) = &variant.container else { return };
+    let mut tell = |code: &'static Code, (field, summary, help): hosting::check::Finding| {
+        add(code, at(&format!("container.{field}")), summary, &help);
+    };
+    hosting::check::environment(&container.environment).into_iter().for_each(|found| tell(&ENVIRONMENT, found));
+    hosting::check::tokens(&container.environment).into_iter().for_each(|found| tell(&TOKEN, found));
+    let data = container.model.as_ref().and_then(hosting::check::data);
+    data.into_iter().for_each(|(field, summary, help)| tell(&DATA, (format!("model{field}"), summary, help)));
+    if variant.serverless.is_none() && hosting::check::loads_long(&container.image) {
         if variant.health_check_timeout.is_none_or(|time| time.seconds() < 900) {
             let summary = "a language model loads longer than AWS waits for it".to_owned();
             add(&WINDOW, at("health_check_timeout"), summary, "write `health_check_timeout: 15m` or longer");
         }
-        if variant.ami_version.is_none() && ["vllm", "sglang"].iter().any(|word| image.contains(word)) {
+        if variant.ami_version.is_none() && hosting::check::needs_new_driver(&container.image) {
             let summary = "this image needs a newer driver than AWS's default".to_owned();
             add(
                 &WINDOW,
@@ -263,6 +229,43 @@ fn container(variant: &Variant, at: &dyn Fn(&str) -> String, add: &mut Add<'_>) 
                 "write `ami_version: al2-ami-sagemaker-inference-gpu-3-1`, or `al2023-ami-sagemaker-inference-gpu-4-1` for CUDA 13",
             );
         }
+    }
+}
+
+/// Machines without a container are for inference components.
+fn components(endpoint: &SagemakerEndpoint, add: &mut Add<'_>) {
+    let without = endpoint.variants.iter().filter(|one| one.container.is_none()).count();
+    let mut bad = |path: String, summary: &str, help: &str| add(&COMPONENTS, path, summary.to_owned(), help);
+    for (i, variant) in endpoint.variants.iter().enumerate() {
+        let at = |field: &str| format!("variants.{i}.{field}");
+        if let Some(managed) = &variant.managed_scaling {
+            if managed.min > managed.max {
+                bad(at("managed_scaling.min"), "`min` is above `max`", "exchange them");
+            }
+            if variant.container.is_some() {
+                let help = "write `scaling`, or leave `container` out and make components";
+                bad(at("managed_scaling"), "it follows inference components, and this variant has none", help);
+            }
+            if variant.count.is_some() {
+                bad(at("count"), "what scales has the count that AWS gives it", "leave `count` out");
+            }
+        }
+        if variant.container.is_some() {
+            if without > 0 {
+                let help = "give every variant a container, or none";
+                bad(at("container"), "another variant of this endpoint has no container", help);
+            }
+            continue;
+        }
+        if variant.serverless.is_some() {
+            bad(at("serverless"), "a serverless variant has a container", "write `container`, or take machines");
+        }
+        if variant.scaling.is_some() {
+            bad(at("scaling"), "its machines follow its components", "write `managed_scaling`");
+        }
+    }
+    if without > 0 && endpoint.asynchronous.is_some() {
+        bad("async".into(), "inference components answer at once", "leave `async` out, or write `container`");
     }
 }
 

@@ -1,13 +1,15 @@
 //! The parts of an endpoint's schema.
 use crate::{
     field::{Field, Ref},
-    kinds::{Bucket, SecurityGroup, Subnet},
+    kinds::{
+        SecurityGroup, Subnet,
+        hosting::fields::{Container, Scaling},
+    },
+    price::PriceContext,
     units::{Size, Span},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Number;
-use std::collections::BTreeMap;
 
 /// One model on machines of one type, with its share of the requests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -15,8 +17,9 @@ use std::collections::BTreeMap;
 pub struct Variant {
     /// Its name. Guardrails of a rollout want the same names before and after.
     pub name: String,
-    /// The container that answers requests.
-    pub container: Container,
+    /// The container that answers requests; without one the machines are for inference components, which bring theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<Container>,
     /// The type of its machines, such as `ml.g5.xlarge`; or `serverless`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_type: Option<String>,
@@ -48,52 +51,37 @@ pub struct Variant {
     /// How its count follows the load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaling: Option<Scaling>,
+    /// How its count follows the inference components on it; for a variant without a container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_scaling: Option<ManagedScaling>,
 }
 
-pub(super) fn one() -> u32 {
+/// How many machines a variant may have: as many as its inference components need.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ManagedScaling {
+    /// The fewest machines; with 0 there is none while no component has a copy.
+    pub min: u32,
+    /// The most machines: budgets count them.
+    #[schemars(range(min = 1))]
+    pub max: u32,
+}
+
+impl Variant {
+    /// The fewest and the most machines, where AWS decides between them.
+    pub(super) fn bounds(&self) -> Option<(u32, u32)> {
+        let managed = self.managed_scaling.as_ref().map(|it| (it.min, it.max));
+        self.scaling.as_ref().map(|it| (it.min, it.max)).or(managed)
+    }
+
+    /// How many machines it has at the moment, where what is live is priced and AWS decides how many there are.
+    pub(super) fn served(&self, ctx: &PriceContext<'_>) -> Option<u32> {
+        ctx.running.filter(|_| self.bounds().is_some())?.get(&self.name).copied()
+    }
+}
+
+fn one() -> u32 {
     1
-}
-
-/// A container and what it loads.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Container {
-    /// Its image in a registry of ECR, with a tag or, better, a digest.
-    pub image: Field<String>,
-    /// Its environment. Everybody who may look at the model can read it: no tokens.
-    #[serde(default)]
-    pub environment: BTreeMap<String, Field<String>>,
-    /// What it finds under `/opt/ml/model`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model: Option<ModelData>,
-}
-
-/// Where the data of a model is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ModelData {
-    /// The bucket, in the endpoint's region.
-    pub bucket: Ref<Bucket>,
-    /// Everything under this prefix, which ends with `/`; or `object`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prefix: Option<Field<String>>,
-    /// One object.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub object: Option<Field<String>>,
-    /// How it is packed.
-    #[serde(default)]
-    pub compression: Packing,
-}
-
-/// How the data of a model is packed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Packing {
-    /// As it is.
-    #[default]
-    None,
-    /// A `tar.gz` that SageMaker unpacks.
-    Gzip,
 }
 
 /// Drivers and CUDA of machines that serve.
@@ -139,52 +127,6 @@ pub struct Serverless {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 200))]
     pub provisioned: Option<u32>,
-}
-
-/// How the count of a variant follows the load.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Scaling {
-    /// The fewest machines; 0 only for an endpoint with `async`.
-    pub min: u32,
-    /// The most machines: budgets count them.
-    #[schemars(range(min = 1))]
-    pub max: u32,
-    /// The metric to keep near a value; without it, nothing changes the count by itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<Target>,
-    /// After a change, no machine is removed for this long.
-    #[serde(default = "pause")]
-    pub scale_in_cooldown: Span,
-    /// After a change, no machine is added for this long.
-    #[serde(default = "pause")]
-    pub scale_out_cooldown: Span,
-}
-
-fn pause() -> Span {
-    Span::from_seconds(300)
-}
-
-/// A metric to keep near a value.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Target {
-    /// What is measured.
-    pub metric: Measure,
-    /// The value, per machine.
-    pub value: Number,
-}
-
-/// What scaling measures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Measure {
-    /// Requests per minute and machine.
-    Invocations,
-    /// Concurrent requests per machine, measured every ten seconds.
-    ConcurrentRequests,
-    /// Waiting requests per machine: for `async`.
-    Backlog,
 }
 
 /// Where the network interfaces of an endpoint are.

@@ -1,14 +1,14 @@
 //! Reading endpoints back: each with the configuration that serves, its models, its scaling and what is left over.
-use super::{RULE, SagemakerEndpoint, Variant, check, parts, scaling, wire};
+use super::{SagemakerEndpoint, Variant, parts, wire};
 use crate::{
-    aws::{
-        Error, optional,
-        ownership::Ownership,
-        tags::{self, Carrier, Tagger, Tags},
-    },
+    aws::{Error, optional, tags::Tags},
     call::{self, SweepCtx},
     field::Ref,
-    kinds::log_group,
+    kinds::hosting::{
+        self, RULE,
+        found::{self, Hosted},
+        scaling::{self, Scaled, is_watched},
+    },
     resource::{Live, Lookup, Resource, State},
     units::Span,
 };
@@ -62,20 +62,8 @@ impl Endpoint {
     }
 }
 
-/// A configuration or a model of the stack.
-struct Part {
-    name: String,
-    arn: String,
-    tags: Tags,
-}
-
 /// What is said of an endpoint that serves as before.
 pub(super) const ROLLED_BACK: &str = "its last change was rolled back";
-/// How much is read at the same time: more only waits at the gate.
-const AT_ONCE: usize = 4;
-/// So many lines of a log tell why a container did not answer.
-const LINES: usize = 5;
-
 /// The endpoint of this name, whoever owns it.
 pub(super) async fn serving(ctx: &SweepCtx, name: &str) -> Result<Option<Endpoint>, Error> {
     optional(ctx.aws.sagemaker().call("DescribeEndpoint", &json!({ "EndpointName": name })).await)
@@ -86,7 +74,7 @@ pub(super) async fn serving(ctx: &SweepCtx, name: &str) -> Result<Option<Endpoin
 pub(super) async fn users(ctx: &SweepCtx) -> Result<Vec<(String, BTreeSet<String>)>, Error> {
     let prefix = call::name_prefix(&ctx.scope.stack, &RULE);
     let mut out = Vec::new();
-    for name in names(ctx, "ListEndpoints", ("Endpoints", "EndpointName"), &prefix).await? {
+    for name in found::names(ctx, "ListEndpoints", ("Endpoints", "EndpointName"), &prefix).await? {
         let Some(found) = serving(ctx, &name).await?.filter(|found| found.endpoint_status != "Deleting") else {
             continue;
         };
@@ -99,6 +87,18 @@ pub(super) async fn users(ctx: &SweepCtx) -> Result<Vec<(String, BTreeSet<String
         out.push((name, uses));
     }
     Ok(out)
+}
+
+/// Inference components that run on an endpoint, whoever owns them. One that brings its own containers has none.
+pub(super) async fn components(ctx: &SweepCtx, live: &Live<SagemakerEndpoint>) -> Result<Vec<String>, Error> {
+    let own = |one: &Variant| one.container.is_some();
+    if !live.spec.variants.is_empty() && live.spec.variants.iter().all(own) {
+        return Ok(Vec::new());
+    }
+    let input = json!({ "EndpointNameEquals": live.id, "MaxResults": 100 });
+    let list = ("InferenceComponents", "NextToken");
+    let found: Vec<Value> = ctx.aws.sagemaker().pages("ListInferenceComponents", input, list).await?;
+    Ok(found.iter().filter_map(|one| one["InferenceComponentName"].as_str().map(str::to_owned)).collect())
 }
 
 /// What a configuration states; nothing of one that is gone.
@@ -117,59 +117,50 @@ fn model_of(variant: &Value) -> Option<&str> {
 
 /// Every endpoint of the stack, and parts whose endpoint was never made or is gone.
 pub(super) async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<SagemakerEndpoint>>, Error> {
-    let prefix = if ctx.all_stacks { String::new() } else { call::name_prefix(&ctx.scope.stack, &RULE) };
-    let listed = names(ctx, "ListEndpoints", ("Endpoints", "EndpointName"), &prefix).await?;
-    // Those that somebody else chose, or that the journal knows; the names of parts begin as the stack's do.
-    let others = ctx.names.of(SagemakerEndpoint::KIND).into_iter().chain(ctx.only_ids().into_iter().flatten().cloned());
-    let others = others.map(|id| parts::name_in(&id).to_owned());
-    let wanted = |name: &String| check::legal(name) && (ctx.all_stacks || !name.starts_with(&prefix));
-    let all: BTreeSet<String> = listed.into_iter().chain(others.filter(wanted)).collect();
+    let prefix = found::prefix(ctx);
+    let listed = found::names(ctx, "ListEndpoints", ("Endpoints", "EndpointName"), &prefix).await?;
+    let all = found::sought(ctx, SagemakerEndpoint::KIND, listed, &prefix);
     let reads: Vec<_> = all.iter().map(|name| one(ctx, name, |tags| ctx.takes(tags))).collect();
-    let found: Vec<_> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
+    let found: Vec<_> = stream::iter(reads).buffered(found::AT_ONCE).try_collect().await?;
     let mut out: Vec<_> = found.into_iter().flatten().collect();
-    for (what, list) in [
-        (parts::MODEL_PART, ("ListModels", ("Models", "ModelName"))),
-        (parts::CONFIG_PART, ("ListEndpointConfigs", ("EndpointConfigs", "EndpointConfigName"))),
-    ] {
-        let names = names(ctx, list.0, list.1, &prefix).await?;
-        for part in tagged(ctx, names.iter().map(|name| parts::arn(&ctx.scope, &format!("{what}/{name}")))).await? {
-            belongs(ctx, &mut out, what, part);
-        }
+    found::models(ctx, &mut out, &prefix).await?;
+    let configs = ("EndpointConfigs", "EndpointConfigName");
+    let names = found::names(ctx, "ListEndpointConfigs", configs, &prefix).await?;
+    let arns = names.iter().map(|name| parts::arn(&ctx.scope, &format!("{}/{name}", parts::CONFIG_PART)));
+    for part in found::tagged(ctx, arns).await? {
+        found::belongs(ctx, &mut out, parts::CONFIG_PART, part);
     }
     // Those of endpoints that are gone are known by their names alone.
-    let groups = all.iter().filter(|name| !name.starts_with(&prefix)).chain([&prefix]);
-    log_groups(ctx, &mut out, groups.map(|name| parts::log_group_of(name)).collect()).await?;
-    out.iter_mut().for_each(leave_over);
+    let starts = all.iter().filter(|name| !name.starts_with(&prefix)).chain([&prefix]).cloned().collect();
+    found::log_groups(ctx, &mut out, &starts).await?;
+    found::alarms(ctx, &mut out, starts.iter().map(|start| format!("sagemaker/endpoint/{start}"))).await?;
+    for live in &mut out {
+        found::leave_over(live, |live, part, arn| {
+            let watched = |one: &&Variant| part == scaled(&live.id, one).part() && is_watched(one.scaling.as_ref());
+            live.ids.iter().any(|id| id == arn) || live.spec.variants.iter().any(|one| watched(&one))
+        });
+    }
     Ok(out)
+}
+
+/// What scales of an endpoint.
+pub(super) fn scaled(endpoint: &str, variant: &Variant) -> Scaled {
+    Scaled::Machines { endpoint: endpoint.to_owned(), variant: variant.name.clone() }
 }
 
 /// Endpoints that match, whoever owns them.
 pub(super) async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<SagemakerEndpoint>>, Error> {
     let (names, wanted) = match by {
-        Lookup::Id(id) | Lookup::Name(id) => (BTreeSet::from([parts::name_in(id).to_owned()]), Tags::new()),
-        Lookup::Tags(tags) => (names(ctx, "ListEndpoints", ("Endpoints", "EndpointName"), "").await?, tags.clone()),
+        Lookup::Id(id) | Lookup::Name(id) => (BTreeSet::from([hosting::parts::name_in(id).to_owned()]), Tags::new()),
+        Lookup::Tags(tags) => {
+            (found::names(ctx, "ListEndpoints", ("Endpoints", "EndpointName"), "").await?, tags.clone())
+        }
     };
     let mut out = Vec::new();
-    for name in names.iter().filter(|name| check::legal(name)) {
+    for name in names.iter().filter(|name| found::legal(name)) {
         out.extend(one(ctx, name, |tags| wanted.iter().all(|(k, v)| tags.get(k) == Some(v))).await?);
     }
     Ok(out)
-}
-
-/// Names that begin so; AWS filters by a part of a name.
-async fn names(
-    ctx: &SweepCtx,
-    action: &'static str,
-    (list, member): (&str, &str),
-    prefix: &str,
-) -> Result<BTreeSet<String>, Error> {
-    let mut input = json!({ "MaxResults": 100 });
-    if !prefix.is_empty() {
-        input["NameContains"] = json!(prefix);
-    }
-    let found: Vec<Value> = ctx.aws.sagemaker().pages(action, input, (list, "NextToken")).await?;
-    let name = |one: &Value| one[member].as_str().map(str::to_owned);
-    Ok(found.iter().filter_map(name).filter(|name| name.starts_with(prefix)).collect())
 }
 
 /// One endpoint with everything that is read of it; nothing if it is not there or not wanted.
@@ -179,10 +170,7 @@ async fn one(
     wanted: impl Fn(&Tags) -> bool,
 ) -> Result<Option<Live<SagemakerEndpoint>>, Error> {
     let Some(found) = serving(ctx, name).await? else { return Ok(None) };
-    let tags = optional(tags::SAGEMAKER.read(&ctx.aws, std::slice::from_ref(&found.endpoint_arn)).await)?;
-    let Some(tags) = tags.and_then(|mut all| all.remove(&found.endpoint_arn)).filter(|tags| wanted(tags)) else {
-        return Ok(None);
-    };
+    let Some(tags) = found::tags_of(ctx, &found.endpoint_arn, wanted).await? else { return Ok(None) };
     let sagemaker = ctx.aws.sagemaker();
     let config = described(ctx, found.goal()).await?;
     let raw: Vec<&Value> = variants(&config).collect();
@@ -195,13 +183,20 @@ async fn one(
     let mut live = describe(ctx, &found, &config, &raw, &models, tags);
     // A target is registered only when the endpoint has been in service.
     if !matches!(found.endpoint_status.as_str(), "Creating" | "Deleting") {
-        let mut scaled = scaling::read(ctx, name, &live.spec.variants).await?;
-        for variant in &mut live.spec.variants {
-            variant.scaling = scaled.remove(&variant.name);
+        let all: Vec<Scaled> = live.spec.variants.iter().map(|one| scaled(name, one)).collect();
+        let mut scales = scaling::read(ctx, &all).await?;
+        for (i, variant) in live.spec.variants.iter_mut().enumerate() {
+            variant.scaling = scales.remove(&i);
         }
     }
+    // What scales has the count that AWS gives it.
+    for variant in live.spec.variants.iter_mut().filter(|one| one.bounds().is_some()) {
+        live.running.extend(variant.count.take().map(|count| (variant.name.clone(), count)));
+    }
+    let machines = |(variant, count): (&String, &u32)| format!("{count} of {variant} now");
+    live.now = (!live.running.is_empty()).then(|| live.running.iter().map(machines).collect::<Vec<_>>().join(", "));
     if let State::Failed(why) = &mut live.state {
-        why.push_str(&last_lines(ctx, name).await);
+        why.push_str(&found::last_lines(ctx, &parts::log_group_of(name)).await);
     }
     live.spec.normalize();
     Ok(Some(live))
@@ -219,8 +214,8 @@ fn describe(
     let mut novel = None;
     let mut variants: Vec<Variant> = Vec::new();
     for one in raw {
-        let model = model_of(one).and_then(|name| models.get(name)).cloned().unwrap_or_default();
-        let (mut variant, strange) = wire::variant(one, model.container());
+        let container = model_of(one).map(|name| models.get(name).cloned().unwrap_or_default().container());
+        let (mut variant, strange) = wire::variant(one, container);
         novel = novel.or(strange);
         // What it runs now is told by the endpoint, not by what it began with.
         let running = found.production_variants.iter().filter(|_| found.goal() == found.config());
@@ -232,15 +227,15 @@ fn describe(
         }
         variants.push(variant);
     }
-    let model = models.values().next().cloned().unwrap_or_default();
+    let model = wire::Model::of_config(config).or_else(|| models.values().next().cloned()).unwrap_or_default();
     let spec = SagemakerEndpoint {
         name: Some(name.clone()),
-        role: Ref::to_id(parts::name_in(&model.execution_role_arn)),
+        role: Ref::to_id(hosting::parts::name_in(&model.execution_role_arn)),
         variants,
         network: model.network(),
         isolation: model.enable_network_isolation,
-        asynchronous: wire::there(config, "AsyncInferenceConfig").map(wire::asynchronous),
-        capture: wire::there(config, "DataCaptureConfig").and_then(wire::capture),
+        asynchronous: hosting::models::there(config, "AsyncInferenceConfig").map(wire::asynchronous),
+        capture: hosting::models::there(config, "DataCaptureConfig").and_then(wire::capture),
         rollout: None,
         kms_key: config["KmsKeyId"].as_str().map(|key| key.to_owned().into()),
         log_retention: None,
@@ -265,105 +260,26 @@ fn describe(
     live
 }
 
-/// The tags of things of this stack, by ARN; what is gone meanwhile or belongs to others is left out.
-async fn tagged(ctx: &SweepCtx, arns: impl Iterator<Item = String>) -> Result<Vec<Part>, Error> {
-    let read = |arn: String| async move {
-        let tagger: &'static dyn Tagger = if arn.contains(":logs:") { &tags::LOGS } else { &tags::SAGEMAKER };
-        let found = optional(Carrier::own(tagger, &arn).read(&ctx.aws).await)?;
-        let tags = found.and_then(|mut all| all.remove(&arn)).filter(|tags| ctx.takes(tags));
-        Ok::<_, Error>(tags.map(|tags| Part { name: parts::name_in(&arn).to_owned(), arn, tags }))
-    };
-    let reads: Vec<_> = arns.map(read).collect();
-    let found: Vec<_> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
-    Ok(found.into_iter().flatten().collect())
-}
+impl Hosted for SagemakerEndpoint {
+    const LOGS: &'static str = "/aws/sagemaker/Endpoints/";
+    const MODEL_PART: &'static str = parts::MODEL_PART;
 
-/// Puts a part to the endpoint at the same place of the same stack, or to what is left of one.
-fn belongs(ctx: &SweepCtx, all: &mut Vec<Live<SagemakerEndpoint>>, what: &str, part: Part) {
-    let owner = ctx.owner(&part.arn, &part.tags);
-    let at_its_place = |live: &Live<SagemakerEndpoint>| {
-        let its: Option<Ownership> = ctx.owner(&live.id, &live.tags);
-        matches!((&owner, &its), (Some(a), Some(b)) if a.address.is_some() && a.is_of(b))
-    };
-    let places: Vec<usize> = (0..all.len()).filter(|i| at_its_place(&all[*i])).collect();
-    // Of two endpoints at one address the parts are those of the one that the journal knows.
-    let known = places.iter().find(|i| ctx.remembered.address(&all[**i].id).is_some()).or(places.first());
-    if let Some(live) = known.and_then(|i| all.get_mut(*i)) {
-        // That of an endpoint which had another name is one more.
-        let own = what == parts::LOG_GROUP && part.name == live.id;
-        let key = if own { what.to_owned() } else { parts::part(what, &part.name) };
-        live.parts.insert(key, part.arn);
-        return;
-    }
-    let spec = SagemakerEndpoint {
-        name: None,
-        role: Ref::to_id(""),
-        variants: Vec::new(),
-        network: None,
-        isolation: false,
-        asynchronous: None,
-        capture: None,
-        rollout: None,
-        kms_key: None,
-        log_retention: None,
-    };
-    // An id of its own: the name may be that of the endpoint.
-    let mut live = Live::new(ctx.address(&part.arn, &part.tags), &part.arn, part.tags, spec);
-    live.state = State::Partial;
-    live.outputs =
-        ["name", "arn", "config", "log_group"].map(|name| (name.to_owned(), Value::Null)).into_iter().collect();
-    live.parts.insert(parts::part(what, &part.name), part.arn);
-    all.push(live);
-}
-
-/// Log groups of the stack's endpoints, and how long each keeps what is written.
-async fn log_groups(
-    ctx: &SweepCtx,
-    all: &mut Vec<Live<SagemakerEndpoint>>,
-    starts: BTreeSet<String>,
-) -> Result<(), Error> {
-    for start in starts {
-        let input = json!({ "logGroupNamePrefix": start });
-        let found: Vec<Value> = ctx.aws.logs().pages("DescribeLogGroups", input, ("logGroups", "nextToken")).await?;
-        let days = |name: &str| {
-            let group = found.iter().find(|one| one["logGroupName"] == name)?;
-            group["retentionInDays"].as_u64().map(|days| Span::from_hours(days * 24))
-        };
-        let arns = found.iter().filter_map(|one| one["logGroupName"].as_str());
-        for part in tagged(ctx, arns.map(|name| log_group::arn(&ctx.scope, name))).await? {
-            let (arn, name) = (part.arn.clone(), parts::log_group_of(&part.name));
-            belongs(ctx, all, parts::LOG_GROUP, part);
-            let its = all.iter_mut().find(|live| live.parts.get(parts::LOG_GROUP) == Some(&arn));
-            if let Some(live) = its {
-                live.spec.log_retention = days(&name);
-            }
+    fn empty() -> Self {
+        Self {
+            name: None,
+            role: Ref::to_id(""),
+            variants: Vec::new(),
+            network: None,
+            isolation: false,
+            asynchronous: None,
+            capture: None,
+            rollout: None,
+            kms_key: None,
+            log_retention: None,
         }
     }
-    Ok(())
-}
 
-/// Versions that the endpoint does not name, or will not when it has moved: whoever removes them looks again.
-fn leave_over(live: &mut Live<SagemakerEndpoint>) {
-    if matches!(live.state, State::Partial | State::Deleting | State::Failed(_)) {
-        return;
+    fn retention(&mut self) -> &mut Option<Span> {
+        &mut self.log_retention
     }
-    let named = |(part, arn): &(&String, &String)| *part == parts::LOG_GROUP || live.ids.contains(arn);
-    live.left_over = live.parts.iter().filter(|part| !named(part)).map(|(part, _)| part.clone()).collect();
-}
-
-/// `; its log ends: …`, or nothing where nothing is known.
-pub(super) async fn last_lines(ctx: &SweepCtx, endpoint: &str) -> String {
-    let (logs, group) = (ctx.aws.logs(), parts::log_group_of(endpoint));
-    // The reason is worth more than its lines: without them it is told all the same.
-    let recent = json!({ "logGroupName": group, "orderBy": "LastEventTime", "descending": true });
-    let found: Value = logs.call("DescribeLogStreams", &recent).await.unwrap_or_default();
-    // The machines of the version before may still write: those that came last are the ones that did not answer.
-    let made = |one: &&Value| one["creationTime"].as_i64();
-    let last = found["logStreams"].as_array().into_iter().flatten().max_by_key(made);
-    let Some(stream) = last.and_then(|one| one["logStreamName"].as_str()) else { return String::new() };
-    let input = json!({ "logGroupName": group, "logStreamName": stream, "limit": LINES });
-    let found: Value = logs.call("GetLogEvents", &input).await.unwrap_or_default();
-    let lines = found["events"].as_array().into_iter().flatten().filter_map(|one| one["message"].as_str());
-    let lines: Vec<&str> = lines.map(str::trim_end).collect();
-    if lines.is_empty() { String::new() } else { format!("; its log ends: {}", lines.join(" | ")) }
 }

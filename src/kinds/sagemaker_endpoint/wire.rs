@@ -1,61 +1,28 @@
 //! An endpoint in AWS's words, and back.
 use super::{
-    Async, Capture, MODEL, Network, RULE, Rollout, SagemakerEndpoint, Variant,
-    fields::{AmiVersion, Container, ModelData, Packing, Routing, Serverless, Strategy},
+    Async, Capture, Network, Rollout, SagemakerEndpoint, Variant,
+    fields::{AmiVersion, ManagedScaling, Routing, Serverless, Strategy},
 };
 use crate::{
     aws::Error,
     call::Ctx,
     field::{Field, Ref},
+    kinds::hosting::{
+        MODEL, RULE,
+        fields::Container,
+        models::{self, compact, text, there},
+    },
     spec,
     units::{Size, Span},
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
 
-/// Takes null members out: AWS has no place for what is not there.
-pub(super) fn compact(mut value: Value) -> Value {
-    fn clean(value: &mut Value) {
-        if let Value::Object(map) = value {
-            map.retain(|_, inner| !inner.is_null());
-            map.values_mut().for_each(clean);
-        }
-    }
-    clean(&mut value);
-    value
-}
-
-/// A member that is there and not null.
-pub(super) fn there<'a>(of: &'a Value, name: &str) -> Option<&'a Value> {
-    of.get(name).filter(|value| !value.is_null())
-}
-
-fn text(field: Option<&Field<String>>) -> Result<Option<&String>, Error> {
-    field.map(Field::get).transpose()
-}
-
-/// Which model a variant runs: all of it, as its name depends on it.
-fn model(of: &SagemakerEndpoint, variant: &Variant) -> Result<Value, Error> {
-    let Container { image, environment, model } = &variant.container;
-    let environment: BTreeMap<&String, &String> =
-        environment.iter().map(|(key, value)| Ok((key, value.get()?))).collect::<Result<_, Error>>()?;
-    let source = match model {
-        None => Value::Null,
-        Some(data) => {
-            let (key, kind) = match (&data.prefix, &data.object) {
-                (Some(prefix), _) => (prefix.get()?.as_str(), "S3Prefix"),
-                (None, object) => (text(object.as_ref())?.map_or("", String::as_str), "S3Object"),
-            };
-            let packing = if data.compression == Packing::Gzip { "Gzip" } else { "None" };
-            let uri = format!("s3://{}/{key}", data.bucket.id()?);
-            json!({ "S3DataSource": { "S3Uri": uri, "S3DataType": kind, "CompressionType": packing } })
-        }
-    };
-    let environment = if environment.is_empty() { Value::Null } else { json!(environment) };
+/// Which model a container is: all of it, as its name depends on it.
+fn model(of: &SagemakerEndpoint, container: &Container) -> Result<Value, Error> {
     Ok(compact(json!({
-        "PrimaryContainer": { "Image": image.get()?, "Environment": environment, "ModelDataSource": source },
-        "VpcConfig": network(of.network.as_ref())?, "EnableNetworkIsolation": of.isolation,
+        "PrimaryContainer": models::primary(container)?, "VpcConfig": network(of.network.as_ref())?,
+        "EnableNetworkIsolation": of.isolation,
     })))
 }
 
@@ -71,18 +38,28 @@ fn network(of: Option<&Network>) -> Result<Value, Error> {
     Ok(json!({ "Subnets": sorted(subnets), "SecurityGroupIds": sorted(groups) }))
 }
 
-/// The name of a variant's model: another content, another name.
-pub(super) fn model_name(ctx: &Ctx, of: &SagemakerEndpoint, variant: &Variant) -> Result<String, Error> {
-    let content = json!({ "call": MODEL.api, "role": of.role.id()?, "model": model(of, variant)? });
+/// The name of a container's model: another content, another name.
+pub(super) fn model_name(ctx: &Ctx, of: &SagemakerEndpoint, container: &Container) -> Result<String, Error> {
+    let content = json!({ "call": MODEL.api, "role": of.role.id()?, "model": model(of, container)? });
     Ok(ctx.name(&RULE, &spec::canonical(&content)))
 }
 
 /// What CreateModel is asked for, without tags.
-pub(super) fn model_input(ctx: &Ctx, of: &SagemakerEndpoint, variant: &Variant, role: &str) -> Result<Value, Error> {
-    let mut out = model(of, variant)?;
-    out["ModelName"] = json!(model_name(ctx, of, variant)?);
+pub(super) fn model_input(
+    ctx: &Ctx,
+    of: &SagemakerEndpoint,
+    container: &Container,
+    role: &str,
+) -> Result<Value, Error> {
+    let mut out = model(of, container)?;
+    out["ModelName"] = json!(model_name(ctx, of, container)?);
     out["ExecutionRoleArn"] = json!(role);
     Ok(out)
+}
+
+/// Do its inference components bring the containers? Then role and network are said of the configuration.
+fn is_bare(of: &SagemakerEndpoint) -> bool {
+    of.variants.iter().any(|one| one.container.is_none())
 }
 
 /// A configuration without counts and weights, which change without another one.
@@ -100,8 +77,14 @@ fn config(ctx: &Ctx, of: &SagemakerEndpoint) -> Result<Value, Error> {
             Routing::LeastOutstandingRequests => json!({ "RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS" }),
             Routing::Random => json!({ "RoutingStrategy": "RANDOM" }),
         });
+        let model = one.container.as_ref().map(|container| model_name(ctx, of, container)).transpose()?;
+        let managed = one
+            .managed_scaling
+            .as_ref()
+            .map(|it| json!({ "Status": "ENABLED", "MinInstanceCount": it.min, "MaxInstanceCount": it.max }));
         variants.push(json!({
-            "VariantName": one.name, "ModelName": model_name(ctx, of, one)?, "InstanceType": one.instance_type,
+            "VariantName": one.name, "ModelName": model, "InstanceType": one.instance_type,
+            "ManagedInstanceScaling": managed,
             "VolumeSizeInGB": one.volume.map(Size::gib_rounded_up),
             "ContainerStartupHealthCheckTimeoutInSeconds": seconds(one.health_check_timeout),
             "ModelDataDownloadTimeoutInSeconds": seconds(one.download_timeout),
@@ -134,6 +117,15 @@ fn config(ctx: &Ctx, of: &SagemakerEndpoint) -> Result<Value, Error> {
     let mut out = compact(json!({
         "DataCaptureConfig": capture, "AsyncInferenceConfig": asynchronous, "KmsKeyId": text(of.kms_key.as_ref())?,
     }));
+    if is_bare(of) {
+        let own = json!({
+            "ExecutionRoleArn": of.role.id()?, "VpcConfig": network(of.network.as_ref())?,
+            "EnableNetworkIsolation": of.isolation,
+        });
+        out.as_object_mut()
+            .into_iter()
+            .for_each(|out| out.extend(compact(own.clone()).as_object().cloned().unwrap_or_default()));
+    }
     out["ProductionVariants"] = variants.into_iter().map(compact).collect();
     Ok(out)
 }
@@ -144,8 +136,11 @@ pub(super) fn config_name(ctx: &Ctx, of: &SagemakerEndpoint) -> Result<String, E
 }
 
 /// What CreateEndpointConfig is asked for, without tags.
-pub(super) fn config_input(ctx: &Ctx, of: &SagemakerEndpoint) -> Result<Value, Error> {
+pub(super) fn config_input(ctx: &Ctx, of: &SagemakerEndpoint, role: &str) -> Result<Value, Error> {
     let mut out = config(ctx, of)?;
+    if is_bare(of) {
+        out["ExecutionRoleArn"] = json!(role);
+    }
     let list = out["ProductionVariants"].as_array_mut().into_iter().flatten();
     for (one, variant) in list.zip(&of.variants) {
         one["InitialVariantWeight"] = json!(variant.weight);
@@ -159,7 +154,8 @@ pub(super) fn config_input(ctx: &Ctx, of: &SagemakerEndpoint) -> Result<Value, E
 
 /// With how many machines a variant begins.
 fn begins(variant: &Variant) -> u32 {
-    variant.count.or(variant.scaling.as_ref().map(|s| s.min)).unwrap_or(1).max(1)
+    let scaled = variant.scaling.as_ref().map(|s| s.min).or(variant.managed_scaling.as_ref().map(|s| s.min));
+    variant.count.or(scaled).unwrap_or(1).max(1)
 }
 
 /// What UpdateEndpoint is asked for besides the names.
@@ -207,32 +203,18 @@ pub(super) struct Model {
 
 impl Model {
     pub(super) fn container(&self) -> Container {
-        let it = |name: &str| self.primary_container.get(name).unwrap_or(&Value::Null);
-        let field = |value: &Value| Field::Known(value.as_str().unwrap_or_default().to_owned());
-        let environment = it("Environment").as_object().into_iter().flatten();
-        let (source, url) = (&it("ModelDataSource")["S3DataSource"], it("ModelDataUrl"));
-        let place = |value: &Value| {
-            let (bucket, key) = value.as_str()?.strip_prefix("s3://")?.split_once('/')?;
-            Some((Ref::to_id(bucket), Field::Known(key.to_owned())))
-        };
-        let model = match (place(&source["S3Uri"]), place(url)) {
-            (Some((bucket, key)), _) => {
-                let compression = if source["CompressionType"] == "Gzip" { Packing::Gzip } else { Packing::None };
-                let whole = source["S3DataType"] == "S3Prefix";
-                let (prefix, object) = if whole { (Some(key), None) } else { (None, Some(key)) };
-                Some(ModelData { bucket, prefix, object, compression })
-            }
-            // The older way to say it: one archive.
-            (None, Some((bucket, key))) => {
-                Some(ModelData { bucket, prefix: None, object: Some(key), compression: Packing::Gzip })
-            }
-            (None, None) => None,
-        };
-        Container {
-            image: field(it("Image")),
-            environment: environment.map(|(key, value)| (key.clone(), field(value))).collect(),
-            model,
-        }
+        models::container(&self.primary_container)
+    }
+
+    /// What a configuration says of all of its variants, where components bring the containers.
+    pub(super) fn of_config(config: &Value) -> Option<Self> {
+        let role = config["ExecutionRoleArn"].as_str()?.to_owned();
+        Some(Self {
+            primary_container: Map::new(),
+            execution_role_arn: role,
+            vpc_config: there(config, "VpcConfig").cloned(),
+            enable_network_isolation: config["EnableNetworkIsolation"] == json!(true),
+        })
     }
 
     pub(super) fn network(&self) -> Option<Network> {
@@ -246,7 +228,7 @@ impl Model {
 }
 
 /// A variant as a configuration states it, and what of it this dlinfra does not know.
-pub(super) fn variant(raw: &Value, container: Container) -> (Variant, Option<String>) {
+pub(super) fn variant(raw: &Value, container: Option<Container>) -> (Variant, Option<String>) {
     let span = |name: &str| raw[name].as_u64().map(Span::from_seconds);
     let strategy = raw["RoutingConfig"]["RoutingStrategy"].as_str();
     let known: Option<AmiVersion> = serde_json::from_value(raw["InferenceAmiVersion"].clone()).ok();
@@ -273,12 +255,18 @@ pub(super) fn variant(raw: &Value, container: Container) -> (Variant, Option<Str
         },
         serverless,
         scaling: None,
+        managed_scaling: there(raw, "ManagedInstanceScaling").filter(|it| it["Status"] != "DISABLED").map(|it| {
+            ManagedScaling {
+                min: number(&it["MinInstanceCount"]).unwrap_or_default(),
+                max: number(&it["MaxInstanceCount"]).unwrap_or_default(),
+            }
+        }),
     };
     let strange = [
         raw["InferenceAmiVersion"].as_str().filter(|_| known.is_none()),
         strategy.filter(|_| out.routing.is_none()),
         there(raw, "InstancePools").map(|_| "instance pools"),
-        there(raw, "ManagedInstanceScaling").map(|_| "managed instance scaling"),
+        there(&raw["ManagedInstanceScaling"], "ScaleInPolicy").map(|_| "a policy of managed instance scaling"),
         there(raw, "CapacityReservationConfig").map(|_| "a capacity reservation"),
     ];
     (out, strange.into_iter().flatten().next().map(str::to_owned))

@@ -42,6 +42,13 @@ use crate::wire::params::InputErrors;
 use crate::wire::reply::Reply;
 use crate::wire::xml::Xml;
 
+/// Accelerators, cores and memory in MiB of a type.
+pub(crate) fn accelerators_and_memory(name: &str) -> Option<(i64, i64, i64)> {
+    let found = catalogue::instance_type(name)?;
+    let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    Some((number(found.accelerator_count), number(found.vcpus), number(found.memory_mib)))
+}
+
 pub(crate) static SERVICE: Service = Service {
     xmlns: Some("http://ec2.amazonaws.com/doc/2016-11-15/"),
     input: InputErrors { missing: "MissingParameter", invalid: "InvalidParameterValue" },

@@ -275,6 +275,12 @@ pub(crate) fn is_in_alarm(world: &World, region: &str, name: &str) -> bool {
     world.get::<Alarm>(region, name).is_some_and(|it| it.state.0 == "ALARM")
 }
 
+/// Is an alarm in ALARM that runs this action?
+pub(crate) fn runs(world: &World, region: &str, action: &str) -> bool {
+    let names = |it: &Alarm| it.fields.get("AlarmActions").and_then(Value::as_array).cloned().unwrap_or_default();
+    world.all::<Alarm>(region).any(|it| it.state.0 == "ALARM" && names(it).iter().any(|one| one == action))
+}
+
 fn delete(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let names = call.params.texts("AlarmNames")?;
     let missing = |name: &&String| call.get::<Alarm>(name).is_none();

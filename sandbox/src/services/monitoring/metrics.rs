@@ -116,6 +116,17 @@ pub(super) fn periods(window: Window<'_>, ids: &[String], statistic: &str) -> Ve
     (0..window.count).map(one).collect()
 }
 
+/// What a statistic makes of one metric in each of the last periods, the latest first.
+pub(crate) fn lately(
+    (world, region, at): (&World, &str, Timestamp),
+    id: String,
+    statistic: &str,
+    period: i64,
+    count: usize,
+) -> Vec<Option<f64>> {
+    periods(Window { world, region, at, period, count }, &[id], statistic)
+}
+
 /// The metrics that a query of Metrics Insights is about.
 pub(super) fn chosen(window: Window<'_>, select: &Select) -> Vec<String> {
     let start = format!("{}|{}", select.namespace, select.metric);

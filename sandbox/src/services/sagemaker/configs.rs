@@ -5,7 +5,11 @@ use serde_json::Map;
 use super::models::Model;
 use super::variants::Variant;
 use super::{missing, named, refused, seconds, taken};
+use crate::iam_model;
 use crate::services::prelude::*;
+
+/// Regions in which a variant keeps one instance.
+const NEVER_EMPTY: [&str; 1] = ["eu-west-3"];
 
 pub(super) const OPERATIONS: &[Operation] = &[
     write("CreateEndpointConfig", create),
@@ -43,6 +47,11 @@ impl Config {
 
     pub(super) fn raw_variants(&self) -> impl Iterator<Item = &Value> {
         self.fields.get("ProductionVariants").and_then(Value::as_array).into_iter().flatten()
+    }
+
+    /// What its containers reach, where inference components bring them.
+    pub(super) fn network(&self) -> Option<&Value> {
+        self.fields.get("VpcConfig")
     }
 
     pub(super) fn is_async(&self) -> bool {
@@ -94,9 +103,14 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 /// What is refused of a variant beyond what the model says (API reference of ProductionVariant).
 fn check(call: &Call<'_>, config: &Config, variant: &Value) -> Result<(), ApiError> {
     let has = |field: &str| variant.get(field).is_some();
-    let Some(model) = variant["ModelName"].as_str() else {
-        return Err(ApiError::not_implemented("variants without a model (inference components)"));
-    };
+    let Some(model) = variant["ModelName"].as_str() else { return check_bare(call, config, variant) };
+    if config.raw_variants().any(|one| one.get("ModelName").is_none()) {
+        return Err(refused("Either all variants of a configuration have a ModelName, or none has."));
+    }
+    let managed = &variant["ManagedInstanceScaling"];
+    if managed["Status"] == "ENABLED" && managed["MinInstanceCount"] == json!(0) {
+        return Err(refused("Min instance count needs to be greater than 0 for a variant with a ModelName."));
+    }
     let Some(model) = call.get::<Model>(model) else {
         return Err(missing(call, "model", &format!("model/{model}")));
     };
@@ -122,6 +136,34 @@ fn check(call: &Call<'_>, config: &Config, variant: &Value) -> Result<(), ApiErr
     let machine = variant["InstanceType"].as_str().unwrap_or_default();
     if has("VolumeSizeInGB") && has_own_disks(machine) {
         return Err(refused(format!("VolumeSize parameter is not allowed for the selected Instance type {machine}")));
+    }
+    Ok(())
+}
+
+/// The same of a variant for inference components.
+fn check_bare(call: &Call<'_>, config: &Config, variant: &Value) -> Result<(), ApiError> {
+    let Some(role) = config.fields.get("ExecutionRoleArn").and_then(Value::as_str) else {
+        return Err(refused("ExecutionRoleArn is required when a production variant has no ModelName."));
+    };
+    if !iam_model::trusts(call.world, role, "sagemaker.amazonaws.com", call.now) {
+        return Err(refused(format!(
+            "Could not assume role {role}. Please ensure that the role exists and allows principal \
+             'sagemaker.amazonaws.com' to assume the role."
+        )));
+    }
+    if variant.get("ServerlessConfig").is_some() || config.is_async() {
+        return Err(refused("Inference components need instances, and answer at once."));
+    }
+    if variant.get("InstanceType").is_none() || variant.get("InitialInstanceCount").is_none() {
+        return Err(refused("InstanceType and InitialInstanceCount are required of a variant on instances."));
+    }
+    let managed = &variant["ManagedInstanceScaling"];
+    if managed["Status"] == "ENABLED" && managed["MinInstanceCount"] == json!(0) && NEVER_EMPTY.contains(&call.region) {
+        return Err(refused(format!("Min instance count needs to be greater than 0 in {}.", call.region)));
+    }
+    let (least, most) = (&managed["MinInstanceCount"], &managed["MaxInstanceCount"]);
+    if least.as_i64() > most.as_i64() && !most.is_null() {
+        return Err(refused("MinInstanceCount must not be above MaxInstanceCount."));
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use super::variants::Variant;
 use crate::config::Ailment;
 use crate::life::{after, durations};
 use crate::services::prelude::*;
+use crate::store::World;
 
 /// A change of an endpoint that takes time.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -34,7 +35,7 @@ const SLOW: Duration = Duration::from_secs(900);
 impl Deployment {
     /// A new fleet: when it is there, traffic moves as `asked` says.
     pub(super) fn fleet(call: &Call<'_>, config: &str, variants: Vec<Variant>, asked: Option<Value>) -> Self {
-        let mut out = Self::resize(call, config, variants);
+        let mut out = Self::resize(call.world, call.now, config, variants);
         (out.fails, out.asked) = (None, asked.clone());
         let asked = asked.unwrap_or_default();
         let slow = out.is_slow(call);
@@ -77,13 +78,13 @@ impl Deployment {
     }
 
     /// Other counts and weights of the same fleet.
-    pub(super) fn resize(call: &Call<'_>, config: &str, variants: Vec<Variant>) -> Self {
+    pub(super) fn resize(world: &World, now: Timestamp, config: &str, variants: Vec<Variant>) -> Self {
         Self {
             config: config.to_owned(),
             variants,
-            began: call.now,
+            began: now,
             shifts: Vec::new(),
-            end: call.done_after(durations::HOSTING_RESIZE),
+            end: after(now, world.scaled(durations::HOSTING_RESIZE)),
             fails: None,
             alarms: Vec::new(),
             asked: None,

@@ -126,7 +126,7 @@ fn config(call: &mut Call<'_>) -> Result<Config, ApiError> {
     let found = call.find::<Config>(&name).cloned();
     let missing = || missing(call, "endpoint configuration", &format!("endpoint-config/{name}"));
     let config = found.ok_or_else(missing)?;
-    for one in config.variants() {
+    for one in config.variants().iter().filter(|one| !one.model.is_empty()) {
         if call.get::<Model>(&one.model).is_none() {
             return Err(super::missing(call, "model", &format!("model/{}", one.model)));
         }
@@ -166,7 +166,7 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let variants = config.variants();
     check_quota(call, &variants)?;
     let deployment = Deployment::fleet(call, &config.name, variants.clone(), None);
-    let interfaces = interfaces::make(call, &name, &variants)?;
+    let interfaces = interfaces::make(call, &name, &variants, config.network())?;
     let endpoint = Endpoint {
         created: call.now,
         modified: call.now,
@@ -254,11 +254,11 @@ fn update(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 }
 
 /// Starts a change of counts and weights of the same fleet.
-fn rescale(call: &mut Call<'_>, mut endpoint: Endpoint, variants: Vec<Variant>) {
-    let deployment = Deployment::resize(call, &endpoint.config, variants);
-    endpoint.timer = Some(deployment.next(call.now));
-    (endpoint.status, endpoint.deployment, endpoint.modified) = (Status::Updating, Some(deployment), call.now);
-    call.put(endpoint);
+fn rescale(world: &mut World, region: &str, now: Timestamp, mut endpoint: Endpoint, variants: Vec<Variant>) {
+    let deployment = Deployment::resize(world, now, &endpoint.config, variants);
+    endpoint.timer = Some(deployment.next(now));
+    (endpoint.status, endpoint.deployment, endpoint.modified) = (Status::Updating, Some(deployment), now);
+    world.put(region, endpoint);
 }
 
 fn weigh(call: &mut Call<'_>) -> Result<Reply, ApiError> {
@@ -274,7 +274,7 @@ fn weigh(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     }
     check_quota(call, &[])?;
     let arn = call.arn(tail(&endpoint.name));
-    rescale(call, endpoint, variants);
+    rescale(call.world, call.region, call.now, endpoint, variants);
     Ok(Reply::json(json!({"EndpointArn": arn})))
 }
 
@@ -338,9 +338,9 @@ pub(crate) fn is_changing(world: &World, region: &str, endpoint: &str) -> bool {
 }
 
 /// Application Auto Scaling gives a variant this many instances.
-pub(crate) fn resize(call: &mut Call<'_>, endpoint: &str, variant: &str, count: i64) {
-    let Some(endpoint) = call.get::<Endpoint>(endpoint).cloned() else { return };
+pub(crate) fn resize(world: &mut World, region: &str, now: Timestamp, endpoint: &str, variant: &str, count: i64) {
+    let Some(endpoint) = world.get::<Endpoint>(region, endpoint).filter(|it| !it.is_busy()).cloned() else { return };
     let mut variants = endpoint.variants.clone();
     variants.iter_mut().filter(|one| one.name == variant).for_each(|one| one.count = count);
-    rescale(call, endpoint, variants);
+    rescale(world, region, now, endpoint, variants);
 }

@@ -39,9 +39,15 @@ impl Lease {
     }
 }
 
-/// One interface in each subnet of the variants' models.
-pub(super) fn make(call: &mut Call<'_>, endpoint: &str, variants: &[Variant]) -> Result<Vec<String>, ApiError> {
+/// One interface in each subnet of the variants' models, or of the network that the configuration gives all of them.
+pub(super) fn make(
+    call: &mut Call<'_>,
+    endpoint: &str,
+    variants: &[Variant],
+    of_all: Option<&Value>,
+) -> Result<Vec<String>, ApiError> {
     let networks = variants.iter().filter_map(|one| call.get::<Model>(&one.model)?.network().cloned());
+    let networks = networks.chain(of_all.cloned());
     let texts = |value: &Value| -> Vec<String> {
         value.as_array().into_iter().flatten().filter_map(|one| one.as_str().map(str::to_owned)).collect()
     };

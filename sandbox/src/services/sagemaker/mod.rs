@@ -1,17 +1,22 @@
-//! SageMaker hosting: models, endpoint configurations, and endpoints with their life cycles and deployments.
+//! SageMaker hosting: models, endpoint configurations, endpoints with their life cycles and deployments, and inference
+//! components on their machines.
 
+mod components;
 mod configs;
 mod deployment;
 mod endpoints;
 mod interfaces;
 mod models;
+mod placing;
 mod settling;
 mod variants;
 
 use super::prelude::*;
 use crate::store::{Due, Object, World};
 
+pub(crate) use components::{Component, copies, give};
 pub(crate) use endpoints::{Endpoint, capacity, is_changing, resize};
+pub(crate) use placing::log as log_component;
 pub(crate) use settling::log;
 pub(crate) use variants::Variant;
 
@@ -20,6 +25,7 @@ pub(crate) static SERVICE: Service = Service {
         models::OPERATIONS,
         configs::OPERATIONS,
         endpoints::OPERATIONS,
+        components::OPERATIONS,
         &[write("AddTags", add_tags), write("DeleteTags", tagged::untag), read("ListTags", tagged::list)],
     ],
     objects: || {
@@ -27,6 +33,7 @@ pub(crate) static SERVICE: Service = Service {
             ObjectKind::of::<models::Model>(),
             ObjectKind::of::<configs::Config>(),
             ObjectKind::of::<endpoints::Endpoint>(),
+            ObjectKind::of::<components::Component>(),
             ObjectKind::of::<interfaces::Lease>(),
         ]
     },
@@ -39,6 +46,7 @@ pub(crate) static SERVICE: Service = Service {
 fn settle(world: &mut World, due: &Due) {
     match due.kind {
         endpoints::Endpoint::KIND => settling::settle(world, &due.region, &due.id, due.at),
+        components::Component::KIND => placing::settle(world, &due.region, &due.id, due.at),
         interfaces::Lease::KIND => interfaces::settle(world, &due.region, &due.id),
         _ => {}
     }

@@ -90,8 +90,8 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     Ok(Reply::json(json!({"ModelArn": arn})))
 }
 
-/// What is refused of a container beyond what the model says (API reference of CreateModel).
-fn check(call: &Call<'_>, container: &Value, role: &str) -> Result<(), ApiError> {
+/// What is refused of an image and an environment, wherever they stand.
+pub(super) fn check_container(container: &Value) -> Result<(), ApiError> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let environment = container["Environment"].as_object().into_iter().flatten();
     if environment.map(|(key, value)| key.len() + text(value).len()).sum::<usize>() > ENVIRONMENT {
@@ -104,6 +104,12 @@ fn check(call: &Call<'_>, container: &Value, role: &str) -> Result<(), ApiError>
             "Using non-ECR image \"{image}\" without Vpc repository access mode is not supported."
         )));
     }
+    Ok(())
+}
+
+/// What is refused of a container beyond what the model says (API reference of CreateModel).
+fn check(call: &Call<'_>, container: &Value, role: &str) -> Result<(), ApiError> {
+    check_container(container)?;
     let source = &container["ModelDataSource"]["S3DataSource"];
     let prefix = source["S3DataType"] == "S3Prefix";
     let Some(uri) = data(container) else { return Ok(()) };

@@ -12,6 +12,8 @@ pub(crate) struct Variant {
     pub(crate) weight: f64,
     pub(super) serverless: Option<Value>,
     pub(super) routing: Option<Value>,
+    /// The fewest and the most instances, where they follow inference components.
+    pub(super) managed: Option<(i64, i64)>,
     /// How long its containers may take until they answer, in seconds.
     pub(super) patience: i64,
 }
@@ -31,6 +33,10 @@ impl Variant {
             weight: raw["InitialVariantWeight"].as_f64().unwrap_or(1.0),
             serverless: raw.get("ServerlessConfig").cloned(),
             routing: raw.get("RoutingConfig").cloned(),
+            managed: raw.get("ManagedInstanceScaling").filter(|it| it["Status"] != "DISABLED").map(|it| {
+                let bound = |name: &str, usual: i64| it[name].as_i64().unwrap_or(usual);
+                (bound("MinInstanceCount", 1), bound("MaxInstanceCount", 1))
+            }),
             patience: raw["ContainerStartupHealthCheckTimeoutInSeconds"].as_i64().unwrap_or(PATIENCE),
         }
     }
@@ -44,6 +50,9 @@ impl Variant {
             "CurrentInstanceCount": count(self), "DesiredInstanceCount": count(desired),
             "CurrentServerlessConfig": self.serverless, "DesiredServerlessConfig": desired.serverless,
             "RoutingConfig": self.routing,
+            "ManagedInstanceScaling": self.managed.map(|(least, most)| json!({
+                "Status": "ENABLED", "MinInstanceCount": least, "MaxInstanceCount": most,
+            })),
             "DeployedImages": images.iter().map(|image| json!({"SpecifiedImage": image})).collect::<Vec<_>>(),
         })
     }

@@ -1,0 +1,35 @@
+//! Application Auto Scaling for the variants of endpoints and for inference components: targets, policies, and what they make
+//! of the load.
+
+mod load;
+mod policies;
+mod scaled;
+mod targets;
+
+use super::prelude::*;
+use crate::store::{Due, Object, World};
+
+pub(crate) use load::asked;
+pub(crate) use targets::{forget, scales};
+
+pub(crate) static SERVICE: Service = Service {
+    operations: &[targets::OPERATIONS, policies::OPERATIONS, tagged::OPERATIONS],
+    objects: || vec![ObjectKind::of::<targets::Target>(), ObjectKind::of::<policies::Policy>()],
+    settle,
+    no_page: Some(|| ApiError::bad("InvalidNextTokenException", "The next token is not valid.")),
+    ..Service::new("application-autoscaling", Protocol::AwsJson("1.1"), facts!("application_autoscaling"))
+};
+
+fn settle(world: &mut World, due: &Due) {
+    if due.kind == targets::Target::KIND {
+        load::settle(world, &due.region, &due.id, due.at);
+    }
+}
+
+fn refused(message: impl Into<String>) -> ApiError {
+    ApiError::bad("ValidationException", message)
+}
+
+fn unknown(what: &str) -> ApiError {
+    ApiError::bad("ObjectNotFoundException", format!("No {what} found for service namespace: sagemaker"))
+}
