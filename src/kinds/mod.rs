@@ -37,6 +37,7 @@ kinds! {
     iam_role::IamRole: answers + asks + teardown,
     instance_group::InstanceGroup: fleet + compares + asks + teardown,
     internet_gateway::InternetGateway: answers + teardown,
+    load_balancer::LoadBalancer: compares + drains + teardown,
     log_group::LogGroup: data + logs,
     nat_gateway::NatGateway: teardown,
     queue::Queue,

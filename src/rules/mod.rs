@@ -4,6 +4,7 @@
 //! know: what waits for another resource, what exists outside the stack and what was written as a literal id is "cannot
 //! tell yet", never a finding. A path in text (`interfaces.layout`) says where in the blueprint a finding is, and
 //! nothing else. `allow: [{ rule: DL0203, reason: … }]` turns a finding into a note that stays on record.
+mod balancers;
 mod capacity;
 mod efa;
 mod hygiene;
@@ -82,7 +83,7 @@ pub struct Rule {
 
 /// Every rule, in order of its code.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    [efa::RULES, capacity::RULES, storage::RULES, network::RULES, hygiene::RULES, names::RULES].into_iter().flatten()
+    [efa::RULES, capacity::RULES, storage::RULES, network::RULES, hygiene::RULES, names::RULES, balancers::RULES].into_iter().flatten()
 }
 
 /// Every code, for `dlinfra explain`.

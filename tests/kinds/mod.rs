@@ -6,6 +6,7 @@ mod dashboard;
 mod data;
 mod event_rule;
 mod fleet;
+mod load_balancer;
 mod log_group;
 mod network;
 mod queue;
@@ -43,6 +44,7 @@ pub(crate) const OWN: &[&Own] = &[
     &alarm::OWN,
     &dashboard::OWN,
     &event_rule::OWN,
+    &load_balancer::OWN,
     &log_group::OWN,
     &queue::OWN,
     &sagemaker_endpoint::OWN,
