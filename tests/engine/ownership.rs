@@ -88,13 +88,13 @@ fn carrier(object: &StoredObject) -> Carrier {
             let arn = format!("arn:aws:sagemaker:us-east-1:000000000000:{what}/{}", object.id);
             Carrier::own(&tags::SAGEMAKER, arn)
         }
-        kind if kind.starts_with("elbv2/") => {
+        kind if kind.starts_with("elasticloadbalancing/") => {
             let text = |field: &str| object.value[field].as_str().unwrap();
             let short = if object.value["class"] == "network" { "net" } else { "app" };
             let tail = match kind {
-                "elbv2/load-balancer" => format!("loadbalancer/{short}/{}/{}", text("name"), text("hex")),
-                "elbv2/target-group" => format!("targetgroup/{}/{}", text("name"), text("hex")),
-                "elbv2/listener" => format!("listener/{}/{}", text("tail"), text("id")),
+                "elasticloadbalancing/load-balancer" => format!("loadbalancer/{short}/{}/{}", text("name"), text("hex")),
+                "elasticloadbalancing/target-group" => format!("targetgroup/{}/{}", text("name"), text("hex")),
+                "elasticloadbalancing/listener" => format!("listener/{}/{}", text("tail"), text("id")),
                 _ => format!("listener-rule/{}/{}", text("tail"), text("id")),
             };
             let arn = format!("arn:aws:elasticloadbalancing:us-east-1:000000000000:{tail}");
@@ -177,8 +177,8 @@ fn what_has_lost_its_tags_is_neither_made_again_nor_passed_over_by_the_proof() {
                 let goes = [
                     "ec2/volume",
                     "ec2/network-interface",
-                    "elbv2/listener",
-                    "elbv2/rule",
+                    "elasticloadbalancing/listener",
+                    "elasticloadbalancing/rule",
                     "fsx/data-repository-association",
                 ]
                     .contains(&object.kind.as_str());

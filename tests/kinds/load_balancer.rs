@@ -30,7 +30,7 @@ pub(crate) const OWN: Own = Own {
     kind: "load-balancer",
     examples,
     life,
-    object: "elbv2/load-balancer",
+    object: "elasticloadbalancing/load-balancer",
     carrier: |arn| Carrier::own(&tags::BALANCERS, arn),
     theirs: |aws, name| Box::pin(async move { theirs(&aws, &name).await }),
 };
@@ -232,7 +232,7 @@ fn registered(sandbox: &Sandbox) -> Vec<BTreeSet<String>> {
         let all = group["targets"].as_array().unwrap().iter();
         all.filter(|one| one["leaves"].is_null()).map(|one| one["id"].as_str().unwrap().to_owned()).collect()
     };
-    objects(sandbox, "elbv2/target-group").iter().map(here).collect()
+    objects(sandbox, "elasticloadbalancing/target-group").iter().map(here).collect()
 }
 
 /// Notes whoever is ended while a target group still sends something, and each moment at which nobody would be left.
@@ -244,7 +244,7 @@ fn watched(mut stage: Stage, broken: &Arc<Mutex<Vec<String>>>) -> Stage {
         async move {
             let body = request.body().bytes().map(|b| String::from_utf8_lossy(b).into_owned()).unwrap_or_default();
             if body.contains("Action=TerminateInstances") {
-                for group in objects(&sandbox, "elbv2/target-group") {
+                for group in objects(&sandbox, "elasticloadbalancing/target-group") {
                     let all = group["targets"].as_array().unwrap();
                     let done =
                         |one: &Value| one["leaves"].as_str().is_some_and(|at| at.parse::<Timestamp>().unwrap() <= now);
@@ -310,7 +310,7 @@ async fn another_port_is_a_new_target_group_and_the_old_one_goes_last() {
         .collect();
     let order = ["CreateTargetGroup", "ModifyListener", "RegisterTargets", "DeregisterTargets", "DeleteTargetGroup"];
     assert_eq!(calls, order);
-    let groups = objects(&stage.sandbox, "elbv2/target-group");
+    let groups = objects(&stage.sandbox, "elasticloadbalancing/target-group");
     assert_eq!((groups.len(), &groups[0]["port"]), (1, &json!(9000)));
     stage.settle(&[]).await;
     assert_eq!(apart(&census(&stage.sandbox), &nothing()), "");
@@ -354,7 +354,7 @@ async fn what_somebody_changed_is_brought_back() {
     let plan = stage.plan(&stack).await;
     assert_eq!(plan.steps.iter().filter(|s| s.action == Action::Update).count(), 1, "{}", text(&plan));
     stage.settle(&stack).await;
-    assert_eq!(objects(&stage.sandbox, "elbv2/rule").len(), 1);
+    assert_eq!(objects(&stage.sandbox, "elasticloadbalancing/rule").len(), 1);
 }
 
 /// A name that another resource has in the stack's own network.

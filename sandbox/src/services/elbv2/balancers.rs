@@ -37,7 +37,7 @@ pub(super) struct Balancer {
 }
 
 impl Object for Balancer {
-    const KIND: &'static str = "elbv2/load-balancer";
+    const KIND: &'static str = "elasticloadbalancing/load-balancer";
     fn id(&self) -> &str {
         &self.name
     }

@@ -28,7 +28,7 @@ pub(super) struct TargetGroup {
 }
 
 impl Object for TargetGroup {
-    const KIND: &'static str = "elbv2/target-group";
+    const KIND: &'static str = "elasticloadbalancing/target-group";
     fn id(&self) -> &str {
         &self.name
     }

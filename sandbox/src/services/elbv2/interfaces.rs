@@ -17,7 +17,7 @@ pub(super) struct Lease {
 }
 
 impl Object for Lease {
-    const KIND: &'static str = "elbv2/lease";
+    const KIND: &'static str = "elasticloadbalancing/lease";
     fn id(&self) -> &str {
         &self.id
     }

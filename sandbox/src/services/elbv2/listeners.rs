@@ -29,7 +29,7 @@ pub(super) struct Listener {
 }
 
 impl Object for Listener {
-    const KIND: &'static str = "elbv2/listener";
+    const KIND: &'static str = "elasticloadbalancing/listener";
     fn id(&self) -> &str {
         &self.id
     }

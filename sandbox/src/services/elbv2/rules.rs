@@ -28,7 +28,7 @@ pub(super) struct Rule {
 }
 
 impl Object for Rule {
-    const KIND: &'static str = "elbv2/rule";
+    const KIND: &'static str = "elasticloadbalancing/rule";
     fn id(&self) -> &str {
         &self.id
     }
