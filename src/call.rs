@@ -1,7 +1,9 @@
 //! What a kind is given for its calls: clients, identity, tags, names, and the wrapper that journals every create.
 mod names;
+mod senders;
 
 pub use names::{Names, name, name_prefix};
+pub use senders::Senders;
 
 use crate::{
     address::Address,
@@ -12,10 +14,9 @@ use crate::{
     },
     clock::Clock,
     record::{Intent, Recorder},
-    resource::{Call, Class, Id, Live, NameRule, Released},
+    resource::{Call, Class, Id, Live, NameRule},
     spec,
 };
-use futures_util::future::BoxFuture;
 use serde::Serialize;
 use std::{
     any::Any,
@@ -293,19 +294,6 @@ pub struct Ctx {
     pub senders: Arc<dyn Senders>,
 }
 
-/// What else of the stack sends something to members of fleets.
-pub trait Senders: Send + Sync {
-    /// Asks all of it once to let these go, and to take on those that stay.
-    fn release<'a>(&'a self, ending: &'a [Id], staying: &'a [Id]) -> BoxFuture<'a, Result<Released, Error>>;
-}
-
-/// Nothing does.
-impl Senders for () {
-    fn release<'a>(&'a self, _: &'a [Id], _: &'a [Id]) -> BoxFuture<'a, Result<Released, Error>> {
-        Box::pin(async { Ok(Released::Free) })
-    }
-}
-
 impl Ctx {
     /// From now on only a look tells what the object is: a call found that somebody had been faster.
     pub fn doubtful(&self) {
@@ -322,27 +310,6 @@ impl Ctx {
     pub fn has_tried(&self, what: &str) -> bool {
         let key = (self.address.clone(), what.to_owned());
         self.tried.lock().unwrap_or_else(PoisonError::into_inner).contains(&key)
-    }
-
-    /// Before members of a fleet end: waits until nobody sends them anything any more, and they are done with what they
-    /// have. Those that stay take over.
-    ///
-    /// # Errors
-    /// Those that stay do not come to work, so that the others are kept.
-    pub async fn let_go(&self, ending: &[Id], staying: &[Id]) -> Result<(), Error> {
-        let began = self.clock.now();
-        let mut tries = 0;
-        loop {
-            let Released::Waits { why, at_most } = self.senders.release(ending, staying).await? else { return Ok(()) };
-            let why = Error::new(ErrorClass::WrongState, format!("{} cannot end yet: {why}", ending.join(", ")));
-            if self.clock.now().duration_since(began).unsigned_abs() > at_most {
-                return Err(Error { class: ErrorClass::Other, ..why }
-                    .help("find out why the other members do not work, and apply again: nothing has ended"));
-            }
-            self.waiting(&why);
-            self.clock.sleep(backoff(tries)).await;
-            tries += 1;
-        }
     }
 
     /// The same identity for reading.
