@@ -1,6 +1,6 @@
 //! Ownership tags: their names, and the one way to read and change tags of an existing object, whatever service it is in.
-mod by_arn;
 mod balancers;
+mod by_arn;
 mod ec2;
 mod iam;
 mod s3;

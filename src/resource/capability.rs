@@ -164,11 +164,7 @@ pub enum Released {
 pub trait Drains: Resource {
     /// Lets members go that are about to end: those that stay are taken on first, and what those that go have begun may
     /// be finished. It concerns every object of the stack that the sweep is for.
-    fn release(
-        ctx: &SweepCtx,
-        ending: &[Id],
-        staying: &[Id],
-    ) -> impl Future<Output = Result<Released, Error>> + Send;
+    fn release(ctx: &SweepCtx, ending: &[Id], staying: &[Id]) -> impl Future<Output = Result<Released, Error>> + Send;
 }
 
 /// A teardown asks what is around the object; read only.

@@ -83,7 +83,9 @@ pub struct Rule {
 
 /// Every rule, in order of its code.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    [efa::RULES, capacity::RULES, storage::RULES, network::RULES, hygiene::RULES, names::RULES, balancers::RULES].into_iter().flatten()
+    [efa::RULES, capacity::RULES, storage::RULES, network::RULES, hygiene::RULES, names::RULES, balancers::RULES]
+        .into_iter()
+        .flatten()
 }
 
 /// Every code, for `dlinfra explain`.

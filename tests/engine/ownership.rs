@@ -92,7 +92,9 @@ fn carrier(object: &StoredObject) -> Carrier {
             let text = |field: &str| object.value[field].as_str().unwrap();
             let short = if object.value["class"] == "network" { "net" } else { "app" };
             let tail = match kind {
-                "elasticloadbalancing/load-balancer" => format!("loadbalancer/{short}/{}/{}", text("name"), text("hex")),
+                "elasticloadbalancing/load-balancer" => {
+                    format!("loadbalancer/{short}/{}/{}", text("name"), text("hex"))
+                }
                 "elasticloadbalancing/target-group" => format!("targetgroup/{}/{}", text("name"), text("hex")),
                 "elasticloadbalancing/listener" => format!("listener/{}/{}", text("tail"), text("id")),
                 _ => format!("listener-rule/{}/{}", text("tail"), text("id")),
@@ -181,7 +183,7 @@ fn what_has_lost_its_tags_is_neither_made_again_nor_passed_over_by_the_proof() {
                     "elasticloadbalancing/rule",
                     "fsx/data-repository-association",
                 ]
-                    .contains(&object.kind.as_str());
+                .contains(&object.kind.as_str());
                 assert_eq!(is_there(&stage, object), !goes, "{what}");
             }
         });

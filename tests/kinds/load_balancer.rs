@@ -146,17 +146,14 @@ fn examples() -> Vec<Example> {
 }
 
 fn life() -> Life {
-    let rules = json!([{ "path": ["/v1/*"], "to": "api" }]);
+    let rules = |path: &str| json!({ "listeners": [listener(json!({ "rules": [{ "path": [path], "to": "api" }] }))] });
+    let port = json!({ "target_groups": [group("api", json!({ "port": 9000, "drain": "30s" }))] });
     let changes = [
-        (
-            "update",
-            json!({ "target_groups": [group("api", json!({ "port": 9000, "drain": "30s" }))],
-            "listeners": [listener(json!({ "rules": rules }))] }),
-        ),
+        ("update", examples::merged(&rules("/v2/*"), &port)),
         ("extend", json!({})),
         ("replace", json!({ "name": "chat-prod" })),
     ];
-    crash_lives::life("load-balancer", 0, &json!({}), &changes)
+    crash_lives::life("load-balancer", 0, &rules("/v1/*"), &changes)
 }
 
 #[test]

@@ -112,7 +112,18 @@ pub(super) async fn list(ctx: &SweepCtx, which: Which<'_>) -> Result<Vec<Found>,
         }
     }
     let arns: Vec<Id> = raw.iter().filter_map(|g| g.target_group_arn.clone()).collect();
-    let mut tags = tags::BALANCERS.read(&ctx.aws, &arns).await?;
+    let mut tags = match tags::BALANCERS.read(&ctx.aws, &arns).await {
+        // One that is gone since it was listed makes AWS refuse all of them.
+        Err(e) if e.class == ErrorClass::NotFound => {
+            let mut all = BTreeMap::new();
+            for arn in &arns {
+                let read = tags::BALANCERS.read(&ctx.aws, std::slice::from_ref(arn)).await;
+                all.extend(optional(read)?.unwrap_or_default());
+            }
+            all
+        }
+        read => read?,
+    };
     Ok(raw.into_iter().filter_map(|g| Some((tags.remove(g.target_group_arn.as_ref()?)?, g))).map(of).collect())
 }
 

@@ -25,7 +25,9 @@ pub(super) async fn release(ctx: &SweepCtx, ending: &[Id], staying: &[Id]) -> Re
             continue;
         }
         let all = targets::of(&ctx.aws, &group.arn).await?;
-        let of = |ids: &[Id]| all.iter().filter(|one| ids.contains(&one.id)).collect::<Vec<&Target>>();
+        // Where nothing leads to, only what was begun before counts.
+        let counts = |one: &&Target| group.used || one.is_draining();
+        let of = |ids: &[Id]| all.iter().filter(counts).filter(|one| ids.contains(&one.id)).collect::<Vec<&Target>>();
         let leaving = of(ending);
         if leaving.is_empty() {
             continue;

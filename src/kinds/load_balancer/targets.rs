@@ -1,6 +1,6 @@
 //! Targets: who is registered with a group, and who is on the way out.
 use crate::{
-    aws::{Aws, Error, optional},
+    aws::{Aws, Error, gone, optional},
     resource::Id,
 };
 use aws_sdk_elasticloadbalancingv2::types::{
@@ -75,8 +75,15 @@ pub(super) async fn deregister(aws: &Aws, group: &str, all: &[&Target]) -> Resul
         return Ok(());
     }
     let targets = all.iter().map(|one| one.description()).collect();
-    aws.elb().deregister_targets().target_group_arn(group).set_targets(Some(targets)).send().await?;
-    Ok(())
+    gone(
+        aws.elb()
+            .deregister_targets()
+            .target_group_arn(group)
+            .set_targets(Some(targets))
+            .send()
+            .await
+            .map_err(Error::from),
+    )
 }
 
 /// Makes these the targets of a group: others leave, and may finish what they have.
