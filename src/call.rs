@@ -1,7 +1,11 @@
 //! What a kind is given for its calls: clients, identity, tags, names, and the wrapper that journals every create.
 mod names;
+mod senders;
+mod unread;
 
 pub use names::{Names, name, name_prefix};
+pub use senders::Senders;
+pub use unread::Unread;
 
 use crate::{
     address::Address,
@@ -102,22 +106,6 @@ impl Remembered {
     /// The ids of the parts of what is at an address.
     pub fn parts(&self, address: &Address) -> BTreeSet<Id> {
         self.parts.get(address).into_iter().flat_map(BTreeMap::values).cloned().collect()
-    }
-}
-
-/// What a sweep could not read, in words for people, each once.
-#[derive(Debug, Clone, Default)]
-pub struct Unread(Arc<Mutex<BTreeSet<String>>>);
-
-impl Unread {
-    /// Says one.
-    pub fn say(&self, what: impl Into<String>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(what.into());
-    }
-
-    /// All of them; from then on there are none.
-    pub fn take(&self) -> BTreeSet<String> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -288,6 +276,8 @@ pub struct Ctx {
     pub doubt: Arc<AtomicBool>,
     /// What this run has asked AWS for, and AWS may have taken back since: by address, in the kind's words.
     pub tried: Arc<Mutex<BTreeSet<(Address, String)>>>,
+    /// Who sends something to members of fleets, and must let them go before they end.
+    pub senders: Arc<dyn Senders>,
 }
 
 impl Ctx {

@@ -188,6 +188,7 @@ fn the_table_says_what_a_kind_does_besides() {
         ("Answers", "answers"),
         ("Asks", "asks"),
         ("Compares", "compares"),
+        ("Drains", "drains"),
         ("Fleet", "fleet"),
         ("HoldsData", "data"),
         ("Logs", "logs"),

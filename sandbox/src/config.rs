@@ -70,6 +70,8 @@ pub struct Behaviour {
     pub capacity: BTreeMap<String, u64>,
     /// What is wrong with containers of endpoints whose image or model data has this text in it.
     pub containers: BTreeMap<String, Ailment>,
+    /// Paths of health checks of load balancers that every target answers with 503.
+    pub failing_paths: BTreeSet<String>,
     /// Names of buckets that belong to somebody else.
     pub foreign_buckets: BTreeSet<String>,
     /// How many newer builds (up to 3) of each machine image AWS has published: what `latest` stands for.
@@ -124,6 +126,7 @@ impl Default for Behaviour {
             quotas: BTreeMap::new(),
             capacity: BTreeMap::new(),
             containers: BTreeMap::new(),
+            failing_paths: BTreeSet::new(),
             foreign_buckets: BTreeSet::new(),
             newer_images: 0,
             durations: 1.0,

@@ -74,6 +74,9 @@ pub(crate) mod durations {
         Duration::from_secs(count * 60)
     }
 
+    pub(crate) const BALANCER_CREATE: Duration = minutes(2);
+    /// How long the interfaces of a load balancer stay when it is gone.
+    pub(crate) const BALANCER_INTERFACES: Duration = minutes(3);
     pub(crate) const NAT_CREATE: Duration = minutes(2);
     pub(crate) const NAT_DELETE: Duration = Duration::from_secs(50);
     pub(crate) const ENDPOINT_CREATE: Duration = minutes(2);

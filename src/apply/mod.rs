@@ -7,6 +7,7 @@ mod look;
 mod make;
 mod present;
 mod remove;
+mod senders;
 mod watch;
 
 pub use adopt::{IMPORT, carriers, free, import_intent, taken};
@@ -15,7 +16,7 @@ pub use event::{Event, Sink, What, without_echo};
 use crate::{
     address::Address,
     aws::{Aws, Error, ErrorClass},
-    call::{Ctx, Scope, SweepCtx},
+    call::{Ctx, Scope, Senders, SweepCtx},
     clock::Clock,
     diagnostic::Diagnostic,
     kind::Kind,
@@ -133,6 +134,8 @@ struct Shared<'a> {
     removed: Mutex<BTreeSet<Id>>,
     /// What was asked for and may be taken back, for the kinds.
     tried: Arc<Mutex<BTreeSet<(Address, String)>>>,
+    /// What sends something to members of fleets.
+    senders: Arc<dyn Senders>,
 }
 
 impl Shared<'_> {
@@ -166,6 +169,7 @@ impl Shared<'_> {
             fresh: false,
             doubt: Arc::default(),
             tried: Arc::clone(&self.tried),
+            senders: Arc::clone(&self.senders),
         }
     }
 
@@ -214,6 +218,7 @@ impl Executor {
             halted: AtomicBool::new(false),
             removed: Mutex::default(),
             tried: Arc::default(),
+            senders: senders::of(plan, snapshot, &self.sweep),
         };
         let mut waiting: Vec<usize> = (0..plan.tasks.len()).map(|t| plan.dag.parents(t).len()).collect();
         let mut blocked: Vec<Option<Address>> = vec![None; plan.tasks.len()];

@@ -91,6 +91,7 @@ services! {
     // One endpoint for every service has no bucket names in its host.
     s3 / s3_once: aws_sdk_s3, "S3", "s3", 200.0, 100.0, |aws, config| config.force_path_style(aws.path_style);
     fsx / fsx_once: aws_sdk_fsx, "FSx", "fsx", 10.0, 5.0;
+    elb / elb_once: aws_sdk_elasticloadbalancingv2, "Elastic Load Balancing v2", "elasticloadbalancing", 40.0, 10.0;
     sns / sns_once: aws_sdk_sns, "SNS", "sns", 30.0, 10.0;
     sts: aws_sdk_sts, "STS", "sts", 20.0, 10.0;
 }

@@ -1,9 +1,11 @@
 //! Ownership tags: their names, and the one way to read and change tags of an existing object, whatever service it is in.
+mod balancers;
 mod by_arn;
 mod ec2;
 mod iam;
 mod s3;
 
+pub use balancers::BALANCERS;
 pub use by_arn::{CLOUDWATCH, EVENTS, FSX, LOGS, QUEUES, SAGEMAKER, TOPICS, pairs};
 pub use ec2::EC2;
 pub use iam::{INSTANCE_PROFILES, ROLES};

@@ -4,8 +4,8 @@ use crate::{
     aws::{Error, log_events::LogLine, tags::Tags},
     call::{Ctx, SweepCtx},
     resource::{
-        Answers, Asks, Compares, Expected, Fleet, Foreseen, HoldsData, Id, Live, Logs, NamedImage, Problem, Revealed,
-        Served, Serves, Teardown,
+        Answers, Asks, Compares, Drains, Expected, Fleet, Foreseen, HoldsData, Id, Live, Logs, NamedImage, Problem,
+        Released, Revealed, Served, Serves, Teardown,
     },
     spec::Difference,
 };
@@ -24,6 +24,7 @@ pub struct Capabilities {
     teardown: Option<&'static dyn ErasedTeardown>,
     logs: Option<&'static dyn ErasedLogs>,
     serves: Option<&'static dyn ErasedServes>,
+    drains: Option<&'static dyn ErasedDrains>,
 }
 
 impl Capabilities {
@@ -36,6 +37,7 @@ impl Capabilities {
         teardown: None,
         logs: None,
         serves: None,
+        drains: None,
     };
 }
 
@@ -108,6 +110,18 @@ impl<R> Of<R> {
         R: Serves,
     {
         Self { has: Capabilities { serves: Some(&Self::KIND), ..self.has }, ..self }
+    }
+}
+
+/// The same of what sends something to others.
+impl<R> Of<R> {
+    /// It sends requests to members of fleets.
+    #[must_use]
+    pub const fn drains(self) -> Self
+    where
+        R: Drains,
+    {
+        Self { has: Capabilities { drains: Some(&Self::KIND), ..self.has }, ..self }
     }
 }
 
@@ -207,6 +221,15 @@ impl dyn Kind + '_ {
     /// Does it answer requests?
     pub fn answers_requests(&self) -> bool {
         self.has().serves.is_some()
+    }
+    /// Does it send requests to members of fleets?
+    pub fn drains(&self) -> bool {
+        self.has().drains.is_some()
+    }
+    /// Lets members of a fleet go that are about to end.
+    pub fn release<'a>(&self, ctx: &'a SweepCtx, ending: &'a [Id], staying: &'a [Id]) -> Boxed<'a, Released> {
+        let free = || Box::pin(ready(Ok(Released::Free))) as _;
+        self.has().drains.map_or_else(free, |drains| drains.release(ctx, ending, staying))
     }
     /// Which secondary objects with these ids are there, whoever owns them.
     pub fn parts_there<'a>(&self, ctx: &'a SweepCtx, ids: &'a BTreeSet<Id>) -> Boxed<'a, Vec<(Id, Tags)>> {
@@ -345,5 +368,15 @@ trait ErasedServes: Send + Sync {
 impl<R: Serves> ErasedServes for Of<R> {
     fn invoke<'a>(&self, ctx: &'a SweepCtx, live: &'a Live, content_type: &'a str, body: Vec<u8>) -> Boxed<'a, Served> {
         Box::pin(async move { R::invoke(ctx, &Self::typed_live(live)?, content_type, body).await })
+    }
+}
+
+trait ErasedDrains: Send + Sync {
+    fn release<'a>(&self, ctx: &'a SweepCtx, ending: &'a [Id], staying: &'a [Id]) -> Boxed<'a, Released>;
+}
+
+impl<R: Drains> ErasedDrains for Of<R> {
+    fn release<'a>(&self, ctx: &'a SweepCtx, ending: &'a [Id], staying: &'a [Id]) -> Boxed<'a, Released> {
+        Box::pin(R::release(ctx, ending, staying))
     }
 }

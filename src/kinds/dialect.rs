@@ -16,6 +16,8 @@ pub static MODULES: &[(&str, &str)] = &[
     ("efa-cluster/boot.sh", include_str!("../../modules/efa-cluster/boot.sh")),
     ("endpoint", include_str!("../../modules/endpoint.yaml")),
     ("llm-endpoint", include_str!("../../modules/llm-endpoint.yaml")),
+    ("llm-on-ec2", include_str!("../../modules/llm-on-ec2/module.yaml")),
+    ("llm-on-ec2/boot.sh", include_str!("../../modules/llm-on-ec2/boot.sh")),
     ("lustre-cache", include_str!("../../modules/lustre-cache.yaml")),
     ("network", include_str!("../../modules/network.yaml")),
     ("watch-endpoint", include_str!("../../modules/watch-endpoint.yaml")),

@@ -383,13 +383,17 @@ impl Resource for InstanceGroup {
     async fn update(want: &Self, ctx: &Ctx, _: &Live<Self>, changes: &Changes) -> Result<(), Error> {
         let fleet = live::fleet(ctx).await?;
         let members = fleet.standing();
+        let alive = members.alive.clone();
         if changes.touches("metadata_hops") || changes.touches("monitoring") {
             launch::change_in_place(want, ctx, &members.alive).await?;
         }
         let wanted = Wanted { count: want.count as usize, outdated: &changes.outdated, batch: want.batch() };
         match fleet::next(members, &wanted) {
             Step::Wait => Ok(()),
-            Step::End(ids) => launch::terminate(ctx, &ids).await,
+            Step::End(ids) => {
+                let staying: Vec<Id> = alive.into_iter().filter(|id| !ids.contains(id)).collect();
+                launch::terminate(ctx, &ids, &staying).await
+            }
             Step::Start(missing) => {
                 fleet.explain_casualties(ctx)?;
                 launch::launch(want, ctx, &fleet, u32::try_from(missing).unwrap_or(want.count)).await
@@ -403,7 +407,7 @@ impl Resource for InstanceGroup {
             return placement::delete_of(ctx, live).await;
         }
         let running = live.members.iter().filter(|m| m.state != State::Deleting);
-        launch::terminate(ctx, &running.map(|m| m.id.clone()).collect::<Vec<_>>()).await
+        launch::terminate(ctx, &running.map(|m| m.id.clone()).collect::<Vec<_>>(), &[]).await
     }
 
     async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<Self>>, Error> {

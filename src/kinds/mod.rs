@@ -39,6 +39,7 @@ kinds! {
     inference_component::InferenceComponent: logs + serves + teardown,
     instance_group::InstanceGroup: fleet + compares + asks + logs + teardown,
     internet_gateway::InternetGateway: answers + teardown,
+    load_balancer::LoadBalancer: compares + drains + teardown,
     log_group::LogGroup: data + logs,
     nat_gateway::NatGateway: teardown,
     queue::Queue,

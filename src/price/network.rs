@@ -1,4 +1,4 @@
-//! Lines for networks: public addresses, NAT gateways.
+//! Lines for networks: public addresses, NAT gateways, load balancers.
 
 use rust_decimal::Decimal;
 
@@ -31,6 +31,27 @@ pub fn nat_gateway(context: &PriceContext<'_>) -> Vec<PriceLine> {
     lines
 }
 
+/// A load balancer: its hours, and capacity units by use.
+#[must_use]
+pub fn load_balancer(context: &PriceContext<'_>, network: bool) -> Vec<PriceLine> {
+    let (hours, units, what) = match network {
+        true => ("nlb-hour", "nlb-lcu", "network load balancer"),
+        false => ("alb-hour", "alb-lcu", "application load balancer"),
+    };
+    let used = UseItem {
+        service: "elb",
+        item: units,
+        unit: Unit::LcuHour,
+        what: "capacity units of the load balancer",
+        noun: "LCU on average",
+        key: "lcu",
+        unit_size: Decimal::ONE,
+    };
+    let mut lines = vec![PriceLine::of(context, "elb", hours, Unit::Hour, what, Decimal::ONE)];
+    lines.extend(by_use(context, &used));
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,6 +72,19 @@ mod tests {
         assert_eq!(month(&nat_gateway(&frankfurt)), "89.96");
         let elsewhere = PriceContext::new(PriceBook::embedded(), "sa-east-1", &usage);
         assert!(nat_gateway(&elsewhere).iter().all(|line| line.state.name() == "unpriced"));
+    }
+
+    #[test]
+    fn load_balancers_by_the_hour_and_by_use() {
+        let usage = Usage::from_json(&json!({ "lcu": 3 })).unwrap();
+        let context = PriceContext::new(PriceBook::embedded(), "us-east-1", &usage);
+        // 730 × (0.0225 + 3 × 0.008), and 730 × (0.0225 + 3 × 0.006).
+        let both = [false, true].map(|network| month(&load_balancer(&context, network)));
+        assert_eq!(both, ["33.945", "29.565"]);
+        let usage = Usage::default();
+        let context = PriceContext::new(PriceBook::embedded(), "us-east-1", &usage);
+        // One unit, as long as nobody says how many: 16.425 + 5.84.
+        assert_eq!(month(&load_balancer(&context, false)), "22.265");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use std::{collections::BTreeSet, future::Future};
+use std::{collections::BTreeSet, future::Future, time::Duration};
 
 /// Many equal members that are one resource.
 ///
@@ -140,6 +140,31 @@ pub trait Serves: Resource {
         content_type: &str,
         body: Vec<u8>,
     ) -> impl Future<Output = Result<Served, Error>> + Send;
+}
+
+/// Whether members of a fleet may end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Released {
+    /// Nobody sends them anything.
+    Free,
+    /// Not yet.
+    Waits {
+        /// Why.
+        why: String,
+        /// After so long nothing will come of it.
+        at_most: Duration,
+    },
+}
+
+/// Sends requests to members of fleets.
+///
+/// # Guarantees
+/// `release` does what can be done now and says what is to be waited for: it is asked again until nothing is, and may be
+/// begun anew after a kill. It looks at AWS alone, since a run that was killed may have begun it.
+pub trait Drains: Resource {
+    /// Lets members go that are about to end: those that stay are taken on first, and what those that go have begun may
+    /// be finished. It concerns every object of the stack that the sweep is for.
+    fn release(ctx: &SweepCtx, ending: &[Id], staying: &[Id]) -> impl Future<Output = Result<Released, Error>> + Send;
 }
 
 /// A teardown asks what is around the object; read only.

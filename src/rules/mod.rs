@@ -5,6 +5,7 @@
 //! tell yet", never a finding. A path in text (`interfaces.layout`) says where in the blueprint a finding is, and
 //! nothing else. `allow: [{ rule: DL0203, reason: … }]` turns a finding into a note that stays on record.
 mod alarms;
+mod balancers;
 mod capacity;
 mod efa;
 mod hygiene;
@@ -92,10 +93,11 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         hygiene::RULES,
         names::RULES,
         alarms::RULES,
+        balancers::RULES,
         serving::RULES,
     ]
-        .into_iter()
-        .flatten()
+    .into_iter()
+    .flatten()
 }
 
 /// Every code, for `dlinfra explain`.

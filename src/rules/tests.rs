@@ -132,7 +132,18 @@ fn failing() -> Vec<(&'static str, Value)> {
     two_zones["private2"] =
         json!({ "kind": "subnet", "vpc": { "$ref": "vpc" }, "cidr": "10.0.16.0/20", "zone": "us-east-1b" });
     two_zones["train2"] = second(&[("subnet", json!({ "$ref": "private2" }))]);
+    let balanced = |scheme: &str, subnets: Value| {
+        let group = json!({ "name": "api", "port": 80, "protocol": "http" });
+        let mut stack = with(&[("balancer", "kind", json!("load-balancer"))]);
+        stack["balancer"] = json!({ "kind": "load-balancer", "scheme": scheme, "subnets": subnets,
+            "security_groups": [{ "$ref": "nodes" }], "target_groups": [group],
+            "listeners": [{ "port": 80, "protocol": "http", "to": "api" }] });
+        stack
+    };
+    let here = json!([{ "$ref": "public" }, { "$ref": "private" }]);
     vec![
+        ("DL0251", balanced("internal", here.clone())),
+        ("DL0252", balanced("internet-facing", here)),
         // The default egress rule does not cover EFA.
         ("DL0201", with(&[("nodes", "egress", json!([{ "protocol": "all", "cidr": "0.0.0.0/0" }]))])),
         ("DL0202", two_zones.clone()),

@@ -132,6 +132,20 @@ fn object(scope: &Scope, ids: &BTreeMap<&str, &str>, names: &mut Names, address:
                 add("aws_cloudwatch_log_metric_filter", &format!("_{name}"), &format!("{id}:{name}"));
             }
         }
+        "aws_lb" => {
+            add("aws_lb", "", output("arn").unwrap_or(id));
+            for (part, arn) in &live.parts {
+                let mut words = part.split(' ');
+                let kind = match words.next() {
+                    Some("target-group") => "aws_lb_target_group",
+                    Some("listener") => "aws_lb_listener",
+                    _ => "aws_lb_listener_rule",
+                };
+                // What listeners call a group; the port, and the priority of a rule.
+                let name = words.take(if kind == "aws_lb_target_group" { 1 } else { 2 });
+                add(kind, &name.map(|word| format!("_{word}")).collect::<String>(), arn);
+            }
+        }
         // Terraform does not go by their names.
         "aws_sns_topic" => add("aws_sns_topic", "", output("arn").unwrap_or(id)),
         "aws_sqs_queue" => add("aws_sqs_queue", "", output("url").unwrap_or(id)),

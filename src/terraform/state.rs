@@ -58,6 +58,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ("aws_iam_role_policy_attachment", &["role"]),
     ("aws_iam_role_policy_attachments_exclusive", &["role_name"]),
     ("aws_internet_gateway_attachment", &["internet_gateway_id"]),
+    ("aws_lb_listener", &["load_balancer_arn"]),
     ("aws_placement_group", &["id"]),
     ("aws_route", &["route_table_id"]),
     ("aws_route_table_association", &["route_table_id"]),

@@ -20,6 +20,7 @@ import ec2_capacity
 import ec2_groups
 import ec2_instances
 import ec2_network
+import elbv2
 import events
 import fsx
 import iam

@@ -124,6 +124,10 @@ impl Eve {
             let rule = json!({ "egress": [{ "protocol": "tcp", "ports": "443", "cidr": "10.0.0.0/8" }] });
             it.spec = it.kind.canonical(&merged(&it.spec, &rule)).unwrap().into();
         }
+        if call == "cloudwatch:PutCompositeAlarm" {
+            let it = wanted.last_mut().unwrap();
+            it.spec = it.kind.canonical(&json!({ "rule": "TRUE" })).unwrap().into();
+        }
         let journal = MemoryBackend::new();
         let stage = Stage::on(Sandbox::open(config()).unwrap(), Arc::new(journal.clone()));
         stage.resume(&life.parents).await.unwrap();

@@ -55,6 +55,13 @@ fn ground(address: &str) -> Wanted {
         "igw" => ("internet-gateway", json!({ "vpc": to("vpc") })),
         "a" => ("subnet", json!({ "vpc": to("vpc"), "cidr": "10.0.16.0/20", "zone": "us-east-1a", "public": true })),
         "b" => ("subnet", json!({ "vpc": to("vpc"), "cidr": "10.0.32.0/20", "zone": "us-east-1a" })),
+        "c" => ("subnet", json!({ "vpc": to("vpc"), "cidr": "10.0.48.0/20", "zone": "us-east-1b" })),
+        "d" => ("subnet", json!({ "vpc": to("vpc"), "cidr": "10.0.64.0/20", "zone": "us-east-1c" })),
+        "servers" => (
+            "instance-group",
+            json!({ "instance_type": "t3.micro", "count": 1, "subnet": to("a"), "image": "al2023",
+                "interfaces": { "security_groups": [to("group")] } }),
+        ),
         "group" | "other-group" => (
             "security-group",
             json!({ "vpc": to("vpc"), "ingress": [{ "protocol": "all", "self": true }],

@@ -88,6 +88,20 @@ fn carrier(object: &StoredObject) -> Carrier {
             let arn = format!("arn:aws:sagemaker:us-east-1:000000000000:{what}/{}", object.id);
             Carrier::own(&tags::SAGEMAKER, arn)
         }
+        kind if kind.starts_with("elasticloadbalancing/") => {
+            let text = |field: &str| object.value[field].as_str().unwrap();
+            let short = if object.value["class"] == "network" { "net" } else { "app" };
+            let tail = match kind {
+                "elasticloadbalancing/load-balancer" => {
+                    format!("loadbalancer/{short}/{}/{}", text("name"), text("hex"))
+                }
+                "elasticloadbalancing/target-group" => format!("targetgroup/{}/{}", text("name"), text("hex")),
+                "elasticloadbalancing/listener" => format!("listener/{}/{}", text("tail"), text("id")),
+                _ => format!("listener-rule/{}/{}", text("tail"), text("id")),
+            };
+            let arn = format!("arn:aws:elasticloadbalancing:us-east-1:000000000000:{tail}");
+            Carrier::own(&tags::BALANCERS, arn)
+        }
         kind if kind.starts_with("ec2/") => Carrier::own(&tags::EC2, id(object)),
         other => {
             let own = kinds::own_object(object).unwrap_or_else(|| panic!("{other} is to be tried here too"));
@@ -162,8 +176,14 @@ fn what_has_lost_its_tags_is_neither_made_again_nor_passed_over_by_the_proof() {
                     assert_eq!((proof.left.is_empty(), proof.holds()), (clean, clean), "{what}: {}", named(&proof));
                 }
                 // Only what goes with something else may go without its tags.
-                let goes = ["ec2/volume", "ec2/network-interface", "fsx/data-repository-association"]
-                    .contains(&object.kind.as_str());
+                let goes = [
+                    "ec2/volume",
+                    "ec2/network-interface",
+                    "elasticloadbalancing/listener",
+                    "elasticloadbalancing/rule",
+                    "fsx/data-repository-association",
+                ]
+                .contains(&object.kind.as_str());
                 assert_eq!(is_there(&stage, object), !goes, "{what}");
             }
         });

@@ -61,6 +61,7 @@ impl Lab {
             fresh: false,
             doubt: Arc::default(),
             tried: Arc::default(),
+            senders: std::sync::Arc::new(()),
         }
     }
 

@@ -7,6 +7,7 @@ mod data;
 mod event_rule;
 mod fleet;
 pub(crate) mod inference_component;
+mod load_balancer;
 mod log_group;
 mod network;
 mod queue;
@@ -45,6 +46,7 @@ pub(crate) const OWN: &[&Own] = &[
     &dashboard::OWN,
     &event_rule::OWN,
     &inference_component::OWN,
+    &load_balancer::OWN,
     &log_group::OWN,
     &queue::OWN,
     &sagemaker_endpoint::OWN,

@@ -2,13 +2,14 @@
 use std::path::{Path, PathBuf};
 
 /// Every blueprint of `blueprints/`, by name. A new one is added here; `every_shipped_blueprint_is_tested` says so.
-pub(crate) const BLUEPRINTS: [&str; 6] = [
+pub(crate) const BLUEPRINTS: [&str; 7] = [
     "cpu-smoke.yaml",
     "efa-training.yaml",
     "endpoint-async.yaml",
     "endpoint-serverless.yaml",
     "endpoint.yaml",
     "gpu-dev-box.yaml",
+    "llm-on-ec2.yaml",
 ];
 
 /// Their paths.

@@ -274,6 +274,7 @@ impl Stage {
             fresh: false,
             doubt: Arc::default(),
             tried: Arc::default(),
+            senders: std::sync::Arc::new(()),
         };
         let find = async || kind.sweep(&sweep).await.unwrap().into_iter().find(|l| l.address == address);
         let first = find().await.unwrap();

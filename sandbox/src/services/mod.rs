@@ -3,6 +3,7 @@
 mod application_autoscaling;
 mod ce;
 mod ec2;
+mod elbv2;
 mod events;
 mod fsx;
 mod iam;
@@ -26,6 +27,7 @@ pub(crate) static SERVICES: &[&Service] = &[
     &application_autoscaling::SERVICE,
     &ce::SERVICE,
     &ec2::SERVICE,
+    &elbv2::SERVICE,
     &events::SERVICE,
     &fsx::SERVICE,
     &iam::SERVICE,

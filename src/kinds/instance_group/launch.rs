@@ -127,8 +127,11 @@ async fn wait_until_seen(ctx: &Ctx, ids: &[Id]) -> Result<(), Error> {
     }
 }
 
-/// Ends instances; TerminateInstances is all or nothing and takes 1,000.
-pub(super) async fn terminate(ctx: &Ctx, ids: &[Id]) -> Result<(), Error> {
+/// Ends instances, when nobody sends them anything any more; TerminateInstances is all or nothing and takes 1,000.
+pub(super) async fn terminate(ctx: &Ctx, ids: &[Id], staying: &[Id]) -> Result<(), Error> {
+    if !ids.is_empty() {
+        ctx.let_go(ids, staying).await?;
+    }
     for some in ids.chunks(1000) {
         let sent = ctx.aws.ec2().terminate_instances().set_instance_ids(Some(some.to_vec())).send().await;
         crate::aws::gone(sent.map_err(Error::from))?;

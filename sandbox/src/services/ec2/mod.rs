@@ -19,6 +19,7 @@ mod launch;
 mod launch_network;
 mod launch_options;
 mod nat;
+mod outside;
 mod placement;
 mod reservations;
 mod route_associations;
@@ -41,6 +42,7 @@ use crate::wire::Protocol;
 use crate::wire::params::InputErrors;
 use crate::wire::reply::Reply;
 use crate::wire::xml::Xml;
+pub(crate) use outside::{Power, has_vpc, leads_out, power};
 
 /// Accelerators, cores and memory in MiB of a type.
 pub(crate) fn accelerators_and_memory(name: &str) -> Option<(i64, i64, i64)> {

@@ -14,12 +14,13 @@ pub(crate) static TEMPLATES: &[(&str, &str)] = &[
     ("endpoint", include_str!("../../../../blueprints/endpoint.yaml")),
     ("endpoint-async", include_str!("../../../../blueprints/endpoint-async.yaml")),
     ("endpoint-serverless", include_str!("../../../../blueprints/endpoint-serverless.yaml")),
+    ("llm-on-ec2", include_str!("../../../../blueprints/llm-on-ec2.yaml")),
 ];
 
 /// Write a first blueprint.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Which one: cpu-smoke, gpu-dev-box, efa-training, endpoint, endpoint-async, endpoint-serverless.
+    /// Which one: cpu-smoke, gpu-dev-box, efa-training, endpoint, endpoint-async, endpoint-serverless, llm-on-ec2.
     #[arg(default_value = "cpu-smoke")]
     template: String,
     /// Where to; an existing file is never overwritten.

@@ -1,0 +1,77 @@
+#!/bin/bash
+# First start of a machine that serves a model: writes a unit that fetches weights and runs vLLM, at every start. The log
+# is /var/log/llm-boot.log, and that of the model `journalctl -u llm`.
+exec > >(tee -a /var/log/llm-boot.log) 2>&1
+set -uo pipefail
+
+# What is on these disks is lost when the machine stops, and fetched again when it starts.
+place=/opt/dlami/nvme
+mountpoint -q "$place" || place=/var/lib/llm
+mkdir -p "$place/model"
+
+cat >/etc/llm.conf <<END
+IMAGE='$IMAGE'
+MODEL='$MODEL'
+NAME='$NAME'
+ARGUMENTS='$ARGUMENTS'
+GPUS='$GPUS'
+TOKEN_SECRET='$TOKEN_SECRET'
+REGION='$REGION'
+PLACE='$place'
+END
+
+cat >/usr/local/bin/llm-prepare <<'END'
+#!/bin/bash
+# Before each start: the token, the weights and the image.
+set -euo pipefail
+. /etc/llm.conf
+# In memory alone, and for nobody but root.
+install -d -m 700 /run/llm
+(umask 077 && : >/run/llm/env)
+if [[ $TOKEN_SECRET != none ]]; then
+  key=$(aws secretsmanager get-secret-value --region "$REGION" --secret-id "$TOKEN_SECRET" \
+    --query SecretString --output text)
+  printf 'VLLM_API_KEY=%s\n' "$key" >/run/llm/env
+fi
+aws s3 sync --region "$REGION" --only-show-errors --delete "$MODEL" "$PLACE/model/"
+if [[ $IMAGE == *.dkr.ecr.* ]]; then
+  aws ecr get-login-password --region "$REGION" | docker login --username AWS --password-stdin "${IMAGE%%/*}"
+fi
+docker pull -q "$IMAGE"
+docker rm -f llm >/dev/null 2>&1 || true
+END
+
+cat >/usr/local/bin/llm-serve <<'END'
+#!/bin/bash
+. /etc/llm.conf
+# NCCL needs the memory that processes share.
+# shellcheck disable=SC2086
+exec docker run --rm --name llm --gpus all --ipc=host -p 8000:8000 --env-file /run/llm/env \
+  -v "$PLACE/model:/model:ro" "$IMAGE" --model /model --served-model-name "$NAME" \
+  --tensor-parallel-size "$GPUS" $ARGUMENTS
+END
+chmod 755 /usr/local/bin/llm-prepare /usr/local/bin/llm-serve
+
+cat >/etc/systemd/system/llm.service <<'END'
+[Unit]
+Description=A language model, served by vLLM
+After=docker.service network-online.target
+Wants=network-online.target
+Requires=docker.service
+StartLimitIntervalSec=0
+
+[Service]
+ExecStartPre=/usr/local/bin/llm-prepare
+ExecStart=/usr/local/bin/llm-serve
+ExecStop=/usr/bin/docker stop -t 60 llm
+Restart=always
+RestartSec=10
+TimeoutStartSec=infinity
+
+[Install]
+WantedBy=multi-user.target
+END
+
+systemctl daemon-reload
+systemctl enable --now --no-block llm.service
+echo "ready: the model is being loaded"
