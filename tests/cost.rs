@@ -98,6 +98,16 @@ fn the_training_cluster() {
 }
 
 #[test]
+fn an_endpoint_that_scales_costs_something_between_least_and_most() {
+    let priced = shipped("endpoint.yaml");
+    // Hours: 4 × 1.408, or one; months: two alarms of 0.10
+    expect(&priced, "5.6323", "4111.56");
+    let least = priced.report.least.as_ref().unwrap();
+    assert_eq!((least.hourly.as_str(), least.monthly.as_str()), ("1.4083", "1028.04"));
+    assert!(shipped("cpu-smoke.yaml").report.least.is_none(), "nothing scales there");
+}
+
+#[test]
 fn the_development_box() {
     let priced = shipped("gpu-dev-box.yaml");
     // Hours: 1.006 + 0.045 + 0.005; months: 250 × 0.08, NAT 4.50

@@ -12,9 +12,10 @@ retry() { # retry SECONDS COMMAND…: until it succeeds
   done
 }
 
+# An agent that is in the image may be too old for what it is told: then the newest one takes its place.
 cloudwatch_agent() {
   local home=/opt/aws/amazon-cloudwatch-agent package=/tmp/amazon-cloudwatch-agent.deb
-  if [[ ! -x $home/bin/amazon-cloudwatch-agent-ctl ]]; then
+  if [[ ! -x $home/bin/amazon-cloudwatch-agent-ctl || -n "${agent_refused:-}" ]]; then
     if command -v apt-get >/dev/null; then
       curl -fsSo "$package" "https://amazoncloudwatch-agent.s3.amazonaws.com/ubuntu/$(dpkg --print-architecture)/latest/amazon-cloudwatch-agent.deb" &&
         dpkg -i -E "$package" || return 1
@@ -23,7 +24,9 @@ cloudwatch_agent() {
     fi
   fi
   printf '%s' "${AGENT//@log_group@/$AGENT_LOG_GROUP}" >$home/etc/dlinfra.json
-  $home/bin/amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s -c file:$home/etc/dlinfra.json
+  $home/bin/amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s -c file:$home/etc/dlinfra.json && return 0
+  agent_refused=yes
+  return 1
 }
 if [[ -n "${AGENT:-}" ]]; then
   retry 300 cloudwatch_agent || echo "error: nobody watches this node"

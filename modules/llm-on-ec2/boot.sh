@@ -4,27 +4,21 @@
 exec > >(tee -a /var/log/llm-boot.log) 2>&1
 set -uo pipefail
 
-# What is on these disks is lost when the machine stops, and fetched again when it starts.
-place=/opt/dlami/nvme
-mountpoint -q "$place" || place=/var/lib/llm
-mkdir -p "$place/model"
-
-cat >/etc/llm.conf <<END
-IMAGE='$IMAGE'
-MODEL='$MODEL'
-NAME='$NAME'
-ARGUMENTS='$ARGUMENTS'
-GPUS='$GPUS'
-TOKEN_SECRET='$TOKEN_SECRET'
-REGION='$REGION'
-PLACE='$place'
-END
+for name in IMAGE MODEL NAME GPUS TOKEN_SECRET REGION; do
+  printf '%s=%q\n' "$name" "${!name}"
+done >/etc/llm.conf
+# Each argument stays one word, whatever is in it.
+printf '%s' "$ARGUMENTS" >/etc/llm.arguments
 
 cat >/usr/local/bin/llm-prepare <<'END'
 #!/bin/bash
 # Before each start: the token, the weights and the image.
 set -euo pipefail
 . /etc/llm.conf
+# What is on these disks is lost when the machine stops, and fetched again when it starts.
+place=/opt/dlami/nvme
+mountpoint -q "$place" || place=/var/lib/llm
+mkdir -p "$place/model"
 # In memory alone, and for nobody but root.
 install -d -m 700 /run/llm
 (umask 077 && : >/run/llm/env)
@@ -33,7 +27,8 @@ if [[ $TOKEN_SECRET != none ]]; then
     --query SecretString --output text)
   printf 'VLLM_API_KEY=%s\n' "$key" >/run/llm/env
 fi
-aws s3 sync --region "$REGION" --only-show-errors --delete "$MODEL" "$PLACE/model/"
+aws s3 sync --region "$REGION" --only-show-errors --delete "$MODEL" "$place/model/"
+ln -sfn "$place/model" /run/llm/model
 if [[ $IMAGE == *.dkr.ecr.* ]]; then
   aws ecr get-login-password --region "$REGION" | docker login --username AWS --password-stdin "${IMAGE%%/*}"
 fi
@@ -44,18 +39,18 @@ END
 cat >/usr/local/bin/llm-serve <<'END'
 #!/bin/bash
 . /etc/llm.conf
+mapfile -t arguments </etc/llm.arguments
 # NCCL needs the memory that processes share.
-# shellcheck disable=SC2086
 exec docker run --rm --name llm --gpus all --ipc=host -p 8000:8000 --env-file /run/llm/env \
-  -v "$PLACE/model:/model:ro" "$IMAGE" --model /model --served-model-name "$NAME" \
-  --tensor-parallel-size "$GPUS" $ARGUMENTS
+  -v "$(readlink -f /run/llm/model):/model:ro" "$IMAGE" --model /model --served-model-name "$NAME" \
+  --tensor-parallel-size "$GPUS" "${arguments[@]}"
 END
 chmod 755 /usr/local/bin/llm-prepare /usr/local/bin/llm-serve
 
 cat >/etc/systemd/system/llm.service <<'END'
 [Unit]
 Description=A language model, served by vLLM
-After=docker.service network-online.target
+After=docker.service network-online.target dlami-nvme.service
 Wants=network-online.target
 Requires=docker.service
 StartLimitIntervalSec=0

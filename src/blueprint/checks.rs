@@ -23,7 +23,10 @@ impl Declarer<'_> {
             let whole = item.get("rule").is_some() && item.get("message").is_some();
             let level = item.get("level").and_then(Node::scalar).map(|s| &*s.text);
             if !whole || level.is_some_and(|word| LEVELS.iter().all(|(known, _)| *known != word)) {
-                let d = Diagnostic::error(&codes::DECLARATION, "a check has a `rule`, a `message` and maybe more");
+                let d = Diagnostic::error(
+                    &codes::DECLARATION,
+                    "a check needs `rule` and `message`; `level` is `error` or `warning`",
+                );
                 self.report(d.with_label(self.label(item.span)).with_help(HELP));
             }
             self.check_keys(item.entries().unwrap_or_default(), keys::CHECK, "in a check");
@@ -56,14 +59,17 @@ fn one(world: &World<'_>, scope: &Rc<Scope>, item: &Node) {
         return;
     }
     let said = world.settle(scope, &None, Purpose::Value, |c| c.convert(message, &Type::String, "message"));
-    let Some(said) = said.and_then(|value| value.to_text()) else { return };
+    // A message about what only apply knows cannot be told, but that something is wrong can.
+    let said = said
+        .and_then(|value| value.to_text())
+        .map_or("a check of the module fails".to_owned(), |text| text.to_string());
     let level = item.get("level").and_then(Node::scalar).map_or("error", |s| &*s.text);
     let severity = LEVELS.iter().find(|(word, _)| *word == level).map_or(Severity::Error, |(_, severity)| *severity);
     let parent = world.scope(*parent);
     let used = &parent.file.resources[*resource];
     let given = item.get("input").and_then(Node::scalar).and_then(|name| used.body.get(&name.text));
     let at = given.map_or(used.span, |node| node.span);
-    let d = Diagnostic::new(severity, &codes::CHECK, said.to_string())
+    let d = Diagnostic::new(severity, &codes::CHECK, said)
         .with_label(label(&parent.file.source, at, ""))
         .with_label(label(&scope.file.source, rule.span, "the module demands this").as_secondary());
     world.report(d);

@@ -69,5 +69,5 @@ codes! {
     REGION = "DL0151", "An unknown region",
         "The catalog of this version has no such region, so neither zones nor prices are known there. Usually it is a typo. A region that AWS has opened since needs a newer dlinfra.";
     CHECK = "DL0153", "A module cannot be used like this",
-        "A module says under `checks` what must hold of its inputs, which no type can say: a rule that is false, and its message. Values that only apply will know are not judged.";
+        "A module says under `checks` what must hold of its inputs, which no type can say: a rule that is false, and its message. A rule about values that are known only after apply is not judged.";
 }

@@ -38,7 +38,7 @@ impl Ctx {
             let why = Error::new(ErrorClass::WrongState, format!("{} cannot end yet: {why}", ending.join(", ")));
             if self.clock.now().duration_since(began).unsigned_abs() > at_most {
                 return Err(Error { class: ErrorClass::Other, ..why }
-                    .help("find out why the other members do not work, and apply again: nothing has ended"));
+                    .help("find out why the other members do not work or these do not finish, and apply again: none of these has ended"));
             }
             self.waiting(&why);
             self.clock.sleep(backoff(tries)).await;

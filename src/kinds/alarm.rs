@@ -41,11 +41,11 @@ pub struct Alarm {
     /// What is watched, computed from several metrics: one of them `returns` the values that are compared.
     #[serde(default)]
     pub queries: Vec<Query>,
-    /// What other alarms it goes off with, in CloudWatch's words: `ALARM("…") OR ALARM("…") AND NOT OK("…")`, with names or
+    /// The states of other alarms in which it goes into ALARM, in CloudWatch's words: `ALARM("…") OR ALARM("…") AND NOT OK("…")`, with names or
     /// ARNs. It watches no metric of its own then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<Field<String>>,
-    /// Another alarm, while which an alarm with a `rule` does not act.
+    /// Another alarm: while it is in ALARM, an alarm with a `rule` runs no actions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suppressor: Option<Suppressor>,
     /// How values are compared with the threshold, or with a band.

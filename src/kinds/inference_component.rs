@@ -17,8 +17,9 @@ use crate::{
     field::Ref,
     kinds::{
         SagemakerEndpoint,
-        hosting::{self, LOGS, MODEL, RULE, WAKE, fields::Scaling},
+        hosting::{self, LOGS, MODEL, RULE, WAKE, fields::Scaling, scaling::is_watched},
     },
+    price::{PriceContext, PriceLine, service},
     resource::{
         About, Call, Changes, Class, DefaultValue, Discovery, Durations, Expected, Gone, Id, Live, Logs, Lookup,
         Output, Problem, Resource, Served, Serves, State, Teardown,
@@ -45,12 +46,13 @@ pub struct InferenceComponent {
     /// The container that answers requests, under the endpoint's role; or `model`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<Container>,
-    /// The same with a role of its own, and with data that need not be an archive.
+    /// A container with a role of its own, and data that need not be an archive; or `container`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<OwnModel>,
     /// What each copy has of a machine.
     pub resources: Resources,
-    /// How many copies; 1 by default. With `scaling` it starts at `min`, and AWS decides from then on.
+    /// How many copies; 1 by default. Not with `scaling`: then it starts with `min`, at least one, and AWS
+    /// decides from then on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copies: Option<u32>,
     /// How the number of copies follows the load. With `min: 0` there is none while nobody asks; the first requests are
@@ -136,6 +138,7 @@ impl Resource for InferenceComponent {
             "cloudwatch:ListTagsForResource",
             "cloudwatch:TagResource",
             "cloudwatch:UntagResource",
+            "sagemaker:InvokeEndpoint",
             "iam:CreateServiceLinkedRole",
             "iam:GetRole",
             "iam:PassRole",
@@ -145,13 +148,13 @@ impl Resource for InferenceComponent {
             "logs:DeleteLogGroup",
             "logs:DescribeLogStreams",
             "logs:GetLogEvents",
+            "logs:FilterLogEvents",
             "logs:ListTagsForResource",
             "logs:TagResource",
             "logs:UntagResource",
         ],
-        // It costs nothing: the machines of its endpoint do.
-        free: true,
         gone: Gone::PartsAtOnce,
+        prices: "cloudwatch",
         ..About::new("A model on the machines of an endpoint, which several such components can share")
     };
 
@@ -174,6 +177,11 @@ impl Resource for InferenceComponent {
             None => self.copies = Some(self.copies.unwrap_or(1)),
             Some(scaling) => scaling.wake |= scaling.min > 0,
         }
+    }
+
+    /// The machines are those of its endpoint, and priced there.
+    fn price(&self, ctx: &PriceContext<'_>) -> Vec<PriceLine> {
+        is_watched(self.scaling.as_ref()).then(|| service::alarms(ctx, 1, false)).into_iter().collect()
     }
 
     fn durations(&self) -> Durations {

@@ -183,7 +183,12 @@ impl Resource for LoadBalancer {
     }
 
     fn price(&self, ctx: &PriceContext<'_>) -> Vec<PriceLine> {
-        network::load_balancer(ctx, self.class == Type::Network)
+        let mut lines = network::load_balancer(ctx, self.class == Type::Network);
+        if self.scheme == Scheme::InternetFacing {
+            // One in each zone at least.
+            lines.push(network::public_addresses(ctx, u32::try_from(self.subnets.len()).unwrap_or(u32::MAX)));
+        }
+        lines
     }
 
     async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<Self>>, Error> {

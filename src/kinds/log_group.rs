@@ -125,6 +125,7 @@ impl Resource for LogGroup {
             "logs:DeleteRetentionPolicy",
             "logs:AssociateKmsKey",
             "logs:DisassociateKmsKey",
+            "logs:FilterLogEvents",
             "logs:DescribeMetricFilters",
             "logs:PutMetricFilter",
             "logs:DeleteMetricFilter",

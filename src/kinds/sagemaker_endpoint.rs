@@ -22,9 +22,9 @@ use crate::{
     field::{Field, Ref},
     kinds::{
         IamRole,
-        hosting::{self, LOGS, MODEL, RULE, WAKE},
+        hosting::{self, LOGS, MODEL, RULE, WAKE, scaling::is_watched},
     },
-    price::{PriceContext, PriceLine, serving},
+    price::{PriceContext, PriceLine, service, serving},
     resource::{
         About, Call, Changes, Class, Compares, DefaultValue, Discovery, Durations, Expected, Gone, Id, Live, Logs,
         Lookup, Output, Problem, Quota, Resource, Served, Serves, State, Teardown,
@@ -138,6 +138,7 @@ impl Resource for SagemakerEndpoint {
             "cloudwatch:ListTagsForResource",
             "cloudwatch:TagResource",
             "cloudwatch:UntagResource",
+            "sagemaker:InvokeEndpoint",
             "iam:CreateServiceLinkedRole",
             "iam:GetRole",
             "iam:PassRole",
@@ -147,6 +148,7 @@ impl Resource for SagemakerEndpoint {
             "logs:DeleteLogGroup",
             "logs:DescribeLogStreams",
             "logs:GetLogEvents",
+            "logs:FilterLogEvents",
             "logs:ListTagsForResource",
             "logs:TagResource",
             "logs:UntagResource",
@@ -222,7 +224,8 @@ impl Resource for SagemakerEndpoint {
                 },
             )
         });
-        lines.collect()
+        let wakes = self.variants.iter().filter(|one| is_watched(one.scaling.as_ref())).count();
+        lines.chain((0..wakes).map(|_| service::alarms(ctx, 1, false))).collect()
     }
 
     async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<Self>>, Error> {

@@ -67,7 +67,7 @@ pub struct Live<S = Value> {
     pub outputs: Map<String, Value>,
     /// When it was made.
     pub created: Option<Timestamp>,
-    /// What it is like at the moment, which no blueprint says: an alarm that is off, how many machines serve.
+    /// What it is like at the moment, which no blueprint says: an alarm that is in ALARM, how many machines serve.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub now: Option<String>,
     /// How many machines of each of its variants run at the moment, where AWS decides how many.

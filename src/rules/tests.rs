@@ -182,8 +182,8 @@ fn failing() -> Vec<(&'static str, Value)> {
         ),
         ("DL0247", with(&[("role", "instance_profile", json!(false))])),
         ("DL0248", with(&[("train", "reservation", json!("cr-0123"))])),
-        ("DL0249", alarmed(json!({ "namespace": "CWAgent", "name": "mem_used_percent" }))),
-        ("DL0250", alarmed(json!({ "namespace": "AWS/EC2", "name": "StatusCheckFailed" }))),
+        ("DL0249", alarmed(&json!({ "namespace": "CWAgent", "name": "mem_used_percent" }))),
+        ("DL0250", alarmed(&json!({ "namespace": "AWS/EC2", "name": "StatusCheckFailed" }))),
         ("DL0260", serving(&json!({ "variant": "other" }), &json!({}))),
         ("DL0260", serving(&json!({}), &json!({ "container": { "image": "x" } }))),
         ("DL0261", serving(&json!({ "resources": { "accelerators": 2, "memory": "1 GiB" } }), &json!({}))),
@@ -196,7 +196,7 @@ fn failing() -> Vec<(&'static str, Value)> {
 }
 
 /// The good stack, and an alarm on this metric.
-fn alarmed(metric: Value) -> Value {
+fn alarmed(metric: &Value) -> Value {
     let mut stack = good();
     stack["watch"] =
         json!({ "kind": "alarm", "metric": metric, "comparison": "greater-than-threshold", "threshold": 1 });
@@ -216,7 +216,7 @@ fn alarms_watch_what_is_published() {
     }}"#;
     let found = |namespace: &str, name: &str, dimensions: &[&str]| {
         let dimensions: Map<String, Value> = dimensions.iter().map(|name| ((*name).to_owned(), json!("x"))).collect();
-        let mut stack = alarmed(json!({ "namespace": namespace, "name": name, "dimensions": dimensions }));
+        let mut stack = alarmed(&json!({ "namespace": namespace, "name": name, "dimensions": dimensions }));
         stack["train"]["boot"]["env"]["AGENT"] = json!(config);
         stack["log"] = json!({ "kind": "log-group", "metric_filters": [
             { "name": "a", "pattern": "x", "metric": "oops", "namespace": "Logs", "value": "1", "dimensions": { "Rank": "$.rank" } },

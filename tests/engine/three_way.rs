@@ -209,6 +209,8 @@ fn what_can_be_removed_has_a_default() {
         ("iam-role", "trust_policy"),
         // One is filled in, unless scaling has it.
         ("inference-component", "copies"),
+        // A minute is filled in where it counts.
+        ("load-balancer", "idle_timeout"),
         // Says only what must come first.
         ("nat-gateway", "internet_gateway"),
         // Says what else would do; without it the range stays what it is.

@@ -217,7 +217,6 @@ async fn an_endpoint_says_what_is_wrong_and_nothing_else() {
     let healthy = vec![
         of("Invocations", own, &[30.0]),
         of("Invocation5XXErrors", own, &[0.0]),
-        of("InvocationModelErrors", own, &[0.0]),
         of("ModelLatency", own, &[200_000.0, 300_000.0]),
         of("GPUMemoryUtilization", machines, &[80.0]),
         of("DiskUtilization", machines, &[30.0]),
@@ -230,7 +229,6 @@ async fn an_endpoint_says_what_is_wrong_and_nothing_else() {
         ("one of few fails", 6, vec![("Invocations", &[2.0][..]), ("Invocation5XXErrors", &[1.0])], vec![]),
         // Ten in thirty for the alarm that takes a new version back too: it looks at counts.
         ("many fail", 6, vec![("Invocation5XXErrors", &[10.0])], vec!["errors", "watch-errors"]),
-        ("the model fails", 6, vec![("InvocationModelErrors", &[10.0])], vec!["watch-errors"]),
         ("it is slow", 6, vec![("ModelLatency", &[2.0e5, 31.0e6])], vec!["latency", "watch-slow"]),
         ("the memory is full", 6, vec![("GPUMemoryUtilization", &[96.0])], vec!["watch-gpu-memory"]),
         ("the disk is full", 6, vec![("DiskUtilization", &[76.0])], vec!["watch-disk"]),

@@ -207,7 +207,11 @@ fn what_aws_refuses_or_never_serves_is_found_beforehand() {
     assert_eq!(codes(json!({ "idle_timeout": "2h" })), ["DL1709"]);
     let network = json!({ "type": "network", "idle_timeout": "1m", "target_groups": [group("api", json!({ "protocol": "tcp" }))],
         "listeners": [listener(json!({ "protocol": "tcp" }))] });
-    assert_eq!(codes(network), ["DL1709"]);
+    assert_eq!(codes(network.clone()), ["DL1709"]);
+    let logs = json!({ "idle_timeout": null, "access_log": { "bucket": "logs" } });
+    assert_eq!(codes(examples::merged(&network, &logs)), ["DL1710"]);
+    let tls = json!({ "listeners": [listener(json!({ "protocol": "tls", "certificate": CERTIFICATE }))] });
+    assert_eq!(codes(examples::merged(&examples::merged(&network, &logs), &tls)), none);
 }
 
 /// A load balancer and as many servers.

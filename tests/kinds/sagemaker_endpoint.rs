@@ -13,6 +13,7 @@ use dlinfra::{
     journal::MemoryBackend,
     kinds::KINDS,
     plan::{ChangeClass, Wanted},
+    price::{Amount, PriceBook, PriceContext, PriceLine, Usage},
 };
 use dlinfra_sandbox::{Ailment, Behaviour, HandleOutcome, Sandbox, SandboxConfig};
 use serde::de::IgnoredAny;
@@ -447,6 +448,19 @@ async fn counts_that_scaling_has_set_are_kept() {
     stage.aws().await.sagemaker().call::<IgnoredAny>("UpdateEndpointWeightsAndCapacities", &three).await.unwrap();
     stage.clock.sleep(std::time::Duration::from_secs(600)).await;
     assert_eq!(count(&stage), 3);
+    // What is live is priced as it is now; what is wanted, at the most.
+    let (_, view, _) = stage.look(&[]).await;
+    let found = view.snapshot.owned.values().find(|found| found.kind.name() == "sagemaker-endpoint").unwrap();
+    assert_eq!((found.live.now.as_deref(), found.live.running["main"]), (Some("3 of main now"), 3));
+    let usage = Usage::default();
+    let context = PriceContext::new(PriceBook::embedded(), "us-east-1", &usage);
+    let hourly = |context: &PriceContext<'_>| {
+        let lines = found.kind.price(&found.live.spec, context);
+        lines.iter().map(PriceLine::amount).sum::<Amount>().hourly().normalize().to_string()
+    };
+    // ml.m5.xlarge costs 0.23 an hour.
+    assert_eq!(hourly(&context), "0.92");
+    assert_eq!(hourly(&PriceContext { running: Some(&found.live.running), ..context }), "0.69");
     // No drift, also not after another version, nor after another type, for which AWS wants the target to go.
     assert!(stage.plan(&at(1, "ml.m5.xlarge")).await.is_empty());
     stage.settle(&at(2, "ml.m5.xlarge")).await;

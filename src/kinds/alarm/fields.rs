@@ -46,16 +46,16 @@ pub struct Query {
     pub returns: bool,
 }
 
-/// Another alarm, while which nobody is told.
+/// Another alarm: while it is in ALARM, no actions run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Suppressor {
-    /// Its name or its ARN: while it is in ALARM, no actions run.
+    /// Its name or its ARN.
     pub alarm: Field<String>,
-    /// How long is waited for it to go into ALARM, before the actions run.
+    /// How long to wait for it to go into ALARM before actions run.
     #[serde(default = "two_minutes")]
     pub wait: Span,
-    /// How long is waited after it has left ALARM, before the actions run.
+    /// How long to wait after it has left ALARM before actions run.
     #[serde(default = "two_minutes")]
     pub extension: Span,
 }

@@ -57,7 +57,7 @@ pub enum Packing {
 pub struct Scaling {
     /// The fewest of them; 0 for inference components, and for endpoints with `async`.
     pub min: u32,
-    /// The most of them: budgets count machines.
+    /// The most of them. Budgets count that many machines; copies cost nothing of their own.
     #[schemars(range(min = 1))]
     pub max: u32,
     /// The metric to keep near a value; without it, nothing changes the count by itself.

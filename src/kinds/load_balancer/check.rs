@@ -1,5 +1,8 @@
 //! What Elastic Load Balancing would refuse, or accept and then not serve.
-use super::{LoadBalancer, TargetGroup, Type, fields::TargetProtocol};
+use super::{
+    LoadBalancer, TargetGroup, Type,
+    fields::{ListenerProtocol, TargetProtocol},
+};
 use crate::{
     diagnostic::{Code, codes},
     kinds::named::Named,
@@ -11,7 +14,7 @@ use std::collections::BTreeSet;
 codes! {
     pub(super) CODES:
     NAME = "DL1701", "Not a legal name of a load balancer or a target group",
-        "A load balancer's name has 1 to 32 letters, digits and `-`, begins and ends with a letter or a digit, and does not begin with `internal-`. What listeners call a target group follows the same rule, and stands once.";
+        "A load balancer's name has 1 to 32 letters, digits and `-`, begins and ends with a letter or a digit, and does not begin with `internal-`. What listeners call a target group follows the same rule, and is used once.";
     PLACE = "DL1702", "A load balancer that AWS would not place",
         "An application load balancer stands in two zones at least, and needs a security group: without one AWS gives it the default group of the VPC, which lets in only itself.";
     PROTOCOL = "DL1703", "A protocol that this type of load balancer does not speak",
@@ -20,12 +23,14 @@ codes! {
         "`https` and `tls` listeners have a `certificate`, and may have a `policy`; others have neither.";
     GROUP = "DL1705", "A target group that is not there, or to which nothing leads",
         "`to` names one of the load balancer's own target groups, and each of them is named by a listener or a rule: AWS sends nothing to others, nor asks whether they work.";
+    LOG = "DL1710", "A log that would stay empty",
+        "A network load balancer logs what comes to its `tls` listeners and nothing else.";
     PORT = "DL1706", "Two listeners at one port",
         "Each port of a load balancer has one listener. Other requests at the same port go elsewhere by `rules`.";
     RULE = "DL1707", "A rule that AWS would refuse",
         "A rule has a path or a host, up to five patterns in all, and a priority from 1 to 50000 of its own. Network load balancers have no rules.";
     HEALTH = "DL1708", "A health check that AWS would refuse",
-        "Targets are asked every 5s to 5m, which is longer than the 2s to 2m that an answer may take; 2 to 10 answers decide. A path begins with `/`, and codes are those of HTTP: 200 to 499, up to 599 for a network load balancer.";
+        "`interval` is 5s to 5m, `timeout` is 2s to 2m and shorter than `interval`; `healthy` and `unhealthy` are 2 to 10. A path begins with `/`, and codes are those of HTTP: 200 to 499, up to 599 for a network load balancer.";
     TIMES = "DL1709", "A time that this load balancer does not take",
         "`idle_timeout` is 1s to 4000s and only of application load balancers; `drain` is up to 1h; `stickiness` is 1s to 7d and only of `http` and `https` target groups.";
 }
@@ -41,6 +46,15 @@ pub(super) fn check(balancer: &LoadBalancer, problems: &mut Vec<Problem>) {
         add(&NAME, "name".into(), summary, "write for example `chat-prod`");
     }
     place(balancer, &mut add);
+    let logs = balancer.listeners.iter().any(|one| one.protocol == ListenerProtocol::Tls);
+    if balancer.access_log.is_some() && balancer.class == Type::Network && !logs {
+        add(
+            &LOG,
+            "access_log".into(),
+            "nothing would be logged".into(),
+            "leave `access_log` out, or add a `tls` listener",
+        );
+    }
     let application = balancer.class == Type::Application;
     let idle = |span: &Span| !application || !(1..=4000).contains(&span.seconds());
     if balancer.idle_timeout.as_ref().is_some_and(idle) {
@@ -100,7 +114,7 @@ fn target_group(balancer: &LoadBalancer, i: usize, group: &TargetGroup, add: &mu
     let (interval, timeout) = (seconds(health.interval), seconds(health.timeout));
     let help = "ask every 5s to 5m, and wait 2s to 2m for an answer, less than that";
     if !(5..=300).contains(&interval) || !(2..=120).contains(&timeout) || timeout >= interval {
-        add(&HEALTH, at("health.interval"), "targets cannot be asked so often".into(), help);
+        add(&HEALTH, at("health.interval"), "`interval` and `timeout` do not fit".into(), help);
     }
     for (field, count) in [("healthy", health.healthy), ("unhealthy", health.unhealthy)] {
         if count.is_some_and(|count| !(2..=10).contains(&count)) {

@@ -55,7 +55,8 @@ pub enum TargetProtocol {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccessLog {
-    /// The bucket's name. Its policy must let `logdelivery.elasticloadbalancing.amazonaws.com` write.
+    /// The bucket's name. Its policy must let `logdelivery.elasticloadbalancing.amazonaws.com` write; for a network load
+    /// balancer `delivery.logs.amazonaws.com`, and only `tls` listeners are logged there.
     pub bucket: Field<String>,
     /// What the keys begin with, without a slash at the end.
     #[serde(default)]
