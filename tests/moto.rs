@@ -26,6 +26,7 @@ const SKIPPED: &[(&str, &str)] = &[
     ),
     ("instance-group: tokens", "moto launches again for a token that it has seen"),
     ("sagemaker-endpoint: new versions", "moto has no UpdateEndpoint"),
+    ("load-balancer: another port of a target group", "moto never lets a target group go that its listeners have left"),
     ("log-group: metric filters", "moto shows none in the count of a group"),
     ("bucket: tags at creation", "moto ignores them; tests/moto/serve.py sets them"),
 ];

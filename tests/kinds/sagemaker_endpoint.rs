@@ -448,6 +448,12 @@ async fn counts_that_scaling_has_set_are_kept() {
     stage.aws().await.sagemaker().call::<IgnoredAny>("UpdateEndpointWeightsAndCapacities", &three).await.unwrap();
     stage.clock.sleep(std::time::Duration::from_secs(600)).await;
     assert_eq!(count(&stage), 3);
+    // No drift, also not after another version, nor after another type, for which AWS wants the target to go.
+    assert!(stage.plan(&at(1, "ml.m5.xlarge")).await.is_empty());
+    stage.settle(&at(2, "ml.m5.xlarge")).await;
+    assert_eq!((count(&stage), serves(&stage.sandbox)), (json!(3), "v2".to_owned()));
+    stage.settle(&at(3, "ml.g5.xlarge")).await;
+    assert_eq!((count(&stage), serves(&stage.sandbox)), (json!(3), "v3".to_owned()));
     // What is live is priced as it is now; what is wanted, at the most.
     let (_, view, _) = stage.look(&[]).await;
     let found = view.snapshot.owned.values().find(|found| found.kind.name() == "sagemaker-endpoint").unwrap();
@@ -458,15 +464,9 @@ async fn counts_that_scaling_has_set_are_kept() {
         let lines = found.kind.price(&found.live.spec, context);
         lines.iter().map(PriceLine::amount).sum::<Amount>().hourly().normalize().to_string()
     };
-    // ml.m5.xlarge costs 0.23 an hour.
-    assert_eq!(hourly(&context), "0.92");
-    assert_eq!(hourly(&PriceContext { running: Some(&found.live.running), ..context }), "0.69");
-    // No drift, also not after another version, nor after another type, for which AWS wants the target to go.
-    assert!(stage.plan(&at(1, "ml.m5.xlarge")).await.is_empty());
-    stage.settle(&at(2, "ml.m5.xlarge")).await;
-    assert_eq!((count(&stage), serves(&stage.sandbox)), (json!(3), "v2".to_owned()));
-    stage.settle(&at(3, "ml.g5.xlarge")).await;
-    assert_eq!((count(&stage), serves(&stage.sandbox)), (json!(3), "v3".to_owned()));
+    // ml.g5.xlarge costs 1.408 an hour.
+    assert_eq!(hourly(&context), "5.632");
+    assert_eq!(hourly(&PriceContext { running: Some(&found.live.running), ..context }), "4.224");
     let calls: Vec<String> = stage.sandbox.requests().entries.iter().map(|e| e.operation.clone()).collect();
     let last = |name: &str| calls.iter().rposition(|call| call == name).unwrap();
     assert!(last("DeregisterScalableTarget") < last("UpdateEndpoint"));

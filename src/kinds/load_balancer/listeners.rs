@@ -77,11 +77,12 @@ pub(super) async fn of(aws: &Aws, balancer: &str, class: Class) -> Result<Vec<Fo
         let (ids, rules) = raw.into_iter().filter_map(rule).unzip();
         let word = one.protocol.as_ref().map_or("none", ProtocolEnum::as_str);
         let certificate = one.certificates.and_then(|all| all.into_iter().next()?.certificate_arn);
+        let protocol = ListenerProtocol::of(word).unwrap_or(ListenerProtocol::Tcp);
         let listener = Listener {
             port: one.port.and_then(|port| u32::try_from(port).ok()).unwrap_or(0),
-            protocol: ListenerProtocol::of(word).unwrap_or(ListenerProtocol::Tcp),
+            protocol,
             certificate: certificate.map(Field::Known),
-            policy: one.ssl_policy,
+            policy: one.ssl_policy.filter(|_| protocol.is_secure()),
             to: leads_to(one.default_actions),
             rules,
         };
