@@ -358,7 +358,7 @@ def instances_stop_and_start(sandbox):
     assert again["InstanceType"] == "t3.small" and again["LaunchTime"] > before["LaunchTime"], again
     assert again["PublicIpAddress"] and "StateReason" not in again, again
     console = ec2.get_console_output(InstanceId=one)
-    assert console["InstanceId"] == one and console["Timestamp"] and not console.get("Output"), console
+    assert console["InstanceId"] == one and console["Timestamp"] and one in console["Output"], console
     fails("UnsupportedHibernationConfiguration", ec2.stop_instances, InstanceIds=[one], Hibernate=True)
     ec2.terminate_instances(InstanceIds=[one])
     fails("IncorrectInstanceState", ec2.start_instances, InstanceIds=[one])
