@@ -69,6 +69,9 @@
 //! then says what nothing uses any more (`Live::left_over`): a change of the plan like any other. A change that AWS may take
 //! back is asked for once in a run (`Ctx::tried`): what comes back to the old state has refused the new one.
 //!
+//! **Who sends requests lets go first.** Before members of a fleet end, every kind that sends them something (`Drains`) has
+//! taken on those that stay and let these go. It reads AWS and nothing else, so that a killed run asks again.
+//!
 //! **Nothing is rolled back.** A failed step stops its descendants only; the next `apply` continues.
 //!
 //! **Data needs a second word.** What holds data is not deleted or replaced because a field changed: `--yes` does not
@@ -77,7 +80,8 @@
 //! **Teardown ends in proof.** A full sweep after the last delete, and a look at every id that the journal knows: 0
 //! resources, or each blocker by name.
 //!
-//! **Money is decimal, time is UTC.** An unknown price is "unpriced", never zero.
+//! **Money is decimal, time is UTC.** An unknown price is "unpriced", never zero. What AWS scales is priced at the most
+//! before it is made, which budgets count, and by the machines of the moment (`Live::running`) once it is live.
 //!
 //! **The library never prints**, never exits and never panics. Errors say who is to blame and what to do next.
 //!
