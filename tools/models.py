@@ -252,8 +252,13 @@ def lines(value):
 def main(wanted):
     for service in wanted or SERVICES:
         target = ROOT / "sandbox/models" / f"{service}.json"
-        target.write_text(lines(cut(service, SERVICES[service])))
+        facts = cut(service, SERVICES[service])
+        target.write_text(lines(facts))
         print(f"{target.relative_to(ROOT)}: {target.stat().st_size} bytes")
+        if service == "sagemaker":
+            # Which types can serve is a fact that the kind needs as well.
+            types = facts["shapes"]["ProductionVariantInstanceType"]["enum"]
+            (ROOT / "src/kinds/sagemaker_endpoint/types.txt").write_text("".join(f"{one}\n" for one in sorted(types)))
 
 
 if __name__ == "__main__":

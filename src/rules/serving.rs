@@ -2,7 +2,7 @@
 use super::{Findings, Rule, Stack, view::Item};
 use crate::{
     catalog::{self, InstanceType},
-    diagnostic::{Code, Severity},
+    diagnostic::{Code, Severity, suggestion},
     kinds::{
         InferenceComponent, SagemakerEndpoint,
         hosting::check::{loads_long, needs_new_driver},
@@ -68,7 +68,35 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Warning,
         check: drivers,
     },
+    Rule {
+        code: Code {
+            code: "DL0265",
+            title: "A type of SageMaker that this version does not know",
+            explain: "AWS's model of SageMaker, as this version has it, lists no such type to serve on. It may be a typo, or a \
+                      type that AWS has added since: then allow this rule and say so. Prices of it are not known either.",
+        },
+        severity: Severity::Warning,
+        check: types,
+    },
 ];
+
+/// The types that SageMaker serves on (enum `ProductionVariantInstanceType` of its service model).
+const TYPES: &str = include_str!("../kinds/sagemaker_endpoint/types.txt");
+
+fn types(stack: &Stack<'_>, found: &mut Findings<'_>) {
+    for endpoint in stack.all::<SagemakerEndpoint>() {
+        for (i, variant) in endpoint.fields.variants.iter().enumerate() {
+            let Some(machine) = variant.instance_type.as_deref().filter(|it| TYPES.lines().all(|known| known != *it))
+            else {
+                continue;
+            };
+            let path = format!("variants[{i}].instance_type");
+            let help = suggestion(machine, TYPES.lines())
+                .unwrap_or_else(|| "look for the type in SageMaker's prices".to_owned());
+            found.at(endpoint.resource, &path, format!("this version knows no type `{machine}` of SageMaker"), help);
+        }
+    }
+}
 
 type Component<'a> = Item<'a, InferenceComponent>;
 type Endpoint<'a> = Item<'a, SagemakerEndpoint>;

@@ -634,3 +634,15 @@ fn what_sagemaker_refuses_is_found_beforehand() {
         none
     );
 }
+
+/// The types that are known are those of AWS's model.
+#[test]
+fn the_list_of_types_is_that_of_aws() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |file: &str| std::fs::read_to_string(root.join(file)).unwrap();
+    let model: Value = serde_json::from_str(&read("sandbox/models/sagemaker.json")).unwrap();
+    let published = model["shapes"]["ProductionVariantInstanceType"]["enum"].as_array().unwrap();
+    let published: BTreeSet<&str> = published.iter().filter_map(Value::as_str).collect();
+    let ours = read("src/kinds/sagemaker_endpoint/types.txt");
+    assert_eq!(ours.lines().collect::<BTreeSet<_>>(), published);
+}
