@@ -62,9 +62,10 @@ pub(crate) trait Object: Serialize + DeserializeOwned + Clone + Send + Sync + 's
 }
 
 /// What most objects with a name or an id and a field `created` say of themselves: type, `service/type`, the field of
-/// the id; the field of its timer, if it has one; and with tags in a field `tags`, the service and the last part of the ARN, in which the id stands.
+/// the id; the field of its timer, if it has one; and with tags in a field `tags`, the service and the last part of the
+/// ARN, in which the id stands and maybe one field more.
 macro_rules! object {
-    ($type:ty, $kind:literal, $id:ident $(, global $global:literal)? $(, due $due:ident)? $(, tags of $service:literal $arn:literal)?) => {
+    ($type:ty, $kind:literal, $id:ident $(, global $global:literal)? $(, due $due:ident)? $(, tags of $service:literal $arn:literal $(with $more:ident)?)?) => {
         impl $crate::store::Object for $type {
             const KIND: &'static str = $kind;
             $(const GLOBAL: bool = $global;)?
@@ -87,7 +88,7 @@ macro_rules! object {
                     Some(&mut self.tags)
                 }
                 fn arn(&self) -> Option<(String, String)> {
-                    Some(($service.to_owned(), format!($arn, $id = self.$id)))
+                    Some(($service.to_owned(), format!($arn, $id = self.$id $(, $more = self.$more)?)))
                 }
             )?
         }

@@ -18,6 +18,7 @@ mod key_pairs;
 mod launch;
 mod launch_network;
 mod launch_options;
+pub(crate) mod leases;
 mod nat;
 mod outside;
 mod placement;
@@ -105,6 +106,7 @@ fn objects() -> Vec<ObjectKind> {
         ObjectKind::of::<groups::Group>(),
         ObjectKind::of::<interfaces::Interface>(),
         ObjectKind::of::<endpoints::Endpoint>(),
+        ObjectKind::of::<leases::Lease>(),
         ObjectKind::of::<placement::PlacementGroup>(),
         ObjectKind::of::<key_pairs::KeyPair>(),
         ObjectKind::of::<instances::Instance>(),
@@ -118,6 +120,7 @@ fn settle(world: &mut World, due: &Due) {
     match due.kind {
         nat::NatGateway::KIND => nat::settle(world, region, id, due.at),
         endpoints::Endpoint::KIND => endpoints::settle(world, region, id),
+        leases::Lease::KIND => leases::settle(world, region, id),
         instances::Instance::KIND => instances::settle(world, region, id, due.at),
         reservations::Reservation::KIND => blocks::settle(world, region, id, due.at),
         _ => {}

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::interfaces::{self, Lease};
+use super::interfaces;
 use super::listeners::Listener;
 use super::rules::Rule;
 use super::{attributes, balancer, check_name, invalid, network};
 use crate::history::Meter;
 use crate::life::durations;
+use crate::services::ec2::leases::Lease;
 use crate::services::prelude::*;
 use crate::store::Object;
 

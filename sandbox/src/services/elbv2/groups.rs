@@ -8,7 +8,6 @@ use super::targets::Target;
 use super::{actions, check_name, group, invalid};
 use crate::services::ec2::has_vpc;
 use crate::services::prelude::*;
-use crate::store::Object;
 
 pub(super) const OPERATIONS: &[Operation] =
     &[write("CreateTargetGroup", create), read("DescribeTargetGroups", describe), write("DeleteTargetGroup", delete)];
@@ -27,24 +26,7 @@ pub(super) struct TargetGroup {
     pub(super) tags: Tags,
 }
 
-impl Object for TargetGroup {
-    const KIND: &'static str = "elasticloadbalancing/target-group";
-    fn id(&self) -> &str {
-        &self.name
-    }
-    fn created(&self) -> Timestamp {
-        self.created
-    }
-    fn tags(&self) -> Option<&Tags> {
-        Some(&self.tags)
-    }
-    fn tags_mut(&mut self) -> Option<&mut Tags> {
-        Some(&mut self.tags)
-    }
-    fn arn(&self) -> Option<(String, String)> {
-        Some(("elasticloadbalancing".to_owned(), format!("targetgroup/{}/{}", self.name, self.hex)))
-    }
-}
+object!(TargetGroup, "elasticloadbalancing/target-group", name, tags of "elasticloadbalancing" "targetgroup/{name}/{hex}" with hex);
 
 impl TargetGroup {
     pub(super) fn arn(&self, call: &Call<'_>) -> String {

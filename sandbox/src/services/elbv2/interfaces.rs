@@ -3,41 +3,9 @@
 use super::balancers::Balancer;
 use super::unfit;
 use crate::life::durations;
-use crate::services::ec2::interfaces::{Interface, ManagedInterface, create_managed, release};
+use crate::services::ec2::interfaces::{Interface, ManagedInterface, create_managed};
+use crate::services::ec2::leases::Lease;
 use crate::services::prelude::*;
-use crate::store::{Object, World};
-
-/// Interfaces that nobody has given back yet.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Lease {
-    id: String,
-    created: Timestamp,
-    until: Timestamp,
-    interfaces: Vec<String>,
-}
-
-impl Object for Lease {
-    const KIND: &'static str = "elasticloadbalancing/lease";
-    fn id(&self) -> &str {
-        &self.id
-    }
-    fn created(&self) -> Timestamp {
-        self.created
-    }
-    fn due(&self) -> Option<Timestamp> {
-        Some(self.until)
-    }
-    fn is_hidden(&self, _now: Timestamp) -> bool {
-        true
-    }
-}
-
-impl Lease {
-    /// Of what goes now.
-    pub(super) fn new(of: &str, interfaces: Vec<String>, now: Timestamp, until: Timestamp) -> Self {
-        Self { id: format!("{of}/{}", now.as_millisecond()), created: now, until, interfaces }
-    }
-}
 
 /// Gives the load balancer an interface in each of its subnets, with its groups, and takes away the others.
 pub(super) fn follow(call: &mut Call<'_>, it: &mut Balancer) -> Result<(), ApiError> {
@@ -65,13 +33,4 @@ pub(super) fn follow(call: &mut Call<'_>, it: &mut Balancer) -> Result<(), ApiEr
         it.interfaces.insert(subnet.clone(), made);
     }
     Ok(())
-}
-
-/// The interfaces go.
-pub(super) fn settle(world: &mut World, region: &str, id: &str) {
-    let Some(lease) = world.get::<Lease>(region, id).cloned() else { return };
-    for interface in &lease.interfaces {
-        release(world, region, interface);
-    }
-    world.remove::<Lease>(region, id);
 }

@@ -4,7 +4,6 @@ use super::balancers::{self, Balancer};
 use super::rules::Rule;
 use super::{actions, balancer, listener};
 use crate::services::prelude::*;
-use crate::store::Object;
 
 pub(super) const OPERATIONS: &[Operation] = &[
     write("CreateListener", create),
@@ -28,24 +27,7 @@ pub(super) struct Listener {
     pub(super) tags: Tags,
 }
 
-impl Object for Listener {
-    const KIND: &'static str = "elasticloadbalancing/listener";
-    fn id(&self) -> &str {
-        &self.id
-    }
-    fn created(&self) -> Timestamp {
-        self.created
-    }
-    fn tags(&self) -> Option<&Tags> {
-        Some(&self.tags)
-    }
-    fn tags_mut(&mut self) -> Option<&mut Tags> {
-        Some(&mut self.tags)
-    }
-    fn arn(&self) -> Option<(String, String)> {
-        Some(("elasticloadbalancing".to_owned(), format!("listener/{}/{}", self.tail, self.id)))
-    }
-}
+object!(Listener, "elasticloadbalancing/listener", id, tags of "elasticloadbalancing" "listener/{tail}/{id}" with tail);
 
 impl Listener {
     pub(super) fn arn(&self, call: &Call<'_>) -> String {

@@ -14,10 +14,8 @@ mod tags;
 mod targets;
 
 use super::prelude::*;
-use crate::store::{Due, Object, World};
 use balancers::Balancer;
 use groups::TargetGroup;
-use interfaces::Lease;
 use listeners::Listener;
 use rules::Rule;
 
@@ -42,13 +40,7 @@ pub(crate) static SERVICE: Service = Service {
             ObjectKind::of::<Listener>(),
             ObjectKind::of::<Rule>(),
             ObjectKind::of::<TargetGroup>(),
-            ObjectKind::of::<Lease>(),
         ]
-    },
-    settle: |world: &mut World, due: &Due| {
-        if due.kind == Lease::KIND {
-            interfaces::settle(world, &due.region, &due.id);
-        }
     },
     too_many_tags: || ApiError::bad("TooManyTags", "A resource has at most 50 tags."),
     ..Service::new("elasticloadbalancing", Protocol::AwsQuery, facts!("elbv2"))

@@ -4,7 +4,6 @@ use super::balancers::{self, Balancer};
 use super::listeners::Listener;
 use super::{actions, invalid, listener};
 use crate::services::prelude::*;
-use crate::store::Object;
 
 pub(super) const OPERATIONS: &[Operation] = &[
     write("CreateRule", create),
@@ -27,24 +26,7 @@ pub(super) struct Rule {
     pub(super) tags: Tags,
 }
 
-impl Object for Rule {
-    const KIND: &'static str = "elasticloadbalancing/rule";
-    fn id(&self) -> &str {
-        &self.id
-    }
-    fn created(&self) -> Timestamp {
-        self.created
-    }
-    fn tags(&self) -> Option<&Tags> {
-        Some(&self.tags)
-    }
-    fn tags_mut(&mut self) -> Option<&mut Tags> {
-        Some(&mut self.tags)
-    }
-    fn arn(&self) -> Option<(String, String)> {
-        Some(("elasticloadbalancing".to_owned(), format!("listener-rule/{}/{}", self.tail, self.id)))
-    }
-}
+object!(Rule, "elasticloadbalancing/rule", id, tags of "elasticloadbalancing" "listener-rule/{tail}/{id}" with tail);
 
 impl Rule {
     pub(super) fn arn(&self, call: &Call<'_>) -> String {

@@ -141,7 +141,6 @@ impl<'q> Queries<'q> {
             let of = |query: &&Value| query["MetricStat"].is_object();
             self.all.iter().filter(of).filter_map(|query| self.values(query["Id"].as_str()?)).collect()
         };
-        // One more than is looked at, for what changes from one to the next.
         let known = Known {
             of: &|other| (other != id).then(|| self.values(other)).flatten(),
             metrics: &metrics,

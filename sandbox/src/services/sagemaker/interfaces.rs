@@ -3,41 +3,8 @@
 use super::models::Model;
 use super::refused;
 use super::variants::Variant;
-use crate::services::ec2::interfaces::{ManagedInterface, create_managed, release};
+use crate::services::ec2::interfaces::{ManagedInterface, create_managed};
 use crate::services::prelude::*;
-use crate::store::{Object, World};
-
-/// Interfaces that nobody has given back yet.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Lease {
-    id: String,
-    created: Timestamp,
-    until: Timestamp,
-    interfaces: Vec<String>,
-}
-
-impl Object for Lease {
-    const KIND: &'static str = "sagemaker/lease";
-    fn id(&self) -> &str {
-        &self.id
-    }
-    fn created(&self) -> Timestamp {
-        self.created
-    }
-    fn due(&self) -> Option<Timestamp> {
-        Some(self.until)
-    }
-    fn is_hidden(&self, _now: Timestamp) -> bool {
-        true
-    }
-}
-
-impl Lease {
-    /// Of an endpoint that goes now.
-    pub(super) fn new(endpoint: &str, interfaces: Vec<String>, now: Timestamp, until: Timestamp) -> Self {
-        Self { id: format!("{endpoint}/{}", now.as_millisecond()), created: now, until, interfaces }
-    }
-}
 
 /// One interface in each subnet of the variants' models, or of the network that the configuration gives all of them.
 pub(super) fn make(
@@ -66,13 +33,4 @@ pub(super) fn make(
         }
     }
     Ok(out)
-}
-
-/// The interfaces go.
-pub(super) fn settle(world: &mut World, region: &str, id: &str) {
-    let Some(lease) = world.get::<Lease>(region, id).cloned() else { return };
-    for interface in &lease.interfaces {
-        release(world, region, interface);
-    }
-    world.remove::<Lease>(region, id);
 }

@@ -34,7 +34,6 @@ pub(crate) static SERVICE: Service = Service {
             ObjectKind::of::<configs::Config>(),
             ObjectKind::of::<endpoints::Endpoint>(),
             ObjectKind::of::<components::Component>(),
-            ObjectKind::of::<interfaces::Lease>(),
         ]
     },
     settle,
@@ -47,7 +46,6 @@ fn settle(world: &mut World, due: &Due) {
     match due.kind {
         endpoints::Endpoint::KIND => settling::settle(world, &due.region, &due.id, due.at),
         components::Component::KIND => placing::settle(world, &due.region, &due.id, due.at),
-        interfaces::Lease::KIND => interfaces::settle(world, &due.region, &due.id),
         _ => {}
     }
 }

@@ -2,9 +2,9 @@
 
 use super::configs::Config;
 use super::endpoints::{Endpoint, Status};
-use super::interfaces::Lease;
 use super::variants::Variant;
 use crate::life::{after, durations};
+use crate::services::ec2::leases::Lease;
 use crate::services::prelude::*;
 use crate::services::{logs, monitoring};
 use crate::store::World;
