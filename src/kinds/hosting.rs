@@ -17,6 +17,57 @@ pub(super) const LOGS: Call = Call::new("logs:CreateLogGroup", Class::Name);
 pub(super) const WAKE: Call = Call::new("cloudwatch:PutMetricAlarm", Class::NameIdempotent);
 pub(super) const RULE: NameRule = NameRule { max: 63, extra: "-", lower: true };
 
+/// What both are allowed for models, logs, scaling and those who ask them.
+const ACTIONS: [&str; 35] = [
+    "sagemaker:CreateModel",
+    "sagemaker:DescribeModel",
+    "sagemaker:ListModels",
+    "sagemaker:DeleteModel",
+    "sagemaker:ListInferenceComponents",
+    "sagemaker:AddTags",
+    "sagemaker:DeleteTags",
+    "sagemaker:ListTags",
+    "application-autoscaling:RegisterScalableTarget",
+    "application-autoscaling:DescribeScalableTargets",
+    "application-autoscaling:DeregisterScalableTarget",
+    "application-autoscaling:PutScalingPolicy",
+    "application-autoscaling:DescribeScalingPolicies",
+    "application-autoscaling:DeleteScalingPolicy",
+    "application-autoscaling:TagResource",
+    "cloudwatch:PutMetricAlarm",
+    "cloudwatch:DescribeAlarms",
+    "cloudwatch:DeleteAlarms",
+    "cloudwatch:ListTagsForResource",
+    "cloudwatch:TagResource",
+    "cloudwatch:UntagResource",
+    "sagemaker:InvokeEndpoint",
+    "iam:CreateServiceLinkedRole",
+    "iam:GetRole",
+    "iam:PassRole",
+    "logs:CreateLogGroup",
+    "logs:DescribeLogGroups",
+    "logs:PutRetentionPolicy",
+    "logs:DeleteLogGroup",
+    "logs:DescribeLogStreams",
+    "logs:GetLogEvents",
+    "logs:FilterLogEvents",
+    "logs:ListTagsForResource",
+    "logs:TagResource",
+    "logs:UntagResource",
+];
+
+/// The actions of a kind: its own, and what both need.
+pub(super) const fn actions<const N: usize>(own: &[&'static str]) -> [&'static str; N] {
+    assert!(own.len() + ACTIONS.len() == N, "as many as there are");
+    let mut out = [""; N];
+    let mut i = 0;
+    while i < N {
+        out[i] = if i < own.len() { own[i] } else { ACTIONS[i - own.len()] };
+        i += 1;
+    }
+    out
+}
+
 /// What the part tag of a model of a component begins with: models of endpoints have names of the same form.
 pub(super) const COMPONENT_MODEL: &str = "component-model";
 

@@ -3,7 +3,7 @@
 //! Models and configurations never change: their names carry a digest of what they say. A new version is made beside the
 //! old one, the endpoint moves to it, and what it no longer names is removed last, after another look.
 mod change;
-mod check;
+pub(crate) mod check;
 mod fields;
 mod parts;
 mod read;
@@ -106,11 +106,7 @@ impl Resource for SagemakerEndpoint {
         terraform: "aws_sagemaker_endpoint",
         calls: &[LOGS, MODEL, CONFIG, ENDPOINT, WAKE],
         name: Some(RULE),
-        iam: &[
-            "sagemaker:CreateModel",
-            "sagemaker:DescribeModel",
-            "sagemaker:ListModels",
-            "sagemaker:DeleteModel",
+        iam: &hosting::actions::<46>(&[
             "sagemaker:CreateEndpointConfig",
             "sagemaker:DescribeEndpointConfig",
             "sagemaker:ListEndpointConfigs",
@@ -121,39 +117,8 @@ impl Resource for SagemakerEndpoint {
             "sagemaker:UpdateEndpoint",
             "sagemaker:UpdateEndpointWeightsAndCapacities",
             "sagemaker:DeleteEndpoint",
-            "sagemaker:ListInferenceComponents",
-            "sagemaker:AddTags",
-            "sagemaker:DeleteTags",
-            "sagemaker:ListTags",
-            "application-autoscaling:RegisterScalableTarget",
-            "application-autoscaling:DescribeScalableTargets",
-            "application-autoscaling:DeregisterScalableTarget",
-            "application-autoscaling:PutScalingPolicy",
-            "application-autoscaling:DescribeScalingPolicies",
-            "application-autoscaling:DeleteScalingPolicy",
-            "application-autoscaling:TagResource",
-            "cloudwatch:PutMetricAlarm",
-            "cloudwatch:DescribeAlarms",
-            "cloudwatch:DeleteAlarms",
-            "cloudwatch:ListTagsForResource",
-            "cloudwatch:TagResource",
-            "cloudwatch:UntagResource",
-            "sagemaker:InvokeEndpoint",
-            "iam:CreateServiceLinkedRole",
-            "iam:GetRole",
-            "iam:PassRole",
-            "logs:CreateLogGroup",
-            "logs:DescribeLogGroups",
-            "logs:PutRetentionPolicy",
-            "logs:DeleteLogGroup",
-            "logs:DescribeLogStreams",
-            "logs:GetLogEvents",
-            "logs:FilterLogEvents",
-            "logs:ListTagsForResource",
-            "logs:TagResource",
-            "logs:UntagResource",
             "ec2:DescribeNetworkInterfaces",
-        ],
+        ]),
         quotas: &[Quota { code: "L-7A3DF611", name: "Number of instances across active endpoints" }],
         spends: true,
         prices: "sagemaker",

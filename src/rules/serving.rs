@@ -6,7 +6,7 @@ use crate::{
     kinds::{
         InferenceComponent, SagemakerEndpoint,
         hosting::check::{loads_long, needs_new_driver},
-        sagemaker_endpoint::Variant,
+        sagemaker_endpoint::{Variant, check::known_types},
     },
 };
 use rust_decimal::Decimal;
@@ -71,29 +71,31 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: Code {
             code: "DL0265",
-            title: "A type of SageMaker that this version does not know",
-            explain: "AWS's model of SageMaker, as this version has it, lists no such type to serve on. It may be a typo, or a \
-                      type that AWS has added since: then allow this rule and say so. Prices of it are not known either.",
+            title: "A SageMaker instance type that this version does not know",
+            explain: "AWS's service model, in the version that dlinfra has, does not list this type for hosting. It may be a \
+                      typo, or AWS has added it since: then allow this rule and say so. It has no price either.",
         },
         severity: Severity::Warning,
         check: types,
     },
 ];
 
-/// The types that SageMaker serves on (enum `ProductionVariantInstanceType` of its service model).
-const TYPES: &str = include_str!("../kinds/sagemaker_endpoint/types.txt");
-
 fn types(stack: &Stack<'_>, found: &mut Findings<'_>) {
     for endpoint in stack.all::<SagemakerEndpoint>() {
         for (i, variant) in endpoint.fields.variants.iter().enumerate() {
-            let Some(machine) = variant.instance_type.as_deref().filter(|it| TYPES.lines().all(|known| known != *it))
+            let Some(machine) = variant.instance_type.as_deref().filter(|it| known_types().all(|known| known != *it))
             else {
                 continue;
             };
             let path = format!("variants[{i}].instance_type");
-            let help = suggestion(machine, TYPES.lines())
+            let help = suggestion(machine, known_types())
                 .unwrap_or_else(|| "look for the type in SageMaker's prices".to_owned());
-            found.at(endpoint.resource, &path, format!("this version knows no type `{machine}` of SageMaker"), help);
+            found.at(
+                endpoint.resource,
+                &path,
+                format!("`{machine}` is not a SageMaker instance type that this version knows"),
+                help,
+            );
         }
     }
 }

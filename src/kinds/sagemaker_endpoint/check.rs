@@ -45,6 +45,11 @@ codes! {
         "A variant without `container` is for inference components, which bring their containers: its machines follow them by `managed_scaling`, `min` is not above `max`, and it is neither serverless nor `async`. Either every variant of an endpoint has a container, or none has.";
 }
 
+/// The types that SageMaker serves on (enum `ProductionVariantInstanceType` of its service model).
+pub(crate) fn known_types() -> impl Iterator<Item = &'static str> {
+    include_str!("types.txt").lines()
+}
+
 /// Families of EC2 that SageMaker does not serve on (enum ProductionVariantInstanceType).
 const ABSENT: [&str; 5] = ["g4ad", "g5g", "gr6", "m7g", "p3dn"];
 /// Families whose machines have disks of their own, besides those with a `d`.
