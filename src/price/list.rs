@@ -182,6 +182,12 @@ impl Query {
         queries.push(new("vpc", "endpoint-hour", "AmazonVPC", &endpoint, "VpcEndpoint-Hours", Unit::Hour));
         queries.push(new("vpc", "endpoint-data", "AmazonVPC", &endpoint, "VpcEndpoint-Bytes", Unit::Gb));
         queries.push(new("vpc", "public-ipv4-hour", "AmazonVPC", &[], "PublicIPv4:InUseAddress", Unit::Hour));
+        for (item, family) in [("alb", "Load Balancer-Application"), ("nlb", "Load Balancer-Network")] {
+            let filters = [("productFamily", family)];
+            let hours = new("elb", &format!("{item}-hour"), "AWSELB", &filters, "LoadBalancerUsage", Unit::Hour);
+            let units = new("elb", &format!("{item}-lcu"), "AWSELB", &filters, "LCUUsage", Unit::LcuHour);
+            queries.extend([hours, units]);
+        }
         let eks = [("productFamily", "Compute")];
         queries.push(new("eks", "control-plane", "AmazonEKS", &eks, "AmazonEKS-Hours:perCluster", Unit::Hour));
         for (item, storage, throughput) in [

@@ -237,7 +237,7 @@ async fn many_of_one_kind_are_looked_at_together() {
         for count in [40, 320] {
             for (at, sent) in groups(count, specs).await.into_iter().enumerate() {
                 // What a look without a journal asks of every kind, and what the VPC takes.
-                let most = sent.changes * 115 / 100 + dlinfra::kinds::KINDS.len() as u64 + 14;
+                let most = sent.changes * 115 / 100 + dlinfra::kinds::KINDS.len() as u64 + 12;
                 assert!(sent.all <= most, "{} requests for {} changes of {count} groups", sent.all, sent.changes);
                 // Each is seen once when it was made or is to go, and by the plan, before and after it is changed.
                 let most = if at == 0 || at == specs.len() { count } else { 3 * count };

@@ -4,16 +4,14 @@ use crate::{
     crash_matrix::die_everywhere,
     crash_tape::Store,
     plans::{Account, address, to},
-    stage::{Stage, text, wanted},
+    stage::{Stage, blueprint, text, wanted},
 };
 use dlinfra::{
     aws::Error,
-    blueprint::{Inputs, MemoryFiles, compile},
     call::{Ctx, SweepCtx},
-    compose::compose,
     field::Ref,
     kind::Of,
-    kinds::{Subnet, dialect},
+    kinds::Subnet,
     plan::{Operation, Plan, Wanted},
     resource::{About, Changes, Durations, Id, Live, Lookup, Resource},
 };
@@ -21,15 +19,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc};
-
-/// What a blueprint wants, with these variables.
-pub(crate) fn blueprint(text: &str, vars: &[(&str, &str)]) -> Vec<Wanted> {
-    let files = MemoryFiles::new().with("dlinfra.yaml", text);
-    let vars = vars.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    let inputs = Inputs { file: "dlinfra.yaml".into(), vars, ..Inputs::default() };
-    let compiled = compile(dialect(), &inputs, &files).unwrap_or_else(|p| panic!("{p}"));
-    compose(compiled).unwrap_or_else(|p| panic!("{p}")).wanted
-}
 
 const NETWORK: &str = "blueprint: test
 region: us-east-1

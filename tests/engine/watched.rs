@@ -1,6 +1,6 @@
 //! Stacks that are watched: every alarm that the modules make goes off when its cause is there, and only then, and none
 //! waits for data that nobody sends.
-use crate::{moves::blueprint, stage::Stage};
+use crate::stage::{Stage, blueprint};
 use dlinfra::aws::Aws;
 use dlinfra_sandbox::Measurement;
 use serde::de::IgnoredAny;

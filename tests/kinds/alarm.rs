@@ -1,5 +1,5 @@
 //! alarm: example, life, and what crosses the line.
-use super::Own;
+use super::{Own, monthly};
 use crate::{
     crash_lives::{self, Life},
     examples::{Example, IT, in_place, merged, replace},
@@ -9,7 +9,6 @@ use dlinfra::{
     aws::tags::{self, Carrier},
     kinds::KINDS,
     plan::{Action, Plan},
-    price::{Amount, PriceBook, PriceContext, PriceLine, Usage},
 };
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
@@ -247,13 +246,7 @@ async fn it_follows_the_machines_that_it_watches() {
 /// By the month: each metric of it, three times as much under a minute, and a band counts as two more.
 #[test]
 fn it_costs_by_its_metrics() {
-    let kind = KINDS.iter().find(|k| k.name() == "alarm").unwrap();
-    let usage = Usage::default();
-    let month = |change: Value| {
-        let spec = kind.canonical(&merged(&idle(), &change)).unwrap();
-        let lines = kind.price(&spec, &PriceContext::new(PriceBook::embedded(), "us-east-1", &usage));
-        lines.iter().map(PriceLine::amount).sum::<Amount>().monthly().normalize().to_string()
-    };
+    let month = |change: Value| monthly("alarm", &merged(&idle(), &change));
     let fast = json!({ "metric": { "namespace": "CWAgent", "name": "x", "period": "10s" } });
     let band = json!({
         "metric": null, "threshold": null, "band": "b", "comparison": "greater-than-upper-threshold",

@@ -1,5 +1,5 @@
 //! inference-component: example, life, copies that are kept, scaling to zero and back, and what is taken back.
-use super::Own;
+use super::{Own, monthly};
 use crate::{
     crash_lives::{self, Life},
     crash_matrix::{apart, census, config, in_virtual_time, nothing},
@@ -421,4 +421,15 @@ fn what_sagemaker_refuses_is_found_beforehand() {
     assert_eq!(codes(json!({ "container": vllm })), ["DL1810"]);
     assert_eq!(codes(json!({ "container": vllm, "health_check_timeout": "20m" })), none);
     assert_eq!(codes(json!({ "log_retention": "31d" })), ["DL1002"]);
+}
+
+/// Its machines are its endpoint's; what wakes it up is an alarm of its own.
+#[test]
+fn it_costs_what_wakes_it_up() {
+    let month = |min: u32| {
+        let mut spec = plain();
+        spec["scaling"] = scaling(min);
+        monthly("inference-component", &spec)
+    };
+    assert_eq!((month(0).as_str(), month(1).as_str()), ("0.1", "0"));
 }

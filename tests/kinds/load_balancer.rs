@@ -1,6 +1,6 @@
 //! load-balancer: example, life, and that nobody ends who still has requests.
 #![allow(clippy::needless_pass_by_value, reason = "callers write the spec in place")]
-use super::Own;
+use super::{Own, monthly};
 use crate::{
     crash_lives::{self, Life},
     crash_matrix::{apart, census, nothing},
@@ -212,6 +212,16 @@ fn what_aws_refuses_or_never_serves_is_found_beforehand() {
     assert_eq!(codes(examples::merged(&network, &logs)), ["DL1710"]);
     let tls = json!({ "listeners": [listener(json!({ "protocol": "tls", "certificate": CERTIFICATE }))] });
     assert_eq!(codes(examples::merged(&examples::merged(&network, &logs), &tls)), none);
+}
+
+/// By the hour and by capacity units; one that is open to the internet pays an address in each zone too.
+#[test]
+fn it_costs_by_the_hour_and_by_its_addresses() {
+    // Hours: 0.0225; units: one on average, 0.008
+    assert_eq!(monthly("load-balancer", &balancer()), "22.265");
+    let open = examples::merged(&balancer(), &json!({ "scheme": "internet-facing" }));
+    // Two addresses of 0.005
+    assert_eq!(monthly("load-balancer", &open), "29.565");
 }
 
 /// A load balancer and as many servers.

@@ -19,10 +19,14 @@ use crate::{
     examples::{Example, IT},
     stage::Stage,
 };
-use dlinfra::aws::{Aws, ErrorClass, tags::Carrier};
+use dlinfra::{
+    aws::{Aws, ErrorClass, tags::Carrier},
+    kinds::KINDS,
+    price::{Amount, PriceBook, PriceContext, PriceLine, Usage},
+};
 use dlinfra_sandbox::StoredObject;
 use futures_util::future::BoxFuture;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// What the tests of all kinds are told of a kind with a file of its own.
 pub(crate) struct Own {
@@ -38,6 +42,14 @@ pub(crate) struct Own {
     pub(crate) carrier: fn(&str) -> Carrier,
     /// Somebody else makes one of this name.
     pub(crate) theirs: fn(Aws, String) -> BoxFuture<'static, ()>,
+}
+
+/// What something of a kind costs in a month in us-east-1, without stated use.
+pub(crate) fn monthly(kind: &str, spec: &Value) -> String {
+    let kind = KINDS.iter().find(|k| k.name() == kind).unwrap();
+    let (spec, usage) = (kind.canonical(spec).unwrap(), Usage::default());
+    let lines = kind.price(&spec, &PriceContext::new(PriceBook::embedded(), "us-east-1", &usage));
+    lines.iter().map(PriceLine::amount).sum::<Amount>().monthly().normalize().to_string()
 }
 
 /// Kinds with a file of their own, one line each.

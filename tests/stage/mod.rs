@@ -8,13 +8,15 @@ use dlinfra::{
     address::Address,
     apply::{Event, Outcome},
     aws::{Aws, Error, ErrorClass, Options},
+    blueprint::{Inputs, MemoryFiles, compile},
     call::{Ctx, SweepCtx},
     clock::Clock,
+    compose::compose,
     diagnostic::Diagnostics,
     engine::{Engine, Execution, Target, View},
     journal::{Backend, JournalError, MemoryBackend},
     kind::{Boxed, Kind},
-    kinds::KINDS,
+    kinds::{KINDS, dialect},
     plan::{Plan, Wanted},
     record::{Applied, Intent, Recorder},
     resource::State,
@@ -62,6 +64,15 @@ pub(crate) fn wanted(address: &str, kind: &str, spec: Value) -> Wanted {
         existing: None,
         moved: Vec::new(),
     }
+}
+
+/// What a blueprint wants, with these variables.
+pub(crate) fn blueprint(text: &str, vars: &[(&str, &str)]) -> Vec<Wanted> {
+    let files = MemoryFiles::new().with("dlinfra.yaml", text);
+    let vars = vars.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    let inputs = Inputs { file: "dlinfra.yaml".into(), vars, ..Inputs::default() };
+    let compiled = compile(dialect(), &inputs, &files).unwrap_or_else(|p| panic!("{p}"));
+    compose(compiled).unwrap_or_else(|p| panic!("{p}")).wanted
 }
 
 /// A journal that takes so many writes of records and then none, while its lock goes on to be written.
