@@ -1,4 +1,4 @@
-//! What a module demands of its inputs: rules that every use of it must keep, told where it is used.
+//! What a module requires of its inputs: rules that every use of it must keep, told where it is used.
 
 use std::rc::Rc;
 
@@ -71,6 +71,6 @@ fn one(world: &World<'_>, scope: &Rc<Scope>, item: &Node) {
     let at = given.map_or(used.span, |node| node.span);
     let d = Diagnostic::new(severity, &codes::CHECK, said)
         .with_label(label(&parent.file.source, at, ""))
-        .with_label(label(&scope.file.source, rule.span, "the module demands this").as_secondary());
+        .with_label(label(&scope.file.source, rule.span, "the module requires this").as_secondary());
     world.report(d);
 }

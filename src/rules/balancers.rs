@@ -21,7 +21,7 @@ pub(super) const RULES: &[Rule] = &[
         code: Code {
             code: "DL0252",
             title: "HTTP without TLS over the internet",
-            explain: "What reaches an internet-facing load balancer has crossed networks of others. With `http` everybody \
+            explain: "What reaches an internet-facing load balancer has crossed networks of others. With `http`, everybody \
                       on the way reads requests, tokens and answers. Use `https` with a certificate, or keep the load \
                       balancer internal.",
         },

@@ -22,7 +22,7 @@ codes! {
     MEMORY = "DL1803", "Not what a copy can have of a machine",
         "A copy has 128 MiB of memory and more, `max_memory` is not below `memory`, and a part of a core is a quarter at least. Without accelerators it needs `cpus`.";
     COPIES = "DL1804", "A component without copies",
-        "SageMaker makes no component without a copy. One that shall have none while nobody asks has `scaling` with `min: 0`. With `scaling` there are no `copies`, as AWS decides.";
+        "SageMaker makes no component without a copy. To have none while nobody asks, use `scaling` with `min: 0`. With `scaling`, leave `copies` out: AWS decides.";
     SCALING = "DL1805", "Scaling of copies that cannot work",
         "`min` is not above `max`; `backlog` measures endpoints with `async` and nothing else. A component with `min: 0` needs a `target`, or nothing ever takes its last copy away.";
     ENVIRONMENT = "DL1806", "Not an environment for a container",

@@ -19,7 +19,7 @@ fn write(report: &CostReport, text: &mut String) -> std::fmt::Result {
     figures(text, "**total**", &report.cost)?;
     figures(text, "of which by use", &report.by_use)?;
     if let Some(least) = &report.least {
-        figures(text, "as long as nothing scales up", least)?;
+        figures(text, "while nothing scales up", least)?;
     }
     if let Some(versus) = &report.comparison {
         figures(text, &format!("before ({})", cell(&versus.with)), &versus.before)?;

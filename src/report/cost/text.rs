@@ -63,7 +63,7 @@ fn write(report: &CostReport, screen: Screen, text: &mut String) -> std::fmt::Re
     say("Total:", &total(report));
     if let Some(least) = &report.least {
         let (hourly, monthly) = (cents(&least.hourly), grouped(&least.monthly));
-        say("At least:", &format!("${hourly}/h, ${monthly}/month as long as nothing scales up; the total is the most"));
+        say("At least:", &format!("${hourly}/h, ${monthly}/month while nothing scales up; the total is the maximum"));
     }
     if report.by_use.monthly != "0.00" {
         say("By use:", &format!("${}/month of it, as stated or assumed", grouped(&report.by_use.monthly)));
