@@ -457,7 +457,7 @@ async fn counts_that_scaling_has_set_are_kept() {
     // What is live is priced as it is now; what is wanted, at the most.
     let (_, view, _) = stage.look(&[]).await;
     let found = view.snapshot.owned.values().find(|found| found.kind.name() == "sagemaker-endpoint").unwrap();
-    assert_eq!((found.live.now.as_deref(), found.live.running["main"]), (Some("3 of main now"), 3));
+    assert_eq!((found.live.now.as_deref(), found.live.running["main"]), (Some("main has 3 now"), 3));
     let usage = Usage::default();
     let context = PriceContext::new(PriceBook::embedded(), "us-east-1", &usage);
     let hourly = |context: &PriceContext<'_>| {

@@ -193,7 +193,7 @@ async fn one(
     for variant in live.spec.variants.iter_mut().filter(|one| one.bounds().is_some()) {
         live.running.extend(variant.count.take().map(|count| (variant.name.clone(), count)));
     }
-    let machines = |(variant, count): (&String, &u32)| format!("{count} of {variant} now");
+    let machines = |(variant, count): (&String, &u32)| format!("{variant} has {count} now");
     live.now = (!live.running.is_empty()).then(|| live.running.iter().map(machines).collect::<Vec<_>>().join(", "));
     if let State::Failed(why) = &mut live.state {
         why.push_str(&found::last_lines(ctx, &parts::log_group_of(name)).await);
