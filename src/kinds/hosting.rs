@@ -4,6 +4,7 @@ pub(super) mod fields;
 pub(super) mod found;
 pub(super) mod models;
 pub(super) mod parts;
+pub(super) mod runtime;
 pub(super) mod scaling;
 
 use crate::{

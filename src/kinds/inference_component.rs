@@ -213,12 +213,8 @@ impl Logs for InferenceComponent {
 
 impl Serves for InferenceComponent {
     async fn invoke(ctx: &SweepCtx, live: &Live<Self>, content_type: &str, body: Vec<u8>) -> Result<Served, Error> {
-        let path = format!("/endpoints/{}/invocations", live.spec.endpoint.id()?);
         let headers = vec![("x-amzn-sagemaker-inference-component", live.id.clone())];
-        let mut answer = ctx.aws.sagemaker_runtime().post("InvokeEndpoint", path, content_type, headers, body).await?;
-        let mut header = |name: &str| answer.headers.remove(name).unwrap_or_default();
-        let (content_type, by) = (header("content-type"), header("x-amzn-invoked-production-variant"));
-        Ok(Served { body: answer.body, content_type, by })
+        hosting::runtime::ask(ctx, live.spec.endpoint.id()?, headers, content_type, body).await
     }
 }
 

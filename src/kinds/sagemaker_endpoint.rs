@@ -252,12 +252,7 @@ impl Logs for SagemakerEndpoint {
 
 impl Serves for SagemakerEndpoint {
     async fn invoke(ctx: &SweepCtx, live: &Live<Self>, content_type: &str, body: Vec<u8>) -> Result<Served, Error> {
-        let path = format!("/endpoints/{}/invocations", live.id);
-        let mut answer =
-            ctx.aws.sagemaker_runtime().post("InvokeEndpoint", path, content_type, Vec::new(), body).await?;
-        let mut header = |name: &str| answer.headers.remove(name).unwrap_or_default();
-        let (content_type, by) = (header("content-type"), header("x-amzn-invoked-production-variant"));
-        Ok(Served { body: answer.body, content_type, by })
+        hosting::runtime::ask(ctx, &live.id, Vec::new(), content_type, body).await
     }
 }
 
