@@ -110,6 +110,8 @@ pub struct Compiled {
     pub tags: BTreeMap<String, String>,
     /// How long it is meant to live.
     pub ttl: Option<Span>,
+    /// Does its end also remove what holds data?
+    pub ttl_data: bool,
     /// Limits of cost.
     pub budget: Option<Budget>,
     /// Where the journal lives; `None`: the account's own bucket.
@@ -312,6 +314,7 @@ pub fn compile(dialect: &Dialect, inputs: &Inputs, files: &dyn Files) -> Result<
         description: top.description,
         tags: top.tags,
         ttl: top.ttl,
+        ttl_data: top.ttl_data,
         budget: top.budget,
         backend: top.backend,
         software: top.software,

@@ -41,6 +41,7 @@ impl Deployment {
             account: self.compiled.account.clone(),
             owner: self.compiled.owner.clone(),
             ttl: self.compiled.ttl,
+            ttl_data: self.compiled.ttl_data,
             tags: self.compiled.tags.clone(),
         }
     }

@@ -5,6 +5,7 @@ pub mod codes;
 mod contents;
 mod execute;
 mod existing;
+mod extend;
 mod find;
 mod foresee;
 mod import;
@@ -17,9 +18,10 @@ mod reveal;
 
 pub use codes::CODES;
 pub use execute::Execution;
+pub use extend::Extended;
 pub use import::{By, Claim as ImportClaim, Import};
 pub use known::{Gap, Untagged};
-pub use removal::Removed;
+pub use removal::{Removal, Removed};
 
 pub use crate::{
     apply::{Event, Outcome, What},
@@ -30,7 +32,7 @@ pub use crate::{
 
 use crate::{
     address::Address,
-    aws::{Aws, Identity, ownership::Ownership},
+    aws::{Aws, Error, Identity, ownership::Ownership},
     call::{Scope, SweepCtx},
     diagnostic::{Diagnostic, Diagnostics, Severity},
     journal::{self, Backend, JournalError, LockStatus, Memory},
@@ -59,6 +61,8 @@ pub struct Target {
     pub owner: Option<String>,
     /// How long it may live.
     pub ttl: Option<Span>,
+    /// Does the end of its life also remove what holds data?
+    pub ttl_data: bool,
     /// The user's tags.
     pub tags: BTreeMap<String, String>,
 }
@@ -476,15 +480,7 @@ impl Engine {
     /// # Errors
     /// Nothing could be read at all.
     pub async fn all_stacks(aws: &Aws, kinds: &[&'static dyn Kind]) -> Result<(Vec<Found>, Diagnostics), Diagnostics> {
-        let identity = aws.identity().await?;
-        let scope = Scope {
-            partition: identity.partition.clone(),
-            account: identity.account.clone(),
-            region: aws.region().to_owned(),
-            stack: String::new(),
-            stack_id: String::new(),
-        };
-        let ctx = SweepCtx { all_stacks: true, ..SweepCtx::new(aws.clone(), Arc::new(scope)) };
+        let ctx = of_all(aws).await?;
         let (mut out, mut notes) = (Vec::new(), Diagnostics::new());
         for (kind, found) in snapshot::each(kinds, &ctx).await {
             match found {
@@ -502,4 +498,34 @@ impl Engine {
         notes.extend(ctx.unread.take().into_iter().map(|text| Diagnostic::warning(&codes::DETAIL_NOT_READ, text)));
         Ok((out, notes))
     }
+
+    /// Kinds that the caller cannot look at, each with the reason.
+    ///
+    /// # Errors
+    /// What is no refusal: a service that does not answer.
+    pub async fn unseen(aws: &Aws, kinds: &[&'static dyn Kind]) -> Result<BTreeMap<String, String>, Diagnostics> {
+        let ctx = of_all(aws).await?;
+        let mut out = BTreeMap::new();
+        for (kind, found) in snapshot::each(kinds, &ctx).await {
+            match found {
+                Ok(_) => {}
+                Err(why) if known::is_gap(&why) => drop(out.insert(kind.name().to_owned(), why.to_string())),
+                Err(why) => return Err(why.into()),
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// Looks at every stack in the account and region.
+async fn of_all(aws: &Aws) -> Result<SweepCtx, Error> {
+    let identity = aws.identity().await?;
+    let scope = Scope {
+        partition: identity.partition.clone(),
+        account: identity.account.clone(),
+        region: aws.region().to_owned(),
+        stack: String::new(),
+        stack_id: String::new(),
+    };
+    Ok(SweepCtx { all_stacks: true, ..SweepCtx::new(aws.clone(), Arc::new(scope)) })
 }

@@ -5,7 +5,7 @@ use crate::{
     diagnostic::Code,
     engine, expression, journal, kind,
     kinds::KINDS,
-    plan, price, rules, saved, terraform,
+    plan, price, reaper, rules, saved, terraform,
 };
 
 /// All codes, each once, in no particular order.
@@ -19,6 +19,7 @@ pub fn codes() -> impl Iterator<Item = &'static Code> {
         journal::CODES,
         compose::CODES,
         saved::CODES,
+        reaper::CODES,
         price::CODES,
         actual::CODES,
         budget::CODES,

@@ -16,7 +16,7 @@
 //! |---|---|---|
 //! | 14 | `cli` | one file per command: parse flags, one library call, show the result |
 //! | 13 | `ui` | the only writer to the terminal: data to stdout, talk to stderr |
-//! | 12 | [`compose`], [`saved`], [`explain`] | a compiled blueprint as the engine wants it: kinds found, every check run; saved plans; every code |
+//! | 12 | [`compose`], [`saved`], [`reaper`], [`explain`] | a compiled blueprint as the engine wants it: kinds found, every check run; saved plans; what ends stacks at their time; every code |
 //! | 11 | [`kinds`], [`rules`] | one file per kind of resource; checks across resources, one code each |
 //! | 10 | [`report`], [`terraform`] | one model per report, several renderers; Terraform's state and import blocks |
 //! | 9 | [`cost`] | lines added up, budgets, comparisons, advice |
@@ -80,6 +80,11 @@
 //! **Teardown ends in proof.** A full sweep after the last delete, and a look at every id that the journal knows: 0
 //! resources, or each blocker by name.
 //!
+//! **A `ttl` is kept inside the account.** The reaper is dlinfra itself as a Lambda function, called by EventBridge
+//! Scheduler: it runs the ordinary removal on stacks whose tags *and* journal say that their time is over, and whose lease
+//! nobody holds. It is a stack like any other, made and rehearsed before the first object that costs money. A generated
+//! state machine in its place would be a second implementation of teardown.
+//!
 //! **Money is decimal, time is UTC.** An unknown price is "unpriced", never zero. What AWS scales is priced at the most
 //! before it is made, which budgets count, and by the machines of the moment (`Live::running`) once it is live.
 //!
@@ -113,6 +118,7 @@ pub mod kinds;
 pub mod plan;
 pub mod price;
 pub mod private;
+pub mod reaper;
 pub mod report;
 pub mod saved;
 pub mod spec;

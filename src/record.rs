@@ -79,6 +79,9 @@ pub struct Expiry {
     pub ttl: Span,
     /// In whole seconds, as the tag says it.
     pub at: Timestamp,
+    /// Does its end also remove what holds data? The blueprint says `ttl_data: delete`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub delete_data: bool,
 }
 
 impl Expiry {
@@ -90,7 +93,7 @@ impl Expiry {
 
     /// At a moment that is known.
     pub fn at(at: Timestamp, ttl: Span) -> Self {
-        Self { ttl, at: Timestamp::from_second(at.as_second()).unwrap_or(at) }
+        Self { ttl, at: Timestamp::from_second(at.as_second()).unwrap_or(at), delete_data: false }
     }
 }
 
@@ -103,6 +106,8 @@ pub enum Pin {
     Image(Address),
     /// What was chosen among the alternatives of a field.
     Choice(Address),
+    /// Whether a resource must never be removed, as the last blueprint said.
+    Protected(Address),
     /// A [`Setting`]; gone as soon as the resource is stable or gone.
     Setting(Address),
 }
@@ -113,6 +118,7 @@ impl fmt::Display for Pin {
             Self::Expiry => f.write_str("expiry"),
             Self::Image(address) => write!(f, "image:{address}"),
             Self::Choice(address) => write!(f, "choice:{address}"),
+            Self::Protected(address) => write!(f, "protected:{address}"),
             Self::Setting(address) => write!(f, "setting:{address}"),
         }
     }
@@ -127,6 +133,7 @@ impl FromStr for Pin {
             None if key == "expiry" => Ok(Self::Expiry),
             Some(("image", text)) => Ok(Self::Image(address(text)?)),
             Some(("choice", text)) => Ok(Self::Choice(address(text)?)),
+            Some(("protected", text)) => Ok(Self::Protected(address(text)?)),
             Some(("setting", text)) => Ok(Self::Setting(address(text)?)),
             _ => Err(()),
         }

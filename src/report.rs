@@ -1,6 +1,7 @@
 //! One model for each report, several renderers; the same numbers in every form.
 
 pub mod change;
+pub mod ci;
 pub mod cost;
 pub mod import;
 pub mod plan;

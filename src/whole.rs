@@ -33,6 +33,7 @@ mod kinds;
 mod plan;
 mod price;
 mod private;
+mod reaper;
 mod record;
 mod report;
 mod resource;
@@ -46,6 +47,8 @@ mod units;
 
 #[path = "bin/dlinfra/cli/mod.rs"]
 mod cli;
+#[path = "bin/dlinfra/function.rs"]
+mod function;
 #[path = "bin/dlinfra/ui/mod.rs"]
 mod ui;
 
@@ -53,6 +56,9 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let _ = programs;
+    if function::is_one() {
+        return function::serve().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+    }
     cli::main()
 }
 

@@ -84,6 +84,7 @@ fn header() -> report::Header {
         place: "account 000000000000".to_owned(),
         journal: String::new(),
         new_bucket: None,
+        end: None,
     }
 }
 

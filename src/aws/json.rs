@@ -2,6 +2,8 @@
 //! whatever is called of it, and dlinfra calls ten operations of a service where the SDK generates hundreds. What is hard
 //! stays the SDK's: credentials, signatures, retries, timeouts, the clock. What is left is a table and the fields that a
 //! kind states itself; the sandbox holds them against AWS's service models in every test.
+pub mod rest;
+
 use super::{Aws, Error, ErrorClass, answer, operation::Naming, service::Service};
 use aws_runtime::{
     auth::{SigV4OperationSigningConfig, sigv4},
@@ -37,7 +39,7 @@ use aws_types::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 /// One path for all operations: which one it is stands in `X-Amz-Target`, behind this prefix. The version: `1.0` or `1.1`.
 #[derive(Debug, Clone, Copy)]
@@ -75,7 +77,7 @@ macro_rules! json_services {
             $(
                 #[doc = concat!("`", $prefix, "`.")]
                 pub fn $name(&self) -> Json<'_> {
-                    Json { aws: self, service: &table::$name, region: None }
+                    Json { aws: self, service: &table::$name, region: None, patience: None }
                 }
             )*
         }
@@ -89,11 +91,14 @@ json_services! {
     // It has one endpoint for all regions; its limits are low and unpublished, and each request costs money.
     cost_explorer: "Cost Explorer", "ce", Target("AWSInsightsIndexService", "1.1"), "ce", 5.0, 1.0;
     events: "EventBridge", "events", Target("AWSEvents", "1.1"), "events", 20.0, 5.0;
+    // It knows its operations by path, as Scheduler does.
+    lambda: "Lambda", "lambda", Target("", "1.1"), "lambda", 30.0, 10.0;
     logs: "CloudWatch Logs", "logs", Target("Logs_20140328", "1.1"), "logs", 20.0, 5.0;
     // It has three endpoints.
     pricing: "Pricing", "pricing", Target("AWSPriceListService", "1.1"), "api.pricing", 20.0, 10.0;
     // Its limits are unpublished.
     sagemaker: "SageMaker", "sagemaker", Target("SageMaker", "1.1"), "api.sagemaker", 10.0, 5.0;
+    scheduler: "Scheduler", "scheduler", Target("", "1.1"), "scheduler", 50.0, 20.0;
     // What is asked of endpoints, on another host.
     sagemaker_runtime: "SageMaker Runtime", "sagemaker", Target("", "1.1"), "runtime.sagemaker", 50.0, 50.0;
     sqs: "SQS", "sqs", Target("AmazonSQS", "1.0"), "sqs", 20.0, 10.0;
@@ -107,6 +112,8 @@ pub struct Json<'a> {
     service: &'static JsonService,
     /// The region of the endpoint; that of the connection where nothing is said.
     region: Option<&'static str>,
+    /// How long an answer may take; as everywhere where nothing is said.
+    patience: Option<Duration>,
 }
 
 /// What AWS refused.
@@ -210,6 +217,12 @@ impl Json<'_> {
     #[must_use]
     pub fn at(self, region: &'static str) -> Self {
         Self { region: Some(region), ..self }
+    }
+
+    /// The same service, whose answer may take as long as a function runs.
+    #[must_use]
+    pub fn patient(self) -> Self {
+        Self { patience: Some(Duration::from_mins(15)), ..self }
     }
 
     /// A call that may be repeated, with the SDK's retries.
@@ -350,7 +363,12 @@ impl Json<'_> {
             .retry_classifier(HttpStatusCodeClassifier::default())
             .retry_classifier(TransientErrorClassifier::<Refused>::new())
             .retry_classifier(AwsErrorCodeClassifier::<Refused>::new())
-            .timeout_config(config.timeout_config().cloned().unwrap_or_else(TimeoutConfig::disabled))
+            .timeout_config(match self.patience {
+                Some(patience) => {
+                    TimeoutConfig::builder().connect_timeout(Duration::from_secs(10)).read_timeout(patience).build()
+                }
+                None => config.timeout_config().cloned().unwrap_or_else(TimeoutConfig::disabled),
+            })
             .interceptor(Naming)
             .runtime_plugin(StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(parts));
         if let Some(version) = config.behavior_version() {

@@ -16,6 +16,7 @@ mod patience;
 pub mod pricing;
 pub mod rate;
 mod service;
+pub mod simulate;
 pub mod spot;
 pub mod tags;
 

@@ -98,6 +98,16 @@ impl Objects {
         }
     }
 
+    /// Writes an object, whatever is there.
+    ///
+    /// # Errors
+    /// Whatever S3 answers.
+    pub async fn put_over(&self, key: &str, bytes: &[u8]) -> Result<(), Error> {
+        let body = Bytes::copy_from_slice(bytes).into();
+        let put = self.aws.s3().put_object().bucket(&self.bucket).key(key).expected_bucket_owner(&self.account);
+        put.content_type("application/json").body(body).send().await.map(drop).map_err(Error::from)
+    }
+
     /// Reads an object; `None` only when S3 says that the key does not exist.
     ///
     /// # Errors

@@ -3,12 +3,14 @@ mod balancers;
 mod by_arn;
 mod ec2;
 mod iam;
+mod rest;
 mod s3;
 
 pub use balancers::BALANCERS;
 pub use by_arn::{CLOUDWATCH, EVENTS, FSX, LOGS, QUEUES, SAGEMAKER, TOPICS, pairs};
 pub use ec2::EC2;
 pub use iam::{INSTANCE_PROFILES, ROLES};
+pub use rest::{FUNCTIONS, SCHEDULE_GROUPS};
 pub use s3::BUCKETS;
 
 use crate::aws::{Aws, Error};

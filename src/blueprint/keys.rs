@@ -30,7 +30,8 @@ pub static TOP_LEVEL: &[KeyDoc] = &[
     key("owner", "string", "Who answers for the stack; becomes a tag"),
     key("description", "string", "One line for people"),
     key("tags", "map(string)", "Tags of everything that the stack makes"),
-    key("ttl", "duration", "The stack says that it has expired after this time"),
+    key("ttl", "duration", "After this time the reaper of the account removes the stack"),
+    key("ttl_data", "string", "What becomes of data then: `keep` (default) leaves what holds some, `delete` does not"),
     key("budget", "budget", "Limits that a plan must stay below"),
     key(
         "backend",

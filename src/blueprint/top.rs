@@ -26,6 +26,7 @@ pub(crate) struct Top {
     pub(crate) description: Option<String>,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) ttl: Option<Span>,
+    pub(crate) ttl_data: bool,
     pub(crate) budget: Option<Budget>,
     pub(crate) backend: Option<Backend>,
     pub(crate) software: Json,
@@ -74,6 +75,7 @@ pub(crate) fn read(world: &World<'_>) -> Top {
         match &*e.key.text {
             "tags" => top.tags = reader.tags(node),
             "ttl" => top.ttl = reader.typed(node, &Type::Duration, "ttl").and_then(|v| v.to_text()?.parse().ok()),
+            "ttl_data" => top.ttl_data = reader.deletes_data(node),
             "budget" => top.budget = reader.budget(node),
             "backend" => top.backend = reader.backend(node),
             "dlinfra" => reader.version(node),
@@ -250,6 +252,20 @@ impl Reader<'_, '_> {
             *slot = Some(money);
         }
         Some(budget)
+    }
+
+    /// `ttl_data:` says what the end of a stack does with what holds data.
+    fn deletes_data(&self, node: &Node) -> bool {
+        let text = self.typed(node, &Type::String, "ttl_data").and_then(|v| v.to_text());
+        match text.as_deref() {
+            Some("delete") => true,
+            Some("keep") | None => false,
+            Some(other) => {
+                let summary = format!("`{}` is not what can become of data", shorten(other));
+                self.wrong(node, summary, "write `keep`, which is what happens without it, or `delete`");
+                false
+            }
+        }
     }
 
     fn backend(&self, node: &Node) -> Option<Backend> {

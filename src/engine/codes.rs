@@ -26,6 +26,10 @@ codes! {
         "The object carries this stack's name, but not its `dlinfra:stack-id`, and the journal does not know its id. Somebody may have written the tag by hand, so the object is never changed or removed.";
     DEGRADED = "DL0566", "Something works, but not as it should",
         "AWS shows the object, and part of what it is for does not happen: a mail address that nobody has confirmed, a link to a bucket that is broken, a machine that does not run. The message says what. dlinfra changes nothing about it by itself where only a person can; plans and `status` say it until it is over.";
+    NO_TTL = "DL0567", "The stack has no end",
+        "`dlinfra extend` moves the end of a stack that has one. Write `ttl:` into the blueprint and apply it.";
+    NOT_LATER = "DL0568", "Not a later end",
+        "`dlinfra extend` moves the end of a stack to a later time. To end it sooner, destroy it, or write a shorter `ttl` and apply.";
     NO_PURCHASE = "DL0549", "Nothing to decide about a purchase",
         "`--not-bought ADDRESS` tells dlinfra that a purchase whose answer never came was not executed. At this address no purchase is in doubt.";
     EXISTING_AMBIGUOUS = "DL0533", "`existing:` does not match exactly one object",

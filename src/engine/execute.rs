@@ -7,7 +7,7 @@ use crate::{
     call::SweepCtx,
     diagnostic::{Diagnostic, Diagnostics, Severity},
     journal::{self, JournalRecorder, Session},
-    plan::{Action, Operation, Plan, Step, Wanted},
+    plan::{Action, Operation, Plan, Protect, Step, Wanted},
     record::{Expiry, Intent, Pin, Progress, Record, Recorder},
     resource::{Class, Discovery},
 };
@@ -148,7 +148,7 @@ impl Engine {
         let adopts = plan.tasks.iter().filter(|t| t.operation == Operation::Adopt);
         let intents: Vec<Intent> = adopts.filter_map(|t| apply::import_intent(&plan.steps[t.step], now)).collect();
         // One write: a run that is killed before it has settled nothing, and one that is killed after it everything.
-        let mut words = self.settled_now(&recorder, plan, view, run.command);
+        let mut words = self.settled_now(&recorder, plan, view, wanted, run.command);
         words.extend(self.went(plan, view).into_iter().map(|address| Record::Gone { address, time: now }));
         words.extend(intents.iter().cloned().map(Record::Intent));
         recorder.journal().append_all(words).await.map_err(|e| e.diagnostic())?;
@@ -184,7 +184,14 @@ impl Engine {
     }
 
     /// What this run settles for later ones: the expiry, the images of what it works on, and choices.
-    fn settled_now(&self, recorder: &JournalRecorder, plan: &Plan, view: &View, command: &str) -> Vec<Record> {
+    fn settled_now(
+        &self,
+        recorder: &JournalRecorder,
+        plan: &Plan,
+        view: &View,
+        wanted: &[Wanted],
+        command: &str,
+    ) -> Vec<Record> {
         let mut pins: Vec<(Pin, Value)> = Vec::new();
         if matches!(command, "apply" | "import") && self.memory().pinned::<Expiry>(&Pin::Expiry) != view.expires {
             pins.push((Pin::Expiry, json!(view.expires)));
@@ -194,6 +201,13 @@ impl Engine {
         };
         let images = plan.images.iter().filter(|(address, _)| works(address));
         pins.extend(images.map(|(address, image)| (Pin::Image(address.clone()), json!(image))));
+        if command == "apply" {
+            // Who removes the stack without its blueprint must know what has to stay.
+            let pinned = |w: &Wanted| self.memory().pinned::<bool>(&Pin::Protected(w.address.clone())) == Some(true);
+            let never = |w: &Wanted| w.existing.is_none() && w.protect == Some(Protect::Never);
+            let changed = wanted.iter().filter(|w| never(w) != pinned(w));
+            pins.extend(changed.map(|w| (Pin::Protected(w.address.clone()), json!(never(w)))));
+        }
         pins.extend(plan.choices.iter().map(|(address, choice)| (Pin::Choice(address.clone()), choice.clone())));
         let new =
             |(pin, value): &(Pin, Value)| self.memory().pins.get(&pin.to_string()).unwrap_or(&Value::Null) != value;

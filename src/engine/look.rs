@@ -222,7 +222,8 @@ impl Engine {
             Some(pinned) => Some(pinned).filter(|p| p.ttl == ttl),
             None => live().map(|at| Expiry::at(at, ttl)),
         };
-        kept.or_else(|| Expiry::after(self.now(), ttl))
+        let expiry = kept.or_else(|| Expiry::after(self.now(), ttl))?;
+        Some(Expiry { delete_data: self.target.ttl_data, ..expiry })
     }
 }
 

@@ -9,9 +9,23 @@ use crate::{
     aws::{Error, ErrorClass},
     diagnostic::Diagnostics,
     journal::{self, JournalError, Place},
-    plan::{Plan, Protect, Wanted},
+    plan::{Plan, Protect, Step, Wanted},
+    record::Pin,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a removal would do, looked at and planned.
+#[derive(Debug)]
+pub struct Removal {
+    /// What was found.
+    pub view: View,
+    /// What goes.
+    pub plan: Plan,
+    /// How much data each resource holds, of those that hold some.
+    pub contents: BTreeMap<Address, String>,
+    /// What stays although everything should go, each with the reason.
+    pub stays: BTreeMap<Address, String>,
+}
 
 /// How a removal ended.
 #[derive(Debug)]
@@ -26,6 +40,45 @@ pub struct Removed {
 }
 
 impl Engine {
+    /// Plans the removal of everything, also of what the journal does not know. What is protected stays, and what holds
+    /// data too unless `delete_data` is said.
+    ///
+    /// # Errors
+    /// As [`Engine::look_everywhere`]; data of which nobody can say how much it is.
+    pub async fn plan_removal(&self, wanted: &[Wanted], delete_data: bool) -> Result<Removal, Diagnostics> {
+        let mut view = self.look_everywhere(&[]).await?;
+        view.snapshot.existing.clear();
+        let mut plan = self.plan(&[], &view, &BTreeSet::new())?;
+        for step in &mut plan.steps {
+            if self.is_protected(&step.address, wanted) {
+                step.protect = Protect::Never;
+            }
+            // Everything goes: a reason on every line would say nothing.
+            step.reason.clear();
+        }
+        let contents = self.contents(&plan, &view).await?;
+        // What stays is known now, and so what it lies in: neither is promised to go.
+        let stays = plan.steps.iter().filter_map(|step| {
+            let why = match (step.protect, contents.get(&step.address)) {
+                (Protect::Never, _) => "it is protected (`protect: never`)".to_owned(),
+                (_, Some(what)) if !delete_data => format!("it holds {what} (`--delete-data` removes it)"),
+                _ => return None,
+            };
+            Some((step.address.clone(), why))
+        });
+        let stays = stays.collect();
+        let plan = plan.keeping(&stays);
+        Ok(Removal { view, plan, contents, stays })
+    }
+
+    /// Does the blueprint, or the last one that was applied, say that it must never go?
+    fn is_protected(&self, address: &Address, wanted: &[Wanted]) -> bool {
+        match wanted.iter().find(|w| w.address == *address) {
+            Some(wanted) => wanted.protect == Some(Protect::Never),
+            None => self.memory().pinned::<bool>(&Pin::Protected(address.clone())) == Some(true),
+        }
+    }
+
     /// Executes the plan of a removal, also an empty one, and proves what is left before anybody else may begin.
     ///
     /// # Errors
@@ -111,9 +164,8 @@ impl Engine {
         }
         let view = self.look_everywhere(&[]).await?;
         let mut plan = self.plan(&[], &view, &BTreeSet::new())?;
-        let protected =
-            |address: &Address| wanted.iter().any(|w| w.address == *address && w.protect == Some(Protect::Never));
-        plan.steps.iter_mut().filter(|s| protected(&s.address)).for_each(|s| s.protect = Protect::Never);
+        let protected = |s: &&mut Step| self.is_protected(&s.address, wanted);
+        plan.steps.iter_mut().filter(protected).for_each(|s| s.protect = Protect::Never);
         let outcome = self.work(held, &plan, &view, wanted).await?;
         Ok((proof, Some((plan, outcome))))
     }

@@ -335,7 +335,7 @@ fn setting(step: &Step, applied: Option<&Applied>) -> Setting {
 }
 
 /// "2 min ago", in the largest unit that is at least 1.
-pub(crate) fn ago(then: Timestamp, now: Timestamp) -> String {
+pub fn ago(then: Timestamp, now: Timestamp) -> String {
     let seconds = now.duration_since(then).as_secs().max(0);
     match seconds {
         0..60 => format!("{seconds} s ago"),

@@ -7,7 +7,7 @@ pub mod images;
 mod order;
 mod succeed;
 
-pub(crate) use decide::ago;
+pub use decide::ago;
 pub use decide::{Decision, Edge, changed_tags, differences, in_a_ring, ring, settled_by_default};
 
 use crate::{

@@ -6,6 +6,7 @@ use super::PriceContext;
 use super::book::Unit;
 use super::line::{PriceLine, UseItem};
 use super::storage::by_use;
+use crate::units::Size;
 
 /// Alarms, of high resolution when their period is under a minute.
 #[must_use]
@@ -61,6 +62,40 @@ pub fn queue(context: &PriceContext<'_>) -> Vec<PriceLine> {
 #[must_use]
 pub fn topic(context: &PriceContext<'_>) -> Vec<PriceLine> {
     by_use(context, &requests("sns", "requests", "messages to the topic"))
+}
+
+/// Calls of a function, by use: their number, and their time by its memory.
+#[must_use]
+pub fn function(context: &PriceContext<'_>, memory: Size, arm: bool) -> Vec<PriceLine> {
+    let calls = UseItem {
+        service: "lambda",
+        item: "requests",
+        unit: Unit::Requests1000,
+        what: "calls",
+        noun: "calls",
+        key: "invocations",
+        unit_size: Decimal::ONE_THOUSAND,
+    };
+    let item = if arm { "gb-second-arm" } else { "gb-second" };
+    let time = UseItem {
+        item,
+        unit: Unit::GbSecond,
+        what: "computing",
+        noun: "seconds",
+        key: "invocation_seconds",
+        unit_size: Decimal::ONE,
+        ..calls
+    };
+    let mut computing = by_use(context, &time);
+    computing.iter_mut().for_each(|line| line.quantity = line.quantity.saturating_mul(memory.gib()));
+    by_use(context, &calls).into_iter().chain(computing).collect()
+}
+
+/// Calls of schedules, by use.
+#[must_use]
+pub fn schedules(context: &PriceContext<'_>) -> Vec<PriceLine> {
+    let calls = UseItem { key: "invocations", noun: "calls", ..requests("scheduler", "invocations", "calls of schedules") };
+    by_use(context, &calls)
 }
 
 fn requests<'a>(service: &'a str, item: &'a str, what: &'a str) -> UseItem<'a> {

@@ -44,6 +44,8 @@ pub const KEYS: &[UsageKey] = &[
     key("log_stored_gb", 1, "GB of logs kept"),
     key("requests", 10_000, "requests to a key, a secret, a queue or a topic"),
     key("inference_seconds", 10_000, "seconds that a serverless endpoint computes"),
+    key("invocations", 10_000, "calls of a function or of schedules"),
+    key("invocation_seconds", 10_000, "seconds that a function computes"),
     key("lcu", 1, "load-balancer capacity units in use on average"),
 ];
 

@@ -28,6 +28,8 @@ pub struct Header {
     pub journal: String,
     /// The bucket that apply makes for the journal first, if there is none yet.
     pub new_bucket: Option<String>,
+    /// How the end of a stack with a ttl is kept.
+    pub end: Option<String>,
 }
 
 /// More steps than this are folded by module.
@@ -123,6 +125,9 @@ pub fn text(header: &Header, plan: &Plan, show: &Show<'_>) -> String {
             "The bucket {bucket} will be made for the journal: private, versioned, encrypted (this account has none yet)"
         );
         show.screen.paragraph(&mut out, "", Style::new(), &words, 2);
+    }
+    if let Some(end) = header.end.as_ref().filter(|_| !plan.is_empty()) {
+        show.screen.paragraph(&mut out, "", Style::new(), end, 2);
     }
     let shown: Vec<&Step> = plan.steps.iter().filter(|s| s.action != Action::Keep || !s.reason.is_empty()).collect();
     let changing = shown.iter().any(|s| !matches!(s.action, Action::Keep | Action::Read));

@@ -27,6 +27,12 @@ impl Size {
         Size(gib.saturating_mul(1 << 30))
     }
 
+    /// In bytes.
+    #[must_use]
+    pub const fn bytes(self) -> u64 {
+        self.0
+    }
+
     /// In GiB, when that is whole.
     #[must_use]
     pub const fn whole_gib(self) -> Option<u64> {

@@ -82,6 +82,9 @@ fn ground(address: &str) -> Wanted {
                 "comparison": "greater-than-threshold", "threshold": 1,
             }),
         ),
+        "function-role" => ("iam-role", json!({ "trust": ["lambda.amazonaws.com"] })),
+        "schedule-role" => ("iam-role", json!({ "trust": ["scheduler.amazonaws.com"] })),
+        "log" => ("log-group", json!({ "name": "/aws/lambda/it" })),
         "queue" => ("queue", json!({ "name": "for-dead-letters" })),
         other => panic!("{other} has no ground"),
     };

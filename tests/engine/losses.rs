@@ -37,6 +37,7 @@ fn shown(plan: &Plan) -> String {
         place: word(),
         journal: word(),
         new_bucket: None,
+        end: None,
     };
     report::text(&header, plan, &report::Show { full: true, ..report::Show::PLAIN })
 }

@@ -28,6 +28,7 @@ mod random;
 mod random_fate;
 mod random_hand;
 mod random_model;
+mod reaper;
 mod requests;
 mod saved;
 #[path = "../shipped/mod.rs"]

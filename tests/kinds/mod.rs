@@ -6,12 +6,14 @@ mod dashboard;
 mod data;
 mod event_rule;
 mod fleet;
+mod function;
 pub(crate) mod inference_component;
 mod load_balancer;
 mod log_group;
 mod network;
 mod queue;
 mod sagemaker_endpoint;
+mod schedule_group;
 mod topic;
 
 use crate::{
@@ -57,11 +59,13 @@ pub(crate) const OWN: &[&Own] = &[
     &alarm::OWN,
     &dashboard::OWN,
     &event_rule::OWN,
+    &function::OWN,
     &inference_component::OWN,
     &load_balancer::OWN,
     &log_group::OWN,
     &queue::OWN,
     &sagemaker_endpoint::OWN,
+    &schedule_group::OWN,
     &topic::OWN,
 ];
 

@@ -39,6 +39,13 @@ pub(super) fn not_visible_yet(answer: &Answer<'_>) -> bool {
         "sqs:CreateQueue" | "sqs:SetQueueAttributes" => {
             message.contains("Dead letter target does not exist") || message.contains("the parameter Policy")
         }
+        // A new role takes seconds to reach those who are to have it.
+        "lambda:CreateFunction" | "lambda:UpdateFunctionConfiguration" => {
+            code == "InvalidParameterValueException" && message.contains("cannot be assumed by Lambda")
+        }
+        "scheduler:CreateSchedule" | "scheduler:UpdateSchedule" => {
+            code == "ValidationException" && message.contains("to assume the role")
+        }
         "sns:SetTopicAttributes" => message.contains("PrincipalNotFound"),
         "fsx:CreateFileSystem" => code == "BadRequest" && message.contains("does not exist"),
         // EC2 showed these a moment ago.
@@ -85,6 +92,8 @@ pub(super) fn class(service: &str, action: &str, code: &str) -> Option<ErrorClas
     Some(match (service, code) {
         // An object that is still to be made can only be in use because its name is.
         ("eks" | "sagemaker", "ResourceInUseException" | "ResourceInUse") if action.starts_with("Create") => C::Exists,
+        ("lambda", "ResourceConflictException") if action.starts_with("Create") => C::Exists,
+        ("scheduler", "ConflictException") if action.starts_with("Create") => C::Exists,
         ("elasticfilesystem", "MountTargetConflict") => C::Exists,
         // The token of a task, not of the caller.
         ("states", "InvalidToken") => C::Invalid,

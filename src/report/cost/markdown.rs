@@ -121,6 +121,6 @@ fn groups(text: &mut String, title: &str, groups: &[Group]) -> std::fmt::Result 
 }
 
 /// Text that cannot break out of a table cell or become markup.
-pub(super) fn cell(text: &str) -> String {
+pub(in crate::report) fn cell(text: &str) -> String {
     text.replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;").replace('`', "\\`").replace('\n', " ")
 }

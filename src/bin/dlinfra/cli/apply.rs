@@ -2,9 +2,11 @@
 use super::{
     Exit, Result, Stop,
     arguments::{Source, Where},
+    forms::Forms,
     load,
     money::Limits,
     output, plan,
+    reaper::{self, Keeping},
 };
 use crate::cli::codes;
 use crate::ui::{Progress, Ui};
@@ -47,6 +49,10 @@ pub(super) struct Args {
     /// Show every resource of a large plan.
     #[arg(long)]
     full: bool,
+    #[command(flatten)]
+    pub(super) forms: Forms,
+    #[command(flatten)]
+    keeping: Keeping,
     #[command(flatten)]
     limits: Limits,
 }
@@ -104,12 +110,15 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         } else {
             output::show(&prepared.deployment.compiled, &prepared.view.snapshot, ui);
         }
+        args.forms.tell(ui, &prepared.told("apply", &prepared.found(), Exit::Ok, None, None))?;
         return Ok(Exit::Ok);
     }
     if !agreed && !confirmed(&prepared.header, plan, ui) {
         ui.say("nothing was changed");
         return Ok(Exit::Error);
     }
+    // What ends the stack at its ttl is there, and tried, before anything costs money.
+    reaper::arm(&prepared, &args.keeping, ui).await?;
     let outcome = execute(job(), ui).await?;
     if ui.json {
         let last = summary("apply", &prepared.header, plan, &outcome, money, &prepared.deployment.notes);
@@ -132,7 +141,12 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
             ui.say(&format!("Next: {next}"));
         }
     }
-    Ok(exit(&outcome))
+    let exit = exit(&outcome);
+    if args.forms.wanted(ui) {
+        let words = closing("applied", plan, &outcome);
+        args.forms.tell(ui, &prepared.told("apply", &prepared.found(), exit, Some(&words), None))?;
+    }
+    Ok(exit)
 }
 
 /// What is left is applied from the blueprint: a saved plan no longer fits once a part of it is done.
@@ -249,6 +263,11 @@ async fn attended<T>(
     beat.abort();
     progress.finish();
     Ok(outcome?)
+}
+
+/// Passes interrupts to work that has nothing to show meanwhile.
+pub(super) fn interruptible(ui: Ui, stop: tokio::sync::watch::Sender<bool>) {
+    tokio::spawn(interruptions(ui, stop, Arc::new(AtomicBool::new(false))));
 }
 
 /// The first signal stops the run; the second, or one after the run, ends the process at once.

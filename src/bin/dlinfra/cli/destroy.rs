@@ -1,20 +1,20 @@
 //! destroy: remove everything that the stack owns, and prove it.
 use super::{
-    Exit, Result, apply, money, plan,
+    Exit, Result, apply,
+    forms::{self, Forms},
+    money, plan,
     stack::{self, Which},
 };
 use crate::cli::codes;
 use crate::ui::Ui;
 use dlinfra::{
-    address::Address,
     diagnostic::{Diagnostic, Diagnostics, Severity},
-    engine::{Outcome, Removed},
-    plan::{Action, Plan, Protect},
+    engine::{Outcome, Removal, Removed},
+    plan::{Action, Plan},
     price::line::{Dollars, rounded},
-    report::{cost::PlanFigures, plan as report},
+    report::{ci::Told, cost::PlanFigures, plan as report},
 };
 use serde_json::json;
-use std::collections::BTreeSet;
 
 /// Remove a stack, and prove that nothing is left.
 #[derive(clap::Args)]
@@ -27,38 +27,15 @@ pub(super) struct Args {
     /// Empty buckets and file systems that hold data; without it they stay and are named.
     #[arg(long)]
     delete_data: bool,
+    #[command(flatten)]
+    pub(super) forms: Forms,
 }
 
 pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     apply::can_answer(args.yes, ui, "destroy")?;
     let found = stack::find(&args.which).await?;
     let engine = &found.engine;
-    // Also what the journal does not know goes.
-    let mut view = engine.look_everywhere(&[]).await?;
-    view.snapshot.existing.clear();
-    let mut plan = engine.plan(&[], &view, &BTreeSet::new())?;
-    // What the blueprint protects stays protected.
-    let never = found.wanted.iter().filter(|w| w.protect == Some(Protect::Never)).map(|w| &w.address);
-    let never: BTreeSet<&Address> = never.collect();
-    for step in &mut plan.steps {
-        if never.contains(&step.address) {
-            step.protect = Protect::Never;
-        }
-        // Everything goes: a reason on every line would say nothing.
-        step.reason.clear();
-    }
-    let contents = engine.contents(&plan, &view).await?;
-    // What stays is known now, and so what it lies in: neither is promised to go.
-    let stays = plan.steps.iter().filter_map(|step| {
-        let why = match (step.protect, contents.get(&step.address)) {
-            (Protect::Never, _) => "it is protected (`protect: never`)".to_owned(),
-            (_, Some(what)) if !args.delete_data => format!("it holds {what} (`--delete-data` removes it)"),
-            _ => return None,
-        };
-        Some((step.address.clone(), why))
-    });
-    let stays = stays.collect();
-    let mut plan = plan.keeping(&stays);
+    let Removal { view, mut plan, contents, stays } = engine.plan_removal(&found.wanted, args.delete_data).await?;
     let money = money::with_pricing(&args.which, &found, ui, |pricing| PlanFigures::new(&pricing.plan(&plan)))?;
     for step in plan.steps.iter_mut().filter(|s| s.action == Action::Delete) {
         if let Some(what) = contents.get(&step.address) {
@@ -166,7 +143,19 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         }
     }
     // Whoever lost the lock does not know what another run makes meanwhile.
-    Ok(if proof.holds() && outcome.trouble.is_none() { Exit::Ok } else { Exit::Partial })
+    let exit = if proof.holds() && outcome.trouble.is_none() { Exit::Ok } else { Exit::Partial };
+    if args.forms.wanted(ui) {
+        let left = match proof.left.is_empty() {
+            true => "0 resources left".to_owned(),
+            false => format!("{} left", dlinfra::report::counted(proof.left.len(), "resource")),
+        };
+        let words = format!("{left}; {}", apply::closing("destroyed", &plan, &outcome));
+        let (found, stack) = (proof.notes(), &header.stack);
+        let told = forms::told("destroy", stack, &found, exit as u8);
+        let (header, plan) = (Some(&header), Some(&plan));
+        args.forms.tell(ui, &Told { header, plan, money: Some(&money), closing: Some(&words), ..told })?;
+    }
+    Ok(exit)
 }
 
 /// The end of a run that was stopped, that lost its lock (what others do since then, it cannot know), or that could not

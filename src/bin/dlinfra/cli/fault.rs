@@ -12,7 +12,7 @@ use std::{
 /// From now on a panic of any thread or task ends the process.
 pub(super) fn watch() {
     std::panic::set_hook(Box::new(|info| {
-        Ui::new(false, Color::Auto).say(&words(info));
+        Ui::new(false, None, Color::Auto).say(&words(info));
         std::process::exit(Exit::Error as i32);
     }));
 }

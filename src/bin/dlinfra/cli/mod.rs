@@ -14,7 +14,9 @@ mod drift;
 mod eval;
 mod explain;
 mod export;
+mod extend;
 mod fault;
+mod forms;
 mod functions;
 mod git;
 mod graph;
@@ -33,6 +35,8 @@ mod place;
 mod plan;
 mod prices;
 mod prices_refresh;
+mod reap;
+mod reaper;
 mod recover;
 mod sandbox;
 mod schema;
@@ -44,11 +48,13 @@ mod usage;
 mod validate;
 
 pub(crate) use codes::CODES;
+pub(crate) use place::connect;
 
 use crate::ui::{self, Color, Ui};
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use dlinfra::{
     diagnostic::{Code, Diagnostic, Diagnostics},
+    report::ci::Form,
     saved,
 };
 use serde_json::{Value, json};
@@ -152,6 +158,9 @@ Work:
   invoke      Send one request to an endpoint
   list        List every stack in the account and region
   lock        Show who works on a stack, or end a lock by hand
+  extend      Move the end of a stack with a ttl to a later time
+  reap        Remove stacks whose ttl is over, as the reaper does
+  reaper      Make, look at, try or remove what ends stacks at their ttl
   recover     Rebuild a lost or damaged journal from the tags of what is live
 
 Money:
@@ -182,7 +191,8 @@ Options:
 #[derive(Parser)]
 #[command(name = "dlinfra", version, about, help_template = HELP, after_help = AFTER, disable_help_subcommand = false)]
 struct Cli {
-    /// `json` prints one document (apply and destroy: JSON lines); `csv`, `markdown` and `html` are for `cost`.
+    /// `json` prints one document (apply and destroy: JSON lines); `csv`, `markdown` and `html` are for `cost`; `markdown`,
+    /// `github`, `gitlab`, `codequality`, `sarif` and `junit` for validate, plan, apply and destroy.
     #[arg(
         long,
         global = true,
@@ -190,7 +200,7 @@ struct Cli {
         value_enum,
         default_value = "text",
         hide_possible_values = true,
-        value_name = "text|json|csv|markdown|html"
+        value_name = "text|json|…"
     )]
     format: Format,
     /// `auto` shows colour on a terminal.
@@ -216,9 +226,28 @@ enum Format {
     Csv,
     Markdown,
     Html,
+    Github,
+    Gitlab,
+    #[value(name = "codequality")]
+    CodeQuality,
+    Sarif,
+    Junit,
 }
 
 impl Format {
+    /// The form for a CI system, where a command has those.
+    fn ci(self) -> Option<Form> {
+        Some(match self {
+            Self::Markdown => Form::Markdown,
+            Self::Github => Form::Github,
+            Self::Gitlab => Form::Gitlab,
+            Self::CodeQuality => Form::CodeQuality,
+            Self::Sarif => Form::Sarif,
+            Self::Junit => Form::Junit,
+            Self::Text | Self::Json | Self::Csv | Self::Html => return None,
+        })
+    }
+
     /// As reports name it.
     fn report(self) -> dlinfra::report::cost::Format {
         use dlinfra::report::cost::Format as Report;
@@ -226,8 +255,8 @@ impl Format {
             Self::Text => Report::Text,
             Self::Json => Report::Json,
             Self::Csv => Report::Csv,
-            Self::Markdown => Report::Markdown,
             Self::Html => Report::Html,
+            _ => Report::Markdown,
         }
     }
 }
@@ -262,6 +291,12 @@ enum Command {
     Prices(prices::Args),
     /// Show who works on a stack, or end a lock by hand.
     Lock(lock::Args),
+    /// Move the end of a stack with a ttl to a later time.
+    Extend(extend::Args),
+    /// Remove stacks whose ttl is over, as the reaper does.
+    Reap(reap::Args),
+    /// Make, look at, try or remove what ends stacks at their ttl.
+    Reaper(reaper::Args),
     /// Rebuild a lost or damaged journal from the tags of what is live.
     Recover(recover::Args),
     /// Show the kinds of resources and their fields.
@@ -312,6 +347,9 @@ impl Command {
             Self::List(_) => "list",
             Self::Prices(_) => "prices",
             Self::Lock(_) => "lock",
+            Self::Extend(_) => "extend",
+            Self::Reap(_) => "reap",
+            Self::Reaper(_) => "reaper",
             Self::Recover(_) => "recover",
             Self::Kinds(_) => "kinds",
             Self::Modules(_) => "modules",
@@ -329,6 +367,11 @@ impl Command {
         }
     }
 
+    /// Has it forms for CI systems?
+    fn has_forms(&self) -> bool {
+        matches!(self, Self::Validate(_) | Self::Plan(_) | Self::Apply(_) | Self::Destroy(_))
+    }
+
     /// Does it make reports, which have more forms than text and JSON?
     fn reports(&self) -> bool {
         matches!(self, Self::Cost(_))
@@ -344,7 +387,7 @@ pub(crate) fn main() -> ExitCode {
         None => match Cli::try_parse() {
             Err(e) if usage::is_answer(&e) => {
                 ui::note_loss(e.print());
-                return ExitCode::from(whole(usage::exit(&e), Ui::new(false, Color::Auto)) as u8);
+                return ExitCode::from(whole(usage::exit(&e), Ui::new(false, None, Color::Auto)) as u8);
             }
             parsed => parsed.map_err(|e| usage::wrong(&e)),
         },
@@ -352,7 +395,7 @@ pub(crate) fn main() -> ExitCode {
     let cli = match parsed {
         Ok(cli) => cli,
         Err(problem) => {
-            let ui = Ui::new(usage::wants_json(&args), Color::Auto);
+            let ui = Ui::new(usage::wants_json(&args), None, Color::Auto);
             match ui.json {
                 true => ui.data(&usage::json(&args, problem)),
                 false => ui.diagnostics(&problem.into()),
@@ -361,7 +404,8 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     log();
-    let ui = Ui::new(cli.format == Format::Json, cli.color);
+    let form = cli.format.ci().filter(|_| cli.command.has_forms());
+    let ui = Ui::new(cli.format == Format::Json, form, cli.color);
     let name = cli.command.name();
     let exit = match runtime() {
         Ok(runtime) => runtime.block_on(async {
@@ -423,18 +467,29 @@ fn document(command: &str, fields: &Value, found: &Diagnostics) -> Value {
 }
 
 async fn dispatch(command: Command, format: Format, ui: Ui) -> Result {
-    if !matches!(format, Format::Text | Format::Json) && !command.reports() {
-        let form = format.report();
+    let has = match format {
+        Format::Text | Format::Json => true,
+        Format::Csv | Format::Html => command.reports(),
+        Format::Markdown => command.reports() || command.has_forms(),
+        _ => command.has_forms(),
+    };
+    if !has {
+        let form = format.to_possible_value().map_or_else(String::new, |v| v.get_name().to_owned());
+        let help = match (command.reports(), command.has_forms()) {
+            (true, _) => "it has `text`, `json`, `csv`, `markdown` and `html`",
+            (_, true) => "it has `text`, `json`, `markdown`, `github`, `gitlab`, `codequality`, `sarif` and `junit`",
+            _ => "write `--format text` or `--format json`",
+        };
         return Err(Diagnostic::error(&codes::FORMAT, format!("`dlinfra {}` has no {form} form", command.name()))
-            .with_help("write `--format text` or `--format json`; `dlinfra cost` has the other forms")
+            .with_help(help)
             .into());
     }
     match command {
         Command::Init(args) => init::run(&args, ui),
-        Command::Validate(args) => validate::run(&args, ui),
-        Command::Plan(args) => plan::run(&args, ui).await,
-        Command::Apply(args) => apply::run(&args, ui).await,
-        Command::Destroy(args) => destroy::run(&args, ui).await,
+        Command::Validate(args) => args.forms.around("validate", ui, validate::run(&args, ui)),
+        Command::Plan(args) => args.forms.around("plan", ui, plan::run(&args, ui).await),
+        Command::Apply(args) => args.forms.around("apply", ui, apply::run(&args, ui).await),
+        Command::Destroy(args) => args.forms.around("destroy", ui, destroy::run(&args, ui).await),
         Command::Status(args) => status::run(&args, ui).await,
         Command::Drift(args) => drift::run(&args, ui).await,
         Command::Cost(args) => cost::run(&args, format, ui).await,
@@ -444,6 +499,9 @@ async fn dispatch(command: Command, format: Format, ui: Ui) -> Result {
         Command::List(args) => list::run(&args, ui).await,
         Command::Prices(args) => prices::run(&args, ui).await,
         Command::Lock(args) => lock::run(&args, ui).await,
+        Command::Extend(args) => extend::run(&args, ui).await,
+        Command::Reap(args) => reap::run(&args, ui).await,
+        Command::Reaper(args) => reaper::run(&args, ui).await,
         Command::Recover(args) => recover::run(&args, ui).await,
         Command::Kinds(args) => kinds::run(&args, ui),
         Command::Modules(args) => modules::run(&args, ui),

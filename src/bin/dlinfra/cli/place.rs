@@ -141,6 +141,19 @@ pub(super) fn requests_file(folder: &Path) -> PathBuf {
     folder.join("requests.json")
 }
 
+/// Clients for what the environment alone says, as a function has no flags.
+pub(crate) async fn connect(region: &str) -> Aws {
+    let connect = |clock| {
+        let region = region.to_owned();
+        Aws::connect(Options { region, profile: None, endpoint_url: None, http: None, clock })
+    };
+    let aws = connect(Clock::system()).await;
+    match served::clock(&aws.endpoints()) {
+        Some(clock) => connect(clock).await,
+        None => aws,
+    }
+}
+
 impl Place {
     /// Prepares clients for a region; nothing is sent yet.
     pub(super) async fn open(args: &Where, region: &str, file: Option<&Path>) -> Result<Self, Stop> {
@@ -215,10 +228,9 @@ impl Place {
                 .with_help("use https or an endpoint on this machine; for an emulator, any other keys (`test`)")
                 .into());
         }
-        // Waits on a served sandbox are as much faster as it is, and what is recorded tells its time.
-        let served = endpoints.iter().find_map(|e| served::ask(&e.url));
-        if let Some((time, speed)) = served {
-            aws = connect(Clock::scaled(time, speed)).await;
+        let served = served::clock(&endpoints);
+        if let Some(clock) = served.clone() {
+            aws = connect(clock).await;
         }
         let shown: Vec<_> = endpoints.iter().map(Endpoint::shown).collect();
         let what = if served.is_some() { " (a served sandbox: nothing real is touched)" } else { "" };

@@ -2,10 +2,11 @@
 use super::{
     Exit, Result, Stop,
     arguments::{Source, Where},
+    forms::{self, Forms},
     load,
     money::{Judged, Limits},
     place::{self, Place},
-    prices,
+    prices, reaper,
 };
 use crate::cli::codes;
 use crate::ui::Ui;
@@ -17,7 +18,7 @@ use dlinfra::{
     engine::{Engine, Settled, View},
     journal::JournalError,
     plan::Plan,
-    report::{change::Revealed, plan as report},
+    report::{change::Revealed, ci::Told, plan as report},
     saved::{self, SavedInputs, SavedPlan, looks_like_secret},
 };
 use jiff::Timestamp;
@@ -45,6 +46,8 @@ pub(super) struct Args {
     replace: Vec<String>,
     #[command(flatten)]
     limits: Limits,
+    #[command(flatten)]
+    pub(super) forms: Forms,
     /// Save the plan, so that `dlinfra apply PLAN.json` does this and nothing else.
     #[arg(long, alias = "output", short, value_name = "PLAN.json")]
     out: Option<PathBuf>,
@@ -79,6 +82,27 @@ impl Prepared {
             }
         }
         out
+    }
+
+    /// Everything that was found, in one list.
+    pub(super) fn found(&self) -> Diagnostics {
+        let mut out = self.deployment.notes.clone();
+        out.extend(self.plan.notes.iter().chain(self.money.words.iter()).cloned());
+        out.sort();
+        out
+    }
+
+    /// What there is to tell of it in the forms of CI systems.
+    pub(super) fn told<'a>(
+        &'a self,
+        command: &'a str,
+        found: &'a Diagnostics,
+        exit: Exit,
+        closing: Option<&'a str>,
+        next: Option<&'a str>,
+    ) -> Told<'a> {
+        let (header, plan, money) = (Some(&self.header), Some(&self.plan), Some(&self.money.figures));
+        Told { header, plan, money, closing, next, ..forms::told(command, &self.header.stack, found, exit as u8) }
     }
 
     pub(super) fn show<'a>(&'a self, full: bool, revealed: &'a Revealed, ui: Ui) -> report::Show<'a> {
@@ -140,7 +164,10 @@ pub(super) async fn prepare(
     if !ui.json && !plan.is_empty() {
         ui.diagnostics(&remarks.into_iter().collect());
     }
-    let header = header(&place, &engine, &deployment.compiled.stack).await?;
+    let mut header = header(&place, &engine, &deployment.compiled.stack).await?;
+    let compiled = &deployment.compiled;
+    let ttl = compiled.ttl.map(|ttl| ttl.to_string());
+    header.end = reaper::promise(&place, ttl, compiled.backend.as_ref()).await;
     let money = Judged::new(&deployment.compiled, &plan, limits, &prices, engine.now())?;
     let no_memory = engine.no_memory(&view);
     Ok(Prepared { deployment, place, engine, view, plan, header, money, inputs, replace, saved, no_memory })
@@ -168,6 +195,7 @@ pub(super) async fn header(place: &Place, engine: &Engine, stack: &str) -> std::
         place: place.heading().await?,
         journal: engine.journal_place(),
         new_bucket: engine.bucket_to_be_made().await?,
+        end: None,
     })
 }
 
@@ -270,6 +298,10 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         (false, true) => Exit::Changes,
         (false, false) => Exit::Ok,
     };
+    if args.forms.wanted(ui) {
+        let next = (!plan.is_empty() && !money.refused()).then(|| after(args, &prepared));
+        args.forms.tell(ui, &prepared.told("plan", &prepared.found(), exit, None, next.as_deref()))?;
+    }
     // The process ends here; taking a large plan apart again would be a tenth of its time.
     let Prepared { deployment, engine, view, plan, .. } = prepared;
     std::mem::forget((deployment, engine, view, plan));

@@ -1,4 +1,5 @@
 //! Is the endpoint a sandbox that `dlinfra sandbox serve` serves? Then its time and its speed are this command's too.
+use dlinfra::{aws::endpoint::Endpoint, clock::Clock};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::{
@@ -14,7 +15,7 @@ const LONGEST: u64 = 1 << 20;
 
 /// The sandbox's time and how many times faster than real time it runs; nothing for any other endpoint. Only loopback
 /// is asked: the sandbox is served nowhere else, and nobody else shall see a question that is not AWS's.
-pub(super) fn ask(url: &str) -> Option<(Timestamp, u32)> {
+fn ask(url: &str) -> Option<(Timestamp, u32)> {
     let at = loopback(url)?;
     let mut stream = TcpStream::connect_timeout(&at, PATIENCE).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
@@ -23,6 +24,13 @@ pub(super) fn ask(url: &str) -> Option<(Timestamp, u32)> {
     let mut text = String::new();
     stream.take(LONGEST).read_to_string(&mut text).ok()?;
     read(&text)
+}
+
+/// The clock of the first of these endpoints that is a served sandbox: waits on it are as much faster as it is, and what
+/// is recorded tells its time.
+pub(super) fn clock(endpoints: &[Endpoint]) -> Option<Clock> {
+    let (time, speed) = endpoints.iter().find_map(|e| ask(&e.url))?;
+    Some(Clock::scaled(time, speed))
 }
 
 /// The address in `http://127.0.0.1:4566/`.

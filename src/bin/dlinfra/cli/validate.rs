@@ -1,5 +1,11 @@
 //! validate: everything that can be checked without AWS.
-use super::{Exit, Result, arguments::Source, document, load};
+use super::{
+    Exit, Result,
+    arguments::Source,
+    document,
+    forms::{self, Forms},
+    load,
+};
 use crate::ui::Ui;
 use dlinfra::report::counted;
 use serde_json::json;
@@ -9,6 +15,8 @@ use serde_json::json;
 pub(super) struct Args {
     #[command(flatten)]
     source: Source,
+    #[command(flatten)]
+    pub(super) forms: Forms,
 }
 
 pub(super) fn run(args: &Args, ui: Ui) -> Result {
@@ -27,6 +35,7 @@ pub(super) fn run(args: &Args, ui: Ui) -> Result {
             compiled.region
         ));
     }
+    args.forms.tell(ui, &forms::told("validate", &compiled.stack, &deployment.notes, Exit::Ok as u8))?;
     // The process ends here; taking a large blueprint apart again would only cost time.
     std::mem::forget(deployment);
     Ok(Exit::Ok)

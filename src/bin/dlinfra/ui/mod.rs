@@ -7,7 +7,7 @@ pub(crate) use progress::Progress;
 
 use dlinfra::{
     diagnostic::{Diagnostics, render_within},
-    report::screen::Screen,
+    report::{ci::Form, screen::Screen},
 };
 use std::{
     io::{BufRead, IsTerminal, Write},
@@ -44,6 +44,8 @@ pub(crate) struct Ui {
     prose: usize,
     /// A person sees stdout.
     seen: bool,
+    /// The form of the result on stdout; what is data otherwise is talk then.
+    pub form: Option<Form>,
 }
 
 /// Why data did not reach stdout, the first time that it did not.
@@ -68,7 +70,7 @@ const NARROWEST: usize = 40;
 
 impl Ui {
     /// Looks at the terminal and at COLUMNS, NO_COLOR, CLICOLOR_FORCE and TERM.
-    pub(crate) fn new(json: bool, color: Color) -> Self {
+    pub(crate) fn new(json: bool, form: Option<Form>, color: Color) -> Self {
         let (seen, terminal) = (std::io::stdout().is_terminal(), std::io::stderr().is_terminal());
         let stated = var("COLUMNS").and_then(|c| c.parse().ok()).filter(|c| *c > 0);
         let width = |size: std::io::Result<rustix::termios::Winsize>| -> usize {
@@ -81,11 +83,19 @@ impl Ui {
         };
         let talk = width(rustix::termios::tcgetwinsize(std::io::stderr().as_fd()).map_err(Into::into));
         let prose = if terminal || stated.is_some() { talk } else { usize::MAX };
-        Self { json, color: colored(color, terminal, &var), terminal, screen: out, width: talk, prose, seen }
+        Self { json, color: colored(color, terminal, &var), terminal, screen: out, width: talk, prose, seen, form }
     }
 
-    /// Data.
+    /// Data, or talk where the result has a form of its own.
     pub(crate) fn data(&self, text: &str) {
+        match self.form {
+            Some(_) => self.say(text),
+            None => self.result(text),
+        }
+    }
+
+    /// Data, whatever form it has.
+    pub(crate) fn result(&self, text: &str) {
         let text = clean::clean(text, self.screen.color);
         let mut out = std::io::stdout().lock();
         let end: &[u8] = if text.ends_with('\n') { b"" } else { b"\n" };

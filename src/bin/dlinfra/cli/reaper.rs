@@ -1,0 +1,293 @@
+//! reaper: make, look at, try and remove what ends stacks at their time; and make it before a stack that needs it.
+use super::{
+    Exit, Result, Stop, apply,
+    arguments::Where,
+    document,
+    place::Place,
+    plan, stack,
+};
+use crate::cli::codes;
+use crate::ui::Ui;
+use dlinfra::{
+    blueprint::Backend,
+    diagnostic::{Diagnostic, Diagnostics},
+    engine::Engine,
+    journal::lock::moment,
+    kinds::KINDS,
+    plan::{Action, Plan},
+    reaper::{self, End, Installed, NAME, Package, Pass, Program, Rehearsal},
+};
+use serde_json::json;
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+/// Make, look at, try or remove what ends stacks when their ttl is over.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    place: Where,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Make it, or bring it to this version of dlinfra.
+    Install {
+        #[command(flatten)]
+        program: Chosen,
+    },
+    /// Show its version, its last pass and what that left.
+    Status,
+    /// Call it once in a mode that changes nothing, and show what it may not do.
+    Check,
+    /// Remove it. Nothing ends stacks then.
+    Remove {
+        /// Also while stacks with a ttl exist.
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+/// The program that the function runs.
+#[derive(clap::Args, Clone, Default)]
+pub(super) struct Chosen {
+    /// The dlinfra that the reaper runs, built for Linux on x86-64 or arm64; without it, this one.
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
+}
+
+/// How a stack's ttl is kept.
+#[derive(clap::Args, Clone, Default)]
+pub(super) struct Keeping {
+    /// Do not make the reaper: nothing but you ends the stack at its ttl.
+    #[arg(long)]
+    no_reaper: bool,
+    #[command(flatten)]
+    program: Chosen,
+}
+
+pub(super) async fn run(args: &Args, ui: Ui) -> Result {
+    let region = stack::region(&args.place)?;
+    let place = Place::open(&args.place, &region, None).await?;
+    if place.sandbox.is_some() {
+        return Err(Diagnostic::error(&codes::COMMAND_LINE, STANDS_STILL)
+            .with_help("`dlinfra sandbox serve --run-functions` has time, and runs functions")
+            .into());
+    }
+    match &args.command {
+        Command::Install { program } => {
+            let data = reaper::installed(&place.aws).await?.is_some_and(|it| it.data);
+            install(&place, program, data, ui).await?;
+            check(&place, ui).await
+        }
+        Command::Status => status(&place, ui).await,
+        Command::Check => check(&place, ui).await,
+        Command::Remove { force } => remove(&place, *force, ui).await,
+    }
+}
+
+const STANDS_STILL: &str = "the sandbox stands still between commands, so nothing can end a stack there";
+
+/// How the end of a stack is kept, for a plan: nothing of a stack without one.
+pub(super) async fn promise(place: &Place, ttl: Option<String>, backend: Option<&Backend>) -> Option<String> {
+    let ttl = ttl?;
+    if place.sandbox.is_some() {
+        return Some(format!("ttl {ttl}: {STANDS_STILL}"));
+    }
+    if backend.is_some() {
+        return Some(format!("ttl {ttl}: not enforced, since the journal is not in the account's own bucket (DL0804)"));
+    }
+    let words = match reaper::installed(&place.aws).await {
+        Err(e) => format!("nobody knows whether it is enforced: {e}"),
+        Ok(None) => "enforced by the reaper, which is made first: a function, its log, two roles, a schedule".to_owned(),
+        Ok(Some(Installed { version, .. })) => {
+            let last = reaper::last_pass(&place.aws).await.ok().flatten();
+            let last = last.map_or("no pass yet".to_owned(), |pass| format!("last pass {}", ago(&pass, place)));
+            format!("enforced by the reaper (dlinfra {}, {last})", version.as_deref().unwrap_or("?"))
+        }
+    };
+    Some(format!("ttl {ttl}: {words}"))
+}
+
+fn ago(pass: &Pass, place: &Place) -> String {
+    dlinfra::plan::ago(pass.at, place.aws.clock().now())
+}
+
+/// Makes the reaper if need be, and rehearses it, before anything that costs money.
+pub(super) async fn arm(prepared: &plan::Prepared, keeping: &Keeping, ui: Ui) -> std::result::Result<(), Stop> {
+    let compiled = &prepared.deployment.compiled;
+    let place = &prepared.place;
+    if compiled.ttl.is_none() || compiled.backend.is_some() || place.sandbox.is_some() || keeping.no_reaper {
+        return Ok(());
+    }
+    let own = env!("CARGO_PKG_VERSION");
+    let there = reaper::installed(&place.aws).await?;
+    let newer = there.as_ref().is_some_and(|it| it.is_newer_than(own));
+    let data = compiled.ttl_data || there.as_ref().is_some_and(|it| it.data);
+    let fits = there.as_ref().is_some_and(|it| it.version.as_deref() == Some(own) && it.data == data);
+    if !fits && !newer {
+        install(place, &keeping.program, data, ui).await?;
+    }
+    let found = reaper::rehearse(&place.aws).await?;
+    let kinds = prepared.plan.steps.iter().filter(|s| s.action != Action::Delete).map(|s| s.kind.name());
+    let holes = found.holes(kinds);
+    if holes.is_empty() {
+        ui.say("ttl: enforced, rehearsed now");
+        return Ok(());
+    }
+    Err(may_not(&holes).with_help("let its role do it, or apply with `--no-reaper` and end the stack yourself").into())
+}
+
+fn may_not(holes: &[String]) -> Diagnostic {
+    Diagnostic::error(&reaper::codes::MAY_NOT_REMOVE, "the reaper may not remove what this stack has")
+        .with_detail(holes.join("\n"))
+}
+
+/// Brings the reaper's stack to what this dlinfra says.
+async fn install(place: &Place, program: &Chosen, data: bool, ui: Ui) -> std::result::Result<(), Stop> {
+    let running = std::env::current_exe().map_err(|e| {
+        Diagnostic::error(&reaper::codes::UNFIT_PROGRAM, format!("the running dlinfra cannot be found: {e}"))
+            .with_help("name it with `--binary FILE`")
+    })?;
+    let package = Package::of(program.binary.as_deref().unwrap_or(Path::new(&running)))?;
+    let mut ground = reaper::ground(&place.aws).await?;
+    ground.data = data;
+    let wanted = reaper::deployment(&ground, &Program {
+        architecture: package.architecture.to_owned(),
+        sha256: package.sha256.clone(),
+        key: package.key(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    })?;
+    let engine = place.engine(wanted.target(), None).await?;
+    let view = engine.look(&wanted.wanted).await?;
+    let plan = engine.plan(&wanted.wanted, &view, &BTreeSet::new())?;
+    if plan.is_empty() {
+        return Ok(());
+    }
+    ui.say(&format!("The reaper ({NAME}), which ends stacks at their ttl, comes first:"));
+    engine.backend().prepare().await.map_err(|e| e.diagnostic())?;
+    reaper::upload(&place.aws, &package).await?;
+    let job = apply::Job {
+        engine: &engine,
+        plan: &plan,
+        view: &view,
+        wanted: &wanted.wanted,
+        command: "apply",
+        delete_data: false,
+        presence: place.presence(),
+    };
+    let outcome = apply::execute(job, ui).await?;
+    if !outcome.complete() {
+        let text = apply::closing("applied", &plan, &outcome);
+        return Err(Diagnostic::error(&reaper::codes::NOT_REHEARSED, "the reaper is not ready, so nothing was begun")
+            .with_detail(text)
+            .with_help("run the same command again, or apply with `--no-reaper` and end the stack yourself")
+            .into());
+    }
+    reaper::forget_programs(&place.aws).await?;
+    Ok(())
+}
+
+fn none() -> Diagnostic {
+    Diagnostic::error(&codes::COMMAND_LINE, "there is no reaper in this account and region")
+        .with_help("`dlinfra reaper install` makes it; so does the first apply of a stack with a `ttl`")
+}
+
+async fn check(place: &Place, ui: Ui) -> Result {
+    if reaper::installed(&place.aws).await?.is_none() {
+        return Err(none().into());
+    }
+    let found: Rehearsal = reaper::rehearse(&place.aws).await?;
+    let holes = found.holes(KINDS.iter().map(|k| k.name()));
+    if ui.json {
+        ui.data(&document("reaper", &json!({ "rehearsal": found }), &Diagnostics::new()).to_string());
+    } else if holes.is_empty() {
+        ui.data(&format!("{NAME} (dlinfra {}) may remove everything that dlinfra makes", found.version));
+    } else {
+        ui.data(&format!("{NAME} (dlinfra {}) may not remove:", found.version));
+        holes.iter().for_each(|hole| ui.data(&format!("  {hole}")));
+    }
+    Ok(if holes.is_empty() { Exit::Ok } else { Exit::Partial })
+}
+
+async fn status(place: &Place, ui: Ui) -> Result {
+    let (found, last) = (reaper::installed(&place.aws).await?, reaper::last_pass(&place.aws).await?);
+    if ui.json {
+        let version = found.as_ref().and_then(|it| it.version.clone());
+        let fields = json!({ "installed": found.is_some(), "version": version, "last_pass": last });
+        ui.data(&document("reaper", &fields, &Diagnostics::new()).to_string());
+        return Ok(Exit::Ok);
+    }
+    let Some(found) = found else { return Err(none().into()) };
+    ui.data(&format!("{NAME}, dlinfra {}", found.version.as_deref().unwrap_or("of an unknown version")));
+    match last {
+        None => ui.data("no pass yet"),
+        Some(pass) => show(&pass, place, ui),
+    }
+    Ok(Exit::Ok)
+}
+
+/// What a pass did.
+pub(super) fn show(pass: &Pass, place: &Place, ui: Ui) {
+    ui.data(&format!("pass of {} ({})", moment(pass.at), ago(pass, place)));
+    if pass.stacks.is_empty() {
+        ui.data("  nothing had expired");
+    }
+    for one in &pass.stacks {
+        let resources = dlinfra::report::counted(one.removed, "resource");
+        let words = match one.end {
+            End::Removed => format!("removed, {resources}"),
+            End::Left => format!("{resources} removed, {} left", one.left.len()),
+            End::Due => format!("would be removed, {resources}"),
+            End::Busy => "somebody works on it; the next pass looks again".to_owned(),
+            End::Doubtful => "not touched".to_owned(),
+            End::Failed => "not removed".to_owned(),
+        };
+        let why = one.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        ui.data(&format!("  {}  expired {}: {words}{why}", one.stack, moment(one.expired)));
+        one.left.iter().for_each(|left| ui.data(&format!("    {left}")));
+    }
+    for gap in &pass.not_seen {
+        ui.data(&format!("  {gap}"));
+    }
+}
+
+async fn remove(place: &Place, force: bool, ui: Ui) -> Result {
+    let (found, _) = Engine::all_stacks(&place.aws, KINDS).await?;
+    let armed: BTreeSet<String> = found
+        .iter()
+        .filter_map(|object| dlinfra::aws::ownership::Ownership::read(&object.live.tags))
+        .filter(|owner| owner.expires.is_some())
+        .map(|owner| owner.stack)
+        .collect();
+    if !armed.is_empty() && !force {
+        let names: Vec<String> = armed.into_iter().collect();
+        return Err(Diagnostic::error(&reaper::codes::STILL_NEEDED, format!("stacks rely on it: {}", names.join(", ")))
+            .with_help("destroy them first, or add `--force`: nothing ends them then")
+            .into());
+    }
+    let engine = place.engine_by_name(NAME, None).await?;
+    let removal = engine.plan_removal(&[], true).await?;
+    let (plan, view): (&Plan, _) = (&removal.plan, &removal.view);
+    let job = apply::Job {
+        engine: &engine,
+        plan,
+        view,
+        wanted: &[],
+        command: "destroy",
+        delete_data: true,
+        presence: place.presence(),
+    };
+    let removed = apply::remove(job, ui).await?;
+    reaper::forget_programs(&place.aws).await?;
+    let proved = removed.proof.as_ref().is_some_and(dlinfra::engine::Proof::holds);
+    if ui.json {
+        ui.data(&document("reaper", &json!({ "removed": proved }), &Diagnostics::new()).to_string());
+    } else {
+        ui.say(if proved { "the reaper is removed" } else { "not all of the reaper is removed: run it again" });
+    }
+    Ok(if proved { Exit::Ok } else { Exit::Partial })
+}

@@ -1,0 +1,309 @@
+//! What ends stacks at their time: only those whose tags and journal say so, and whose lease nobody holds.
+use crate::stage::{Stage, never, wanted};
+use dlinfra::{
+    engine::Target,
+    journal::{self, Holder, Lease, S3Backend},
+    kinds::KINDS,
+    plan::{Protect, Wanted},
+    reaper::{self, End, Ended, Ground, Pass, Program, Reap, pass},
+    units::Span,
+};
+use dlinfra_sandbox::{Sandbox, SandboxConfig, StoredObject};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+/// A stack with a journal in the account's own bucket.
+async fn stack(sandbox: &Sandbox, name: &str, hours: u64) -> Stage {
+    let mut stage = Stage::on(sandbox.clone(), Arc::new(dlinfra::journal::MemoryBackend::new()));
+    stage.backend = Arc::new(S3Backend::own(&stage.aws().await, "000000000000", name));
+    stage.target = Target { stack: name.to_owned(), ttl: Some(Span::from_hours(hours)), ..Target::default() };
+    stage
+}
+
+fn logs(name: &str) -> Vec<Wanted> {
+    vec![
+        wanted("log", "log-group", json!({ "name": format!("/{name}/log") })),
+        wanted("queue", "queue", json!({ "name": format!("{name}-queue") })),
+    ]
+}
+
+/// The names of stacks that have anything.
+fn living(sandbox: &Sandbox) -> BTreeSet<String> {
+    let live = sandbox.objects().into_iter().filter(StoredObject::is_live);
+    live.filter_map(|object| object.tags.get("dlinfra:stack").cloned()).collect()
+}
+
+async fn reap(stage: &Stage) -> Pass {
+    let (_keep, cancel) = never();
+    pass(&stage.aws().await, KINDS, Reap { stack: None, dry_run: false, cancel }).await.unwrap()
+}
+
+fn ends(pass: &Pass) -> BTreeMap<&str, End> {
+    pass.stacks.iter().map(|one| (one.stack.as_str(), one.end)).collect()
+}
+
+/// The same numbers for the same seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, most: u32) -> u32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as u32 % most
+    }
+}
+
+fn hours(number: u64) -> Duration {
+    Duration::from_secs(number * 3600)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_expired_is_removed_and_nothing_else() {
+    let sandbox = Sandbox::open(SandboxConfig::default()).unwrap();
+    let (short, long) = (stack(&sandbox, "short", 2).await, stack(&sandbox, "long", 48).await);
+    let mut forever = stack(&sandbox, "forever", 1).await;
+    forever.target.ttl = None;
+    for stage in [&short, &long, &forever] {
+        stage.apply(&logs(&stage.target.stack)).await;
+    }
+    let before = sandbox.requests().mutating;
+    assert_eq!(reap(&short).await.stacks, []);
+    assert_eq!(sandbox.requests().mutating, before, "nothing has expired");
+    short.clock.sleep(hours(3)).await;
+    let done = reap(&short).await;
+    let [Ended { stack, end: End::Removed, removed: 2, left, why: None, .. }] = &done.stacks[..] else {
+        panic!("{done:?}")
+    };
+    assert_eq!((stack.as_str(), left.len()), ("short", 0));
+    assert!(done.is_clean());
+    assert_eq!(living(&sandbox), BTreeSet::from(["forever".to_owned(), "long".to_owned()]));
+    assert_eq!(reap(&short).await.stacks, [], "it is over");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_extension_counts_from_its_first_word() {
+    let sandbox = Sandbox::open(SandboxConfig::default()).unwrap();
+    let stage = stack(&sandbox, "train", 2).await;
+    stage.apply(&logs("train")).await;
+    let engine = stage.engine().await;
+    let first = engine.ends().unwrap().at;
+    let later = first + SignedDuration::from_hours(24);
+    let presence = journal::Presence::new(tempfile::tempdir().unwrap().path());
+    let done = engine.extend(later, presence.clone()).await.unwrap();
+    assert_eq!((done.at, done.objects), (later, 2));
+    // The blueprint says the same as before, and its plan has nothing to do.
+    assert!(stage.plan(&logs("train")).await.is_empty());
+    let sooner = stage.engine().await.extend(first, presence).await.unwrap_err();
+    assert!(sooner.iter().all(|d| d.code == "DL0568"), "{sooner}");
+    stage.clock.sleep(hours(3)).await;
+    assert_eq!(reap(&stage).await.stacks, []);
+    // Tags that somebody set back are not enough, and neither is an old journal.
+    let aws = stage.aws().await;
+    let arn = "arn:aws:logs:us-east-1:000000000000:log-group:/train/log";
+    let all = stage.sandbox.objects();
+    let tags = BTreeMap::from([("dlinfra:expires".to_owned(), first.to_string())]);
+    for object in all.iter().filter(|o| o.tags.contains_key("dlinfra:address")) {
+        let (tagger, id): (&'static dyn dlinfra::aws::tags::Tagger, _) = match object.kind.as_str() {
+            "logs/log-group" => (&dlinfra::aws::tags::LOGS, arn.to_owned()),
+            _ => (&dlinfra::aws::tags::QUEUES, "arn:aws:sqs:us-east-1:000000000000:train-queue".to_owned()),
+        };
+        tagger.retag(&aws, &[id], &tags, &[]).await.unwrap();
+    }
+    let done = reap(&stage).await;
+    assert_eq!(ends(&done), BTreeMap::from([("train", End::Doubtful)]), "{done:?}");
+    assert_eq!(living(&sandbox).len(), 1);
+    stage.clock.sleep(hours(25)).await;
+    assert_eq!(ends(&reap(&stage).await), BTreeMap::from([("train", End::Removed)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_holds_the_stack_is_waited_for() {
+    let sandbox = Sandbox::open(SandboxConfig::default()).unwrap();
+    let stage = stack(&sandbox, "train", 2).await;
+    stage.apply(&logs("train")).await;
+    stage.clock.sleep(hours(3)).await;
+    let holder = Holder::current("apply");
+    let lease = journal::Request::new(stage.backend.clone(), stage.clock.clone(), holder);
+    let lease = Lease::acquire(lease).await.unwrap();
+    let done = reap(&stage).await;
+    assert_eq!(ends(&done), BTreeMap::from([("train", End::Busy)]), "{done:?}");
+    assert_eq!(living(&sandbox).len(), 1);
+    lease.release().await.unwrap();
+    assert_eq!(ends(&reap(&stage).await), BTreeMap::from([("train", End::Removed)]));
+}
+
+/// Whoever can tag objects cannot have a stack removed, nor objects of others.
+#[tokio::test(start_paused = true)]
+async fn what_only_looks_like_an_expired_stack_is_not_touched() {
+    let sandbox = Sandbox::open(SandboxConfig::default()).unwrap();
+    let stage = stack(&sandbox, "train", 48).await;
+    stage.apply(&logs("train")).await;
+    let aws = stage.aws().await;
+    let past = stage.clock.now() - SignedDuration::from_hours(1);
+    for (name, stack) in [("forged", "forged"), ("theirs", "train")] {
+        let tags = json!({
+            "dlinfra:v": "1", "dlinfra:stack": stack, "dlinfra:stack-id": "somebody", "dlinfra:address": "log",
+            "dlinfra:expires": past.to_string(),
+        });
+        let input = json!({ "logGroupName": name, "tags": tags });
+        aws.logs().once::<serde::de::IgnoredAny>("CreateLogGroup", &input).await.unwrap();
+    }
+    let done = reap(&stage).await;
+    assert_eq!(ends(&done), BTreeMap::from([("forged", End::Doubtful)]), "{done:?}");
+    stage.clock.sleep(hours(49)).await;
+    let done = reap(&stage).await;
+    assert_eq!(ends(&done)["train"], End::Removed, "{done:?}");
+    let left: BTreeSet<String> = sandbox.objects().into_iter().filter(|o| o.kind == "logs/log-group").map(|o| o.id).collect();
+    assert_eq!(left, BTreeSet::from(["forged".to_owned(), "theirs".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn data_and_what_is_protected_stay_and_are_named() {
+    for delete in [false, true] {
+        let sandbox = Sandbox::open(SandboxConfig::default()).unwrap();
+        let mut stage = stack(&sandbox, "train", 2).await;
+        stage.target.ttl_data = delete;
+        let mut all = logs("train");
+        all.push(wanted("results", "bucket", json!({ "name": "train-results" })));
+        all.push(Wanted { protect: Some(Protect::Never), ..wanted("kept", "queue", json!({ "name": "kept" })) });
+        stage.apply(&all).await;
+        let put = stage.aws().await;
+        let put = put.s3().put_object().bucket("train-results").key("weights").body(b"data".to_vec().into());
+        put.send().await.unwrap();
+        stage.clock.sleep(hours(3)).await;
+        for nth in 0..2 {
+            let done = reap(&stage).await;
+            let [Ended { end: End::Left, left, .. }] = &done.stacks[..] else { panic!("{nth}: {done:?}") };
+            assert_eq!(left.len(), if delete { 1 } else { 2 }, "{nth}: {left:?}");
+            assert!(left.iter().any(|line| line.starts_with("kept") && line.contains("protect: never")), "{left:?}");
+            assert_eq!(left.iter().any(|line| line.starts_with("results") && line.contains("1 object")), !delete);
+        }
+        let kinds: BTreeSet<String> = sandbox.objects().into_iter().filter(StoredObject::is_live).map(|o| o.kind).collect();
+        assert!(!kinds.contains("logs/log-group"), "{kinds:?}");
+    }
+}
+
+/// A pass that is cut off at any request is finished by the next one.
+#[tokio::test(start_paused = true)]
+async fn a_pass_that_dies_is_continued_by_the_next() {
+    for requests in (1..60).step_by(7) {
+        let sandbox = Sandbox::open(SandboxConfig::default()).unwrap();
+        let stage = stack(&sandbox, "train", 2).await;
+        stage.apply(&logs("train")).await;
+        stage.clock.sleep(hours(3)).await;
+        let aws = stage.aws().await;
+        let (_keep, cancel) = never();
+        let dies = pass(&aws, KINDS, Reap { stack: None, dry_run: false, cancel });
+        let limit = sandbox.requests().total + requests;
+        let watched = async {
+            while sandbox.requests().total < limit {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::select! {
+            _ = dies => {}
+            () = watched => {}
+        }
+        for _ in 0..3 {
+            // The lease of the dead one must run out first.
+            stage.clock.sleep(Duration::from_secs(900)).await;
+            reap(&stage).await;
+        }
+        assert_eq!(living(&sandbox), BTreeSet::new(), "after {requests} requests");
+    }
+}
+
+/// Random stacks, ends, extensions and holders: at every pass exactly those end whose time is over and whom nobody holds.
+#[tokio::test(start_paused = true)]
+async fn only_what_may_end_ends_whatever_the_times_are() {
+    for seed in 0..12 {
+        let mut random = Random(seed);
+        let sandbox = Sandbox::open(SandboxConfig { seed, ..SandboxConfig::default() }).unwrap();
+        let mut stages = Vec::new();
+        for nth in 0..4 {
+            let stage = stack(&sandbox, &format!("s{nth}"), 1 + u64::from(random.below(6))).await;
+            stage.apply(&logs(&stage.target.stack)).await;
+            let end = stage.engine().await.ends().unwrap().at;
+            stages.push((stage, end, None::<Lease>));
+        }
+        for _ in 0..8 {
+            let nth = random.below(4) as usize;
+            let (stage, end, lease) = &mut stages[nth];
+            let lives = living(&sandbox).contains(&stage.target.stack);
+            match random.below(3) {
+                0 if lives && lease.is_none() => {
+                    let later = *end + SignedDuration::from_hours(1 + i64::from(random.below(3)));
+                    let folder = tempfile::tempdir().unwrap();
+                    *end = stage.engine().await.extend(later, journal::Presence::new(folder.path())).await.unwrap().at;
+                }
+                1 if lease.is_none() => {
+                    let holder = Holder::current("apply");
+                    let request = journal::Request::new(stage.backend.clone(), stage.clock.clone(), holder);
+                    *lease = Some(Lease::acquire(request).await.unwrap());
+                }
+                _ => {
+                    if let Some(lease) = lease.take() {
+                        lease.release().await.unwrap();
+                    }
+                }
+            }
+            stages[0].0.clock.sleep(Duration::from_secs(600 + 60 * u64::from(random.below(90)))).await;
+            let before = living(&sandbox);
+            let now: Timestamp = stages[0].0.clock.now();
+            reap(&stages[0].0).await;
+            let after = living(&sandbox);
+            for (stage, end, lease) in &stages {
+                let name = &stage.target.stack;
+                let ends = *end <= now && lease.is_none();
+                assert_eq!(after.contains(name), before.contains(name) && !ends, "seed {seed}: {name}, {end}, {now}");
+            }
+        }
+    }
+}
+
+fn ground() -> Ground {
+    Ground {
+        partition: "aws".to_owned(),
+        account: "000000000000".to_owned(),
+        region: "us-east-1".to_owned(),
+        bucket: "dlinfra-000000000000-us-east-1".to_owned(),
+        data: false,
+    }
+}
+
+/// The reaper is a stack, whose role may do what each kind states and no more.
+#[test]
+fn its_role_is_made_of_what_the_kinds_state() {
+    let program = Program {
+        architecture: "x86_64".to_owned(),
+        sha256: "a".repeat(64),
+        key: "reaper/a.zip".to_owned(),
+        version: "0.1.0".to_owned(),
+    };
+    let made = |data| reaper::deployment(&Ground { data, ..ground() }, &program).unwrap_or_else(|p| panic!("{p}"));
+    let role = made(false).wanted.iter().find(|w| w.address.as_str() == "role").unwrap().spec.clone();
+    let policy = &role["policies"]["teardown"];
+    assert!(policy.to_string().len() < 10_240, "an inline policy has at most so many characters");
+    let statements = policy["Statement"].as_array().unwrap();
+    let actions: BTreeSet<&str> =
+        statements.iter().flat_map(|s| s["Action"].as_array().unwrap()).map(|a| a.as_str().unwrap()).collect();
+    assert!(actions.iter().all(|a| !a.contains('*')), "{actions:?}");
+    for (kind, removing) in reaper::removing(KINDS) {
+        assert!(!removing.is_empty(), "{kind} states nothing that removes it");
+        for action in removing.iter().filter(|a| !a.starts_with("s3:DeleteObject")) {
+            assert!(actions.contains(action), "{kind}: {action}");
+        }
+    }
+    // What removes something is bound to dlinfra's tags, or to a place.
+    for one in statements.iter().filter(|s| s["Sid"].as_str().unwrap().starts_with("Remove")) {
+        let bound = one["Condition"].is_object() || one["Resource"] != json!(["*"]);
+        assert!(bound, "{one}");
+    }
+    assert!(!policy.to_string().contains("\"s3:DeleteObjectVersion\""), "it empties nothing");
+    let role = made(true).wanted.iter().find(|w| w.address.as_str() == "role").unwrap().spec.clone();
+    assert!(role["policies"]["teardown"].to_string().contains("\"s3:DeleteObjectVersion\""), "unless a stack says so");
+}
