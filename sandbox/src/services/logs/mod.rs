@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::prelude::*;
 
-pub(crate) use events::record;
+pub(crate) use events::{record, record_all};
 
 pub(crate) static SERVICE: Service = Service {
     input: InputErrors::both("InvalidParameterException"),
