@@ -16,10 +16,12 @@
 //! - Every change is on disk before its response leaves, so a killed client never makes an object vanish.
 //! - Time is the sandbox's own [`Clock`]: it never runs backwards, also not between processes.
 //! - Same seed and same requests, same identifiers.
+//! - A request that is signed with the credentials of a role may do what the role may; all others may do everything.
 //! - Nothing here is shared with dlinfra itself, or the two would agree on mistakes.
 
 mod archive;
 mod attend;
+mod authorize;
 mod call;
 mod client_token;
 mod clock;

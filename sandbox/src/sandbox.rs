@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::Notify;
 
+use crate::authorize;
 use crate::call::Call;
 use crate::clock::{Clock, ScaledClock};
 use crate::config::{Consistency, SandboxConfig};
@@ -328,6 +329,7 @@ impl Sandbox {
         state.world.now = now;
         service.admit(request)?;
         let (operation, fields) = found?;
+        authorize::check(&state.world, request, service, operation.name, &fields)?;
         let params = Params::new(fields, service.input);
         if matches!(service.protocol, Protocol::Ec2Query | Protocol::AwsQuery | Protocol::RestXml) {
             params.fit_for_xml()?;

@@ -294,6 +294,19 @@ impl Service {
         }
     }
 
+    /// A refusal of what a role may not do, with AWS's sentence about it.
+    pub(crate) fn denied(&self, message: String) -> ApiError {
+        match self.protocol {
+            Protocol::Ec2Query => {
+                let message = format!("You are not authorized to perform this operation. {message}");
+                ApiError::new(403, "UnauthorizedOperation", message)
+            }
+            Protocol::RestXml | Protocol::AwsQuery => ApiError::new(403, "AccessDenied", message),
+            Protocol::RestJson => ApiError::new(403, "AccessDeniedException", message),
+            Protocol::AwsJson(_) | Protocol::RpcV2Cbor => ApiError::bad("AccessDeniedException", message),
+        }
+    }
+
     pub(crate) fn expired_token(&self) -> ApiError {
         match self.protocol {
             Protocol::Ec2Query => ApiError::bad("RequestExpired", "Request has expired."),

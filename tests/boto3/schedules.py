@@ -58,8 +58,8 @@ def a_schedule_lives(sandbox):
     client.delete_schedule(Name="s")
     for call in (client.get_schedule, client.delete_schedule):
         fails("ResourceNotFoundException", call, status=404, Name="s")
-    fails("ResourceNotFoundException", put, sandbox=sandbox, name="s", expression="rate(1 day)", role_arn=role_arn,
-          call="update_schedule")
+    fails("ResourceNotFoundException", client.update_schedule, status=404, Name="s", ScheduleExpression="rate(1 day)",
+          Target={"Arn": function_arn("f"), "RoleArn": role_arn}, FlexibleTimeWindow=OFF)
 
 
 @check

@@ -2,7 +2,7 @@
 
 mod application_autoscaling;
 mod ce;
-mod ec2;
+pub(crate) mod ec2;
 mod elbv2;
 mod events;
 mod fsx;

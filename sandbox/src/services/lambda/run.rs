@@ -8,7 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::code;
 use super::model::Function;
+use crate::authorize;
 use crate::functions::{Answer, Invocation};
+use crate::regions;
 use crate::services::prelude::*;
 use crate::services::{logs, monitoring};
 use crate::session;
@@ -23,6 +25,8 @@ const LARGEST: usize = 6_291_556;
 #[derive(Debug, Clone)]
 pub(crate) struct Job {
     pub(crate) invocation: Invocation,
+    /// The ARN of the function's role.
+    role: String,
     begun: Timestamp,
     /// Whether the caller wants to see the end of the log.
     tail: bool,
@@ -56,7 +60,7 @@ pub(super) fn begin(
         log_stream,
         payload: payload.into(),
     };
-    Job { invocation, begun: now, tail }
+    Job { invocation, role: it.settings.role.clone(), begun: now, tail }
 }
 
 /// What remains when a function has run.
@@ -68,7 +72,9 @@ pub(crate) fn finish(world: &mut World, job: &Job, answer: &mut Answer, now: Tim
         *answer = Answer { log, ..Answer::failed("Function.ResponseSizeTooLarge", &message) };
     }
     let taken = now.duration_since(job.begun).as_secs_f64().max(0.0) * 1e3;
-    write(world, job, now, &lines(job, answer, taken, now));
+    if may_log(world, job) {
+        write(world, job, &lines(job, answer, taken, now));
+    }
     let dimensions = BTreeMap::from([("FunctionName".to_owned(), it.function.clone())]);
     let errors = if answer.error.is_some() { 1.0 } else { 0.0 };
     for (name, value) in [("Invocations", 1.0), ("Errors", errors), ("Duration", taken)] {
@@ -84,11 +90,23 @@ pub(crate) fn not_run(world: &mut World, job: &Job, now: Timestamp) {
     let id = &job.invocation.request_id;
     let payload = String::from_utf8_lossy(&job.invocation.payload);
     let line = format!("RequestId: {id} was not run: this sandbox runs no functions. Payload: {payload}");
-    write(world, job, now, &[(now, line)]);
+    write(world, job, &[(now, line)]);
     session::end(world, &job.invocation.credentials.access_key);
 }
 
-fn write(world: &mut World, job: &Job, _now: Timestamp, lines: &[(Timestamp, String)]) {
+/// Whether the role of a function lets it log: Lambda writes in its name.
+fn may_log(world: &World, job: &Job) -> bool {
+    let it = &job.invocation;
+    let (partition, account) = (regions::partition(&it.region), &world.config.account);
+    let group = format!("arn:{partition}:logs:{}:{account}:log-group:{}", it.region, it.log_group);
+    let stream = [format!("{group}:log-stream:{}", it.log_stream)];
+    let may = |action: &str, resource: &[String]| authorize::may(world, &job.role, action, resource);
+    let has_group = logs::has_group(world, &it.region, &it.log_group)
+        || may("logs:CreateLogGroup", &[format!("{group}:log-stream:"), group.clone()]);
+    has_group && may("logs:CreateLogStream", &stream) && may("logs:PutLogEvents", &stream)
+}
+
+fn write(world: &mut World, job: &Job, lines: &[(Timestamp, String)]) {
     let it = &job.invocation;
     logs::record_all(world, &it.region, (&it.log_group, &it.log_stream), lines);
 }

@@ -1,6 +1,7 @@
 //! Schedules that have come due: they call their functions, and wait for the next time or end.
 
 use super::schedules::Schedule;
+use crate::authorize;
 use crate::services::prelude::*;
 use crate::services::{lambda, sqs};
 use crate::store::{Due, World};
@@ -29,10 +30,14 @@ fn fire(world: &mut World, it: &Schedule, due: &Due) {
     let parts: Vec<&str> = target.split(':').collect();
     let ["arn", _, "lambda", region, _, "function", name, ..] = parts[..] else { return };
     let input = input(world, it, due);
-    if lambda::add(world, region, name, input.clone(), due.at) {
+    let role = it.target["RoleArn"].as_str().unwrap_or_default();
+    let may = |action: &str, arn: &str| authorize::may(world, role, action, &[arn.to_owned()]);
+    let (calls, writes) = (may("lambda:InvokeFunction", target), |arn: &str| may("sqs:SendMessage", arn));
+    let letters = it.target["DeadLetterConfig"]["Arn"].as_str().filter(|arn| writes(arn));
+    if calls && lambda::add(world, region, name, input.clone(), due.at) {
         return;
     }
-    if let Some(queue) = it.target["DeadLetterConfig"]["Arn"].as_str() {
+    if let Some(queue) = letters {
         sqs::post(world, &due.region, queue, &input);
     }
 }
