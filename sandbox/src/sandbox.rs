@@ -162,7 +162,9 @@ impl Sandbox {
     /// An account in memory that goes on from an image: same objects, same time, nothing asked yet, no faults but the
     /// configured ones. Call it inside a tokio runtime, whose clock it uses.
     pub fn from_image(image: &Image) -> Self {
-        let (config, world) = (Arc::clone(&image.config), image.world.copy());
+        let (config, mut world) = (Arc::clone(&image.config), image.world.copy());
+        // What runs there does not run here.
+        session::end_all(&mut world);
         let clock = Arc::new(ScaledClock::new(image.at, config.speed));
         let faults = Faults::new(config.seed, config.behaviour.faults.clone());
         let state = State { world, disk: None, faults, log: RequestLog::default(), arrived: 0 };

@@ -270,6 +270,10 @@ impl Service {
             Protocol::Ec2Query => || ApiError::new(503, "RequestLimitExceeded", "Request limit exceeded."),
             Protocol::AwsQuery => || ApiError::bad("Throttling", "Rate exceeded"),
             Protocol::RestXml => || ApiError::new(503, "SlowDown", "Please reduce your request rate."),
+            Protocol::RestJson if self.name == "lambda" => || {
+                ApiError::new(429, "TooManyRequestsException", "Rate exceeded")
+                    .with("Reason", "CallerRateLimitExceeded")
+            },
             Protocol::AwsJson(_) | Protocol::RestJson | Protocol::RpcV2Cbor => {
                 || ApiError::bad("ThrottlingException", "Rate exceeded")
             }

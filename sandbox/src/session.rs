@@ -54,6 +54,10 @@ pub(crate) fn begin(world: &mut World, now: Timestamp, role: &str, name: &str, f
     Credentials { access_key: id, secret, token }
 }
 
+pub(crate) fn is_live(world: &World, access_key: &str) -> bool {
+    world.get::<Session>(GLOBAL, access_key).is_some()
+}
+
 /// Ends a session.
 pub(crate) fn end(world: &mut World, access_key: &str) {
     world.remove::<Session>(GLOBAL, access_key);

@@ -186,6 +186,16 @@ async fn who_invokes_gets_the_answer_of_a_function_that_asks_the_sandbox() {
     let ended =
         ask(&sandbox, &invocation.credentials.access_key, "sts", "POST", "/", b"Action=GetCallerIdentity").await;
     assert!(ended.0 == 403 && ended.1.contains("ExpiredToken"), "{ended:?}");
+    // One change at a time.
+    let update = |seconds: i64| {
+        let path = "/2015-03-31/functions/f/configuration";
+        json_of(&sandbox, "lambda", "PUT", path, json!({"Timeout": seconds}))
+    };
+    assert_eq!(update(30).await.1["LastUpdateStatus"], "InProgress");
+    let (status, early) = update(31).await;
+    assert!(status == 409 && early.to_string().contains("An update is in progress"), "{early}");
+    sandbox.clock().sleep(Duration::from_secs(4)).await;
+    assert_eq!(update(31).await.0, 200);
     let failed = invoke(&sandbox, "RequestResponse", json!({"fail": true})).await;
     assert_eq!(failed, (200, r#"{"errorMessage":"no","errorType":"Failed"}"#.to_owned()));
 }

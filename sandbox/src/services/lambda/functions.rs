@@ -52,7 +52,7 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         modified: call.now,
         revision: call.world.new_uuid(),
         active,
-        updated: active,
+        updated: call.now,
         reserved: None,
         permissions: BTreeMap::new(),
         tags,

@@ -79,6 +79,9 @@ impl Function {
     pub(super) fn shown(&self, now: Timestamp) -> Value {
         let it = &self.settings;
         let pending = self.state(now) == "Pending";
+        let status = if self.is_updating(now) { "InProgress" } else { "Successful" };
+        // A function that is being made was never updated.
+        let status = (!pending).then_some(status);
         let environment = (!it.environment.is_empty()).then(|| json!({"Variables": it.environment}));
         json!({
             "FunctionName": self.name, "FunctionArn": self.arn, "Runtime": it.runtime, "Role": it.role,
@@ -88,7 +91,7 @@ impl Function {
             "TracingConfig": {"Mode": it.tracing}, "RevisionId": self.revision, "PackageType": "Zip",
             "State": self.state(now), "StateReason": pending.then_some("The function is being created."),
             "StateReasonCode": pending.then_some("Creating"),
-            "LastUpdateStatus": if self.is_updating(now) { "InProgress" } else { "Successful" },
+            "LastUpdateStatus": status,
             "LastUpdateStatusReason": self.is_updating(now).then_some("The function is being created."),
             "LastUpdateStatusReasonCode": self.is_updating(now).then_some("Creating"),
             "Architectures": [self.architecture], "EphemeralStorage": {"Size": it.storage},

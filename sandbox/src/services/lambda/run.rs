@@ -66,6 +66,10 @@ pub(super) fn begin(
 /// What remains when a function has run.
 pub(crate) fn finish(world: &mut World, job: &Job, answer: &mut Answer, now: Timestamp) {
     let it = &job.invocation;
+    if !session::is_live(world, &it.credentials.access_key) {
+        // The account was emptied meanwhile.
+        return;
+    }
     if answer.payload.len() > LARGEST {
         let message = format!("Response payload size exceeded maximum allowed payload size ({LARGEST} bytes).");
         let log = std::mem::take(&mut answer.log);
