@@ -1,6 +1,9 @@
-//! Serves a sandbox on a loopback port: `serve PORT [SPEED [FOLDER [ACCOUNT]]]`; the folder `-` is memory.
+//! Serves a sandbox on a loopback port: `serve PORT [SPEED [FOLDER [ACCOUNT]]]`; the folder `-` is memory. Functions run
+//! as processes of this machine.
 
-use dlinfra_sandbox::{Sandbox, SandboxConfig, serve};
+use std::sync::Arc;
+
+use dlinfra_sandbox::{Functions, Processes, Sandbox, SandboxConfig, serve};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -10,8 +13,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = args.next().filter(|folder| folder != "-").map(Into::into);
     let default = SandboxConfig::default();
     let account = args.next().unwrap_or(default.account);
-    let sandbox = Sandbox::open(SandboxConfig { folder, speed, account, ..SandboxConfig::default() })?;
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let functions: Arc<dyn Functions> = Arc::new(Processes::new(url, speed)?);
+    let config = SandboxConfig { folder, speed, account, functions: Some(functions), ..SandboxConfig::default() };
+    let sandbox = Sandbox::open(config)?;
     serve(sandbox, listener).await?;
     Ok(())
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::clock::Clock;
 use crate::faults::FaultRule;
+use crate::functions::Functions;
 
 /// How to open a sandbox. `SandboxConfig::default()` is an in-memory account at real speed.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub struct SandboxConfig {
     pub clock: Option<Arc<dyn Clock>>,
     /// How long to wait for another process to let go of `folder`.
     pub lock_wait: Duration,
+    /// What runs the code of functions; `None` only records their invocations.
+    pub functions: Option<Arc<dyn Functions>>,
     /// The traits of the simulated account.
     pub behaviour: Behaviour,
 }
@@ -49,6 +52,7 @@ impl Default for SandboxConfig {
             start: None,
             clock: None,
             lock_wait: Duration::from_secs(2),
+            functions: None,
             behaviour: Behaviour::default(),
         }
     }

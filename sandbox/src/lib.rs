@@ -8,22 +8,31 @@
 //! `connector` or `server` (transport) → `sandbox` (log, faults, throttling) → `wire` (protocols) →
 //! `service` (a table of operations) → `services` (behaviour) → `store` (objects) → `disk` (persistence).
 //!
+//! What a request or a schedule sets going outside of the account, the code of functions, runs behind [`Functions`]:
+//! in `processes` for a served sandbox, in a fake of their own for tests. Nothing is locked meanwhile.
+//!
 //! Invariants:
 //! - A handler is one transaction: on an error, on a dry run or on an unread parameter nothing changes.
 //! - Every change is on disk before its response leaves, so a killed client never makes an object vanish.
 //! - Time is the sandbox's own [`Clock`]: it never runs backwards, also not between processes.
 //! - Same seed and same requests, same identifiers.
+//! - A request that is signed with the credentials of a role may do what the role may; all others may do everything.
 //! - Nothing here is shared with dlinfra itself, or the two would agree on mistakes.
 
+mod archive;
+mod attend;
+mod authorize;
 mod call;
 mod client_token;
 mod clock;
 mod config;
 mod connector;
+mod content;
 mod disk;
 mod error;
 mod execute;
 mod faults;
+mod functions;
 mod history;
 mod iam_model;
 mod image;
@@ -34,12 +43,14 @@ mod measurement;
 mod model;
 mod page;
 mod policy;
+mod processes;
 mod regions;
 mod request_log;
 mod sandbox;
 mod server;
 mod service;
 mod services;
+mod session;
 mod store;
 mod table;
 mod tagged;
@@ -51,10 +62,12 @@ pub use clock::{Clock, ScaledClock};
 pub use config::{Ailment, Behaviour, Billing, Consistency, SandboxConfig};
 pub use disk::OpenError;
 pub use faults::{FaultAction, FaultRule};
+pub use functions::{Answer, Credentials, Functions, Invocation};
 pub use image::Image;
 pub use images::ami_for;
 pub use inventory::StoredObject;
 pub use measurement::Measurement;
+pub use processes::Processes;
 pub use request_log::{LogEntry, RequestLog};
 pub use sandbox::{HandleOutcome, Sandbox, Status};
 pub use server::serve;

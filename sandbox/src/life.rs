@@ -95,9 +95,12 @@ pub(crate) mod durations {
     pub(crate) const HOSTING_DELETE: Duration = Duration::from_secs(40);
     /// How long the interfaces of an endpoint stay when it is gone.
     pub(crate) const HOSTING_INTERFACES: Duration = minutes(10);
+    pub(crate) const FUNCTION_CREATE: Duration = Duration::from_secs(4);
+    pub(crate) const FUNCTION_UPDATE: Duration = Duration::from_secs(3);
     pub(crate) const INSTANCE_START: Duration = Duration::from_secs(60);
     pub(crate) const INSTANCE_STOP: Duration = Duration::from_secs(60);
     pub(crate) const INSTANCE_STOP_GPU: Duration = minutes(3);
+    pub(crate) const SCHEDULES_DELETE: Duration = Duration::from_secs(10);
     pub(crate) const CHECKS: Duration = minutes(2);
     pub(crate) const CHECKS_GPU: Duration = minutes(5);
     /// How long terminated instances and deleted gateways stay visible.

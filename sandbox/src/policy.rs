@@ -1,4 +1,7 @@
-//! Policy documents: the checks of their grammar that IAM and S3 make when one is stored. Nothing is evaluated.
+//! Policy documents: the checks of their grammar that IAM and S3 make when one is stored, and what they say.
+
+mod conditions;
+pub(crate) mod decide;
 
 use std::collections::BTreeSet;
 

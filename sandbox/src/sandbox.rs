@@ -8,7 +8,9 @@ use bytes::Bytes;
 use http::Response;
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio::sync::Notify;
 
+use crate::authorize;
 use crate::call::Call;
 use crate::clock::{Clock, ScaledClock};
 use crate::config::{Consistency, SandboxConfig};
@@ -22,6 +24,7 @@ use crate::measurement::Measurement;
 use crate::request_log::{LogEntry, RequestLog};
 use crate::service::{Found, Parsed, Service, unsigned};
 use crate::services::{SERVICES, monitoring};
+use crate::session;
 use crate::store::World;
 use crate::timeline::{new_world, resume, settle};
 use crate::wire::Protocol;
@@ -40,6 +43,8 @@ struct Inner {
     config: Arc<SandboxConfig>,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
+    /// Rings after every request: there may be something to attend to.
+    bell: Notify,
 }
 
 #[derive(Debug)]
@@ -100,6 +105,8 @@ impl Sandbox {
             Some((disk, left)) => (Some(disk), left),
             None => (None, None),
         };
+        // Functions do not outlive the process that ran them.
+        session::end_all(&mut world);
         let speed = if config.paused { 1.0 } else { config.speed };
         let clock = config
             .clock
@@ -107,7 +114,7 @@ impl Sandbox {
             .unwrap_or_else(|| Arc::new(ScaledClock::new(resume(&config, left, Timestamp::now()), speed)));
         let faults = Faults::new(config.seed, config.behaviour.faults.clone());
         let state = State { world, disk, faults, log: RequestLog::default(), arrived: 0 };
-        Ok(Self { inner: Arc::new(Inner { config, clock, state: Mutex::new(state) }) })
+        Ok(Self::of(config, clock, state))
     }
 
     /// The clock that the account lives by; give it to the client too.
@@ -155,11 +162,17 @@ impl Sandbox {
     /// An account in memory that goes on from an image: same objects, same time, nothing asked yet, no faults but the
     /// configured ones. Call it inside a tokio runtime, whose clock it uses.
     pub fn from_image(image: &Image) -> Self {
-        let (config, world) = (Arc::clone(&image.config), image.world.copy());
+        let (config, mut world) = (Arc::clone(&image.config), image.world.copy());
+        // What runs there does not run here.
+        session::end_all(&mut world);
         let clock = Arc::new(ScaledClock::new(image.at, config.speed));
         let faults = Faults::new(config.seed, config.behaviour.faults.clone());
         let state = State { world, disk: None, faults, log: RequestLog::default(), arrived: 0 };
-        Self { inner: Arc::new(Inner { config, clock, state: Mutex::new(state) }) }
+        Self::of(config, clock, state)
+    }
+
+    fn of(config: Arc<SandboxConfig>, clock: Arc<dyn Clock>, state: State) -> Self {
+        Self { inner: Arc::new(Inner { config, clock, state: Mutex::new(state), bell: Notify::new() }) }
     }
 
     /// Keeps the time, so that a stored account goes on from here. For the end of a process; what was answered is kept
@@ -245,19 +258,26 @@ impl Sandbox {
             }
         }
 
-        let mut state = self.lock();
-        // Read under the lock, so that time is monotonic in the order of execution.
-        let now = clock.now();
         let request_id = request_id(self.inner.config.seed, number);
         let operation = name.get(service.prefix.len() + 1..).unwrap_or_default().to_owned();
         let before = actions.iter().find_map(|action| service.injected_before(&operation, action));
         let cut_before = actions.contains(&FaultAction::CutBefore);
-        let mut result = match before {
-            Some(error) => Err(error),
-            None if cut_before => Err(ApiError::new(0, "ConnectionCut", "cut before execution")),
-            None => self.execute(&mut state, service, &request, (&name, found), &actions, now),
+        let mut result = {
+            let mut state = self.lock();
+            // Read under the lock, so that time is monotonic in the order of execution.
+            let now = clock.now();
+            match before {
+                Some(error) => Err(error),
+                None if cut_before => Err(ApiError::new(0, "ConnectionCut", "cut before execution")),
+                None => self.execute(&mut state, service, &request, (&name, found), &actions, now),
+            }
         };
-        drop(state);
+        self.ring();
+        if let Ok(reply) = &mut result
+            && let Some(job) = reply.job.take()
+        {
+            result = self.perform(*job).await;
+        }
         for action in &actions {
             if let FaultAction::ErrorAfter { code, status } = action {
                 result = Err(ApiError::new(*status, code.clone(), "Injected after execution"));
@@ -311,6 +331,7 @@ impl Sandbox {
         state.world.now = now;
         service.admit(request)?;
         let (operation, fields) = found?;
+        authorize::check(&state.world, request, service, operation.name, &fields)?;
         let params = Params::new(fields, service.input);
         if matches!(service.protocol, Protocol::Ec2Query | Protocol::AwsQuery | Protocol::RestXml) {
             params.fit_for_xml()?;
@@ -338,23 +359,35 @@ impl Sandbox {
         };
         let checkpoint = call.world.checkpoint();
         let result = execute(name, operation, call);
-        if let Some(disk) = &mut state.disk {
-            let written = disk.write(&state.world, now, operation.mutating);
-            if let Err(error) = written {
-                state.world.roll_back(checkpoint);
-                return Err(ApiError::new(
-                    500,
-                    "InternalFailure",
-                    format!("The sandbox cannot store a change: {error}"),
-                ));
-            }
-            state.world.commit();
-            // A snapshot only shortens the log; the change itself is safe already.
-            let _ = disk.compact(&state.world, now, false);
-        } else {
-            state.world.commit();
-        }
+        keep(state, checkpoint, now, operation.mutating)?;
         result
+    }
+
+    /// Changes the account by something else than a request.
+    pub(crate) fn transact<R>(&self, change: impl FnOnce(&mut World, Timestamp) -> R) -> Result<R, ApiError> {
+        let mut state = self.lock();
+        let now = self.inner.clock.now();
+        settle(&mut state.world, now);
+        state.world.now = now;
+        let checkpoint = state.world.checkpoint();
+        let out = change(&mut state.world, now);
+        keep(&mut state, checkpoint, now, true)?;
+        Ok(out)
+    }
+
+    /// What the account was opened with.
+    pub(crate) fn config(&self) -> &SandboxConfig {
+        &self.inner.config
+    }
+
+    /// Says that there may be something to attend to.
+    pub(crate) fn ring(&self) {
+        self.inner.bell.notify_one();
+    }
+
+    /// Waits until there may be something to attend to.
+    pub(crate) async fn rung(&self) {
+        self.inner.bell.notified().await;
     }
 
     /// Answers a request for a service that is not simulated, in the protocol that the request seems to speak.
@@ -385,6 +418,23 @@ impl Sandbox {
         // A panic in a handler is a defect of the sandbox; its transaction was not committed to disk.
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Makes a transaction final, on disk where there is one.
+fn keep(state: &mut State, checkpoint: usize, now: Timestamp, sync: bool) -> Result<(), ApiError> {
+    let Some(disk) = &mut state.disk else {
+        state.world.commit();
+        return Ok(());
+    };
+    if let Err(error) = disk.write(&state.world, now, sync) {
+        state.world.roll_back(checkpoint);
+        let message = format!("The sandbox cannot store a change: {error}");
+        return Err(ApiError::new(500, "InternalFailure", message));
+    }
+    state.world.commit();
+    // A snapshot only shortens the log; the change itself is safe already.
+    let _ = disk.compact(&state.world, now, false);
+    Ok(())
 }
 
 /// A request id that looks like AWS's and is the same in every run.

@@ -18,12 +18,13 @@ use crate::faults::FaultRule;
 use crate::measurement::Measurement;
 use crate::sandbox::{HandleOutcome, Sandbox};
 
-/// A body may be so long: more than any request that is not an object, and an object for a test.
-const LONGEST: usize = 64 << 20;
+/// A body may be so long: the code of a function in base64, and an object for a test.
+const LONGEST: usize = 68 << 20;
 /// A client has so long for the head of a request, and so long for its body.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Answers requests on `listener`, which must be bound to a loopback address, until the future is dropped.
+/// Answers requests on `listener`, which must be bound to a loopback address, until the future is dropped, and keeps up
+/// what nobody waits for ([`Sandbox::attend`]).
 ///
 /// Clients use `http://127.0.0.1:PORT` as their endpoint for every service and any credentials. Under `/_sandbox/`
 /// are `status`, `requests`, `operations`, `reset` (POST), `faults` (GET shows the rules, POST replaces them) and `metrics`
@@ -35,6 +36,14 @@ pub async fn serve(sandbox: Sandbox, listener: TcpListener) -> io::Result<()> {
             "the sandbox checks no credentials and is served on loopback addresses only",
         ));
     }
+    tokio::select! {
+        () = accept(&sandbox, &listener) => {}
+        () = sandbox.attend() => {}
+    }
+    Ok(())
+}
+
+async fn accept(sandbox: &Sandbox, listener: &TcpListener) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             // The client went away between connecting and now, or files ran out for a moment.

@@ -270,6 +270,10 @@ impl Service {
             Protocol::Ec2Query => || ApiError::new(503, "RequestLimitExceeded", "Request limit exceeded."),
             Protocol::AwsQuery => || ApiError::bad("Throttling", "Rate exceeded"),
             Protocol::RestXml => || ApiError::new(503, "SlowDown", "Please reduce your request rate."),
+            Protocol::RestJson if self.name == "lambda" => || {
+                ApiError::new(429, "TooManyRequestsException", "Rate exceeded")
+                    .with("Reason", "CallerRateLimitExceeded")
+            },
             Protocol::AwsJson(_) | Protocol::RestJson | Protocol::RpcV2Cbor => {
                 || ApiError::bad("ThrottlingException", "Rate exceeded")
             }
@@ -291,6 +295,19 @@ impl Service {
                 "AccessDeniedException",
                 format!("User: sandbox is not authorized to perform: {}:{operation}", self.prefix),
             ),
+        }
+    }
+
+    /// A refusal of what a role may not do, with AWS's sentence about it.
+    pub(crate) fn denied(&self, message: String) -> ApiError {
+        match self.protocol {
+            Protocol::Ec2Query => {
+                let message = format!("You are not authorized to perform this operation. {message}");
+                ApiError::new(403, "UnauthorizedOperation", message)
+            }
+            Protocol::RestXml | Protocol::AwsQuery => ApiError::new(403, "AccessDenied", message),
+            Protocol::RestJson => ApiError::new(403, "AccessDeniedException", message),
+            Protocol::AwsJson(_) | Protocol::RpcV2Cbor => ApiError::bad("AccessDeniedException", message),
         }
     }
 

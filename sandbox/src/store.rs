@@ -265,6 +265,11 @@ impl World {
         }
     }
 
+    /// Every region in which there ever was an object of a type.
+    pub(crate) fn places<T: Object>(&self) -> Vec<String> {
+        self.table::<T>().map(|table| table.0.keys().cloned().collect()).unwrap_or_default()
+    }
+
     /// Every region in which there is anything.
     pub(crate) fn regions(&self) -> BTreeSet<String> {
         self.tables.values().flat_map(|table| table.keys()).map(|(region, _)| region).collect()

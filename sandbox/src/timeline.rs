@@ -8,11 +8,12 @@ use crate::client_token::ClientToken;
 use crate::config::SandboxConfig;
 use crate::disk::Left;
 use crate::services::SERVICES;
+use crate::session::Session;
 use crate::store::{Due, ObjectKind, World};
 
 pub(crate) fn new_world(config: &Arc<SandboxConfig>) -> World {
     let mut kinds: Vec<ObjectKind> = SERVICES.iter().flat_map(|service| (service.objects)()).collect();
-    kinds.push(ObjectKind::of::<ClientToken>());
+    kinds.extend([ObjectKind::of::<ClientToken>(), ObjectKind::of::<Session>()]);
     World::new(Arc::clone(config), &kinds)
 }
 

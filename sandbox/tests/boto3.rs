@@ -10,8 +10,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
-use dlinfra_sandbox::{Ailment, Behaviour, Sandbox, SandboxConfig, serve};
+use dlinfra_sandbox::{Ailment, Behaviour, Functions, Processes, Sandbox, SandboxConfig, serve};
 
 /// Life cycles of minutes are waited for.
 const SPEED: f64 = 600.0;
@@ -35,9 +36,11 @@ async fn boto3_finds_aws() {
     // At this speed a window of a second is a race with the client; `tests/core.rs` tests the windows on paused time.
     let containers = [("never-ready".to_owned(), Ailment::HealthCheck)].into();
     let behaviour = Behaviour { consistency: BTreeMap::new(), containers, ..Behaviour::default() };
-    let sandbox = Sandbox::open(SandboxConfig { speed: SPEED, behaviour, ..SandboxConfig::default() }).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
+    let functions: Arc<dyn Functions> = Arc::new(Processes::new(&url, SPEED).unwrap());
+    let config = SandboxConfig { speed: SPEED, behaviour, functions: Some(functions), ..SandboxConfig::default() };
+    let sandbox = Sandbox::open(config).unwrap();
     tokio::spawn(serve(sandbox, listener));
     // While working on one service: the part of the names of the checks to run.
     let pattern = std::env::var("DLINFRA_BOTO3_CHECKS").unwrap_or_default();

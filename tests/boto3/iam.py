@@ -252,3 +252,39 @@ def what_is_not_known_is_refused(sandbox):
     iam = sandbox.client("iam")
     refused("iam:CreateUser", iam.create_user, UserName="u")
     refused("iam:ListPolicies", iam.list_policies)
+
+
+@check
+def policies_are_simulated(sandbox):
+    iam = sandbox.client("iam")
+    made = create(iam)
+    statement = {"Effect": "Allow", "Action": "ec2:Delete*", "Resource": "*",
+                 "Condition": {"StringEquals": {"aws:ResourceTag/team": "a"}}}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_role_policy(RoleName="role", PolicyName="own", PolicyDocument=policy)
+
+    def decided(actions, *entries, **more):
+        context = [{"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
+                   for key, value in entries]
+        return iam.simulate_principal_policy(
+            PolicySourceArn=made["Arn"], ActionNames=actions, ContextEntries=context, **more)["EvaluationResults"]
+
+    (found,) = decided(["ec2:DeleteVpc"])
+    assert found["EvalDecision"] == "implicitDeny" and found["EvalActionName"] == "ec2:DeleteVpc", found
+    assert found["MissingContextValues"] == ["aws:ResourceTag/team"] and found["EvalResourceName"] == "*", found
+    found = decided(["ec2:DeleteVpc", "ec2:CreateVpc"], ("aws:ResourceTag/team", "a"))
+    assert [one["EvalDecision"] for one in found] == ["allowed", "implicitDeny"], found
+    deny = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]})
+    (found,) = decided(["ec2:DeleteVpc"], ("aws:ResourceTag/team", "a"), PolicyInputList=[deny])
+    assert found["EvalDecision"] == "explicitDeny", found
+    # AWS's own policies count where their documents are known.
+    iam.attach_role_policy(RoleName="role", PolicyArn=S3_READ)
+    found = decided(["s3:GetObject", "s3:PutObject"], ResourceArns=["arn:aws:s3:::b/k"])
+    assert [one["EvalDecision"] for one in found] == ["allowed", "implicitDeny"], found
+    actions = [f"s3:Get{n}" for n in range(5)]
+    shown = pages(iam, "simulate_principal_policy", "EvaluationResults", "MaxItems", 2,
+                  PolicySourceArn=made["Arn"], ActionNames=actions)
+    assert [one["EvalActionName"] for one in shown] == actions, shown
+    fails("NoSuchEntity", iam.simulate_principal_policy, status=404, PolicySourceArn=made["Arn"] + "x",
+          ActionNames=["s3:GetObject"])
+    fails("InvalidInput", iam.simulate_principal_policy, PolicySourceArn=made["Arn"], ActionNames=["GetObject"])

@@ -23,6 +23,7 @@ import ec2_network
 import elbv2
 import events
 import fsx
+import functions
 import iam
 import logs
 import monitoring
@@ -32,6 +33,7 @@ import s3_objects
 import s3_uploads
 import s3_wire
 import sagemaker
+import schedules
 import sns
 import sqs
 import ssm

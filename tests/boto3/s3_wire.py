@@ -93,7 +93,7 @@ def services_that_are_not_here_are_refused_in_their_own_protocol(sandbox):
         ("rds", "describe_db_instances", {}),
         ("route53", "list_hosted_zones", {}),
         ("dynamodb", "list_tables", {}),
-        ("lambda", "list_functions", {}),
+        ("apigateway", "get_rest_apis", {}),
         ("autoscaling", "describe_auto_scaling_groups", {}),
         ("cloudwatch", "list_metrics", {}),
     ):

@@ -2,11 +2,12 @@
 
 mod application_autoscaling;
 mod ce;
-mod ec2;
+pub(crate) mod ec2;
 mod elbv2;
 mod events;
 mod fsx;
 mod iam;
+pub(crate) mod lambda;
 mod logs;
 pub(crate) mod monitoring;
 mod prelude;
@@ -14,6 +15,7 @@ mod pricing;
 mod s3;
 mod sagemaker;
 mod sagemaker_runtime;
+pub(crate) mod scheduler;
 mod sns;
 mod sqs;
 mod ssm;
@@ -31,6 +33,7 @@ pub(crate) static SERVICES: &[&Service] = &[
     &events::SERVICE,
     &fsx::SERVICE,
     &iam::SERVICE,
+    &lambda::SERVICE,
     &logs::SERVICE,
     &monitoring::SERVICE,
     &pricing::SERVICE,
@@ -38,6 +41,7 @@ pub(crate) static SERVICES: &[&Service] = &[
     // Before the service that takes every path.
     &sagemaker_runtime::SERVICE,
     &sagemaker::SERVICE,
+    &scheduler::SERVICE,
     &sns::SERVICE,
     &sqs::SERVICE,
     &ssm::SERVICE,

@@ -12,6 +12,7 @@ use super::{Protocol, cbor, rest};
 use crate::error::ApiError;
 use crate::model::ErrorFacts;
 use crate::service::Service;
+use crate::services::lambda::Job;
 
 const CBOR: &str = "application/cbor";
 
@@ -21,6 +22,8 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Body,
+    /// What must be awaited first, outside of the transaction; its end is the answer.
+    pub(crate) job: Option<Box<Job>>,
 }
 
 #[derive(Debug, Clone)]
@@ -35,17 +38,17 @@ pub(crate) enum Body {
 
 impl Reply {
     pub(crate) fn xml(xml: Xml) -> Self {
-        Self { status: 200, headers: Vec::new(), body: Body::Xml(xml) }
+        Self { status: 200, headers: Vec::new(), job: None, body: Body::Xml(xml) }
     }
 
     pub(crate) fn document(root: &'static str, xml: Xml) -> Self {
-        Self { status: 200, headers: Vec::new(), body: Body::Document(root, xml) }
+        Self { status: 200, headers: Vec::new(), job: None, body: Body::Document(root, xml) }
     }
 
     /// A JSON value, without the members that are null: JSON has no place for what is not there.
     pub(crate) fn json(mut value: Value) -> Self {
         drop_nulls(&mut value);
-        Self { status: 200, headers: Vec::new(), body: Body::Json(value) }
+        Self { status: 200, headers: Vec::new(), job: None, body: Body::Json(value) }
     }
 
     /// The reply of an operation that has nothing to say.
@@ -54,7 +57,12 @@ impl Reply {
     }
 
     pub(crate) fn raw(status: u16, bytes: impl Into<Bytes>) -> Self {
-        Self { status, headers: Vec::new(), body: Body::Raw(bytes.into()) }
+        Self { status, headers: Vec::new(), job: None, body: Body::Raw(bytes.into()) }
+    }
+
+    /// The answer is what comes of a function. Handlers run under a lock, and the function asks the sandbox itself.
+    pub(crate) fn after(job: Job) -> Self {
+        Self { job: Some(Box::new(job)), ..Self::raw(200, Bytes::new()) }
     }
 
     #[must_use]

@@ -34,6 +34,8 @@ pub(crate) struct Incoming {
     pub(crate) service: String,
     pub(crate) region: String,
     pub(crate) signature: Signature,
+    /// The key that it is signed with; empty without a signature of version 4.
+    pub(crate) access_key: String,
     /// Until when a presigned address may be used.
     pub(crate) expires: Option<Timestamp>,
 }
@@ -49,6 +51,8 @@ impl Incoming {
         let host = host.split(':').next().unwrap_or_default().to_ascii_lowercase();
         let query: Vec<_> = parts.uri.query().map(|query| form::pairs(query).collect()).unwrap_or_default();
         let scope = scope(header("authorization"), header("x-amz-region-set"), &query);
+        let access_key = credential(header("authorization"), &query);
+        let access_key = access_key.and_then(|text| text.split('/').next().map(str::to_owned)).unwrap_or_default();
         let signature = match &scope {
             Some(_) => Signature::V4,
             None if is_signed_v2(header("authorization"), &query) => Signature::V2,
@@ -99,7 +103,7 @@ impl Incoming {
             }
         }
         let path = parts.uri.path().to_owned();
-        Self { method: parts.method, path, query, host, headers, body, service, region, signature, expires }
+        Self { method: parts.method, path, query, host, headers, body, service, region, signature, access_key, expires }
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -123,13 +127,18 @@ const SIGNING: [&str; 8] = [
     "x-amz-signedheaders",
 ];
 
+/// `key/date/region/service/aws4_request`, from the header or from a presigned URL.
+fn credential(authorization: &str, query: &[(String, String)]) -> Option<String> {
+    match authorization.split_once("Credential=") {
+        Some((_, rest)) => rest.split([',', ' ']).next().map(str::to_owned),
+        None => query.iter().find(|(known, _)| known == "X-Amz-Credential").map(|(_, value)| value.clone()),
+    }
+}
+
 /// Service and region from the signature's credential scope, in the header or in a presigned URL.
 fn scope(authorization: &str, region_set: &str, query: &[(String, String)]) -> Option<(String, String)> {
     let given = |name: &str| query.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
-    let credential = match authorization.split_once("Credential=") {
-        Some((_, rest)) => rest.split([',', ' ']).next()?.to_owned(),
-        None => given("X-Amz-Credential")?,
-    };
+    let credential = credential(authorization, query)?;
     let mut parts = credential.rsplit('/');
     (parts.next()? == "aws4_request").then_some(())?;
     let service = parts.next()?.to_owned();

@@ -23,7 +23,7 @@ pub(super) const OPERATIONS: &[Operation] =
 pub(super) struct KeyPair {
     pub(super) id: String,
     created: Timestamp,
-    name: String,
+    pub(super) name: String,
     /// `rsa` or `ed25519`.
     key_type: String,
     fingerprint: String,

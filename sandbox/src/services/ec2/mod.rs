@@ -43,7 +43,7 @@ use crate::wire::Protocol;
 use crate::wire::params::InputErrors;
 use crate::wire::reply::Reply;
 use crate::wire::xml::Xml;
-pub(crate) use outside::{Power, has_vpc, leads_out, power};
+pub(crate) use outside::{Power, has_vpc, leads_out, made_by, power, resource};
 
 /// Accelerators, cores and memory in MiB of a type.
 pub(crate) fn accelerators_and_memory(name: &str) -> Option<(i64, i64, i64)> {

@@ -43,7 +43,7 @@ impl Object for TagSet {
 }
 
 /// The resource type of an id, by its prefix.
-fn resource_type(id: &str) -> Option<&'static str> {
+pub(super) fn resource_type(id: &str) -> Option<&'static str> {
     let (prefix, _) = id.rsplit_once('-')?;
     Some(match prefix {
         "vpc" => "vpc",

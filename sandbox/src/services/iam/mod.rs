@@ -1,10 +1,11 @@
-//! IAM: roles, their policies and instance profiles. Nothing is authorised by them: the sandbox lets everybody do
-//! everything, and denials are injected with fault rules.
+//! IAM: roles, their policies and instance profiles, and simulations of what a role may. The policies count for requests
+//! that are signed with the credentials of a role, which functions have; everybody else may do everything.
 
 mod managed;
 mod profiles;
 mod role_policies;
 mod roles;
+mod simulation;
 
 use std::collections::BTreeMap;
 
@@ -26,7 +27,7 @@ use crate::wire::xml::Xml;
 pub(crate) static SERVICE: Service = Service {
     xmlns: Some("https://iam.amazonaws.com/doc/2010-05-08/"),
     input: InputErrors::both("ValidationError"),
-    operations: &[roles::OPERATIONS, role_policies::OPERATIONS, profiles::OPERATIONS],
+    operations: &[roles::OPERATIONS, role_policies::OPERATIONS, profiles::OPERATIONS, simulation::OPERATIONS],
     objects: || vec![ObjectKind::of::<Role>(), ObjectKind::of::<InstanceProfile>()],
     ..Service::new("iam", Protocol::AwsQuery, facts!("iam"))
 };

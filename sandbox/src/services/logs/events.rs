@@ -101,18 +101,31 @@ impl Stream {
 
 /// A service writes a line; group and stream are made where they are not there.
 pub(crate) fn record(world: &mut World, region: &str, group: &str, stream: &str, at: Timestamp, line: &str) {
+    record_all(world, region, (group, stream), &[(at, line.to_owned())]);
+}
+
+/// As `record`, for lines in the order of their times.
+pub(crate) fn record_all(
+    world: &mut World,
+    region: &str,
+    (group, stream): (&str, &str),
+    lines: &[(Timestamp, String)],
+) {
+    let Some((at, _)) = lines.last() else { return };
     if world.get::<LogGroup>(region, group).is_none() {
-        world.put(region, LogGroup::new(group, at));
+        world.put(region, LogGroup::new(group, *at));
     }
     let id = id(group, stream);
     let old = world.get::<Stream>(region, &id).cloned();
-    let (group, name) = (group.to_owned(), stream.to_owned());
-    let mut stream = old.unwrap_or(Stream { id, created: at, group, name, gone: 0, events: Vec::new() });
-    let ms = at.as_millisecond();
-    stream.add(vec![Event { at: ms, ingested: ms, message: line.to_owned() }]);
-    let group = stream.group.clone();
+    let name = stream.to_owned();
+    let mut stream =
+        old.unwrap_or(Stream { id, created: *at, group: group.to_owned(), name, gone: 0, events: Vec::new() });
+    let ingested = at.as_millisecond();
+    let event = |(at, line): &(Timestamp, String)| Event { at: at.as_millisecond(), ingested, message: line.clone() };
+    stream.add(lines.iter().map(event).collect());
     world.put(region, stream);
-    filters::act(world, region, at, &group, &[(ms, line)]);
+    let lines: Vec<(i64, &str)> = lines.iter().map(|(at, line)| (at.as_millisecond(), line.as_str())).collect();
+    filters::act(world, region, *at, group, &lines);
 }
 
 /// A group goes with its streams.

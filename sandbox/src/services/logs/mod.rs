@@ -7,8 +7,9 @@ mod patterns;
 use std::collections::BTreeMap;
 
 use super::prelude::*;
+use crate::store::World;
 
-pub(crate) use events::record;
+pub(crate) use events::{record, record_all};
 
 pub(crate) static SERVICE: Service = Service {
     input: InputErrors::both("InvalidParameterException"),
@@ -30,6 +31,11 @@ pub(crate) static SERVICE: Service = Service {
     objects: || vec![ObjectKind::of::<LogGroup>(), ObjectKind::of::<events::Stream>()],
     ..Service::new("logs", Protocol::AwsJson("1.1"), facts!("logs"))
 };
+
+/// Whether there is a group of this name.
+pub(crate) fn has_group(world: &World, region: &str, name: &str) -> bool {
+    world.get::<LogGroup>(region, name).is_some()
+}
 
 /// The days that events may be kept, from the documentation: AWS's model does not have them.
 const DAYS: [i64; 22] =

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub(super) use crate::content::Body;
 use crate::store::{GLOBAL, Object, World};
 
 /// A bucket and everything that is set on it.
@@ -179,30 +178,39 @@ pub(super) fn part_row(upload: &Upload, number: u32) -> String {
     format!("{}\0{number:05}", upload.row)
 }
 
-/// Content, in files as base64.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Body(pub(super) Bytes);
-
-impl Serialize for Body {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&STANDARD.encode(&self.0))
-    }
-}
-
-impl<'de> Deserialize<'de> for Body {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let bytes = STANDARD.decode(text).map_err(serde::de::Error::custom)?;
-        Ok(Self(bytes.into()))
-    }
-}
-
 /// Is there an object with this key, or with this prefix? Nothing = the account has no such bucket.
 pub(crate) fn holds(world: &World, bucket: &str, key: &str, prefix: bool) -> Option<bool> {
     world.get::<Bucket>(GLOBAL, bucket)?;
     let start = if prefix { format!("{}{key}", bucket_rows(bucket)) } else { key_rows(bucket, key) };
     let mut rows = world.all_from::<Version>(GLOBAL, start.clone()).take_while(|it| it.id.starts_with(&start));
     Some(rows.any(|it| !it.delete_marker))
+}
+
+/// The content of a version, the newest without a name, for another service in a region. An error is S3's code and
+/// sentence.
+pub(crate) fn content(
+    world: &World,
+    region: &str,
+    bucket: &str,
+    key: &str,
+    version: Option<&str>,
+) -> Result<Bytes, (&'static str, String)> {
+    let Some(found) = world.get::<Bucket>(GLOBAL, bucket) else {
+        return Err(("NoSuchBucket", "The specified bucket does not exist".to_owned()));
+    };
+    if found.region != region {
+        let place = &found.region;
+        let message = format!("The bucket is in this region: {place}. Please use this region to retry the request");
+        return Err(("PermanentRedirect", message));
+    }
+    let start = key_rows(bucket, key);
+    let mut rows = world.all_from::<Version>(GLOBAL, start.clone()).take_while(|it| it.id.starts_with(&start));
+    let row = rows.find(|it| version.is_none_or(|version| it.version == version));
+    match (row, version) {
+        (Some(row), _) if !row.delete_marker => Ok(row.body.0.clone()),
+        (None, Some(_)) => Err(("NoSuchVersion", "The specified version does not exist.".to_owned())),
+        _ => Err(("NoSuchKey", "The specified key does not exist.".to_owned())),
+    }
 }
 
 /// What all rows of a bucket begin with.

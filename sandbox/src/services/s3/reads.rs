@@ -149,7 +149,7 @@ fn answer(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     if !part.is_empty() {
         headers.push(("content-range".to_owned(), format!("bytes {}-{}/{size}", part.start, part.end - 1)));
     }
-    Ok(Reply { status: 206, headers, body: Body::Raw(body) })
+    Ok(Reply { headers, ..Reply::raw(206, body) })
 }
 
 /// The bytes of a part by its number; an object that came whole is its own first part.

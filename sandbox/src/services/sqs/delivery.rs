@@ -19,3 +19,10 @@ pub(in crate::services) fn deliver(world: &mut World, region: &str, arn: &str, s
     let body = body.to_owned();
     open && world.update::<Queue>(region, name, |queue| queue.messages.push(message(id, body, now, 0)))
 }
+
+/// Puts a dead letter into the queue with this ARN, in the name of a role that may; nothing where there is none.
+pub(in crate::services) fn post(world: &mut World, region: &str, arn: &str, body: &str) {
+    let Some(name) = arn.split(":sqs:").nth(1).and_then(|rest| rest.split(':').nth(2)) else { return };
+    let (id, now, body) = (world.new_uuid(), world.now, body.to_owned());
+    world.update::<Queue>(region, name, |queue| queue.messages.push(message(id, body, now, 0)));
+}

@@ -7,7 +7,7 @@ mod queues;
 
 use super::prelude::*;
 use crate::store::{Due, World};
-pub(super) use delivery::deliver;
+pub(super) use delivery::{deliver, post};
 use queues::Queue;
 
 pub(crate) static SERVICE: Service = Service {
