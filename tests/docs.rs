@@ -48,6 +48,11 @@ fn plans() {
 }
 
 #[test]
+fn ci() {
+    run_page("docs/ci.md");
+}
+
+#[test]
 fn recovery() {
     run_page("docs/recovery.md");
 }

@@ -15,7 +15,6 @@ use crate::{
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a removal would do, looked at and planned.
-#[derive(Debug)]
 pub struct Removal {
     /// What was found.
     pub view: View,

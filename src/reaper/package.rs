@@ -47,14 +47,18 @@ fn unfit(path: &Path, why: &str) -> Diagnostic {
 }
 
 impl Package {
-    /// Reads a program and puts it into an archive.
+    /// Reads a program and puts it into an archive. `here` = a served sandbox runs it on this machine, whatever that is.
     ///
     /// # Errors
     /// A file that cannot be read, that is not a program for Linux on a processor that Lambda has, or that needs a newer
     /// C library.
-    pub fn of(path: &Path) -> Result<Self, Diagnostic> {
+    pub fn of(path: &Path, here: bool) -> Result<Self, Diagnostic> {
         let program = std::fs::read(path).map_err(|e| unfit(path, &format!("it cannot be read: {e}")))?;
-        let architecture = fits(&program).map_err(|why| unfit(path, &why))?;
+        let architecture = match (here, cfg!(target_arch = "aarch64")) {
+            (false, _) => fits(&program).map_err(|why| unfit(path, &why))?,
+            (true, true) => "arm64",
+            (true, false) => "x86_64",
+        };
         let zip = archive::of("bootstrap", &program, true).map_err(|e| unfit(path, &format!("it cannot be packed: {e}")))?;
         Ok(Self { architecture, sha256: spec::sha256(&zip), zip })
     }

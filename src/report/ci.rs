@@ -67,7 +67,7 @@ impl FromStr for Form {
 }
 
 /// What there is to tell.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Told<'a> {
     /// `plan`, `apply`, `destroy`, `validate`.
     pub command: &'a str,

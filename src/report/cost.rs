@@ -9,7 +9,7 @@ mod csv;
 mod html;
 mod json;
 mod live;
-mod markdown;
+pub(super) mod markdown;
 mod model;
 mod plan;
 mod text;

@@ -80,3 +80,69 @@ fn the_saved_plan_is_applied() {
         }
     }
 }
+
+/// What stands for GitHub's own program: comments are files.
+const GH: &str = r#"#!/bin/bash
+folder=$(dirname "$0")/comments
+mkdir -p "$folder"
+file=$(printf '%s\n' "$@" | sed -n 's/^body=@//p')
+case "$*" in
+*"--method POST"*) cp "$file" "$folder/$(($(ls "$folder" | wc -l) + 1))" ;;
+*"--method PATCH"*) cp "$file" "$folder/$(printf '%s\n' "$@" | sed -n 's|.*/comments/||p')" ;;
+*) for one in "$folder"/*; do [ "$(head -n 1 "$one" 2>/dev/null)" = "$MARKER" ] && basename "$one"; done ;;
+esac
+exit 0
+"#;
+
+/// A step of the action.
+fn action_step(folder: &Path, script: &str, command: &str) -> Option<i32> {
+    let bin = folder.join("bin");
+    fs::create_dir_all(&bin).unwrap();
+    let gh = bin.join("gh");
+    fs::write(&gh, GH).unwrap();
+    fs::set_permissions(&gh, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let path = format!("{}:{}:{path}", bin.display(), program().parent().unwrap().display());
+    let mut run = Command::new("bash");
+    run.args(["--noprofile", "--norc", "-e", "-o", "pipefail", "-c", script]).current_dir(folder);
+    let run = clean(&mut run).env("PATH", path).env("DLINFRA_SANDBOX", "1").env("COMMAND", command);
+    let run = run.env("BLUEPRINT", "blueprints/cpu-smoke.yaml").env("ARGS", "").env("FOLDER", folder);
+    let run = run.env("GITHUB_OUTPUT", folder.join("output")).env("GITHUB_STEP_SUMMARY", folder.join("summary.md"));
+    let run = run.env("GITHUB_REPOSITORY", "team/infra").env("NUMBER", "7").env("GH_TOKEN", "none");
+    run.output().unwrap().status.code()
+}
+
+#[test]
+fn the_action_keeps_one_comment_and_passes_refusals_on() {
+    let [run] = &scripts("action.yml", "exec dlinfra")[..] else { panic!("the step has changed its form") };
+    let [comment] = &scripts("action.yml", "gh api")[..] else { panic!("the step has changed its form") };
+    let folder = copy();
+    let file = folder.path().join("blueprints/cpu-smoke.yaml");
+    let before = fs::read_to_string(&file).unwrap();
+    for push in 0..3 {
+        assert_eq!(action_step(folder.path(), run, "plan"), Some(0), "push {push}");
+        assert_eq!(action_step(folder.path(), comment, "plan"), Some(0), "push {push}");
+        fs::write(&file, before.replace("t3.small", if push == 0 { "t3.medium" } else { "t3.large" })).unwrap();
+    }
+    let comments: Vec<_> = fs::read_dir(folder.path().join("bin/comments")).unwrap().collect();
+    assert_eq!(comments.len(), 1, "one comment after three pushes");
+    let text = fs::read_to_string(folder.path().join("bin/comments/1")).unwrap();
+    assert!(text.starts_with("<!-- dlinfra:cpu-smoke:us-east-1 -->\n") && text.contains("t3.large"), "{text}");
+    assert!(text.contains("```diff\n") && text.contains("\n+ network.vpc"), "{text}");
+    let output = fs::read_to_string(folder.path().join("output")).unwrap();
+    assert!(output.contains("create=11\n") && output.contains("refused=false\n"), "{output}");
+    fs::write(&file, format!("{before}\nbudget: {{ hourly: 0.01 USD/h }}\n")).unwrap();
+    assert_eq!(action_step(folder.path(), run, "plan"), Some(5), "a refusal fails the job");
+    let output = fs::read_to_string(folder.path().join("output")).unwrap();
+    assert!(output.contains("refused=true\n") && output.contains("exit=5\n"), "{output}");
+    assert_eq!(action_step(folder.path(), comment, "plan"), Some(0));
+    let text = fs::read_to_string(folder.path().join("bin/comments/1")).unwrap();
+    assert!(text.contains("**error** `DL06"), "{text}");
+    let found: serde_json::Value =
+        serde_json::from_slice(&fs::read(folder.path().join("dlinfra.sarif")).unwrap()).unwrap();
+    let result = &found["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+    assert_eq!(result["artifactLocation"]["uri"], "blueprints/cpu-smoke.yaml", "{found}");
+    let line = usize::try_from(result["region"]["startLine"].as_u64().unwrap()).unwrap();
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.lines().nth(line - 1).unwrap().starts_with("budget:"), "{line}");
+}

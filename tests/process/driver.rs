@@ -1,13 +1,18 @@
 //! An account in a served sandbox, and the real binary that works on it from a folder of its own.
 use crate::proxy::{Sprung, Trap};
-use dlinfra_sandbox::{Behaviour, FaultRule, RequestLog, Sandbox, SandboxConfig, StoredObject, serve};
+use dlinfra_sandbox::{
+    Behaviour, FaultRule, Functions, Processes, RequestLog, Sandbox, SandboxConfig, StoredObject, serve,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     io::Read,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, channel},
+    },
     time::{Duration, Instant},
 };
 
@@ -30,14 +35,25 @@ pub(crate) struct Account {
 impl Account {
     /// So many times faster than real time; the binary asks the sandbox for its time and keeps it.
     pub(crate) fn serve(speed: u32, behaviour: Behaviour) -> Self {
+        Self::open(speed, behaviour, false)
+    }
+
+    /// The same, where the code of functions runs as processes of this machine.
+    pub(crate) fn with_functions(speed: u32, behaviour: Behaviour) -> Self {
+        Self::open(speed, behaviour, true)
+    }
+
+    fn open(speed: u32, behaviour: Behaviour, functions: bool) -> Self {
         let (ready, opened) = channel();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
-                let config = SandboxConfig { speed: f64::from(speed), behaviour, ..SandboxConfig::default() };
-                let sandbox = Sandbox::open(config).unwrap();
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+                let (speed, at) = (f64::from(speed), format!("http://{}", listener.local_addr().unwrap()));
+                let functions = functions.then(|| Arc::new(Processes::new(at, speed).unwrap()) as Arc<dyn Functions>);
+                let config = SandboxConfig { speed, behaviour, functions, ..SandboxConfig::default() };
+                let sandbox = Sandbox::open(config).unwrap();
                 ready.send((sandbox.clone(), listener.local_addr().unwrap().port())).unwrap();
                 tokio::select! {
                     done = serve(sandbox, listener) => done.unwrap(),
@@ -179,6 +195,8 @@ impl Cli {
             .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("NO_COLOR", "1")
+            // Only where it is what is tried.
+            .env("DLINFRA_NO_REAPER", "1")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

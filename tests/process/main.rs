@@ -13,6 +13,7 @@ mod moto;
 #[path = "../moto/server.rs"]
 mod moto_server;
 mod proxy;
+mod reaper;
 mod serving;
 mod signals;
 mod unheard;

@@ -1,6 +1,6 @@
 //! A comment for a pull request: one line that says everything, and the rest folded.
 use super::Told;
-use crate::{diagnostic::Diagnostic, report::cost::cell};
+use crate::{diagnostic::Diagnostic, report::cost::markdown::cell};
 use std::fmt::Write as _;
 
 /// By which a later run finds its own comment.

@@ -5,7 +5,9 @@ use super::{
     forms::Forms,
     load,
     money::Limits,
-    output, plan,
+    output,
+    patience::Patience,
+    plan,
     reaper::{self, Keeping},
 };
 use crate::cli::codes;
@@ -52,6 +54,8 @@ pub(super) struct Args {
     #[command(flatten)]
     pub(super) forms: Forms,
     #[command(flatten)]
+    patience: Patience,
+    #[command(flatten)]
     keeping: Keeping,
     #[command(flatten)]
     limits: Limits,
@@ -63,11 +67,15 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     can_answer(agreed, ui, "apply")?;
     let prepare = async || plan::prepare(&args.source, &args.place, &args.replace, &args.limits, ui).await;
     let mut prepared = prepare().await?;
+    if args.patience.wait(&prepared.engine, &prepared.place.presence(), ui).await? {
+        // The second plan must not meet the hold of the first one on the sandbox's folder.
+        drop(prepared);
+        prepared = prepare().await?;
+    }
     if !args.not_bought.is_empty() {
         for address in plan::addresses(&args.not_bought, &prepared.deployment)? {
             prepared.engine.not_bought(&address, Some(prepared.place.presence())).await?;
         }
-        // The second plan must not meet the hold of the first one on the sandbox's folder.
         drop(prepared);
         prepared = prepare().await?;
     }
@@ -289,6 +297,13 @@ async fn interruptions(ui: Ui, stop: tokio::sync::watch::Sender<bool>, over: Arc
         let _ = stop.send(true);
         ui.say("stopping: nothing new starts; what is in flight is recorded (interrupt again to leave at once)");
     }
+}
+
+/// Who holds the stack, and what for.
+pub(super) fn held_by(lock: &LockStatus) -> String {
+    let holder = lock.holder.as_ref();
+    let (name, command) = holder.map_or(("somebody unknown", "a command"), |h| (&h.name, &h.command));
+    format!("the stack is locked by {name} (`{command}`)")
 }
 
 /// Said when the holder of the lock has been silent, and must be watched before its lock is taken over.

@@ -122,7 +122,8 @@ pub(super) fn show(report: &impl Forms, format: Format, notes: &Diagnostics, out
         Format::Csv => report.csv(),
         Format::Markdown => report.markdown(),
         Format::Html => report.html().map_err(|e| unwritten(&e))?,
-        Format::Text => report.text(output.screen(ui)),
+        // The command line takes no other form for reports.
+        _ => report.text(output.screen(ui)),
     };
     output.write(&text, ui)?;
     if !ui.json {

@@ -2,7 +2,9 @@
 use super::{
     Exit, Result, apply,
     forms::{self, Forms},
-    money, plan,
+    money,
+    patience::Patience,
+    plan,
     stack::{self, Which},
 };
 use crate::cli::codes;
@@ -28,12 +30,19 @@ pub(super) struct Args {
     #[arg(long)]
     delete_data: bool,
     #[command(flatten)]
+    patience: Patience,
+    #[command(flatten)]
     pub(super) forms: Forms,
 }
 
 pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     apply::can_answer(args.yes, ui, "destroy")?;
-    let found = stack::find(&args.which).await?;
+    let mut found = stack::find(&args.which).await?;
+    if args.patience.wait(&found.engine, &found.place.presence(), ui).await? {
+        // The second look must not meet the hold of the first one on the sandbox's folder.
+        drop(found);
+        found = stack::find(&args.which).await?;
+    }
     let engine = &found.engine;
     let Removal { view, mut plan, contents, stays } = engine.plan_removal(&found.wanted, args.delete_data).await?;
     let money = money::with_pricing(&args.which, &found, ui, |pricing| PlanFigures::new(&pricing.plan(&plan)))?;

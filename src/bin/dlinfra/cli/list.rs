@@ -1,5 +1,5 @@
 //! list: every stack in the account and region, from tags alone.
-use super::{Exit, Result, arguments::Where, document, place::Place, stack};
+use super::{Exit, Result, arguments::Where, document, place::Place, reaper, stack};
 use crate::ui::Ui;
 use anstyle::Style;
 use dlinfra::{
@@ -45,7 +45,9 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
             .iter()
             .map(|(s, r)| json!({ "stack": s, "owner": r.owner, "objects": r.objects, "expires": r.expires }))
             .collect();
-        let fields = json!({ "account": place.aws.account().await?, "region": region, "stacks": stacks });
+        let last = reaper::last(&place).await;
+        let fields =
+            json!({ "account": place.aws.account().await?, "region": region, "stacks": stacks, "last_pass": last });
         ui.data(&document("list", &fields, &notes).to_string());
         return Ok(Exit::Ok);
     }
@@ -72,6 +74,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         table.render(ui.screen, &mut out);
     }
     ui.data(&out);
+    reaper::in_list(&place, rows.values().any(|row| row.expires.is_some()), ui).await;
     ui.diagnostics(&notes);
     Ok(Exit::Ok)
 }

@@ -31,6 +31,7 @@ mod logs;
 mod modules;
 mod money;
 mod output;
+mod patience;
 mod place;
 mod plan;
 mod prices;
@@ -126,6 +127,7 @@ Exit codes:
 Environment:
   DLINFRA_VAR_name  value of the variable `name`
   DLINFRA_SANDBOX   1 is as --sandbox
+  DLINFRA_NO_REAPER 1 is as --no-reaper
   DLINFRA_PRICES    the file of refreshed prices, or `embedded` for none
   DLINFRA_LOG       log filter, for example debug
   AWS_*             as for the AWS CLI

@@ -28,6 +28,8 @@ pub(super) struct Place {
     state: PathBuf,
     /// For people.
     pub words: String,
+    /// A served sandbox on this machine stands for AWS.
+    pub served: bool,
     /// `endpoint http://…`, where something stands for AWS.
     pub endpoint: Option<String>,
     /// `--sandbox`, `--profile`, `--endpoint-url`: what a next command must repeat.
@@ -100,7 +102,7 @@ pub(super) fn unopened(folder: &Path, why: &OpenError) -> Diagnostic {
 }
 
 /// `.dlinfra` is nobody's source code.
-fn ignore_in_git(folder: &Path) -> Result<(), Stop> {
+pub(super) fn ignore_in_git(folder: &Path) -> Result<(), Stop> {
     let Some(root) = folder.ancestors().find(|a| a.file_name().is_some_and(|n| n == ".dlinfra")) else { return Ok(()) };
     let denied = |e: std::io::Error| {
         Diagnostic::error(&codes::FOLDER_NOT_WRITTEN, format!("{} cannot be written: {e}", root.display()))
@@ -205,6 +207,7 @@ impl Place {
             sandbox: Some(sandbox),
             state: folder,
             words: format!("SANDBOX {shown} (nothing real is touched)"),
+            served: false,
             endpoint: None,
             flag,
         })
@@ -241,7 +244,8 @@ impl Place {
         let flags = [("--profile", &args.profile), ("--endpoint-url", &url)];
         let flags = flags.iter().filter_map(|(flag, value)| Some(format!("{flag} {}", quoted(value.as_ref()?))));
         let flag = flags.collect::<Vec<_>>().join(" ");
-        Ok(Self { aws, sandbox: None, state: beside.join(".dlinfra"), words, endpoint, flag })
+        let served = served.is_some();
+        Ok(Self { aws, sandbox: None, state: beside.join(".dlinfra"), words, served, endpoint, flag })
     }
 
     /// Where the journal of a stack lies: where the blueprint says, else in the account's own bucket.

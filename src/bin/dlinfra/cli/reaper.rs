@@ -21,6 +21,7 @@ use serde_json::json;
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// Make, look at, try or remove what ends stacks when their ttl is over.
@@ -62,8 +63,8 @@ pub(super) struct Chosen {
 /// How a stack's ttl is kept.
 #[derive(clap::Args, Clone, Default)]
 pub(super) struct Keeping {
-    /// Do not make the reaper: nothing but you ends the stack at its ttl.
-    #[arg(long)]
+    /// Neither make nor try the reaper: where there is none, nothing but you ends the stack at its ttl.
+    #[arg(long, env = "DLINFRA_NO_REAPER", hide_env = true, value_parser = clap::builder::BoolishValueParser::new())]
     no_reaper: bool,
     #[command(flatten)]
     program: Chosen,
@@ -95,7 +96,7 @@ const STANDS_STILL: &str = "the sandbox stands still between commands, so nothin
 pub(super) async fn promise(place: &Place, ttl: Option<String>, backend: Option<&Backend>) -> Option<String> {
     let ttl = ttl?;
     if place.sandbox.is_some() {
-        return Some(format!("ttl {ttl}: {STANDS_STILL}"));
+        return Some(format!("ttl {ttl}: kept by the reaper in AWS, not in this sandbox, which stands still between commands"));
     }
     if backend.is_some() {
         return Some(format!("ttl {ttl}: not enforced, since the journal is not in the account's own bucket (DL0804)"));
@@ -124,22 +125,33 @@ pub(super) async fn arm(prepared: &plan::Prepared, keeping: &Keeping, ui: Ui) ->
         return Ok(());
     }
     let own = env!("CARGO_PKG_VERSION");
-    let there = reaper::installed(&place.aws).await?;
+    let there = reaper::installed(&place.aws).await.map_err(|e| e.diagnostic().with_help(WITHOUT))?;
     let newer = there.as_ref().is_some_and(|it| it.is_newer_than(own));
     let data = compiled.ttl_data || there.as_ref().is_some_and(|it| it.data);
     let fits = there.as_ref().is_some_and(|it| it.version.as_deref() == Some(own) && it.data == data);
     if !fits && !newer {
         install(place, &keeping.program, data, ui).await?;
     }
-    let found = reaper::rehearse(&place.aws).await?;
-    let kinds = prepared.plan.steps.iter().filter(|s| s.action != Action::Delete).map(|s| s.kind.name());
-    let holes = found.holes(kinds);
+    let kinds = || prepared.plan.steps.iter().filter(|s| s.action != Action::Delete).map(|s| s.kind.name());
+    let mut holes = reaper::rehearse(&place.aws).await?.holes(kinds());
+    // A role that was made or changed a moment ago is not the same everywhere yet.
+    for _ in 0..if fits { 0 } else { YOUNG } {
+        if holes.is_empty() {
+            break;
+        }
+        place.aws.clock().sleep(Duration::from_secs(10)).await;
+        holes = reaper::rehearse(&place.aws).await?.holes(kinds());
+    }
     if holes.is_empty() {
         ui.say("ttl: enforced, rehearsed now");
         return Ok(());
     }
-    Err(may_not(&holes).with_help("let its role do it, or apply with `--no-reaper` and end the stack yourself").into())
+    Err(may_not(&holes).with_help(WITHOUT).into())
 }
+
+const WITHOUT: &str = "let its role do it, or apply with `--no-reaper` and end the stack yourself";
+/// So often a new role is tried again.
+const YOUNG: u32 = 6;
 
 fn may_not(holes: &[String]) -> Diagnostic {
     Diagnostic::error(&reaper::codes::MAY_NOT_REMOVE, "the reaper may not remove what this stack has")
@@ -152,7 +164,7 @@ async fn install(place: &Place, program: &Chosen, data: bool, ui: Ui) -> std::re
         Diagnostic::error(&reaper::codes::UNFIT_PROGRAM, format!("the running dlinfra cannot be found: {e}"))
             .with_help("name it with `--binary FILE`")
     })?;
-    let package = Package::of(program.binary.as_deref().unwrap_or(Path::new(&running)))?;
+    let package = Package::of(program.binary.as_deref().unwrap_or(Path::new(&running)), place.served)?;
     let mut ground = reaper::ground(&place.aws).await?;
     ground.data = data;
     let wanted = reaper::deployment(&ground, &Program {
@@ -189,6 +201,27 @@ async fn install(place: &Place, program: &Chosen, data: bool, ui: Ui) -> std::re
     }
     reaper::forget_programs(&place.aws).await?;
     Ok(())
+}
+
+/// What the last pass did, if there was one that can be read.
+pub(super) async fn last(place: &Place) -> Option<Pass> {
+    if place.sandbox.is_some() { None } else { reaper::last_pass(&place.aws).await.ok().flatten() }
+}
+
+/// Below the list of stacks: what ends those that have an end.
+pub(super) async fn in_list(place: &Place, any: bool, ui: Ui) {
+    if place.sandbox.is_some() {
+        return;
+    }
+    match (reaper::installed(&place.aws).await, last(place).await) {
+        (Ok(None), _) if any => ui.say("nothing ends these stacks: there is no reaper (`dlinfra reaper install`)"),
+        (Ok(Some(_)), Some(pass)) => {
+            ui.data("");
+            show(&pass, place, ui);
+        }
+        // Whoever may not ask has the list all the same.
+        _ => {}
+    }
 }
 
 fn none() -> Diagnostic {

@@ -4,7 +4,7 @@ use crate::cli::codes;
 use crate::ui::Ui;
 use dlinfra::diagnostic::{Diagnostic, Diagnostics};
 use serde_json::json;
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, sync::Arc};
 
 /// Serve, reset and inspect the simulated AWS.
 #[derive(clap::Args)]
@@ -32,6 +32,10 @@ enum Command {
         /// Faults, quotas, capacity and delays, as JSON (see docs/sandbox.md).
         #[arg(long, value_name = "FILE")]
         behaviour: Option<PathBuf>,
+        /// RUN THE CODE OF LAMBDA FUNCTIONS as processes of this machine, with your rights. Without it, calls are only
+        /// recorded.
+        #[arg(long)]
+        run_functions: bool,
     },
     /// Forget everything in it, the journals of its stacks included.
     Reset,
@@ -43,8 +47,9 @@ enum Command {
 
 pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     match &args.command {
-        Command::Serve { port, speed, memory, behaviour } => {
-            serve(args, *port, speed, *memory, behaviour.as_ref(), ui).await
+        Command::Serve { port, speed, memory, behaviour, run_functions } => {
+            let how = How { memory: *memory, run_functions: *run_functions };
+            serve(args, *port, speed, &how, behaviour.as_ref(), ui).await
         }
         Command::Reset => reset(args, ui),
         Command::Status => {
@@ -83,7 +88,13 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     }
 }
 
-async fn serve(args: &Args, port: u16, speed: &str, memory: bool, behaviour: Option<&PathBuf>, ui: Ui) -> Result {
+/// How a sandbox is served.
+struct How {
+    memory: bool,
+    run_functions: bool,
+}
+
+async fn serve(args: &Args, port: u16, speed: &str, how: &How, behaviour: Option<&PathBuf>, ui: Ui) -> Result {
     let (speed, jumps) = place::speed(speed)?;
     if jumps {
         return Err(Diagnostic::error(
@@ -102,21 +113,29 @@ async fn serve(args: &Args, port: u16, speed: &str, memory: bool, behaviour: Opt
         None => dlinfra_sandbox::Behaviour::default(),
         Some(path) => serde_json::from_str(&fs::read_to_string(path).map_err(|e| wrong(&e))?).map_err(|e| wrong(&e))?,
     };
-    let sandbox = if memory || behaviour_given(&behaviour) {
-        let folder = (!memory).then(|| args.dir.clone());
-        let config =
-            dlinfra_sandbox::SandboxConfig { folder, speed: f64::from(speed), behaviour, ..Default::default() };
-        dlinfra_sandbox::Sandbox::open(config).map_err(|e| place::unopened(&args.dir, &e))?
-    } else {
-        place::open_sandbox(&args.dir, speed, false)?
-    };
-    let kept = sandbox.clone();
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.map_err(|e| {
         Diagnostic::error(&codes::PORT, format!("127.0.0.1:{port} cannot be listened on: {e}"))
             .with_help("choose another `--port`")
     })?;
     let at = listener.local_addr().map_err(|e| Diagnostic::error(&codes::PORT, e.to_string()))?;
+    let functions = how.run_functions.then(|| functions(&format!("http://{at}"), f64::from(speed))).transpose()?;
+    let folder = (!how.memory).then(|| args.dir.clone());
+    if let Some(folder) = &folder {
+        place::ignore_in_git(folder)?;
+    }
+    let config = dlinfra_sandbox::SandboxConfig {
+        folder,
+        speed: f64::from(speed),
+        behaviour,
+        functions,
+        ..Default::default()
+    };
+    let sandbox = dlinfra_sandbox::Sandbox::open(config).map_err(|e| place::unopened(&args.dir, &e))?;
+    let kept = sandbox.clone();
     ui.data(&format!("http://{at}"));
+    if how.run_functions {
+        ui.say("FUNCTIONS RUN AS PROCESSES OF THIS MACHINE: serve it to nobody whose code you would not run");
+    }
     ui.say("the sandbox listens; any credentials are accepted. For example:");
     ui.say(&format!("  AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x dlinfra plan FILE --endpoint-url http://{at}"));
     tokio::select! {
@@ -129,8 +148,11 @@ async fn serve(args: &Args, port: u16, speed: &str, memory: bool, behaviour: Opt
     Ok(Exit::Ok)
 }
 
-fn behaviour_given(behaviour: &dlinfra_sandbox::Behaviour) -> bool {
-    json!(behaviour) != json!(dlinfra_sandbox::Behaviour::default())
+/// Runs functions as processes of this machine.
+fn functions(endpoint: &str, speed: f64) -> std::result::Result<Arc<dyn dlinfra_sandbox::Functions>, Stop> {
+    let made = dlinfra_sandbox::Processes::new(endpoint, speed);
+    let made = made.map_err(|e| Diagnostic::error(&codes::FOLDER_NOT_WRITTEN, format!("functions cannot be run: {e}")))?;
+    Ok(Arc::new(made))
 }
 
 fn reset(args: &Args, ui: Ui) -> Result {
