@@ -124,8 +124,11 @@ async fn function(sandbox: &Sandbox, bootstrap: &str, policy: Value, timeout: i6
     });
     let (status, made) = json_of(sandbox, "lambda", "POST", "/2015-03-31/functions", body).await;
     assert_eq!(status, 201, "{made}");
-    let (status, early) = invoke(sandbox, "RequestResponse", json!({})).await;
-    assert!(status == 409 && early.contains("Pending"), "{early}");
+    // On a clock that runs, these seconds are over soon.
+    if sandbox.status().speed <= 1.0 {
+        let (status, early) = invoke(sandbox, "RequestResponse", json!({})).await;
+        assert!(status == 409 && early.contains("Pending"), "{early}");
+    }
     sandbox.clock().sleep(Duration::from_secs(5)).await;
 }
 
