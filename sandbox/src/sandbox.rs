@@ -1,13 +1,11 @@
 //! The sandbox itself: takes requests, applies faults, keeps the log.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
 use jiff::Timestamp;
-use serde::Serialize;
 use tokio::sync::Notify;
 
 use crate::authorize;
@@ -25,6 +23,7 @@ use crate::request_log::{LogEntry, RequestLog};
 use crate::service::{Found, Parsed, Service, unsigned};
 use crate::services::{SERVICES, monitoring};
 use crate::session;
+use crate::status::Status;
 use crate::store::World;
 use crate::timeline::{new_world, resume, settle};
 use crate::wire::Protocol;
@@ -73,21 +72,6 @@ pub enum HandleOutcome {
     Response(Response<Bytes>),
     /// A connection that drops without an answer.
     Cut,
-}
-
-/// The account at a glance.
-#[derive(Debug, Clone, Serialize)]
-pub struct Status {
-    /// The account number.
-    pub account: String,
-    /// Sandbox time.
-    pub time: Timestamp,
-    /// Sandbox seconds per second of tokio's clock.
-    pub speed: f64,
-    /// How many objects there are, by `service/type`.
-    pub objects: BTreeMap<String, usize>,
-    /// How many requests were answered since opening.
-    pub requests: u64,
 }
 
 impl Sandbox {

@@ -1,6 +1,7 @@
 //! What policies allow: a table of policies and requests, and requests that a function makes in the name of its role.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::needless_pass_by_value, reason = "rows of the table are made of what they are given")]
 
 use std::future::Future;
 use std::pin::Pin;
@@ -98,6 +99,9 @@ fn denied_when(operator: &str, key: &str, value: Value) -> Value {
 const VPC: &str = "arn:aws:ec2:us-east-1:000000000000:vpc/vpc-1";
 const KEY: &str = "aws:ResourceTag/team";
 
+/// Statements, action, resource, what is known of the request, and the decision.
+type Row<'a> = (Value, &'a str, &'a str, Vec<(&'a str, Vec<String>)>, &'a str);
+
 #[tokio::test(start_paused = true)]
 #[allow(clippy::too_many_lines, reason = "a table")]
 async fn policies_decide() {
@@ -106,7 +110,7 @@ async fn policies_decide() {
     let keys = |all: &[&str]| vec![("aws:TagKeys", all.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>())];
     let none = Vec::new;
     let (yes, no, never) = ("allowed", "implicitDeny", "explicitDeny");
-    let rows: Vec<(Value, &str, &str, Vec<(&str, Vec<String>)>, &str)> = vec![
+    let rows: Vec<Row<'_>> = vec![
         // Nothing is allowed that no statement allows.
         (json!([]), "ec2:DeleteVpc", VPC, none(), no),
         (json!([allow("ec2:DeleteVpc", "*")]), "ec2:DeleteVpc", VPC, none(), yes),
@@ -453,4 +457,46 @@ async fn without_a_policy_nothing_is_logged() {
     made(&sandbox, json!([allow("sqs:*", "*")]), &[]).await;
     assert!(!sandbox.objects().iter().any(|it| it.kind.starts_with("logs/")));
     assert!(sandbox.objects().iter().any(|it| it.kind == "monitoring/metric"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_made_is_bound_by_the_tags_that_it_gets() {
+    let (sandbox, _asker) = with_role().await;
+    let statements = json!([
+        {"Effect": "Allow", "Action": "ec2:CreateVpc", "Resource": "arn:aws:ec2:*:*:vpc/*",
+            "Condition": {"StringEquals": {"aws:RequestTag/team": "a"}}},
+        {"Effect": "Allow", "Action": "ec2:CreateTags", "Resource": "arn:aws:ec2:*:*:vpc/*",
+            "Condition": {"StringEquals": {"ec2:CreateAction": "CreateVpc"}}},
+        {"Effect": "Allow", "Action": ["s3:DeleteObject", "s3:PutObject"], "Resource": "arn:aws:s3:::mine/*"},
+    ]);
+    let create = |value: &str| {
+        format!(
+            "Action=CreateVpc&CidrBlock=10.0.0.0%2F16&TagSpecification.1.ResourceType=vpc\
+             &TagSpecification.1.Tag.1.Key=team&TagSpecification.1.Tag.1.Value={value}"
+        )
+    };
+    let (own, other, there) = (create("a"), create("b"), vpc(&sandbox, "a").await);
+    let retag = format!("Action=CreateTags&ResourceId.1={there}&Tag.1.Key=x&Tag.1.Value=y");
+    assert_eq!(ask(&sandbox, "AKID", "s3", "PUT", "/mine", "").await.0, 200);
+    let delete = |more: &str| format!("<Delete><Object><Key>k</Key>{more}</Object></Delete>");
+    let (plain, version) = (delete(""), delete("<VersionId>null</VersionId>"));
+    let said = made(
+        &sandbox,
+        statements,
+        &[
+            ("ec2", "POST", "/", &own),
+            ("ec2", "POST", "/", &other),
+            ("ec2", "POST", "/", "Action=CreateVpc&CidrBlock=10.0.0.0%2F16"),
+            ("ec2", "POST", "/", &retag),
+            ("s3", "PUT", "/mine/k", "x"),
+            ("s3", "POST", "/mine?delete", &plain),
+            ("s3", "POST", "/mine?delete", &version),
+        ],
+    )
+    .await;
+    let statuses: Vec<u16> = said.iter().map(|(status, _)| *status).collect();
+    // The deletions that are allowed come without a check sum, which S3 wants.
+    assert_eq!(statuses, [200, 403, 403, 403, 200, 400, 403], "{said:#?}");
+    assert!(said[3].1.contains("ec2:CreateTags on resource: arn:aws:ec2:us-east-1:000000000000:vpc/vpc-"), "{said:?}");
+    assert!(said[6].1.contains("s3:DeleteObjectVersion on resource: arn:aws:s3:::mine/k"), "{said:?}");
 }

@@ -47,13 +47,30 @@ pub(super) fn of(
     if prefix == "s3" {
         s3_context(fields, &mut context);
         needs.extend(copied(request));
+        needs.extend(tagged_object(request, operation, &found));
     }
     if prefix == "iam" {
         iam_context(fields, &mut context);
     }
     needs.extend(passes(world, request, prefix, operation, fields));
+    if operation == "DeleteObjects" {
+        let (keys, versions) = resources::s3_deleted(place, fields);
+        for (action, resources) in [("s3:DeleteObject", keys), ("s3:DeleteObjectVersion", versions)] {
+            let (action, context) = (action.to_owned(), context.clone());
+            needs.extend((!resources.is_empty()).then_some(Need { action, resources, context }));
+        }
+        return needs;
+    }
     needs.insert(0, Need { action, resources: found, context });
     needs
+}
+
+/// An object that is written with tags.
+fn tagged_object(request: &Incoming, operation: &str, found: &[Resource]) -> Option<Need> {
+    let writes = matches!(operation, "PutObject" | "CopyObject" | "CreateMultipartUpload");
+    request.header("x-amz-tagging").filter(|tags| writes && !tags.is_empty())?;
+    let action = "s3:PutObjectTagging".to_owned();
+    Some(Need { action, resources: found.to_vec(), context: Context::new() })
 }
 
 /// The text at a path of parameters.

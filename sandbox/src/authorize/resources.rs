@@ -77,6 +77,10 @@ pub(super) fn of(place: Place<'_>, operation: &str, fields: &Map<String, Value>)
             }
         }
     }
+    if place.prefix == "logs" && out.is_empty() {
+        // All groups, as AWS puts it.
+        out.push(Resource { arns: vec![place.arn("log-group::log-stream:")], tags: Tags::new() });
+    }
     out
 }
 
@@ -134,6 +138,10 @@ fn named(place: Place<'_>, operation: &str, tail: &str, name: &str) -> Option<Re
     };
     let tail = tail.replace("{}", name);
     let mut arns = vec![place.arn(&tail)];
+    if place.prefix == "ssm" && name.starts_with("aws/service/") {
+        // AWS's own parameters belong to no account.
+        arns = vec![format!("arn:{}:ssm:{}::{tail}", place.partition(), place.region)];
+    }
     if place.prefix == "logs" {
         // Policies name a group with and without what follows it.
         arns.push(format!("{}:log-stream:", arns[0]));
@@ -146,7 +154,9 @@ fn ec2_resources(place: Place<'_>, operation: &str, fields: &Map<String, Value>)
     if let Some(kind) = ec2::made_by(operation) {
         out.push(Resource { arns: vec![place.arn(&format!("{kind}/*"))], tags: Tags::new() });
     }
-    let given = fields.iter().filter(|(name, _)| *name != "DryRun");
+    // What these say names nothing.
+    const OTHER: [&str; 5] = ["ClientToken", "DryRun", "Tag", "TagSpecification", "TagSpecifications"];
+    let given = fields.iter().filter(|(name, _)| !OTHER.contains(&name.as_str()));
     let mut ids: Vec<&str> = given.flat_map(|(_, value)| strings(Some(value))).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -158,21 +168,33 @@ fn ec2_resources(place: Place<'_>, operation: &str, fields: &Map<String, Value>)
     out
 }
 
+/// Tags of buckets are no part of decisions until a bucket says that they are, which is not simulated.
 fn s3_resources(place: Place<'_>, fields: &Map<String, Value>) -> Vec<Resource> {
     let text = |name: &str| fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let Some(bucket) = text("Bucket") else { return Vec::new() };
-    let arn = |key: Option<&str>| {
-        let key = key.map(|key| format!("/{key}")).unwrap_or_default();
-        Resource { arns: vec![format!("arn:{}:s3:::{bucket}{key}", place.partition())], tags: Tags::new() }
+    let bucket = text("Bucket").map(|bucket| s3_resource(place, bucket, text("Key")));
+    bucket.into_iter().collect()
+}
+
+fn s3_resource(place: Place<'_>, bucket: &str, key: Option<&str>) -> Resource {
+    let key = key.map(|key| format!("/{key}")).unwrap_or_default();
+    Resource { arns: vec![format!("arn:{}:s3:::{bucket}{key}", place.partition())], tags: Tags::new() }
+}
+
+/// The objects that a request deletes, those that it names by a version apart from the others.
+pub(super) fn s3_deleted(place: Place<'_>, fields: &Map<String, Value>) -> (Vec<Resource>, Vec<Resource>) {
+    let bucket = fields.get("Bucket").and_then(Value::as_str).unwrap_or_default();
+    let objects = match fields.get("Delete").and_then(|body| body.get("Object")) {
+        Some(Value::Array(objects)) => objects.as_slice(),
+        Some(one) => std::slice::from_ref(one),
+        None => &[],
     };
-    let deleted = fields.get("Delete").and_then(|body| body.get("Object"));
-    let keys: Vec<&str> = match deleted {
-        Some(Value::Array(objects)) => objects.iter().filter_map(|it| it.get("Key")?.as_str()).collect(),
-        Some(one) => one.get("Key").and_then(Value::as_str).into_iter().collect(),
-        None => Vec::new(),
+    let (versions, keys): (Vec<&Value>, Vec<&Value>) =
+        objects.iter().partition(|it| it.get("VersionId").is_some_and(|version| !version.is_null()));
+    let named = |all: Vec<&Value>| {
+        let keys = all.into_iter().filter_map(|it| it.get("Key")?.as_str());
+        keys.map(|key| s3_resource(place, bucket, Some(key))).collect()
     };
-    // Tags of buckets are no part of decisions until a bucket says that they are, which is not simulated.
-    if keys.is_empty() { vec![arn(text("Key"))] } else { keys.into_iter().map(|key| arn(Some(key))).collect() }
+    (named(keys), named(versions))
 }
 
 /// A role by its name.
@@ -200,10 +222,12 @@ fn iam_resources(place: Place<'_>, fields: &Map<String, Value>) -> Vec<Resource>
 
 fn scheduler_resources(place: Place<'_>, operation: &str, fields: &Map<String, Value>) -> Vec<Resource> {
     let text = |name: &str| fields.get(name).and_then(Value::as_str);
-    let Some(name) = text("Name") else { return Vec::new() };
-    let tail = match operation.ends_with("Group") {
-        true => format!("schedule-group/{name}"),
-        false => format!("schedule/{}/{name}", text("GroupName").unwrap_or("default")),
+    let tail = match (operation, text("Name")) {
+        ("ListSchedules", _) => format!("schedule/{}/*", text("GroupName").unwrap_or("*")),
+        ("ListScheduleGroups", _) => "schedule-group/*".to_owned(),
+        (_, Some(name)) if operation.ends_with("Group") => format!("schedule-group/{name}"),
+        (_, Some(name)) => format!("schedule/{}/{name}", text("GroupName").unwrap_or("default")),
+        _ => return Vec::new(),
     };
     vec![Resource { arns: vec![place.arn(&tail)], tags: place.tags(&tail) }]
 }

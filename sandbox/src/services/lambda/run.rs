@@ -21,6 +21,9 @@ const TAIL: usize = 4096;
 /// A function may answer with so much.
 const LARGEST: usize = 6_291_556;
 
+/// The stream for what was not run: all of it, so that a schedule that nobody keeps up does not fill the account.
+const NOT_RUN: &str = "not-run";
+
 /// A run that has begun.
 #[derive(Debug, Clone)]
 pub(crate) struct Job {
@@ -77,7 +80,9 @@ pub(crate) fn finish(world: &mut World, job: &Job, answer: &mut Answer, now: Tim
     }
     let taken = now.duration_since(job.begun).as_secs_f64().max(0.0) * 1e3;
     if may_log(world, job) {
-        write(world, job, &lines(job, answer, taken, now));
+        let it = &job.invocation;
+        let lines = lines(job, answer, taken, now);
+        logs::record_all(world, &it.region, (&it.log_group, &it.log_stream), &lines);
     }
     let dimensions = BTreeMap::from([("FunctionName".to_owned(), it.function.clone())]);
     let errors = if answer.error.is_some() { 1.0 } else { 0.0 };
@@ -94,8 +99,9 @@ pub(crate) fn not_run(world: &mut World, job: &Job, now: Timestamp) {
     let id = &job.invocation.request_id;
     let payload = String::from_utf8_lossy(&job.invocation.payload);
     let line = format!("RequestId: {id} was not run: this sandbox runs no functions. Payload: {payload}");
-    write(world, job, &[(now, line)]);
-    session::end(world, &job.invocation.credentials.access_key);
+    let it = &job.invocation;
+    logs::record_all(world, &it.region, (&it.log_group, NOT_RUN), &[(now, line)]);
+    session::end(world, &it.credentials.access_key);
 }
 
 /// Whether the role of a function lets it log: Lambda writes in its name.
@@ -108,11 +114,6 @@ fn may_log(world: &World, job: &Job) -> bool {
     let has_group = logs::has_group(world, &it.region, &it.log_group)
         || may("logs:CreateLogGroup", &[format!("{group}:log-stream:"), group.clone()]);
     has_group && may("logs:CreateLogStream", &stream) && may("logs:PutLogEvents", &stream)
-}
-
-fn write(world: &mut World, job: &Job, lines: &[(Timestamp, String)]) {
-    let it = &job.invocation;
-    logs::record_all(world, &it.region, (&it.log_group, &it.log_stream), lines);
 }
 
 /// The lines of a run, as Lambda writes them.
