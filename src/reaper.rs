@@ -17,7 +17,7 @@ mod stack;
 pub use codes::CODES;
 pub use grants::{Ground, removing};
 pub use package::Package;
-pub use pass::{Ended, End, Pass, Reap, pass};
+pub use pass::{End, Ended, Pass, Reap, pass};
 pub use presence::{Installed, forget_programs, ground, installed, keep, last_pass, rehearse, upload};
 pub use rehearsal::{Rehearsal, check};
 pub use stack::{Program, deployment};

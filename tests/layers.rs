@@ -28,9 +28,11 @@ const LAYERS: &[&[&str]] = &[
     &["cost"],
     &["report", "terraform"],
     &["kinds", "rules"],
-    &["compose", "explain", "saved"],
+    &["compose"],
+    &["explain", "reaper", "saved"],
     &["ui"],
     &["cli"],
+    &["function"],
 ];
 
 /// The modules of the command, a crate of its own.

@@ -53,7 +53,8 @@ pub struct Function {
     pub architecture: Architecture,
     /// The role that it has: it must trust `lambda.amazonaws.com`, and may write its log.
     pub role: Ref<IamRole>,
-    /// The log group that it writes to. Without one, Lambda makes one that keeps everything for ever.
+    /// The log group that it writes to, which may have the name that Lambda would give one (`/aws/lambda/NAME`). Without
+    /// one, Lambda makes that itself, it keeps everything for ever, and it outlives the stack.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_group: Option<Ref<LogGroup>>,
     /// Its memory: 128 MiB to 10240 MiB. A processor comes with each 1769 MiB.
@@ -82,7 +83,7 @@ pub struct Code {
 pub enum Architecture {
     /// Of Intel and AMD.
     #[default]
-    #[serde(rename = "x86_64")]
+    #[serde(rename = "x86-64")]
     X86,
     /// Of AWS, Graviton.
     #[serde(rename = "arm64")]
@@ -130,11 +131,7 @@ impl Resource for Function {
         ],
         quotas: &[Quota { code: "L-2ACBD22F", name: "Function and layer storage" }],
         prices: "lambda",
-        defaults: &[
-            ("description", DefaultValue::Nothing),
-            ("log_group", DefaultValue::Nothing),
-            ("environment", DefaultValue::Other(|| json!({}))),
-        ],
+        defaults: &[("description", DefaultValue::Nothing), ("environment", DefaultValue::Other(|| json!({})))],
         durations: Some(Durations::quick(8, 6, 2)),
         gone: Gone::AtOnce,
         ..About::new("A Lambda function: code that runs when somebody calls it")
@@ -171,7 +168,7 @@ impl Resource for Function {
         input["FunctionName"] = json!(name);
         input["PackageType"] = json!("Zip");
         input["Code"] = wire::code(self)?;
-        input["Architectures"] = json!([self.architecture]);
+        input["Architectures"] = json!([wire::architecture(self.architecture)]);
         let input = &input;
         named::create::<Self, _, _>(ctx, &CREATE, name, self, |attempt| async move {
             let mut input = input.clone();
@@ -186,16 +183,12 @@ impl Resource for Function {
     async fn update(want: &Self, ctx: &Ctx, live: &Live<Self>, changes: &Changes) -> Result<(), Error> {
         if changes.touches("sha256") || changes.touches("architecture") {
             let mut input = wire::code(want)?;
-            input["Architectures"] = json!([want.architecture]);
+            input["Architectures"] = json!([wire::architecture(want.architecture)]);
             let ask = Rest::put(wire::path(&live.id, "/code"), input);
             return ctx.aws.lambda().rest::<IgnoredAny>("UpdateFunctionCode", ask).await.map(drop);
         }
         let role = hosting::parts::role_arn(ctx, want.role.id()?).await?;
-        let mut input = wire::configuration(want, &role)?;
-        if want.log_group.is_none() {
-            // Left out, it would stay.
-            input["LoggingConfig"] = json!({ "LogGroup": wire::own_group(&live.id) });
-        }
+        let input = wire::configuration(want, &role)?;
         let ask = Rest::put(wire::path(&live.id, "/configuration"), input);
         ctx.aws.lambda().rest::<IgnoredAny>("UpdateFunctionConfiguration", ask).await.map(drop)
     }

@@ -94,7 +94,8 @@ pub fn function(context: &PriceContext<'_>, memory: Size, arm: bool) -> Vec<Pric
 /// Calls of schedules, by use.
 #[must_use]
 pub fn schedules(context: &PriceContext<'_>) -> Vec<PriceLine> {
-    let calls = UseItem { key: "invocations", noun: "calls", ..requests("scheduler", "invocations", "calls of schedules") };
+    let calls =
+        UseItem { key: "invocations", noun: "calls", ..requests("scheduler", "invocations", "calls of schedules") };
     by_use(context, &calls)
 }
 

@@ -20,7 +20,8 @@ const REMOVING: [&str; 10] = [
     "Unsubscribe",
 ];
 /// These look at what is in things, or take off tags: no teardown does.
-const NEITHER: [&str; 6] = ["DeleteTags", "RemoveTags", "GetObject", "GetLogEvents", "GetConsoleOutput", "GetParameter"];
+const NEITHER: [&str; 6] =
+    ["DeleteTags", "RemoveTags", "GetObject", "GetLogEvents", "GetConsoleOutput", "GetParameter"];
 /// What empties a bucket.
 const DATA: [&str; 2] = ["s3:DeleteObject", "s3:DeleteObjectVersion"];
 
@@ -92,10 +93,13 @@ pub fn removing(kinds: &[&'static dyn Kind]) -> BTreeMap<&'static str, Vec<&'sta
 
 /// Everything that the reaper is allowed.
 pub fn grants(kinds: &[&'static dyn Kind], ground: &Ground) -> Vec<Grant> {
-    let all: BTreeSet<&str> = kinds.iter().flat_map(|k| k.about().iam.iter().copied()).collect();
+    // Where a kind lets a service act for itself, it names all of its actions: no teardown needs those.
+    let whole = |action: &&str| !action.contains('*');
+    let all: BTreeSet<&str> = kinds.iter().flat_map(|k| k.about().iam.iter().copied()).filter(whole).collect();
     let set = |actions: &[&str]| actions.iter().map(|a| (*a).to_owned()).collect::<BTreeSet<_>>();
     let everything = || vec!["*".to_owned()];
-    let looks = all.iter().filter(|a| is(a, &LOOKING)).map(|a| (*a).to_owned()).chain(["sts:GetCallerIdentity".to_owned()]);
+    let looks =
+        all.iter().filter(|a| is(a, &LOOKING)).map(|a| (*a).to_owned()).chain(["sts:GetCallerIdentity".to_owned()]);
     let removes: BTreeSet<&str> =
         all.iter().copied().filter(|a| is(a, &REMOVING) && (ground.data || !DATA.contains(a))).collect();
     let mut out = vec![

@@ -27,7 +27,7 @@ impl fmt::Display for Version {
 /// An archive for Lambda.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Package {
-    /// As Lambda calls it: `x86_64`, `arm64`.
+    /// `x86-64` or `arm64`.
     pub architecture: &'static str,
     /// SHA-256 of the archive, in hexadecimal.
     pub sha256: String,
@@ -57,9 +57,10 @@ impl Package {
         let architecture = match (here, cfg!(target_arch = "aarch64")) {
             (false, _) => fits(&program).map_err(|why| unfit(path, &why))?,
             (true, true) => "arm64",
-            (true, false) => "x86_64",
+            (true, false) => "x86-64",
         };
-        let zip = archive::of("bootstrap", &program, true).map_err(|e| unfit(path, &format!("it cannot be packed: {e}")))?;
+        let zip =
+            archive::of("bootstrap", &program, true).map_err(|e| unfit(path, &format!("it cannot be packed: {e}")))?;
         Ok(Self { architecture, sha256: spec::sha256(&zip), zip })
     }
 
@@ -79,7 +80,7 @@ fn fits(program: &[u8]) -> Result<&'static str, String> {
     }
     let file = ElfFile64::<object::Endianness>::parse(program).map_err(|e| format!("it cannot be read: {e}"))?;
     let architecture = match file.architecture() {
-        Architecture::X86_64 => "x86_64",
+        Architecture::X86_64 => "x86-64",
         Architecture::Aarch64 => "arm64",
         other => return Err(format!("it is for {other:?}, and Lambda has x86-64 and arm64")),
     };

@@ -6,7 +6,7 @@ mod junit;
 mod sarif;
 
 pub use annotations::{annotations, outputs};
-pub use comment::{marker, markdown};
+pub use comment::{markdown, marker};
 pub use gitlab::{code_quality, counts};
 pub use junit::junit;
 pub use sarif::sarif;
@@ -122,7 +122,8 @@ impl Told<'_> {
             false => {
                 let counts = [(s.create, "to create"), (s.update, "to update"), (s.replace, "to replace")];
                 let counts = counts.into_iter().chain([(s.delete, "to delete"), (s.adopt, "to adopt")]);
-                let parts: Vec<String> = counts.filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+                let parts: Vec<String> =
+                    counts.filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
                 parts.join(", ")
             }
         };

@@ -87,9 +87,12 @@ def what_is_no_schedule_is_refused(sandbox):
     refused("Berlin", put, sandbox=sandbox, name="s", expression="rate(1 day)", role_arn=role_arn,
             ScheduleExpressionTimezone="Europe/Berlin")
     refused("L in schedules", put, sandbox=sandbox, name="s", expression="cron(0 8 L * ? *)", role_arn=role_arn)
-    refused("flexible", client.create_schedule, Name="s", ScheduleExpression="rate(1 day)",
-            Target={"Arn": function_arn("f"), "RoleArn": role_arn},
-            FlexibleTimeWindow={"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 5})
+    fails("ValidationException", client.create_schedule, Name="s", ScheduleExpression="rate(1 day)",
+          Target={"Arn": function_arn("f"), "RoleArn": role_arn}, FlexibleTimeWindow={"Mode": "FLEXIBLE"})
+    flexible = {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 5}
+    client.create_schedule(Name="late", ScheduleExpression="rate(1 day)", FlexibleTimeWindow=flexible,
+                           Target={"Arn": function_arn("f"), "RoleArn": role_arn})
+    assert client.get_schedule(Name="late")["FlexibleTimeWindow"] == flexible
 
 
 @check

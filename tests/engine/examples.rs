@@ -84,7 +84,7 @@ fn ground(address: &str) -> Wanted {
         ),
         "function-role" => ("iam-role", json!({ "trust": ["lambda.amazonaws.com"] })),
         "schedule-role" => ("iam-role", json!({ "trust": ["scheduler.amazonaws.com"] })),
-        "log" => ("log-group", json!({ "name": "/aws/lambda/it" })),
+        "log" => ("log-group", json!({ "name": "/functions" })),
         "queue" => ("queue", json!({ "name": "for-dead-letters" })),
         other => panic!("{other} has no ground"),
     };

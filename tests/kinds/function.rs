@@ -62,7 +62,6 @@ fn examples() -> Vec<Example> {
             in_place("runtime", json!({ "runtime": "python3.12" })),
             in_place("handler", json!({ "handler": "index.other" })),
             in_place("log_group", json!({ "log_group": { "$ref": "log" } })),
-            in_place("log_group", json!({ "log_group": null })),
             in_place("description", json!({ "description": null })),
             in_place("architecture", json!({ "architecture": "arm64" })),
             replace("name", json!({ "name": "another" })),
@@ -139,6 +138,16 @@ fn it_costs_what_it_runs() {
 fn stack(fields: &Value) -> Vec<Wanted> {
     let role = wanted("function-role", "iam-role", json!({ "trust": ["lambda.amazonaws.com"] }));
     vec![role, wanted(IT, "function", with(fields))]
+}
+
+/// Its log group is made first, under the name that Lambda would give it, so that it ends with the stack.
+#[tokio::test(start_paused = true)]
+async fn the_group_of_its_own_name_can_be_the_stacks() {
+    let stage = Stage::new().await;
+    let mut all = stack(&json!({ "name": "retrain", "log_group": { "$ref": "log" } }));
+    all.push(wanted("log", "log-group", json!({ "name": "/aws/lambda/retrain", "retention": "30d" })));
+    stage.settle(&all).await;
+    stage.settle(&[]).await;
 }
 
 /// Where the code came from is no property of the function, and what is in it is.

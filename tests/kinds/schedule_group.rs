@@ -50,14 +50,18 @@ fn one(fields: &Value) -> Value {
 }
 
 fn examples() -> Vec<Example> {
-    let two = json!({ "schedules": { "stop": call(&json!({})), "again": call(&json!({ "timezone": "Europe/Berlin" })) } });
+    let two =
+        json!({ "schedules": { "stop": call(&json!({})), "again": call(&json!({ "expression": "rate(1 hour)" })) } });
     vec![Example {
         kind: "schedule-group",
         needs: &["schedule-role"],
         spec: one(&json!({})),
         changes: vec![
             in_place("schedules", two),
-            in_place("schedules", one(&json!({ "expression": "cron(0 20 ? * MON-FRI *)", "description": "ends the day" }))),
+            in_place(
+                "schedules",
+                one(&json!({ "expression": "cron(0 20 ? * MON-FRI *)", "description": "ends the day" })),
+            ),
             in_place("schedules", one(&json!({ "enabled": false, "window": "10m" }))),
             in_place("schedules", json!({ "schedules": {} })),
             replace("name", json!({ "name": "another" })),
@@ -140,6 +144,7 @@ async fn what_somebody_puts_into_the_group_is_removed() {
     let plan = stage.plan(&stack()).await;
     assert_eq!(plan.summary.update, 1);
     stage.settle(&stack()).await;
-    let left: Value = aws.scheduler().rest("ListSchedules", Rest::get("/schedules?ScheduleGroup=nightly")).await.unwrap();
+    let left: Value =
+        aws.scheduler().rest("ListSchedules", Rest::get("/schedules?ScheduleGroup=nightly")).await.unwrap();
     assert_eq!(left["Schedules"].as_array().unwrap().len(), 1);
 }

@@ -7,6 +7,7 @@ use std::{
     fs,
     io::{Read, Write},
     net::TcpStream,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -19,8 +20,8 @@ fn blueprint(name: &str, more: &str) -> String {
 region: us-east-1
 ttl: 20m
 resources:
-  vpc: {{ kind: vpc, cidr: 10.0.0.0/16 }}
-  log: {{ kind: log-group, name: /{name}/log }}
+  queue: {{ kind: queue, name: {name}-queue }}
+  group: {{ kind: vpc, cidr: 10.0.0.0/16 }}
 {more}"
     )
 }
@@ -41,6 +42,14 @@ fn send(port: u16, service: &str, head: &str, body: &str) -> String {
     answer
 }
 
+/// The program without what only debuggers read, which is more than Lambda takes.
+fn stripped(folder: &Path) -> String {
+    let to = folder.join("dlinfra");
+    let done = std::process::Command::new("strip").arg("-o").arg(&to).arg(env!("CARGO_BIN_EXE_dlinfra")).status();
+    assert!(done.unwrap().success(), "strip, which comes with every linker");
+    to.display().to_string()
+}
+
 /// What is there of a stack.
 fn of(account: &Account, stack: &str) -> BTreeSet<String> {
     let ours = |o: &StoredObject| o.tags.get("dlinfra:stack").is_some_and(|s| s == stack);
@@ -51,7 +60,7 @@ fn wait_for(what: &str, done: impl Fn() -> bool) {
     let since = Instant::now();
     while !done() {
         assert!(since.elapsed() < Duration::from_secs(150), "{what}");
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -70,31 +79,36 @@ fn running() -> Vec<u32> {
         .collect()
 }
 
-/// `kill -9`, as Lambda ends what runs too long.
+/// `kill -9` in the middle of a removal, as Lambda ends what runs too long.
 fn kill_the_function(account: &Account, stack: &str) {
     let before = of(account, stack);
-    wait_for("a pass begins to remove", || !running().is_empty() && of(account, stack) != before || of(account, stack).is_empty());
-    for pid in running() {
+    wait_for("a pass begins to remove", || of(account, stack) != before);
+    let killed = running();
+    for pid in &killed {
         let _ = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status();
     }
+    assert!(!killed.is_empty() && !of(account, stack).is_empty(), "it was in the middle");
 }
 
 #[test]
 #[cfg(target_os = "linux")]
 fn stacks_end_inside_the_account_when_nobody_is_there_any_more() {
     let account = Account::with_functions(SPEED, Behaviour::default());
+    let folder = tempfile::tempdir().unwrap();
+    let program = stripped(folder.path());
     let apply = |name: &str, more: &str| {
         let cli = Cli::new(account.port, &blueprint(name, more));
-        let mut command = cli.command(&["apply", "--yes"]);
+        let mut command = cli.command(&["apply", "--yes", "--binary", &program]);
         command.env_remove("DLINFRA_NO_REAPER");
         let ran = crate::driver::Running::new(command).wait().must(0, name);
         assert!(ran.err.contains("ttl: enforced, rehearsed now"), "{}", ran.err);
         (cli, ran)
     };
     // The first stack brings the reaper with it, before anything of its own.
-    let (cli, first) = apply("short", "");
+    let (cli, first) = apply("short", "  network: { use: network, zones: 1 }\n");
     assert!(first.err.contains("The reaper (dlinfra-reaper)"), "{}", first.err);
-    let expires: Timestamp = account.live().iter().find_map(|o| o.tags.get("dlinfra:expires")).unwrap().parse().unwrap();
+    let expires: Timestamp =
+        account.live().iter().find_map(|o| o.tags.get("dlinfra:expires")).unwrap().parse().unwrap();
     drop(cli);
     let (longer, again) = apply("longer", "");
     assert!(!again.err.contains("The reaper (dlinfra-reaper)"), "it is there: {}", again.err);
@@ -116,14 +130,18 @@ fn stacks_end_inside_the_account_when_nobody_is_there_any_more() {
     });
 
     // What its role is refused, the rehearsal names before anything is made.
-    let roles = send(account.port, "iam", "POST /", "Action=ListRoles&Version=2010-05-08&PathPrefix=%2Fdlinfra%2Fdlinfra-reaper%2F");
+    let roles = send(
+        account.port,
+        "iam",
+        "POST /",
+        "Action=ListRoles&Version=2010-05-08&PathPrefix=%2Fdlinfra%2Fdlinfra-reaper%2F",
+    );
     let names = roles.split("<RoleName>").skip(1).filter_map(|rest| rest.split('<').next());
     let role = names.into_iter().find(|name| name.contains("-role-")).unwrap().to_owned();
     let deny = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Deny%22%2C\
         %22Action%22%3A%22ec2%3ADeleteVpc%22%2C%22Resource%22%3A%22*%22%7D%5D%7D";
-    let put = format!(
-        "Action=PutRolePolicy&Version=2010-05-08&RoleName={role}&PolicyName=theirs&PolicyDocument={deny}"
-    );
+    let put =
+        format!("Action=PutRolePolicy&Version=2010-05-08&RoleName={role}&PolicyName=theirs&PolicyDocument={deny}");
     send(account.port, "iam", "POST /", &put);
     let cli = Cli::new(account.port, &blueprint("refused", ""));
     let mut command = cli.command(&["apply", "--yes"]);

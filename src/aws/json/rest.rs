@@ -110,7 +110,10 @@ mod tests {
 
     #[test]
     fn words_are_encoded_where_they_must_be() {
-        assert_eq!(segment("arn:aws:lambda:us-east-1:1:function:a/b"), "arn%3Aaws%3Alambda%3Aus-east-1%3A1%3Afunction%3Aa%2Fb");
+        assert_eq!(
+            segment("arn:aws:lambda:us-east-1:1:function:a/b"),
+            "arn%3Aaws%3Alambda%3Aus-east-1%3A1%3Afunction%3Aa%2Fb"
+        );
         assert_eq!(segment("a-b_c.d~e"), "a-b_c.d~e");
         assert_eq!(segment("é "), "%C3%A9%20");
     }

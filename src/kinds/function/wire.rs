@@ -26,11 +26,6 @@ pub(super) fn path(name: &str, below: &str) -> String {
     format!("/2015-03-31/functions/{}{below}", segment(name))
 }
 
-/// The group that a function writes to when nobody says another.
-pub(super) fn own_group(name: &str) -> String {
-    format!("/aws/lambda/{name}")
-}
-
 /// The archive of a source; nothing of what is no source.
 pub(super) fn archive(of: &Function) -> Option<Vec<u8>> {
     let file = if of.runtime.starts_with("nodejs") { "index.mjs" } else { "index.py" };
@@ -59,6 +54,14 @@ pub(super) fn configuration(of: &Function, role: &str) -> Result<Value, Error> {
         out["LoggingConfig"] = json!({ "LogGroup": group.id()? });
     }
     Ok(out)
+}
+
+/// What Lambda calls the processors.
+pub(super) fn architecture(of: Architecture) -> &'static str {
+    match of {
+        Architecture::X86 => "x86_64",
+        Architecture::Arm => "arm64",
+    }
 }
 
 /// Lambda counts memory in these, and calls them MB.
@@ -143,7 +146,7 @@ impl Found {
                 _ => Architecture::X86,
             },
             role: Ref::to_id(hosting::parts::name_in(&self.role)),
-            log_group: group.filter(|group| *group != own_group(&self.function_name)).map(Ref::to_id),
+            log_group: group.map(Ref::to_id),
             memory: Size::from_bytes(self.memory_size << 20),
             timeout: Span::from_seconds(self.timeout),
             environment: variables.into_iter().map(|(key, value)| (key, Field::Known(value))).collect(),
@@ -170,7 +173,8 @@ impl Named for Function {
 
     async fn list(ctx: &SweepCtx, prefix: &str) -> Result<Vec<Found>, Error> {
         let words = ["Functions", "NextMarker", "Marker"];
-        let mut found: Vec<Found> = ctx.aws.lambda().rest_pages("ListFunctions", "/2015-03-31/functions", words).await?;
+        let mut found: Vec<Found> =
+            ctx.aws.lambda().rest_pages("ListFunctions", "/2015-03-31/functions", words).await?;
         // It has no filter.
         found.retain(|it| it.function_name.starts_with(prefix));
         Ok(found)

@@ -34,7 +34,8 @@ fn is_rate(inside: &str) -> bool {
 /// Six fields, and for one of the two days nothing said.
 fn is_cron(inside: &str) -> bool {
     let fields: Vec<&str> = inside.split(' ').collect();
-    let plain = |field: &&str| !field.is_empty() && field.chars().all(|c| c.is_ascii_alphanumeric() || "*?,-/#".contains(c));
+    let plain =
+        |field: &&str| !field.is_empty() && field.chars().all(|c| c.is_ascii_alphanumeric() || "*?,-/#".contains(c));
     fields.len() == 6 && fields.iter().all(plain) && (fields[2] == "?") != (fields[4] == "?")
 }
 
@@ -78,14 +79,24 @@ pub(super) fn check(group: &ScheduleGroup, problems: &mut Vec<Problem>) {
         }
         if !is_expression(&one.expression) {
             let summary = format!("`{}` is not a time for a schedule", one.expression);
-            add(&EXPRESSION, at("expression"), summary, "write for example `rate(15 minutes)` or `cron(0 20 ? * MON-FRI *)`");
+            add(
+                &EXPRESSION,
+                at("expression"),
+                summary,
+                "write for example `rate(15 minutes)` or `cron(0 20 ? * MON-FRI *)`",
+            );
         }
         let zone = |c: char| c.is_ascii_alphanumeric() || "/_+-".contains(c);
         if one.timezone.is_empty() || !one.timezone.chars().all(zone) {
             add(&ZONE, at("timezone"), format!("`{}` is not a time zone", one.timezone), "write for example `UTC`");
         }
         if let Some(window) = one.window.filter(|w| !(60..=86_400).contains(&w.seconds()) || w.seconds() % 60 != 0) {
-            add(&TIME, at("window"), format!("a call cannot come up to {window} late"), "write 1m to 24h, in whole minutes");
+            add(
+                &TIME,
+                at("window"),
+                format!("a call cannot come up to {window} late"),
+                "write 1m to 24h, in whole minutes",
+            );
         }
         if !(60..=86_400).contains(&one.target.max_age.seconds()) {
             let summary = format!("a call cannot be tried for {}", one.target.max_age);

@@ -98,9 +98,8 @@ pub(super) async fn read(ctx: &SweepCtx, group: &str) -> Result<BTreeMap<String,
 
 fn schedule(found: &Value) -> Result<Schedule, Error> {
     let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
-    let stated = |value: &Value, what: &str| {
-        text(value).ok_or_else(|| Error::missing(&format!("{what} of a schedule")))
-    };
+    let stated =
+        |value: &Value, what: &str| text(value).ok_or_else(|| Error::missing(&format!("{what} of a schedule")));
     let (target, retry) = (&found["Target"], &found["Target"]["RetryPolicy"]);
     let window = &found["FlexibleTimeWindow"]["MaximumWindowInMinutes"];
     let input = text(&target["Input"]).map(|text| Document::parse(&text, "the input of a schedule")).transpose()?;
@@ -114,7 +113,10 @@ fn schedule(found: &Value) -> Result<Schedule, Error> {
             arn: Field::Known(stated(&target["Arn"], "the target")?),
             role: Field::Known(stated(&target["RoleArn"], "the role")?),
             input,
-            retries: retry["MaximumRetryAttempts"].as_u64().and_then(|n| u32::try_from(n).ok()).unwrap_or_else(super::often),
+            retries: retry["MaximumRetryAttempts"]
+                .as_u64()
+                .and_then(|n| u32::try_from(n).ok())
+                .unwrap_or_else(super::often),
             max_age: retry["MaximumEventAgeInSeconds"].as_u64().map_or_else(super::a_day, Span::from_seconds),
             dead_letter: text(&target["DeadLetterConfig"]["Arn"]).map(Field::Known),
         },

@@ -20,7 +20,8 @@ pub fn annotations(told: &Told<'_>) -> String {
             let _ = writeln!(out, "::notice title=dlinfra::{} more of this kind, in the log", all.len() - SHOWN);
         }
     }
-    let _ = writeln!(out, "::notice title=dlinfra {} {}::{}", told.command, property(told.stack), data(&told.headline()));
+    let _ =
+        writeln!(out, "::notice title=dlinfra {} {}::{}", told.command, property(told.stack), data(&told.headline()));
     out
 }
 

@@ -38,6 +38,8 @@ pub(super) struct Schedule {
     /// As it was given, with AWS's default of how often is tried again.
     pub(super) target: Value,
     pub(super) delete_after: bool,
+    /// How many minutes late a call may come. It comes at once here, which is within that.
+    window: Option<i64>,
     /// What `rate` counts from.
     pub(super) anchor: Timestamp,
     /// When it is due next.
@@ -78,11 +80,7 @@ fn read_whole(call: &mut Call<'_>, group: String, name: String) -> Result<Schedu
     let zone = call.params.text_opt("ScheduleExpressionTimezone")?;
     let enabled = call.params.text_opt("State")?.is_none_or(|state| state == "ENABLED");
     let delete_after = call.params.text_opt("ActionAfterCompletion")?.is_some_and(|action| action == "DELETE");
-    let mut window = call.params.child("FlexibleTimeWindow")?;
-    if window.text("Mode")? != "OFF" {
-        return Err(ApiError::not_implemented("flexible time windows"));
-    }
-    drop(window);
+    let window = window(call)?;
     let target = target(call)?;
     if let Some(zone) = zone.filter(|zone| zone != "UTC") {
         return Err(ApiError::not_implemented(format!("schedules in the time zone {zone}")));
@@ -102,6 +100,7 @@ fn read_whole(call: &mut Call<'_>, group: String, name: String) -> Result<Schedu
     }
     let (id, arn) = (format!("{group}/{name}"), call.arn(format_args!("schedule/{group}/{name}")));
     Ok(Schedule {
+        window,
         id,
         group,
         name,
@@ -118,6 +117,19 @@ fn read_whole(call: &mut Call<'_>, group: String, name: String) -> Result<Schedu
         anchor: start.unwrap_or(call.now),
         next: None,
     })
+}
+
+/// How many minutes late a call may come.
+fn window(call: &mut Call<'_>) -> Result<Option<i64>, ApiError> {
+    let mut given = call.params.child("FlexibleTimeWindow")?;
+    let (mode, minutes) = (given.text("Mode")?, given.int_opt("MaximumWindowInMinutes")?);
+    drop(given);
+    match (mode.as_str(), minutes) {
+        ("OFF", None) => Ok(None),
+        ("OFF", Some(_)) => Err(call.invalid("MaximumWindowInMinutes must not be set when Mode is OFF.")),
+        (_, Some(minutes)) => Ok(Some(minutes)),
+        (_, None) => Err(call.invalid("MaximumWindowInMinutes must be set when Mode is FLEXIBLE.")),
+    }
 }
 
 /// The target of a request, whose role the scheduler must be able to take.
@@ -204,7 +216,8 @@ fn get(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         "Arn": it.arn, "GroupName": it.group, "Name": it.name, "ScheduleExpression": it.expression,
         "ScheduleExpressionTimezone": "UTC", "StartDate": it.start.map(seconds), "EndDate": it.end.map(seconds),
         "Description": it.description, "State": it.state(call.now), "CreationDate": seconds(it.created),
-        "LastModificationDate": seconds(it.modified), "Target": it.target, "FlexibleTimeWindow": {"Mode": "OFF"},
+        "LastModificationDate": seconds(it.modified), "Target": it.target, "FlexibleTimeWindow": it.window.map_or_else(
+            || json!({"Mode": "OFF"}), |minutes| json!({"Mode": "FLEXIBLE", "MaximumWindowInMinutes": minutes})),
         "ActionAfterCompletion": if it.delete_after { "DELETE" } else { "NONE" },
     })))
 }

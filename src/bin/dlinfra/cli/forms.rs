@@ -60,7 +60,8 @@ impl Forms {
             }
             if let Some(file) = named("GITHUB_OUTPUT") {
                 // One line each: a line break would end the value.
-                let lines = outputs(told).into_iter().map(|(name, value)| format!("{name}={}\n", value.replace('\n', " ")));
+                let lines =
+                    outputs(told).into_iter().map(|(name, value)| format!("{name}={}\n", value.replace('\n', " ")));
                 write(&file, &lines.collect::<String>(), true)?;
             }
         }

@@ -27,7 +27,9 @@ impl Patience {
         loop {
             let found = lock::status(&**engine.backend()).await.map_err(|e| e.diagnostic())?;
             // Who is silent or dead is watched and taken over by the run itself.
-            let Some(held) = found.filter(|lock| lock.held && !lock.is_silent(clock) && !lock.is_dead(here)) else { return Ok(waited) };
+            let Some(held) = found.filter(|lock| lock.held && !lock.is_silent(clock) && !lock.is_dead(here)) else {
+                return Ok(waited);
+            };
             let passed = clock.now().duration_since(since).as_secs().max(0).unsigned_abs();
             if passed >= most.seconds() {
                 return Ok(waited);

@@ -1,11 +1,5 @@
 //! reaper: make, look at, try and remove what ends stacks at their time; and make it before a stack that needs it.
-use super::{
-    Exit, Result, Stop, apply,
-    arguments::Where,
-    document,
-    place::Place,
-    plan, stack,
-};
+use super::{Exit, Result, Stop, apply, arguments::Where, document, place::Place, plan, stack};
 use crate::cli::codes;
 use crate::ui::Ui;
 use dlinfra::{
@@ -96,14 +90,18 @@ const STANDS_STILL: &str = "the sandbox stands still between commands, so nothin
 pub(super) async fn promise(place: &Place, ttl: Option<String>, backend: Option<&Backend>) -> Option<String> {
     let ttl = ttl?;
     if place.sandbox.is_some() {
-        return Some(format!("ttl {ttl}: kept by the reaper in AWS, not in this sandbox, which stands still between commands"));
+        return Some(format!(
+            "ttl {ttl}: kept by the reaper in AWS, not in this sandbox, which stands still between commands"
+        ));
     }
     if backend.is_some() {
         return Some(format!("ttl {ttl}: not enforced, since the journal is not in the account's own bucket (DL0804)"));
     }
     let words = match reaper::installed(&place.aws).await {
         Err(e) => format!("nobody knows whether it is enforced: {e}"),
-        Ok(None) => "enforced by the reaper, which is made first: a function, its log, two roles, a schedule".to_owned(),
+        Ok(None) => {
+            "enforced by the reaper, which is made first: a function, its log, two roles, a schedule".to_owned()
+        }
         Ok(Some(Installed { version, .. })) => {
             let last = reaper::last_pass(&place.aws).await.ok().flatten();
             let last = last.map_or("no pass yet".to_owned(), |pass| format!("last pass {}", ago(&pass, place)));
@@ -167,12 +165,15 @@ async fn install(place: &Place, program: &Chosen, data: bool, ui: Ui) -> std::re
     let package = Package::of(program.binary.as_deref().unwrap_or(Path::new(&running)), place.served)?;
     let mut ground = reaper::ground(&place.aws).await?;
     ground.data = data;
-    let wanted = reaper::deployment(&ground, &Program {
-        architecture: package.architecture.to_owned(),
-        sha256: package.sha256.clone(),
-        key: package.key(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-    })?;
+    let wanted = reaper::deployment(
+        &ground,
+        &Program {
+            architecture: package.architecture.to_owned(),
+            sha256: package.sha256.clone(),
+            key: package.key(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        },
+    )?;
     let engine = place.engine(wanted.target(), None).await?;
     let view = engine.look(&wanted.wanted).await?;
     let plan = engine.plan(&wanted.wanted, &view, &BTreeSet::new())?;
@@ -298,9 +299,12 @@ async fn remove(place: &Place, force: bool, ui: Ui) -> Result {
         .collect();
     if !armed.is_empty() && !force {
         let names: Vec<String> = armed.into_iter().collect();
-        return Err(Diagnostic::error(&reaper::codes::STILL_NEEDED, format!("stacks rely on it: {}", names.join(", ")))
-            .with_help("destroy them first, or add `--force`: nothing ends them then")
-            .into());
+        return Err(Diagnostic::error(
+            &reaper::codes::STILL_NEEDED,
+            format!("stacks rely on it: {}", names.join(", ")),
+        )
+        .with_help("destroy them first, or add `--force`: nothing ends them then")
+        .into());
     }
     let engine = place.engine_by_name(NAME, None).await?;
     let removal = engine.plan_removal(&[], true).await?;

@@ -123,13 +123,8 @@ async fn serve(args: &Args, port: u16, speed: &str, how: &How, behaviour: Option
     if let Some(folder) = &folder {
         place::ignore_in_git(folder)?;
     }
-    let config = dlinfra_sandbox::SandboxConfig {
-        folder,
-        speed: f64::from(speed),
-        behaviour,
-        functions,
-        ..Default::default()
-    };
+    let config =
+        dlinfra_sandbox::SandboxConfig { folder, speed: f64::from(speed), behaviour, functions, ..Default::default() };
     let sandbox = dlinfra_sandbox::Sandbox::open(config).map_err(|e| place::unopened(&args.dir, &e))?;
     let kept = sandbox.clone();
     ui.data(&format!("http://{at}"));
@@ -151,7 +146,8 @@ async fn serve(args: &Args, port: u16, speed: &str, how: &How, behaviour: Option
 /// Runs functions as processes of this machine.
 fn functions(endpoint: &str, speed: f64) -> std::result::Result<Arc<dyn dlinfra_sandbox::Functions>, Stop> {
     let made = dlinfra_sandbox::Processes::new(endpoint, speed);
-    let made = made.map_err(|e| Diagnostic::error(&codes::FOLDER_NOT_WRITTEN, format!("functions cannot be run: {e}")))?;
+    let made =
+        made.map_err(|e| Diagnostic::error(&codes::FOLDER_NOT_WRITTEN, format!("functions cannot be run: {e}")))?;
     Ok(Arc::new(made))
 }
 
