@@ -36,8 +36,8 @@ use crate::wire::params::{InputErrors, Params};
 use crate::wire::reply::Reply;
 use crate::wire::request::Signature;
 use crate::wire::xml::Xml;
-pub(crate) use model::holds;
 use model::{Bucket, Part, Upload, Version};
+pub(crate) use model::{holds, write};
 
 pub(crate) static SERVICE: Service = Service {
     xmlns: Some("http://s3.amazonaws.com/doc/2006-03-01/"),
