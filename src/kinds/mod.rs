@@ -36,7 +36,7 @@ kinds! {
     event_rule::EventRule,
     fsx_lustre::FsxLustre: data + compares,
     iam_role::IamRole: answers + asks + teardown,
-    inference_component::InferenceComponent: logs + serves + teardown,
+    inference_component::InferenceComponent: compares + logs + serves + teardown,
     instance_group::InstanceGroup: fleet + compares + asks + logs + teardown,
     internet_gateway::InternetGateway: answers + teardown,
     load_balancer::LoadBalancer: compares + drains + teardown,
