@@ -225,8 +225,10 @@ impl Logs for InferenceComponent {
 
 impl Serves for InferenceComponent {
     async fn invoke(ctx: &SweepCtx, live: &Live<Self>, content_type: &str, body: Vec<u8>) -> Result<Served, Error> {
+        // What is seen by address does not say the endpoint's name any more.
+        let found = read::running(ctx, &live.id).await?.ok_or_else(|| Error::missing("the component"))?;
         let headers = vec![("x-amzn-sagemaker-inference-component", live.id.clone())];
-        hosting::runtime::ask(ctx, live.spec.endpoint.id()?, headers, content_type, body).await
+        hosting::runtime::ask(ctx, found.endpoint(), headers, content_type, body).await
     }
 }
 

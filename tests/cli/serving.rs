@@ -61,7 +61,7 @@ fn a_component_is_asked_and_its_log_is_read() {
     let json = run(&["invoke", "chat", "--body", "body.json", "--format", "json"]).code(0).json();
     assert_eq!((&json["address"], &json["sent_bytes"], &json["by"]), (&"chat".into(), &19.into(), &"main".into()));
     // Its endpoint has nobody of its own to answer.
-    run(&["invoke", "machines"]).code(3).says(&["InferenceComponentName is required"]);
+    run(&["invoke", "machines"]).refuses("DL0409").says(&["InferenceComponentName is required"]);
 
     let log = run(&["logs", "chat", "--since", "1h"]).code(0);
     let lines: Vec<&str> = log.out.lines().collect();

@@ -44,6 +44,11 @@ impl Component {
         matches!(self.inference_component_status.as_str(), "Creating" | "Updating")
     }
 
+    /// The endpoint that it runs on.
+    pub(super) fn endpoint(&self) -> &str {
+        &self.endpoint_name
+    }
+
     /// The model that it names.
     pub(super) fn model(&self) -> Option<&str> {
         self.specification["ModelName"].as_str()
