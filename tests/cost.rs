@@ -108,6 +108,15 @@ fn an_endpoint_that_scales_costs_something_between_least_and_most() {
 }
 
 #[test]
+fn two_models_on_the_same_machines() {
+    let priced = shipped("endpoint-components.yaml");
+    // Hours: 2 × 4.89, or one; components cost nothing of their own.
+    expect(&priced, "9.7800", "7139.40");
+    let least = priced.report.least.as_ref().unwrap();
+    assert_eq!((least.hourly.as_str(), least.monthly.as_str()), ("4.8900", "3569.70"));
+}
+
+#[test]
 fn the_development_box() {
     let priced = shipped("gpu-dev-box.yaml");
     // Hours: 1.006 + 0.045 + 0.005; months: 250 × 0.08, NAT 4.50

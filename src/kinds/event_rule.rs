@@ -3,6 +3,8 @@ mod check;
 mod read;
 mod targets;
 
+pub(super) use check::is_schedule;
+
 use crate::{
     aws::{Error, gone, optional, tags},
     call::{Ctx, SweepCtx},

@@ -6,6 +6,8 @@ pub(super) mod models;
 pub(super) mod parts;
 pub(super) mod runtime;
 pub(super) mod scaling;
+pub(super) mod schedule;
+pub(super) mod watches;
 
 use crate::{
     aws::tags::{self, Tags},
@@ -19,7 +21,7 @@ pub(super) const WAKE: Call = Call::new("cloudwatch:PutMetricAlarm", Class::Name
 pub(super) const RULE: NameRule = NameRule { max: 63, extra: "-", lower: true };
 
 /// What both are allowed for models, logs, scaling and those who ask them.
-const ACTIONS: [&str; 35] = [
+const ACTIONS: [&str; 38] = [
     "sagemaker:CreateModel",
     "sagemaker:DescribeModel",
     "sagemaker:ListModels",
@@ -34,6 +36,9 @@ const ACTIONS: [&str; 35] = [
     "application-autoscaling:PutScalingPolicy",
     "application-autoscaling:DescribeScalingPolicies",
     "application-autoscaling:DeleteScalingPolicy",
+    "application-autoscaling:PutScheduledAction",
+    "application-autoscaling:DescribeScheduledActions",
+    "application-autoscaling:DeleteScheduledAction",
     "application-autoscaling:TagResource",
     "cloudwatch:PutMetricAlarm",
     "cloudwatch:DescribeAlarms",

@@ -17,12 +17,12 @@ use crate::{
     field::Ref,
     kinds::{
         SagemakerEndpoint,
-        hosting::{self, LOGS, MODEL, RULE, WAKE, fields::Scaling, scaling::is_watched},
+        hosting::{self, LOGS, MODEL, RULE, WAKE, fields::Scaling, scaling, watches},
     },
     price::{PriceContext, PriceLine, service},
     resource::{
-        About, Call, Changes, Class, DefaultValue, Discovery, Durations, Expected, Gone, Id, Live, Logs, Lookup,
-        Output, Problem, Resource, Served, Serves, State, Teardown,
+        About, Call, Changes, Class, Compares, DefaultValue, Discovery, Durations, Expected, Gone, Id, Live, Logs,
+        Lookup, Output, Problem, Resource, Served, Serves, State, Teardown,
     },
     units::Span,
 };
@@ -111,7 +111,7 @@ impl Resource for InferenceComponent {
         terraform: "",
         calls: &[LOGS, MODEL, COMPONENT, WAKE],
         name: Some(RULE),
-        iam: &hosting::actions::<40>(&[
+        iam: &hosting::actions::<43>(&[
             "sagemaker:CreateInferenceComponent",
             "sagemaker:DescribeInferenceComponent",
             "sagemaker:UpdateInferenceComponent",
@@ -125,7 +125,10 @@ impl Resource for InferenceComponent {
 
     fn summary(&self) -> String {
         let copies = match &self.scaling {
-            Some(scaling) => format!("{} to {} copies", scaling.min, scaling.max),
+            Some(scaling) => {
+                let (min, max) = scaling.bounds();
+                format!("{min} to {max} copies")
+            }
             None if self.copies == Some(1) || self.copies.is_none() => "1 copy".to_owned(),
             None => format!("{} copies", self.copies.unwrap_or(1)),
         };
@@ -140,13 +143,13 @@ impl Resource for InferenceComponent {
     fn normalize(&mut self) {
         match &mut self.scaling {
             None => self.copies = Some(self.copies.unwrap_or(1)),
-            Some(scaling) => scaling.wake |= scaling.min > 0,
+            Some(scaling) => scaling.normalize(),
         }
     }
 
     /// The machines are those of its endpoint, and priced there.
     fn price(&self, ctx: &PriceContext<'_>) -> Vec<PriceLine> {
-        is_watched(self.scaling.as_ref()).then(|| service::alarms(ctx, 1, false)).into_iter().collect()
+        watches::of(self.scaling.as_ref()).map(|_| service::alarms(ctx, 1, false)).collect()
     }
 
     fn durations(&self) -> Durations {
@@ -205,6 +208,15 @@ impl Resource for InferenceComponent {
     }
 }
 
+impl Compares for InferenceComponent {
+    /// Bounds of its copies are what a schedule has set last.
+    fn accept(want: &Value, found: &Value) -> Option<Value> {
+        let mut seen = found.as_object()?.clone();
+        seen.insert("scaling".to_owned(), scaling::accept(&want["scaling"], &found["scaling"])?);
+        Some(Value::Object(seen))
+    }
+}
+
 impl Logs for InferenceComponent {
     async fn lines(ctx: &SweepCtx, live: &Live<Self>, since: Timestamp) -> Result<Vec<LogLine>, Error> {
         log_lines(&ctx.aws, &format!("{LOGS_OF}{}", live.id), since).await
@@ -213,8 +225,10 @@ impl Logs for InferenceComponent {
 
 impl Serves for InferenceComponent {
     async fn invoke(ctx: &SweepCtx, live: &Live<Self>, content_type: &str, body: Vec<u8>) -> Result<Served, Error> {
+        // What is seen by address does not say the endpoint's name any more.
+        let found = read::running(ctx, &live.id).await?.ok_or_else(|| Error::missing("the component"))?;
         let headers = vec![("x-amzn-sagemaker-inference-component", live.id.clone())];
-        hosting::runtime::ask(ctx, live.spec.endpoint.id()?, headers, content_type, body).await
+        hosting::runtime::ask(ctx, found.endpoint(), headers, content_type, body).await
     }
 }
 

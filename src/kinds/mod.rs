@@ -37,7 +37,7 @@ kinds! {
     fsx_lustre::FsxLustre: data + compares,
     function::Function,
     iam_role::IamRole: answers + asks + teardown,
-    inference_component::InferenceComponent: logs + serves + teardown,
+    inference_component::InferenceComponent: compares + logs + serves + teardown,
     instance_group::InstanceGroup: fleet + compares + asks + logs + teardown,
     internet_gateway::InternetGateway: answers + teardown,
     load_balancer::LoadBalancer: compares + drains + teardown,

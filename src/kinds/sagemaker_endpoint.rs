@@ -4,6 +4,7 @@
 //! old one, the endpoint moves to it, and what it no longer names is removed last, after another look.
 mod change;
 pub(crate) mod check;
+mod check_machines;
 mod fields;
 mod parts;
 mod read;
@@ -22,7 +23,7 @@ use crate::{
     field::{Field, Ref},
     kinds::{
         IamRole,
-        hosting::{self, LOGS, MODEL, RULE, WAKE, scaling::is_watched},
+        hosting::{self, LOGS, MODEL, RULE, WAKE, fields::Scaling, scaling, watches},
     },
     price::{PriceContext, PriceLine, service, serving},
     resource::{
@@ -51,6 +52,10 @@ pub struct SagemakerEndpoint {
     /// What serves requests, which are distributed by weight.
     #[schemars(length(min = 1, max = 10))]
     pub variants: Vec<Variant>,
+    /// A variant that gets a copy of requests and answers nobody: to try a new version on real requests. Its `weight` to
+    /// that of the only variant in `variants` says how many of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<Variant>,
     /// The subnets that its containers reach; without them they have AWS's own network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<Network>,
@@ -92,10 +97,14 @@ impl Resource for SagemakerEndpoint {
             Output { name: "config", ty: "string", doc: "the configuration that serves" },
             Output { name: "log_group", ty: "string", doc: "the log group of its containers" },
         ],
-        unsettled: &[("config", &["variants", "role", "network", "isolation", "async", "capture", "kms_key"])],
+        unsettled: &[(
+            "config",
+            &["variants", "shadow", "role", "network", "isolation", "async", "capture", "kms_key"],
+        )],
         fixed: &["name"],
         local: &["rollout"],
         defaults: &[
+            ("shadow", DefaultValue::Nothing),
             ("network", DefaultValue::Nothing),
             ("async", DefaultValue::Nothing),
             ("capture", DefaultValue::Nothing),
@@ -106,7 +115,7 @@ impl Resource for SagemakerEndpoint {
         terraform: "aws_sagemaker_endpoint",
         calls: &[LOGS, MODEL, CONFIG, ENDPOINT, WAKE],
         name: Some(RULE),
-        iam: &hosting::actions::<46>(&[
+        iam: &hosting::actions::<49>(&[
             "sagemaker:CreateEndpointConfig",
             "sagemaker:DescribeEndpointConfig",
             "sagemaker:ListEndpointConfigs",
@@ -128,13 +137,14 @@ impl Resource for SagemakerEndpoint {
     };
 
     fn summary(&self) -> String {
-        let of = |one: &Variant| match (&one.serverless, &one.instance_type, one.bounds()) {
-            (Some(serverless), ..) => format!("serverless, {}", serverless.memory),
-            (_, Some(machine), Some((min, max))) => format!("{min} to {max} x {machine}"),
-            (_, Some(machine), None) => format!("{} x {machine}", one.count.unwrap_or(1)),
-            _ => "nothing".to_owned(),
+        let machines = |one: &Variant| one.types().collect::<Vec<_>>().join(" or ");
+        let of = |one: &Variant| match (&one.serverless, one.bounds()) {
+            (Some(serverless), _) => format!("serverless, {}", serverless.memory),
+            (None, Some((min, max))) => format!("{min} to {max} x {}", machines(one)),
+            (None, None) => format!("{} x {}", one.count.unwrap_or(1), machines(one)),
         };
-        self.variants.iter().map(of).collect::<Vec<_>>().join(", ")
+        let shadow = self.shadow.iter().map(|one| format!("{} in the shadow", of(one)));
+        self.variants.iter().map(of).chain(shadow).collect::<Vec<_>>().join(", ")
     }
 
     fn check(&self, problems: &mut Vec<Problem>) {
@@ -143,13 +153,11 @@ impl Resource for SagemakerEndpoint {
 
     fn normalize(&mut self) {
         self.variants.sort_by(|a, b| a.name.cmp(&b.name));
-        for variant in &mut self.variants {
+        for variant in self.variants.iter_mut().chain(&mut self.shadow) {
             if variant.bounds().is_none() && variant.serverless.is_none() {
                 variant.count = Some(variant.count.unwrap_or(1));
             }
-            if let Some(scaling) = &mut variant.scaling {
-                scaling.wake |= scaling.min > 0;
-            }
+            variant.scaling.iter_mut().for_each(Scaling::normalize);
         }
         if let Some(network) = &mut self.network {
             network.subnets.sort();
@@ -159,9 +167,10 @@ impl Resource for SagemakerEndpoint {
 
     fn durations(&self) -> Durations {
         let slow = |one: &Variant| one.health_check_timeout.map_or(0, Span::seconds);
-        let start = self.variants.iter().map(slow).max().unwrap_or(0);
+        let start = self.all().map(slow).max().unwrap_or(0);
+        let capacity = self.all().filter_map(|one| one.capacity_timeout).map(Span::seconds).max().unwrap_or(0);
         // Capacity, image and model: 3 to 15 minutes; a container that never answers is given up after 20 to 25.
-        let start = Expected::secs(420 + start / 4, 1800 + start);
+        let start = Expected::secs(420 + start / 4, 1800 + start + capacity);
         let rollout = self.rollout.as_ref();
         let steps = rollout.map_or(0, |rollout| match rollout.strategy {
             Strategy::AllAtOnce => 1,
@@ -175,12 +184,15 @@ impl Resource for SagemakerEndpoint {
     }
 
     fn price(&self, ctx: &PriceContext<'_>) -> Vec<PriceLine> {
-        let lines = self.variants.iter().flat_map(|one| {
+        let lines = self.all().flat_map(|one| {
+            let machines: Vec<&str> = one.types().collect();
+            let plan = one.capacity_reservation.as_ref();
             serving::variant(
                 ctx,
                 &serving::Hosted {
                     variant: &one.name,
-                    machine: one.instance_type.as_deref(),
+                    machines: &machines,
+                    reserved: plan.map(|arn| arn.known().map_or("a training plan", String::as_str)),
                     count: one.count.unwrap_or(1),
                     now: one.served(ctx),
                     scaling: one.bounds(),
@@ -189,8 +201,8 @@ impl Resource for SagemakerEndpoint {
                 },
             )
         });
-        let wakes = self.variants.iter().filter(|one| is_watched(one.scaling.as_ref())).count();
-        lines.chain((0..wakes).map(|_| service::alarms(ctx, 1, false))).collect()
+        let alarms = self.variants.iter().flat_map(|one| watches::of(one.scaling.as_ref()));
+        lines.chain(alarms.map(|_| service::alarms(ctx, 1, false))).collect()
     }
 
     async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<Self>>, Error> {
@@ -235,7 +247,29 @@ impl Resource for SagemakerEndpoint {
     }
 }
 
+impl SagemakerEndpoint {
+    /// Its variants, with the one in the shadow.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Variant> {
+        self.variants.iter().chain(&self.shadow)
+    }
+}
+
 impl Compares for SagemakerEndpoint {
+    /// Bounds of a count are what a schedule has set last.
+    fn accept(want: &Value, found: &Value) -> Option<Value> {
+        let mut seen = found.as_object()?.clone();
+        let mut changed = false;
+        for variant in seen.get_mut("variants")?.as_array_mut()? {
+            let wanted = want["variants"].as_array()?.iter().find(|one| one["name"] == variant["name"]);
+            let scaling = wanted.and_then(|wanted| scaling::accept(&wanted["scaling"], &variant["scaling"]));
+            if let (Some(scaling), Some(variant)) = (scaling, variant.as_object_mut()) {
+                variant.insert("scaling".to_owned(), scaling);
+                changed = true;
+            }
+        }
+        changed.then_some(Value::Object(seen))
+    }
+
     /// What runs on machines cannot become serverless (SageMaker Developer Guide, "Serverless endpoint operations").
     fn must_replace(&self, change: &Difference) -> bool {
         let serverless =

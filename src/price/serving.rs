@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 
 use super::PriceContext;
 use super::book::Unit;
+use super::compute::{most_expensive, reserved_instances};
 use super::line::{PriceLine, UseItem};
 use super::storage::by_use;
 
@@ -12,8 +13,10 @@ use super::storage::by_use;
 pub struct Hosted<'a> {
     /// Its name.
     pub variant: &'a str,
-    /// The type of its machines; nothing of a serverless one.
-    pub machine: Option<&'a str>,
+    /// The types that its machines may have, the best first; none of a serverless one.
+    pub machines: &'a [&'a str],
+    /// What has been paid for its machines already.
+    pub reserved: Option<&'a str>,
     /// How many, where nothing scales.
     pub count: u32,
     /// The fewest and the most machines, where something scales.
@@ -44,15 +47,25 @@ pub fn variant(context: &PriceContext<'_>, hosted: &Hosted<'_>) -> Vec<PriceLine
         lines.iter_mut().for_each(|line| line.quantity = line.quantity.saturating_mul(Decimal::from(memory)));
         return lines;
     }
-    let Some(machine) = hosted.machine else { return Vec::new() };
-    let hours =
-        |what: String, count: u32| PriceLine::of(context, "sagemaker", machine, Unit::Hour, what, Decimal::from(count));
+    let hours = |machine: &str, what: String, count: u32| {
+        PriceLine::of(context, "sagemaker", machine, Unit::Hour, what, Decimal::from(count))
+    };
     let scaled = hosted.now.map(|now| (now, now)).or(hosted.scaling);
     let (least, most) = scaled.unwrap_or((hosted.count, hosted.count));
-    let mut lines = vec![hours(format!("{least} x {machine}, hosting"), least)];
-    if most > least {
-        let more = most - least;
-        lines.push(hours(format!("up to {more} more x {machine}, when it scales"), more).scaling());
+    // Any of the types may be the one that there is capacity of: the most expensive counts.
+    let dearest = |what: &dyn Fn(&str) -> String, count: u32| {
+        most_expensive(hosted.machines.iter().map(|machine| hours(machine, what(machine), count)).collect())
+    };
+    let mut lines = Vec::new();
+    if let (Some(plan), Some(machine)) = (hosted.reserved, hosted.machines.first()) {
+        lines.push(reserved_instances(machine, most, plan));
+    } else {
+        lines.extend(dearest(&|machine| format!("{least} x {machine}, hosting"), least));
+        if most > least {
+            let more = most - least;
+            let what = |machine: &str| format!("up to {more} more x {machine}, when it scales");
+            lines.extend(dearest(&what, more).map(PriceLine::scaling));
+        }
     }
     if let Some(disk) = hosted.disk_gib {
         let size = Decimal::from(disk).saturating_mul(Decimal::from(most));
@@ -69,7 +82,8 @@ mod tests {
 
     const PLAIN: Hosted<'_> = Hosted {
         variant: "main",
-        machine: Some("ml.g5.xlarge"),
+        machines: &["ml.g5.xlarge"],
+        reserved: None,
         count: 2,
         scaling: None,
         now: None,
@@ -91,8 +105,12 @@ mod tests {
         assert_eq!(month(&Hosted { scaling: Some((1, 4)), ..PLAIN }), "4111.36");
         // Machines that follow inference components, down to none: 3 x 1.408 x 730 at most, and nothing for components.
         assert_eq!(month(&Hosted { scaling: Some((0, 3)), ..PLAIN }), "3083.52");
-        assert_eq!(month(&Hosted { disk_gib: Some(50), machine: Some("ml.none"), ..PLAIN }), "14");
+        // Any of its types may be the one: 2 x 1.515 x 730.
+        assert_eq!(month(&Hosted { machines: &["ml.g5.xlarge", "ml.g5.2xlarge"], ..PLAIN }), "2211.9");
+        // A training plan is paid, used or not.
+        assert_eq!(month(&Hosted { reserved: Some("plan"), ..PLAIN }), "0");
+        assert_eq!(month(&Hosted { disk_gib: Some(50), machines: &["ml.none"], ..PLAIN }), "14");
         // 10,000 s x 3 GB x 0.00002
-        assert_eq!(month(&Hosted { machine: None, memory_gib: Some(3), ..PLAIN }), "0.6");
+        assert_eq!(month(&Hosted { machines: &[], memory_gib: Some(3), ..PLAIN }), "0.6");
     }
 }

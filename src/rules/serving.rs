@@ -82,12 +82,16 @@ pub(super) const RULES: &[Rule] = &[
 
 fn types(stack: &Stack<'_>, found: &mut Findings<'_>) {
     for endpoint in stack.all::<SagemakerEndpoint>() {
-        for (i, variant) in endpoint.fields.variants.iter().enumerate() {
-            let Some(machine) = variant.instance_type.as_deref().filter(|it| known_types().all(|known| known != *it))
-            else {
-                continue;
-            };
-            let path = format!("variants[{i}].instance_type");
+        let variants = endpoint.fields.variants.iter().enumerate();
+        let variants = variants.map(|(i, one)| (format!("variants[{i}]"), one));
+        let all = variants.chain(endpoint.fields.shadow.iter().map(|one| ("shadow".to_owned(), one)));
+        let types = all.flat_map(|(path, one)| {
+            let pools = one.instance_pools.iter().enumerate();
+            let pools = pools.map(|(i, pool)| (format!(".instance_pools[{i}].instance_type"), &pool.instance_type));
+            let own = one.instance_type.iter().map(|machine| (".instance_type".to_owned(), machine));
+            own.chain(pools).map(move |(end, machine)| (format!("{path}{end}"), machine)).collect::<Vec<_>>()
+        });
+        for (path, machine) in types.filter(|(_, machine)| known_types().all(|known| known != machine.as_str())) {
             let help = suggestion(machine, known_types())
                 .unwrap_or_else(|| "look for the type in SageMaker's prices".to_owned());
             found.at(

@@ -443,6 +443,157 @@ def machines_for_components_need_a_role(sandbox):
 
 
 @check
+def one_of_several_types_is_taken(sandbox):
+    sagemaker, arn_of_role = sandbox.client("sagemaker"), role(sandbox)
+    model(sandbox, "m", arn_of_role)
+    model(sandbox, "own", arn_of_role)
+    pools = [{"InstanceType": "ml.g5.xlarge", "Priority": 2, "ModelNameOverride": "own"},
+             {"InstanceType": "ml.g6.xlarge", "Priority": 1}]
+    plan = {"CapacityReservationPreference": "capacity-reservations-only",
+            "MlReservationArn": arn("training-plan/p")}
+
+    def bad(text, **variant):
+        fields = {**VARIANT, "ModelName": "m", **variant}
+        kept = {name: value for name, value in fields.items() if value is not None}
+        says(text, sagemaker.create_endpoint_config, EndpointConfigName="c", ProductionVariants=[kept])
+
+    bad("either an InstanceType or InstancePools", InstancePools=pools)
+    bad("more than one of the InstancePools", InstanceType=None, InstancePools=[pools[0], pools[0]])
+    bad("Could not find model", InstanceType=None, InstancePools=[{**pools[0], "ModelNameOverride": "x"}])
+    bad("needs an InstanceType", InstanceType=None, InstancePools=pools, CapacityReservationConfig=plan)
+    variant = {"VariantName": "main", "ModelName": "m", "InitialInstanceCount": 1, "InstancePools": pools,
+               "VariantInstanceProvisionTimeoutInSeconds": 600}
+    sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant])
+    config(sandbox, "planned", "m", CapacityReservationConfig=plan)
+    found = sagemaker.describe_endpoint_config(EndpointConfigName="c")["ProductionVariants"][0]
+    assert found["InstancePools"] == pools, found
+    sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="c")
+    assert settled(sandbox) == "InService" and served(sandbox) == "m"
+    (found,) = sagemaker.describe_endpoint(EndpointName="e")["ProductionVariants"]
+    assert found["InstancePools"] == [{"InstanceType": "ml.g6.xlarge", "CurrentInstanceCount": 1},
+                                      {"InstanceType": "ml.g5.xlarge", "CurrentInstanceCount": 0}], found
+    sagemaker.update_endpoint(EndpointName="e", EndpointConfigName="planned")
+    assert settled(sandbox) == "InService"
+    (found,) = sagemaker.describe_endpoint(EndpointName="e")["ProductionVariants"]
+    assert found["CapacityReservationConfig"] == plan, found
+
+
+@check
+def a_shadow_gets_copies(sandbox):
+    sagemaker, arn_of_role = sandbox.client("sagemaker"), role(sandbox)
+    for name in ("m", "next"):
+        model(sandbox, name, arn_of_role)
+    main, shadow = {**VARIANT, "ModelName": "m"}, {**VARIANT, "VariantName": "shadow", "ModelName": "next"}
+
+    def bad(text, *variants, **more):
+        says(text, sagemaker.create_endpoint_config, EndpointConfigName="c", ProductionVariants=list(variants),
+             ShadowProductionVariants=[shadow], **more)
+
+    bad("goes with one for", main, {**main, "VariantName": "other"})
+    bad("do not go with", main, AsyncInferenceConfig={"OutputConfig": {"S3OutputPath": "s3://b/out"}})
+    bad("more than once", {**main, "VariantName": "shadow"})
+    sagemaker.create_endpoint_config(
+        EndpointConfigName="c", ProductionVariants=[main], ShadowProductionVariants=[shadow])
+    sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="c")
+    assert settled(sandbox) == "InService" and {served(sandbox) for _ in range(10)} == {"m"}
+    found = sagemaker.describe_endpoint(EndpointName="e")
+    assert [one["VariantName"] for one in found["ProductionVariants"]] == ["main"], found
+    assert [one["VariantName"] for one in found["ShadowProductionVariants"]] == ["shadow"], found
+    lines = sandbox.client("logs").filter_log_events(logGroupName="/aws/sagemaker/Endpoints/e")["events"]
+    copies = [one for one in lines if one["logStreamName"].startswith("shadow/") and "POST" in one["message"]]
+    assert len(copies) == 10, lines
+
+
+@check
+def times_set_bounds(sandbox):
+    sagemaker, scaling = sandbox.client("sagemaker"), sandbox.client("application-autoscaling")
+    model(sandbox, "m", role(sandbox))
+    config(sandbox, "c", "m")
+    sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="c")
+    assert settled(sandbox) == "InService"
+    put = lambda **more: scaling.put_scheduled_action(**{
+        "ScheduledActionName": "day", "Schedule": "rate(1 hour)",
+        "ScalableTargetAction": {"MinCapacity": 2, "MaxCapacity": 3}, **SCALED, **more})
+    fails("ObjectNotFoundException", put)
+    scaling.register_scalable_target(MinCapacity=1, MaxCapacity=2, **SCALED)
+    fails("ValidationException", put, Schedule="daily")
+    fails("ValidationException", put, Schedule="cron(0 20 * * MON *)")
+    fails("ValidationException", put, ScalableTargetAction={})
+    fails("ValidationException", put, ScalableTargetAction={"MinCapacity": 3, "MaxCapacity": 2})
+    refused("at", put, Schedule="at(2030-01-01T00:00:00)")
+    put()
+    put(ScheduledActionName="night", Schedule="cron(0 20 ? * MON-FRI *)", Timezone="Europe/Berlin",
+        ScalableTargetAction={"MinCapacity": 1})
+    found = pages(scaling, "describe_scheduled_actions", "ScheduledActions", "MaxResults", 1,
+                  ServiceNamespace="sagemaker")
+    assert [one["ScheduledActionName"] for one in found] == ["day", "night"], found
+    assert found[1]["Timezone"] == "Europe/Berlin" and found[1]["ScalableTargetAction"] == {"MinCapacity": 1}, found
+    count = lambda: sagemaker.describe_endpoint(EndpointName="e")["ProductionVariants"][0]["CurrentInstanceCount"]
+    eventually(lambda: count() == 2)
+    (target,) = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (2, 3), target
+    scaling.delete_scheduled_action(ScheduledActionName="night", **SCALED)
+    fails("ObjectNotFoundException", scaling.delete_scheduled_action, ScheduledActionName="night", **SCALED)
+    named = scaling.describe_scheduled_actions(
+        ServiceNamespace="sagemaker", ScheduledActionNames=["day", "night"], ResourceId=SCALED["ResourceId"])
+    assert len(named["ScheduledActions"]) == 1, named
+    scaling.deregister_scalable_target(**SCALED)
+    assert scaling.describe_scheduled_actions(ServiceNamespace="sagemaker")["ScheduledActions"] == []
+
+
+@check
+def requests_wait_for_an_instance(sandbox):
+    sagemaker, runtime, s3 = (sandbox.client(name) for name in ("sagemaker", "sagemaker-runtime", "s3"))
+    cloudwatch = sandbox.client("cloudwatch")
+    s3.create_bucket(Bucket="answers")
+    s3.put_object(Bucket="answers", Key="in.json", Body=b"{}")
+    model(sandbox, "m", role(sandbox))
+    output = {"S3OutputPath": "s3://answers/out/", "S3FailurePath": "s3://answers/errors/"}
+    for name, more in (("real", {}), ("c", {"AsyncInferenceConfig": {"OutputConfig": output}})):
+        sagemaker.create_endpoint_config(
+            EndpointConfigName=name, ProductionVariants=[{**VARIANT, "ModelName": "m"}], **more)
+    sagemaker.create_endpoint(EndpointName="r", EndpointConfigName="real")
+    sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="c")
+    settled(sandbox, "r")
+    assert settled(sandbox) == "InService"
+    ask = lambda **more: runtime.invoke_endpoint_async(**{
+        "EndpointName": "e", "InputLocation": "s3://answers/in.json", "ContentType": "application/json", **more})
+    fails("ValidationError", ask, EndpointName="r")
+    fails("ValidationError", ask, EndpointName="x")
+    fails("ValidationError", ask, Body=b"{}")
+    fails("ValidationError", runtime.invoke_endpoint, EndpointName="e", Body=b"{}")
+    first = ask(InferenceId="one", RequestTTLSeconds=600, InvocationTimeoutSeconds=60)
+    assert first["InferenceId"] == "one" and first["OutputLocation"].startswith("s3://answers/out/"), first
+    assert first["FailureLocation"].startswith("s3://answers/errors/"), first
+
+    def written(place):
+        key = place.removeprefix("s3://answers/")
+        return key in [one["Key"] for one in s3.list_objects_v2(Bucket="answers").get("Contents", [])] and key
+
+    key = eventually(lambda: written(first["OutputLocation"]))
+    assert json.loads(s3.get_object(Bucket="answers", Key=key)["Body"].read())["model"] == "m"
+    # What is not there is told where errors are written.
+    lost = ask(InputLocation="s3://answers/lost.json")
+    eventually(lambda: written(lost["FailureLocation"]))
+    assert not written(lost["OutputLocation"])
+    # Without an instance it waits, and an alarm can see that.
+    cloudwatch.put_metric_alarm(
+        AlarmName="stuck", Namespace="AWS/SageMaker", MetricName="HasBacklogWithoutCapacity",
+        Dimensions=[{"Name": "EndpointName", "Value": "e"}], Statistic="Maximum", Period=60, EvaluationPeriods=1,
+        Threshold=1, ComparisonOperator="GreaterThanOrEqualToThreshold", TreatMissingData="notBreaching")
+    sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName="e", DesiredWeightsAndCapacities=[{"VariantName": "main", "DesiredInstanceCount": 0}])
+    assert settled(sandbox) == "InService"
+    waits = ask()
+    state = lambda: cloudwatch.describe_alarms(AlarmNames=["stuck"])["MetricAlarms"][0]["StateValue"]
+    eventually(lambda: state() == "ALARM")
+    assert not written(waits["OutputLocation"])
+    sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName="e", DesiredWeightsAndCapacities=[{"VariantName": "main", "DesiredInstanceCount": 1}])
+    eventually(lambda: written(waits["OutputLocation"]))
+
+
+@check
 def interfaces_of_an_endpoint_outlive_it(sandbox):
     sagemaker, ec2, arn_of_role = sandbox.client("sagemaker"), sandbox.client("ec2"), role(sandbox)
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]

@@ -42,3 +42,31 @@ fn an_endpoint_is_asked_and_its_log_is_read() {
     run(&["destroy", "--yes"]).code(0).says(&["0 resources, $0.00/h left"]);
     run(&["invoke", "chat"]).refuses("DL0722");
 }
+
+const COMPONENTS: &str = "blueprint: share\nregion: us-east-1\nttl: 1h\nresources:\n  role: { kind: iam-role, trust: [sagemaker.amazonaws.com] }\n  machines:\n    kind: sagemaker-endpoint\n    role: ${role}\n    variants: [{ name: main, instance_type: ml.m5.xlarge, managed_scaling: { min: 1, max: 2 } }]\n  chat:\n    kind: inference-component\n    endpoint: ${machines}\n    variant: main\n    container: { image: '123456789012.dkr.ecr.us-east-1.amazonaws.com/serve:1' }\n    resources: { cpus: 1, memory: 1 GiB }\n";
+
+#[test]
+fn a_component_is_asked_and_its_log_is_read() {
+    let desk = Desk::new();
+    desk.write("dlinfra.yaml", COMPONENTS);
+    let run = |args: &[&str]| desk.run(&[args, &["--sandbox", "--sandbox-speed", "max"]].concat());
+    run(&["apply", "--yes"]).code(0).says(&["applied: 3 created"]);
+
+    let said = run(&["invoke", "chat"]).code(0);
+    let answer: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert!(answer["component"].as_str().unwrap().starts_with("share-chat-"), "{answer}");
+    assert_eq!((&answer["variant"], &answer["bytes"]), (&"main".into(), &2.into()));
+    assert!(said.err.starts_with("chat answered by main in "), "{}", said.err);
+    desk.write("body.json", r#"{"inputs": "hello"}"#);
+    let json = run(&["invoke", "chat", "--body", "body.json", "--format", "json"]).code(0).json();
+    assert_eq!((&json["address"], &json["sent_bytes"], &json["by"]), (&"chat".into(), &19.into(), &"main".into()));
+    // Its endpoint has nobody of its own to answer.
+    run(&["invoke", "machines"]).refuses("DL0409").says(&["InferenceComponentName is required"]);
+
+    let log = run(&["logs", "chat", "--since", "1h"]).code(0);
+    let lines: Vec<&str> = log.out.lines().collect();
+    assert_eq!(lines.len(), 3, "{}", log.out);
+    assert!(lines[0].ends_with("INFO: the model is loaded, listening on port 8080"), "{}", log.out);
+    assert!(lines.iter().all(|line| line.contains("Z main/copy-1")), "{}", log.out);
+    run(&["destroy", "--yes"]).code(0).says(&["0 resources, $0.00/h left"]);
+}

@@ -81,6 +81,13 @@ fn scaling(min: u32) -> Value {
     json!({ "min": min, "max": 4, "target": { "metric": "invocations", "value": 5 } })
 }
 
+/// Steps and a time that its author wrote.
+fn stepped() -> Value {
+    json!({ "min": 1, "max": 4, "steps": { "metric": "concurrent-requests", "up": [{ "at": 8, "by": 1 }],
+        "down": [{ "at": 1, "by": 1 }] }, "scale_in_cooldown": "10m",
+        "schedule": [{ "name": "night", "at": "cron(0 20 ? * MON-FRI *)", "min": 0 }] })
+}
+
 fn examples() -> Vec<Example> {
     let model = json!({ "role": to("serve-role"), "image": IMAGE, "environment": { "A": "1" },
         "data": { "bucket": { "$id": "weights" }, "prefix": "v1/" } });
@@ -101,6 +108,8 @@ fn examples() -> Vec<Example> {
             in_place("placement", json!({ "placement": "spread" })),
             in_place("log_retention", json!({ "log_retention": "7d" })),
             in_place("scaling", json!({ "scaling": scaling(1), "copies": null })),
+            in_place("scaling", json!({ "scaling": scaling(0) })),
+            in_place("scaling", json!({ "scaling": stepped() })),
             in_place("scaling", json!({ "scaling": scaling(0) })),
             in_place("model", json!({ "model": model, "container": null })),
             replace("variant", json!({ "variant": "second" })),
@@ -405,6 +414,15 @@ fn what_sagemaker_refuses_is_found_beforehand() {
     assert_eq!(codes(json!({ "scaling": { "min": 1, "max": 2 } })), none);
     let backlog = json!({ "min": 1, "max": 2, "target": { "metric": "backlog", "value": 1 } });
     assert_eq!(codes(json!({ "scaling": backlog })), ["DL1805"]);
+    assert_eq!(codes(json!({ "scaling": stepped() })), none);
+    assert_eq!(
+        codes(
+            json!({ "scaling": examples::merged(&stepped(), &json!({ "steps": { "metric": "backlog", "up": [{ "at": 8, "by": 1 }], "down": [{ "at": 1, "by": 1 }] } })) })
+        ),
+        ["DL1805"]
+    );
+    let time = json!([{ "name": "night", "at": "daily", "min": 1 }]);
+    assert_eq!(codes(json!({ "scaling": examples::merged(&stepped(), &json!({ "schedule": time })) })), ["DL1811"]);
     let environment = |pair: Value| json!({ "container": { "image": IMAGE, "environment": pair } });
     assert_eq!(codes(environment(json!({ "A": "x".repeat(1024) }))), none);
     assert_eq!(codes(environment(json!({ "A": "x".repeat(1025) }))), ["DL1806"]);

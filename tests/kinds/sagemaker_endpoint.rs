@@ -51,6 +51,7 @@ pub(crate) const OWN: Own = Own {
 };
 
 const IMAGE: &str = "000000000000.dkr.ecr.us-east-1.amazonaws.com/serve:1";
+const PLAN: &str = "arn:aws:sagemaker:us-east-1:000000000000:training-plan/chat";
 const KEY: &str = "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555";
 
 #[allow(clippy::needless_pass_by_value, reason = "callers write it in place")]
@@ -72,6 +73,40 @@ fn bare(more: Value) -> Value {
 fn queued(min: u32, wake: bool) -> Value {
     let target = json!({ "metric": "backlog", "value": 5 });
     variant(json!({ "scaling": { "min": min, "max": 2, "wake": wake, "target": target } }))
+}
+
+/// A variant that gets copies of requests.
+fn shadow(more: Value) -> Value {
+    variant(examples::merged(&json!({ "name": "next", "container": version(9) }), &more))
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "callers write it in place")]
+/// One variant with two types to choose from, one of which runs a container of its own.
+fn chosen(more: Value) -> Value {
+    let pools = json!([
+        { "instance_type": "ml.g6.xlarge" },
+        { "instance_type": "ml.g5.xlarge", "container": version(8) },
+    ]);
+    variant(examples::merged(&json!({ "instance_type": null, "instance_pools": pools }), &more))
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "callers write it in place")]
+/// One variant of 1 to 6 machines.
+fn scaled_by(more: Value) -> Value {
+    variant(json!({ "scaling": examples::merged(&json!({ "min": 1, "max": 6 }), &more) }))
+}
+
+fn steps(at: u32) -> Value {
+    json!({ "metric": "invocations", "up": [{ "at": at, "by": 1 }, { "at": 5 * at, "by": 3 }],
+        "down": [{ "at": 2, "by": 1 }, { "at": 1, "by": 2 }] })
+}
+
+fn night(min: u32) -> Value {
+    json!({ "name": "night", "at": "cron(0 20 ? * MON-FRI *)", "min": min, "max": 2 })
+}
+
+fn morning() -> Value {
+    json!({ "name": "morning", "at": "cron(0 6 ? * MON-FRI *)", "time_zone": "Europe/Berlin", "min": 3 })
 }
 
 /// A container that runs this version.
@@ -109,6 +144,9 @@ fn examples() -> Vec<Example> {
                 in_place("capture", json!({ "capture": { "destination": "s3://seen/x", "percent": 20 } })),
                 in_place("kms_key", json!({ "kms_key": KEY })),
                 in_place("log_retention", json!({ "log_retention": "7d" })),
+                in_place("shadow", json!({ "shadow": shadow(json!({})) })),
+                in_place("shadow", json!({ "shadow": shadow(json!({ "weight": 2, "count": 2 })) })),
+                in_place("shadow", json!({ "shadow": null })),
                 in_place("async", json!({ "async": answers })),
                 replace("name", json!({ "name": "chat-prod" })),
             ],
@@ -125,6 +163,35 @@ fn examples() -> Vec<Example> {
                 ChangeClass::Replace,
                 true,
             )],
+            silent: &[],
+        },
+        // Types to choose from, machines of a training plan, and back.
+        Example {
+            kind: "sagemaker-endpoint",
+            needs: &["serve-role"],
+            spec: json!({ "role": to("serve-role"), "variants": [chosen(json!({}))] }),
+            changes: vec![
+                in_place("variants", json!({ "variants": [chosen(json!({ "capacity_timeout": "30m" }))] })),
+                in_place("variants", json!({ "variants": [variant(json!({ "capacity_reservation": PLAN }))] })),
+                in_place("variants", json!({ "variants": [variant(json!({}))] })),
+            ],
+            silent: &[],
+        },
+        // Steps and times that its author wrote.
+        Example {
+            kind: "sagemaker-endpoint",
+            needs: &["serve-role"],
+            spec: json!({ "role": to("serve-role"), "variants": [scaled_by(json!({ "steps": steps(10) }))] }),
+            changes: vec![
+                in_place("variants", json!({ "variants": [scaled_by(json!({ "steps": steps(20) }))] })),
+                in_place(
+                    "variants",
+                    json!({ "variants": [scaled_by(json!({ "steps": { "metric": "concurrent-requests",
+                        "up": [{ "at": 8, "by": 1 }] }, "schedule": [night(1), morning()] }))] }),
+                ),
+                in_place("variants", json!({ "variants": [scaled_by(json!({ "schedule": [night(2)] }))] })),
+                in_place("variants", json!({ "variants": [scaled_by(json!({}))] })),
+            ],
             silent: &[],
         },
         // Machines for inference components.
@@ -509,6 +576,180 @@ async fn an_alarm_wakes_what_has_no_machine() {
     assert_eq!(census(&stage.sandbox), nothing(), "{}", apart(&census(&stage.sandbox), &nothing()));
 }
 
+fn hours(number: u64) -> std::time::Duration {
+    std::time::Duration::from_secs(number * 3600)
+}
+
+/// How many machines the only variant has.
+fn machines(stage: &Stage) -> Value {
+    endpoint(&stage.sandbox)["variants"][0]["count"].clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_best_type_that_there_is_capacity_of_serves() {
+    let with = async |free: &[(&str, u64)]| {
+        let capacity = free.iter().map(|(machine, count)| (format!("{machine}@us-east-1"), *count)).collect();
+        let behaviour = Behaviour { capacity, ..Behaviour::default() };
+        Stage::with(SandboxConfig { behaviour, ..SandboxConfig::default() }).await
+    };
+    let wanted = stack(json!({ "variants": [chosen(json!({}))] }));
+    let stage = with(&[]).await;
+    stage.settle(&wanted).await;
+    assert_eq!(endpoint(&stage.sandbox)["variants"][0]["machine"], "ml.g6.xlarge");
+    let stage = with(&[("ml.g6.xlarge", 0)]).await;
+    stage.settle(&wanted).await;
+    assert_eq!(endpoint(&stage.sandbox)["variants"][0]["machine"], "ml.g5.xlarge");
+    // That type runs a container of its own, and no model is removed.
+    assert_eq!((serves(&stage.sandbox), count(&stage.sandbox, "sagemaker/model")), ("v8".to_owned(), 2));
+    assert!(stage.plan(&wanted).await.is_empty());
+    stage.settle(&[]).await;
+    assert_eq!(census(&stage.sandbox), nothing(), "{}", apart(&census(&stage.sandbox), &nothing()));
+    let stage = with(&[("ml.g6.xlarge", 0), ("ml.g5.xlarge", 0)]).await;
+    let outcome = stage.try_apply(&wanted).await;
+    let [(_, error)] = &outcome.failed[..] else { panic!("{outcome:?}") };
+    assert!(error.to_string().contains("InsufficientInstanceCapacity"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shadow_gets_copies_and_answers_nobody() {
+    let broken = Arc::default();
+    let stage = watched(Stage::new().await, &broken);
+    let with = |next: Option<Value>| stack(json!({ "variants": [variant(json!({}))], "shadow": next }));
+    stage.settle(&with(Some(shadow(json!({}))))).await;
+    let (_, answers) = asked(&stage.sandbox).await;
+    for _ in 0..20 {
+        assert_eq!(asked(&stage.sandbox).await, (200, answers.clone()));
+    }
+    let measured = |name: &str| {
+        let wanted = format!(
+            "AWS/SageMaker|Invocations|EndpointName={}|VariantName={name}",
+            endpoint(&stage.sandbox)["name"].as_str().unwrap()
+        );
+        let found = stage.sandbox.objects().into_iter().find(|o| o.kind == "monitoring/metric" && o.id == wanted);
+        found.map(|o| o.value["values"].as_array().unwrap().len())
+    };
+    assert_eq!((measured("main"), measured("next")), (Some(21), Some(21)));
+    assert_eq!(count(&stage.sandbox, "sagemaker/model"), 2);
+    // It is made the one that answers, and then nobody is in the shadow.
+    stage.settle(&stack(json!({ "variants": [variant(json!({ "container": version(9) }))] }))).await;
+    assert_eq!((serves(&stage.sandbox), count(&stage.sandbox, "sagemaker/model")), ("v9".to_owned(), 1));
+    assert_eq!(*broken.lock().unwrap(), Vec::<String>::new());
+}
+
+/// Three alarms: one adds, one removes, and both go with what they are for.
+#[tokio::test(start_paused = true)]
+async fn steps_add_and_remove() {
+    let stage = Stage::new().await;
+    let wanted = stack(json!({ "variants": [scaled_by(json!({ "steps": steps(10) }))] }));
+    stage.settle(&wanted).await;
+    let alarms = || count(&stage.sandbox, "monitoring/alarm");
+    assert_eq!((alarms(), machines(&stage)), (2, json!(1)));
+    // A hundred a minute are more than the second step wants.
+    for _ in 0..60 {
+        for _ in 0..10 {
+            asked(&stage.sandbox).await;
+        }
+        stage.clock.sleep(std::time::Duration::from_secs(6)).await;
+    }
+    stage.clock.sleep(std::time::Duration::from_secs(240)).await;
+    assert_eq!(machines(&stage), 4);
+    assert!(stage.plan(&wanted).await.is_empty());
+    // Nobody asks any more: two at a time go, down to the least.
+    stage.clock.sleep(hours(2)).await;
+    assert_eq!(machines(&stage), 1);
+    assert!(stage.plan(&wanted).await.is_empty());
+    // Somebody removed an alarm: its step is offered again.
+    let lost =
+        stage.sandbox.objects().into_iter().find(|o| o.kind == "monitoring/alarm" && o.id.ends_with(".up")).unwrap();
+    let gone = json!({ "AlarmNames": [lost.id] });
+    stage.aws().await.cloudwatch().call::<IgnoredAny>("DeleteAlarms", &gone).await.unwrap();
+    stage.clock.sleep(std::time::Duration::from_secs(90)).await;
+    assert!(text(&stage.plan(&wanted).await).contains("variants"));
+    stage.settle(&wanted).await;
+    assert_eq!(alarms(), 2);
+    stage.settle(&stack(json!({ "variants": [scaled_by(json!({}))] }))).await;
+    assert_eq!((alarms(), count(&stage.sandbox, "application-autoscaling/policy")), (0, 0));
+}
+
+/// What a time has set stays in force: it is no drift, and another change does not set it back.
+#[tokio::test(start_paused = true)]
+async fn a_schedule_sets_bounds_that_are_no_drift() {
+    let stage = Stage::new().await;
+    let at = |number: u32, max: u32| {
+        let often = json!([{ "name": "often", "at": "rate(3 hours)", "min": 3 }]);
+        let scaling = json!({ "min": 1, "max": max, "schedule": often });
+        stack(json!({ "variants": [variant(json!({ "container": version(number), "scaling": scaling }))] }))
+    };
+    stage.settle(&at(1, 6)).await;
+    let target = || {
+        let mut all = stage.sandbox.objects().into_iter().filter(|o| o.kind == "application-autoscaling/target");
+        all.next().map(|o| (o.value["least"].clone(), o.value["most"].clone())).unwrap()
+    };
+    assert_eq!((machines(&stage), target()), (json!(1), (json!(1), json!(6))));
+    stage.clock.sleep(hours(4)).await;
+    assert_eq!((machines(&stage), target()), (json!(3), (json!(3), json!(6))));
+    assert!(stage.plan(&at(1, 6)).await.is_empty(), "{}", text(&stage.plan(&at(1, 6)).await));
+    stage.settle(&at(2, 8)).await;
+    assert_eq!((machines(&stage), target()), (json!(3), (json!(3), json!(8))));
+    // Without its schedule the bounds are what is written, and nothing of it is left.
+    let scaling = json!({ "min": 1, "max": 2 });
+    let plain = variant(json!({ "container": version(2), "scaling": scaling }));
+    stage.settle(&stack(json!({ "variants": [plain] }))).await;
+    stage.clock.sleep(hours(1)).await;
+    assert_eq!((machines(&stage), target()), (json!(2), (json!(1), json!(2))));
+    assert_eq!(count(&stage.sandbox, "application-autoscaling/scheduled-action"), 0);
+    stage.settle(&at(2, 6)).await;
+    stage.settle(&[]).await;
+    assert_eq!(census(&stage.sandbox), nothing(), "{}", apart(&census(&stage.sandbox), &nothing()));
+}
+
+/// Sends a request that waits; gives where the response will be.
+async fn queue(sandbox: &Sandbox) -> String {
+    let name = endpoint(sandbox)["name"].as_str().unwrap_or_default().to_owned();
+    let request = http::Request::post(format!("http://runtime.localhost/endpoints/{name}/async-invocations"))
+        .header("x-amzn-sagemaker-inputlocation", "s3://answers/in.json")
+        .header(
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=A/20260601/us-east-1/sagemaker/aws4_request, SignedHeaders=host, Signature=0",
+        )
+        .body(Vec::new().into())
+        .unwrap();
+    let HandleOutcome::Response(answer) = sandbox.handle(request).await else { panic!("no answer") };
+    assert_eq!(answer.status().as_u16(), 202, "{:?}", answer.body());
+    answer.headers()["x-amzn-sagemaker-outputlocation"].to_str().unwrap().to_owned()
+}
+
+/// Nothing waits, and the last machine goes; one request waits, and a machine comes for it.
+#[tokio::test(start_paused = true)]
+async fn what_waits_wakes_an_endpoint_without_machines() {
+    let stage = Stage::new().await;
+    let mut wanted = stack(json!({ "async": { "output": "s3://answers/out/", "failure": "s3://answers/errors/" },
+        "variants": [queued(0, true)] }));
+    wanted.push(crate::stage::wanted("answers", "bucket", json!({ "name": "answers" })));
+    stage.settle(&wanted).await;
+    let written = |place: &str| {
+        let key = place.strip_prefix("s3://answers/").unwrap().to_owned();
+        stage.sandbox.objects().iter().any(|o| o.value["bucket"] == "answers" && o.value["key"] == key.as_str())
+    };
+    let after = async |minutes: u64| stage.clock.sleep(std::time::Duration::from_secs(minutes * 60)).await;
+    let put = stage.aws().await.s3().put_object().bucket("answers").key("in.json").body(b"{}".to_vec().into());
+    put.send().await.unwrap();
+    let first = queue(&stage.sandbox).await;
+    after(3).await;
+    assert!(written(&first));
+    after(40).await;
+    assert_eq!(machines(&stage), 0);
+    assert!(stage.plan(&wanted).await.is_empty());
+    let second = queue(&stage.sandbox).await;
+    after(2).await;
+    assert!(!written(&second));
+    after(15).await;
+    assert!(written(&second));
+    assert_eq!(machines(&stage), 1);
+    after(40).await;
+    assert_eq!(machines(&stage), 0);
+}
+
 /// What is compared is where an endpoint goes: somebody who plans meanwhile sees nothing but what will be left over.
 #[tokio::test(start_paused = true)]
 async fn a_plan_in_the_middle_of_an_update_knows_where_it_goes() {
@@ -557,6 +798,7 @@ fn what_sagemaker_refuses_is_found_beforehand() {
         kind.check(&spec).iter().map(|p| p.code.code).collect::<Vec<_>>()
     };
     let none = Vec::<&str>::new();
+    let two_types = || json!([{ "instance_type": "ml.g6.xlarge" }, { "instance_type": "ml.g5.xlarge" }]);
     let one = |change: Value| codes(json!({ "variants": [variant(change)] }));
     assert_eq!(one(json!({})), none);
     assert_eq!(codes(json!({ "name": "chat-prod" })), none);
@@ -618,6 +860,58 @@ fn what_sagemaker_refuses_is_found_beforehand() {
     assert_eq!(bare(scaling(json!({}))), ["DL1613"]);
     let mixed = [variant(json!({})), variant(json!({ "name": "other", "container": null }))];
     assert_eq!(codes(json!({ "variants": mixed })), ["DL1613"]);
+    // Several types to choose from, and those of a training plan.
+    let pools = |all: Value| json!({ "instance_type": null, "instance_pools": all });
+    let two = json!([{ "instance_type": "ml.g6.xlarge" }, { "instance_type": "ml.g5.xlarge" }]);
+    assert_eq!(one(pools(two.clone())), none);
+    assert_eq!(one(json!({ "instance_pools": two })), ["DL1614"]);
+    assert_eq!(
+        one(pools(json!([{ "instance_type": "ml.g6.xlarge" }, { "instance_type": "ml.g6.xlarge" }]))),
+        ["DL1614"]
+    );
+    let six: Vec<Value> = (0..6).map(|i| json!({ "instance_type": format!("ml.g6.{}xlarge", 1 << i) })).collect();
+    assert_eq!(one(pools(json!(six))), ["DL1614"]);
+    assert_eq!(one(pools(json!([{ "instance_type": "g6.xlarge" }]))), ["DL1602"]);
+    let own = json!([{ "instance_type": "ml.g6.xlarge", "container": { "image": IMAGE } }]);
+    assert_eq!(one(pools(own.clone())), none);
+    assert_eq!(bare(pools(own)), ["DL1614"]);
+    assert_eq!(one(json!({ "capacity_timeout": "5m" })), none);
+    assert_eq!(one(json!({ "capacity_timeout": "1m" })), ["DL1605"]);
+    assert_eq!(one(json!({ "capacity_reservation": PLAN })), none);
+    assert_eq!(one(json!({ "capacity_reservation": "cr-0123" })), ["DL1615"]);
+    assert_eq!(one(examples::merged(&pools(two_types()), &json!({ "capacity_reservation": PLAN }))), ["DL1615"]);
+    // A variant in the shadow.
+    assert_eq!(codes(json!({ "shadow": shadow(json!({})) })), none);
+    let pair = [variant(json!({})), variant(json!({ "name": "other" }))];
+    assert_eq!(codes(json!({ "shadow": shadow(json!({})), "variants": pair })), ["DL1616"]);
+    assert_eq!(codes(json!({ "shadow": shadow(json!({ "name": "main" })) })), ["DL1601"]);
+    let async_too = json!({ "shadow": shadow(json!({})), "async": { "output": "s3://a/b/" } });
+    assert_eq!(codes(async_too), ["DL1616"]);
+    assert_eq!(codes(json!({ "shadow": shadow(json!({ "container": null })) })), ["DL1616"]);
+    assert_eq!(codes(json!({ "shadow": shadow(json!({ "scaling": { "min": 1, "max": 2 } })) })), ["DL1616"]);
+    assert_eq!(codes(json!({ "shadow": shadow(json!({ "instance_type": "ml.inf1.xlarge" })) })), ["DL1616"]);
+    let rolling = json!({ "shadow": shadow(json!({})), "rollout": { "strategy": "rolling" } });
+    assert_eq!(codes(rolling), ["DL1611"]);
+    // Steps, and times.
+    let step = |more: Value| scaling(json!({ "steps": examples::merged(&steps(10), &more) }));
+    assert_eq!(one(step(json!({}))), none);
+    assert_eq!(one(step(json!({ "metric": "backlog" }))), ["DL1607"]);
+    assert_eq!(one(step(json!({ "up": [], "down": [] }))), ["DL1607"]);
+    assert_eq!(one(step(json!({ "up": [{ "at": 9, "by": 1 }, { "at": 9, "by": 2 }] }))), ["DL1607"]);
+    assert_eq!(one(step(json!({ "up": [{ "at": 9, "by": 0 }] }))), ["DL1607"]);
+    assert_eq!(one(step(json!({ "down": [{ "at": 10, "by": 1 }] }))), ["DL1607"]);
+    let both = json!({ "steps": steps(10), "target": { "metric": "invocations", "value": 5 } });
+    assert_eq!(one(scaling(both)), ["DL1607"]);
+    let time = |more: Value| scaling(json!({ "schedule": [examples::merged(&night(1), &more)] }));
+    assert_eq!(one(time(json!({}))), none);
+    assert_eq!(one(time(json!({ "at": "rate(12 hours)" }))), none);
+    assert_eq!(one(time(json!({ "at": "at(2026-12-24T18:00:00)" }))), ["DL1617"]);
+    assert_eq!(one(time(json!({ "at": "rate(12 hours)", "time_zone": "Europe/Berlin" }))), ["DL1617"]);
+    assert_eq!(one(time(json!({ "name": "a/b" }))), ["DL1617"]);
+    assert_eq!(one(time(json!({ "min": null, "max": null }))), ["DL1617"]);
+    assert_eq!(one(time(json!({ "min": 3 }))), ["DL1617"]);
+    assert_eq!(one(time(json!({ "min": 0 }))), ["DL1617"]);
+    assert_eq!(one(scaling(json!({ "schedule": [night(1), night(1)] }))), ["DL1617"]);
     let rollout = |more: Value| json!({ "rollout": more });
     assert_eq!(codes(rollout(json!({ "strategy": "canary", "percent": 10 }))), none);
     assert_eq!(codes(rollout(json!({ "strategy": "linear", "percent": 5 }))), ["DL1611"]);
@@ -633,6 +927,28 @@ fn what_sagemaker_refuses_is_found_beforehand() {
         vllm(json!({ "health_check_timeout": "20m", "ami_version": "al2-ami-sagemaker-inference-gpu-3-1" })),
         none
     );
+}
+
+/// Budgets count the most that a schedule allows, the dearest type, the shadow, and an alarm for each way.
+#[test]
+fn what_may_come_has_a_price() {
+    let month = |change: Value| {
+        let plain = json!({ "role": { "$id": "r" }, "variants": [variant(json!({}))] });
+        super::monthly("sagemaker-endpoint", &examples::merged(&plain, &change))
+    };
+    let one = |change: Value| month(json!({ "variants": [change] }));
+    let gpu = |more: Value| examples::merged(&more, &json!({ "instance_type": "ml.g5.xlarge" }));
+    // 1.408 x 730
+    let plain = gpu(variant(json!({})));
+    assert_eq!(one(plain.clone()), "1027.84");
+    assert_eq!(month(json!({ "variants": [plain], "shadow": gpu(shadow(json!({ "count": 2 }))) })), "3083.52");
+    // 8 x 1.408 x 730, and 2 x 0.10
+    let times = json!([{ "name": "day", "at": "rate(1 day)", "max": 8 }]);
+    assert_eq!(one(gpu(scaled_by(json!({ "schedule": times, "steps": steps(10) })))), "8222.92");
+    // 1.515 x 730: the larger of the two.
+    let two = json!([{ "instance_type": "ml.g5.xlarge" }, { "instance_type": "ml.g5.2xlarge" }]);
+    assert_eq!(one(chosen(json!({ "instance_pools": two }))), "1105.95");
+    assert_eq!(one(variant(json!({ "capacity_reservation": PLAN }))), "0");
 }
 
 /// The types that are known are those of AWS's model.

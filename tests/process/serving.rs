@@ -146,3 +146,48 @@ fn what_never_answers_is_taken_back_and_told() {
     assert_eq!((count(&account, "sagemaker/endpoint-config"), count(&account, "sagemaker/model")), (1, 1));
     cli.run(&["destroy", "--yes"]).must(0, "the end");
 }
+
+/// Machines of an endpoint, and a component on them.
+const SHARED: &str = "blueprint: share
+region: us-east-1
+ttl: 6h
+resources:
+  role: { kind: iam-role, trust: [sagemaker.amazonaws.com] }
+  machines:
+    kind: sagemaker-endpoint
+    role: ${role}
+    variants: [{ name: main, instance_type: ml.m5.xlarge, managed_scaling: { min: 1, max: 2 } }]
+  chat:
+    kind: inference-component
+    endpoint: ${machines}
+    variant: main
+    container: { image: '000000000000.dkr.ecr.us-east-1.amazonaws.com/serve:1' }
+    resources: { cpus: 1, memory: 1 GiB }
+";
+
+/// What is written after somebody began to read comes too, until they stop.
+#[test]
+fn a_log_is_followed_while_somebody_asks() {
+    let account = Account::serve(40, Behaviour { durations: 0.02, ..Behaviour::default() });
+    let cli = Cli::new(account.port, SHARED);
+    cli.run(&["apply", "--yes"]).must(0, "machines and a component");
+    let reads = || account.requests().entries.iter().filter(|e| e.operation == "FilterLogEvents").count();
+    let mut follower = cli.spawn(&["logs", "chat", "--follow"]);
+    let mut read_again = |times: usize| {
+        let before = reads();
+        while reads() < before + times {
+            assert!(!follower.ended(), "it does not wait");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    read_again(1);
+    let answer = cli.run(&["invoke", "chat"]).must(0, "a request").out;
+    assert!(answer.contains("\"component\""), "{answer}");
+    read_again(3);
+    follower.signal("INT");
+    let log = follower.wait().must(0, "it ends when it is told to").out;
+    let lines: Vec<&str> = log.lines().collect();
+    assert_eq!(lines.len(), 2, "{log}");
+    assert!(lines[0].contains("the model is loaded") && lines[1].ends_with("POST /invocations 200"), "{log}");
+    cli.run(&["destroy", "--yes"]).must(0, "the end");
+}

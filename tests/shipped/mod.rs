@@ -2,10 +2,11 @@
 use std::path::{Path, PathBuf};
 
 /// Every blueprint of `blueprints/`, by name. A new one is added here; `every_shipped_blueprint_is_tested` says so.
-pub(crate) const BLUEPRINTS: [&str; 7] = [
+pub(crate) const BLUEPRINTS: [&str; 8] = [
     "cpu-smoke.yaml",
     "efa-training.yaml",
     "endpoint-async.yaml",
+    "endpoint-components.yaml",
     "endpoint-serverless.yaml",
     "endpoint.yaml",
     "gpu-dev-box.yaml",

@@ -1,9 +1,10 @@
-//! InvokeEndpoint: answers with the variant, the model and the configuration that served, so that tests can see which.
+//! Requests to endpoints: answered with the variant, the model and the configuration that served, so that tests can see
+//! which, or put into the queue of an endpoint that answers later.
 
 use super::application_autoscaling;
 use super::monitoring::publish;
 use super::prelude::*;
-use super::sagemaker::{Component, Endpoint, Variant, log, log_component};
+use super::sagemaker::{Component, Endpoint, Variant, log, log_component, wait};
 
 /// How long a model takes, in microseconds.
 const LATENCY: f64 = 25_000.0;
@@ -12,7 +13,7 @@ const LATENCY: f64 = 25_000.0;
 pub(crate) static SERVICE: Service = Service {
     under: "/endpoints/",
     input: InputErrors::both("ValidationError"),
-    operations: &[&[write("InvokeEndpoint", invoke)]],
+    operations: &[&[write("InvokeEndpoint", invoke), write("InvokeEndpointAsync", queue)]],
     ..Service::new("sagemaker", Protocol::RestJson, facts!("sagemaker_runtime"))
 };
 
@@ -40,9 +41,10 @@ fn invoke(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     }
     let draw = draw(call);
     let (config, variants) = endpoint.fleet(call.now, draw % 100);
+    let (shadows, variants): (Vec<Variant>, Vec<Variant>) = variants.iter().cloned().partition(|one| one.shadow);
     let chosen = match &target {
         Some(target) => variants.iter().find(|one| one.name == *target),
-        None => weighted(variants, f64::from(draw % 1000) / 1000.0),
+        None => weighted(&variants, f64::from(draw % 1000) / 1000.0),
     };
     let Some(variant) = chosen.cloned() else {
         return refuse(format!("Variant {} of endpoint {name} not found.", target.unwrap_or_default()));
@@ -51,15 +53,61 @@ fn invoke(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         "endpoint": name, "config": config, "variant": variant.name, "model": variant.model, "bytes": body.len(),
         "inference": id,
     });
-    log(call.world, call.region, &name, &variant, call.now, "POST /invocations 200");
-    let seen =
-        [("Invocations", 1.0), ("Invocation4XXErrors", 0.0), ("Invocation5XXErrors", 0.0), ("ModelLatency", LATENCY)];
-    publish(call, "AWS/SageMaker", &[("EndpointName", &name), ("VariantName", &variant.name)], &seen);
+    serve(call, &name, &variant);
+    // One in the shadow gets a copy of as many requests as its weight is to that of the one that answers.
+    for shadow in shadows.iter().filter(|shadow| f64::from(draw % 1000) / 1000.0 * variant.weight < shadow.weight) {
+        serve(call, &name, shadow);
+    }
     let resource = format!("endpoint/{name}/variant/{}", variant.name);
     application_autoscaling::asked(call.world, call.region, call.now, &resource);
     Ok(Reply::raw(200, answer.to_string())
         .header("content-type", "application/json")
         .header("x-amzn-invoked-production-variant", variant.name))
+}
+
+/// What a request leaves behind.
+fn serve(call: &mut Call<'_>, endpoint: &str, variant: &Variant) {
+    log(call.world, call.region, endpoint, variant, call.now, "POST /invocations 200");
+    let seen = [
+        ("Invocations", 1.0),
+        ("InvocationsPerInstance", 1.0 / variant.instances()),
+        ("Invocation4XXErrors", 0.0),
+        ("Invocation5XXErrors", 0.0),
+        ("ModelLatency", LATENCY),
+    ];
+    publish(call, "AWS/SageMaker", &[("EndpointName", endpoint), ("VariantName", &variant.name)], &seen);
+}
+
+/// A request that waits: the answer says where the response will be.
+fn queue(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    let name = call.params.text("EndpointName")?;
+    let (place, body) = (call.params.text_opt("InputLocation")?, call.params.text_opt("Body")?);
+    let id = call.params.text_opt("InferenceId")?;
+    for header in ["ContentType", "Accept", "CustomAttributes"] {
+        call.params.text_opt(header)?;
+    }
+    for header in ["RequestTTLSeconds", "InvocationTimeoutSeconds"] {
+        call.params.int_opt(header)?;
+    }
+    let refuse = |message: String| Err(ApiError::bad("ValidationError", message));
+    let Some(endpoint) = call.get::<Endpoint>(&name).filter(|it| it.serves()).cloned() else {
+        return refuse(format!("Endpoint {name} of account {} not found.", call.account()));
+    };
+    if !endpoint.is_async {
+        return refuse(format!("Endpoint {name} does not take asynchronous requests."));
+    }
+    let body = body.filter(|body| !body.is_empty());
+    if place.is_some() == body.is_some() {
+        return refuse("Exactly one of InputLocation and Body is required.".to_owned());
+    }
+    let id = id.unwrap_or_else(|| call.world.new_uuid());
+    let (output, failure) = wait(call, &endpoint, place);
+    let mut reply = Reply::json(json!({"InferenceId": id})).header("x-amzn-sagemaker-outputlocation", output);
+    if let Some(failure) = failure {
+        reply = reply.header("x-amzn-sagemaker-failurelocation", failure);
+    }
+    reply.status = 202;
+    Ok(reply)
 }
 
 /// A component answers, if it has a copy; if it has none, that is counted.

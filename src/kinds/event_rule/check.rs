@@ -119,7 +119,8 @@ fn inside(fields: &Map<String, Value>) -> Option<(String, String)> {
     })
 }
 
-fn is_schedule(text: &str) -> bool {
+/// Is it `rate(…)`, or `cron(…)` with six fields?
+pub(in crate::kinds) fn is_schedule(text: &str) -> bool {
     let inside = |word: &str| text.strip_prefix(word)?.strip_prefix('(')?.strip_suffix(')');
     if let Some(rate) = inside("rate") {
         let Some((count, unit)) = rate.split_once(' ') else { return false };

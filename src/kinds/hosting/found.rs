@@ -1,5 +1,5 @@
 //! Reading back what endpoints and components have in common: names, and the parts that belong to them.
-use super::{COMPONENT_MODEL, RULE, is_of_component, parts};
+use super::{COMPONENT_MODEL, RULE, is_of_component, parts, watches::Watch};
 use crate::{
     aws::{
         Error, optional,
@@ -143,7 +143,7 @@ pub(in crate::kinds) async fn log_groups<K: Hosted>(
     Ok(())
 }
 
-/// Alarms that start the first machine or copy, by what their names begin with.
+/// Alarms that change counts, by what their names begin with.
 pub(in crate::kinds) async fn alarms<K: Hosted>(
     ctx: &SweepCtx,
     all: &mut Vec<Live<K>>,
@@ -155,7 +155,9 @@ pub(in crate::kinds) async fn alarms<K: Hosted>(
             ctx.aws.cloudwatch().pages("DescribeAlarms", input, ("MetricAlarms", "NextToken")).await?;
         let arns = found.iter().filter_map(|one| one["AlarmArn"].as_str().map(str::to_owned));
         for part in tagged(ctx, arns).await? {
-            belongs(ctx, all, parts::WAKE_PART, part);
+            let (watch, name) = Watch::named(&part.name);
+            let name = name.to_owned();
+            belongs(ctx, all, watch.word(), Part { name, ..part });
         }
     }
     Ok(())

@@ -1,5 +1,5 @@
 //! What belongs to an endpoint or a component: models, log groups and alarms, each with the tags of what it belongs to.
-use super::{COMPONENT_MODEL, LOGS, MODEL};
+use super::{COMPONENT_MODEL, LOGS, MODEL, watches::Watch};
 use crate::{
     aws::{
         Error, ErrorClass, gone, optional,
@@ -20,8 +20,6 @@ pub(in crate::kinds) const LOG_GROUP: &str = "logs";
 pub(in crate::kinds) const MODEL_PART: &str = "model";
 /// The part that is a configuration of an endpoint, and what it is called in an ARN.
 pub(in crate::kinds) const CONFIG_PART: &str = "endpoint-config";
-/// The part that is an alarm which starts the first machine or copy.
-pub(in crate::kinds) const WAKE_PART: &str = "wake";
 const DAY: u64 = 24 * 3600;
 
 /// Parts that are there, as a look showed them.
@@ -148,8 +146,10 @@ pub(in crate::kinds) async fn remove(ctx: &Ctx, parts: &There, which: impl Fn(&s
         parts.iter().filter(move |(part, _)| its(part)).map(|(_, id)| id.as_str())
     };
     let sagemaker = ctx.aws.sagemaker();
-    for arn in of(WAKE_PART) {
-        unwatch(ctx, arn).await?;
+    for watch in Watch::ALL {
+        for arn in of(watch.word()) {
+            unwatch(ctx, arn).await?;
+        }
     }
     for arn in of(CONFIG_PART) {
         let input = json!({ "EndpointConfigName": name_in(arn) });

@@ -1,13 +1,13 @@
-//! How counts follow the load: a target and policies of Application Auto Scaling, and the alarm that starts the first of
-//! what had none.
+//! How counts follow the load: a target of Application Auto Scaling with its policies, alarms and schedule.
 use super::{
-    WAKE,
     fields::{Measure, Scaling, Target},
     models::compact,
-    parts::{self, There, WAKE_PART},
+    parts::{self, There},
+    schedule,
+    watches::{self, Watch},
 };
 use crate::{
-    aws::{Error, gone, optional, tags},
+    aws::{Error, gone},
     call::{Ctx, SweepCtx},
     units::Span,
 };
@@ -18,8 +18,6 @@ use std::collections::BTreeMap;
 const SPACE: &str = "sagemaker";
 /// The policy that keeps a metric near its value.
 const POLICY: &str = "dlinfra";
-/// The policy that starts the first one.
-const WAKE_POLICY: &str = "dlinfra-wake";
 
 /// What has a count: the machines of a variant, or the copies of a component.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +27,7 @@ pub(in crate::kinds) enum Scaled {
 }
 
 impl Scaled {
-    fn resource(&self) -> String {
+    pub(super) fn resource(&self) -> String {
         match self {
             Self::Machines { endpoint, variant } => format!("endpoint/{endpoint}/variant/{variant}"),
             Self::Copies(component) => format!("inference-component/{component}"),
@@ -51,18 +49,13 @@ impl Scaled {
         }
     }
 
-    /// The part that is its alarm.
-    pub(in crate::kinds) fn part(&self) -> String {
-        parts::part(WAKE_PART, self.name())
-    }
-
-    /// The alarm's name, which no other kind's name begins like.
-    fn alarm(&self) -> String {
-        format!("{SPACE}/{}", self.resource())
+    /// The part that is its alarm for this.
+    pub(in crate::kinds) fn part(&self, watch: Watch) -> String {
+        parts::part(watch.word(), self.name())
     }
 
     /// What every call names.
-    fn named(&self) -> Value {
+    pub(super) fn named(&self) -> Value {
         json!({
             "ServiceNamespace": SPACE, "ResourceId": self.resource(), "ScalableDimension": self.dimension(),
         })
@@ -83,15 +76,35 @@ impl Scaled {
     }
 
     /// The metric that says that somebody asks and nobody is there, and its dimension.
-    fn missed(&self) -> (&'static str, Value) {
+    pub(super) fn missed(&self) -> (&'static str, Value) {
         match self {
-            // It has no variant among its dimensions.
-            Self::Machines { endpoint, .. } => {
-                ("HasBacklogWithoutCapacity", json!([{ "Name": "EndpointName", "Value": endpoint }]))
+            Self::Machines { .. } => ("HasBacklogWithoutCapacity", self.dimensions(Measure::Backlog)),
+            Self::Copies(_) => ("NoCapacityInvocationFailures", self.dimensions(Measure::Invocations)),
+        }
+    }
+
+    /// The metric that says how much there is to do for each, and the statistic to read it by.
+    pub(super) fn metric(&self, measure: Measure) -> Option<(&'static str, &'static str)> {
+        match (self, measure) {
+            (Self::Machines { .. }, Measure::Invocations) => Some(("InvocationsPerInstance", "Sum")),
+            (Self::Machines { .. }, Measure::ConcurrentRequests) => Some(("ConcurrentRequestsPerModel", "Maximum")),
+            (Self::Machines { .. }, Measure::Backlog) => Some(("ApproximateBacklogSizePerInstance", "Average")),
+            (Self::Copies(_), Measure::Invocations) => Some(("InvocationsPerCopy", "Sum")),
+            (Self::Copies(_), Measure::ConcurrentRequests) => Some(("ConcurrentRequestsPerCopy", "Maximum")),
+            (Self::Copies(_), Measure::Backlog) => None,
+        }
+    }
+
+    /// The dimensions of what is measured; what waits for an endpoint has no variant.
+    pub(super) fn dimensions(&self, measure: Measure) -> Value {
+        match self {
+            Self::Machines { endpoint, .. } if measure == Measure::Backlog => {
+                json!([{ "Name": "EndpointName", "Value": endpoint }])
             }
-            Self::Copies(component) => {
-                ("NoCapacityInvocationFailures", json!([{ "Name": "InferenceComponentName", "Value": component }]))
+            Self::Machines { endpoint, variant } => {
+                json!([{ "Name": "EndpointName", "Value": endpoint }, { "Name": "VariantName", "Value": variant }])
             }
+            Self::Copies(component) => json!([{ "Name": "InferenceComponentName", "Value": component }]),
         }
     }
 
@@ -111,13 +124,12 @@ impl Scaled {
 
     fn tracking(&self, scaling: &Scaling, target: &Target) -> Value {
         let known = self.predefined(target.metric).map(|name| json!({ "PredefinedMetricType": name }));
-        let own = match self {
-            Self::Machines { endpoint, .. } if target.metric == Measure::Backlog => json!({
-                "MetricName": "ApproximateBacklogSizePerInstance", "Namespace": "AWS/SageMaker", "Statistic": "Average",
-                "Dimensions": [{ "Name": "EndpointName", "Value": endpoint }],
-            }),
-            _ => Value::Null,
-        };
+        let own = self.metric(target.metric).filter(|_| known.is_none()).map(|(metric, statistic)| {
+            json!({
+                "MetricName": metric, "Namespace": "AWS/SageMaker", "Statistic": statistic,
+                "Dimensions": self.dimensions(target.metric),
+            })
+        });
         compact(json!({
             "TargetValue": target.value, "PredefinedMetricSpecification": known, "CustomizedMetricSpecification": own,
             "ScaleInCooldown": scaling.scale_in_cooldown.seconds(),
@@ -130,16 +142,6 @@ impl Scaled {
 pub(in crate::kinds) fn whole(value: &Number) -> Number {
     let whole = value.as_f64().filter(|v| v.fract() == 0.0 && v.abs() < 1e15).map(|v| (v as i64).into());
     whole.unwrap_or_else(|| value.clone())
-}
-
-/// Is it started by the first who finds nobody?
-fn wakes(scaling: &Scaling) -> bool {
-    scaling.min == 0 && scaling.wake
-}
-
-/// Is an alarm of this scaling in use?
-pub(in crate::kinds) fn is_watched(scaling: Option<&Scaling>) -> bool {
-    scaling.is_some_and(wakes)
 }
 
 /// How these scale, each with its place among them; all of them are of one sort.
@@ -155,8 +157,8 @@ pub(in crate::kinds) async fn read(ctx: &SweepCtx, all: &[Scaled]) -> Result<BTr
         let scaled = &all[i];
         let found: Vec<Value> =
             service.pages("DescribeScalingPolicies", scaled.named(), ("ScalingPolicies", "NextToken")).await?;
-        let policy = |name: &str| found.iter().find(|one| one["PolicyName"] == name);
-        let tracking = policy(POLICY).map(|one| &one["TargetTrackingScalingPolicyConfiguration"]);
+        let tracking = found.iter().find(|one| one["PolicyName"] == POLICY);
+        let tracking = tracking.map(|one| &one["TargetTrackingScalingPolicyConfiguration"]);
         let pause =
             |name: &str| tracking.and_then(|t| t[name].as_u64()).map_or(Span::from_seconds(300), Span::from_seconds);
         let bound = |name: &str| target[name].as_u64().and_then(|bound| u32::try_from(bound).ok()).unwrap_or_default();
@@ -164,30 +166,30 @@ pub(in crate::kinds) async fn read(ctx: &SweepCtx, all: &[Scaled]) -> Result<BTr
             min: bound("MinCapacity"),
             max: bound("MaxCapacity"),
             target: tracking.and_then(|tracking| scaled.measured(tracking)),
+            steps: None,
+            schedule: schedule::read(ctx, scaled).await?,
             scale_in_cooldown: pause("ScaleInCooldown"),
             scale_out_cooldown: pause("ScaleOutCooldown"),
             wake: true,
         };
-        if scaling.min == 0 {
-            scaling.wake = match policy(WAKE_POLICY).and_then(|one| one["PolicyARN"].as_str()) {
-                Some(policy) => runs(ctx, scaled, policy).await?,
-                None => false,
-            };
-        }
+        watches::read(ctx, scaled, &found, &mut scaling).await?;
+        scaling.normalize();
         out.insert(i, scaling);
     }
     Ok(out)
 }
 
-/// Does the alarm run this policy?
-async fn runs(ctx: &SweepCtx, scaled: &Scaled, policy: &str) -> Result<bool, Error> {
-    let input = json!({ "AlarmNames": [scaled.alarm()] });
-    let found: Vec<Value> = ctx.aws.cloudwatch().pages("DescribeAlarms", input, ("MetricAlarms", "NextToken")).await?;
-    let actions = found.iter().flat_map(|one| one["AlarmActions"].as_array().into_iter().flatten());
-    Ok(actions.into_iter().any(|action| action == policy))
+/// How what is live shall be compared with what is wanted, where a schedule has set its bounds.
+pub(in crate::kinds) fn accept(want: &Value, found: &Value) -> Option<Value> {
+    let read = |value: &Value| serde_json::from_value::<Scaling>(value.clone()).ok();
+    let (wanted, live) = (read(want)?, read(found)?);
+    let seen = live.in_force(&wanted);
+    let mut out = found.as_object().filter(|_| seen != live)?.clone();
+    out.extend([("min".to_owned(), json!(seen.min)), ("max".to_owned(), json!(seen.max))]);
+    Some(Value::Object(out))
 }
 
-/// Brings the target, its policies and its alarm to what is wanted.
+/// Brings the target, its policies, its alarms and its schedule to what is wanted.
 pub(in crate::kinds) async fn update(
     ctx: &Ctx,
     scaled: &Scaled,
@@ -199,17 +201,19 @@ pub(in crate::kinds) async fn update(
     let Some(scaling) = want else {
         return if live.is_some() { release(ctx, scaled, there).await } else { Ok(()) };
     };
-    if live == want {
+    // Bounds that the schedule has set stay in force.
+    let seen = live.map(|live| live.in_force(scaling));
+    if seen.as_ref() == want {
         return Ok(());
     }
-    // An alarm of an earlier policy would start nothing, and without one it is nobody's.
-    let wakes = (wakes(scaling), live.is_some_and(wakes));
-    if wakes != (true, true) {
-        unwatch(ctx, scaled, there).await?;
-        gone(service.call::<IgnoredAny>("DeleteScalingPolicy", &policy(scaled, WAKE_POLICY)).await)?;
-    }
+    watches::clear(ctx, scaled, scaling, live, there).await?;
     let mut input = scaled.named();
-    (input["MinCapacity"], input["MaxCapacity"]) = (json!(scaling.min), json!(scaling.max));
+    if seen.as_ref().is_none_or(|seen| seen.min != scaling.min) {
+        input["MinCapacity"] = json!(scaling.min);
+    }
+    if seen.as_ref().is_none_or(|seen| seen.max != scaling.max) {
+        input["MaxCapacity"] = json!(scaling.max);
+    }
     // AWS takes tags with a new target only.
     if live.is_none() {
         input["Tags"] = json!(ctx.part_tags(&format!("scaling {}", scaled.name())));
@@ -227,64 +231,21 @@ pub(in crate::kinds) async fn update(
         }
         None => {}
     }
-    if wakes == (true, false) { wake(ctx, scaled).await } else { Ok(()) }
+    watches::make(ctx, scaled, scaling, live).await?;
+    schedule::update(ctx, scaled, scaling, live).await
 }
 
-fn policy(scaled: &Scaled, name: &str) -> Value {
+pub(super) fn policy(scaled: &Scaled, name: &str) -> Value {
     let mut out = scaled.named();
     out["PolicyName"] = json!(name);
     out
 }
 
-/// One more, whenever somebody asks and nobody is there. The alarm of such a policy is nobody's but ours: AWS leaves it
-/// behind.
-async fn wake(ctx: &Ctx, scaled: &Scaled) -> Result<(), Error> {
-    let mut step = policy(scaled, WAKE_POLICY);
-    step["PolicyType"] = json!("StepScaling");
-    step["StepScalingPolicyConfiguration"] = json!({
-        "AdjustmentType": "ChangeInCapacity", "MetricAggregationType": "Maximum", "Cooldown": 60,
-        "StepAdjustments": [{ "MetricIntervalLowerBound": 0, "ScalingAdjustment": 1 }],
-    });
-    let answer: Value = ctx.aws.application_autoscaling().call("PutScalingPolicy", &step).await?;
-    let (metric, dimensions) = scaled.missed();
-    let (name, part) = (&scaled.alarm(), &scaled.part());
-    let input = &json!({
-        "AlarmName": name, "AlarmDescription": "Somebody asks and nobody is there: starts the first one.",
-        "Namespace": "AWS/SageMaker", "MetricName": metric, "Dimensions": dimensions, "Statistic": "Maximum",
-        "Period": 60, "EvaluationPeriods": 1, "Threshold": 1, "ComparisonOperator": "GreaterThanOrEqualToThreshold",
-        "TreatMissingData": "notBreaching", "AlarmActions": [answer["PolicyARN"]],
-    });
-    let arn = &alarm_arn(ctx, name);
-    ctx.call_named(&WAKE, part, name, input, |attempt| async move {
-        // What has the name already may be somebody else's, and a put would take it over without a word.
-        let found = optional(tags::Carrier::own(&tags::CLOUDWATCH, arn).read(&ctx.aws).await)?;
-        if let Some(tags) = found.and_then(|mut all| all.remove(arn)) {
-            ctx.ours(&format!("the alarm {name}"), &tags)?;
-        }
-        let mut input = input.clone();
-        input["Tags"] = tags::pairs(&attempt.tags);
-        ctx.aws.cloudwatch().once::<IgnoredAny>("PutMetricAlarm", &input).await?;
-        Ok(vec![arn.clone()])
-    })
-    .await
-    .map(drop)
-}
-
-fn alarm_arn(ctx: &Ctx, name: &str) -> String {
-    let scope = &ctx.scope;
-    format!("arn:{}:cloudwatch:{}:{}:alarm:{name}", scope.partition, scope.region, scope.account)
-}
-
-async fn unwatch(ctx: &Ctx, scaled: &Scaled, there: &There) -> Result<(), Error> {
-    match there.get(&scaled.part()) {
-        Some(arn) => parts::unwatch(ctx, arn).await,
-        None => Ok(()),
-    }
-}
-
-/// It no longer scales: its alarm goes, and its policies go with the target.
+/// It no longer scales: its alarms go, and its policies and its schedule go with the target.
 pub(in crate::kinds) async fn release(ctx: &Ctx, scaled: &Scaled, there: &There) -> Result<(), Error> {
-    unwatch(ctx, scaled, there).await?;
+    for watch in Watch::ALL {
+        watches::unwatch(ctx, scaled, watch, there).await?;
+    }
     let service = ctx.aws.application_autoscaling();
     gone(service.call::<IgnoredAny>("DeregisterScalableTarget", &scaled.named()).await)
 }

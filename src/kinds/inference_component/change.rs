@@ -3,7 +3,7 @@ use super::{InferenceComponent, LOGS_OF, read, wire};
 use crate::{
     aws::{Error, ErrorClass, gone},
     call::Ctx,
-    kinds::hosting::{COMPONENT_MODEL, found, parts, scaling},
+    kinds::hosting::{COMPONENT_MODEL, found, parts, scaling, watches},
     resource::{Changes, Live, PARTS, State},
 };
 use serde::de::IgnoredAny;
@@ -147,7 +147,8 @@ pub(super) async fn delete(ctx: &Ctx, live: &Live<InferenceComponent>) -> Result
         State::Deleting => Ok(()),
         _ => {
             let scaled = read::scaled(&live.id);
-            if live.spec.scaling.is_some() || live.parts.contains_key(&scaled.part()) {
+            let watched = watches::Watch::ALL.into_iter().any(|watch| live.parts.contains_key(&scaled.part(watch)));
+            if live.spec.scaling.is_some() || watched {
                 scaling::release(ctx, &scaled, &live.parts).await?;
             }
             let input = json!({ "InferenceComponentName": live.id });

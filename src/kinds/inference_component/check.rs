@@ -24,7 +24,7 @@ codes! {
     COPIES = "DL1804", "A component without copies",
         "SageMaker makes no component without a copy. To have none while nobody asks, use `scaling` with `min: 0`. With `scaling`, leave `copies` out: AWS decides.";
     SCALING = "DL1805", "Scaling of copies that cannot work",
-        "`min` is not above `max`; `backlog` measures endpoints with `async` and nothing else. A component with `min: 0` needs a `target`, or nothing ever takes its last copy away.";
+        "`min` is not above `max`; `backlog` measures endpoints with `async` and nothing else. A component with `min: 0` needs a `target` or `steps` with `down`, or nothing ever takes its last copy away. Either a `target` or `steps` decides; a step has a value of its own and adds or removes something, and what removes lies below what adds.";
     ENVIRONMENT = "DL1806", "Not an environment for a container",
         "The environment of a container has at most 100 entries of at most 1024 characters and 32 KiB in all.";
     TOKEN = "DL1807", "A token in the environment of a component",
@@ -35,6 +35,8 @@ codes! {
         "The health check and the download of the data may take 1m to 1h each; a batch of a rollout is watched up to 1h.";
     WINDOW = "DL1810", "A language model without the time that it needs",
         "Images that serve language models (vLLM, SGLang, DJL, TGI) load for minutes: write `health_check_timeout` of 15m and longer.";
+    SCHEDULE = "DL1811", "Not a schedule of copies",
+        "Each time of a schedule has a name of its own, `at` with `cron(minutes hours day-of-month month day-of-week year)` or `rate(12 hours)`, and sets `min`, `max` or both; of the two days of `cron` one is `?`. A change that is to happen once is a change of `min` and `max`.";
 }
 
 const HOUR: u64 = 3600;
@@ -154,7 +156,8 @@ fn copies(it: &InferenceComponent, add: &mut Add<'_>) {
     if scaling.min > scaling.max {
         bad(".min", "`min` is above `max`", "exchange them");
     }
-    if scaling.min == 0 && scaling.target.is_none() {
+    let falls = scaling.target.is_some() || scaling.steps.as_ref().is_some_and(|steps| !steps.down.is_empty());
+    if scaling.bounds().0 == 0 && !falls {
         bad(".target", "nothing takes the last copy away", "write a `target`, or `min: 1`");
     }
     if let Some(target) = &scaling.target {
@@ -165,5 +168,11 @@ fn copies(it: &InferenceComponent, add: &mut Add<'_>) {
         if target.value.as_f64().is_none_or(|value| value <= 0.0) {
             bad(".target.value", "the value is not above 0", "write how much one copy bears");
         }
+    }
+    for (field, summary, help) in hosting::steps(scaling, |measure| measure != Measure::Backlog) {
+        add(&SCALING, format!("scaling.{field}"), summary, &help);
+    }
+    for (field, summary, help) in hosting::times(scaling, true) {
+        add(&SCHEDULE, format!("scaling.{field}"), summary, &help);
     }
 }

@@ -8,7 +8,8 @@ use crate::{
         COMPONENT_MODEL,
         found::{self, Hosted},
         parts,
-        scaling::{self, Scaled, is_watched},
+        scaling::{self, Scaled},
+        watches,
     },
     resource::{Live, Lookup, Resource, State},
     units::Span,
@@ -41,6 +42,11 @@ pub(super) struct Component {
 impl Component {
     pub(super) fn is_changing(&self) -> bool {
         matches!(self.inference_component_status.as_str(), "Creating" | "Updating")
+    }
+
+    /// The endpoint that it runs on.
+    pub(super) fn endpoint(&self) -> &str {
+        &self.endpoint_name
     }
 
     /// The model that it names.
@@ -113,7 +119,8 @@ pub(super) async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<InferenceComponent>
     found::alarms(ctx, &mut out, starts.iter().map(|start| format!("sagemaker/inference-component/{start}"))).await?;
     for live in &mut out {
         found::leave_over(live, |live, part, arn| {
-            let watched = part == scaled(&live.id).part() && is_watched(live.spec.scaling.as_ref());
+            let its = |watch| part == scaled(&live.id).part(watch);
+            let watched = watches::of(live.spec.scaling.as_ref()).any(its);
             watched || live.ids.iter().any(|id| id == arn)
         });
     }

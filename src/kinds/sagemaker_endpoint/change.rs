@@ -24,8 +24,8 @@ pub(super) async fn update(
     // Names say all of a configuration: whoever has the wanted one needs no other, however AWS shows it, unless somebody
     // removed one of its models.
     let has = live.outputs.get("config").and_then(Value::as_str) == Some(&wanted);
-    let known = |one: &Variant| one.container.as_ref().is_none_or(|it| it.image.known().is_some_and(|i| !i.is_empty()));
-    let has = has && live.spec.variants.iter().all(known);
+    let mut containers = live.spec.all().flat_map(Variant::containers);
+    let has = has && containers.all(|it| it.image.known().is_some_and(|image| !image.is_empty()));
     if !has && wire::config_name(ctx, &live.spec).ok().as_ref() != Some(&wanted) {
         return roll_out(want, ctx, live, &wanted).await;
     }
@@ -51,6 +51,7 @@ fn whole(want: &SagemakerEndpoint, live: &Live<SagemakerEndpoint>, changes: &Cha
     }
     let (spec, changed) = (&live.spec, |field| changes.touches(field));
     SagemakerEndpoint {
+        shadow: kept(&want.shadow, &spec.shadow, changed("shadow")),
         network: kept(&want.network, &spec.network, changed("network")),
         asynchronous: kept(&want.asynchronous, &spec.asynchronous, changed("async")),
         capture: kept(&want.capture, &spec.capture, changed("capture")),
@@ -116,7 +117,7 @@ async fn roll_out(
 async fn make_way(want: &SagemakerEndpoint, ctx: &Ctx, live: &Live<SagemakerEndpoint>) -> Result<(), Error> {
     for old in live.spec.variants.iter().filter(|one| one.scaling.is_some()) {
         let new = want.variants.iter().find(|one| one.name == old.name);
-        if new.is_none_or(|new| new.instance_type != old.instance_type) {
+        if new.is_none_or(|new| new.types().ne(old.types())) {
             scaling::release(ctx, &read::scaled(&live.id, old), &live.parts).await?;
         }
     }

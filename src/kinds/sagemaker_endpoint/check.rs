@@ -1,12 +1,16 @@
 //! What SageMaker would refuse of an endpoint, or accept and never bring into service (Developer Guide, "Deploy models
 //! for real-time inference", "Serverless endpoint", "Asynchronous inference").
-use super::{SagemakerEndpoint, Variant, fields::Strategy};
+use super::{
+    SagemakerEndpoint, Variant,
+    check_machines::{family, machines, shadow},
+    fields::Strategy,
+};
 use crate::{
     diagnostic::{Code, codes},
     kinds::{
         hosting::{
             self,
-            fields::{Measure, Scaling},
+            fields::{Container, Measure, Scaling},
             found::legal,
         },
         log_group,
@@ -26,11 +30,11 @@ codes! {
     SERVERLESS = "DL1604", "This does not go with `serverless`",
         "A serverless variant stands alone, has 1 to 6 GiB of memory, and goes without GPUs, volumes, network, isolation, `capture` and `async`. What is kept warm is not more than the concurrency.";
     TIMEOUT = "DL1605", "Not a time that SageMaker waits",
-        "The health check and the download of the data may take 1m to 1h each; steps of a rollout up to 1h.";
+        "The health check and the download of the data may take 1m to 1h each, the search for capacity 5m to 1h; steps of a rollout up to 1h.";
     DISKS = "DL1606", "This type has disks of its own",
         "Machines with disks of their own (the families with a `d`, g5, g6, p5, trn1) take neither `volume` nor `kms_key`. A volume of other types has 1 to 512 GiB.";
     SCALING = "DL1607", "Scaling that cannot work",
-        "`min` is not above `max`, and 0 only for an endpoint with `async`, since a request to no machine is refused. `backlog` measures asynchronous requests and nothing else. With `scaling` there is no `count`, and burstable types do not scale.";
+        "`min` is not above `max`, and 0 only for an endpoint with `async`, since a request to no machine is refused. `backlog` measures asynchronous requests and nothing else. With `scaling` there is no `count`, and burstable types do not scale. Either a `target` or `steps` decides; a step has a value of its own and adds or removes something, and what removes lies below what adds.";
     DATA = "DL1608", "Not a place for a model's data",
         "The data of a model is everything under a `prefix` that ends with `/`, or one `object`. Without the slash, SageMaker would take every key that begins so.";
     ENVIRONMENT = "DL1609", "Not an environment for a container",
@@ -43,6 +47,14 @@ codes! {
         "Images that serve language models (vLLM, SGLang, DJL, TGI) load for minutes, and AWS gives up after four unless `health_check_timeout` says more: 15m and longer. Current ones need `ami_version` too: with AWS's default driver the container ends before it writes a line.";
     COMPONENTS = "DL1613", "This does not go with inference components",
         "A variant without `container` is for inference components, which bring their containers: its machines follow them by `managed_scaling`, `min` is not above `max`, and it is neither serverless nor `async`. Either every variant of an endpoint has a container, or none has.";
+    POOLS = "DL1614", "Not a choice of types",
+        "A variant has one `instance_type`, or up to five different ones in `instance_pools`. A pool has a `container` of its own only where the variant has one.";
+    RESERVATION = "DL1615", "Not a training plan for this endpoint",
+        "`capacity_reservation` is the ARN of a training plan that was bought for endpoints, `arn:aws:sagemaker:…:training-plan/…`. Such a plan has machines of one type, so it does not go with `instance_pools`, and an endpoint takes one plan.";
+    SHADOW = "DL1616", "Not a variant for the shadow",
+        "A variant in the shadow stands beside exactly one that answers; both run containers on machines. It does not go with `serverless`, `async`, inference components, Inferentia 1 and a rolling update. Its machines are counted: only what answers scales.";
+    SCHEDULE = "DL1617", "Not a schedule of bounds",
+        "Each time of a schedule has a name of its own, `at` with `cron(minutes hours day-of-month month day-of-week year)` or `rate(12 hours)`, and sets `min`, `max` or both; of the two days of `cron` one is `?`. A change that is to happen once is a change of `min` and `max`. Times without machines are for `async` only, as `min: 0` is.";
 }
 
 /// The types that SageMaker serves on (enum `ProductionVariantInstanceType` of its service model).
@@ -50,13 +62,9 @@ pub(crate) fn known_types() -> impl Iterator<Item = &'static str> {
     include_str!("types.txt").lines()
 }
 
-/// Families of EC2 that SageMaker does not serve on (enum ProductionVariantInstanceType).
-const ABSENT: [&str; 5] = ["g4ad", "g5g", "gr6", "m7g", "p3dn"];
-/// Families whose machines have disks of their own, besides those with a `d`.
-const OWN_DISKS: [&str; 4] = ["g5", "g6", "p5", "trn1"];
-const HOUR: u64 = 3600;
+pub(super) const HOUR: u64 = 3600;
 
-type Add<'a> = dyn FnMut(&'static Code, String, String, &str) + 'a;
+pub(super) type Add<'a> = dyn FnMut(&'static Code, String, String, &str) + 'a;
 
 pub(super) fn check(endpoint: &SagemakerEndpoint, problems: &mut Vec<Problem>) {
     let mut add = |code: &'static Code, path: String, summary: String, help: &str| {
@@ -73,20 +81,11 @@ pub(super) fn check(endpoint: &SagemakerEndpoint, problems: &mut Vec<Problem>) {
     }
     let mut names = BTreeSet::new();
     for (i, variant) in endpoint.variants.iter().enumerate() {
-        let at = |field: &str| format!("variants.{i}.{field}");
-        if !legal(&variant.name) || !names.insert(&variant.name) {
-            let summary = format!("`{}` is not a legal name of a variant, or is used twice", variant.name);
-            add(&NAME, at("name"), summary, "write for example `main`");
-        }
-        machines(endpoint, variant, &at, &mut add);
-        container(variant, &at, &mut add);
-        for (field, time) in
-            [("health_check_timeout", variant.health_check_timeout), ("download_timeout", variant.download_timeout)]
-        {
-            if time.is_some_and(|time| !(60..=HOUR).contains(&time.seconds())) {
-                add(&TIMEOUT, at(field), "SageMaker waits 1m to 1h".into(), "write for example `15m`");
-            }
-        }
+        one(endpoint, variant, &|field| format!("variants.{i}.{field}"), &mut names, &mut add);
+    }
+    if let Some(variant) = &endpoint.shadow {
+        one(endpoint, variant, &|field| format!("shadow.{field}"), &mut names, &mut add);
+        shadow(endpoint, variant, &mut add);
     }
     components(endpoint, &mut add);
     rollout(endpoint, &mut add);
@@ -95,54 +94,33 @@ pub(super) fn check(endpoint: &SagemakerEndpoint, problems: &mut Vec<Problem>) {
     }
 }
 
-fn family(machine: &str) -> &str {
-    machine.trim_start_matches("ml.").split('.').next().unwrap_or_default()
-}
-
-/// Do its machines have disks of their own? The rule of the SDK of SageMaker, 2026-08.
-fn has_own_disks(machine: &str) -> bool {
-    let rest = family(machine).trim_start_matches(|c: char| c.is_ascii_alphabetic());
-    rest.contains('d') || OWN_DISKS.iter().any(|own| family(machine).starts_with(own))
-}
-
-fn machines(endpoint: &SagemakerEndpoint, variant: &Variant, at: &dyn Fn(&str) -> String, add: &mut Add<'_>) {
-    let Some(machine) = variant.instance_type.as_deref() else {
-        match &variant.serverless {
-            Some(_) => serverless(endpoint, variant, at, add),
-            None => add(
-                &MACHINE,
-                at("instance_type"),
-                format!("the variant `{}` has no machines", variant.name),
-                "write `instance_type: ml.g5.xlarge`, or `serverless`",
-            ),
+/// One of its variants.
+fn one<'e>(
+    endpoint: &SagemakerEndpoint,
+    variant: &'e Variant,
+    at: &dyn Fn(&str) -> String,
+    names: &mut BTreeSet<&'e str>,
+    add: &mut Add<'_>,
+) {
+    if !legal(&variant.name) || !names.insert(&variant.name) {
+        let summary = format!("`{}` is not a legal name of a variant, or is used twice", variant.name);
+        add(&NAME, at("name"), summary, "write for example `main`");
+    }
+    machines(endpoint, variant, at, add);
+    containers(variant, at, add);
+    for (field, time, least) in [
+        ("health_check_timeout", variant.health_check_timeout, 60),
+        ("download_timeout", variant.download_timeout, 60),
+        ("capacity_timeout", variant.capacity_timeout, 300),
+    ] {
+        if time.is_some_and(|time| !(least..=HOUR).contains(&time.seconds())) {
+            let summary = format!("SageMaker waits {}m to 1h", least / 60);
+            add(&TIMEOUT, at(field), summary, "write for example `15m`");
         }
-        return;
-    };
-    if variant.serverless.is_some() {
-        add(&MACHINE, at("serverless"), "a variant has machines or is serverless".into(), "leave one of them out");
-    }
-    let parts: Vec<&str> = machine.split('.').collect();
-    if parts.len() != 3 || parts[0] != "ml" || parts.iter().any(|part| part.is_empty()) {
-        let help = format!("write `ml.{}`", machine.trim_start_matches("ml."));
-        add(&MACHINE, at("instance_type"), format!("`{machine}` is not a type of SageMaker"), &help);
-    } else if ABSENT.contains(&family(machine)) || parts[2].starts_with("metal") {
-        add(&NOT_HOSTED, at("instance_type"), format!("SageMaker does not serve on {machine}"), "take another family");
-    }
-    if has_own_disks(machine) && variant.volume.is_some() {
-        add(&DISKS, at("volume"), format!("{machine} has disks of its own"), "leave `volume` out");
-    }
-    if has_own_disks(machine) && endpoint.kms_key.is_some() {
-        add(&DISKS, "kms_key".into(), format!("{machine} has disks of its own"), "leave `kms_key` out");
-    }
-    if variant.volume.is_some_and(|size| !(1..=512).contains(&size.gib_rounded_up())) {
-        add(&DISKS, at("volume"), "a volume has 1 to 512 GiB".into(), "write for example `100GiB`");
-    }
-    if let Some(scaling) = &variant.scaling {
-        scales(endpoint, variant, scaling, at, add);
     }
 }
 
-fn scales(
+pub(super) fn scales(
     endpoint: &SagemakerEndpoint,
     variant: &Variant,
     scaling: &Scaling,
@@ -160,11 +138,8 @@ fn scales(
     if variant.count.is_some() {
         bad("count", "what scales has the count that AWS gives it", "leave `count` out");
     }
-    if variant.instance_type.as_deref().is_some_and(|machine| family(machine).starts_with('t')) {
-        let burstable = variant.instance_type.as_deref().is_some_and(|machine| !family(machine).starts_with("trn"));
-        if burstable {
-            bad("scaling", "burstable types do not scale", "take ml.m5 or another family");
-        }
+    if variant.types().any(|machine| family(machine).starts_with('t') && !family(machine).starts_with("trn")) {
+        bad("scaling", "burstable types do not scale", "take ml.m5 or another family");
     }
     if let Some(target) = &scaling.target {
         if (target.metric == Measure::Backlog) != asynchronous {
@@ -176,9 +151,21 @@ fn scales(
             bad("scaling.target.value", "the value is not above 0", "write how much one machine bears");
         }
     }
+    let steps = hosting::check::steps(scaling, |measure| (measure == Measure::Backlog) == asynchronous);
+    let times = hosting::check::times(scaling, asynchronous);
+    for (code, (field, summary, help)) in
+        steps.into_iter().map(|it| (&SCALING, it)).chain(times.into_iter().map(|it| (&SCHEDULE, it)))
+    {
+        add(code, at(&format!("scaling.{field}")), summary, &help);
+    }
 }
 
-fn serverless(endpoint: &SagemakerEndpoint, variant: &Variant, at: &dyn Fn(&str) -> String, add: &mut Add<'_>) {
+pub(super) fn serverless(
+    endpoint: &SagemakerEndpoint,
+    variant: &Variant,
+    at: &dyn Fn(&str) -> String,
+    add: &mut Add<'_>,
+) {
     let Some(serverless) = &variant.serverless else { return };
     let mut bad = |path: String, summary: &str, help: &str| add(&SERVERLESS, path, summary.to_owned(), help);
     if serverless.memory.whole_gib().is_none_or(|gib| !(1..=6).contains(&gib)) {
@@ -192,6 +179,8 @@ fn serverless(endpoint: &SagemakerEndpoint, variant: &Variant, at: &dyn Fn(&str)
         ("volume", variant.volume.is_some()),
         ("ami_version", variant.ami_version.is_some()),
         ("routing", variant.routing.is_some()),
+        ("capacity_timeout", variant.capacity_timeout.is_some()),
+        ("capacity_reservation", variant.capacity_reservation.is_some()),
         ("scaling", variant.scaling.is_some()),
     ] {
         if there {
@@ -211,21 +200,21 @@ fn serverless(endpoint: &SagemakerEndpoint, variant: &Variant, at: &dyn Fn(&str)
     }
 }
 
-fn container(variant: &Variant, at: &dyn Fn(&str) -> String, add: &mut Add<'_>) {
+fn containers(variant: &Variant, at: &dyn Fn(&str) -> String, add: &mut Add<'_>) {
+    for (i, pool) in variant.instance_pools.iter().enumerate() {
+        if let Some(own) = &pool.container {
+            content(own, &|field| at(&format!("instance_pools.{i}.container.{field}")), add);
+        }
+    }
     let Some(container) = &variant.container else { return };
-    let mut tell = |code: &'static Code, (field, summary, help): hosting::check::Finding| {
-        add(code, at(&format!("container.{field}")), summary, &help);
-    };
-    hosting::check::environment(&container.environment).into_iter().for_each(|found| tell(&ENVIRONMENT, found));
-    hosting::check::tokens(&container.environment).into_iter().for_each(|found| tell(&TOKEN, found));
-    let data = container.model.as_ref().and_then(hosting::check::data);
-    data.into_iter().for_each(|(field, summary, help)| tell(&DATA, (format!("model{field}"), summary, help)));
-    if variant.serverless.is_none() && hosting::check::loads_long(&container.image) {
+    content(container, &|field| at(&format!("container.{field}")), add);
+    if variant.serverless.is_none() && variant.containers().any(|it| hosting::check::loads_long(&it.image)) {
         if variant.health_check_timeout.is_none_or(|time| time.seconds() < 900) {
             let summary = "a language model loads longer than AWS waits for it".to_owned();
             add(&WINDOW, at("health_check_timeout"), summary, "write `health_check_timeout: 15m` or longer");
         }
-        if variant.ami_version.is_none() && hosting::check::needs_new_driver(&container.image) {
+        let needs_new = |it: &Container| hosting::check::needs_new_driver(&it.image);
+        if variant.ami_version.is_none() && variant.containers().any(needs_new) {
             let summary = "this image needs a newer driver than AWS's default".to_owned();
             add(
                 &WINDOW,
@@ -235,6 +224,17 @@ fn container(variant: &Variant, at: &dyn Fn(&str) -> String, add: &mut Add<'_>) 
             );
         }
     }
+}
+
+/// A container, wherever it stands.
+fn content(container: &Container, at: &dyn Fn(&str) -> String, add: &mut Add<'_>) {
+    let mut tell = |code: &'static Code, (field, summary, help): hosting::check::Finding| {
+        add(code, at(&field), summary, &help);
+    };
+    hosting::check::environment(&container.environment).into_iter().for_each(|found| tell(&ENVIRONMENT, found));
+    hosting::check::tokens(&container.environment).into_iter().for_each(|found| tell(&TOKEN, found));
+    let data = container.model.as_ref().and_then(hosting::check::data);
+    data.into_iter().for_each(|(field, summary, help)| tell(&DATA, (format!("model{field}"), summary, help)));
 }
 
 /// Machines without a container are for inference components.
@@ -292,7 +292,7 @@ fn rollout(endpoint: &SagemakerEndpoint, add: &mut Add<'_>) {
         bad("alarms", "more than ten alarms", "watch one composite of them");
     }
     let serverless = endpoint.variants.iter().any(|one| one.serverless.is_some());
-    if rollout.strategy == Strategy::Rolling && (serverless || endpoint.variants.len() > 1) {
+    if rollout.strategy == Strategy::Rolling && (serverless || endpoint.all().count() > 1) {
         bad("strategy", "rolling needs one variant on machines", "write `strategy: canary`");
     }
 }

@@ -23,6 +23,17 @@ pub struct Variant {
     /// The type of its machines, such as `ml.g5.xlarge`; or `serverless`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_type: Option<String>,
+    /// Up to five types for its machines, the best first: where SageMaker has no capacity of one it takes the next. In
+    /// place of `instance_type`.
+    #[serde(default)]
+    pub instance_pools: Vec<Pool>,
+    /// How long SageMaker looks for capacity before it gives up: 5m to 1h.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity_timeout: Option<Span>,
+    /// The ARN of the training plan, bought for endpoints, whose machines it runs on, and on no others. When the plan ends,
+    /// it stops serving.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity_reservation: Option<Field<String>>,
     /// How many machines; 1 by default. With `scaling` it starts at `min`, and AWS decides from then on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
@@ -56,6 +67,17 @@ pub struct Variant {
     pub managed_scaling: Option<ManagedScaling>,
 }
 
+/// A type that the machines of a variant may have.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pool {
+    /// The type, such as `ml.g6.2xlarge`.
+    pub instance_type: String,
+    /// Another container than the variant's, for machines of this type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<Container>,
+}
+
 /// How many machines a variant may have: as many as its inference components need.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -71,7 +93,18 @@ impl Variant {
     /// The fewest and the most machines, where AWS decides between them.
     pub(super) fn bounds(&self) -> Option<(u32, u32)> {
         let managed = self.managed_scaling.as_ref().map(|it| (it.min, it.max));
-        self.scaling.as_ref().map(|it| (it.min, it.max)).or(managed)
+        self.scaling.as_ref().map(Scaling::bounds).or(managed)
+    }
+
+    /// The types that its machines may have, the best first.
+    pub(crate) fn types(&self) -> impl Iterator<Item = &str> {
+        let pools = self.instance_pools.iter().map(|pool| pool.instance_type.as_str());
+        self.instance_type.as_deref().into_iter().chain(pools)
+    }
+
+    /// Every container that it may run.
+    pub(super) fn containers(&self) -> impl Iterator<Item = &Container> {
+        self.container.iter().chain(self.instance_pools.iter().filter_map(|pool| pool.container.as_ref()))
     }
 
     /// How many machines it has at the moment, where what is live is priced and AWS decides how many there are.

@@ -1,5 +1,5 @@
 //! The configuration of an endpoint, and the models that it names: made where they are not there yet.
-use super::{CONFIG, SagemakerEndpoint, wire};
+use super::{CONFIG, SagemakerEndpoint, Variant, wire};
 use crate::{
     aws::{Error, tags},
     call::Ctx,
@@ -22,7 +22,7 @@ pub(super) async fn logs(ctx: &Ctx, want: &SagemakerEndpoint, endpoint: &str, th
 pub(super) async fn config(ctx: &Ctx, want: &SagemakerEndpoint, there: &There) -> Result<String, Error> {
     let role = &hosting::parts::role_arn(ctx, want.role.id()?).await?;
     let mut there = there.clone();
-    for container in want.variants.iter().filter_map(|one| one.container.as_ref()) {
+    for container in want.all().flat_map(Variant::containers) {
         let name = &wire::model_name(ctx, want, container)?;
         hosting::parts::model(ctx, MODEL_PART, name, &wire::model_input(ctx, want, container, role)?, &there).await?;
         // Two variants may run the same model.

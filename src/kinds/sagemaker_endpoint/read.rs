@@ -7,7 +7,8 @@ use crate::{
     kinds::hosting::{
         self, RULE,
         found::{self, Hosted},
-        scaling::{self, Scaled, is_watched},
+        scaling::{self, Scaled},
+        watches,
     },
     resource::{Live, Lookup, Resource, State},
     units::Span,
@@ -82,7 +83,7 @@ pub(super) async fn users(ctx: &SweepCtx) -> Result<Vec<(String, BTreeSet<String
         for config in BTreeSet::from([found.config(), found.goal()]) {
             uses.insert(parts::part(parts::CONFIG_PART, config));
             let stated = described(ctx, config).await?;
-            uses.extend(variants(&stated).filter_map(model_of).map(|model| parts::part(parts::MODEL_PART, model)));
+            uses.extend(models_of(&stated).map(|model| parts::part(parts::MODEL_PART, model)));
         }
         out.push((name, uses));
     }
@@ -111,8 +112,16 @@ fn variants(config: &Value) -> impl Iterator<Item = &Value> {
     config["ProductionVariants"].as_array().into_iter().flatten()
 }
 
-fn model_of(variant: &Value) -> Option<&str> {
-    variant["ModelName"].as_str()
+fn shadow(config: &Value) -> Option<&Value> {
+    config["ShadowProductionVariants"].as_array()?.first()
+}
+
+/// Every model that a configuration names: those of its variants, of the one in the shadow, and of single types.
+fn models_of(config: &Value) -> impl Iterator<Item = &str> {
+    variants(config).chain(shadow(config)).flat_map(|one| {
+        let pools = one["InstancePools"].as_array().into_iter().flatten();
+        one["ModelName"].as_str().into_iter().chain(pools.filter_map(|pool| pool["ModelNameOverride"].as_str()))
+    })
 }
 
 /// Every endpoint of the stack, and parts whose endpoint was never made or is gone.
@@ -136,8 +145,10 @@ pub(super) async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<SagemakerEndpoint>>
     found::alarms(ctx, &mut out, starts.iter().map(|start| format!("sagemaker/endpoint/{start}"))).await?;
     for live in &mut out {
         found::leave_over(live, |live, part, arn| {
-            let watched = |one: &&Variant| part == scaled(&live.id, one).part() && is_watched(one.scaling.as_ref());
-            live.ids.iter().any(|id| id == arn) || live.spec.variants.iter().any(|one| watched(&one))
+            let watched = |one: &Variant| {
+                watches::of(one.scaling.as_ref()).any(|watch| part == scaled(&live.id, one).part(watch))
+            };
+            live.ids.iter().any(|id| id == arn) || live.spec.variants.iter().any(watched)
         });
     }
     Ok(out)
@@ -173,14 +184,13 @@ async fn one(
     let Some(tags) = found::tags_of(ctx, &found.endpoint_arn, wanted).await? else { return Ok(None) };
     let sagemaker = ctx.aws.sagemaker();
     let config = described(ctx, found.goal()).await?;
-    let raw: Vec<&Value> = variants(&config).collect();
     let mut models = BTreeMap::new();
-    for model in raw.iter().filter_map(|one| model_of(one)).collect::<BTreeSet<_>>() {
+    for model in models_of(&config).collect::<BTreeSet<_>>() {
         let found: Option<wire::Model> =
             optional(sagemaker.call("DescribeModel", &json!({ "ModelName": model })).await)?;
         models.insert(model, found.unwrap_or_default());
     }
-    let mut live = describe(ctx, &found, &config, &raw, &models, tags);
+    let mut live = describe(ctx, &found, &config, &models, tags);
     // A target is registered only when the endpoint has been in service.
     if !matches!(found.endpoint_status.as_str(), "Creating" | "Deleting") {
         let all: Vec<Scaled> = live.spec.variants.iter().map(|one| scaled(name, one)).collect();
@@ -206,16 +216,15 @@ fn describe(
     ctx: &SweepCtx,
     found: &Endpoint,
     config: &Value,
-    raw: &[&Value],
     models: &BTreeMap<&str, wire::Model>,
     tags: Tags,
 ) -> Live<SagemakerEndpoint> {
     let name = &found.endpoint_name;
     let mut novel = None;
-    let mut variants: Vec<Variant> = Vec::new();
-    for one in raw {
-        let container = model_of(one).map(|name| models.get(name).cloned().unwrap_or_default().container());
-        let (mut variant, strange) = wire::variant(one, container);
+    let container = |name: &str| models.get(name).cloned().unwrap_or_default().container();
+    let mut all: Vec<Variant> = Vec::new();
+    for one in variants(config) {
+        let (mut variant, strange) = wire::variant(one, &container);
         novel = novel.or(strange);
         // What it runs now is told by the endpoint, not by what it began with.
         let running = found.production_variants.iter().filter(|_| found.goal() == found.config());
@@ -225,13 +234,16 @@ fn describe(
             variant.count = count.or(variant.count);
             variant.weight = now.get("DesiredWeight").map_or(variant.weight, wire::weight);
         }
-        variants.push(variant);
+        all.push(variant);
     }
+    let (shadow, strange) = shadow(config).map(|one| wire::variant(one, &container)).unzip();
+    novel = novel.or(strange.flatten());
     let model = wire::Model::of_config(config).or_else(|| models.values().next().cloned()).unwrap_or_default();
     let spec = SagemakerEndpoint {
         name: Some(name.clone()),
         role: Ref::to_id(hosting::parts::name_in(&model.execution_role_arn)),
-        variants,
+        variants: all,
+        shadow,
         network: model.network(),
         isolation: model.enable_network_isolation,
         asynchronous: hosting::models::there(config, "AsyncInferenceConfig").map(wire::asynchronous),
@@ -269,6 +281,7 @@ impl Hosted for SagemakerEndpoint {
             name: None,
             role: Ref::to_id(""),
             variants: Vec::new(),
+            shadow: None,
             network: None,
             isolation: false,
             asynchronous: None,

@@ -1,7 +1,7 @@
 //! An endpoint in AWS's words, and back.
 use super::{
     Async, Capture, Network, Rollout, SagemakerEndpoint, Variant,
-    fields::{AmiVersion, ManagedScaling, Routing, Serverless, Strategy},
+    fields::{AmiVersion, ManagedScaling, Pool, Routing, Serverless, Strategy},
 };
 use crate::{
     aws::Error,
@@ -62,35 +62,67 @@ fn is_bare(of: &SagemakerEndpoint) -> bool {
     of.variants.iter().any(|one| one.container.is_none())
 }
 
+/// The only preference that AWS knows.
+const ONLY_RESERVED: &str = "capacity-reservations-only";
+
+/// A variant without count and weight.
+fn content(ctx: &Ctx, of: &SagemakerEndpoint, one: &Variant) -> Result<Value, Error> {
+    let seconds = |span: Option<Span>| span.map(Span::seconds);
+    let serverless = one.serverless.as_ref().map(|it| {
+        json!({
+            "MemorySizeInMB": it.memory.gib_rounded_up() * 1024, "MaxConcurrency": it.concurrency,
+            "ProvisionedConcurrency": it.provisioned,
+        })
+    });
+    let routing = one.routing.map(|routing| match routing {
+        Routing::LeastOutstandingRequests => json!({ "RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS" }),
+        Routing::Random => json!({ "RoutingStrategy": "RANDOM" }),
+    });
+    let model = one.container.as_ref().map(|container| model_name(ctx, of, container)).transpose()?;
+    let managed = one
+        .managed_scaling
+        .as_ref()
+        .map(|it| json!({ "Status": "ENABLED", "MinInstanceCount": it.min, "MaxInstanceCount": it.max }));
+    let pools = one.instance_pools.iter().zip(1..).map(|(pool, priority)| {
+        let own = pool.container.as_ref().map(|container| model_name(ctx, of, container)).transpose()?;
+        Ok(json!({ "InstanceType": pool.instance_type, "Priority": priority, "ModelNameOverride": own }))
+    });
+    let pools = pools.map(|one: Result<Value, Error>| one.map(compact)).collect::<Result<Vec<_>, _>>()?;
+    let reservation = text(one.capacity_reservation.as_ref())?
+        .map(|arn| json!({ "CapacityReservationPreference": ONLY_RESERVED, "MlReservationArn": arn }));
+    Ok(compact(json!({
+        "VariantName": one.name, "ModelName": model, "InstanceType": one.instance_type,
+        "ManagedInstanceScaling": managed,
+        "VolumeSizeInGB": one.volume.map(Size::gib_rounded_up),
+        "ContainerStartupHealthCheckTimeoutInSeconds": seconds(one.health_check_timeout),
+        "ModelDataDownloadTimeoutInSeconds": seconds(one.download_timeout),
+        "InferenceAmiVersion": one.ami_version, "RoutingConfig": routing, "ServerlessConfig": serverless,
+        "InstancePools": Some(pools).filter(|pools| !pools.is_empty()),
+        "VariantInstanceProvisionTimeoutInSeconds": seconds(one.capacity_timeout),
+        "CapacityReservationConfig": reservation,
+    })))
+}
+
+/// With which count and weight it begins.
+fn begin(into: &mut Value, variant: &Variant) {
+    into["InitialVariantWeight"] = json!(variant.weight);
+    if variant.serverless.is_none() {
+        into["InitialInstanceCount"] = json!(begins(variant));
+    }
+}
+
 /// A configuration without counts and weights, which change without another one.
 fn config(ctx: &Ctx, of: &SagemakerEndpoint) -> Result<Value, Error> {
-    let seconds = |span: Option<Span>| span.map(Span::seconds);
-    let mut variants = Vec::new();
-    for one in &of.variants {
-        let serverless = one.serverless.as_ref().map(|it| {
-            json!({
-                "MemorySizeInMB": it.memory.gib_rounded_up() * 1024, "MaxConcurrency": it.concurrency,
-                "ProvisionedConcurrency": it.provisioned,
-            })
-        });
-        let routing = one.routing.map(|routing| match routing {
-            Routing::LeastOutstandingRequests => json!({ "RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS" }),
-            Routing::Random => json!({ "RoutingStrategy": "RANDOM" }),
-        });
-        let model = one.container.as_ref().map(|container| model_name(ctx, of, container)).transpose()?;
-        let managed = one
-            .managed_scaling
-            .as_ref()
-            .map(|it| json!({ "Status": "ENABLED", "MinInstanceCount": it.min, "MaxInstanceCount": it.max }));
-        variants.push(json!({
-            "VariantName": one.name, "ModelName": model, "InstanceType": one.instance_type,
-            "ManagedInstanceScaling": managed,
-            "VolumeSizeInGB": one.volume.map(Size::gib_rounded_up),
-            "ContainerStartupHealthCheckTimeoutInSeconds": seconds(one.health_check_timeout),
-            "ModelDataDownloadTimeoutInSeconds": seconds(one.download_timeout),
-            "InferenceAmiVersion": one.ami_version, "RoutingConfig": routing, "ServerlessConfig": serverless,
-        }));
-    }
+    let variants = of.variants.iter().map(|one| content(ctx, of, one)).collect::<Result<Vec<_>, _>>()?;
+    let shadow = match &of.shadow {
+        None => Value::Null,
+        // Nothing changes its count and its share but another configuration.
+        Some(one) => {
+            let mut all = content(ctx, of, one)?;
+            begin(&mut all, one);
+            json!([all])
+        }
+    };
     let capture = match &of.capture {
         None => Value::Null,
         Some(capture) => json!({
@@ -126,7 +158,10 @@ fn config(ctx: &Ctx, of: &SagemakerEndpoint) -> Result<Value, Error> {
             .into_iter()
             .for_each(|out| out.extend(compact(own.clone()).as_object().cloned().unwrap_or_default()));
     }
-    out["ProductionVariants"] = variants.into_iter().map(compact).collect();
+    out["ProductionVariants"] = json!(variants);
+    if !shadow.is_null() {
+        out["ShadowProductionVariants"] = shadow;
+    }
     Ok(out)
 }
 
@@ -142,12 +177,7 @@ pub(super) fn config_input(ctx: &Ctx, of: &SagemakerEndpoint, role: &str) -> Res
         out["ExecutionRoleArn"] = json!(role);
     }
     let list = out["ProductionVariants"].as_array_mut().into_iter().flatten();
-    for (one, variant) in list.zip(&of.variants) {
-        one["InitialVariantWeight"] = json!(variant.weight);
-        if variant.serverless.is_none() {
-            one["InitialInstanceCount"] = json!(begins(variant));
-        }
-    }
+    list.zip(&of.variants).for_each(|(one, variant)| begin(one, variant));
     out["EndpointConfigName"] = json!(config_name(ctx, of)?);
     Ok(out)
 }
@@ -227,12 +257,15 @@ impl Model {
     }
 }
 
-/// A variant as a configuration states it, and what of it this dlinfra does not know.
-pub(super) fn variant(raw: &Value, container: Option<Container>) -> (Variant, Option<String>) {
+/// A variant as a configuration states it, with the containers of the models that it names, and what of it this dlinfra
+/// does not know.
+pub(super) fn variant(raw: &Value, container: &dyn Fn(&str) -> Container) -> (Variant, Option<String>) {
     let span = |name: &str| raw[name].as_u64().map(Span::from_seconds);
     let strategy = raw["RoutingConfig"]["RoutingStrategy"].as_str();
     let known: Option<AmiVersion> = serde_json::from_value(raw["InferenceAmiVersion"].clone()).ok();
     let number = |value: &Value| value.as_u64().and_then(|number| u32::try_from(number).ok());
+    let reservation = &raw["CapacityReservationConfig"];
+    let preference = reservation["CapacityReservationPreference"].as_str();
     let serverless = there(raw, "ServerlessConfig").map(|it| Serverless {
         memory: Size::from_bytes(it["MemorySizeInMB"].as_u64().unwrap_or(0) * 1024 * 1024),
         concurrency: number(&it["MaxConcurrency"]).unwrap_or_default(),
@@ -240,8 +273,11 @@ pub(super) fn variant(raw: &Value, container: Option<Container>) -> (Variant, Op
     });
     let out = Variant {
         name: raw["VariantName"].as_str().unwrap_or_default().to_owned(),
-        container,
+        container: raw["ModelName"].as_str().map(container),
         instance_type: raw["InstanceType"].as_str().map(str::to_owned),
+        instance_pools: pools(raw, container),
+        capacity_timeout: span("VariantInstanceProvisionTimeoutInSeconds"),
+        capacity_reservation: reservation["MlReservationArn"].as_str().map(|arn| Field::Known(arn.to_owned())),
         count: number(&raw["InitialInstanceCount"]),
         weight: weight(&raw["InitialVariantWeight"]),
         volume: raw["VolumeSizeInGB"].as_u64().map(Size::from_gib),
@@ -265,11 +301,21 @@ pub(super) fn variant(raw: &Value, container: Option<Container>) -> (Variant, Op
     let strange = [
         raw["InferenceAmiVersion"].as_str().filter(|_| known.is_none()),
         strategy.filter(|_| out.routing.is_none()),
-        there(raw, "InstancePools").map(|_| "instance pools"),
         there(&raw["ManagedInstanceScaling"], "ScaleInPolicy").map(|_| "a policy of managed instance scaling"),
-        there(raw, "CapacityReservationConfig").map(|_| "a capacity reservation"),
+        preference.filter(|it| *it != ONLY_RESERVED),
     ];
     (out, strange.into_iter().flatten().next().map(str::to_owned))
+}
+
+/// The types that a variant may have, the best first.
+fn pools(raw: &Value, container: &dyn Fn(&str) -> Container) -> Vec<Pool> {
+    let mut all: Vec<&Value> = raw["InstancePools"].as_array().into_iter().flatten().collect();
+    all.sort_by_key(|pool| pool["Priority"].as_u64());
+    let pool = |raw: &Value| Pool {
+        instance_type: raw["InstanceType"].as_str().unwrap_or_default().to_owned(),
+        container: raw["ModelNameOverride"].as_str().map(container),
+    };
+    all.into_iter().map(pool).collect()
 }
 
 /// A weight as dlinfra writes it: whole.

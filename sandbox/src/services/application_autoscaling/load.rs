@@ -35,25 +35,30 @@ pub(super) fn settle(world: &mut World, region: &str, target: &str, at: Timestam
     let policies: Vec<Policy> =
         world.all::<Policy>(region).filter(|one| one.resource == it.resource).cloned().collect();
     let all = invocations(world, region, at, &scaled);
-    let mut wanted = count;
+    let mut is_asked = all.iter().any(|asked| *asked > 0.0);
+    let (mut asks, mut acts) = (Vec::new(), Vec::new());
     for policy in &policies {
-        let tracking = policy.fields.get("TargetTrackingScalingPolicyConfiguration");
-        wanted = tracking.and_then(|tracking| tracked(tracking, &all, count)).unwrap_or(wanted);
-    }
-    for policy in &policies {
-        let step = policy.fields.get("StepScalingPolicyConfiguration").map(|step| &step["StepAdjustments"][0]);
-        if let Some(step) = step.filter(|_| monitoring::runs(world, region, &policy.arn)) {
-            wanted = wanted.max(count + step["ScalingAdjustment"].as_i64().unwrap_or_default());
+        if let Some(tracking) = policy.fields.get("TargetTrackingScalingPolicyConfiguration") {
+            let own = measured(world, region, at, tracking, count);
+            asks.extend(tracked(tracking, own.as_ref().unwrap_or(&all), count));
+            is_asked |= own.into_iter().flatten().any(|asked| asked > 0.0);
+        } else if let Some(step) = stepped(world, region, at, policy) {
+            asks.push(count + step);
+            acts.push(policy.id.clone());
         }
     }
-    let wanted = wanted.clamp(it.least, it.most);
+    // Where several policies ask for something, the most counts.
+    let wanted = asks.into_iter().max().unwrap_or(count).clamp(it.least, it.most);
     if wanted != count && !scaled.is_changing(world, region) {
         scaled.resize(world, region, at, wanted);
+        for policy in acts {
+            world.update::<Policy>(region, &policy, |it| it.acted = Some(at));
+        }
     }
     // Once nobody asks and nothing is left to take away, there is nothing to look at.
-    let goes_on =
-        all.iter().any(|asked| *asked > 0.0) || scaled.count(world, region) != Some(it.least) || wanted != count;
-    let next = (goes_on && !policies.is_empty()).then(|| after(at, MINUTE));
+    let now = scaled.count(world, region);
+    let goes_on = is_asked || now != Some(it.least);
+    let next = (goes_on && !policies.is_empty() || wanted != count).then(|| after(at, MINUTE));
     world.update::<Target>(region, target, |it| it.timer = next);
 }
 
@@ -69,6 +74,17 @@ fn invocations(world: &World, region: &str, at: Timestamp, scaled: &Scaled<'_>) 
     pairs.map(|(served, missed)| served.unwrap_or_default() + missed.unwrap_or_default()).collect()
 }
 
+/// The same by a metric that the policy names, which says how much there is for each.
+fn measured(world: &World, region: &str, at: Timestamp, tracking: &Value, count: i64) -> Option<Vec<f64>> {
+    let own = tracking.get("CustomizedMetricSpecification")?;
+    let text = |of: &Value, name: &str| of[name].as_str().unwrap_or_default().to_owned();
+    let dimensions = own["Dimensions"].as_array().into_iter().flatten();
+    let dimensions = dimensions.map(|one| (text(one, "Name"), text(one, "Value"))).collect();
+    let metric = monitoring::id(&text(own, "Namespace"), &text(own, "MetricName"), &dimensions);
+    let values = monitoring::lately((world, region, at), metric, &text(own, "Statistic"), 60, IN);
+    Some(values.into_iter().map(|value| value.unwrap_or_default() * count.max(1) as f64).collect())
+}
+
 /// How many the target wants.
 fn tracked(tracking: &Value, all: &[f64], count: i64) -> Option<i64> {
     let target = tracking["TargetValue"].as_f64().filter(|value| *value > 0.0)?;
@@ -79,4 +95,26 @@ fn tracked(tracking: &Value, all: &[f64], count: i64) -> Option<i64> {
     }
     let calm = all.iter().all(|asked| each(asked) < target * 0.9);
     calm.then(|| ((all.iter().copied().fold(0.0, f64::max) / target).ceil() as i64).min(count))
+}
+
+/// What a policy with steps adds or removes now, if its alarm runs it and it has rested.
+fn stepped(world: &World, region: &str, at: Timestamp, policy: &Policy) -> Option<i64> {
+    let config = policy.fields.get("StepScalingPolicyConfiguration")?;
+    let rest = Duration::from_secs(config["Cooldown"].as_u64().unwrap_or(300));
+    if policy.acted.is_some_and(|acted| at < after(acted, rest)) {
+        return None;
+    }
+    let far = monitoring::breach(world, region, &policy.arn, at)?;
+    let steps = || config["StepAdjustments"].as_array().into_iter().flatten();
+    let bounds = |step: &Value| {
+        let bound = |name: &str| step[name].as_f64();
+        (
+            bound("MetricIntervalLowerBound").unwrap_or(f64::NEG_INFINITY),
+            bound("MetricIntervalUpperBound").unwrap_or(f64::INFINITY),
+        )
+    };
+    // Above the threshold the lower bound belongs to a step, below it the upper one.
+    let above = |step: &&Value| far >= 0.0 && bounds(step).0 <= far && far < bounds(step).1;
+    let below = |step: &&Value| far <= 0.0 && bounds(step).0 < far && far <= bounds(step).1;
+    steps().find(above).or_else(|| steps().find(below))?["ScalingAdjustment"].as_i64()
 }

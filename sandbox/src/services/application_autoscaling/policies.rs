@@ -22,6 +22,9 @@ pub(super) struct Policy {
     pub(super) resource: String,
     pub(super) arn: String,
     pub(super) fields: Map<String, Value>,
+    /// When its steps last changed something.
+    #[serde(default)]
+    pub(super) acted: Option<Timestamp>,
 }
 
 object!(Policy, "application-autoscaling/policy", id);
@@ -49,7 +52,7 @@ fn put_policy(call: &mut Call<'_>) -> Result<Reply, ApiError> {
                 "autoscaling",
                 format_args!("scalingPolicy:{uuid}:resource/sagemaker/{resource}:policyName/{name}"),
             );
-            Policy { id, created: call.now, name, resource, arn, fields }
+            Policy { id, created: call.now, name, resource, arn, fields, acted: None }
         }
     };
     let arn = policy.arn.clone();

@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::policies::Policy;
 use super::scaled::{Scaled, dimension, resource};
+use super::schedules::Action;
 use super::{refused, unknown};
 use crate::services::prelude::*;
 use crate::store::{Object, World};
@@ -130,11 +131,14 @@ fn deregister(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     Ok(Reply::empty())
 }
 
-/// A target goes with its policies.
+/// A target goes with its policies and its schedule.
 fn remove(world: &mut World, region: &str, resource: &str) {
     let of = |it: &&Policy| it.resource == resource;
     let policies: Vec<String> = world.all::<Policy>(region).filter(of).map(|it| it.id.clone()).collect();
     policies.iter().for_each(|id| world.remove::<Policy>(region, id));
+    let of = |it: &&Action| it.resource == resource;
+    let actions: Vec<String> = world.all::<Action>(region).filter(of).map(|it| it.id.clone()).collect();
+    actions.iter().for_each(|id| world.remove::<Action>(region, id));
     world.remove::<Target>(region, &id(resource));
 }
 

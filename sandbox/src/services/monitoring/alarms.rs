@@ -275,10 +275,15 @@ pub(crate) fn is_in_alarm(world: &World, region: &str, name: &str) -> bool {
     world.get::<Alarm>(region, name).is_some_and(|it| it.state.0 == "ALARM")
 }
 
-/// Is an alarm in ALARM that runs this action?
-pub(crate) fn runs(world: &World, region: &str, action: &str) -> bool {
+/// How far the latest value is from the threshold of an alarm in ALARM that runs this action, if there is one.
+pub(crate) fn breach(world: &World, region: &str, action: &str, at: Timestamp) -> Option<f64> {
     let names = |it: &Alarm| it.fields.get("AlarmActions").and_then(Value::as_array).cloned().unwrap_or_default();
-    world.all::<Alarm>(region).any(|it| it.state.0 == "ALARM" && names(it).iter().any(|one| one == action))
+    let runs = |it: &&Alarm| it.state.0 == "ALARM" && names(it).iter().any(|one| one == action);
+    let it = world.all::<Alarm>(region).find(runs)?;
+    let (period, count) = evaluation::span(&it.fields);
+    let latest = evaluation::latest(Window { world, region, at, period, count }, &it.fields);
+    let threshold = it.fields.get("Threshold").and_then(Value::as_f64).unwrap_or_default();
+    Some(latest.map_or(0.0, |value| value - threshold))
 }
 
 fn delete(call: &mut Call<'_>) -> Result<Reply, ApiError> {

@@ -62,6 +62,11 @@ pub(super) fn evaluated(window: Window<'_>, fields: &Map<String, Value>) -> Opti
     Some((state.to_owned(), reason))
 }
 
+/// The latest value that there is.
+pub(super) fn latest(window: Window<'_>, fields: &Map<String, Value>) -> Option<f64> {
+    compared(window, fields).0.into_iter().flatten().next()
+}
+
 /// Have all periods a value?
 pub(super) fn is_filled(window: Window<'_>, fields: &Map<String, Value>) -> bool {
     compared(window, fields).0.iter().all(Option::is_some)

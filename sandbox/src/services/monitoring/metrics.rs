@@ -67,11 +67,20 @@ fn put(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 
 /// A service publishes one value of each of these metrics, which have the same dimensions.
 pub(crate) fn publish(call: &mut Call<'_>, namespace: &str, dimensions: &[(&str, &str)], values: &[(&str, f64)]) {
+    note((call.world, call.region, call.now), namespace, dimensions, values);
+}
+
+/// The same at a moment when nobody calls.
+pub(crate) fn note(
+    (world, region, now): (&mut World, &str, Timestamp),
+    namespace: &str,
+    dimensions: &[(&str, &str)],
+    values: &[(&str, f64)],
+) {
     let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     let dimensions = dimensions.iter().map(pair).collect();
     for (name, value) in values {
-        let at = call.now.as_second();
-        record(call.world, call.region, call.now, id(namespace, name, &dimensions), vec![(at, *value)]);
+        record(world, region, now, id(namespace, name, &dimensions), vec![(now.as_second(), *value)]);
     }
 }
 

@@ -16,8 +16,8 @@ mod select;
 use super::prelude::*;
 use crate::store::{Due, Object, World};
 
-pub(crate) use alarms::{is_in_alarm, runs};
-pub(crate) use metrics::{id, lately, measured, publish, record};
+pub(crate) use alarms::{breach, is_in_alarm};
+pub(crate) use metrics::{id, lately, measured, note, publish, record};
 
 pub(crate) static SERVICE: Service = Service {
     prefix: "cloudwatch",

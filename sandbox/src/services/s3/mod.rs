@@ -37,7 +37,7 @@ use crate::wire::reply::Reply;
 use crate::wire::request::Signature;
 use crate::wire::xml::Xml;
 use model::{Bucket, Part, Upload, Version};
-pub(crate) use model::{content, holds};
+pub(crate) use model::{content, holds, write};
 
 pub(crate) static SERVICE: Service = Service {
     xmlns: Some("http://s3.amazonaws.com/doc/2006-03-01/"),

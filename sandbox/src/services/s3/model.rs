@@ -213,6 +213,32 @@ pub(crate) fn content(
     }
 }
 
+/// A service of the account writes an object under a key that is new; nothing where the account has no such bucket.
+pub(crate) fn write(world: &mut World, now: Timestamp, bucket: &str, key: &str, body: Vec<u8>) {
+    let Some(found) = world.get::<Bucket>(GLOBAL, bucket) else { return };
+    let versioned = found.versioning.as_deref() == Some("Enabled");
+    let tail = world.new_hex(16);
+    let (id, order) = row(bucket, key, world.counter());
+    let body = Bytes::from(body);
+    let version = Version {
+        id,
+        bucket: bucket.to_owned(),
+        key: key.to_owned(),
+        version: if versioned { format!("{order}{tail}") } else { NULL_VERSION.to_owned() },
+        created: now,
+        delete_marker: false,
+        etag: super::checksums::etag(&body),
+        checksum: super::checksums::own(&body),
+        body: Body(body),
+        headers: BTreeMap::from([("content-type".to_owned(), "application/json".to_owned())]),
+        storage_class: "STANDARD".to_owned(),
+        modified: now.min(Timestamp::now()),
+        tags: BTreeMap::new(),
+        parts: Vec::new(),
+    };
+    world.put(GLOBAL, version);
+}
+
 /// What all rows of a bucket begin with.
 pub(super) fn bucket_rows(bucket: &str) -> String {
     format!("{bucket}\0")

@@ -19,8 +19,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
 ];
 
 /// What is kept of a request, and shown as it came.
-const FIELDS: [&str; 8] = [
+const FIELDS: [&str; 9] = [
     "ProductionVariants",
+    "ShadowProductionVariants",
     "DataCaptureConfig",
     "KmsKeyId",
     "AsyncInferenceConfig",
@@ -42,7 +43,12 @@ object!(Config, "sagemaker/endpoint-config", name, tags of "sagemaker" "endpoint
 
 impl Config {
     pub(super) fn variants(&self) -> Vec<Variant> {
-        self.raw_variants().map(Variant::new).collect()
+        let shadow = self.shadow().map(|raw| Variant { shadow: true, ..Variant::new(raw) });
+        self.raw_variants().map(Variant::new).chain(shadow).collect()
+    }
+
+    fn shadow(&self) -> impl Iterator<Item = &Value> {
+        self.fields.get("ShadowProductionVariants").and_then(Value::as_array).into_iter().flatten()
     }
 
     pub(super) fn raw_variants(&self) -> impl Iterator<Item = &Value> {
@@ -56,6 +62,13 @@ impl Config {
 
     pub(super) fn is_async(&self) -> bool {
         self.fields.contains_key("AsyncInferenceConfig")
+    }
+
+    /// Where responses and errors of requests that wait are written.
+    pub(super) fn output(&self) -> (String, Option<String>) {
+        let output = self.fields.get("AsyncInferenceConfig").map(|it| it["OutputConfig"].clone()).unwrap_or_default();
+        let text = |name: &str| output[name].as_str().map(str::to_owned);
+        (text("S3OutputPath").unwrap_or_default(), text("S3FailurePath"))
     }
 
     /// How its requests are captured, as an endpoint shows it.
@@ -88,7 +101,10 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         return Err(taken(call, "endpoint configuration", &format!("endpoint-config/{}", config.name)));
     }
     let mut names = std::collections::BTreeSet::new();
-    for variant in config.raw_variants() {
+    if config.shadow().next().is_some() {
+        check_shadow(&config)?;
+    }
+    for variant in config.raw_variants().chain(config.shadow()) {
         let name = variant["VariantName"].as_str().unwrap_or_default();
         if !names.insert(name) {
             return Err(refused(format!("Variant name {name} is used more than once.")));
@@ -130,12 +146,50 @@ fn check(call: &Call<'_>, config: &Config, variant: &Value) -> Result<(), ApiErr
         }
         return Ok(());
     }
-    if !(has("InstanceType") && has("InitialInstanceCount")) {
+    check_machines(call, variant)?;
+    let own = Variant::new(variant).types().into_iter().find(|machine| has_own_disks(machine)).map(str::to_owned);
+    if let Some(machine) = own.filter(|_| has("VolumeSizeInGB")) {
+        return Err(refused(format!("VolumeSize parameter is not allowed for the selected Instance type {machine}")));
+    }
+    Ok(())
+}
+
+/// Which instances: one type, or several to choose from.
+fn check_machines(call: &Call<'_>, variant: &Value) -> Result<(), ApiError> {
+    let has = |field: &str| variant.get(field).is_some();
+    if has("InstanceType") && has("InstancePools") {
+        return Err(refused("A variant has either an InstanceType or InstancePools."));
+    }
+    if !(has("InstanceType") || has("InstancePools")) || !has("InitialInstanceCount") {
         return Err(refused("InstanceType and InitialInstanceCount are required of a variant on instances."));
     }
-    let machine = variant["InstanceType"].as_str().unwrap_or_default();
-    if has("VolumeSizeInGB") && has_own_disks(machine) {
-        return Err(refused(format!("VolumeSize parameter is not allowed for the selected Instance type {machine}")));
+    let pools = || variant["InstancePools"].as_array().into_iter().flatten();
+    let types: std::collections::BTreeSet<_> = pools().filter_map(|pool| pool["InstanceType"].as_str()).collect();
+    if types.len() < pools().count() {
+        return Err(refused("An instance type is used in more than one of the InstancePools."));
+    }
+    for model in pools().filter_map(|pool| pool["ModelNameOverride"].as_str()) {
+        if call.get::<Model>(model).is_none() {
+            return Err(missing(call, "model", &format!("model/{model}")));
+        }
+    }
+    // A training plan has instances of one type.
+    if has("InstancePools") && has("CapacityReservationConfig") {
+        return Err(refused("CapacityReservationConfig needs an InstanceType."));
+    }
+    Ok(())
+}
+
+/// What does not go with a variant in the shadow (SageMaker Developer Guide, "Shadow tests: exclusions").
+fn check_shadow(config: &Config) -> Result<(), ApiError> {
+    if config.raw_variants().count() != 1 || config.shadow().count() != 1 {
+        return Err(refused("One variant for ProductionVariants goes with one for ShadowProductionVariants."));
+    }
+    let mut all = config.raw_variants().chain(config.shadow());
+    if config.is_async() || all.any(|one| one.get("ServerlessConfig").is_some() || one.get("ModelName").is_none()) {
+        return Err(refused(
+            "Shadow variants do not go with serverless and asynchronous inference and inference components.",
+        ));
     }
     Ok(())
 }
@@ -154,9 +208,7 @@ fn check_bare(call: &Call<'_>, config: &Config, variant: &Value) -> Result<(), A
     if variant.get("ServerlessConfig").is_some() || config.is_async() {
         return Err(refused("Inference components need instances, and answer at once."));
     }
-    if variant.get("InstanceType").is_none() || variant.get("InitialInstanceCount").is_none() {
-        return Err(refused("InstanceType and InitialInstanceCount are required of a variant on instances."));
-    }
+    check_machines(call, variant)?;
     let managed = &variant["ManagedInstanceScaling"];
     if managed["Status"] == "ENABLED" && managed["MinInstanceCount"] == json!(0) && NEVER_EMPTY.contains(&call.region) {
         return Err(refused(format!("Min instance count needs to be greater than 0 in {}.", call.region)));

@@ -38,6 +38,7 @@ impl Deployment {
         let mut out = Self::resize(call.world, call.now, config, variants);
         (out.fails, out.asked) = (None, asked.clone());
         let asked = asked.unwrap_or_default();
+        out.choose(call);
         let slow = out.is_slow(call);
         let start = call.done_after(if slow { SLOW.max(durations::HOSTING_START) } else { durations::HOSTING_START });
         let wait = |value: &Value| {
@@ -126,14 +127,10 @@ impl Deployment {
     fn ailing(&self, call: &Call<'_>, start: Timestamp) -> Option<(Timestamp, String)> {
         for variant in &self.variants {
             let name = &variant.name;
-            if let Some(machine) = &variant.machine {
-                let place = format!("{machine}@{}", call.region);
-                let free = call.world.config.behaviour.capacity.get(&place);
-                if free.is_some_and(|free| i64::try_from(*free).unwrap_or(i64::MAX) < self.needed(call, machine)) {
-                    let why =
-                        "Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error.";
-                    return Some((call.done_after(durations::HOSTING_NO_CAPACITY), why.to_owned()));
-                }
+            if variant.machine.as_ref().is_some_and(|machine| !self.has_capacity(call, machine)) {
+                let why =
+                    "Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error.";
+                return Some((call.done_after(durations::HOSTING_NO_CAPACITY), why.to_owned()));
             }
             let unhealthy = || {
                 let why = format!(
@@ -164,6 +161,23 @@ impl Deployment {
             }
         }
         None
+    }
+
+    /// A variant with several types has the best one of which there is capacity, or else the last.
+    fn choose(&mut self, call: &Call<'_>) {
+        for i in 0..self.variants.len() {
+            for pool in self.variants[i].pools.clone() {
+                self.variants[i].take(&pool);
+                if self.has_capacity(call, &pool.machine) {
+                    break;
+                }
+            }
+        }
+    }
+
+    fn has_capacity(&self, call: &Call<'_>, machine: &str) -> bool {
+        let free = call.world.config.behaviour.capacity.get(&format!("{machine}@{}", call.region));
+        free.is_none_or(|free| i64::try_from(*free).unwrap_or(i64::MAX) >= self.needed(call, machine))
     }
 
     /// How many machines of this type the endpoints of the region would have with the new fleet.

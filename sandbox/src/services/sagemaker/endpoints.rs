@@ -33,6 +33,8 @@ pub(crate) struct Endpoint {
     pub(super) config: String,
     pub(crate) variants: Vec<Variant>,
     pub(crate) is_async: bool,
+    /// Where responses and errors of requests that wait are written.
+    pub(crate) output: (String, Option<String>),
     pub(super) capture: Option<Value>,
     pub(super) deployment: Option<Deployment>,
     /// How the last change was asked for.
@@ -173,6 +175,7 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         status: Status::Creating,
         config: config.name.clone(),
         is_async: config.is_async(),
+        output: config.output(),
         capture: config.capture(),
         timer: Some(deployment.next(call.now)),
         deployment: Some(deployment),
@@ -227,7 +230,7 @@ fn update(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     for old in &endpoint.variants {
         let new = variants.iter().find(|one| one.name == old.name);
         let registered = application_autoscaling::scales(call.world, call.region, &endpoint.name, &old.name);
-        if registered && new.is_none_or(|new| new.machine != old.machine) {
+        if registered && new.is_none_or(|new| new.types() != old.types()) {
             return Err(refused(format!(
                 "The variant(s) \"[{}]\" must be deregistered as scalable targets with Application Auto Scaling before \
                  they can be removed or their instance type can be changed.",
@@ -236,7 +239,9 @@ fn update(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         }
     }
     let moves_traffic = asked.as_ref().is_some_and(|asked| asked.get("BlueGreenUpdatePolicy").is_some());
-    let names = |all: &[Variant]| all.iter().map(|one| one.name.clone()).collect::<std::collections::BTreeSet<_>>();
+    let names = |all: &[Variant]| {
+        all.iter().filter(|one| !one.shadow).map(|one| one.name.clone()).collect::<std::collections::BTreeSet<_>>()
+    };
     if moves_traffic && names(&variants) != names(&endpoint.variants) {
         return Err(refused("The names of the variants must not change where a deployment has guardrails."));
     }
@@ -288,17 +293,27 @@ fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         let target = new.filter(|new| new.config == it.config).into_iter().flat_map(|new| &new.variants);
         target.into_iter().find(|other| other.name == one.name).unwrap_or(one).clone()
     };
-    let shown: Vec<Value> = it.variants.iter().map(|one| one.shown(&desired(one), &images(one))).collect();
+    let is_there = it.status != Status::Creating;
+    let all = |shadow: bool| -> Option<Vec<Value>> {
+        let shown = it.variants.iter().filter(|one| one.shadow == shadow);
+        let shown: Vec<Value> = shown.map(|one| one.shown(&desired(one), &images(one))).collect();
+        Some(shown).filter(|all| is_there && (!shadow || !all.is_empty()))
+    };
     let pending = new.filter(|new| !new.shifts.is_empty()).map(|new| {
-        let variants: Vec<Value> = new.variants.iter().map(|one| one.shown(one, &images(one))).collect();
+        let shown = |one: &Variant| {
+            let mut out = one.shown(one, &images(one));
+            // It is shown of what serves only.
+            out.as_object_mut().map(|out| out.remove("CapacityReservationConfig"));
+            out
+        };
+        let variants: Vec<Value> = new.variants.iter().filter(|one| !one.shadow).map(shown).collect();
         json!({
             "EndpointConfigName": new.config, "ProductionVariants": variants, "StartTime": seconds(new.began),
         })
     });
-    let is_there = it.status != Status::Creating;
     Ok(Reply::json(json!({
         "EndpointName": it.name, "EndpointArn": call.arn(tail(&it.name)), "EndpointConfigName": it.config,
-        "ProductionVariants": is_there.then_some(shown), "DataCaptureConfig": it.capture,
+        "ProductionVariants": all(false), "ShadowProductionVariants": all(true), "DataCaptureConfig": it.capture,
         "EndpointStatus": it.status.name(), "FailureReason": it.failure, "CreationTime": seconds(it.created),
         "LastModifiedTime": seconds(it.modified), "LastDeploymentConfig": it.last,
         "PendingDeploymentSummary": pending,

@@ -8,6 +8,7 @@ mod endpoints;
 mod interfaces;
 mod models;
 mod placing;
+mod queues;
 mod settling;
 mod variants;
 
@@ -17,6 +18,7 @@ use crate::store::{Due, Object, World};
 pub(crate) use components::{Component, copies, give};
 pub(crate) use endpoints::{Endpoint, capacity, is_changing, resize};
 pub(crate) use placing::log as log_component;
+pub(crate) use queues::wait;
 pub(crate) use settling::log;
 pub(crate) use variants::Variant;
 
@@ -34,6 +36,7 @@ pub(crate) static SERVICE: Service = Service {
             ObjectKind::of::<configs::Config>(),
             ObjectKind::of::<endpoints::Endpoint>(),
             ObjectKind::of::<components::Component>(),
+            ObjectKind::of::<queues::Queue>(),
         ]
     },
     settle,
@@ -46,6 +49,7 @@ fn settle(world: &mut World, due: &Due) {
     match due.kind {
         endpoints::Endpoint::KIND => settling::settle(world, &due.region, &due.id, due.at),
         components::Component::KIND => placing::settle(world, &due.region, &due.id, due.at),
+        queues::Queue::KIND => queues::settle(world, &due.region, &due.id, due.at),
         _ => {}
     }
 }

@@ -2,6 +2,7 @@
 
 use super::configs::Config;
 use super::endpoints::{Endpoint, Status};
+use super::queues::Queue;
 use super::variants::Variant;
 use crate::life::{after, durations};
 use crate::services::ec2::leases::Lease;
@@ -16,6 +17,7 @@ pub(super) fn settle(world: &mut World, region: &str, id: &str, at: Timestamp) {
     it.timer = None;
     if it.status == Status::Deleting {
         world.remove::<Endpoint>(region, id);
+        world.remove::<Queue>(region, id);
         if !it.interfaces.is_empty() {
             let until = after(at, world.scaled(durations::HOSTING_INTERFACES));
             world.put(region, Lease::new(id, it.interfaces, at, until));
@@ -42,7 +44,7 @@ pub(super) fn settle(world: &mut World, region: &str, id: &str, at: Timestamp) {
             it.log_all(world, region, at, &new.variants, "INFO: the model is loaded, listening on port 8080");
         }
         if let Some(config) = world.get::<Config>(region, &new.config) {
-            (it.is_async, it.capture) = (config.is_async(), config.capture());
+            (it.is_async, it.output, it.capture) = (config.is_async(), config.output(), config.capture());
         }
         (it.config, it.variants, it.status, it.failure) = (new.config, new.variants, Status::InService, None);
     } else {

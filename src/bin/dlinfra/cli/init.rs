@@ -13,6 +13,7 @@ pub(crate) static TEMPLATES: &[(&str, &str)] = &[
     ("efa-training", include_str!("../../../../blueprints/efa-training.yaml")),
     ("endpoint", include_str!("../../../../blueprints/endpoint.yaml")),
     ("endpoint-async", include_str!("../../../../blueprints/endpoint-async.yaml")),
+    ("endpoint-components", include_str!("../../../../blueprints/endpoint-components.yaml")),
     ("endpoint-serverless", include_str!("../../../../blueprints/endpoint-serverless.yaml")),
     ("llm-on-ec2", include_str!("../../../../blueprints/llm-on-ec2.yaml")),
 ];
@@ -20,7 +21,8 @@ pub(crate) static TEMPLATES: &[(&str, &str)] = &[
 /// Write a first blueprint.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Which one: cpu-smoke, gpu-dev-box, efa-training, endpoint, endpoint-async, endpoint-serverless, llm-on-ec2.
+    /// Which one: cpu-smoke, gpu-dev-box, efa-training, endpoint, endpoint-async, endpoint-components,
+    /// endpoint-serverless, llm-on-ec2.
     #[arg(default_value = "cpu-smoke")]
     template: String,
     /// Where to; an existing file is never overwritten.
