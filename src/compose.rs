@@ -42,6 +42,7 @@ impl Deployment {
             owner: self.compiled.owner.clone(),
             ttl: self.compiled.ttl,
             ttl_data: self.compiled.ttl_data,
+            ttl_enforced: self.compiled.backend.is_none(),
             tags: self.compiled.tags.clone(),
         }
     }

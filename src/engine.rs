@@ -63,6 +63,8 @@ pub struct Target {
     pub ttl: Option<Span>,
     /// Does the end of its life also remove what holds data?
     pub ttl_data: bool,
+    /// May the reaper end it?
+    pub ttl_enforced: bool,
     /// The user's tags.
     pub tags: BTreeMap<String, String>,
 }

@@ -30,19 +30,18 @@ use serde_json::{Value, json};
 pub const NAME: &str = "dlinfra-reaper";
 
 /// What the function is asked for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// End what has expired.
-    #[default]
     Pass,
     /// Say what it may not do, and change nothing.
     Check,
 }
 
-/// What the function is called with.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+/// What the function is called with. Anything else, such as the console's test event, is refused: a pass removes things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Event {
     /// What it is asked for.
     pub mode: Mode,

@@ -82,6 +82,10 @@ pub struct Expiry {
     /// Does its end also remove what holds data? The blueprint says `ttl_data: delete`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub delete_data: bool,
+    /// May the reaper keep it? Not where `--no-reaper` was said, nor for a stack of a dlinfra that did not write down what
+    /// is protected.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub enforced: bool,
 }
 
 impl Expiry {
@@ -93,7 +97,7 @@ impl Expiry {
 
     /// At a moment that is known.
     pub fn at(at: Timestamp, ttl: Span) -> Self {
-        Self { ttl, at: Timestamp::from_second(at.as_second()).unwrap_or(at), delete_data: false }
+        Self { ttl, at: Timestamp::from_second(at.as_second()).unwrap_or(at), delete_data: false, enforced: false }
     }
 }
 
@@ -302,7 +306,9 @@ mod tests {
     #[test]
     fn pins_come_back_from_their_keys() {
         let role = Address::parse("m.role").unwrap();
-        for pin in [Pin::Expiry, Pin::Image(role.clone()), Pin::Choice(role.clone()), Pin::Setting(role)] {
+        let pins =
+            [Pin::Image(role.clone()), Pin::Choice(role.clone()), Pin::Protected(role.clone()), Pin::Setting(role)];
+        for pin in pins.into_iter().chain([Pin::Expiry]) {
             assert_eq!(pin.to_string().parse(), Ok(pin));
         }
         assert_eq!("expires".parse::<Pin>(), Err(()));

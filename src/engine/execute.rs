@@ -183,7 +183,7 @@ impl Engine {
         Ok(outcome)
     }
 
-    /// What this run settles for later ones: the expiry, the images of what it works on, and choices.
+    /// What this run settles for later ones: the expiry, what is protected, the images of what it works on, and choices.
     fn settled_now(
         &self,
         recorder: &JournalRecorder,
@@ -192,26 +192,38 @@ impl Engine {
         wanted: &[Wanted],
         command: &str,
     ) -> Vec<Record> {
+        let pins = self.pins(plan, view, wanted, command);
+        pins.into_iter().map(|(pin, value)| recorder.pin(&pin, value)).collect()
+    }
+
+    /// Does an apply of this plan have something to write down, although nothing of it changes AWS?
+    pub fn is_unsettled(&self, plan: &Plan, view: &View, wanted: &[Wanted]) -> bool {
+        plan.unrecorded().next().is_some() || !self.pins(plan, view, wanted, "apply").is_empty()
+    }
+
+    /// What the journal does not say yet.
+    fn pins(&self, plan: &Plan, view: &View, wanted: &[Wanted], command: &str) -> Vec<(Pin, Value)> {
         let mut pins: Vec<(Pin, Value)> = Vec::new();
-        if matches!(command, "apply" | "import") && self.memory().pinned::<Expiry>(&Pin::Expiry) != view.expires {
-            pins.push((Pin::Expiry, json!(view.expires)));
-        }
-        let works = |address: &Address| {
-            plan.steps.iter().find(|s| s.address == *address).is_some_and(|s| s.action != Action::Keep)
-        };
-        let images = plan.images.iter().filter(|(address, _)| works(address));
-        pins.extend(images.map(|(address, image)| (Pin::Image(address.clone()), json!(image))));
-        if command == "apply" {
+        if matches!(command, "apply" | "import") {
+            if self.memory().pinned::<Expiry>(&Pin::Expiry) != view.expires {
+                pins.push((Pin::Expiry, json!(view.expires)));
+            }
             // Who removes the stack without its blueprint must know what has to stay.
             let pinned = |w: &Wanted| self.memory().pinned::<bool>(&Pin::Protected(w.address.clone())) == Some(true);
             let never = |w: &Wanted| w.existing.is_none() && w.protect == Some(Protect::Never);
             let changed = wanted.iter().filter(|w| never(w) != pinned(w));
             pins.extend(changed.map(|w| (Pin::Protected(w.address.clone()), json!(never(w)))));
         }
+        let works = |address: &Address| {
+            plan.steps.iter().find(|s| s.address == *address).is_some_and(|s| s.action != Action::Keep)
+        };
+        let images = plan.images.iter().filter(|(address, _)| works(address));
+        pins.extend(images.map(|(address, image)| (Pin::Image(address.clone()), json!(image))));
         pins.extend(plan.choices.iter().map(|(address, choice)| (Pin::Choice(address.clone()), choice.clone())));
         let new =
             |(pin, value): &(Pin, Value)| self.memory().pins.get(&pin.to_string()).unwrap_or(&Value::Null) != value;
-        pins.into_iter().filter(new).map(|(pin, value)| recorder.pin(&pin, value)).collect()
+        pins.retain(new);
+        pins
     }
 
     /// What is neither wanted nor there went without a word: by hand, or by a run that was killed.

@@ -42,10 +42,10 @@ impl Engine {
     pub async fn extend(&self, at: Timestamp, presence: Presence) -> Result<Extended, Diagnostics> {
         let now = self.ends()?;
         let new = Expiry { at: Expiry::at(at, now.ttl).at, ..now };
-        if new.at < now.at {
+        if new.at < now.at || new.at <= self.now() {
             return Err(Diagnostic::error(
                 &codes::NOT_LATER,
-                format!("{} ends at {}, which is later than {}", self.target.stack, now.at, new.at),
+                format!("{} ends at {}: {} is no later end", self.target.stack, now.at, new.at),
             )
             .with_help("to end it sooner, destroy it, or write a shorter `ttl` and apply")
             .into());

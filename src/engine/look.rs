@@ -223,7 +223,7 @@ impl Engine {
             None => live().map(|at| Expiry::at(at, ttl)),
         };
         let expiry = kept.or_else(|| Expiry::after(self.now(), ttl))?;
-        Some(Expiry { delete_data: self.target.ttl_data, ..expiry })
+        Some(Expiry { delete_data: self.target.ttl_data, enforced: self.target.ttl_enforced, ..expiry })
     }
 }
 

@@ -11,9 +11,9 @@ codes! {
     MAY_NOT_REMOVE = "DL0803", "The reaper may not remove something of this stack",
         "The rehearsal found actions that the reaper's role is refused: by a permissions boundary, a policy of the organisation, or a change by hand. What it may not remove would go on costing money after the `ttl`. Let the role do it, or apply with `--no-reaper` and end the stack yourself.";
     JOURNAL_ELSEWHERE = "DL0804", "The reaper cannot follow this journal",
-        "The reaper ends only stacks whose journal lies in the account's own bucket: there it sees who holds the lease, and what was extended. With `backend:` a stack's `ttl` is a tag that `dlinfra reap` acts on, and nothing else.";
+        "The reaper ends only stacks whose journal lies in the account's own bucket: there it sees who holds the lease, and what was extended. With `backend:` a stack's `ttl` is a tag, on which neither the reaper nor `dlinfra reap` acts: end it with `dlinfra destroy`.";
     STILL_NEEDED = "DL0805", "Stacks rely on the reaper",
         "Without the reaper nothing in the account ends these stacks at their time. Remove them first, or remove the reaper all the same with `--force`.";
     OLDER = "DL0806", "The reaper is newer than this dlinfra",
-        "The reaper of an account is never replaced by an older one: it would not know the kinds that newer blueprints made. Use a dlinfra at least as new.";
+        "The reaper of an account is never replaced by an older one: it would not know the kinds that newer blueprints use. Use a dlinfra at least as new.";
 }

@@ -7,21 +7,22 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Verbs of actions that only look.
 const LOOKING: [&str; 4] = ["Describe", "Get", "Head", "List"];
 /// Verbs of actions that a teardown needs.
-const REMOVING: [&str; 10] = [
-    "Cancel",
-    "Delete",
-    "Deregister",
-    "Detach",
-    "Disassociate",
-    "Release",
-    "Remove",
-    "Revoke",
-    "Terminate",
-    "Unsubscribe",
+const REMOVING: [&str; 9] =
+    ["Cancel", "Delete", "Deregister", "Detach", "Disassociate", "Release", "Remove", "Revoke", "Terminate"];
+/// These look at what is in things, or change what stays: no teardown does. Whoever could take the boundary off a role
+/// could do more than the boundary says.
+const NEITHER: [&str; 10] = [
+    "DeleteMetricFilter",
+    "DeleteRetentionPolicy",
+    "DeleteRolePermissionsBoundary",
+    "DeleteTags",
+    "DisassociateKmsKey",
+    "GetConsoleOutput",
+    "GetLogEvents",
+    "GetObject",
+    "GetParameter",
+    "RemoveTags",
 ];
-/// These look at what is in things, or take off tags: no teardown does.
-const NEITHER: [&str; 6] =
-    ["DeleteTags", "RemoveTags", "GetObject", "GetLogEvents", "GetConsoleOutput", "GetParameter"];
 /// What empties a bucket.
 const DATA: [&str; 2] = ["s3:DeleteObject", "s3:DeleteObjectVersion"];
 
@@ -34,8 +35,6 @@ const BY_ARN: &[(&str, &str)] = &[
     ("s3:DeleteObject", "arn:{partition}:s3:::*"),
     ("s3:DeleteObjectVersion", "arn:{partition}:s3:::*"),
     ("scheduler:DeleteSchedule", "arn:{partition}:scheduler:{region}:{account}:schedule/*"),
-    ("sns:Unsubscribe", "arn:{partition}:sns:{region}:{account}:*"),
-    ("sqs:DeleteQueue", "arn:{partition}:sqs:{region}:{account}:*"),
 ];
 
 /// Where the reaper works.
@@ -62,7 +61,7 @@ impl Ground {
 
 /// Actions that are allowed together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Grant {
+pub(super) struct Grant {
     /// What the statement is called; `Remove…` for removing.
     pub sid: String,
     /// `ec2:DeleteVpc`.
@@ -92,7 +91,7 @@ pub fn removing(kinds: &[&'static dyn Kind]) -> BTreeMap<&'static str, Vec<&'sta
 }
 
 /// Everything that the reaper is allowed.
-pub fn grants(kinds: &[&'static dyn Kind], ground: &Ground) -> Vec<Grant> {
+pub(super) fn grants(kinds: &[&'static dyn Kind], ground: &Ground) -> Vec<Grant> {
     // Where a kind lets a service act for itself, it names all of its actions: no teardown needs those.
     let whole = |action: &&str| !action.contains('*');
     let all: BTreeSet<&str> = kinds.iter().flat_map(|k| k.about().iam.iter().copied()).filter(whole).collect();
@@ -148,7 +147,7 @@ fn by_arn(action: &str) -> Option<&'static str> {
 }
 
 /// The same as a policy document.
-pub fn document(grants: &[Grant]) -> Value {
+pub(super) fn document(grants: &[Grant]) -> Value {
     let statements: Vec<Value> = grants
         .iter()
         .filter(|grant| !grant.actions.is_empty())
@@ -166,6 +165,6 @@ pub fn document(grants: &[Grant]) -> Value {
 }
 
 /// The key of the condition by which only dlinfra's own objects are removed.
-pub fn condition() -> String {
+pub(super) fn condition() -> String {
     format!("aws:ResourceTag/{}", tags::VERSION)
 }

@@ -18,7 +18,7 @@ use std::{
 use tokio::sync::watch;
 
 /// So many stacks end at the same time: what takes long is waiting for AWS.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 8;
 
 /// Which stacks, and how.
 #[derive(Clone)]
@@ -81,9 +81,10 @@ pub struct Pass {
 }
 
 impl Pass {
-    /// Has everything ended that should?
+    /// Has everything ended that should, as far as it could look? What only looks expired is none of that.
     pub fn is_clean(&self) -> bool {
-        self.stacks.iter().all(|s| matches!(s.end, End::Removed | End::Due))
+        let over = |s: &Ended| matches!(s.end, End::Removed | End::Due | End::Doubtful);
+        self.not_seen.is_empty() && self.stacks.iter().all(over)
     }
 }
 
@@ -146,6 +147,9 @@ async fn one(
         left: Vec::new(),
         why: Some(why.to_owned()).filter(|why| !why.is_empty()),
     };
+    if *reap.cancel.borrow() {
+        return Ok(ended(End::Failed, "this pass was over before its turn"));
+    }
     let account = aws.account().await?;
     let backend = Arc::new(S3Backend::own(aws, &account, stack));
     let target = Target { stack: stack.to_owned(), ..Target::default() };
@@ -154,6 +158,10 @@ async fn one(
     let Some(expiry) = engine.memory().pinned::<Expiry>(&Pin::Expiry) else {
         return Ok(ended(End::Doubtful, "its journal is not in the account's own bucket, or knows no end of it"));
     };
+    if !expiry.enforced {
+        let why = "it was applied with `--no-reaper`, or by a dlinfra that did not write down what is protected";
+        return Ok(ended(End::Doubtful, why));
+    }
     if expiry.at > engine.now() {
         return Ok(ended(End::Doubtful, &format!("its journal says {}", expiry.at)));
     }

@@ -26,10 +26,12 @@ pub struct Installed {
     pub version: Option<String>,
     /// May it empty what holds data?
     pub data: bool,
+    /// Does its schedule call it?
+    pub scheduled: bool,
 }
 
 impl Installed {
-    /// Is it at least this new?
+    /// Is it newer than this?
     pub fn is_newer_than(&self, version: &str) -> bool {
         let numbers = |text: &str| -> Vec<u64> { text.split('.').map(|part| part.parse().unwrap_or(0)).collect() };
         self.version.as_deref().is_some_and(|own| numbers(own) > numbers(version))
@@ -54,9 +56,14 @@ pub async fn ground(aws: &Aws) -> Result<Ground, Error> {
 pub async fn installed(aws: &Aws) -> Result<Option<Installed>, Error> {
     let ask = Rest::get(format!("/2015-03-31/functions/{NAME}"));
     let found: Option<Value> = optional(aws.lambda().rest("GetFunction", ask).await)?;
-    Ok(found.map(|found| {
-        let variables = &found["Configuration"]["Environment"]["Variables"];
-        Installed { version: variables[VERSION].as_str().map(str::to_owned), data: variables[DATA] == "true" }
+    let Some(found) = found else { return Ok(None) };
+    let variables = &found["Configuration"]["Environment"]["Variables"];
+    let ask = Rest::get(format!("/schedules/pass?groupName={NAME}"));
+    let schedule: Option<Value> = optional(aws.scheduler().rest("GetSchedule", ask).await)?;
+    Ok(Some(Installed {
+        version: variables[VERSION].as_str().map(str::to_owned),
+        data: variables[DATA] == "true",
+        scheduled: schedule.is_some_and(|schedule| schedule["State"] == "ENABLED"),
     }))
 }
 
@@ -108,6 +115,15 @@ pub async fn rehearse(aws: &Aws) -> Result<Rehearsal, Diagnostic> {
         return Err(failed(why));
     }
     serde_json::from_value(value).map_err(|e| failed(format!("its answer is not as expected: {e}")))
+}
+
+/// Writes and reads in the bucket of the journals, as every removal does.
+pub(super) async fn try_bucket(aws: &Aws) -> Result<(), Error> {
+    const TRY: &str = "reaper/rehearsal.json";
+    let objects = objects(aws).await?;
+    objects.put_over(TRY, b"{}").await?;
+    objects.get(TRY).await?;
+    objects.delete(TRY).await
 }
 
 /// Writes down what a pass did, for `dlinfra list`.

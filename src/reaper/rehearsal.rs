@@ -1,7 +1,7 @@
 //! The rehearsal: everything is looked at, IAM is asked about every removing action, and nothing is changed.
 use super::{
     grants::{self, Grant},
-    presence::{ground, installed},
+    presence::{ground, installed, try_bucket},
 };
 use crate::{
     aws::{Aws, Error, simulate::Question},
@@ -24,6 +24,9 @@ pub struct Rehearsal {
     pub refused: BTreeMap<String, Vec<String>>,
     /// By kind: why it cannot look at them.
     pub not_seen: BTreeMap<String, String>,
+    /// Why it cannot work with the journals, if it cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journal: Option<String>,
 }
 
 impl Rehearsal {
@@ -33,7 +36,9 @@ impl Rehearsal {
         let refused = self.refused.iter().filter(|(kind, _)| kinds.contains(kind.as_str()));
         let refused = refused.map(|(kind, actions)| format!("{kind}: {}", actions.join(", ")));
         let unseen = self.not_seen.iter().filter(|(kind, _)| kinds.contains(kind.as_str()));
-        refused.chain(unseen.map(|(kind, why)| format!("{kind}: it cannot be looked at ({why})"))).collect()
+        let unseen = unseen.map(|(kind, why)| format!("{kind}: it cannot be looked at ({why})"));
+        let journal = self.journal.iter().map(|why| format!("the journals: {why}"));
+        journal.chain(refused).chain(unseen).collect()
     }
 }
 
@@ -51,7 +56,9 @@ pub async fn check(aws: &Aws, kinds: &'static [&'static dyn Kind]) -> Result<Reh
         let actions: Vec<String> = actions.into_iter().filter(|a| refused.contains(*a)).map(str::to_owned).collect();
         (!actions.is_empty()).then(|| (kind.to_owned(), actions))
     };
-    Ok(Rehearsal { at, version, refused: grants::removing(kinds).into_iter().filter_map(of).collect(), not_seen })
+    let journal = try_bucket(aws).await.err().map(|e| e.to_string());
+    let refused = grants::removing(kinds).into_iter().filter_map(of).collect();
+    Ok(Rehearsal { at, version, refused, not_seen, journal })
 }
 
 /// The actions that the caller's role would be refused.

@@ -73,6 +73,8 @@ pub struct Told<'a> {
     pub command: &'a str,
     /// The stack, as far as a blueprint that does not compile says one.
     pub stack: &'a str,
+    /// The blueprint's file, and what else says which stack it is; also where something is found that has no line.
+    pub file: &'a str,
     /// What stands above the plan; nothing without one.
     pub header: Option<&'a Header>,
     /// The plan.
@@ -149,7 +151,7 @@ impl Told<'_> {
 fn words(found: &Diagnostic) -> String {
     let mut out = found.summary.clone();
     for more in found.detail.iter().chain(&found.help) {
-        out.push_str("\n");
+        out.push('\n');
         out.push_str(more);
     }
     out

@@ -127,7 +127,7 @@ fn the_action_keeps_one_comment_and_passes_refusals_on() {
     let comments: Vec<_> = fs::read_dir(folder.path().join("bin/comments")).unwrap().collect();
     assert_eq!(comments.len(), 1, "one comment after three pushes");
     let text = fs::read_to_string(folder.path().join("bin/comments/1")).unwrap();
-    assert!(text.starts_with("<!-- dlinfra:cpu-smoke:us-east-1 -->\n") && text.contains("t3.large"), "{text}");
+    assert!(text.starts_with("<!-- dlinfra:blueprints/cpu-smoke.yaml -->\n") && text.contains("t3.large"), "{text}");
     assert!(text.contains("```diff\n") && text.contains("\n+ network.vpc"), "{text}");
     let output = fs::read_to_string(folder.path().join("output")).unwrap();
     assert!(output.contains("create=11\n") && output.contains("refused=false\n"), "{output}");

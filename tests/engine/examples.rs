@@ -82,7 +82,7 @@ fn ground(address: &str) -> Wanted {
                 "comparison": "greater-than-threshold", "threshold": 1,
             }),
         ),
-        "function-role" => ("iam-role", json!({ "trust": ["lambda.amazonaws.com"] })),
+        "function-role" | "other-function-role" => ("iam-role", json!({ "trust": ["lambda.amazonaws.com"] })),
         "schedule-role" => ("iam-role", json!({ "trust": ["scheduler.amazonaws.com"] })),
         "log" => ("log-group", json!({ "name": "/functions" })),
         "queue" => ("queue", json!({ "name": "for-dead-letters" })),

@@ -1,27 +1,36 @@
 //! What ends stacks at their time: only those whose tags and journal say so, and whose lease nobody holds.
-use crate::stage::{Stage, never, wanted};
+use crate::{
+    shipped::blueprints,
+    stage::{Stage, blueprint, never, wanted, wire::wire},
+};
+use aws_smithy_runtime_api::client::http::HttpConnector;
 use dlinfra::{
+    aws::{Aws, Error, ErrorClass},
     engine::Target,
     journal::{self, Holder, Lease, S3Backend},
     kinds::KINDS,
     plan::{Protect, Wanted},
     reaper::{self, End, Ended, Ground, Pass, Program, Reap, pass},
+    resource::Lookup,
     units::Span,
 };
-use dlinfra_sandbox::{Sandbox, SandboxConfig, StoredObject};
+use dlinfra_sandbox::{Answer, Credentials, Functions, Invocation, Sandbox, SandboxConfig, StoredObject};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    pin::Pin,
     sync::Arc,
     time::Duration,
 };
+use tokio::sync::{Notify, watch};
 
 /// A stack with a journal in the account's own bucket.
 async fn stack(sandbox: &Sandbox, name: &str, hours: u64) -> Stage {
     let mut stage = Stage::on(sandbox.clone(), Arc::new(dlinfra::journal::MemoryBackend::new()));
     stage.backend = Arc::new(S3Backend::own(&stage.aws().await, "000000000000", name));
-    stage.target = Target { stack: name.to_owned(), ttl: Some(Span::from_hours(hours)), ..Target::default() };
+    stage.target =
+        Target { stack: name.to_owned(), ttl: Some(Span::from_hours(hours)), ttl_enforced: true, ..Target::default() };
     stage
 }
 
@@ -110,7 +119,43 @@ async fn an_extension_counts_from_its_first_word() {
     assert_eq!(ends(&done), BTreeMap::from([("train", End::Doubtful)]), "{done:?}");
     assert_eq!(living(&sandbox).len(), 1);
     stage.clock.sleep(hours(25)).await;
+    // What is over is not extended to a time that is over as well.
+    let folder = tempfile::tempdir().unwrap();
+    let past = stage.engine().await.extend(later + SignedDuration::from_mins(1), journal::Presence::new(folder.path()));
+    assert!(past.await.unwrap_err().iter().all(|d| d.code == "DL0568"));
     assert_eq!(ends(&reap(&stage).await), BTreeMap::from([("train", End::Removed)]));
+}
+
+/// What changes nothing in AWS is written down all the same: what must stay, and what may go.
+#[tokio::test(start_paused = true)]
+async fn protection_counts_as_soon_as_it_is_applied() {
+    let sandbox = Sandbox::open(SandboxConfig::default()).unwrap();
+    let stage = stack(&sandbox, "train", 2).await;
+    stage.apply(&queues("train")).await;
+    let mut all = queues("train");
+    all[0].protect = Some(Protect::Never);
+    let (engine, view, plan) = stage.look(&all).await;
+    assert!(plan.is_empty() && engine.is_unsettled(&plan, &view, &all));
+    stage.apply(&all).await;
+    let (engine, view, plan) = stage.look(&all).await;
+    assert!(!engine.is_unsettled(&plan, &view, &all));
+    stage.clock.sleep(hours(3)).await;
+    let done = reap(&stage).await;
+    assert_eq!(ends(&done), BTreeMap::from([("train", End::Left)]), "{done:?}");
+    assert!(done.stacks[0].left[0].starts_with("first"), "{done:?}");
+}
+
+/// `--no-reaper` is heeded also by a reaper that somebody else made.
+#[tokio::test(start_paused = true)]
+async fn what_was_applied_without_the_reaper_is_left_to_its_owner() {
+    let sandbox = Sandbox::open(SandboxConfig::default()).unwrap();
+    let mut stage = stack(&sandbox, "train", 2).await;
+    stage.target.ttl_enforced = false;
+    stage.apply(&queues("train")).await;
+    stage.clock.sleep(hours(3)).await;
+    let done = reap(&stage).await;
+    assert_eq!(ends(&done), BTreeMap::from([("train", End::Doubtful)]), "{done:?}");
+    assert_eq!(living(&sandbox).len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -303,6 +348,108 @@ fn its_role_is_made_of_what_the_kinds_state() {
         assert!(bound, "{one}");
     }
     assert!(!policy.to_string().contains("\"s3:DeleteObjectVersion\""), "it empties nothing");
+    assert!(!policy.to_string().contains("Boundary"), "nor may it take a boundary off");
     let role = made(true).wanted.iter().find(|w| w.address.as_str() == "role").unwrap().spec.clone();
     assert!(role["policies"]["teardown"].to_string().contains("\"s3:DeleteObjectVersion\""), "unless a stack says so");
+}
+
+/// Holds the first call of a function open, so that its credentials can be used.
+#[derive(Debug)]
+struct Held {
+    keys: watch::Sender<Option<Credentials>>,
+    over: Arc<Notify>,
+}
+
+impl Functions for Held {
+    fn run(&self, invocation: Invocation) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+        self.keys.send_replace(Some(invocation.credentials));
+        let over = self.over.clone();
+        Box::pin(async move {
+            over.notified().await;
+            Answer::default()
+        })
+    }
+}
+
+/// An archive without a file, and its digest.
+const NOTHING: &[u8] = b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+const DIGEST: &str = "8739c76e681f900923b900c9df0ef75cf421d39cabb54650c4b9ad19b6a76d85";
+
+/// Clients with the credentials of a function.
+async fn as_the_function(stage: &Stage, key: &str) -> Aws {
+    let (sandbox, key) = (stage.sandbox.clone(), format!("Credential={key}/"));
+    let http = wire(move |mut request| {
+        let signed = request.headers().get("authorization").unwrap_or_default().replace("Credential=sandbox/", &key);
+        request.headers_mut().insert("authorization", signed);
+        HttpConnector::call(&sandbox, request)
+    });
+    let stage = Stage { http: Some(http), ..stage.beside() };
+    stage.aws().await
+}
+
+/// The role that the kinds' actions make is enough to remove every stack that the repository ships, and no more than that:
+/// what does not carry dlinfra's tags stays.
+#[tokio::test(start_paused = true)]
+async fn under_its_role_everything_that_is_shipped_can_be_removed() {
+    let (keys, mut told) = watch::channel(None);
+    let over = Arc::new(Notify::new());
+    let functions: Arc<dyn Functions> = Arc::new(Held { keys, over: over.clone() });
+    let sandbox = Sandbox::open(SandboxConfig { functions: Some(functions), ..SandboxConfig::default() }).unwrap();
+    let mut home = stack(&sandbox, reaper::NAME, 1).await;
+    home.target.ttl = None;
+    home.backend.prepare().await.unwrap();
+    let aws = home.aws().await;
+    let ground = Ground { data: true, ..ground() };
+    let put = aws.s3().put_object().bucket(&ground.bucket).key("reaper/a.zip").body(NOTHING.to_vec().into());
+    put.send().await.unwrap();
+    let program = Program {
+        architecture: "x86-64".to_owned(),
+        sha256: DIGEST.to_owned(),
+        key: "reaper/a.zip".to_owned(),
+        version: "0.1.0".to_owned(),
+    };
+    let made = reaper::deployment(&ground, &program).unwrap_or_else(|p| panic!("{p}"));
+    home.apply(&made.wanted).await;
+
+    let mut stacks = BTreeSet::new();
+    for path in blueprints() {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let vars: &[(&str, &str)] = if text.contains("\n  mail:") { &[("mail", "[ops@example.com]")] } else { &[] };
+        let wanted = blueprint(&text, vars);
+        for existing in wanted.iter().filter_map(|w| w.existing.as_ref()) {
+            let Lookup::Name(bucket) = existing else { panic!("{name}: {existing:?}") };
+            if !sandbox.objects().iter().any(|o| o.id == *bucket) {
+                aws.s3().create_bucket().bucket(bucket).send().await.unwrap();
+            }
+        }
+        let mut stage = stack(&sandbox, &name, 1).await;
+        stage.target.ttl_data = true;
+        stage.apply(&wanted).await;
+        stacks.insert(name);
+    }
+    let theirs = aws.ec2().create_vpc().cidr_block("10.99.0.0/16").send().await.unwrap().vpc.unwrap().vpc_id.unwrap();
+    home.clock.sleep(hours(2)).await;
+
+    let path = format!("/2015-03-31/functions/{}/invocations", reaper::NAME);
+    let call = tokio::spawn(async move {
+        aws.lambda().patient().post("Invoke", path, "application/json", Vec::new(), b"{}".to_vec()).await
+    });
+    told.changed().await.unwrap();
+    let key = told.borrow().clone().unwrap().access_key;
+    let own = as_the_function(&home, &key).await;
+    let identity = own.identity().await.unwrap();
+    assert!(identity.arn.contains(":assumed-role/dlinfra-reaper"), "{}", identity.arn);
+    let found = reaper::check(&own, KINDS).await.unwrap();
+    assert_eq!(found.holes(KINDS.iter().map(|k| k.name())), Vec::<String>::new());
+    let (_keep, cancel) = never();
+    let done = pass(&own, KINDS, Reap { stack: None, dry_run: false, cancel }).await.unwrap();
+    let left: Vec<&Ended> = done.stacks.iter().filter(|one| one.end != End::Removed).collect();
+    assert!(left.is_empty(), "{left:#?}");
+    assert_eq!(done.stacks.iter().map(|one| one.stack.clone()).collect::<BTreeSet<_>>(), stacks);
+    assert_eq!(done.not_seen, Vec::<String>::new());
+    let refused = own.ec2().delete_vpc().vpc_id(&theirs).send().await.unwrap_err();
+    assert_eq!(Error::from(refused).class, ErrorClass::Denied, "what dlinfra did not make stays");
+    over.notify_one();
+    call.await.unwrap().unwrap();
 }

@@ -50,7 +50,7 @@ fn spec() -> Value {
 fn examples() -> Vec<Example> {
     vec![Example {
         kind: "function",
-        needs: &["function-role", "log"],
+        needs: &["function-role", "other-function-role", "log"],
         spec: spec(),
         changes: vec![
             in_place("sha256", json!({ "source": source("two") })),
@@ -64,9 +64,10 @@ fn examples() -> Vec<Example> {
             in_place("log_group", json!({ "log_group": { "$ref": "log" } })),
             in_place("description", json!({ "description": null })),
             in_place("architecture", json!({ "architecture": "arm64" })),
+            in_place("role", json!({ "role": { "$ref": "other-function-role" } })),
             replace("name", json!({ "name": "another" })),
         ],
-        silent: &[],
+        silent: &[("source", "AWS shows its digest"), ("code", "where it came from is no property of the function")],
     }]
 }
 

@@ -13,9 +13,10 @@ use std::time::{Duration, SystemTime};
 /// the last fifth.
 const PARTING: Duration = Duration::from_secs(45);
 
-/// Is this process the program of a function?
+/// Is this process the reaper's function? Another function may start dlinfra as a command, and has the same variables.
 pub(crate) fn is_one() -> bool {
-    std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
+    let name = std::env::var("AWS_LAMBDA_FUNCTION_NAME");
+    std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() && name.is_ok_and(|name| name == reaper::NAME)
 }
 
 /// Answers calls until Lambda ends the process.

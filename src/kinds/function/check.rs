@@ -56,7 +56,7 @@ pub(super) fn check(of: &Function, problems: &mut Vec<Problem>) {
     if let Some(name) = of.name.as_deref().filter(|name| !Function::legal(name)) {
         add(&NAME, "name", format!("`{name}` is not a legal name of a function"), "write for example `retrain`");
     }
-    if !(128..=10240).contains(&wire::mebibytes(of.memory)) || of.memory.bytes() % (1 << 20) != 0 {
+    if !(128..=10240).contains(&wire::mebibytes(of.memory)) || !of.memory.bytes().is_multiple_of(1 << 20) {
         let summary = format!("a function cannot have {} of memory", of.memory);
         add(&LIMIT, "memory", summary, "write 128 MiB to 10240 MiB, whole");
     }

@@ -3,25 +3,22 @@ use super::Told;
 use crate::diagnostic::{Diagnostic, Severity};
 use std::fmt::Write as _;
 
-/// GitHub shows so many errors and so many warnings of a step
-/// (https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands).
-const SHOWN: usize = 10;
+/// GitHub shows ten errors, ten warnings and ten notices of a step
+/// (https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands); some of the notices are said here.
+const SHOWN: usize = 7;
 
-/// Everything that was found, the worst first, then one line about it all.
+/// One line about it all, then everything that was found, the worst first.
 pub fn annotations(told: &Told<'_>) -> String {
-    let mut out = String::new();
+    let mut out =
+        format!("::notice title=dlinfra {} {}::{}\n", told.command, property(told.stack), data(&told.headline()));
     for severity in [Severity::Error, Severity::Warning, Severity::Note] {
         let all: Vec<&Diagnostic> = told.found.iter().filter(|d| d.severity == severity).collect();
-        for one in all.iter().take(SHOWN) {
-            out.push_str(&command(one));
-        }
+        out.extend(all.iter().take(SHOWN).map(|one| command(one)));
         if all.len() > SHOWN {
             // Writing to a text cannot fail.
             let _ = writeln!(out, "::notice title=dlinfra::{} more of this kind, in the log", all.len() - SHOWN);
         }
     }
-    let _ =
-        writeln!(out, "::notice title=dlinfra {} {}::{}", told.command, property(told.stack), data(&told.headline()));
     out
 }
 

@@ -3,10 +3,16 @@ use super::Told;
 use crate::{diagnostic::Diagnostic, report::cost::markdown::cell};
 use std::fmt::Write as _;
 
-/// By which a later run finds its own comment.
+/// By which a later run finds its own comment: what is known also of a blueprint that does not compile.
 pub fn marker(told: &Told<'_>) -> String {
-    let region = told.header.map_or("", |header| header.region.as_str());
-    format!("<!-- dlinfra:{}:{region} -->", told.stack)
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./#".contains(c);
+    format!("<!-- dlinfra:{} -->", told.file.replace(|c| !plain(c), "_"))
+}
+
+/// Text of a blueprint, in which nobody is called and nothing is shown.
+fn quiet(text: &str) -> String {
+    let text = cell(text).replace('@', "@\u{200b}");
+    ['[', ']', '!', '*', '_'].iter().fold(text, |text, c| text.replace(*c, &format!("\\{c}")))
 }
 
 /// The comment, of at most so many characters.
@@ -14,8 +20,8 @@ pub fn markdown(told: &Told<'_>, most: usize) -> String {
     let mut head = format!("{}\n", marker(told));
     let place = told.header.map(|header| format!(" in {}", header.region)).unwrap_or_default();
     // Writing to a text cannot fail.
-    let _ = writeln!(head, "### dlinfra {}: `{}`{place}\n", told.command, told.stack);
-    let _ = writeln!(head, "**{}**", cell(&told.headline()));
+    let _ = writeln!(head, "### dlinfra {}: `{}`{place}\n", told.command, cell(told.stack));
+    let _ = writeln!(head, "**{}**", quiet(&told.headline()));
     let mut tail = String::new();
     if let Some(next) = told.next {
         let _ = writeln!(tail, "\nTo go on:\n\n```sh\n{next}\n```");
@@ -36,7 +42,7 @@ fn findings(told: &Told<'_>, room: usize) -> String {
     let mut left = all.len();
     for one in all {
         let place = super::place(one).map(|(file, line, _)| format!(" ({file}:{line})")).unwrap_or_default();
-        let line = format!("- **{}** `{}` {}{place}\n", one.severity, one.code, cell(&one.summary));
+        let line = format!("- **{}** `{}` {}{place}\n", one.severity, one.code, quiet(&one.summary));
         if out.chars().count() + line.chars().count() + 60 > room {
             break;
         }
@@ -91,6 +97,7 @@ mod tests {
         Told {
             command: "plan",
             stack: "train",
+            file: "train.yaml",
             header: None,
             plan: None,
             money: None,
@@ -110,7 +117,7 @@ mod tests {
         for most in [500, 5000, 65_536] {
             let text = markdown(&told(&found), most);
             assert!(text.chars().count() <= most, "{most}: {}", text.chars().count());
-            assert!(text.starts_with("<!-- dlinfra:train: -->\n### dlinfra plan: `train`"), "{text}");
+            assert!(text.starts_with("<!-- dlinfra:train.yaml -->\n### dlinfra plan: `train`"), "{text}");
             assert!(text.contains("more, in the job's log"), "{text}");
             assert!(text.ends_with("dlinfra apply train.yaml\n```\n"), "{text}");
         }

@@ -18,11 +18,11 @@ pub fn counts(told: &Told<'_>) -> Value {
 
 /// As `artifacts: reports: codequality` takes it.
 pub fn code_quality(told: &Told<'_>) -> Value {
-    told.found.iter().map(entry).collect()
+    told.found.iter().map(|found| entry(told, found)).collect()
 }
 
-fn entry(found: &Diagnostic) -> Value {
-    let (path, line, _) = super::place(found).unwrap_or(("dlinfra.yaml", 1, 1));
+fn entry(told: &Told<'_>, found: &Diagnostic) -> Value {
+    let (path, line, _) = super::place(found).unwrap_or((told.file, 1, 1));
     let severity = match found.severity {
         Severity::Error => "critical",
         Severity::Warning => "major",

@@ -10,7 +10,9 @@ pub fn junit(told: &Told<'_>) -> String {
         cases.entry((found.address.as_deref().unwrap_or(told.stack), found.code)).or_default().push(found);
     }
     let failed = |all: &[&Diagnostic]| all.iter().any(|d| d.severity == Severity::Error);
-    let failures = cases.values().filter(|all| failed(all)).count();
+    // What a run could not do fails it, also where nothing else is wrong with the stack.
+    let whole = matches!(told.exit, 0 | 2) || told.found.has_errors();
+    let failures = cases.values().filter(|all| failed(all)).count() + usize::from(!whole);
     let tests = cases.len() + 1;
     let name = format!("dlinfra {} {}", told.command, told.stack);
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
@@ -21,7 +23,12 @@ pub fn junit(told: &Told<'_>) -> String {
         "  <testsuite name=\"{}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"0\" skipped=\"0\">",
         escaped(&name)
     );
-    let _ = writeln!(out, "    <testcase classname=\"{0}\" name=\"{1}\"/>", escaped(told.stack), escaped(told.command));
+    let (class, name) = (escaped(told.stack), escaped(told.command));
+    let failure = match whole {
+        true => String::new(),
+        false => format!("<failure message=\"exit {}\">{}</failure>", told.exit, escaped(&told.headline())),
+    };
+    let _ = writeln!(out, "    <testcase classname=\"{class}\" name=\"{name}\">{failure}</testcase>");
     for ((class, code), all) in &cases {
         let _ = writeln!(out, "    <testcase classname=\"{}\" name=\"{code}\">", escaped(class));
         let text = all.iter().map(|d| line(d)).collect::<Vec<_>>().join("\n");
@@ -81,6 +88,7 @@ mod tests {
         let told = Told {
             command: "plan",
             stack: "train",
+            file: "stacks/my train.yaml",
             header: None,
             plan: None,
             money: None,

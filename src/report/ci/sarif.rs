@@ -25,7 +25,7 @@ pub fn sarif(told: &Told<'_>) -> Value {
             })
         })
         .collect();
-    let results: Vec<Value> = told.found.iter().map(|found| result(found, &used)).collect();
+    let results: Vec<Value> = told.found.iter().map(|found| result(told, found, &used)).collect();
     json!({
         "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
         "version": "2.1.0",
@@ -39,21 +39,24 @@ pub fn sarif(told: &Told<'_>) -> Value {
     })
 }
 
-fn result(found: &Diagnostic, used: &[&str]) -> Value {
+fn result(told: &Told<'_>, found: &Diagnostic, used: &[&str]) -> Value {
     let mut out = json!({
         "ruleId": found.code, "ruleIndex": used.iter().position(|id| *id == found.code),
         "level": level(found.severity), "message": { "text": super::words(found) },
         "partialFingerprints": { "dlinfra/v1": fingerprint(found) },
     });
-    if let (Some((file, ..)), Some(label)) = (super::place(found), found.primary()) {
-        let (from, to) = (label.source.position(label.span.start), label.source.position(label.span.end));
-        out["locations"] = json!([{ "physicalLocation": {
-            "artifactLocation": { "uri": uri(file) },
-            "region": {
-                "startLine": from.line, "startColumn": from.column, "endLine": to.line, "endColumn": to.column,
-            },
-        } }]);
-    }
+    // Code scanning refuses the whole file for one result without a place.
+    let (file, region) = match (super::place(found), found.primary()) {
+        (Some((file, ..)), Some(label)) => {
+            let (from, to) = (label.source.position(label.span.start), label.source.position(label.span.end));
+            let (start, end) = ((from.line, from.column), (to.line, to.column));
+            (file, json!({ "startLine": start.0, "startColumn": start.1, "endLine": end.0, "endColumn": end.1 }))
+        }
+        _ => (told.file, json!({ "startLine": 1 })),
+    };
+    out["locations"] = json!([{ "physicalLocation": {
+        "artifactLocation": { "uri": uri(file) }, "region": region,
+    } }]);
     out
 }
 
@@ -80,6 +83,7 @@ mod tests {
         let told = Told {
             command: "validate",
             stack: "train",
+            file: "stacks/my train.yaml",
             header: None,
             plan: None,
             money: None,
@@ -100,6 +104,10 @@ mod tests {
         let place = &run["results"][1]["locations"][0]["physicalLocation"];
         assert_eq!(place["artifactLocation"]["uri"], "stacks/my%20train.yaml");
         assert_eq!(place["region"]["startLine"], 2);
-        assert!(run["results"][0]["locations"].is_null());
+        let other = &run["results"][0]["locations"][0]["physicalLocation"];
+        assert_eq!(
+            (&other["artifactLocation"]["uri"], &other["region"]["startLine"]),
+            (&json!("stacks/my%20train.yaml"), &json!(1))
+        );
     }
 }

@@ -95,7 +95,7 @@ impl PlanFigures {
         Self {
             currency: "USD",
             prices: PriceAge::default(),
-            hours: run.map(|hours| hours.normalize().to_string()),
+            hours: run.map(|hours| hours.round_dp(4).normalize().to_string()),
             before: Figures::of(&before.total(), run),
             after: Figures::of(&after.total(), run),
             difference: Figures::of(&(after.total() - before.total()), run),

@@ -22,7 +22,7 @@ use dlinfra::{
 };
 use serde_json::{Value, json};
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -30,7 +30,7 @@ use std::sync::{
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    source: Source,
+    pub(super) source: Source,
     #[command(flatten)]
     place: Where,
     /// Do not ask. Never covers destroyed data.
@@ -65,7 +65,8 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     // A saved plan was looked at when it was made, so it never asks.
     let agreed = args.yes || load::is_saved(&args.source);
     can_answer(agreed, ui, "apply")?;
-    let prepare = async || plan::prepare(&args.source, &args.place, &args.replace, &args.limits, ui).await;
+    let prepare =
+        async || plan::prepare(&args.source, &args.place, &args.replace, &args.limits, Some(&args.keeping), ui).await;
     let mut prepared = prepare().await?;
     if args.patience.wait(&prepared.engine, &prepared.place.presence(), ui).await? {
         // The second plan must not meet the hold of the first one on the sandbox's folder.
@@ -107,7 +108,10 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         presence: prepared.place.presence(),
     };
     if plan.is_empty() {
-        if plan.unrecorded().next().is_some() {
+        if agreed {
+            reaper::arm(&prepared, &args.keeping, ui).await?;
+        }
+        if prepared.engine.is_unsettled(plan, &prepared.view, &prepared.deployment.wanted) {
             // Nothing changes in AWS; the journal learns what is ours.
             execute(job(), ui).await?;
         }
@@ -151,8 +155,9 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     }
     let exit = exit(&outcome);
     if args.forms.wanted(ui) {
-        let words = closing("applied", plan, &outcome);
-        args.forms.tell(ui, &prepared.told("apply", &prepared.found(), exit, Some(&words), None))?;
+        let (words, mut found) = (closing("applied", plan, &outcome), prepared.found());
+        found.extend(undone(&outcome));
+        args.forms.tell(ui, &prepared.told("apply", &found, exit, Some(&words), None))?;
     }
     Ok(exit)
 }
@@ -240,6 +245,9 @@ fn troubled(outcome: &Outcome, ui: Ui) {
     }
 }
 
+/// Who listens for interrupts: the last run's listener goes on after it, to end the process.
+static WATCH: Mutex<Option<tokio::task::AbortHandle>> = Mutex::new(None);
+
 /// Shows how the work goes on, and passes interrupts to it.
 async fn attended<T>(
     job: &Job<'_>,
@@ -261,7 +269,11 @@ async fn attended<T>(
         })
     };
     let over = Arc::new(AtomicBool::new(false));
-    tokio::spawn(interruptions(ui, stop, over.clone()));
+    let watch = tokio::spawn(interruptions(ui, stop, over.clone())).abort_handle();
+    // Of the run before, which must not take a signal for this one as the second one.
+    if let Some(before) = WATCH.lock().unwrap_or_else(PoisonError::into_inner).replace(watch) {
+        before.abort();
+    }
     engine.on_watching(Arc::new(move |lock| ui.say(&watching(lock))));
     let sink = progress.clone();
     let run =
@@ -326,6 +338,16 @@ pub(super) fn exit(outcome: &Outcome) -> Exit {
         o if o.failed.is_empty() || o.done > 0 || o.taken_on || !o.pending.is_empty() => Exit::Partial,
         _ => Exit::Error,
     }
+}
+
+/// What an execution did not bring about, as problems.
+pub(super) fn undone(outcome: &Outcome) -> Diagnostics {
+    let failed = outcome.failed.iter().map(|(address, e)| e.diagnostic().at_address(address.as_str()));
+    let pending = outcome
+        .pending
+        .iter()
+        .map(|(address, why)| Diagnostic::warning(&codes::PENDING, why.clone()).at_address(address.as_str()));
+    failed.chain(pending).chain(outcome.trouble.clone()).collect()
 }
 
 /// The closing words of an execution.

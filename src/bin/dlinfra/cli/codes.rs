@@ -10,6 +10,8 @@ codes! {
         "`destroy` removes everything but what still holds data, and says what that is and that it still costs money. With `--delete-data` it is emptied and removed too.";
     COMMAND_LINE = "DL0701", "The command line cannot be read",
         "A command or a flag does not exist, a value is missing, or `--var` is not of the form `--var NAME=VALUE` (the value is read as the variable's declared type). `dlinfra COMMAND --help` lists the flags of a command.";
+    PENDING = "DL0747", "AWS still works on something",
+        "What was asked for takes longer than it usually does. It is no failure: the next `apply` or `destroy` waits again.";
     NO_BLUEPRINT = "DL0702", "No blueprint",
         "Without a file dlinfra takes ./dlinfra.yaml and nothing else. Name a file, or write a first one with `dlinfra init`.";
     SPEED = "DL0703", "Not a valid speed",

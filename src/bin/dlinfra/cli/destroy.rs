@@ -22,7 +22,7 @@ use serde_json::json;
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    which: Which,
+    pub(super) which: Which,
     /// Do not ask.
     #[arg(long, short)]
     yes: bool,
@@ -95,7 +95,14 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     // Also with nothing to remove: what another run makes meanwhile would make the proof a lie.
     let Removed { outcome, proof, later } = apply::remove(job, ui).await?;
     plan.summary.delete += later;
-    let Some(proof) = proof else { return Ok(unproven(&header, &plan, &outcome, &money, ui)) };
+    let Some(proof) = proof else {
+        let exit = unproven(&header, &plan, &outcome, &money, ui);
+        if args.forms.wanted(ui) {
+            let words = apply::closing("destroyed", &plan, &outcome);
+            tell(args, (&header, &plan, &money), (&apply::undone(&outcome), &words), exit, ui)?;
+        }
+        return Ok(exit);
+    };
     let keeps_journal = engine.backend().bucket().is_some() && (header.new_bucket.is_none() || !plan.is_empty());
     let endpoint = found.place.endpoint.as_ref().map(|e| format!("{e}, ")).unwrap_or_default();
     let place = format!("{endpoint}account {}, region {}, stack {}", header.account, header.region, found.stack);
@@ -159,12 +166,25 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
             false => format!("{} left", dlinfra::report::counted(proof.left.len(), "resource")),
         };
         let words = format!("{left}; {}", apply::closing("destroyed", &plan, &outcome));
-        let (found, stack) = (proof.notes(), &header.stack);
-        let told = forms::told("destroy", stack, &found, exit as u8);
-        let (header, plan) = (Some(&header), Some(&plan));
-        args.forms.tell(ui, &Told { header, plan, money: Some(&money), closing: Some(&words), ..told })?;
+        let mut found = proof.notes();
+        found.extend(apply::undone(&outcome));
+        tell(args, (&header, &plan, &money), (&found, &words), exit, ui)?;
     }
     Ok(exit)
+}
+
+/// Tells what became of it in the forms that are wanted.
+fn tell(
+    args: &Args,
+    (header, plan, money): (&report::Header, &Plan, &PlanFigures),
+    (found, words): (&Diagnostics, &str),
+    exit: Exit,
+    ui: Ui,
+) -> std::result::Result<(), super::Stop> {
+    let file = args.which.stack.clone().unwrap_or_else(|| forms::file(&args.which.source));
+    let told = forms::told("destroy", (&header.stack, &file), found, exit as u8);
+    let (header, plan, money) = (Some(header), Some(plan), Some(money));
+    args.forms.tell(ui, &Told { header, plan, money, closing: Some(words), ..told })
 }
 
 /// The end of a run that was stopped, that lost its lock (what others do since then, it cannot know), or that could not

@@ -18,10 +18,10 @@ use serde_json::json;
 pub(super) struct Args {
     #[command(flatten)]
     which: Which,
-    /// So much later than now planned, such as `24h`.
+    /// How much later than its present end, or than now if that is over, such as `24h`.
     #[arg(long, value_name = "DURATION", required_unless_present = "until", conflicts_with = "until")]
     by: Option<Span>,
-    /// At this time (`2027-01-31T08:00:00Z`).
+    /// The new end, such as `2027-01-31T08:00:00Z`.
     #[arg(long, value_name = "TIME")]
     until: Option<Timestamp>,
 }
@@ -34,7 +34,8 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         (None, by) => now.checked_add(SignedDuration::from_secs(i64::try_from(by?.seconds()).ok()?)).ok(),
     };
     let end = engine.ends()?;
-    let Some(at) = until(end.at) else {
+    // What is over already would end at once.
+    let Some(at) = until(end.at.max(engine.now())) else {
         return Err(Diagnostic::error(&codes::COMMAND_LINE, "there is no such time").into());
     };
     let done = engine.extend(at, found.place.presence()).await?;

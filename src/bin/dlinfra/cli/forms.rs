@@ -1,5 +1,5 @@
 //! What a command found and did, in the forms that CI systems show: to stdout, into files, and to GitHub's own files.
-use super::{Result, Stop};
+use super::{Result, Stop, arguments::Source};
 use crate::cli::codes;
 use crate::ui::Ui;
 use dlinfra::{
@@ -10,6 +10,7 @@ use std::{
     fs::OpenOptions,
     io::Write as _,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 /// Flags of commands whose result CI systems show.
@@ -40,6 +41,11 @@ fn code(id: &str) -> Option<&'static Code> {
 }
 
 impl Forms {
+    /// Can every file be written? Asked before anything is done.
+    pub(super) fn check(&self) -> std::result::Result<(), Stop> {
+        self.reports.iter().try_for_each(|(_, file)| write(file, "", false))
+    }
+
     /// Does anybody want a form?
     pub(super) fn wanted(&self, ui: Ui) -> bool {
         ui.form.is_some() || !self.reports.is_empty()
@@ -47,6 +53,7 @@ impl Forms {
 
     /// Tells it in every form that is wanted.
     pub(super) fn tell(&self, ui: Ui, told: &Told<'_>) -> std::result::Result<(), Stop> {
+        TOLD.store(true, Ordering::SeqCst);
         if let Some(form) = ui.form {
             ui.result(&told.render(form, self.max_chars));
         }
@@ -69,24 +76,44 @@ impl Forms {
     }
 
     /// The result of a command, told where it ended early.
-    pub(super) fn around(&self, command: &str, ui: Ui, result: Result) -> Result {
-        let Err(stop) = result else { return result };
-        if self.wanted(ui) {
-            self.tell(ui, &early(command, &stop.diagnostics, stop.exit as u8))?;
+    pub(super) fn around(&self, command: &str, file: &str, ui: Ui, result: Result) -> Result {
+        let Err(mut stop) = result else { return result };
+        if self.wanted(ui) && !TOLD.load(Ordering::SeqCst) {
+            let told = told(command, ("", file), &stop.diagnostics, stop.exit as u8);
+            if let Err(also) = self.tell(ui, &told) {
+                stop.diagnostics.extend(also.diagnostics);
+            }
         }
         Err(stop)
     }
 }
 
-/// What there is to tell of a command that found problems and did nothing.
-fn early<'a>(command: &'a str, found: &'a Diagnostics, exit: u8) -> Told<'a> {
+/// What there is to tell of a stack and its file, without a plan.
+pub(super) fn told<'a>(
+    command: &'a str,
+    (stack, file): (&'a str, &'a str),
+    found: &'a Diagnostics,
+    exit: u8,
+) -> Told<'a> {
     let (header, plan, money, closing, next) = (None, None, None, None, None);
-    Told { command, stack: "", header, plan, money, found, closing, next, exit, code }
+    Told { command, stack, file, header, plan, money, found, closing, next, exit, code }
 }
 
-/// What there is to tell of a stack.
-pub(super) fn told<'a>(command: &'a str, stack: &'a str, found: &'a Diagnostics, exit: u8) -> Told<'a> {
-    Told { stack, ..early(command, found, exit) }
+/// Has the result been told? It is told once.
+static TOLD: AtomicBool = AtomicBool::new(false);
+
+/// Which stack a command line is about, without reading anything: the file, and with variables a digest of them, since one
+/// blueprint may stand for several stacks.
+pub(super) fn file(source: &Source) -> String {
+    let file = source.file.as_deref().unwrap_or(Path::new("dlinfra.yaml")).display().to_string();
+    let file = file.strip_prefix("./").unwrap_or(&file).to_owned();
+    if source.vars.is_empty() && source.var_files.is_empty() {
+        return file;
+    }
+    let files = source.var_files.iter().map(|path| path.display().to_string());
+    let all: Vec<String> = source.vars.iter().cloned().chain(files).collect();
+    let digest = dlinfra::spec::sha256(all.join("\n").as_bytes());
+    format!("{file}#{}", digest.get(..8).unwrap_or_default())
 }
 
 /// The file that a variable of the environment names.

@@ -38,7 +38,8 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         let row = rows.entry(owner.stack).or_default();
         row.objects += 1;
         row.owner = row.owner.take().or(owner.owner);
-        row.expires = row.expires.take().or(owner.expires);
+        // An extension that was cut off is not in every tag: the latest end counts.
+        row.expires = row.expires.take().max(owner.expires);
     }
     if ui.json {
         let stacks: Vec<_> = rows

@@ -220,7 +220,7 @@ struct Cli {
     command: Command,
 }
 
-/// The form of the answer; only reports have the last three.
+/// The form of the answer: reports have csv, markdown and html; what CI systems show has markdown and the last five.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     Text,
@@ -488,10 +488,22 @@ async fn dispatch(command: Command, format: Format, ui: Ui) -> Result {
     }
     match command {
         Command::Init(args) => init::run(&args, ui),
-        Command::Validate(args) => args.forms.around("validate", ui, validate::run(&args, ui)),
-        Command::Plan(args) => args.forms.around("plan", ui, plan::run(&args, ui).await),
-        Command::Apply(args) => args.forms.around("apply", ui, apply::run(&args, ui).await),
-        Command::Destroy(args) => args.forms.around("destroy", ui, destroy::run(&args, ui).await),
+        Command::Validate(args) => {
+            args.forms.check()?;
+            args.forms.around("validate", &forms::file(&args.source), ui, validate::run(&args, ui))
+        }
+        Command::Plan(args) => {
+            args.forms.check()?;
+            args.forms.around("plan", &forms::file(&args.source), ui, plan::run(&args, ui).await)
+        }
+        Command::Apply(args) => {
+            args.forms.check()?;
+            args.forms.around("apply", &forms::file(&args.source), ui, apply::run(&args, ui).await)
+        }
+        Command::Destroy(args) => {
+            args.forms.check()?;
+            args.forms.around("destroy", &forms::file(&args.which.source), ui, destroy::run(&args, ui).await)
+        }
         Command::Status(args) => status::run(&args, ui).await,
         Command::Drift(args) => drift::run(&args, ui).await,
         Command::Cost(args) => cost::run(&args, format, ui).await,

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// How long another run is waited for.
 #[derive(clap::Args, Clone, Copy, Default)]
 pub(super) struct Patience {
-    /// Wait so long for another run that holds the stack; without it, that ends with exit 4 at once.
+    /// Wait up to this long while another run holds the stack; without it, exit 4 at once.
     #[arg(long, value_name = "DURATION")]
     lock_timeout: Option<Span>,
 }

@@ -6,7 +6,8 @@ use super::{
     load,
     money::{Judged, Limits},
     place::{self, Place},
-    prices, reaper,
+    prices,
+    reaper::{self, Keeping},
 };
 use crate::cli::codes;
 use crate::ui::Ui;
@@ -32,7 +33,7 @@ use std::{
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    source: Source,
+    pub(super) source: Source,
     #[command(flatten)]
     place: Where,
     /// Show every resource of a large plan.
@@ -62,6 +63,8 @@ pub(super) struct Prepared {
     pub plan: Plan,
     pub header: report::Header,
     pub money: Judged,
+    /// How comments and reports call the stack's file.
+    pub file: String,
     /// What the plan was made from, for saving it.
     pub inputs: SavedInputs,
     /// What shall be replaced although nothing forces it.
@@ -102,7 +105,14 @@ impl Prepared {
         next: Option<&'a str>,
     ) -> Told<'a> {
         let (header, plan, money) = (Some(&self.header), Some(&self.plan), Some(&self.money.figures));
-        Told { header, plan, money, closing, next, ..forms::told(command, &self.header.stack, found, exit as u8) }
+        Told {
+            header,
+            plan,
+            money,
+            closing,
+            next,
+            ..forms::told(command, (&self.header.stack, &self.file), found, exit as u8)
+        }
     }
 
     pub(super) fn show<'a>(&'a self, full: bool, revealed: &'a Revealed, ui: Ui) -> report::Show<'a> {
@@ -116,6 +126,7 @@ pub(super) async fn prepare(
     place: &Where,
     replace: &[String],
     limits: &Limits,
+    keeping: Option<&Keeping>,
     ui: Ui,
 ) -> std::result::Result<Prepared, Stop> {
     let opened = load::open(source)?;
@@ -131,7 +142,9 @@ pub(super) async fn prepare(
         ui.diagnostics(&notes);
     }
     let place = Place::open(place, &deployment.compiled.region, Some(&file)).await?;
-    let mut engine = place.engine(deployment.target(), deployment.compiled.backend.as_ref()).await?;
+    let mut target = deployment.target();
+    target.ttl_enforced &= !keeping.is_some_and(|k| k.is_off());
+    let mut engine = place.engine(target, deployment.compiled.backend.as_ref()).await?;
     let (replace, saved) = match opened {
         load::Opened::Blueprint(_) => (addresses(replace, &deployment)?, None),
         load::Opened::Saved(_) if !replace.is_empty() => return Err(load::settled("`--replace`")),
@@ -167,10 +180,11 @@ pub(super) async fn prepare(
     let mut header = header(&place, &engine, &deployment.compiled.stack).await?;
     let compiled = &deployment.compiled;
     let ttl = compiled.ttl.map(|ttl| ttl.to_string());
-    header.end = reaper::promise(&place, ttl, compiled.backend.as_ref()).await;
+    header.end = reaper::promise(&place, ttl, compiled.backend.as_ref(), keeping).await;
     let money = Judged::new(&deployment.compiled, &plan, limits, &prices, engine.now())?;
     let no_memory = engine.no_memory(&view);
-    Ok(Prepared { deployment, place, engine, view, plan, header, money, inputs, replace, saved, no_memory })
+    let file = forms::file(source);
+    Ok(Prepared { deployment, place, engine, view, plan, header, money, file, inputs, replace, saved, no_memory })
 }
 
 /// A script without the lines that look like a secret.
@@ -253,7 +267,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     if let Some(path) = &args.out {
         load::can_write_saved(path)?;
     }
-    let mut prepared = prepare(&args.source, &args.place, &args.replace, &args.limits, ui).await?;
+    let mut prepared = prepare(&args.source, &args.place, &args.replace, &args.limits, None, ui).await?;
     if let Some(error) = &prepared.no_memory {
         let warning = Diagnostics::from(Diagnostic { severity: Severity::Warning, ..error.diagnostic() });
         if !ui.json {

@@ -8,7 +8,7 @@ use dlinfra::{
 };
 use serde_json::json;
 
-/// Remove stacks whose ttl is over, as the reaper does.
+/// Remove stacks whose ttl is over, of everybody in the account and region, as the reaper does.
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -26,6 +26,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     let place = Place::open(&args.place, &region, None).await?;
     let (stop, cancel) = tokio::sync::watch::channel(false);
     super::apply::interruptible(ui, stop);
+    let stopped = cancel.clone();
     let reap = Reap { stack: args.stack.clone(), dry_run: args.dry_run, cancel };
     let done = pass(&place.aws, KINDS, reap).await?;
     if ui.json {
@@ -33,5 +34,9 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     } else {
         reaper::show(&done, &place, ui);
     }
-    Ok(if done.is_clean() { Exit::Ok } else { Exit::Partial })
+    Ok(match (*stopped.borrow(), done.is_clean()) {
+        (true, _) => Exit::Interrupted,
+        (false, true) => Exit::Ok,
+        (false, false) => Exit::Partial,
+    })
 }

@@ -74,21 +74,46 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     }
     match &args.command {
         Command::Install { program } => {
-            let data = reaper::installed(&place.aws).await?.is_some_and(|it| it.data);
-            install(&place, program, data, ui).await?;
-            check(&place, ui).await
+            let there = reaper::installed(&place.aws).await?;
+            if there.as_ref().is_some_and(|it| it.is_newer_than(OWN)) {
+                return Err(older().into());
+            }
+            let fresh = install(&place, program, there.is_some_and(|it| it.data), ui).await?;
+            check(&place, fresh, ui).await
         }
         Command::Status => status(&place, ui).await,
-        Command::Check => check(&place, ui).await,
+        Command::Check => check(&place, false, ui).await,
         Command::Remove { force } => remove(&place, *force, ui).await,
     }
 }
 
 const STANDS_STILL: &str = "the sandbox stands still between commands, so nothing can end a stack there";
 
+const OWN: &str = env!("CARGO_PKG_VERSION");
+
+fn older() -> Diagnostic {
+    Diagnostic::error(&reaper::codes::OLDER, format!("the reaper is newer than this dlinfra ({OWN})"))
+        .with_help("use a dlinfra at least as new as `dlinfra reaper status` says")
+}
+
+impl Keeping {
+    /// Shall the reaper leave the stack alone?
+    pub(super) fn is_off(&self) -> bool {
+        self.no_reaper
+    }
+}
+
 /// How the end of a stack is kept, for a plan: nothing of a stack without one.
-pub(super) async fn promise(place: &Place, ttl: Option<String>, backend: Option<&Backend>) -> Option<String> {
+pub(super) async fn promise(
+    place: &Place,
+    ttl: Option<String>,
+    backend: Option<&Backend>,
+    keeping: Option<&Keeping>,
+) -> Option<String> {
     let ttl = ttl?;
+    if keeping.is_some_and(Keeping::is_off) {
+        return Some(format!("ttl {ttl}: not enforced (`--no-reaper`); end the stack yourself"));
+    }
     if place.sandbox.is_some() {
         return Some(format!(
             "ttl {ttl}: kept by the reaper in AWS, not in this sandbox, which stands still between commands"
@@ -101,6 +126,9 @@ pub(super) async fn promise(place: &Place, ttl: Option<String>, backend: Option<
         Err(e) => format!("nobody knows whether it is enforced: {e}"),
         Ok(None) => {
             "enforced by the reaper, which is made first: a function, its log, two roles, a schedule".to_owned()
+        }
+        Ok(Some(Installed { scheduled: false, .. })) => {
+            "enforced by the reaper, whose schedule is put right first".to_owned()
         }
         Ok(Some(Installed { version, .. })) => {
             let last = reaper::last_pass(&place.aws).await.ok().flatten();
@@ -122,29 +150,48 @@ pub(super) async fn arm(prepared: &plan::Prepared, keeping: &Keeping, ui: Ui) ->
     if compiled.ttl.is_none() || compiled.backend.is_some() || place.sandbox.is_some() || keeping.no_reaper {
         return Ok(());
     }
-    let own = env!("CARGO_PKG_VERSION");
     let there = reaper::installed(&place.aws).await.map_err(|e| e.diagnostic().with_help(WITHOUT))?;
-    let newer = there.as_ref().is_some_and(|it| it.is_newer_than(own));
+    let newer = there.as_ref().is_some_and(|it| it.is_newer_than(OWN));
     let data = compiled.ttl_data || there.as_ref().is_some_and(|it| it.data);
-    let fits = there.as_ref().is_some_and(|it| it.version.as_deref() == Some(own) && it.data == data);
-    if !fits && !newer {
-        install(place, &keeping.program, data, ui).await?;
+    let whole = |it: &Installed| it.data == data && it.scheduled;
+    let fits = there.as_ref().is_some_and(|it| whole(it) && it.version.as_deref() == Some(OWN));
+    if newer && !there.as_ref().is_some_and(whole) {
+        return Err(older().into());
+    }
+    let fresh = !fits && !newer && install(place, &keeping.program, data, ui).await?;
+    // What is there and does not change was rehearsed when it came.
+    if prepared.plan.is_empty() && !fresh {
+        return Ok(());
     }
     let kinds = || prepared.plan.steps.iter().filter(|s| s.action != Action::Delete).map(|s| s.kind.name());
-    let mut holes = reaper::rehearse(&place.aws).await?.holes(kinds());
-    // A role that was made or changed a moment ago is not the same everywhere yet.
-    for _ in 0..if fits { 0 } else { YOUNG } {
-        if holes.is_empty() {
-            break;
-        }
-        place.aws.clock().sleep(Duration::from_secs(10)).await;
-        holes = reaper::rehearse(&place.aws).await?.holes(kinds());
-    }
+    let holes = rehearsed(place, fresh).await?.holes(kinds());
     if holes.is_empty() {
         ui.say("ttl: enforced, rehearsed now");
         return Ok(());
     }
     Err(may_not(&holes).with_help(WITHOUT).into())
+}
+
+/// What the reaper says of itself. A role that was made or changed a moment ago is not the same everywhere yet, so a fresh
+/// one is asked again.
+async fn rehearsed(place: &Place, fresh: bool) -> std::result::Result<Rehearsal, Stop> {
+    let mut tries = if fresh { YOUNG } else { 0 };
+    loop {
+        let found = reaper::rehearse(&place.aws).await;
+        let whole = found.as_ref().is_ok_and(|found| found.holes(KINDS.iter().map(|k| k.name())).is_empty());
+        if whole || tries == 0 {
+            let found = found?;
+            return if fresh && found.version != OWN { Err(another(&found).into()) } else { Ok(found) };
+        }
+        tries -= 1;
+        place.aws.clock().sleep(Duration::from_secs(10)).await;
+    }
+}
+
+fn another(found: &Rehearsal) -> Diagnostic {
+    let text = format!("the reaper's program is dlinfra {}, and this is {OWN}", found.version);
+    Diagnostic::error(&reaper::codes::UNFIT_PROGRAM, text)
+        .with_help("name a program of this version with `--binary FILE`")
 }
 
 const WITHOUT: &str = "let its role do it, or apply with `--no-reaper` and end the stack yourself";
@@ -156,8 +203,8 @@ fn may_not(holes: &[String]) -> Diagnostic {
         .with_detail(holes.join("\n"))
 }
 
-/// Brings the reaper's stack to what this dlinfra says.
-async fn install(place: &Place, program: &Chosen, data: bool, ui: Ui) -> std::result::Result<(), Stop> {
+/// Brings the reaper's stack to what this dlinfra says. Was there anything to do?
+async fn install(place: &Place, program: &Chosen, data: bool, ui: Ui) -> std::result::Result<bool, Stop> {
     let running = std::env::current_exe().map_err(|e| {
         Diagnostic::error(&reaper::codes::UNFIT_PROGRAM, format!("the running dlinfra cannot be found: {e}"))
             .with_help("name it with `--binary FILE`")
@@ -171,14 +218,14 @@ async fn install(place: &Place, program: &Chosen, data: bool, ui: Ui) -> std::re
             architecture: package.architecture.to_owned(),
             sha256: package.sha256.clone(),
             key: package.key(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: OWN.to_owned(),
         },
     )?;
     let engine = place.engine(wanted.target(), None).await?;
     let view = engine.look(&wanted.wanted).await?;
     let plan = engine.plan(&wanted.wanted, &view, &BTreeSet::new())?;
     if plan.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     ui.say(&format!("The reaper ({NAME}), which ends stacks at their ttl, comes first:"));
     engine.backend().prepare().await.map_err(|e| e.diagnostic())?;
@@ -193,6 +240,9 @@ async fn install(place: &Place, program: &Chosen, data: bool, ui: Ui) -> std::re
         presence: place.presence(),
     };
     let outcome = apply::execute(job, ui).await?;
+    if outcome.cancelled {
+        return Err(Stop { exit: Exit::Interrupted, diagnostics: Diagnostics::new() });
+    }
     if !outcome.complete() {
         let text = apply::closing("applied", &plan, &outcome);
         return Err(Diagnostic::error(&reaper::codes::NOT_REHEARSED, "the reaper is not ready, so nothing was begun")
@@ -201,7 +251,7 @@ async fn install(place: &Place, program: &Chosen, data: bool, ui: Ui) -> std::re
             .into());
     }
     reaper::forget_programs(&place.aws).await?;
-    Ok(())
+    Ok(true)
 }
 
 /// What the last pass did, if there was one that can be read.
@@ -230,11 +280,11 @@ fn none() -> Diagnostic {
         .with_help("`dlinfra reaper install` makes it; so does the first apply of a stack with a `ttl`")
 }
 
-async fn check(place: &Place, ui: Ui) -> Result {
+async fn check(place: &Place, fresh: bool, ui: Ui) -> Result {
     if reaper::installed(&place.aws).await?.is_none() {
         return Err(none().into());
     }
-    let found: Rehearsal = reaper::rehearse(&place.aws).await?;
+    let found = rehearsed(place, fresh).await?;
     let holes = found.holes(KINDS.iter().map(|k| k.name()));
     if ui.json {
         ui.data(&document("reaper", &json!({ "rehearsal": found }), &Diagnostics::new()).to_string());
@@ -251,12 +301,18 @@ async fn status(place: &Place, ui: Ui) -> Result {
     let (found, last) = (reaper::installed(&place.aws).await?, reaper::last_pass(&place.aws).await?);
     if ui.json {
         let version = found.as_ref().and_then(|it| it.version.clone());
-        let fields = json!({ "installed": found.is_some(), "version": version, "last_pass": last });
+        let scheduled = found.as_ref().is_some_and(|it| it.scheduled);
+        let fields = json!({
+            "installed": found.is_some(), "version": version, "scheduled": scheduled, "last_pass": last,
+        });
         ui.data(&document("reaper", &fields, &Diagnostics::new()).to_string());
         return Ok(Exit::Ok);
     }
     let Some(found) = found else { return Err(none().into()) };
     ui.data(&format!("{NAME}, dlinfra {}", found.version.as_deref().unwrap_or("of an unknown version")));
+    if !found.scheduled {
+        ui.data("nothing calls it: its schedule is off or gone (`dlinfra reaper install` mends it)");
+    }
     match last {
         None => ui.data("no pass yet"),
         Some(pass) => show(&pass, place, ui),
@@ -290,15 +346,18 @@ pub(super) fn show(pass: &Pass, place: &Place, ui: Ui) {
 }
 
 async fn remove(place: &Place, force: bool, ui: Ui) -> Result {
-    let (found, _) = Engine::all_stacks(&place.aws, KINDS).await?;
+    let (found, gaps) = Engine::all_stacks(&place.aws, KINDS).await?;
     let armed: BTreeSet<String> = found
         .iter()
         .filter_map(|object| dlinfra::aws::ownership::Ownership::read(&object.live.tags))
         .filter(|owner| owner.expires.is_some())
         .map(|owner| owner.stack)
         .collect();
-    if !armed.is_empty() && !force {
-        let names: Vec<String> = armed.into_iter().collect();
+    let mut names: Vec<String> = armed.into_iter().collect();
+    if !gaps.is_empty() {
+        names.push("others that cannot be looked at".to_owned());
+    }
+    if !names.is_empty() && !force {
         return Err(Diagnostic::error(
             &reaper::codes::STILL_NEEDED,
             format!("stacks rely on it: {}", names.join(", ")),

@@ -14,7 +14,7 @@ use serde_json::json;
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    source: Source,
+    pub(super) source: Source,
     #[command(flatten)]
     pub(super) forms: Forms,
 }
@@ -35,7 +35,10 @@ pub(super) fn run(args: &Args, ui: Ui) -> Result {
             compiled.region
         ));
     }
-    args.forms.tell(ui, &forms::told("validate", &compiled.stack, &deployment.notes, Exit::Ok as u8))?;
+    args.forms.tell(
+        ui,
+        &forms::told("validate", (&compiled.stack, &forms::file(&args.source)), &deployment.notes, Exit::Ok as u8),
+    )?;
     // The process ends here; taking a large blueprint apart again would only cost time.
     std::mem::forget(deployment);
     Ok(Exit::Ok)

@@ -106,6 +106,11 @@ impl Ui {
 
     /// Talk.
     pub(crate) fn say(&self, text: &str) {
+        let text = match self.form {
+            // A line of a log must not be taken for a command of GitHub's.
+            Some(Form::Github) => &harmless_lines(text),
+            _ => text,
+        };
         let text = clean::clean(text.trim_end_matches('\n'), self.color);
         let _ = writeln!(std::io::stderr().lock(), "{text}");
     }
@@ -142,6 +147,13 @@ impl Ui {
         std::io::stdin().lock().read_line(&mut line).ok()?;
         Some(line.trim().to_owned())
     }
+}
+
+/// The same lines, of which none begins as a command of GitHub Actions does.
+fn harmless_lines(text: &str) -> String {
+    let command = |line: &str| ["::", "##["].iter().any(|start| line.trim_start().starts_with(start));
+    let line = |line: &str| if command(line) { format!("| {line}") } else { line.to_owned() };
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn var(name: &str) -> Option<String> {
