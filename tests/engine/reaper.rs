@@ -121,8 +121,9 @@ async fn an_extension_counts_from_its_first_word() {
     stage.clock.sleep(hours(25)).await;
     // What is over is not extended to a time that is over as well.
     let folder = tempfile::tempdir().unwrap();
-    let past = stage.engine().await.extend(later + SignedDuration::from_mins(1), journal::Presence::new(folder.path()));
-    assert!(past.await.unwrap_err().iter().all(|d| d.code == "DL0568"));
+    let (over, presence) = (later + SignedDuration::from_mins(1), journal::Presence::new(folder.path()));
+    let refused = stage.engine().await.extend(over, presence).await.unwrap_err();
+    assert!(refused.iter().all(|d| d.code == "DL0568"), "{refused}");
     assert_eq!(ends(&reap(&stage).await), BTreeMap::from([("train", End::Removed)]));
 }
 
