@@ -110,7 +110,8 @@ impl<T: Object> AnyTable for Table<T> {
 /// The ids that the last part of an ARN may end in: all of it, and what follows a colon or a slash.
 fn ids(tail: &str) -> impl Iterator<Item = &str> {
     let after = tail.char_indices().filter(|(_, ch)| matches!(ch, ':' | '/')).map(|(at, _)| &tail[at + 1..]);
-    std::iter::once(tail).chain(after)
+    // The name of a load balancer has something behind it, too.
+    std::iter::once(tail).chain(after).chain(tail.split('/'))
 }
 
 /// An object with tags, found by its ARN.

@@ -419,9 +419,13 @@ async fn under_its_role_everything_that_is_shipped_can_be_removed() {
         let vars: &[(&str, &str)] = if text.contains("\n  mail:") { &[("mail", "[ops@example.com]")] } else { &[] };
         let wanted = blueprint(&text, vars);
         for existing in wanted.iter().filter_map(|w| w.existing.as_ref()) {
-            let Lookup::Name(bucket) = existing else { panic!("{name}: {existing:?}") };
+            let (Lookup::Id(bucket) | Lookup::Name(bucket)) = existing else { panic!("{name}: {existing:?}") };
             if !sandbox.objects().iter().any(|o| o.id == *bucket) {
                 aws.s3().create_bucket().bucket(bucket).send().await.unwrap();
+                for key in ["v1/weights", "second/weights"] {
+                    let put = aws.s3().put_object().bucket(bucket).key(key).body(b"data".to_vec().into());
+                    put.send().await.unwrap();
+                }
             }
         }
         let mut stage = stack(&sandbox, &name, 1).await;

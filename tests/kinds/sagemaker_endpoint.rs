@@ -76,6 +76,7 @@ fn queued(min: u32, wake: bool) -> Value {
 }
 
 /// A variant that gets copies of requests.
+#[allow(clippy::needless_pass_by_value, reason = "callers write the fields in place")]
 fn shadow(more: Value) -> Value {
     variant(examples::merged(&json!({ "name": "next", "container": version(9) }), &more))
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::Resource;
 use crate::iam_model::{InstanceProfile, Role};
 use crate::regions;
-use crate::services::ec2;
+use crate::services::{application_autoscaling, ec2};
 use crate::store::{GLOBAL, Tags, World};
 
 /// Where a request is made.
@@ -58,6 +58,7 @@ pub(super) fn of(place: Place<'_>, operation: &str, fields: &Map<String, Value>)
         "s3" => s3_resources(place, fields),
         "iam" => iam_resources(place, fields),
         "scheduler" => scheduler_resources(place, operation, fields),
+        "application-autoscaling" => scaled(place, fields),
         "cloudwatch" if operation.contains("Dashboard") => dashboards(place, fields),
         _ => Vec::new(),
     };
@@ -68,7 +69,8 @@ pub(super) fn of(place: Place<'_>, operation: &str, fields: &Map<String, Value>)
         }
     }
     // ARNs of the service's own, wherever they stand, but not in what only mentions them.
-    let own: Vec<&String> = fields.iter().filter(|(name, _)| *name != "Target").map(|(name, _)| name).collect();
+    const MENTIONS: [&str; 3] = ["PermissionsBoundary", "PolicyArn", "Target"];
+    let own = fields.keys().filter(|name| !MENTIONS.contains(&name.as_str()));
     for name in own {
         for text in strings(fields.get(name)) {
             let of_service = text.split(':').nth(2) == Some(place.prefix);
@@ -230,6 +232,13 @@ fn scheduler_resources(place: Place<'_>, operation: &str, fields: &Map<String, V
         _ => return Vec::new(),
     };
     vec![Resource { arns: vec![place.arn(&tail)], tags: place.tags(&tail) }]
+}
+
+/// What scales, by the resource whose number it decides.
+fn scaled(place: Place<'_>, fields: &Map<String, Value>) -> Vec<Resource> {
+    let resource = fields.get("ResourceId").and_then(Value::as_str);
+    let tail = resource.and_then(|resource| application_autoscaling::target(place.world, place.region, resource));
+    tail.map(|tail| Resource { arns: vec![place.arn(&tail)], tags: place.tags(&tail) }).into_iter().collect()
 }
 
 /// Dashboards belong to no region.

@@ -1,6 +1,6 @@
 //! The services that the sandbox simulates, one module each.
 
-mod application_autoscaling;
+pub(crate) mod application_autoscaling;
 mod ce;
 pub(crate) mod ec2;
 mod elbv2;

@@ -12,7 +12,7 @@ use super::prelude::*;
 use crate::store::{Due, Object, World};
 
 pub(crate) use load::asked;
-pub(crate) use targets::{forget, scales};
+pub(crate) use targets::{forget, scales, target};
 
 pub(crate) static SERVICE: Service = Service {
     operations: &[targets::OPERATIONS, policies::OPERATIONS, schedules::OPERATIONS, tagged::OPERATIONS],

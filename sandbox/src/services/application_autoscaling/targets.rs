@@ -53,6 +53,12 @@ impl Object for Target {
     }
 }
 
+/// The last part of the ARN of what scales a resource.
+pub(crate) fn target(world: &World, region: &str, resource: &str) -> Option<String> {
+    let found = world.all::<Target>(region).find(|it| it.resource == resource)?;
+    Some(format!("scalable-target/{}", found.id))
+}
+
 /// The id of the target of a resource, which is in its ARN.
 pub(super) fn id(resource: &str) -> String {
     let digest = Sha256::digest(resource);

@@ -6,6 +6,7 @@ use super::gateways::InternetGateway;
 use super::instances::Instance;
 use super::key_pairs::KeyPair;
 use super::placement::PlacementGroup;
+use super::routes::RouteTable;
 use super::tags::{TagSet, resource_type};
 use super::vpc::Vpc;
 use crate::store::{Object, Tags, World};
@@ -48,6 +49,11 @@ pub(crate) fn resource(world: &World, region: &str, operation: &str, text: &str)
         "DeletePlacementGroup" => {
             let id = world.get::<PlacementGroup>(region, text).map(|group| group.id.clone()).unwrap_or_default();
             return Some((format!("placement-group/{text}"), tags(&id)));
+        }
+        "DisassociateRouteTable" => {
+            let has = |table: &&RouteTable| table.associations.contains_key(text);
+            let id = &world.all::<RouteTable>(region).find(has)?.id;
+            return Some((format!("route-table/{id}"), tags(id)));
         }
         "DeleteKeyPair" => {
             let pair = world.all::<KeyPair>(region).find(|pair| pair.name == text || pair.id() == text)?;

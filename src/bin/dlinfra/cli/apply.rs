@@ -2,7 +2,7 @@
 use super::{
     Exit, Result, Stop,
     arguments::{Source, Where},
-    forms::Forms,
+    forms::{self, Forms},
     load,
     money::Limits,
     output,
@@ -156,7 +156,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     let exit = exit(&outcome);
     if args.forms.wanted(ui) {
         let (words, mut found) = (closing("applied", plan, &outcome), prepared.found());
-        found.extend(undone(&outcome));
+        found.extend(forms::undone(&outcome));
         args.forms.tell(ui, &prepared.told("apply", &found, exit, Some(&words), None))?;
     }
     Ok(exit)
@@ -338,16 +338,6 @@ pub(super) fn exit(outcome: &Outcome) -> Exit {
         o if o.failed.is_empty() || o.done > 0 || o.taken_on || !o.pending.is_empty() => Exit::Partial,
         _ => Exit::Error,
     }
-}
-
-/// What an execution did not bring about, as problems.
-pub(super) fn undone(outcome: &Outcome) -> Diagnostics {
-    let failed = outcome.failed.iter().map(|(address, e)| e.diagnostic().at_address(address.as_str()));
-    let pending = outcome
-        .pending
-        .iter()
-        .map(|(address, why)| Diagnostic::warning(&codes::PENDING, why.clone()).at_address(address.as_str()));
-    failed.chain(pending).chain(outcome.trouble.clone()).collect()
 }
 
 /// The closing words of an execution.

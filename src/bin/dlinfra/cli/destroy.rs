@@ -99,7 +99,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         let exit = unproven(&header, &plan, &outcome, &money, ui);
         if args.forms.wanted(ui) {
             let words = apply::closing("destroyed", &plan, &outcome);
-            tell(args, (&header, &plan, &money), (&apply::undone(&outcome), &words), exit, ui)?;
+            tell(args, (&header, &plan, &money), (&forms::undone(&outcome), &words), exit, ui)?;
         }
         return Ok(exit);
     };
@@ -167,7 +167,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         };
         let words = format!("{left}; {}", apply::closing("destroyed", &plan, &outcome));
         let mut found = proof.notes();
-        found.extend(apply::undone(&outcome));
+        found.extend(forms::undone(&outcome));
         tell(args, (&header, &plan, &money), (&found, &words), exit, ui)?;
     }
     Ok(exit)

@@ -4,6 +4,7 @@ use crate::cli::codes;
 use crate::ui::Ui;
 use dlinfra::{
     diagnostic::{Code, Diagnostic, Diagnostics},
+    engine::Outcome,
     report::ci::{Form, Told, markdown, outputs},
 };
 use std::{
@@ -97,6 +98,16 @@ pub(super) fn told<'a>(
 ) -> Told<'a> {
     let (header, plan, money, closing, next) = (None, None, None, None, None);
     Told { command, stack, file, header, plan, money, found, closing, next, exit, code }
+}
+
+/// What an execution did not bring about, as problems.
+pub(super) fn undone(outcome: &Outcome) -> Diagnostics {
+    let failed = outcome.failed.iter().map(|(address, e)| e.diagnostic().at_address(address.as_str()));
+    let pending = outcome
+        .pending
+        .iter()
+        .map(|(address, why)| Diagnostic::warning(&codes::PENDING, why.clone()).at_address(address.as_str()));
+    failed.chain(pending).chain(outcome.trouble.clone()).collect()
 }
 
 /// Has the result been told? It is told once.

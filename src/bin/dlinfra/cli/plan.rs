@@ -143,7 +143,7 @@ pub(super) async fn prepare(
     }
     let place = Place::open(place, &deployment.compiled.region, Some(&file)).await?;
     let mut target = deployment.target();
-    target.ttl_enforced &= !keeping.is_some_and(|k| k.is_off());
+    target.ttl_enforced &= !keeping.is_some_and(Keeping::is_off);
     let mut engine = place.engine(target, deployment.compiled.backend.as_ref()).await?;
     let (replace, saved) = match opened {
         load::Opened::Blueprint(_) => (addresses(replace, &deployment)?, None),
