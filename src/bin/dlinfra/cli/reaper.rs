@@ -21,8 +21,6 @@ use std::{
 /// Make, look at, try or remove what ends stacks when their ttl is over.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    #[command(flatten)]
-    place: Where,
     #[command(subcommand)]
     command: Command,
 }
@@ -32,14 +30,24 @@ enum Command {
     /// Make it, or bring it to this version of dlinfra.
     Install {
         #[command(flatten)]
+        place: Where,
+        #[command(flatten)]
         program: Chosen,
     },
     /// Show its version, its last pass and what that left.
-    Status,
+    Status {
+        #[command(flatten)]
+        place: Where,
+    },
     /// Call it once in a mode that changes nothing, and show what it may not do.
-    Check,
+    Check {
+        #[command(flatten)]
+        place: Where,
+    },
     /// Remove it. Nothing ends stacks then.
     Remove {
+        #[command(flatten)]
+        place: Where,
         /// Also while stacks with a ttl exist.
         #[arg(long)]
         force: bool,
@@ -65,15 +73,19 @@ pub(super) struct Keeping {
 }
 
 pub(super) async fn run(args: &Args, ui: Ui) -> Result {
-    let region = stack::region(&args.place)?;
-    let place = Place::open(&args.place, &region, None).await?;
+    let (Command::Install { place, .. }
+    | Command::Status { place }
+    | Command::Check { place }
+    | Command::Remove { place, .. }) = &args.command;
+    let region = stack::region(place)?;
+    let place = Place::open(place, &region, None).await?;
     if place.sandbox.is_some() {
         return Err(Diagnostic::error(&codes::COMMAND_LINE, STANDS_STILL)
             .with_help("`dlinfra sandbox serve --run-functions` has time, and runs functions")
             .into());
     }
     match &args.command {
-        Command::Install { program } => {
+        Command::Install { program, .. } => {
             let there = reaper::installed(&place.aws).await?;
             if there.as_ref().is_some_and(|it| it.is_newer_than(OWN)) {
                 return Err(older().into());
@@ -81,9 +93,9 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
             let fresh = install(&place, program, there.is_some_and(|it| it.data), ui).await?;
             check(&place, fresh, ui).await
         }
-        Command::Status => status(&place, ui).await,
-        Command::Check => check(&place, false, ui).await,
-        Command::Remove { force } => remove(&place, *force, ui).await,
+        Command::Status { .. } => status(&place, ui).await,
+        Command::Check { .. } => check(&place, false, ui).await,
+        Command::Remove { force, .. } => remove(&place, *force, ui).await,
     }
 }
 
