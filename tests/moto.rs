@@ -60,6 +60,8 @@ impl Moto {
             .args(["--endpoint-url", &format!("http://127.0.0.1:{}", self.server.port)])
             .current_dir(self.folder.path())
             .env_remove("DLINFRA_SANDBOX")
+            // moto runs functions in containers, which nothing here has.
+            .env("DLINFRA_NO_REAPER", "1")
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .env("AWS_EC2_METADATA_DISABLED", "true")

@@ -74,13 +74,13 @@ requests = collections.Counter()
 
 
 def name_of(request: Request) -> str:
-    """The operation of a request, as `service:Operation` (S3: method and query, as moto names no operation)."""
+    """The operation of a request, as `service:Operation` (services that go by paths: the method, as moto names no operation)."""
     service = re.search(r"/aws4_request|Credential=[^/]+/[^/]+/[^/]+/([^/]+)/", request.headers.get("Authorization", ""))
     service = service.group(1) if service else "unknown"
     if target := request.headers.get("X-Amz-Target"):
         return f"{service}:{target.rsplit('.', 1)[-1]}"
-    if service == "s3":
-        return f"s3:{request.method}"
+    if service in ("lambda", "s3", "scheduler"):
+        return f"{service}:{request.method}"
     action = parse_qs(request.get_data(cache=True, as_text=True)).get("Action", ["unknown"])
     return f"{service}:{action[0]}"
 
