@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::{collections::BTreeSet, fs, process::Command};
 
 /// Named in a manifest for what they switch on in other crates, as a comment there says.
-const FOR_FEATURES: [&str; 1] = ["num-traits"];
+const FOR_FEATURES: [&str; 2] = ["num-traits", "regex-syntax"];
 
 /// What Rust calls a package; not always its own name (`md-5` is `md5`).
 fn library(metadata: &Value, package: &str) -> String {
