@@ -1,10 +1,11 @@
 //! reap: one pass of the reaper by hand or from cron, with the caller's own permissions.
-use super::{Exit, Result, arguments::Where, document, place::Place, reaper, stack};
+use super::{Exit, Result, arguments::Where, document, place::Place, stack};
 use crate::ui::Ui;
 use dlinfra::{
     diagnostic::Diagnostics,
+    journal::lock::moment,
     kinds::KINDS,
-    reaper::{Reap, pass},
+    reaper::{End, Pass, Reap, pass},
 };
 use serde_json::json;
 
@@ -32,11 +33,41 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     if ui.json {
         ui.data(&document("reap", &json!({ "pass": done }), &Diagnostics::new()).to_string());
     } else {
-        reaper::show(&done, &place, ui);
+        show(&done, &place, ui);
     }
     Ok(match (*stopped.borrow(), done.is_clean()) {
         (true, _) => Exit::Interrupted,
         (false, true) => Exit::Ok,
         (false, false) => Exit::Partial,
     })
+}
+
+/// How long ago a pass began.
+pub(super) fn ago(pass: &Pass, place: &Place) -> String {
+    dlinfra::plan::ago(pass.at, place.aws.clock().now())
+}
+
+/// What a pass did.
+pub(super) fn show(pass: &Pass, place: &Place, ui: Ui) {
+    ui.data(&format!("pass of {} ({})", moment(pass.at), ago(pass, place)));
+    if pass.stacks.is_empty() {
+        ui.data("  nothing had expired");
+    }
+    for one in &pass.stacks {
+        let resources = dlinfra::report::counted(one.removed, "resource");
+        let words = match one.end {
+            End::Removed => format!("removed, {resources}"),
+            End::Left => format!("{resources} removed, {} left", one.left.len()),
+            End::Due => format!("would be removed, {resources}"),
+            End::Busy => "somebody works on it; the next pass looks again".to_owned(),
+            End::Doubtful => "not touched".to_owned(),
+            End::Failed => "not removed".to_owned(),
+        };
+        let why = one.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        ui.data(&format!("  {}  expired {}: {words}{why}", one.stack, moment(one.expired)));
+        one.left.iter().for_each(|left| ui.data(&format!("    {left}")));
+    }
+    for gap in &pass.not_seen {
+        ui.data(&format!("  {gap}"));
+    }
 }

@@ -1,15 +1,14 @@
 //! reaper: make, look at, try and remove what ends stacks at their time; and make it before a stack that needs it.
-use super::{Exit, Result, Stop, apply, arguments::Where, document, place::Place, plan, stack};
+use super::{Exit, Result, Stop, apply, arguments::Where, document, place::Place, plan, reap, stack};
 use crate::cli::codes;
 use crate::ui::Ui;
 use dlinfra::{
     blueprint::Backend,
     diagnostic::{Diagnostic, Diagnostics},
     engine::Engine,
-    journal::lock::moment,
     kinds::KINDS,
     plan::{Action, Plan},
-    reaper::{self, End, Installed, NAME, Package, Pass, Program, Rehearsal},
+    reaper::{self, Installed, NAME, Package, Pass, Program, Rehearsal},
 };
 use serde_json::json;
 use std::{
@@ -144,15 +143,11 @@ pub(super) async fn promise(
         }
         Ok(Some(Installed { version, .. })) => {
             let last = reaper::last_pass(&place.aws).await.ok().flatten();
-            let last = last.map_or("no pass yet".to_owned(), |pass| format!("last pass {}", ago(&pass, place)));
+            let last = last.map_or("no pass yet".to_owned(), |pass| format!("last pass {}", reap::ago(&pass, place)));
             format!("enforced by the reaper (dlinfra {}, {last})", version.as_deref().unwrap_or("?"))
         }
     };
     Some(format!("ttl {ttl}: {words}"))
-}
-
-fn ago(pass: &Pass, place: &Place) -> String {
-    dlinfra::plan::ago(pass.at, place.aws.clock().now())
 }
 
 /// Makes the reaper if need be, and rehearses it, before anything that costs money.
@@ -280,7 +275,7 @@ pub(super) async fn in_list(place: &Place, any: bool, ui: Ui) {
         (Ok(None), _) if any => ui.say("nothing ends these stacks: there is no reaper (`dlinfra reaper install`)"),
         (Ok(Some(_)), Some(pass)) => {
             ui.data("");
-            show(&pass, place, ui);
+            reap::show(&pass, place, ui);
         }
         // Whoever may not ask has the list all the same.
         _ => {}
@@ -327,34 +322,9 @@ async fn status(place: &Place, ui: Ui) -> Result {
     }
     match last {
         None => ui.data("no pass yet"),
-        Some(pass) => show(&pass, place, ui),
+        Some(pass) => reap::show(&pass, place, ui),
     }
     Ok(Exit::Ok)
-}
-
-/// What a pass did.
-pub(super) fn show(pass: &Pass, place: &Place, ui: Ui) {
-    ui.data(&format!("pass of {} ({})", moment(pass.at), ago(pass, place)));
-    if pass.stacks.is_empty() {
-        ui.data("  nothing had expired");
-    }
-    for one in &pass.stacks {
-        let resources = dlinfra::report::counted(one.removed, "resource");
-        let words = match one.end {
-            End::Removed => format!("removed, {resources}"),
-            End::Left => format!("{resources} removed, {} left", one.left.len()),
-            End::Due => format!("would be removed, {resources}"),
-            End::Busy => "somebody works on it; the next pass looks again".to_owned(),
-            End::Doubtful => "not touched".to_owned(),
-            End::Failed => "not removed".to_owned(),
-        };
-        let why = one.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-        ui.data(&format!("  {}  expired {}: {words}{why}", one.stack, moment(one.expired)));
-        one.left.iter().for_each(|left| ui.data(&format!("    {left}")));
-    }
-    for gap in &pass.not_seen {
-        ui.data(&format!("  {gap}"));
-    }
 }
 
 async fn remove(place: &Place, force: bool, ui: Ui) -> Result {
