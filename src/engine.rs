@@ -18,6 +18,7 @@ mod reveal;
 
 pub use codes::CODES;
 pub use execute::Execution;
+#[cfg(feature = "internals")]
 pub use extend::Extended;
 pub use import::{By, Claim as ImportClaim, Import};
 pub use known::{Gap, Untagged};

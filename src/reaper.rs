@@ -15,9 +15,12 @@ mod rehearsal;
 mod stack;
 
 pub use codes::CODES;
+#[cfg(feature = "internals")]
 pub use grants::{Ground, removing};
 pub use package::Package;
-pub use pass::{End, Ended, Pass, Reap, pass};
+#[cfg(feature = "internals")]
+pub use pass::Ended;
+pub use pass::{End, Pass, Reap, pass};
 pub use presence::{Installed, forget_programs, ground, installed, keep, last_pass, rehearse, upload};
 pub use rehearsal::{Rehearsal, check};
 pub use stack::{Program, deployment};

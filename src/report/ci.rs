@@ -6,7 +6,7 @@ mod junit;
 mod sarif;
 
 pub use annotations::{annotations, outputs};
-pub use comment::{markdown, marker};
+pub use comment::markdown;
 pub use gitlab::{code_quality, counts};
 pub use junit::junit;
 pub use sarif::sarif;

@@ -4,7 +4,7 @@ use crate::{diagnostic::Diagnostic, report::cost::markdown::cell};
 use std::fmt::Write as _;
 
 /// By which a later run finds its own comment: what is known also of a blueprint that does not compile.
-pub fn marker(told: &Told<'_>) -> String {
+fn marker(told: &Told<'_>) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./#".contains(c);
     format!("<!-- dlinfra:{} -->", told.file.replace(|c| !plain(c), "_"))
 }
