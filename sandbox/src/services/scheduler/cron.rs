@@ -14,7 +14,7 @@ const DAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
 /// What each field admits; nothing = `?`, or every day where the other field of days decides.
 #[derive(Debug, Clone)]
-pub(super) struct Cron {
+pub(crate) struct Cron {
     minutes: BTreeSet<i16>,
     hours: BTreeSet<i16>,
     days: Option<BTreeSet<i16>>,

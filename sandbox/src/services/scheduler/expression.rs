@@ -9,7 +9,7 @@ use crate::services::prelude::*;
 
 /// An expression that has been understood.
 #[derive(Debug, Clone)]
-pub(super) enum Expression {
+pub(crate) enum Expression {
     At(Timestamp),
     /// A period in seconds.
     Rate(i64),
@@ -17,7 +17,7 @@ pub(super) enum Expression {
 }
 
 impl Expression {
-    pub(super) fn parse(text: &str) -> Result<Self, ApiError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, ApiError> {
         let wrong = || ApiError::bad("ValidationException", format!("Invalid Schedule Expression {text}."));
         let inside = |word: &str| text.strip_prefix(word)?.strip_prefix('(')?.strip_suffix(')');
         if let Some(inside) = inside("at") {
@@ -30,7 +30,7 @@ impl Expression {
     }
 
     /// The first time from `from` on; `anchor` is what periods are counted from, and their first end.
-    pub(super) fn next(&self, from: Timestamp, anchor: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn next(&self, from: Timestamp, anchor: Timestamp) -> Option<Timestamp> {
         match self {
             Self::At(at) => Some(*at).filter(|at| *at >= from),
             Self::Rate(seconds) => {

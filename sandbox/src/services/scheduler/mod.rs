@@ -11,6 +11,7 @@ use super::prelude::*;
 use crate::store::{Due, Object, World};
 
 pub(crate) use due::next_time;
+pub(crate) use expression::Expression;
 
 use groups::Group;
 use schedules::Schedule;
