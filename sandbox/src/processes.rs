@@ -44,6 +44,7 @@ pub struct Processes {
 struct Shared {
     endpoint: String,
     speed: f64,
+    least: Duration,
     folder: Folder,
 }
 
@@ -51,9 +52,14 @@ impl Processes {
     /// Functions that find the sandbox at `endpoint` (`http://127.0.0.1:PORT`), which runs at `speed`. Their code is
     /// unpacked into a new folder for temporary files, which goes with this.
     pub fn new(endpoint: impl Into<String>, speed: f64) -> io::Result<Self> {
+        Self::at_least(endpoint, speed, LEAST)
+    }
+
+    /// The same, where a function has at least so long.
+    pub fn at_least(endpoint: impl Into<String>, speed: f64, least: Duration) -> io::Result<Self> {
         let folder = Folder::new(&std::env::temp_dir())?;
         let speed = if speed.is_finite() && speed > 0.0 { speed } else { 1.0 };
-        Ok(Self { shared: Arc::new(Shared { endpoint: endpoint.into(), speed, folder }) })
+        Ok(Self { shared: Arc::new(Shared { endpoint: endpoint.into(), speed, least, folder }) })
     }
 }
 
@@ -85,7 +91,7 @@ impl Shared {
 
     async fn run_in(&self, invocation: Invocation, code: &Path, bootstrap: &Path, home: &Path) -> io::Result<Answer> {
         let (id, timeout) = (invocation.request_id.clone(), invocation.timeout);
-        let budget = timeout.div_f64(self.speed).max(LEAST);
+        let budget = timeout.div_f64(self.speed).max(self.least);
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let mut command = self.command(&invocation, listener.local_addr()?.port(), (code, bootstrap, home));
         let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + budget;

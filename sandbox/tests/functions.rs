@@ -328,9 +328,9 @@ async fn processes_run_what_is_in_the_zip() {
 }
 
 #[tokio::test]
-#[ignore = "waits for twenty seconds, the least that a process has"]
 async fn a_process_that_takes_too_long_is_ended_with_its_children() {
-    let functions: Arc<dyn Functions> = Arc::new(Processes::new("http://127.0.0.1:1", 600.0).unwrap());
+    let short = Duration::from_secs(2);
+    let functions: Arc<dyn Functions> = Arc::new(Processes::at_least("http://127.0.0.1:1", 600.0, short).unwrap());
     let sandbox = Sandbox::open(SandboxConfig { speed: 600.0, ..config(Some(functions)) }).unwrap();
     function(&sandbox, SCRIPT, everything(), 3).await;
     let (_, body) = invoke(&sandbox, "RequestResponse", json!({"do": "sleep"})).await;
