@@ -195,8 +195,13 @@ pub fn canonical(value: &Value) -> String {
 
 /// SHA-256 of bytes as lower-case hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
+    hex(&Sha256::digest(bytes))
+}
+
+/// Bytes as hexadecimal digits, in small letters.
+pub fn hex(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
         out.push_str(&format!("{byte:02x}"));
     }
     out

@@ -45,7 +45,7 @@ impl Engine {
         if new.at < now.at || new.at <= self.now() {
             return Err(Diagnostic::error(
                 &codes::NOT_LATER,
-                format!("{} ends at {}: {} is no later end", self.target.stack, now.at, new.at),
+                format!("{} ends at {}, and {} is not a later end", self.target.stack, now.at, new.at),
             )
             .with_help("to end it sooner, destroy it, or write a shorter `ttl` and apply")
             .into());

@@ -41,7 +41,7 @@ pub use memory::MemoryBackend;
 pub use presence::Presence;
 pub use recorder::{JournalRecorder, Telling, Waiting};
 pub use recover::{ByKind, Lost, Recovered, forget, recover};
-pub use s3::S3Backend;
+pub use s3::{S3Backend, own_bucket};
 pub use session::{Begin, Session};
 pub use transfer::transfer;
 

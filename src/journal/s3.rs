@@ -12,6 +12,11 @@ use crate::{
 };
 use std::path::Path;
 
+/// What dlinfra's own bucket in an account and region is called.
+pub fn own_bucket(account: &str, region: &str) -> String {
+    format!("dlinfra-{account}-{region}")
+}
+
 /// `s3://bucket/prefix/`.
 ///
 /// Its clients stand apart: the guard that stops mutations when the lease is lost must not stop the record of what was
@@ -28,7 +33,7 @@ pub struct S3Backend {
 impl S3Backend {
     /// The account's own bucket, `dlinfra-<account>-<region>`.
     pub fn own(aws: &Aws, account: &str, stack: &str) -> Self {
-        let bucket = format!("dlinfra-{account}-{}", aws.region());
+        let bucket = own_bucket(account, aws.region());
         Self {
             objects: Objects::new(aws.apart(), account, &bucket),
             prefix: format!("journal/{stack}/"),

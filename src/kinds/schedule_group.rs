@@ -71,10 +71,10 @@ pub struct ScheduleTarget {
     /// What it is told. For an action of AWS's API, its parameters under their names in the SDK (`InstanceIds`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Document>,
-    /// How often a call that failed is made again, up to 185 times.
+    /// How often a failed call is retried, up to 185 times.
     #[serde(default = "often")]
     pub retries: u32,
-    /// How long it is tried, 1m to 24h.
+    /// For how long it is retried, 1m to 24h.
     #[serde(default = "a_day")]
     pub max_age: Span,
     /// The ARN of the queue for calls that failed to the end; the role must be allowed to send there.

@@ -17,7 +17,7 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// So many stacks end at the same time: what takes long is waiting for AWS.
+/// How many stacks are ended at the same time: what takes long is waiting for AWS.
 const AT_ONCE: usize = 8;
 
 /// Which stacks, and how.
@@ -148,7 +148,7 @@ async fn one(
         why: Some(why.to_owned()).filter(|why| !why.is_empty()),
     };
     if *reap.cancel.borrow() {
-        return Ok(ended(End::Failed, "this pass was over before its turn"));
+        return Ok(ended(End::Failed, "this pass ended before its turn"));
     }
     let account = aws.account().await?;
     let backend = Arc::new(S3Backend::own(aws, &account, stack));
@@ -187,7 +187,7 @@ async fn one(
     };
     let removed = engine.destroy(plan, view, &[], run).await?;
     let Some(proof) = removed.proof else {
-        let why = if removed.outcome.cancelled { "this pass was over before it" } else { "nobody could look" };
+        let why = if removed.outcome.cancelled { "this pass ended first" } else { "the account could not be swept" };
         return Ok(Ended { removed: removed.outcome.done, ..ended(End::Failed, &format!("no proof: {why}")) });
     };
     let failed: BTreeMap<&str, String> =

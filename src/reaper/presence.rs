@@ -13,6 +13,7 @@ use crate::{
         optional,
     },
     diagnostic::Diagnostic,
+    journal::own_bucket,
 };
 use serde_json::{Value, json};
 
@@ -45,7 +46,7 @@ impl Installed {
 pub async fn ground(aws: &Aws) -> Result<Ground, Error> {
     let identity = aws.identity().await?;
     let (account, region) = (identity.account.clone(), aws.region().to_owned());
-    let bucket = format!("dlinfra-{account}-{region}");
+    let bucket = own_bucket(&account, &region);
     Ok(Ground { partition: identity.partition.clone(), account, region, bucket, data: false })
 }
 

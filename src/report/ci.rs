@@ -147,6 +147,15 @@ impl Told<'_> {
     }
 }
 
+/// What a plan found, and nothing else.
+#[cfg(test)]
+fn told(found: &Diagnostics) -> Told<'_> {
+    let code = |id: &str| crate::aws::CODES.iter().copied().find(|code| code.code == id);
+    let (header, plan, money, closing, next) = (None, None, None, None, None);
+    let (command, stack, file) = ("plan", "train", "stacks/my train.yaml");
+    Told { command, stack, file, header, plan, money, found, closing, next, exit: 5, code }
+}
+
 /// A problem in one paragraph: what is wrong, and what to do.
 fn words(found: &Diagnostic) -> String {
     let mut out = found.summary.clone();

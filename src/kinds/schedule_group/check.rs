@@ -1,6 +1,10 @@
 //! What EventBridge Scheduler would refuse of schedules.
 use super::ScheduleGroup;
-use crate::{diagnostic::codes, kinds::named::Named, resource::Problem};
+use crate::{
+    diagnostic::codes,
+    kinds::{event_rule, named::Named},
+    resource::Problem,
+};
 
 codes! {
     pub(super) CODES:
@@ -9,10 +13,10 @@ codes! {
     EXPRESSION = "DL2002", "Not a time for a schedule",
         "A schedule is `rate(15 minutes)` (minute, hour or day, with an s where there are several), `cron(minutes hours day-of-month month day-of-week year)` with a `?` for one of the two days, or once `at(yyyy-mm-ddThh:mm:ss)` without a zone: the zone is a field of its own.";
     TIME = "DL2003", "A duration of a schedule that Scheduler does not take",
-        "A call is tried for 1 minute to 24 hours and up to 185 times, and may come 1 minute to 24 hours late, in whole minutes.";
+        "A failed call is retried for 1 minute to 24 hours and up to 185 times. A call may come 1 minute to 24 hours late, in whole minutes.";
     ZONE = "DL2004", "Not a time zone",
         "Time zones have their names in the IANA database, such as `UTC`, `Europe/Berlin` or `America/New_York`.";
-    SELF_MADE = "DL2005", "An action that Scheduler does not take as a target",
+    ACTION = "DL2005", "An action that Scheduler does not take as a target",
         "Scheduler calls actions that change something; those that only read (`describe…`, `list…`, `get…`) are refused. The service stands in small letters, the action in camel case: `arn:aws:scheduler:::aws-sdk:ec2:stopInstances`.";
 }
 
@@ -21,29 +25,11 @@ pub(super) fn is_name(name: &str) -> bool {
     (1..=64).contains(&name.len()) && name.chars().all(plain) && name != "default"
 }
 
-/// `rate(n unit)`.
-fn is_rate(inside: &str) -> bool {
-    let Some((number, unit)) = inside.split_once(' ') else { return false };
-    match number.parse::<u32>() {
-        Ok(1) => ["minute", "hour", "day"].contains(&unit),
-        Ok(number) => number > 1 && ["minutes", "hours", "days"].contains(&unit),
-        Err(_) => false,
-    }
-}
-
-/// Six fields, and for one of the two days nothing said.
-fn is_cron(inside: &str) -> bool {
-    let fields: Vec<&str> = inside.split(' ').collect();
-    let plain =
-        |field: &&str| !field.is_empty() && field.chars().all(|c| c.is_ascii_alphanumeric() || "*?,-/#".contains(c));
-    fields.len() == 6 && fields.iter().all(plain) && (fields[2] == "?") != (fields[4] == "?")
-}
-
+/// A recurring time, or one that comes once, without a zone.
 fn is_expression(text: &str) -> bool {
-    let inside = |name: &str| text.strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')');
-    inside("rate").is_some_and(is_rate)
-        || inside("cron").is_some_and(is_cron)
-        || inside("at").is_some_and(|at| at.len() == 19 && at.parse::<jiff::civil::DateTime>().is_ok())
+    let once = text.strip_prefix("at(").and_then(|rest| rest.strip_suffix(')'));
+    event_rule::is_schedule(text)
+        || once.is_some_and(|at| at.len() == 19 && at.parse::<jiff::civil::DateTime>().is_ok())
 }
 
 /// What actions that only read begin with
@@ -99,15 +85,15 @@ pub(super) fn check(group: &ScheduleGroup, problems: &mut Vec<Problem>) {
             );
         }
         if !(60..=86_400).contains(&one.target.max_age.seconds()) {
-            let summary = format!("a call cannot be tried for {}", one.target.max_age);
+            let summary = format!("a call cannot be retried for {}", one.target.max_age);
             add(&TIME, at("target.max_age"), summary, "write 1m to 24h");
         }
         if one.target.retries > 185 {
-            let summary = format!("a call cannot be made {} times again", one.target.retries);
+            let summary = format!("a call cannot be retried {} times", one.target.retries);
             add(&TIME, at("target.retries"), summary, "write 0 to 185");
         }
         if let Some(why) = one.target.arn.known().and_then(|arn| refused(arn)) {
-            add(&SELF_MADE, at("target.arn"), why, "choose an action that changes something");
+            add(&ACTION, at("target.arn"), why, "choose an action that changes something");
         }
     }
 }

@@ -24,7 +24,7 @@ pub fn markdown(told: &Told<'_>, most: usize) -> String {
     let _ = writeln!(head, "**{}**", quiet(&told.headline()));
     let mut tail = String::new();
     if let Some(next) = told.next {
-        let _ = writeln!(tail, "\nTo go on:\n\n```sh\n{next}\n```");
+        let _ = writeln!(tail, "\nNext:\n\n```sh\n{next}\n```");
     }
     let room = most.saturating_sub(head.chars().count() + tail.chars().count());
     let found = findings(told, room / 3);
@@ -93,31 +93,16 @@ mod tests {
     use super::*;
     use crate::diagnostic::Diagnostics;
 
-    fn told(found: &Diagnostics) -> Told<'_> {
-        Told {
-            command: "plan",
-            stack: "train",
-            file: "train.yaml",
-            header: None,
-            plan: None,
-            money: None,
-            found,
-            closing: None,
-            next: Some("dlinfra apply train.yaml"),
-            exit: 0,
-            code: |_| None,
-        }
-    }
-
     #[test]
     fn it_begins_with_its_marker_and_stays_within_its_length() {
         let code = &crate::aws::codes::BUG;
         let many = (0..2000).map(|n| Diagnostic::error(code, format!("{n} is wrong | `and` <b>")));
         let found: Diagnostics = many.collect();
         for most in [500, 5000, 65_536] {
-            let text = markdown(&told(&found), most);
+            let told = Told { next: Some("dlinfra apply train.yaml"), ..super::super::told(&found) };
+            let text = markdown(&told, most);
             assert!(text.chars().count() <= most, "{most}: {}", text.chars().count());
-            assert!(text.starts_with("<!-- dlinfra:train.yaml -->\n### dlinfra plan: `train`"), "{text}");
+            assert!(text.starts_with("<!-- dlinfra:stacks/my_train.yaml -->\n### dlinfra plan: `train`"), "{text}");
             assert!(text.contains("more, in the job's log"), "{text}");
             assert!(text.ends_with("dlinfra apply train.yaml\n```\n"), "{text}");
         }

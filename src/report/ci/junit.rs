@@ -85,19 +85,7 @@ mod tests {
         ]
         .into_iter()
         .collect();
-        let told = Told {
-            command: "plan",
-            stack: "train",
-            file: "stacks/my train.yaml",
-            header: None,
-            plan: None,
-            money: None,
-            found: &found,
-            closing: None,
-            next: None,
-            exit: 5,
-            code: |_| None,
-        };
+        let told = super::super::told(&found);
         let text = junit(&told);
         assert!(text.contains("tests=\"3\" failures=\"1\""), "{text}");
         assert!(text.contains("<failure message=\"a &lt; b &amp; &quot;c&quot;\""), "{text}");

@@ -1,4 +1,4 @@
-//! SARIF 2.1.0 (https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html), as code scanning takes it.
+//! SARIF 2.1.0 (<https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>), as code scanning takes it.
 use super::{Told, gitlab::fingerprint};
 use crate::diagnostic::{Diagnostic, Severity};
 use serde_json::{Value, json};
@@ -80,19 +80,7 @@ mod tests {
         ]
         .into_iter()
         .collect();
-        let told = Told {
-            command: "validate",
-            stack: "train",
-            file: "stacks/my train.yaml",
-            header: None,
-            plan: None,
-            money: None,
-            found: &found,
-            closing: None,
-            next: None,
-            exit: 1,
-            code: |id| crate::aws::CODES.iter().copied().find(|code| code.code == id),
-        };
+        let told = super::super::told(&found);
         let run = &sarif(&told)["runs"][0];
         let rules: Vec<&Value> = run["tool"]["driver"]["rules"].as_array().unwrap().iter().collect();
         assert_eq!(rules.len(), 2);

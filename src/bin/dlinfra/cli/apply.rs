@@ -8,7 +8,7 @@ use super::{
     output,
     patience::Patience,
     plan,
-    reaper::{self, Keeping},
+    reaper::{self, Chosen, Keeping},
 };
 use crate::cli::codes;
 use crate::ui::{Progress, Ui};
@@ -58,6 +58,8 @@ pub(super) struct Args {
     #[command(flatten)]
     keeping: Keeping,
     #[command(flatten)]
+    program: Chosen,
+    #[command(flatten)]
     limits: Limits,
 }
 
@@ -66,7 +68,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     let agreed = args.yes || load::is_saved(&args.source);
     can_answer(agreed, ui, "apply")?;
     let prepare =
-        async || plan::prepare(&args.source, &args.place, &args.replace, &args.limits, Some(&args.keeping), ui).await;
+        async || plan::prepare(&args.source, &args.place, &args.replace, &args.limits, &args.keeping, ui).await;
     let mut prepared = prepare().await?;
     if args.patience.wait(&prepared.engine, &prepared.place.presence(), ui).await? {
         // The second plan must not meet the hold of the first one on the sandbox's folder.
@@ -109,7 +111,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     };
     if plan.is_empty() {
         if agreed {
-            reaper::arm(&prepared, &args.keeping, ui).await?;
+            reaper::arm(&prepared, &args.keeping, &args.program, ui).await?;
         }
         if prepared.engine.is_unsettled(plan, &prepared.view, &prepared.deployment.wanted) {
             // Nothing changes in AWS; the journal learns what is ours.
@@ -130,7 +132,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         return Ok(Exit::Error);
     }
     // What ends the stack at its ttl is there, and tried, before anything costs money.
-    reaper::arm(&prepared, &args.keeping, ui).await?;
+    reaper::arm(&prepared, &args.keeping, &args.program, ui).await?;
     let outcome = execute(job(), ui).await?;
     if ui.json {
         let last = summary("apply", &prepared.header, plan, &outcome, money, &prepared.deployment.notes);

@@ -48,6 +48,8 @@ pub(super) struct Args {
     #[command(flatten)]
     limits: Limits,
     #[command(flatten)]
+    keeping: Keeping,
+    #[command(flatten)]
     pub(super) forms: Forms,
     /// Save the plan, so that `dlinfra apply PLAN.json` does this and nothing else.
     #[arg(long, alias = "output", short, value_name = "PLAN.json")]
@@ -126,7 +128,7 @@ pub(super) async fn prepare(
     place: &Where,
     replace: &[String],
     limits: &Limits,
-    keeping: Option<&Keeping>,
+    keeping: &Keeping,
     ui: Ui,
 ) -> std::result::Result<Prepared, Stop> {
     let opened = load::open(source)?;
@@ -143,7 +145,7 @@ pub(super) async fn prepare(
     }
     let place = Place::open(place, &deployment.compiled.region, Some(&file)).await?;
     let mut target = deployment.target();
-    target.ttl_enforced &= !keeping.is_some_and(Keeping::is_off);
+    target.ttl_enforced &= !keeping.is_off();
     let mut engine = place.engine(target, deployment.compiled.backend.as_ref()).await?;
     let (replace, saved) = match opened {
         load::Opened::Blueprint(_) => (addresses(replace, &deployment)?, None),
@@ -267,7 +269,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     if let Some(path) = &args.out {
         load::can_write_saved(path)?;
     }
-    let mut prepared = prepare(&args.source, &args.place, &args.replace, &args.limits, None, ui).await?;
+    let mut prepared = prepare(&args.source, &args.place, &args.replace, &args.limits, &args.keeping, ui).await?;
     if let Some(error) = &prepared.no_memory {
         let warning = Diagnostics::from(Diagnostic { severity: Severity::Warning, ..error.diagnostic() });
         if !ui.json {

@@ -64,11 +64,9 @@ pub(super) struct Chosen {
 /// How a stack's ttl is kept.
 #[derive(clap::Args, Clone, Default)]
 pub(super) struct Keeping {
-    /// Neither make nor try the reaper: where there is none, nothing but you ends the stack at its ttl.
+    /// Leave the reaper out: you end the stack at its ttl yourself.
     #[arg(long, env = "DLINFRA_NO_REAPER", hide_env = true, value_parser = clap::builder::BoolishValueParser::new())]
     no_reaper: bool,
-    #[command(flatten)]
-    program: Chosen,
 }
 
 pub(super) async fn run(args: &Args, ui: Ui) -> Result {
@@ -119,16 +117,14 @@ pub(super) async fn promise(
     place: &Place,
     ttl: Option<String>,
     backend: Option<&Backend>,
-    keeping: Option<&Keeping>,
+    keeping: &Keeping,
 ) -> Option<String> {
     let ttl = ttl?;
-    if keeping.is_some_and(Keeping::is_off) {
+    if keeping.no_reaper {
         return Some(format!("ttl {ttl}: not enforced (`--no-reaper`); end the stack yourself"));
     }
     if place.sandbox.is_some() {
-        return Some(format!(
-            "ttl {ttl}: kept by the reaper in AWS, not in this sandbox, which stands still between commands"
-        ));
+        return Some(format!("ttl {ttl}: in AWS the reaper enforces it; this sandbox stands still between commands"));
     }
     if backend.is_some() {
         return Some(format!("ttl {ttl}: not enforced, since the journal is not in the account's own bucket (DL0804)"));
@@ -139,7 +135,7 @@ pub(super) async fn promise(
             "enforced by the reaper, which is made first: a function, its log, two roles, a schedule".to_owned()
         }
         Ok(Some(Installed { scheduled: false, .. })) => {
-            "enforced by the reaper, whose schedule is put right first".to_owned()
+            "enforced by the reaper, whose schedule is repaired first".to_owned()
         }
         Ok(Some(Installed { version, .. })) => {
             let last = reaper::last_pass(&place.aws).await.ok().flatten();
@@ -151,7 +147,12 @@ pub(super) async fn promise(
 }
 
 /// Makes the reaper if need be, and rehearses it, before anything that costs money.
-pub(super) async fn arm(prepared: &plan::Prepared, keeping: &Keeping, ui: Ui) -> std::result::Result<(), Stop> {
+pub(super) async fn arm(
+    prepared: &plan::Prepared,
+    keeping: &Keeping,
+    program: &Chosen,
+    ui: Ui,
+) -> std::result::Result<(), Stop> {
     let compiled = &prepared.deployment.compiled;
     let place = &prepared.place;
     if compiled.ttl.is_none() || compiled.backend.is_some() || place.sandbox.is_some() || keeping.no_reaper {
@@ -165,7 +166,7 @@ pub(super) async fn arm(prepared: &plan::Prepared, keeping: &Keeping, ui: Ui) ->
     if newer && !there.as_ref().is_some_and(whole) {
         return Err(older().into());
     }
-    let fresh = !fits && !newer && install(place, &keeping.program, data, ui).await?;
+    let fresh = !fits && !newer && install(place, program, data, ui).await?;
     // What is there and does not change was rehearsed when it came.
     if prepared.plan.is_empty() && !fresh {
         return Ok(());
@@ -202,7 +203,7 @@ fn another(found: &Rehearsal) -> Diagnostic {
 }
 
 const WITHOUT: &str = "let its role do it, or apply with `--no-reaper` and end the stack yourself";
-/// So often a new role is tried again.
+/// How many times a new role is tried again.
 const YOUNG: u32 = 6;
 
 fn may_not(holes: &[String]) -> Diagnostic {
