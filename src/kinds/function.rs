@@ -11,15 +11,15 @@ use crate::{
     kinds::hosting,
     price::{PriceContext, PriceLine, service},
     resource::{
-        About, Call, Changes, Class, DefaultValue, Discovery, Durations, Gone, Id, Live, Lookup, NameRule, Output,
-        Problem, Quota, Resource,
+        About, Call, Changes, Class, Compares, DefaultValue, Discovery, Durations, Gone, Id, Live, Lookup, NameRule,
+        Output, Problem, Quota, Resource,
     },
     spec,
     units::{Size, Span},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::IgnoredAny};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// A Lambda function: a short one whose source stands here, or one whose code is an archive in a bucket.
@@ -131,7 +131,11 @@ impl Resource for Function {
         ],
         quotas: &[Quota { code: "L-2ACBD22F", name: "Function and layer storage" }],
         prices: "lambda",
-        defaults: &[("description", DefaultValue::Nothing), ("environment", DefaultValue::Other(|| json!({})))],
+        defaults: &[
+            ("description", DefaultValue::Nothing),
+            ("environment", DefaultValue::Other(|| json!({}))),
+            ("log_group", DefaultValue::Nothing),
+        ],
         durations: Some(Durations::quick(8, 6, 2)),
         gone: Gone::AtOnce,
         ..About::new("A Lambda function: code that runs when somebody calls it")
@@ -188,7 +192,10 @@ impl Resource for Function {
             return ctx.aws.lambda().rest::<IgnoredAny>("UpdateFunctionCode", ask).await.map(drop);
         }
         let role = hosting::parts::role_arn(ctx, want.role.id()?).await?;
-        let input = wire::configuration(want, &role)?;
+        let mut input = wire::configuration(want, &role)?;
+        if changes.touches("log_group") && want.log_group.is_none() {
+            input["LoggingConfig"] = json!({ "LogGroup": wire::own_group(&live.id) });
+        }
         let ask = Rest::put(wire::path(&live.id, "/configuration"), input);
         ctx.aws.lambda().rest::<IgnoredAny>("UpdateFunctionConfiguration", ask).await.map(drop)
     }
@@ -200,5 +207,16 @@ impl Resource for Function {
 
     async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<Self>>, Error> {
         named::lookup(ctx, by).await
+    }
+}
+
+impl Compares for Function {
+    /// Without a log group it writes to its own.
+    fn accept(want: &Value, found: &Value) -> Option<Value> {
+        let own = json!({ "$id": wire::own_group(found.get("name")?.as_str()?) });
+        let same = want.get("log_group").is_none_or(Value::is_null) && found.get("log_group") == Some(&own);
+        let mut seen = found.as_object().filter(|_| same)?.clone();
+        seen.remove("log_group");
+        Some(Value::Object(seen))
     }
 }

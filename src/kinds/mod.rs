@@ -35,7 +35,7 @@ kinds! {
     dashboard::Dashboard,
     event_rule::EventRule,
     fsx_lustre::FsxLustre: data + compares,
-    function::Function,
+    function::Function: compares,
     iam_role::IamRole: answers + asks + teardown,
     inference_component::InferenceComponent: compares + logs + serves + teardown,
     instance_group::InstanceGroup: fleet + compares + asks + logs + teardown,

@@ -84,7 +84,7 @@ fn ground(address: &str) -> Wanted {
         ),
         "function-role" | "other-function-role" => ("iam-role", json!({ "trust": ["lambda.amazonaws.com"] })),
         "schedule-role" => ("iam-role", json!({ "trust": ["scheduler.amazonaws.com"] })),
-        "log" => ("log-group", json!({ "name": "/functions" })),
+        "log" => ("log-group", json!({})),
         "queue" => ("queue", json!({ "name": "for-dead-letters" })),
         other => panic!("{other} has no ground"),
     };

@@ -204,6 +204,10 @@ fn what_can_be_removed_has_a_default() {
         ("fsx-lustre", "size"),
         ("fsx-lustre", "throughput"),
         ("fsx-lustre", "throughput_capacity"),
+        // Filled in, as `source` or an archive of one's own wants it.
+        ("function", "handler"),
+        // That of `source` is computed; an archive's is required.
+        ("function", "sha256"),
         // One of the two is required.
         ("iam-role", "trust"),
         ("iam-role", "trust_policy"),

@@ -15,12 +15,13 @@ use crate::{
         named::{self, Named},
     },
     resource::{Live, State},
+    spec,
     units::{Size, Span},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::collections::BTreeMap;
 
 pub(super) fn path(name: &str, below: &str) -> String {
     format!("/2015-03-31/functions/{}{below}", segment(name))
@@ -54,6 +55,11 @@ pub(super) fn configuration(of: &Function, role: &str) -> Result<Value, Error> {
         out["LoggingConfig"] = json!({ "LogGroup": group.id()? });
     }
     Ok(out)
+}
+
+/// Where Lambda writes what a function of this name says, unless it is told otherwise.
+pub(super) fn own_group(name: &str) -> String {
+    format!("/aws/lambda/{name}")
 }
 
 /// What Lambda calls the processors.
@@ -122,11 +128,7 @@ impl Found {
     /// In hexadecimal, as people compare it.
     fn sha256(&self) -> Result<String, Error> {
         let bytes = STANDARD.decode(&self.code_sha256).map_err(|_| Error::missing("the digest of a function"))?;
-        Ok(bytes.iter().fold(String::new(), |mut out, byte| {
-            // Writing to a text cannot fail.
-            let _ = write!(out, "{byte:02x}");
-            out
-        }))
+        Ok(spec::hex(&bytes))
     }
 
     fn spec(&self) -> Result<Function, Error> {
