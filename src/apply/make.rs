@@ -194,7 +194,11 @@ impl Shared<'_> {
         let live = self.live();
         let output = |address: &str, name: &str| {
             let address = Address::parse(address)?;
-            live.get(&address)?.outputs.get(name).filter(|v| !v.is_null()).cloned()
+            let Some(found) = live.get(&address) else {
+                let nobody = self.plan.steps.iter().find(|s| s.address == address && s.wants_nobody())?;
+                return nobody.kind.output_of_nobody(name);
+            };
+            found.outputs.get(name).filter(|v| !v.is_null()).cloned()
         };
         let mut want =
             expression::evaluate(&wanted, &output).map_err(|d| Error::new(ErrorClass::Invalid, d.summary))?;

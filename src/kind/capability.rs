@@ -10,7 +10,7 @@ use crate::{
     spec::Difference,
 };
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::{collections::BTreeSet, future::ready};
 
 /// What a kind does besides: one for each trait of `resource::capability` that its line in the table of kinds names.
@@ -130,6 +130,13 @@ impl dyn Kind + '_ {
     /// Is the wanted state "nothing exists"?
     pub fn is_empty(&self, spec: &Value) -> bool {
         self.has().fleet.is_some_and(|fleet| fleet.is_empty(spec))
+    }
+    /// An output of a fleet of nobody: its lists are empty and its counts 0; nobody has an address.
+    pub fn output_of_nobody(&self, name: &str) -> Option<Value> {
+        match self.about().outputs.iter().find(|output| output.name == name)?.ty {
+            "int" => Some(json!(0)),
+            ty => ty.starts_with("list").then(|| json!([])),
+        }
     }
     /// The image that its machines start from, if that is a name whose meaning AWS moves on.
     pub fn image(&self, spec: &Value) -> Option<NamedImage> {

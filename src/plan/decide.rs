@@ -242,7 +242,7 @@ fn one(
     let applied = input.applied.get(&wanted.address).or_else(|| input.applied.get(former?));
     step.setting = setting(&step, applied);
     let Some(found) = found else {
-        if !step.want.as_deref().is_some_and(|w| kind.is_empty(w)) {
+        if !step.wants_nobody() {
             step.action = Action::Create;
             step.expected_seconds = making;
             step.reason =
@@ -547,11 +547,16 @@ struct Decided<'a> {
     actions: BTreeMap<&'a str, Action>,
     /// Outputs that an update of them may change.
     unsettled: BTreeMap<&'a str, Vec<&'static str>>,
+    /// Fleets of nobody, of which nothing exists and nothing is made.
+    nobody: BTreeMap<&'a str, &'static dyn Kind>,
 }
 
 impl<'a> Decided<'a> {
     fn add(&mut self, address: &'a str, step: &Step) {
         self.actions.insert(address, step.action);
+        if step.action == Action::Keep && step.live.is_none() && step.wants_nobody() {
+            self.nobody.insert(address, step.kind);
+        }
         if step.action != Action::Update {
             return;
         }
@@ -573,7 +578,10 @@ fn settle(input: &Input<'_>, wanted: &Wanted, decided: &Decided<'_>) -> Result<A
     let known = |address: &str, name: &str| match decided.actions.get(address) {
         Some(Action::Create | Action::Replace) => None,
         _ if decided.unsettled.get(address).is_some_and(|outputs| outputs.contains(&name)) => None,
-        _ => input.snapshot.output(address, name),
+        _ => match decided.nobody.get(address) {
+            Some(kind) => kind.output_of_nobody(name),
+            None => input.snapshot.output(address, name),
+        },
     };
     let settled = expression::evaluate(&wanted.spec, &known)
         .map_err(|d| Diagnostics::from(d.at_address(wanted.address.as_str())))?;

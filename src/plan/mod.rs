@@ -187,6 +187,11 @@ impl Step {
         out.insert(tags::ADDRESS.to_owned(), self.address.to_string());
         out
     }
+
+    /// Is a fleet of 0 wanted?
+    pub fn wants_nobody(&self) -> bool {
+        self.want.as_deref().is_some_and(|want| self.kind.is_empty(want))
+    }
 }
 
 /// One thing to execute; a replacement is two, and a ring of late fields needs a third.

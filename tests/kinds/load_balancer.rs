@@ -1,6 +1,6 @@
 //! load-balancer: example, life, and that nobody ends who still has requests.
 #![allow(clippy::needless_pass_by_value, reason = "callers write the spec in place")]
-use super::{Own, monthly};
+use super::{Own, codes, monthly};
 use crate::{
     crash_lives::{self, Life},
     crash_matrix::{apart, census, nothing},
@@ -14,7 +14,6 @@ use dlinfra::{
         Aws,
         tags::{self, Carrier},
     },
-    kinds::KINDS,
     plan::{Action, Wanted},
 };
 use dlinfra_sandbox::{Behaviour, Sandbox, SandboxConfig};
@@ -158,11 +157,7 @@ fn life() -> Life {
 
 #[test]
 fn what_aws_refuses_or_never_serves_is_found_beforehand() {
-    let kind = KINDS.iter().find(|k| k.name() == "load-balancer").unwrap();
-    let codes = |patch: Value| {
-        let spec = examples::merged(&balancer(), &patch);
-        kind.check(&kind.canonical(&spec).unwrap()).iter().map(|p| p.code.code).collect::<Vec<_>>()
-    };
+    let codes = |patch: Value| codes("load-balancer", &examples::merged(&balancer(), &patch));
     let groups = |more: Value| codes(json!({ "target_groups": [group("api", more)] }));
     let listens = |more: Value| codes(json!({ "listeners": [listener(more)] }));
     let none = Vec::<&str>::new();
@@ -284,6 +279,19 @@ async fn targets_follow_their_group_and_are_drained_before_they_end() {
     }
     let asked = |operation: &str| stage.sandbox.requests().entries.iter().filter(|e| e.operation == operation).count();
     assert_eq!((asked("DeregisterTargets"), asked("TerminateInstances")), (1, 1));
+    stage.settle(&[]).await;
+    assert_eq!(apart(&census(&stage.sandbox), &nothing()), "");
+}
+
+/// It may stand before nobody: at first, and again later.
+#[tokio::test(start_paused = true)]
+async fn it_may_have_no_servers_at_all() {
+    let stage = Stage::new().await;
+    for count in [0, 2, 0] {
+        stage.settle(&stack(count, json!({}))).await;
+        let [all] = &registered(&stage.sandbox)[..] else { panic!() };
+        assert_eq!(all.len(), count as usize);
+    }
     stage.settle(&[]).await;
     assert_eq!(apart(&census(&stage.sandbox), &nothing()), "");
 }
