@@ -24,6 +24,8 @@ pub enum Profile {
     Ip,
     /// As much IP bandwidth as possible.
     Bandwidth,
+    /// One interface without EFA.
+    Plain,
 }
 
 impl Profile {
@@ -33,13 +35,14 @@ impl Profile {
         match self {
             Self::Ip => "ip",
             Self::Bandwidth => "bandwidth",
+            Self::Plain => "plain",
         }
     }
 
     /// The profile that authors call `name`.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Ip, Self::Bandwidth].into_iter().find(|profile| profile.name() == name)
+        [Self::Ip, Self::Bandwidth, Self::Plain].into_iter().find(|profile| profile.name() == name)
     }
 }
 
@@ -105,14 +108,15 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The layout of a type under a profile; types without EFA get one plain interface under both.
+    /// The layout of a type under a profile; types without EFA get one plain interface under all of them.
     #[must_use]
     pub fn of(instance: &InstanceType, profile: Profile) -> Self {
         let plan = plan(instance);
-        let mut interfaces = plan.save_ip;
-        if profile == Profile::Bandwidth {
-            interfaces.extend(plan.more_ip);
-        }
+        let mut interfaces = match profile {
+            Profile::Ip => plan.save_ip,
+            Profile::Bandwidth => plan.save_ip.into_iter().chain(plan.more_ip).collect(),
+            Profile::Plain => vec![at(0, 0, InterfaceType::Interface)],
+        };
         interfaces.sort_unstable();
         Self {
             instance_type: instance.name.clone(),
@@ -444,10 +448,12 @@ mod tests {
     #[test]
     fn all_layouts_of_all_types_are_valid() {
         for instance in instance_types() {
-            for profile in [Profile::Ip, Profile::Bandwidth] {
+            for profile in [Profile::Ip, Profile::Bandwidth, Profile::Plain] {
                 let layout = Layout::of(instance, profile);
                 assert_eq!(problems(instance, &layout.interfaces), [], "{} {profile}", instance.name);
             }
+            let plain = Layout::of(instance, Profile::Plain);
+            assert_eq!((plain.interfaces.len(), plain.efa_interfaces()), (1, 0), "{}", instance.name);
         }
     }
 }

@@ -307,10 +307,10 @@ impl Resource for InstanceGroup {
         {
             *id = profile::name(id).to_owned();
         }
-        // Most types have one layout; then both words mean it.
+        // Most types have one layout; then all words mean it.
         if let Some(facts) = self.facts() {
-            let of = |profile| topology::Layout::of(facts, profile).interfaces;
-            if of(topology::Profile::Ip) == of(topology::Profile::Bandwidth) {
+            let of = |profile: LayoutProfile| topology::Layout::of(facts, profile.into()).interfaces;
+            if of(self.interfaces.layout) == of(LayoutProfile::Ip) {
                 self.interfaces.layout = LayoutProfile::Ip;
             }
         }

@@ -326,6 +326,14 @@ fn every_rule_has_an_explanation_and_a_failing_example() {
 }
 
 #[test]
+fn machines_that_do_not_work_together_need_no_efa() {
+    let closed = ("nodes", "egress", json!([{ "protocol": "all", "cidr": "0.0.0.0/0" }]));
+    let plain_interfaces = json!({ "layout": "plain", "security_groups": [{ "$ref": "nodes" }] });
+    let found = codes(&plain(&with(&[closed, ("train", "interfaces", plain_interfaces)])));
+    assert!(!found.contains("DL0201"), "{found:?}");
+}
+
+#[test]
 fn a_clean_stack_has_no_findings_but_the_note_on_quotas() {
     let found = plain(&good());
     assert_eq!(codes(&found), ["DL0206".to_owned()].into(), "{found}");

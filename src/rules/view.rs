@@ -76,7 +76,7 @@ pub(super) struct Machines<'a> {
 impl Machines<'_> {
     /// Do several of them speak EFA with each other?
     pub(super) fn use_efa(&self) -> bool {
-        self.facts.supports_efa() && self.group.count > 1
+        Layout::of(self.facts, self.group.interfaces.layout.into()).efa_interfaces() > 0 && self.group.count > 1
     }
 }
 

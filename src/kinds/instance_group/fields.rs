@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Interfaces {
-    /// `ip` makes every EFA interface and one address per node, `bandwidth` adds plain interfaces on further cards.
+    /// `ip` makes every EFA interface and one address per node, `bandwidth` adds plain interfaces on further cards, `plain`
+    /// makes one interface without EFA, for machines that do not work together.
     #[serde(default)]
     pub layout: LayoutProfile,
     /// Security groups of every interface; with EFA one that allows all traffic to and from itself.
@@ -28,6 +29,8 @@ pub enum LayoutProfile {
     Ip,
     /// As much IP bandwidth as possible.
     Bandwidth,
+    /// One interface without EFA.
+    Plain,
 }
 
 impl From<LayoutProfile> for topology::Profile {
@@ -35,6 +38,7 @@ impl From<LayoutProfile> for topology::Profile {
         match profile {
             LayoutProfile::Ip => Self::Ip,
             LayoutProfile::Bandwidth => Self::Bandwidth,
+            LayoutProfile::Plain => Self::Plain,
         }
     }
 }

@@ -55,7 +55,12 @@ pub(super) fn read(instance: &Instance, volumes: &Volumes, roles: &Roles) -> Ins
     groups.sort();
     groups.dedup();
     let plain = instance.network_interfaces().iter().filter(|n| n.interface_type() != Some("efa-only")).count();
-    let layout = if plain > 1 { LayoutProfile::Bandwidth } else { LayoutProfile::Ip };
+    let efa = instance.network_interfaces().iter().any(|n| n.interface_type().is_some_and(|t| t.starts_with("efa")));
+    let layout = match spec.facts() {
+        Some(facts) if facts.supports_efa() && !efa => LayoutProfile::Plain,
+        _ if plain > 1 => LayoutProfile::Bandwidth,
+        _ => LayoutProfile::Ip,
+    };
     spec.interfaces = Interfaces { layout, security_groups: groups };
     let clustered = placement_name(instance).is_some();
     spec.placement = Some(if clustered { Placement::Cluster } else { Placement::None });

@@ -12,8 +12,8 @@ use std::fmt::Write as _;
 pub(super) struct Args {
     /// Such as p5.48xlarge.
     instance_type: String,
-    /// `ip` takes as few addresses as possible; `bandwidth` adds interfaces for IP traffic.
-    #[arg(long, default_value = "ip", value_parser = ["ip", "bandwidth"])]
+    /// `ip` takes as few addresses as possible; `bandwidth` adds interfaces for IP traffic; `plain` has no EFA.
+    #[arg(long, default_value = "ip", value_parser = ["ip", "bandwidth", "plain"])]
     layout: String,
 }
 
