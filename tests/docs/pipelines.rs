@@ -1,5 +1,5 @@
 //! The examples of pipelines: their shell steps, run as GitHub and GitLab run them, with the real program.
-use super::{clean, copy, program, read};
+use super::{clean, copy, dlinfra, program, read};
 use std::{fs, path::Path, process::Command};
 
 /// The scripts of a pipeline that have this in them: `run: …` or `- …` on a line, or a block behind `|`.
@@ -79,6 +79,31 @@ fn the_saved_plan_is_applied() {
             assert_eq!(step(folder.path(), &script), Some(0), "{page}: {script}");
         }
     }
+}
+
+/// Machines by a schedule: two in the morning, none in the evening, and what else stands stays.
+#[test]
+fn the_number_of_machines_follows_a_schedule() {
+    let [scale] = &scripts("examples/ci/github-scale.yml", "exec dlinfra")[..] else {
+        panic!("it has changed its form")
+    };
+    let folder = copy();
+    let file = folder.path().join("blueprints/cpu-smoke.yaml");
+    // The bucket is somebody's; here it is the stack's own. `step` names this file.
+    let text = read("blueprints/llm-on-ec2.yaml").replace("existing: ${var.bucket}", "name: my-models");
+    fs::write(&file, text).unwrap();
+    for (cron, machines) in [("0 6 * * 1-5", 2), ("0 20 * * 1-5", 0), ("0 6 * * 1-5", 2)] {
+        assert_eq!(step(folder.path(), &format!("export SCHEDULE='{cron}'\n{scale}")), Some(0), "{cron}");
+        let plan = |count: u32| {
+            let count = format!("machines={count}");
+            let plan =
+                ["plan", "blueprints/cpu-smoke.yaml", "--sandbox", "--detailed-exitcode", "--var", count.as_str()];
+            dlinfra(folder.path(), &plan).status.code()
+        };
+        assert_eq!((plan(machines), plan(1)), (Some(0), Some(2)), "{cron}");
+    }
+    // By hand the schedule is empty.
+    assert_eq!(step(folder.path(), &format!("export SCHEDULE= MACHINES=1\n{scale}")), Some(0));
 }
 
 /// What stands for GitHub's own program: comments are files.
