@@ -4,6 +4,7 @@
 //! index the tests say so and are skipped, except on continuous integration (`CI=true`), where that is a failure.
 use crate::{
     driver::{Account, Cli, local_journal},
+    moto_server::python,
     proxy::{Proxy, Trap, mutates},
 };
 use dlinfra_sandbox::Behaviour;
@@ -13,7 +14,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::OnceLock,
 };
 
 /// What stands in the state and must never be shown.
@@ -29,14 +29,7 @@ struct Taken {
 
 impl Taken {
     fn make() -> Option<Self> {
-        let python = match python() {
-            Ok(python) => python,
-            Err(why) => {
-                assert!(std::env::var("CI").is_err(), "boto3 is not available on continuous integration: {why}");
-                eprintln!("skipped, boto3 is not available: {why}");
-                return None;
-            }
-        };
+        let python = python()?;
         // What is consistent at once leaves no race with a client on this clock.
         let behaviour = Behaviour { durations: 0.02, consistency: BTreeMap::new(), ..Behaviour::default() };
         let account = Account::serve(60, behaviour);
@@ -85,34 +78,6 @@ fn without_tags(value: &mut Value) {
         }
         _ => {}
     }
-}
-
-/// The Python of a virtual environment with the boto3 that `tests/boto3/requirements.txt` names.
-fn python() -> Result<PathBuf, String> {
-    static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    PYTHON.get_or_init(install).clone()
-}
-
-fn install() -> Result<PathBuf, String> {
-    let target = Path::new(env!("CARGO_BIN_EXE_dlinfra")).ancestors().nth(2).unwrap();
-    let folder = target.join("boto3-environment");
-    let (python, done) = (folder.join("bin/python"), folder.join("installed.txt"));
-    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/boto3/requirements.txt");
-    let wanted = fs::read_to_string(&requirements).map_err(|e| e.to_string())?;
-    if fs::read_to_string(&done).is_ok_and(|installed| installed == wanted) {
-        return Ok(python);
-    }
-    let run = |what: &str, command: &mut Command| match command.output() {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => Err(format!("{what} failed: {}", String::from_utf8_lossy(&output.stderr).trim())),
-        Err(error) => Err(format!("{what} failed: {error}")),
-    };
-    run("python3 -m venv", Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-    let mut pip = Command::new(&python);
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(&requirements);
-    run("pip install boto3", &mut pip)?;
-    fs::write(&done, wanted).map_err(|e| e.to_string())?;
-    Ok(python)
 }
 
 const FROM_STATE: [&str; 4] = ["import", "--from-terraform", "terraform.tfstate", "--yes"];

@@ -168,16 +168,11 @@ impl Cli {
         cli
     }
 
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
     pub(crate) fn write(&self, blueprint: &str) {
         fs::write(self.folder.path().join("dlinfra.yaml"), blueprint).unwrap();
     }
 
-    /// Its folder.
-    pub(crate) fn path(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 

@@ -206,7 +206,7 @@ fn of_two_laptops_with_local_journals_the_second_is_refused() {
     let same = Cli::new(account.port, &format!("{small}owner: ada\n"));
     let ran = same.run(&["apply", "--yes"]).must(1, "a second journal would begin although nothing changes");
     assert!(ran.err.contains("DL0520"), "{}", ran.err);
-    assert!(!same.path().join(".dlinfra/state").exists(), "no journal was begun");
+    assert!(!same.folder().join(".dlinfra/state").exists(), "no journal was begun");
     let plan = same.run(&["plan", "--detailed-exitcode"]).must(0, "nothing to do, and it is said");
     assert!(plan.err.contains("warning[DL0520]"), "{}", plan.err);
     let plan = bob.run(&["plan"]).must(0, "a plan shows what it can");
@@ -219,7 +219,7 @@ fn of_two_laptops_with_local_journals_the_second_is_refused() {
 fn forgotten(cli: &Cli) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let backend = LocalBackend::new(cli.path().join(".dlinfra"), "000000000000", "us-east-1", "slow");
+        let backend = LocalBackend::new(cli.folder().join(".dlinfra"), "000000000000", "us-east-1", "slow");
         backend.prepare().await.unwrap();
         let holder = Holder { name: "eve@far".into(), host: "far".into(), command: "apply".into(), ci: None };
         let clock = Clock::scaled("2020-01-01T00:00:00Z".parse().unwrap(), 1);

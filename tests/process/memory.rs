@@ -25,7 +25,7 @@ fn changes(account: &Account) -> u64 {
 }
 
 fn state(cli: &Cli, stack: &str) -> PathBuf {
-    cli.path().join(".dlinfra/state/000000000000/us-east-1").join(stack)
+    cli.folder().join(".dlinfra/state/000000000000/us-east-1").join(stack)
 }
 
 #[track_caller]
@@ -45,7 +45,7 @@ fn the_journals_bucket_is_in_the_plan_and_made_by_the_first_apply() {
     let plan = cli.run(&["plan"]).must(0, "plan");
     says(&plan.out, &[line]);
     assert_eq!(account.requests().mutating, 0, "a plan makes nothing");
-    assert!(!cli.path().join(".dlinfra").exists(), "a plan writes nothing");
+    assert!(!cli.folder().join(".dlinfra").exists(), "a plan writes nothing");
     cli.run(&["apply", "--yes"]).must(0, "apply");
     for call in ["s3:PutPublicAccessBlock", "s3:PutBucketVersioning", "s3:PutBucketEncryption"] {
         assert!(account.requests().count(call) > 0, "{call}");
@@ -57,7 +57,7 @@ fn the_journals_bucket_is_in_the_plan_and_made_by_the_first_apply() {
     // Another folder, another machine: the same stack.
     let elsewhere = Cli::new(account.port, SMALL);
     elsewhere.run(&["plan", "--detailed-exitcode"]).must(0, "the journal is the account's");
-    fs::remove_file(elsewhere.path().join("dlinfra.yaml")).unwrap();
+    fs::remove_file(elsewhere.folder().join("dlinfra.yaml")).unwrap();
     let by_name = ["--stack", "small", "--region", "us-east-1"];
     let done = elsewhere.run(&[&["destroy", "--yes"][..], &by_name].concat()).must(0, "destroy by name");
     says(&done.out, &["stack small: 0 resources, $0.00/h left"]);
@@ -75,7 +75,7 @@ fn a_lost_journal_is_rebuilt_and_the_next_plan_is_empty() {
     cli.run(&["apply", "--yes"]).must(0, "apply");
     let whole = cli.run(&["recover", "--yes"]).must(0, "whole");
     says(&whole.err, &["is whole"]);
-    fs::remove_dir_all(cli.path().join(".dlinfra")).unwrap();
+    fs::remove_dir_all(cli.folder().join(".dlinfra")).unwrap();
     let before = changes(&account);
     let plan = cli.run(&["plan", "--detailed-exitcode"]).must(0, "tags are enough to see it");
     assert!(!plan.err.contains("error"), "{}", plan.err);
@@ -103,7 +103,7 @@ fn what_only_a_name_finds_is_found_after_a_recovery() {
     let account = account();
     let cli = Cli::new(account.port, &local_journal(SMALL));
     cli.run(&["apply", "--yes"]).must(0, "apply");
-    fs::remove_dir_all(cli.path().join(".dlinfra")).unwrap();
+    fs::remove_dir_all(cli.folder().join(".dlinfra")).unwrap();
     let refused = cli.run(&["apply", "--yes", "--var", "names=false"]).must(1, "a lost journal");
     says(&refused.err, &["DL0520", "dlinfra recover"]);
     // The blueprint no longer names it either: each bucket of the account is asked for its tags.
@@ -168,7 +168,7 @@ fn a_full_disk_stops_before_the_call() {
         let mut command = Command::new("bash");
         // A file that may not grow is answered like a disk that is full.
         command.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")]).arg(inner.get_program());
-        command.args(inner.get_args()).current_dir(cli.path()).env_clear();
+        command.args(inner.get_args()).current_dir(cli.folder()).env_clear();
         command.envs(inner.get_envs().filter_map(|(k, v)| Some((k, v?))));
         command.stdin(std::process::Stdio::null());
         command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
@@ -197,7 +197,7 @@ fn a_journal_that_cannot_be_written_stops_before_the_call() {
     };
     let account = account();
     let cli = Cli::new(account.port, &local_journal(SMALL));
-    let root = fs::metadata(cli.path()).unwrap().uid() == 0;
+    let root = fs::metadata(cli.folder()).unwrap().uid() == 0;
     let closed = |command: &mut Command| {
         // Root may write everywhere, so somebody else tries.
         if root {
@@ -206,7 +206,7 @@ fn a_journal_that_cannot_be_written_stops_before_the_call() {
     };
     let mut probe = Command::new(env!("CARGO_BIN_EXE_dlinfra"));
     closed(probe.arg("--version"));
-    fs::set_permissions(cli.path(), fs::Permissions::from_mode(0o555)).unwrap();
+    fs::set_permissions(cli.folder(), fs::Permissions::from_mode(0o555)).unwrap();
     if probe.output().is_ok_and(|o| o.status.success()) {
         let mut command = cli.command(&["apply", "--yes"]);
         closed(&mut command);
@@ -218,9 +218,9 @@ fn a_journal_that_cannot_be_written_stops_before_the_call() {
     } else {
         eprintln!("not tried: another user cannot start the binary here");
     }
-    fs::set_permissions(cli.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(cli.folder(), fs::Permissions::from_mode(0o755)).unwrap();
     // A file where the folder should be.
-    fs::write(cli.path().join(".dlinfra"), b"").unwrap();
+    fs::write(cli.folder().join(".dlinfra"), b"").unwrap();
     let ran = cli.run(&["apply", "--yes"]).must(1, "no folder");
     says(&ran.err, &["error[DL05", ".dlinfra"]);
     assert_eq!(changes(&account), 0);

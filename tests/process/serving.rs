@@ -1,12 +1,16 @@
 //! An endpoint that somebody asks all the time, while the real binary moves it, is killed, and is rolled back.
 use crate::{
-    driver::{Account, Cli, trap_at},
+    driver::{Account, Cli, blueprint, trap_at},
+    moto_server::python,
     proxy::Proxy,
 };
 use dlinfra_sandbox::{Ailment, Behaviour};
+use serde_json::{Value, json};
 use std::{
     io::{Read, Write},
     net::TcpStream,
+    path::Path,
+    process::{Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -144,6 +148,41 @@ fn what_never_answers_is_taken_back_and_told() {
     watcher.end();
     assert_eq!(ask(account.port).unwrap(), (200, config));
     assert_eq!((count(&account, "sagemaker/endpoint-config"), count(&account, "sagemaker/model")), (1, 1));
+    cli.run(&["destroy", "--yes"]).must(0, "the end");
+}
+
+/// The shipped blueprint with boto3 looking on, every second of the account's time: a new version of the model, while
+/// scaling has set another number of machines.
+#[test]
+fn boto3_sees_no_outage_of_the_shipped_endpoint() {
+    let Some(python) = python() else { return };
+    let account = Account::serve(40, Behaviour { durations: 0.2, ..Behaviour::default() });
+    let boto3 = |args: &[&str]| {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/process/look.py");
+        let mut command = Command::new(&python);
+        command.arg(script).arg(format!("http://127.0.0.1:{}", account.port)).args(args);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let done = |started: std::process::Child| {
+        // Its input ends here.
+        let ended = started.wait_with_output().unwrap();
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+        ended.stdout
+    };
+    done(boto3(&["seed", "my-models"]));
+    let cli = Cli::new(account.port, &blueprint("endpoint.yaml"));
+    cli.run(&["apply", "--yes"]).must(0, "the first version");
+    let endpoint = cli.run(&["output", "--name", "endpoint"]).must(0, "its name").out.trim().to_owned();
+    done(boto3(&["scale", &endpoint, "3"]));
+    let watcher = boto3(&["watch", &endpoint, "0.025"]);
+    cli.run(&["apply", "--yes", "--var", "model_prefix=v2/"]).must(0, "the second version");
+    let saw: Value = serde_json::from_slice(&done(watcher)).unwrap();
+    assert_eq!(saw["outages"], json!([]), "{saw:#}");
+    assert!(saw["answers"].as_u64().unwrap() > 100, "{saw:#}");
+    assert_eq!(saw["configs"].as_array().unwrap().len(), 2, "both versions answered: {saw:#}");
+    assert_eq!(saw["at_the_end"], json!(["s3://my-models/v2/"]));
+    assert_eq!((&saw["count"], &saw["left"]), (&json!(3), &json!([1, 1])), "{saw:#}");
     cli.run(&["destroy", "--yes"]).must(0, "the end");
 }
 

@@ -37,7 +37,7 @@ fn run(cli: &Cli, args: &[&str], out: Stream, err: Stream) -> (ExitStatus, Strin
     let close = |stream, number| if stream == Stream::Closed { format!(" {number}>&-") } else { String::new() };
     let script = format!("exec \"$0\" \"$@\"{}{}", close(out, 1), close(err, 2));
     command.args(["-c", &script]).arg(inner.get_program()).args(inner.get_args());
-    command.current_dir(cli.path()).env_clear().envs(inner.get_envs().filter_map(|(k, v)| Some((k, v?))));
+    command.current_dir(cli.folder()).env_clear().envs(inner.get_envs().filter_map(|(k, v)| Some((k, v?))));
     // The SDK has much to say.
     command.env("DLINFRA_LOG", "trace").stdin(Stdio::null());
     let stdio = |stream| match stream {
