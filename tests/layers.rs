@@ -165,6 +165,26 @@ fn codes_are_values_declared_in_one_place() {
     assert!(wrong.is_empty(), "use the code's own value here:\n{}", lines(&wrong));
 }
 
+/// A rule that no test has seen to find something may be one that finds nothing.
+#[test]
+fn every_rule_of_a_kind_or_across_kinds_is_shown_at_work() {
+    let declared = Regex::new(r#"(?:[A-Z_0-9]+ = |code: )"(DL\d{4})","#).unwrap();
+    let mut rules = BTreeSet::new();
+    for file in sources("src/kinds").into_iter().chain(sources("src/rules")).filter(|f| !f.ends_with("tests.rs")) {
+        let text = fs::read_to_string(&file).unwrap();
+        rules.extend(declared.captures_iter(&text).map(|found| found[1].to_owned()));
+    }
+    let mut tests: String = sources("tests").iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    for file in sources("src") {
+        let text = fs::read_to_string(&file).unwrap();
+        let own = if file.ends_with("tests.rs") { Some(text.as_str()) } else { text.split("#[cfg(test)]").nth(1) };
+        tests += own.unwrap_or_default();
+    }
+    assert!(rules.len() > 170, "{}", rules.len());
+    rules.retain(|code| !tests.contains(code.as_str()));
+    assert!(rules.is_empty(), "no test shows that these find anything:\n{}", lines(&rules));
+}
+
 /// A file of `src/kinds/` that declares a kind and is missing in the table would be compiled and never used.
 #[test]
 fn every_kind_is_in_the_table() {

@@ -1,5 +1,5 @@
 //! alarm: example, life, and what crosses the line.
-use super::{Own, monthly};
+use super::{Own, codes, monthly};
 use crate::{
     crash_lives::{self, Life},
     examples::{Example, IT, in_place, merged, replace},
@@ -7,7 +7,6 @@ use crate::{
 };
 use dlinfra::{
     aws::tags::{self, Carrier},
-    kinds::KINDS,
     plan::{Action, Plan},
 };
 use serde::de::IgnoredAny;
@@ -120,14 +119,12 @@ fn life() -> Life {
 
 #[test]
 fn what_cloudwatch_refuses_is_found_beforehand() {
-    let kind = KINDS.iter().find(|k| k.name() == "alarm").unwrap();
     let codes = |change: Value| {
         let mut spec = idle();
         for (field, value) in change.as_object().unwrap() {
             spec[field] = value.clone();
         }
-        let spec = kind.canonical(&spec).unwrap();
-        kind.check(&spec).iter().map(|p| p.code.code).collect::<Vec<_>>()
+        codes("alarm", &spec)
     };
     let metric = |change: Value| {
         let mut metric = idle()["metric"].clone();

@@ -1,13 +1,10 @@
 //! dashboard: example, life, and bodies that CloudWatch refuses.
-use super::Own;
+use super::{Own, codes};
 use crate::{
     crash_lives::{self, Life},
     examples::{Example, in_place, replace},
 };
-use dlinfra::{
-    aws::tags::{self, Carrier},
-    kinds::KINDS,
-};
+use dlinfra::aws::tags::{self, Carrier};
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
@@ -54,9 +51,7 @@ fn life() -> Life {
 
 #[test]
 fn bodies_and_names_that_cloudwatch_refuses() {
-    let kind = KINDS.iter().find(|k| k.name() == "dashboard").unwrap();
-    let codes =
-        |spec: Value| kind.check(&kind.canonical(&spec).unwrap()).iter().map(|p| p.code.code).collect::<Vec<_>>();
+    let codes = |spec: Value| codes("dashboard", &spec);
     let none = Vec::<&str>::new();
     assert_eq!(codes(json!({ "name": "training_1", "body": chart("x") })), none);
     assert_eq!(codes(json!({ "name": "training 1", "body": chart("x") })), ["DL1201"]);

@@ -1,5 +1,5 @@
 //! event-rule: example, life, what it tells whom, and failures that AWS calls a success.
-use super::Own;
+use super::{Own, codes};
 use crate::{
     crash_lives::{self, Life},
     examples::{Example, IT, in_place, merged, replace},
@@ -94,11 +94,7 @@ fn life() -> Life {
 
 #[test]
 fn what_eventbridge_refuses_is_found_beforehand() {
-    let kind = KINDS.iter().find(|k| k.name() == "event-rule").unwrap();
-    let codes = |change: Value| {
-        let spec = kind.canonical(&merged(&json!({ "pattern": failures() }), &change)).unwrap();
-        kind.check(&spec).iter().map(|p| p.code.code).collect::<Vec<_>>()
-    };
+    let codes = |change: Value| codes("event-rule", &merged(&json!({ "pattern": failures() }), &change));
     let none = Vec::<&str>::new();
     assert_eq!(codes(json!({ "name": "runs.failed_1" })), none);
     assert_eq!(codes(json!({ "name": "runs failed" })), ["DL1401"]);

@@ -450,6 +450,43 @@ async fn when_no_way_of_buying_has_capacity_each_says_why() {
     }
 }
 
+#[test]
+fn what_ec2_or_cloud_init_refuses_is_found_beforehand() {
+    let codes = |change: Value| {
+        let plain = json!({ "instance_type": "p5.48xlarge", "count": 2, "subnet": { "$id": "s" },
+            "image": "dlami-base-ubuntu-22.04", "interfaces": { "security_groups": [{ "$id": "g" }] } });
+        super::codes("instance-group", &crate::examples::merged(&plain, &change))
+    };
+    let boot = |script: &str, env: Value| codes(json!({ "boot": { "script": script, "env": env } }));
+    let none = Vec::<&str>::new();
+    assert_eq!(codes(json!({})), none);
+    assert_eq!(codes(json!({ "instance_type": "p5.480xlarge" })), ["DL0370"]);
+    assert_eq!(codes(json!({ "image": "dlami-base-ubuntu-2204" })), ["DL0371"]);
+    assert_eq!(codes(json!({ "image": "ami-0123456789abcdef0" })), none);
+    assert_eq!(codes(json!({ "interfaces": { "security_groups": [] } })), ["DL0372"]);
+    assert_eq!(boot(&format!("#!/bin/bash\n{}", "x".repeat(16_384)), json!({})), ["DL0373"]);
+    assert_eq!(boot(&format!("#!/bin/bash\n{}", "x".repeat(16_300)), json!({})), none);
+    assert_eq!(boot("#!/bin/bash\n", json!({ "RANK": "1" })), none);
+    assert_eq!(boot("#!/bin/bash\n", json!({ "1ST": "1" })), ["DL0374"]);
+    assert_eq!(boot("#!/usr/bin/python3\n", json!({ "RANK": "1" })), ["DL0374"]);
+    assert_eq!(codes(json!({ "market": "capacity-block" })), ["DL0375"]);
+    assert_eq!(codes(json!({ "market": "capacity-block", "reservation": "cr-0123456789abcdef0" })), none);
+    assert_eq!(codes(json!({ "market": "spot", "reservation": "cr-0123456789abcdef0" })), ["DL0375"]);
+    let root = |size: &str, iops: u32| {
+        codes(json!({ "root_volume": { "size": size, "iops": iops, "throughput": "500 MiB/s" } }))
+    };
+    assert_eq!(root("500 GiB", 6000), none);
+    assert_eq!(root("500 GiB", 20_000), ["DL0376"]);
+    assert_eq!(root("10 GiB", 6000), ["DL0376"], "500 for each GiB");
+    assert_eq!(codes(json!({ "metadata_hops": 64 })), none);
+    assert_eq!(codes(json!({ "metadata_hops": 65 })), ["DL0377"]);
+    assert_eq!(codes(json!({ "reservation": "crb-1" })), ["DL0379"]);
+    assert_eq!(codes(json!({ "kms_key": "alias/mine" })), ["DL0379"]);
+    assert_eq!(codes(json!({ "kms_key": "arn:aws:kms:us-east-1:000000000000:key/k" })), none);
+    assert_eq!(boot(" #!/bin/bash\n", json!({})), ["DL0381"]);
+    assert_eq!(boot("#!/bin/bash\necho a\r\necho b\n", json!({})), ["DL0382"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_quota_names_itself_and_what_is_needed() {
     let quotas = [("L-417A185B".to_owned(), 192)].into();

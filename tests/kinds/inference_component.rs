@@ -1,5 +1,5 @@
 //! inference-component: example, life, copies that are kept, scaling to zero and back, and what is taken back.
-use super::{Own, monthly};
+use super::{Own, codes, monthly};
 use crate::{
     crash_lives::{self, Life},
     crash_matrix::{apart, census, config, in_virtual_time, nothing},
@@ -10,7 +10,6 @@ use crate::{
 use dlinfra::{
     aws::tags::{self, Carrier},
     journal::MemoryBackend,
-    kinds::KINDS,
     plan::Wanted,
 };
 use dlinfra_sandbox::{Ailment, Behaviour, HandleOutcome, Sandbox, SandboxConfig};
@@ -380,12 +379,10 @@ fn a_death_anywhere_leaves_a_version_that_serves() {
 
 #[test]
 fn what_sagemaker_refuses_is_found_beforehand() {
-    let kind = KINDS.iter().find(|k| k.name() == "inference-component").unwrap();
     let codes = |change: Value| {
         let plain = json!({ "endpoint": { "$id": "e" }, "variant": "main", "container": { "image": IMAGE },
             "resources": small() });
-        let spec = kind.canonical(&examples::merged(&plain, &change)).unwrap_or_else(|p| panic!("{}", p.summary));
-        kind.check(&spec).iter().map(|p| p.code.code).collect::<Vec<_>>()
+        codes("inference-component", &examples::merged(&plain, &change))
     };
     let none = Vec::<&str>::new();
     assert_eq!(codes(json!({})), none);

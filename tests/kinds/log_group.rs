@@ -1,5 +1,5 @@
 //! log-group: example, life, names of its author's and of others, and what its lines are counted for.
-use super::Own;
+use super::{Own, codes};
 use crate::{
     crash_lives::{self, Life},
     examples::{Example, IT, destroys, in_place, merged},
@@ -90,7 +90,7 @@ async fn a_name_of_several_words_is_found_by_its_arn() {
 #[test]
 fn names_and_times_that_aws_refuses() {
     let kind = KINDS.iter().find(|k| k.name() == "log-group").unwrap();
-    let codes = |spec| kind.check(&kind.canonical(&spec).unwrap()).iter().map(|p| p.code.code).collect::<Vec<_>>();
+    let codes = |spec: Value| codes("log-group", &spec);
     for name in ["", "aws/lambda", "with space", &"x".repeat(513)] {
         assert_eq!(codes(json!({ "name": name })), ["DL1001"], "{name}");
     }
@@ -104,9 +104,7 @@ fn names_and_times_that_aws_refuses() {
 
 #[test]
 fn filters_that_aws_refuses_or_that_never_count() {
-    let kind = KINDS.iter().find(|k| k.name() == "log-group").unwrap();
-    let codes =
-        |spec: Value| kind.check(&kind.canonical(&spec).unwrap()).iter().map(|p| p.code.code).collect::<Vec<_>>();
+    let codes = |spec: Value| codes("log-group", &spec);
     let none = Vec::<&str>::new();
     let cheap = |filters: Value| codes(json!({ "class": "infrequent-access", "metric_filters": filters }));
     assert_eq!(cheap(json!([xid()])), ["DL1003"]);

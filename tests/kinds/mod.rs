@@ -54,6 +54,13 @@ pub(crate) fn monthly(kind: &str, spec: &Value) -> String {
     lines.iter().map(PriceLine::amount).sum::<Amount>().monthly().normalize().to_string()
 }
 
+/// The codes of what is wrong with the fields of something of a kind.
+pub(crate) fn codes(kind: &str, spec: &Value) -> Vec<&'static str> {
+    let kind = KINDS.iter().find(|k| k.name() == kind).unwrap();
+    let spec = kind.canonical(spec).unwrap_or_else(|p| panic!("{}", p.summary));
+    kind.check(&spec).iter().map(|p| p.code.code).collect()
+}
+
 /// Kinds with a file of their own, one line each.
 pub(crate) const OWN: &[&Own] = &[
     &alarm::OWN,

@@ -155,6 +155,19 @@ fn network() -> Blueprint {
     ])
 }
 
+#[test]
+fn ranges_and_owners_that_aws_refuses_are_found_beforehand() {
+    let none = Vec::<&str>::new();
+    let vpc = |cidr: &str| super::codes("vpc", &json!({ "cidr": cidr }));
+    assert_eq!((vpc("10.0.0.0/16"), vpc("10.0.0.0/28")), (none.clone(), none.clone()));
+    assert_eq!((vpc("10.0.0.0/15"), vpc("10.0.0.0/29")), (vec!["DL0310"], vec!["DL0310"]));
+    let group = |owner: Value| super::codes("security-group", &owner);
+    assert_eq!(group(json!({ "vpc": { "$id": "vpc-1" } })), none);
+    assert_eq!(group(json!({ "subnet": { "$id": "subnet-1" } })), none);
+    assert_eq!(group(json!({})), ["DL0326"]);
+    assert_eq!(group(json!({ "vpc": { "$id": "vpc-1" }, "subnet": { "$id": "subnet-1" } })), ["DL0326"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_network_lives_through_every_change() {
     let world = World::new(Behaviour::default()).await;

@@ -1,5 +1,5 @@
 //! queue: example, life, dead letters, and who may send.
-use super::Own;
+use super::{Own, codes};
 use crate::{
     crash_lives::{self, Life},
     examples::{Example, IT, in_place, merged, replace},
@@ -7,7 +7,6 @@ use crate::{
 };
 use dlinfra::{
     aws::tags::{self, Carrier},
-    kinds::KINDS,
     plan::{Action, Wanted},
 };
 use serde::de::IgnoredAny;
@@ -80,9 +79,7 @@ fn life() -> Life {
 
 #[test]
 fn what_sqs_refuses_is_found_beforehand() {
-    let kind = KINDS.iter().find(|k| k.name() == "queue").unwrap();
-    let codes =
-        |spec: Value| kind.check(&kind.canonical(&spec).unwrap()).iter().map(|p| p.code.code).collect::<Vec<_>>();
+    let codes = |spec: Value| codes("queue", &spec);
     let none = Vec::<&str>::new();
     assert_eq!(codes(json!({ "name": "dead_letters-1" })), none);
     for name in ["", "dead.letters", "in-order.fifo", &"x".repeat(81)] {

@@ -1,5 +1,5 @@
 //! sagemaker-endpoint: example, life, and that the old version serves until the new one does, whatever happens.
-use super::Own;
+use super::{Own, codes};
 use crate::{
     crash_lives::{self, Life},
     crash_matrix::{apart, census, comes_out, config, in_virtual_time, nothing},
@@ -11,7 +11,6 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use dlinfra::{
     aws::tags::{self, Carrier},
     journal::MemoryBackend,
-    kinds::KINDS,
     plan::{ChangeClass, Wanted},
     price::{Amount, PriceBook, PriceContext, PriceLine, Usage},
 };
@@ -792,11 +791,9 @@ async fn an_endpoint_that_changes_is_waited_for() {
 
 #[test]
 fn what_sagemaker_refuses_is_found_beforehand() {
-    let kind = KINDS.iter().find(|k| k.name() == "sagemaker-endpoint").unwrap();
     let codes = |change: Value| {
         let plain = json!({ "role": { "$id": "r" }, "variants": [variant(json!({}))] });
-        let spec = kind.canonical(&examples::merged(&plain, &change)).unwrap_or_else(|p| panic!("{}", p.summary));
-        kind.check(&spec).iter().map(|p| p.code.code).collect::<Vec<_>>()
+        codes("sagemaker-endpoint", &examples::merged(&plain, &change))
     };
     let none = Vec::<&str>::new();
     let two_types = || json!([{ "instance_type": "ml.g6.xlarge" }, { "instance_type": "ml.g5.xlarge" }]);

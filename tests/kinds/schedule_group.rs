@@ -1,5 +1,5 @@
 //! schedule-group: example, life, what Scheduler refuses, and what is in the group.
-use super::{Own, monthly};
+use super::{Own, codes, monthly};
 use crate::{
     crash_lives::{self, Life},
     examples::{Example, IT, in_place, replace},
@@ -10,7 +10,6 @@ use dlinfra::{
         json::rest::Rest,
         tags::{self, Carrier},
     },
-    kinds::KINDS,
     plan::Wanted,
 };
 use serde::de::IgnoredAny;
@@ -81,9 +80,7 @@ fn life() -> Life {
 
 #[test]
 fn what_scheduler_refuses_is_found_beforehand() {
-    let kind = KINDS.iter().find(|k| k.name() == "schedule-group").unwrap();
-    let codes =
-        |spec: Value| kind.check(&kind.canonical(&spec).unwrap()).iter().map(|p| p.code.code).collect::<Vec<_>>();
+    let codes = |spec: Value| codes("schedule-group", &spec);
     let none = Vec::<&str>::new();
     for name in ["", "default", "a/b", &"x".repeat(65)] {
         assert_eq!(codes(json!({ "name": name })), ["DL2001"], "{name}");

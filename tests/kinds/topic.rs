@@ -1,5 +1,5 @@
 //! topic: example, life, who has not confirmed, and what is dropped.
-use super::Own;
+use super::{Own, codes};
 use crate::{
     crash_lives::{self, Life},
     examples::{Example, IT, in_place, replace},
@@ -7,7 +7,6 @@ use crate::{
 };
 use dlinfra::{
     aws::tags::{self, Carrier},
-    kinds::KINDS,
     plan::{Action, Plan, Wanted},
 };
 use serde::de::IgnoredAny;
@@ -76,9 +75,7 @@ fn life() -> Life {
 
 #[test]
 fn what_sns_refuses_or_drops_is_found_beforehand() {
-    let kind = KINDS.iter().find(|k| k.name() == "topic").unwrap();
-    let codes =
-        |spec: Value| kind.check(&kind.canonical(&spec).unwrap()).iter().map(|p| p.code.code).collect::<Vec<_>>();
+    let codes = |spec: Value| codes("topic", &spec);
     let none = Vec::<&str>::new();
     assert_eq!(codes(json!({ "name": "people_1" })), none);
     for name in ["", "people.fifo", "to people", &"x".repeat(257)] {

@@ -92,6 +92,9 @@ fn features_belong_to_types() {
     assert_eq!(scratch(json!({ "security_groups": [] })), ["DL0365"]);
     assert_eq!(scratch(json!({ "kms_key": "alias/mine" })), ["DL0366"]);
     let mut fs = persistent("1200 GiB", 125, false);
+    fs["version"] = json!("2.10");
+    assert_eq!(codes(fs.clone()), ["DL0359"]);
+    fs["version"] = json!("2.15");
     fs["metadata_iops"] = json!(7000);
     assert_eq!(problems(fs.clone())[0].help, "write `6000` or `12000`");
     fs["metadata_iops"] = json!(300_000);
