@@ -15,7 +15,7 @@ use dlinfra::{
     kinds::KINDS,
     resource::Class,
 };
-use dlinfra_sandbox::{FaultAction, FaultRule, Sandbox, SandboxConfig};
+use dlinfra_sandbox::{Behaviour, FaultAction, FaultRule, Sandbox, SandboxConfig};
 use serde_json::Value;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -235,7 +235,8 @@ fn an_interrupted_run_stops_within_seconds_and_goes_on_later() {
 #[test]
 fn a_cancelled_wait_is_given_up_in_time() {
     in_virtual_time(async {
-        let stage = stage();
+        let slow = SandboxConfig { behaviour: Behaviour::default(), ..config() };
+        let stage = Stage::on(Sandbox::open(slow).unwrap(), Arc::new(MemoryBackend::new()));
         let wanted = model().wanted();
         let (stop, cancel) = tokio::sync::watch::channel(false);
         let clock = stage.clock.clone();

@@ -163,7 +163,8 @@ fn page() -> String {
         out,
         "\n## How it is run\n\n\
          In one process, against the in-process sandbox, on a clock that jumps: an hour of waiting takes a moment, and every\n\
-         run of the tests is the same. What a process leaves behind is the account, the journal and the time, and nothing\n\
+         run of the tests is the same. The simulated AWS is ten times as fast as usual, so that waits are a few looks.\n\
+         What a process leaves behind is the account, the journal and the time, and nothing\n\
          else; so the life is lived once, and each death starts from a copy of these three. Deaths that leave the same three\n\
          are one death, and are tried once: reads at the same moment, for example. Of deaths in a wait, during which neither\n\
          the account nor the journal changes (but for renewals of the lock) nor any object's state, the first and the last\n\

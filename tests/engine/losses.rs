@@ -165,6 +165,23 @@ async fn what_stays_is_not_promised_to_go() {
     assert_eq!(stage.left().await.len(), 3);
 }
 
+/// What no zone of the subnet sells is said before the network for it is made, with the zones that do.
+#[tokio::test(start_paused = true)]
+async fn a_type_that_the_zone_does_not_have_is_refused_in_the_plan() {
+    let stage = Stage::new().await;
+    let mut elsewhere = machines(1, "m5.large", None);
+    let spec = Arc::make_mut(&mut elsewhere.last_mut().unwrap().spec);
+    (spec["instance_type"], spec["image"]) = (json!("p4de.24xlarge"), json!("dlami-base-ubuntu-22.04"));
+    let (engine, view, mut plan) = stage.look(&elsewhere).await;
+    let refused = engine.foresee(&mut plan, &view).await.unwrap_err();
+    let told: Vec<_> = refused.iter().map(|d| (d.code, d.address.as_deref())).collect();
+    assert_eq!(told, [("DL0384", Some("group"))], "{refused}");
+    let help: Vec<&String> = refused.iter().flat_map(|d| &d.help).collect();
+    assert_eq!(help, ["zones that have it: us-east-1b, us-east-1c"]);
+    let (engine, view, mut plan) = stage.look(&machines(1, "m5.large", None)).await;
+    engine.foresee(&mut plan, &view).await.unwrap();
+}
+
 /// Machines go on running when their reservation is over; none of them ends for one that cannot be started.
 #[tokio::test(start_paused = true)]
 async fn a_reservation_that_is_over_costs_no_machine() {
