@@ -2,7 +2,8 @@
 use super::{clean, copy, dlinfra, program, read};
 use std::{fs, path::Path, process::Command};
 
-/// The scripts of a pipeline that have this in them: `run: …` or `- …` on a line, or a block behind `|`.
+/// The scripts of a pipeline that have this in them: `run: …` or `- …` on a line, or a block behind `run: |` or another
+/// word.
 fn scripts(page: &str, with: &str) -> Vec<String> {
     let text = read(page);
     let lines: Vec<&str> = text.lines().collect();
@@ -10,7 +11,7 @@ fn scripts(page: &str, with: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (at, line) in lines.iter().enumerate() {
         let inner = line.trim_start().trim_start_matches("- ").trim_start_matches("run: ");
-        if inner == "|" {
+        if inner == "|" || inner.ends_with(": |") {
             let block =
                 lines[at + 1..].iter().take_while(|next| next.trim().is_empty() || depth(next) > depth(line) + 1);
             let indent = lines.get(at + 1).map_or(0, |next| depth(next));
@@ -78,6 +79,30 @@ fn the_saved_plan_is_applied() {
         {
             assert_eq!(step(folder.path(), &script), Some(0), "{page}: {script}");
         }
+    }
+}
+
+/// Jenkins and Buildkite: a refusal fails the build, and the saved plan is applied.
+#[test]
+fn other_systems_pass_refusals_on_and_apply_what_was_planned() {
+    let jenkins = read("examples/ci/Jenkinsfile");
+    let shell = |line: &str| Some(line.split_once("sh '")?.1.rsplit_once('\'')?.0.to_owned());
+    let jenkins: Vec<String> = jenkins.lines().filter_map(shell).collect();
+    let buildkite = scripts("examples/ci/buildkite.yml", "dlinfra");
+    // What Buildkite's own program does is not what is tried.
+    let agent = "buildkite-agent() { cat > /dev/null; }\n";
+    let buildkite: Vec<String> = buildkite.iter().map(|s| format!("{agent}{}", s.replace("$$", "$"))).collect();
+    for steps in [jenkins, buildkite] {
+        let [before @ .., plan, apply] = &steps[..] else { panic!("{steps:?}") };
+        assert!(plan.contains("dlinfra plan") && apply.contains("exec dlinfra apply plan.json"), "{steps:?}");
+        let folder = copy();
+        for script in before.iter().chain([plan, apply]) {
+            assert_eq!(step(folder.path(), script), Some(0), "{script}");
+        }
+        let file = folder.path().join("blueprints/cpu-smoke.yaml");
+        let text = fs::read_to_string(&file).unwrap().replace("t3.small", "t3.large");
+        fs::write(&file, format!("{text}\nbudget: {{ hourly: 0.01 USD/h }}\n")).unwrap();
+        assert_eq!(step(folder.path(), plan), Some(5), "{plan}");
     }
 }
 

@@ -17,3 +17,4 @@ mod reaper;
 mod serving;
 mod signals;
 mod unheard;
+mod waits;

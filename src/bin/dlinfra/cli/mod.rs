@@ -42,11 +42,13 @@ mod recover;
 mod sandbox;
 mod schema;
 mod served;
+mod ssh;
 mod stack;
 mod status;
 mod topology;
 mod usage;
 mod validate;
+mod wait;
 
 pub(crate) use codes::CODES;
 pub(crate) use place::connect;
@@ -158,6 +160,8 @@ Work:
   output      Print the outputs of a stack
   logs        Show the logs of an endpoint or a log group
   invoke      Send one request to an endpoint
+  wait        Wait until a stack works, or until it is gone
+  ssh         Open a shell on a machine, through Session Manager
   list        List every stack in the account and region
   lock        Show who works on a stack, or end a lock by hand
   extend      Move the end of a stack with a ttl to a later time
@@ -287,6 +291,10 @@ enum Command {
     Logs(logs::Args),
     /// Send one request to an endpoint.
     Invoke(invoke::Args),
+    /// Wait until a stack works, or until it is gone.
+    Wait(wait::Args),
+    /// Open a shell on a machine, through Session Manager.
+    Ssh(ssh::Args),
     /// List every stack in the account and region.
     List(list::Args),
     /// Show prices, and refresh them from AWS.
@@ -346,6 +354,8 @@ impl Command {
             Self::Output(_) => "output",
             Self::Logs(_) => "logs",
             Self::Invoke(_) => "invoke",
+            Self::Wait(_) => "wait",
+            Self::Ssh(_) => "ssh",
             Self::List(_) => "list",
             Self::Prices(_) => "prices",
             Self::Lock(_) => "lock",
@@ -510,6 +520,8 @@ async fn dispatch(command: Command, format: Format, ui: Ui) -> Result {
         Command::Output(args) => output::run(&args, ui).await,
         Command::Logs(args) => logs::run(&args, ui).await,
         Command::Invoke(args) => invoke::run(&args, ui).await,
+        Command::Wait(args) => wait::run(&args, ui).await,
+        Command::Ssh(args) => ssh::run(&args, ui).await,
         Command::List(args) => list::run(&args, ui).await,
         Command::Prices(args) => prices::run(&args, ui).await,
         Command::Lock(args) => lock::run(&args, ui).await,

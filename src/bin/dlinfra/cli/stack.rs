@@ -156,6 +156,19 @@ impl One {
         }
     }
 
+    /// The same without the number of a member behind the address (`train[3]`), and the number; 0 without one.
+    pub(super) fn indexed(&self) -> Result<(Self, usize), Diagnostic> {
+        let mut one = self.clone();
+        let Some(word) = one.words.last_mut() else { return Ok((one, 0)) };
+        let Some((address, rest)) = word.split_once('[') else { return Ok((one, 0)) };
+        let number = rest.strip_suffix(']').and_then(|number| number.parse().ok());
+        let number = number.ok_or_else(|| {
+            Diagnostic::error(&codes::COMMAND_LINE, format!("`{word}` is no machine")).with_help("write `ADDRESS[N]`")
+        })?;
+        *word = address.to_owned();
+        Ok((one, number))
+    }
+
     /// The resource of this address, or the only one of a module that can do what is asked.
     pub(super) async fn choose(&self, can: fn(&Object) -> bool) -> Result<Chosen, Stop> {
         let (file, word) = self.words()?;
