@@ -50,6 +50,7 @@ impl Target<'_> {
             (Value::Map(m), Type::Ref(_) | Type::List(_)) if is_instances(m) => {
                 e.help("it has `for_each`: write `name[\"key\"]` for one, `values(name)` for all")
             }
+            (Value::Ref(r), Type::List(item)) if !matches!(item.unbounded(), Type::Ref(_)) => e.help(self.attributes(r)),
             (Value::String(_) | Value::Ref(_) | Value::Number(_) | Value::Id(_), Type::List(_)) => {
                 e.help("put it into a list: `[…]`")
             }
@@ -63,11 +64,16 @@ impl Target<'_> {
 
     /// A reference where text is wanted.
     fn reference_as_text(&self, r: &RefValue) -> Fail {
-        // What the author calls it may be an output of a module, so only the end is said.
-        let outputs: Vec<String> = self.env.outputs_of(r).iter().map(|o| format!("`.{o}`")).collect();
         self.error(&codes::REFERENCE, format!("`{}` takes text, and `{}` is a resource", self.field, r.address))
-            .help(format!("add one of its attributes: {}", outputs.join(", ")))
+            .help(self.attributes(r))
             .into()
+    }
+
+    /// What can be written behind a reference. What the author calls it may be an output of a module, so only the end is
+    /// said.
+    fn attributes(&self, r: &RefValue) -> String {
+        let outputs: Vec<String> = self.env.outputs_of(r).iter().map(|o| format!("`.{o}`")).collect();
+        format!("add one of its attributes: {}", outputs.join(", "))
     }
 
     pub(crate) fn coerce(&self, value: Value, want: &Type) -> Coerced {
