@@ -22,8 +22,8 @@ Examples:
   dlinfra ssh train.yaml 'train[3]'
   dlinfra ssh --stack efa-training --region us-east-1 train --print
 
-It runs `aws ssm start-session`, for which the AWS CLI and the Session Manager plugin must be installed here, and the
-machine's role must have the policy AmazonSSMManagedInstanceCore, as the shipped modules' roles do.";
+It runs `aws ssm start-session`: the AWS CLI and the Session Manager plugin must be installed here.
+The machine's role must have AmazonSSMManagedInstanceCore, as roles of the shipped modules do.";
 
 /// Both are needed: the second is a helper of the first.
 const PROGRAMS: [&str; 2] = ["aws", "session-manager-plugin"];

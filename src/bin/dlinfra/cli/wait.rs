@@ -45,7 +45,7 @@ pub(super) struct Args {
 const AFTER: &str = "\
 Examples:
   dlinfra wait --on train --timeout 20m
-  dlinfra wait --stack efa-training --region us-east-1 --for stopped --timeout 6h";
+  dlinfra wait --stack nightly --region us-east-1 --for stopped";
 
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
