@@ -50,7 +50,9 @@ impl Target<'_> {
             (Value::Map(m), Type::Ref(_) | Type::List(_)) if is_instances(m) => {
                 e.help("it has `for_each`: write `name[\"key\"]` for one, `values(name)` for all")
             }
-            (Value::Ref(r), Type::List(item)) if !matches!(item.unbounded(), Type::Ref(_)) => e.help(self.attributes(r)),
+            (Value::Ref(r), Type::List(item)) if !matches!(item.unbounded(), Type::Ref(_)) => {
+                e.help(self.attributes(r))
+            }
             (Value::String(_) | Value::Ref(_) | Value::Number(_) | Value::Id(_), Type::List(_)) => {
                 e.help("put it into a list: `[…]`")
             }
