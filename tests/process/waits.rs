@@ -13,15 +13,16 @@ fn somebody_else_is_waited_for() {
     cli.run(&["apply", "--yes"]).must(0, "what is waited for");
     let ran = waiting.wait().must(0, "it has come");
     assert_eq!(ran.out, "ready\n");
-    assert!(ran.err.contains("waits for "), "{}", ran.err);
+    assert!(ran.err.contains("waiting for "), "{}", ran.err);
     // One resource of it, and by name.
     beside.run(&["wait", "--on", "network"]).must(0, "a module");
     let ran = beside.run(&["wait", "--on", "netwerk"]).must(1, "a slip of the pen");
     assert!(ran.err.contains("nothing has the address `netwerk`"), "{}", ran.err);
+    beside.run(&["wait", "--on", "net"]).must(1, "part of a name is none");
     let by_name = ["wait", "--stack", "cpu-smoke", "--region", "us-east-1"];
     beside.run(&by_name).must(0, "by name");
     let ran = beside.run(&["wait", "--for", "stopped", "--timeout", "1m"]).must(3, "nobody removes it");
-    assert!(ran.err.contains("DL0725") && ran.err.contains("after 1m it still waits for"), "{}", ran.err);
+    assert!(ran.err.contains("DL0725") && ran.err.contains("still waiting after 1m for"), "{}", ran.err);
     let waiting = beside.spawn(&[&by_name[..], &["--for", "stopped", "--format", "json"]].concat());
     cli.run(&["destroy", "--yes", "--delete-data"]).must(0, "the end");
     let document: Value = serde_json::from_str(&waiting.wait().must(0, "it is gone").out).unwrap();

@@ -56,8 +56,8 @@ codes! {
         "`dlinfra status` shows the addresses of what is live. The address of a module stands for the one resource in it that can do what was asked.";
     CANNOT = "DL0723", "This resource cannot do that",
         "`dlinfra logs` shows the logs of endpoints and log groups; `dlinfra invoke` sends requests to endpoints; `dlinfra ssh` opens a shell on machines of EC2.";
-    WAITED = "DL0725", "What was waited for did not come",
-        "`dlinfra wait` ends with code 3 when the time of `--timeout` is over, and at once when AWS says that something has failed. What it names was not ready then, or not gone.";
+    WAITED = "DL0725", "The wait ended without success",
+        "`dlinfra wait` ends with code 3 when the time of `--timeout` is over, and at once when AWS says that something has failed. The message names what was not ready, or not gone.";
     NO_SESSION = "DL0726", "No session could be started",
         "`dlinfra ssh` runs `aws ssm start-session`. The AWS CLI and the Session Manager plugin must be on the path; the Systems Manager user guide says how each is installed. No port is opened and no key is needed; the machine needs a way to Systems Manager, by NAT or by interface endpoints.";
     BODY = "DL0724", "The body of the request cannot be read",

@@ -163,7 +163,8 @@ impl One {
         let Some((address, rest)) = word.split_once('[') else { return Ok((one, 0)) };
         let number = rest.strip_suffix(']').and_then(|number| number.parse().ok());
         let number = number.ok_or_else(|| {
-            Diagnostic::error(&codes::COMMAND_LINE, format!("`{word}` is no machine")).with_help("write `ADDRESS[N]`")
+            Diagnostic::error(&codes::COMMAND_LINE, format!("`{word}` does not name a machine"))
+                .with_help("write `ADDRESS[N]`")
         })?;
         *word = address.to_owned();
         Ok((one, number))

@@ -54,7 +54,7 @@ enum End {
     Stopped,
 }
 
-/// How often it is looked, in AWS's time: a launch takes minutes.
+/// How often the stack is looked at, in AWS's time: a launch takes minutes.
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// How many resources a line names.
@@ -83,7 +83,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
             return end(args, ui, &missing, began.elapsed().as_secs());
         }
         if words != told {
-            ui.say(&format!("waits for {words}"));
+            ui.say(&format!("waiting for {words}"));
             told = words;
         }
         let clock = found.engine.aws().clock().clone();
@@ -100,8 +100,8 @@ fn end(args: &Args, ui: Ui, missing: &Missing, seconds: u64) -> Result {
     let mut diagnostics = Diagnostics::new();
     if !reached {
         let text = match missing.failed.is_empty() {
-            true => format!("after {} it still waits for {}", args.timeout, missing.words()),
-            false => format!("it will not be ready: {}", missing.words()),
+            true => format!("still waiting after {} for {}", args.timeout, missing.words()),
+            false => format!("this will not become ready: {}", missing.words()),
         };
         diagnostics.push(Diagnostic::error(&codes::WAITED, text).with_help("`dlinfra status` shows what is live"));
     }
@@ -122,26 +122,25 @@ fn end(args: &Args, ui: Ui, missing: &Missing, seconds: u64) -> Result {
 
 async fn look(args: &Args, found: &Found) -> std::result::Result<Missing, Stop> {
     let view = found.engine.look(&found.wanted).await?;
-    let asked = |address: &Address| {
-        let inside = |word: &String| {
-            address.as_str().strip_prefix(word.as_str()).is_some_and(|r| r.is_empty() || r.starts_with(['.', '/']))
-        };
-        args.on.is_empty() || args.on.iter().any(inside)
-    };
     let mut missing = match args.end {
         End::Ready => not_ready(found, &view)?,
         End::Stopped => Missing { waits: left(&view), failed: BTreeMap::new() },
     };
     let known: BTreeSet<&Address> = view.snapshot.owned.keys().chain(found.wanted.iter().map(|w| &w.address)).collect();
     if args.end == End::Ready
-        && let Some(word) = args.on.iter().find(|word| !known.iter().any(|a| a.as_str().starts_with(word.as_str())))
+        && let Some(word) = args.on.iter().find(|word| !known.iter().any(|a| is_in(a.as_str(), word)))
     {
         return Err(Diagnostic::error(&codes::NOT_LIVE, format!("nothing has the address `{word}`")).into());
     }
-    let keep = |address: &String| Address::parse(address).is_none_or(|address| asked(&address));
-    missing.waits.retain(|address, _| keep(address));
-    missing.failed.retain(|address, _| keep(address));
+    let asked = |address: &str| args.on.is_empty() || args.on.iter().any(|word| is_in(address, word));
+    missing.waits.retain(|address, _| asked(address));
+    missing.failed.retain(|address, _| asked(address));
     Ok(missing)
+}
+
+/// Is it the resource of this name, one of several, or in the module of this name?
+fn is_in(address: &str, word: &str) -> bool {
+    address.strip_prefix(word).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '/']))
 }
 
 /// What is not as the blueprint says, or does not work.
