@@ -9,6 +9,7 @@ mod extend;
 mod find;
 mod foresee;
 mod import;
+mod jobs;
 mod known;
 mod look;
 mod names;

@@ -21,7 +21,7 @@
 //! | 10 | [`report`], [`terraform`] | one model per report, several renderers; Terraform's state and import blocks |
 //! | 9 | [`cost`] | lines added up, budgets, comparisons, advice |
 //! | 8 | [`engine`] | the commands as library calls: connect, look, plan, execute, prove |
-//! | 7 | [`apply`], [`journal`] | execution without waves; the write-ahead memory and the lease |
+//! | 7 | [`apply`], [`journal`], [`run`] | execution without waves; the write-ahead memory and the lease; jobs on machines |
 //! | 6 | [`plan`] | graph × snapshot × last-applied → plan |
 //! | 5 | [`snapshot`] | one sweep per kind, all at once: what the stack owns, by address |
 //! | 4 | [`blueprint`], [`topology`] | the language; network interfaces of instance types |
@@ -85,6 +85,10 @@
 //! nobody holds. It is a stack like any other, made and rehearsed before the first object that costs money. A generated
 //! state machine in its place would be a second implementation of teardown.
 //!
+//! **A job belongs to its machines, not to who began it.** [`run`] starts a unit of systemd through Systems Manager, looks
+//! at it and stops it; its log and its end are files on the machine, so that a client may die and another one go on. What
+//! is known of a job stands in the journal, and what ends the stack for certain is its `ttl`.
+//!
 //! **Money is decimal, time is UTC.** An unknown price is "unpriced", never zero. What AWS scales is priced at the most
 //! before it is made, which budgets count, and by the machines of the moment (`Live::running`) once it is live.
 //!
@@ -120,6 +124,7 @@ pub mod price;
 pub mod private;
 pub mod reaper;
 pub mod report;
+pub mod run;
 pub mod saved;
 pub mod spec;
 pub mod terraform;

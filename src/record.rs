@@ -114,6 +114,8 @@ pub enum Pin {
     Protected(Address),
     /// A [`Setting`]; gone as soon as the resource is stable or gone.
     Setting(Address),
+    /// A [`crate::run::Job`], by its id.
+    Job(String),
 }
 
 impl fmt::Display for Pin {
@@ -124,6 +126,7 @@ impl fmt::Display for Pin {
             Self::Choice(address) => write!(f, "choice:{address}"),
             Self::Protected(address) => write!(f, "protected:{address}"),
             Self::Setting(address) => write!(f, "setting:{address}"),
+            Self::Job(id) => write!(f, "job:{id}"),
         }
     }
 }
@@ -139,6 +142,7 @@ impl FromStr for Pin {
             Some(("choice", text)) => Ok(Self::Choice(address(text)?)),
             Some(("protected", text)) => Ok(Self::Protected(address(text)?)),
             Some(("setting", text)) => Ok(Self::Setting(address(text)?)),
+            Some(("job", id)) => Ok(Self::Job(id.to_owned())),
             _ => Err(()),
         }
     }
@@ -308,7 +312,7 @@ mod tests {
         let role = Address::parse("m.role").unwrap();
         let pins =
             [Pin::Image(role.clone()), Pin::Choice(role.clone()), Pin::Protected(role.clone()), Pin::Setting(role)];
-        for pin in pins.into_iter().chain([Pin::Expiry]) {
+        for pin in pins.into_iter().chain([Pin::Expiry, Pin::Job("01JD".to_owned())]) {
             assert_eq!(pin.to_string().parse(), Ok(pin));
         }
         assert_eq!("expires".parse::<Pin>(), Err(()));

@@ -6,7 +6,9 @@ mod live;
 mod request;
 
 pub use about::{About, Advised, DefaultValue, MEMBERS, PARTS};
-pub use capability::{Answers, Asks, Compares, Drains, Fleet, HoldsData, Logs, Released, Served, Serves, Teardown};
+pub use capability::{
+    Answers, Asks, Compares, Drains, Fleet, HoldsData, Logs, Machine, Released, Runs, Served, Serves, Teardown,
+};
 pub use fact::{Call, Claim, Class, Discovery, Durations, Expected, Gone, NameRule, Output, Quota};
 pub use live::{Id, Live, Member, State};
 pub use request::{Changes, Foreseen, Lookup, NamedImage, Problem, Revealed};

@@ -2,6 +2,7 @@
 mod answer;
 mod class;
 pub mod codes;
+pub mod commands;
 pub mod cost_explorer;
 pub mod endpoint;
 mod error;

@@ -1,4 +1,6 @@
 //! Objects of one S3 bucket with conditional writes: what the journal needs, every call naming the owner it expects.
+mod transfer;
+
 use super::{Aws, Error, ErrorClass, optional};
 use aws_sdk_s3::types::{
     BucketLifecycleConfiguration, BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration,

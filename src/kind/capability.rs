@@ -4,8 +4,8 @@ use crate::{
     aws::{Error, log_events::LogLine, tags::Tags},
     call::{Ctx, SweepCtx},
     resource::{
-        Answers, Asks, Compares, Drains, Expected, Fleet, Foreseen, HoldsData, Id, Live, Logs, NamedImage, Problem,
-        Released, Revealed, Served, Serves, Teardown,
+        Answers, Asks, Compares, Drains, Expected, Fleet, Foreseen, HoldsData, Id, Live, Logs, Machine, NamedImage,
+        Problem, Released, Revealed, Runs, Served, Serves, Teardown,
     },
     spec::Difference,
 };
@@ -25,6 +25,7 @@ pub struct Capabilities {
     logs: Option<&'static dyn ErasedLogs>,
     serves: Option<&'static dyn ErasedServes>,
     drains: Option<&'static dyn ErasedDrains>,
+    runs: Option<&'static dyn ErasedRuns>,
 }
 
 impl Capabilities {
@@ -38,6 +39,7 @@ impl Capabilities {
         logs: None,
         serves: None,
         drains: None,
+        runs: None,
     };
 }
 
@@ -122,6 +124,18 @@ impl<R> Of<R> {
         R: Drains,
     {
         Self { has: Capabilities { drains: Some(&Self::KIND), ..self.has }, ..self }
+    }
+}
+
+/// The same of what runs commands.
+impl<R> Of<R> {
+    /// It has machines on which commands can be run.
+    #[must_use]
+    pub const fn runs(self) -> Self
+    where
+        R: Runs,
+    {
+        Self { has: Capabilities { runs: Some(&Self::KIND), ..self.has }, ..self }
     }
 }
 
@@ -237,6 +251,14 @@ impl dyn Kind + '_ {
     pub fn release<'a>(&self, ctx: &'a SweepCtx, ending: &'a [Id], staying: &'a [Id]) -> Boxed<'a, Released> {
         let free = || Box::pin(ready(Ok(Released::Free))) as _;
         self.has().drains.map_or_else(free, |drains| drains.release(ctx, ending, staying))
+    }
+    /// Has it machines on which commands can be run?
+    pub fn runs_commands(&self) -> bool {
+        self.has().runs.is_some()
+    }
+    /// Its machines that are running, in the order of their ranks.
+    pub fn machines(&self, live: &Live) -> Vec<Machine> {
+        self.has().runs.map(|runs| runs.machines(live)).unwrap_or_default()
     }
     /// Which secondary objects with these ids are there, whoever owns them.
     pub fn parts_there<'a>(&self, ctx: &'a SweepCtx, ids: &'a BTreeSet<Id>) -> Boxed<'a, Vec<(Id, Tags)>> {
@@ -385,5 +407,15 @@ trait ErasedDrains: Send + Sync {
 impl<R: Drains> ErasedDrains for Of<R> {
     fn release<'a>(&self, ctx: &'a SweepCtx, ending: &'a [Id], staying: &'a [Id]) -> Boxed<'a, Released> {
         Box::pin(R::release(ctx, ending, staying))
+    }
+}
+
+trait ErasedRuns: Send + Sync {
+    fn machines(&self, live: &Live) -> Vec<Machine>;
+}
+
+impl<R: Runs> ErasedRuns for Of<R> {
+    fn machines(&self, live: &Live) -> Vec<Machine> {
+        Self::typed_live(live).map(|live| R::machines(&live)).unwrap_or_default()
     }
 }

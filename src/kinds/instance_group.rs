@@ -19,6 +19,7 @@ mod foresee;
 mod launch;
 mod live;
 mod machine_image;
+mod machines;
 mod placement;
 mod profile;
 mod read;

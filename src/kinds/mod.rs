@@ -38,7 +38,7 @@ kinds! {
     function::Function: compares,
     iam_role::IamRole: answers + asks + teardown,
     inference_component::InferenceComponent: compares + logs + serves + teardown,
-    instance_group::InstanceGroup: fleet + compares + asks + logs + teardown,
+    instance_group::InstanceGroup: fleet + compares + asks + logs + runs + teardown,
     internet_gateway::InternetGateway: answers + teardown,
     load_balancer::LoadBalancer: compares + drains + teardown,
     log_group::LogGroup: data + logs,

@@ -6,6 +6,7 @@ use crate::{
     spec::Difference,
 };
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::{collections::BTreeSet, future::Future, time::Duration};
 
@@ -118,6 +119,23 @@ pub trait Logs: Resource {
         live: &Live<Self>,
         since: Timestamp,
     ) -> impl Future<Output = Result<Vec<LogLine>, Error>> + Send;
+}
+
+/// A machine on which commands can be run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    /// `i-…`.
+    pub id: Id,
+    /// Its address for the others.
+    pub ip: String,
+    /// How many GPUs, or other accelerators, it has.
+    pub accelerators: u32,
+}
+
+/// Has machines with an agent of Systems Manager, which runs commands on them.
+pub trait Runs: Resource {
+    /// Those that are running, in the order of their ranks.
+    fn machines(live: &Live<Self>) -> Vec<Machine>;
 }
 
 /// An answer to a request of a user.

@@ -63,6 +63,27 @@ pub(super) struct Args {
     limits: Limits,
 }
 
+impl Args {
+    /// What `run` applies.
+    pub(super) fn of_run(args: &super::run::Args) -> Self {
+        Self {
+            source: args.which.source.clone(),
+            place: args.which.place.clone(),
+            yes: args.yes,
+            allow_destroy: Vec::new(),
+            delete_data: false,
+            replace: Vec::new(),
+            not_bought: Vec::new(),
+            full: false,
+            forms: Forms::default(),
+            patience: args.patience,
+            keeping: args.keeping.clone(),
+            program: args.program.clone(),
+            limits: args.limits.clone(),
+        }
+    }
+}
+
 pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     // A saved plan was looked at when it was made, so it never asks.
     let agreed = args.yes || load::is_saved(&args.source);
@@ -285,6 +306,13 @@ async fn attended<T>(
     beat.abort();
     progress.finish();
     Ok(outcome?)
+}
+
+/// Leaves signals to somebody else from now on.
+pub(super) fn unwatch() {
+    if let Some(before) = WATCH.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        before.abort();
+    }
 }
 
 /// Passes interrupts to work that has nothing to show meanwhile.

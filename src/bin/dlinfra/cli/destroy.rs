@@ -35,6 +35,14 @@ pub(super) struct Args {
     pub(super) forms: Forms,
 }
 
+impl Args {
+    /// What `run` removes when its job is over.
+    pub(super) fn of_run(args: &super::run::Args, delete_data: bool) -> Self {
+        let (which, patience) = (args.which.clone(), args.patience);
+        Self { which, yes: true, delete_data, patience, forms: Forms::default() }
+    }
+}
+
 pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     apply::can_answer(args.yes, ui, "destroy")?;
     let mut found = stack::find(&args.which).await?;
@@ -182,7 +190,7 @@ fn tell(
     ui: Ui,
 ) -> std::result::Result<(), super::Stop> {
     let file = args.which.stack.clone().unwrap_or_else(|| forms::file(&args.which.source));
-    let told = forms::told("destroy", (&header.stack, &file), found, exit as u8);
+    let told = forms::told("destroy", (&header.stack, &file), found, exit.code());
     let (header, plan, money) = (Some(header), Some(plan), Some(money));
     args.forms.tell(ui, &Told { header, plan, money, closing: Some(words), ..told })
 }

@@ -13,7 +13,7 @@ use std::{
 pub(super) fn watch() {
     std::panic::set_hook(Box::new(|info| {
         Ui::new(false, None, Color::Auto).say(&words(info));
-        std::process::exit(Exit::Error as i32);
+        std::process::exit(i32::from(Exit::Error.code()));
     }));
 }
 

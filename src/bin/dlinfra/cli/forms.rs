@@ -80,7 +80,7 @@ impl Forms {
     pub(super) fn around(&self, command: &str, file: &str, ui: Ui, result: Result) -> Result {
         let Err(mut stop) = result else { return result };
         if self.wanted(ui) && !TOLD.load(Ordering::SeqCst) {
-            let told = told(command, ("", file), &stop.diagnostics, stop.exit as u8);
+            let told = told(command, ("", file), &stop.diagnostics, stop.exit.code());
             if let Err(also) = self.tell(ui, &told) {
                 stop.diagnostics.extend(also.diagnostics);
             }

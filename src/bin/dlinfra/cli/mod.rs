@@ -39,6 +39,7 @@ mod prices_refresh;
 mod reap;
 mod reaper;
 mod recover;
+mod run;
 mod sandbox;
 mod schema;
 mod served;
@@ -65,24 +66,42 @@ use std::process::ExitCode;
 
 /// How a command ended; the numbers are documented in `dlinfra --help`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub(crate) enum Exit {
     /// Everything as asked.
-    Ok = 0,
+    Ok,
     /// Any error.
-    Error = 1,
+    Error,
     /// Changes are present (`plan --detailed-exitcode`).
-    Changes = 2,
+    Changes,
     /// Partly applied, or AWS still works on it.
-    Partial = 3,
+    Partial,
     /// Another run holds the lock.
-    Locked = 4,
+    Locked,
     /// Refused by a budget or a policy.
-    Refused = 5,
+    Refused,
     /// A saved plan is out of date.
-    Stale = 6,
+    Stale,
     /// Interrupted, after a clean stop.
-    Interrupted = 130,
+    Interrupted,
+    /// What a job on machines ended with.
+    Job(u8),
+}
+
+impl Exit {
+    /// As the system sees it.
+    const fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Error => 1,
+            Self::Changes => 2,
+            Self::Partial => 3,
+            Self::Locked => 4,
+            Self::Refused => 5,
+            Self::Stale => 6,
+            Self::Interrupted => 130,
+            Self::Job(code) => code,
+        }
+    }
 }
 
 /// What ends a command early.
@@ -124,7 +143,9 @@ Exit codes:
     4  another run holds the lock
     5  refused by a budget or a policy
     6  the saved plan is out of date
+  124  the job of `run` took too long
   130  interrupted, after a clean stop
+Other codes of `run` are those of its job.
 
 Environment:
   DLINFRA_VAR_name  value of the variable `name`
@@ -160,6 +181,7 @@ Work:
   output      Print the outputs of a stack
   logs        Show the logs of an endpoint or a log group
   invoke      Send one request to an endpoint
+  run         Apply, run a command on every machine, and remove the stack
   wait        Wait until a stack works, or until it is gone
   ssh         Open a shell on a machine, through Session Manager
   list        List every stack in the account and region
@@ -291,6 +313,8 @@ enum Command {
     Logs(logs::Args),
     /// Send one request to an endpoint.
     Invoke(invoke::Args),
+    /// Apply, run a command on every machine, and remove the stack.
+    Run(run::Args),
     /// Wait until a stack works, or until it is gone.
     Wait(wait::Args),
     /// Open a shell on a machine, through Session Manager.
@@ -354,6 +378,7 @@ impl Command {
             Self::Output(_) => "output",
             Self::Logs(_) => "logs",
             Self::Invoke(_) => "invoke",
+            Self::Run(_) => "run",
             Self::Wait(_) => "wait",
             Self::Ssh(_) => "ssh",
             Self::List(_) => "list",
@@ -399,7 +424,7 @@ pub(crate) fn main() -> ExitCode {
         None => match Cli::try_parse() {
             Err(e) if usage::is_answer(&e) => {
                 ui::note_loss(e.print());
-                return ExitCode::from(whole(usage::exit(&e), Ui::new(false, None, Color::Auto)) as u8);
+                return ExitCode::from(whole(usage::exit(&e), Ui::new(false, None, Color::Auto)).code());
             }
             parsed => parsed.map_err(|e| usage::wrong(&e)),
         },
@@ -412,7 +437,7 @@ pub(crate) fn main() -> ExitCode {
                 true => ui.data(&usage::json(&args, problem)),
                 false => ui.diagnostics(&problem.into()),
             }
-            return ExitCode::from(Exit::Error as u8);
+            return ExitCode::from(Exit::Error.code());
         }
     };
     log();
@@ -434,7 +459,7 @@ pub(crate) fn main() -> ExitCode {
             Exit::Error
         }
     };
-    ExitCode::from(whole(exit, ui) as u8)
+    ExitCode::from(whole(exit, ui).code())
 }
 
 /// What a command printed is its result: without it the command did not succeed.
@@ -520,6 +545,7 @@ async fn dispatch(command: Command, format: Format, ui: Ui) -> Result {
         Command::Output(args) => output::run(&args, ui).await,
         Command::Logs(args) => logs::run(&args, ui).await,
         Command::Invoke(args) => invoke::run(&args, ui).await,
+        Command::Run(args) => run::run(&args, ui).await,
         Command::Wait(args) => wait::run(&args, ui).await,
         Command::Ssh(args) => ssh::run(&args, ui).await,
         Command::List(args) => list::run(&args, ui).await,

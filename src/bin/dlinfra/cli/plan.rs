@@ -113,7 +113,7 @@ impl Prepared {
             money,
             closing,
             next,
-            ..forms::told(command, (&self.header.stack, &self.file), found, exit as u8)
+            ..forms::told(command, (&self.header.stack, &self.file), found, exit.code())
         }
     }
 

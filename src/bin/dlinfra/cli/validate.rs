@@ -37,7 +37,7 @@ pub(super) fn run(args: &Args, ui: Ui) -> Result {
     }
     args.forms.tell(
         ui,
-        &forms::told("validate", (&compiled.stack, &forms::file(&args.source)), &deployment.notes, Exit::Ok as u8),
+        &forms::told("validate", (&compiled.stack, &forms::file(&args.source)), &deployment.notes, Exit::Ok.code()),
     )?;
     // The process ends here; taking a large blueprint apart again would only cost time.
     std::mem::forget(deployment);

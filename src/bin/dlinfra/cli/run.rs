@@ -1,0 +1,450 @@
+//! run: apply, run a command on every machine, bring back what it left, remove the stack; whatever happened.
+mod follow;
+
+use super::{
+    Exit, Result, Stop, apply, destroy,
+    money::{self, Limits},
+    patience::Patience,
+    place,
+    reaper::{Chosen, Keeping},
+    stack::{self, Found, Which},
+};
+use crate::{cli::codes, ui::Ui};
+use dlinfra::{
+    aws::objects::Objects,
+    diagnostic::{Diagnostic, Diagnostics},
+    engine::{Engine, View},
+    journal::Holder,
+    plan::Wanted,
+    report::counted,
+    run::{self, Collected, End, Job, Keep, Watch},
+    spec,
+    units::Span,
+};
+use follow::{Signals, Told};
+use jiff::SignedDuration;
+use rust_decimal::Decimal;
+use serde_json::json;
+use std::{path::PathBuf, time::Duration};
+
+/// Apply a blueprint, run a command on every machine, bring back what it left, and remove the stack.
+#[derive(clap::Args)]
+#[command(after_help = AFTER, override_usage = "dlinfra run [OPTIONS] [FILE] -- COMMAND…\n       dlinfra run [OPTIONS] [FILE] --attach ID")]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) which: Which,
+    /// Only on the machines of this group or module; may be repeated.
+    #[arg(long = "on", value_name = "ADDRESS", conflicts_with = "attach")]
+    on: Vec<String>,
+    /// For how long the command may run; then it gets SIGTERM, and the exit code is 124.
+    #[arg(long, value_name = "TIME", default_value = "2h")]
+    timeout: Span,
+    /// Start the command with torchrun, one process for each GPU of each machine.
+    #[arg(long, conflicts_with = "attach")]
+    torchrun: bool,
+    /// Bring PATH of each machine back into the folder DIR, as rank-N.tar.gz; the logs come with it.
+    #[arg(long, value_name = "PATH:DIR", value_parser = collect)]
+    collect: Option<Collect>,
+    /// What happens to the stack afterwards. Without it, a stack that this run has made is removed, and one that was there
+    /// before stays.
+    #[arg(long, value_name = "never|on-failure|always", value_enum, hide_possible_values = true)]
+    keep: Option<Kept>,
+    /// Follow a job that was begun before.
+    #[arg(long, value_name = "ID")]
+    attach: Option<String>,
+    /// Do not ask.
+    #[arg(long, short)]
+    pub(super) yes: bool,
+    /// Also remove buckets and file systems that hold data.
+    #[arg(long)]
+    delete_data: bool,
+    #[command(flatten)]
+    pub(super) patience: Patience,
+    #[command(flatten)]
+    pub(super) keeping: Keeping,
+    #[command(flatten)]
+    pub(super) program: Chosen,
+    #[command(flatten)]
+    pub(super) limits: Limits,
+    /// What each machine runs: one word is a script for bash, several are a program and its arguments.
+    #[arg(last = true, value_name = "COMMAND", required_unless_present = "attach", conflicts_with = "attach")]
+    command: Vec<String>,
+}
+
+const AFTER: &str = "\
+Examples:
+  dlinfra run train.yaml --yes --timeout 4h --collect out:results -- python train.py --epochs 3
+  dlinfra run train.yaml --yes --torchrun -- train.py --epochs 3
+  dlinfra run train.yaml --on train -- 'nvidia-smi; echo rank $NODE_RANK of $NNODES'
+  dlinfra run train.yaml --attach 01KBC3ZK3V8Q4M5N6P7R8S9T0V
+
+Each machine has NODE_RANK, NNODES, GPUS_PER_NODE, MASTER_ADDR, MASTER_PORT, HOSTFILE and RUN_ID. The
+command is written into the journal and the history of Systems Manager: pass secrets by reference.
+
+The job belongs to the machines: it goes on when this process dies, `--attach` follows it again, and the
+stack's ttl ends it. Exit code: that of the rank that failed first; 124 after `--timeout`; 130 when
+interrupted; 3 when the job succeeded and something of the stack is left.";
+
+/// What is brought back, and where to.
+#[derive(Debug, Clone)]
+struct Collect {
+    path: String,
+    folder: PathBuf,
+}
+
+fn collect(text: &str) -> std::result::Result<Collect, String> {
+    match text.rsplit_once(':') {
+        Some((path, folder)) if !path.is_empty() && !folder.is_empty() && !path.starts_with('-') => {
+            Ok(Collect { path: path.to_owned(), folder: folder.into() })
+        }
+        _ => Err("write PATH:DIR, such as `out:results`".to_owned()),
+    }
+}
+
+/// As on the command line.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Kept {
+    Never,
+    OnFailure,
+    Always,
+}
+
+impl From<Kept> for Keep {
+    fn from(kept: Kept) -> Self {
+        match kept {
+            Kept::Never => Self::Never,
+            Kept::OnFailure => Self::OnFailure,
+            Kept::Always => Self::Always,
+        }
+    }
+}
+
+/// How long machines may take until Systems Manager reaches them.
+const REACHED: SignedDuration = SignedDuration::from_mins(10);
+/// How often that is looked for.
+const PAUSE: Duration = Duration::from_secs(5);
+/// What is brought back takes no longer than this.
+const COLLECTING: Duration = Duration::from_mins(15);
+
+pub(super) async fn run(args: &Args, ui: Ui) -> Result {
+    if place::sandboxed(&args.which.place) {
+        let help =
+            "`dlinfra sandbox serve --run-commands` has machines that run commands: use it with `--endpoint-url`";
+        return Err(Diagnostic::error(
+            &codes::COMMAND_LINE,
+            "machines of the sandbox run nothing while no command works with it",
+        )
+        .with_help(help)
+        .into());
+    }
+    let mut signals = Signals::listen(ui);
+    let found = stack::find(&args.which).await?;
+    let job = match &args.attach {
+        Some(id) => found.engine.job(id)?,
+        None => {
+            if found.compiled.as_ref().is_some_and(|c| c.ttl.is_none()) {
+                ui.say("note: the stack has no `ttl`, so nothing ends it if this process dies");
+            }
+            let there = !found.engine.look(&found.wanted).await?.snapshot.owned.is_empty();
+            let keep = args.keep.map_or(if there { Keep::Always } else { Keep::Never }, Keep::from);
+            let applied = match found.compiled {
+                Some(_) => apply(args, found, ui).await,
+                // By its name alone, there is nothing to apply.
+                None => Ok(Exit::Ok),
+            };
+            let stopped = match applied {
+                Ok(Exit::Ok) if signals.count() == 0 => None,
+                Ok(Exit::Ok) => Some(Exit::Interrupted),
+                Ok(exit) => Some(exit),
+                Err(stop) if stop.exit == Exit::Locked => return Err(stop),
+                Err(stop) => {
+                    super::report(ui, "run", &stop.diagnostics);
+                    Some(stop.exit)
+                }
+            };
+            let begun = match stopped {
+                Some(exit) => Err(exit),
+                None => begin(args, keep, &mut signals, ui).await.map_err(|stop| {
+                    super::report(ui, "run", &stop.diagnostics);
+                    stop.exit
+                }),
+            };
+            match begun {
+                Ok(job) => job,
+                Err(exit) => return over(args, exit, keep, args.delete_data, ui).await,
+            }
+        }
+    };
+    let exit = follow(args, job.clone(), &mut signals, ui).await;
+    let exit = match exit {
+        // Whoever interrupts twice leaves the job alone.
+        Ok(None) => {
+            ui.say(&format!("the job goes on: {}", again(args, &job.id)));
+            return Ok(Exit::Interrupted);
+        }
+        Ok(Some(exit)) => exit,
+        Err(stop) => {
+            super::report(ui, "run", &stop.diagnostics);
+            stop.exit
+        }
+    };
+    let keep = args.keep.map_or(job.keep, Keep::from);
+    over(args, exit, keep, args.delete_data || job.delete_data, ui).await
+}
+
+/// What follows a job again.
+fn again(args: &Args, id: &str) -> String {
+    let which = match (&args.which.stack, &args.which.source.file) {
+        (Some(stack), _) => format!(" --stack {stack}"),
+        (None, Some(file)) => format!(" {}", file.display()),
+        (None, None) => String::new(),
+    };
+    let place = args.which.place.endpoint_url.as_ref().map(|url| format!(" --endpoint-url {url}")).unwrap_or_default();
+    format!("`dlinfra run{which}{place} --attach {id}`")
+}
+
+async fn apply(args: &Args, found: Found, ui: Ui) -> Result {
+    drop(found);
+    let exit = apply::run(&apply::Args::of_run(args), ui).await;
+    apply::unwatch();
+    exit
+}
+
+/// Waits for the machines, writes the job down, and starts it.
+async fn begin(args: &Args, keep: Keep, signals: &mut Signals, ui: Ui) -> std::result::Result<Job, Stop> {
+    let found = stack::find(&args.which).await?;
+    let engine = &found.engine;
+    let view = engine.look(&found.wanted).await?;
+    let (on, machines) = engine.machines(&view, &args.on)?;
+    let ids: Vec<String> = machines.iter().map(|m| m.id.clone()).collect();
+    reached(engine, &ids, signals, ui).await?;
+    let now = engine.now();
+    let job = Job {
+        id: engine.new_job(),
+        command: if args.torchrun { run::torchrun(&args.command) } else { run::command_line(&args.command) },
+        on,
+        machines,
+        limit: args.timeout,
+        collect: args.collect.as_ref().map(|c| c.path.clone()),
+        keep,
+        delete_data: args.delete_data,
+        by: Holder::current("run").name,
+        blueprint: found.compiled.is_some().then(|| digest(&found.wanted)),
+        begun: now,
+        ended: None,
+    };
+    if job.collect.is_some() {
+        bucket(engine)?;
+    }
+    engine.note_job(&view, &job, found.place.presence()).await?;
+    Watch::new(engine.aws(), &job).start().await.map_err(Stop::from)?;
+    ui.say(&format!("job {} runs on {}", job.id, counted(job.machines.len(), "machine")));
+    Ok(job)
+}
+
+fn digest(wanted: &[Wanted]) -> String {
+    spec::digest(&json!(wanted.iter().map(|w| (w.address.as_str(), &*w.spec)).collect::<Vec<_>>()))
+}
+
+/// Waits until Systems Manager reaches every machine.
+async fn reached(engine: &Engine, ids: &[String], signals: &mut Signals, ui: Ui) -> std::result::Result<(), Stop> {
+    let (aws, clock) = (engine.aws(), engine.aws().clock().clone());
+    let (since, mut told) = (clock.now(), false);
+    loop {
+        let there = aws.reached(ids).await?;
+        if there.len() == ids.len() {
+            return Ok(());
+        }
+        let missing: Vec<&str> = ids.iter().filter(|id| !there.contains(*id)).map(String::as_str).collect();
+        if clock.now().duration_since(since) > REACHED {
+            let text = format!("Systems Manager does not reach {}", shortened(&missing));
+            return Err(Diagnostic::error(&run::codes::NOT_REACHED, text)
+                .with_help("`dlinfra explain DL0821` says what a machine needs for that")
+                .into());
+        }
+        if !std::mem::replace(&mut told, true) {
+            ui.say(&format!("waiting until Systems Manager reaches {}", counted(missing.len(), "machine")));
+        }
+        tokio::select! {
+            () = signals.next() => return Err(Stop { exit: Exit::Interrupted, diagnostics: Diagnostics::new() }),
+            () = clock.sleep(PAUSE) => {}
+        }
+    }
+}
+
+fn shortened(ids: &[&str]) -> String {
+    match ids.len() {
+        0..=3 => ids.join(", "),
+        many => format!("{} and {} more", ids[..3].join(", "), many - 3),
+    }
+}
+
+/// Where artifacts go: the bucket of the journal.
+fn bucket(engine: &Engine) -> std::result::Result<Objects, Diagnostic> {
+    let name = engine.backend().bucket().ok_or_else(|| {
+        Diagnostic::error(
+            &run::codes::NO_BUCKET,
+            "`--collect` needs a bucket, and the journal of this stack lies on this machine",
+        )
+        .with_help("leave out `backend: local`, or leave out `--collect`")
+    })?;
+    Ok(Objects::new(engine.aws().apart(), &engine.identity().account, name))
+}
+
+/// Shows a job until it has ended, brings back what it left, and writes that down. Nothing = left alone.
+async fn follow(args: &Args, mut job: Job, signals: &mut Signals, ui: Ui) -> std::result::Result<Option<Exit>, Stop> {
+    if let Some(end) = &job.ended {
+        ui.say(&format!("job {} ended at {} with exit code {}", job.id, end.at, end.code));
+        return Ok(Some(if end.code == 0 { Exit::Ok } else { Exit::Job(end.code) }));
+    }
+    let found = stack::find(&args.which).await?;
+    let aws = found.engine.aws();
+    let mut watch = Watch::new(aws, &job);
+    let told = follow::until_over(&mut watch, signals, &aws.clock().clone(), ui).await?;
+    let (exit, why) = match told {
+        Told::Left => return Ok(None),
+        Told::Ended => {
+            let code = watch.code().unwrap_or(1);
+            (if code == 0 { Exit::Ok } else { Exit::Job(code) }, None)
+        }
+        Told::TimedOut => (Exit::Job(124), Some(format!("it ran for longer than {}", job.limit))),
+        Told::Interrupted => (Exit::Interrupted, Some("it was interrupted".to_owned())),
+    };
+    let summary = words(&watch, exit);
+    let problem = match (&why, exit) {
+        (Some(why), _) => Some(Diagnostic::error(&run::codes::JOB_STOPPED, format!("the job was stopped: {why}"))),
+        (None, Exit::Ok) => None,
+        (None, _) => Some(Diagnostic::error(&run::codes::JOB_FAILED, format!("the job failed: {summary}"))),
+    };
+    if let Some(problem) = problem
+        && !ui.json
+    {
+        ui.diagnostics(&problem.into());
+    }
+    let collected = brought(args, &watch, &found, ui).await;
+    let (codes, now) = (watch.codes(), found.engine.now());
+    let took = now.duration_since(job.begun);
+    let view = found.engine.look(&found.wanted).await?;
+    let cost = cost(args, &found, &view, took, ui)?;
+    job.ended = Some(End { at: now, code: exit.code(), ranks: codes.clone(), cost: cost.clone() });
+    // Opened anew: others may have worked on the stack meanwhile.
+    drop(found);
+    let found = stack::find(&args.which).await?;
+    let view = found.engine.look(&found.wanted).await?;
+    if let Err(problem) = found.engine.note_job(&view, &job, found.place.presence()).await {
+        ui.diagnostics(&problem);
+    }
+    if ui.json {
+        let artifacts =
+            collected.as_ref().map(|c| json!({ "place": c.place, "artifacts": c.artifacts, "failed": c.failed }));
+        ui.data(
+            &json!({ "type": "job", "format_version": 1, "id": job.id, "stack": found.stack, "code": exit.code(), "ranks": codes,
+                     "seconds": took.as_secs(), "cost": cost, "collected": artifacts })
+            .to_string(),
+        );
+    } else {
+        let dollars = cost.map(|cost| format!(", about ${cost}")).unwrap_or_default();
+        ui.say(&format!("job {}: {summary}; {}{dollars}", job.id, lasted(took)));
+    }
+    Ok(Some(exit))
+}
+
+/// `3 ranks ended with 0`, or who failed.
+fn words(watch: &Watch<'_>, exit: Exit) -> String {
+    let codes = watch.codes();
+    let lost = codes.iter().filter(|code| code.is_none()).count();
+    match watch.first_failure() {
+        Some((rank, code)) => format!("rank {rank} of {} ended first, with exit code {code}", codes.len()),
+        None if lost > 0 && exit != Exit::Ok => format!("{} of {} lost", counted(lost, "rank"), codes.len()),
+        None => format!("{} ended with 0", counted(codes.len(), "rank")),
+    }
+}
+
+/// Whole minutes, or seconds of a short time.
+fn lasted(time: SignedDuration) -> String {
+    match time.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds / 60),
+    }
+}
+
+/// What the stack costs in this time, at list prices; nothing where something has no price.
+fn cost(
+    args: &Args,
+    found: &Found,
+    view: &View,
+    time: SignedDuration,
+    ui: Ui,
+) -> std::result::Result<Option<String>, Stop> {
+    let sum = money::with_pricing(&args.which, found, ui, |pricing| pricing.live(view.snapshot.owned.values()).sum())?;
+    let hours = Decimal::from(time.as_secs()) / Decimal::from(3600);
+    let dollars = sum.total().hourly() * hours;
+    Ok((sum.unpriced == 0).then(|| dlinfra::price::line::rounded(dollars, 2)))
+}
+
+/// Brings back what was asked for; what goes wrong with that does not hide how the job ended.
+async fn brought(args: &Args, watch: &Watch<'_>, found: &Found, ui: Ui) -> Option<Collected> {
+    let Collect { path, folder } = args.collect.clone()?;
+    let work = async {
+        let bucket = bucket(&found.engine)?;
+        let collected = watch.collect(&path, &found.stack, &bucket).await.map_err(Stop::from)?;
+        let files = collected.bring(&bucket, &folder).await.map_err(Stop::from)?;
+        Ok::<_, Stop>((collected, files))
+    };
+    let clock = found.engine.aws().clock().clone();
+    let done = tokio::select! {
+        done = work => done,
+        () = clock.sleep(COLLECTING) => {
+            let text = "collecting took too long, and was given up";
+            Err(Diagnostic::error(&run::codes::NOT_COLLECTED, text).into())
+        }
+    };
+    let wrong = |text: String| Diagnostic::warning(&run::codes::NOT_COLLECTED, text);
+    match done {
+        Ok((collected, files)) => {
+            let missing = collected
+                .artifacts
+                .iter()
+                .filter(|a| a.missing)
+                .map(|a| format!("nothing is at {path} on rank {}", a.rank));
+            let failed = collected.failed.iter().map(|(rank, why)| format!("rank {rank}: {why}"));
+            ui.diagnostics(&missing.chain(failed).map(wrong).collect());
+            ui.say(&format!(
+                "collected into {}: {} (also in {})",
+                folder.display(),
+                counted(files.len(), "file"),
+                collected.place
+            ));
+            Some(collected)
+        }
+        Err(stop) => {
+            ui.diagnostics(&stop.diagnostics);
+            None
+        }
+    }
+}
+
+/// The end of a run: the stack goes, unless it shall stay.
+async fn over(args: &Args, exit: Exit, keep: Keep, delete_data: bool, ui: Ui) -> Result {
+    let stays = match keep {
+        Keep::Always => true,
+        Keep::OnFailure => exit != Exit::Ok,
+        Keep::Never => false,
+    };
+    if stays {
+        ui.say("the stack stays");
+        return Ok(exit);
+    }
+    apply::unwatch();
+    let removed = destroy::run(&destroy::Args::of_run(args, delete_data), ui).await;
+    let removed = removed.unwrap_or_else(|stop| {
+        super::report(ui, "run", &stop.diagnostics);
+        stop.exit
+    });
+    Ok(match (exit, removed) {
+        (Exit::Ok, Exit::Ok) => Exit::Ok,
+        (Exit::Ok, Exit::Interrupted) => Exit::Interrupted,
+        (Exit::Ok, _) => Exit::Partial,
+        (job, _) => job,
+    })
+}
