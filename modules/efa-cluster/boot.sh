@@ -12,6 +12,35 @@ retry() { # retry SECONDS COMMAND…: until it succeeds
   done
 }
 
+# Should nobody else end it, the machine ends itself half an hour after its stack: the tag with that time moves with
+# `dlinfra extend`. A machine that may not read its tags, or whose stack has no end, goes on.
+cat >/usr/local/sbin/dlinfra-end <<'END'
+#!/bin/bash
+base=http://169.254.169.254/latest
+token=$(curl -fsS -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' $base/api/token) || exit 0
+end=$(curl -fsS -H "X-aws-ec2-metadata-token: $token" $base/meta-data/tags/instance/dlinfra:expires) || exit 0
+end=$(date -u -d "$end" +%s) || exit 0
+(($(date -u +%s) < end + 1800)) || systemctl poweroff
+END
+chmod 755 /usr/local/sbin/dlinfra-end
+cat >/etc/systemd/system/dlinfra-end.service <<'END'
+[Unit]
+Description=Ends the machine when its stack should have ended
+[Service]
+Type=oneshot
+ExecStart=/usr/local/sbin/dlinfra-end
+END
+cat >/etc/systemd/system/dlinfra-end.timer <<'END'
+[Unit]
+Description=Looks whether the stack of this machine should have ended
+[Timer]
+OnBootSec=5min
+OnUnitActiveSec=5min
+[Install]
+WantedBy=timers.target
+END
+systemctl daemon-reload && systemctl enable --now dlinfra-end.timer
+
 # An agent that is in the image may be too old for what it is told: then the newest one takes its place.
 cloudwatch_agent() {
   local home=/opt/aws/amazon-cloudwatch-agent package=/tmp/amazon-cloudwatch-agent.deb
@@ -34,6 +63,7 @@ fi
 
 # Some types enumerate their EFA devices minutes after the system is up.
 efa_ready() { (($(ls /sys/class/infiniband 2>/dev/null | wc -l) >= ${EFA_DEVICES:-0})); }
+failed=
 retry 300 efa_ready || echo "warning: fewer than ${EFA_DEVICES} EFA devices"
 
 lustre_client() {
@@ -54,11 +84,11 @@ lustre_client() {
 
 place=/fsx number=1
 for source in ${MOUNTS:-}; do
-  retry 600 lustre_client || { echo "error: no Lustre client"; break; }
+  retry 600 lustre_client || { echo "error: no Lustre client"; failed=yes; break; }
   mkdir -p "$place"
   grep -q " $place lustre " /etc/fstab ||
     echo "$source $place lustre defaults,relatime,flock,_netdev,x-systemd.automount 0 0" >>/etc/fstab
-  retry 600 mount -t lustre -o relatime,flock "$source" "$place" || echo "error: $source is not mounted"
+  retry 600 mount -t lustre -o relatime,flock "$source" "$place" || { echo "error: $source is not mounted"; failed=yes; }
   number=$((number + 1))
   place=/fsx$number
 done
@@ -66,4 +96,5 @@ done
 if [[ -n "${SETUP:-}" ]]; then
   bash -euo pipefail -c "$SETUP" || { echo "error: SETUP failed"; exit 1; }
 fi
+[[ -z $failed ]] || exit 1
 echo "ready"

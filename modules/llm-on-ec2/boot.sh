@@ -4,6 +4,35 @@
 exec > >(tee -a /var/log/llm-boot.log) 2>&1
 set -uo pipefail
 
+# Should nobody else end it, the machine ends itself half an hour after its stack: the tag with that time moves with
+# `dlinfra extend`. A machine that may not read its tags, or whose stack has no end, goes on.
+cat >/usr/local/sbin/dlinfra-end <<'END'
+#!/bin/bash
+base=http://169.254.169.254/latest
+token=$(curl -fsS -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' $base/api/token) || exit 0
+end=$(curl -fsS -H "X-aws-ec2-metadata-token: $token" $base/meta-data/tags/instance/dlinfra:expires) || exit 0
+end=$(date -u -d "$end" +%s) || exit 0
+(($(date -u +%s) < end + 1800)) || systemctl poweroff
+END
+chmod 755 /usr/local/sbin/dlinfra-end
+cat >/etc/systemd/system/dlinfra-end.service <<'END'
+[Unit]
+Description=Ends the machine when its stack should have ended
+[Service]
+Type=oneshot
+ExecStart=/usr/local/sbin/dlinfra-end
+END
+cat >/etc/systemd/system/dlinfra-end.timer <<'END'
+[Unit]
+Description=Looks whether the stack of this machine should have ended
+[Timer]
+OnBootSec=5min
+OnUnitActiveSec=5min
+[Install]
+WantedBy=timers.target
+END
+systemctl daemon-reload && systemctl enable --now dlinfra-end.timer
+
 for name in IMAGE MODEL NAME GPUS TOKEN_SECRET REGION; do
   printf '%s=%q\n' "$name" "${!name}"
 done >/etc/llm.conf

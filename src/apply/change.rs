@@ -8,6 +8,7 @@ use crate::{
     plan::{self, Protect, Step},
     resource::{Changes, Live, PARTS},
 };
+use jiff::SignedDuration;
 use serde_json::Value;
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -55,8 +56,9 @@ impl Shared<'_> {
                 self.watch.tick(Duration::from_secs(5)).await;
             }
         }
-        let futile =
-            progress.same >= FUTILE && self.clock.now().duration_since(progress.stuck) > window(step.kind.about());
+        let booting = SignedDuration::try_from(step.kind.booting(&want)).unwrap_or_default();
+        let patience = window(step.kind.about()) + booting;
+        let futile = progress.same >= FUTILE && self.clock.now().duration_since(progress.stuck) > patience;
         if futile && let Some(refused) = progress.refused.take() {
             return Err(last_word(refused));
         }

@@ -95,7 +95,38 @@ struct Reached {
     ping_status: String,
 }
 
+/// How the first start of a machine ended, as cloud-init knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FirstStart {
+    /// It goes on, or the machine does not say.
+    Running,
+    /// Well, or the machine has no cloud-init.
+    Done,
+    /// Not well: the end of its log.
+    Failed(String),
+}
+
+impl Ran {
+    fn first_start(&self) -> FirstStart {
+        let (word, rest) = self.output.split_once('\n').unwrap_or((&self.output, ""));
+        match (self.code, word.trim()) {
+            (Some(0), "done") => FirstStart::Done,
+            (Some(0), "failed") => FirstStart::Failed(rest.trim_end().to_owned()),
+            _ => FirstStart::Running,
+        }
+    }
+}
+
 impl Aws {
+    /// How the first starts of these machines ended.
+    ///
+    /// # Errors
+    /// As [`Aws::on_machines`].
+    pub async fn first_starts(&self, ids: &[String]) -> Result<Vec<(String, FirstStart)>, Error> {
+        let ran = self.on_machines(ids, include_str!("first_start.sh"), "dlinfra: first start").await?;
+        Ok(ran.into_iter().map(|one| (one.id.clone(), one.first_start())).collect())
+    }
+
     /// Those of these machines whose agent Systems Manager reaches now.
     ///
     /// # Errors

@@ -35,10 +35,12 @@ pub const EXPIRES: &str = "dlinfra:expires";
 pub const PART: &str = "dlinfra:part";
 /// Digests of what cannot be read back.
 pub const SPEC: &str = "dlinfra:spec";
+/// How the first start of a machine ended: `done` or `failed`.
+pub const BOOT: &str = "dlinfra:boot";
 /// The prefix that users' tags may not have.
 pub const PREFIX: &str = "dlinfra:";
-/// Tags that are set once, at creation, and never compared.
-pub const NEVER_DIFFED: [&str; 3] = [INTENT, SPEC, PART];
+/// Tags that say something of one object alone, and are never compared.
+pub const NEVER_DIFFED: [&str; 4] = [INTENT, SPEC, PART, BOOT];
 
 /// Tags by key.
 pub type Tags = BTreeMap<String, String>;

@@ -45,7 +45,11 @@ pub static TOP_LEVEL: &[KeyDoc] = &[
     key("outputs", "outputs", "What the stack tells others"),
     key("software", "any", "Pins of images, drivers and libraries; read as `software.NAME`"),
     key("usage", "any", "Assumptions that prices need, such as hours per day"),
-    key("policies", "policies", "Rules of your own, checked with every plan: each has `rule` and `message`"),
+    key(
+        "policies",
+        "policies",
+        "Rules of your own, checked with every plan: each has `rule` and `message`, or is a file of rules (`from`)",
+    ),
     key("allow", "allow", "Rules that are silenced, each with a reason"),
     key("moved", "moved", "Old addresses of resources that got new ones"),
 ];
@@ -63,12 +67,6 @@ pub static RESOURCE: &[KeyDoc] = &[
     key("moved", "moved", "The old address of this resource"),
     key("allow", "allow", "Rules that are silenced here, each with a reason"),
     key("usage", "any", "Assumptions that the price of this resource needs"),
-];
-
-/// The keys of a policy.
-pub static POLICY: &[KeyDoc] = &[
-    must("rule", "bool", "An expression over the plan that is true when the plan is allowed"),
-    must("message", "string", "What is wrong, and what to do instead"),
 ];
 
 /// The keys of a module.

@@ -11,10 +11,10 @@ use rust_decimal::Decimal;
 use serde_json::Value as Json;
 
 use super::Dialect;
+use super::codes;
 use super::names::Names;
 use super::scope::{HEADER, Scope, World};
 use super::source::{Node, NodeKind, Scalar, Span, label, label_inside};
-use super::{codes, keys};
 use crate::diagnostic::{Diagnostic, SourceFile, codes, did_you_mean, suggestion};
 use crate::expression::{
     self, Env, Evaluator, ExprError, Fail, Key, ModuleValue, Nothing, Null, Outcome, Place, Purpose, ROOTS, RefValue,
@@ -135,64 +135,104 @@ impl Facts {
     }
 }
 
-/// Reads `policies:`.
+/// Reads `policies:`: rules, and files of rules that blueprints share (`from`).
 pub(crate) fn read(world: &World<'_>, scope: &Rc<Scope>, node: &Node) -> Vec<Policy> {
-    let source = &scope.file.source;
-    let wrong = |span: Span, summary: String| {
-        let d = Diagnostic::error(&codes::TOP_LEVEL, summary).with_label(label(source, span, ""));
-        world.report(d.with_help("write `- rule: ${cost.hourly < 500}` and below it `message: what to do instead`"));
-    };
-    let NodeKind::Sequence(items) = &node.kind else {
-        if !node.is_null() {
-            wrong(node.span, format!("`policies` is a list of rules, not {}", node.noun()));
-        }
-        return Vec::new();
-    };
-    let mut out = Vec::new();
-    for (index, item) in items.iter().enumerate() {
-        let Some(entries) = item.entries() else {
-            wrong(item.span, format!("a policy is a mapping with `rule` and `message`, not {}", item.noun()));
-            continue;
+    let mut reader = Reader { world, scope, source: scope.file.source.clone(), out: Vec::new() };
+    reader.list(node, "policies", |reader, item, address| match item.get("from") {
+        Some(from) => reader.shared(item, from, &address),
+        None => reader.rule(item, address),
+    });
+    reader.out
+}
+
+struct Reader<'w, 'a> {
+    world: &'w World<'a>,
+    scope: &'w Rc<Scope>,
+    /// Where the rules stand that are read now.
+    source: Arc<SourceFile>,
+    out: Vec<Policy>,
+}
+
+impl Reader<'_, '_> {
+    fn wrong(&self, span: Span, summary: String) {
+        let d = Diagnostic::error(&codes::TOP_LEVEL, summary).with_label(label(&self.source, span, ""));
+        let help = "write `- rule: ${cost.hourly < 500}` and below it `message: what to do instead`";
+        self.world.report(d.with_help(help));
+    }
+
+    fn list(&mut self, node: &Node, name: &str, each: impl Fn(&mut Self, &Node, String)) {
+        let NodeKind::Sequence(items) = &node.kind else {
+            if !node.is_null() {
+                self.wrong(node.span, format!("`{name}` is a list of rules, not {}", node.noun()));
+            }
+            return;
         };
-        for e in entries.iter().filter(|e| !keys::POLICY.iter().any(|k| k.name == &*e.key.text)) {
-            let guess = suggestion(&e.key.text, keys::POLICY.iter().map(|k| k.name));
-            let d = Diagnostic::error(&codes::UNKNOWN_KEY, format!("a policy has no `{}`", e.key.text))
-                .with_label(label(source, e.key_span, ""))
-                .with_help(guess.unwrap_or_else(|| "it has `rule` and `message`".to_owned()));
-            world.report(d);
+        for (index, item) in items.iter().enumerate() {
+            each(self, item, format!("{name}[{index}]"));
         }
+    }
+
+    /// Are these all the keys that it has? Others are reported.
+    fn known(&self, item: &Node, known: &[&'static str]) {
+        for e in item.entries().into_iter().flatten().filter(|e| !known.contains(&&*e.key.text)) {
+            let help = suggestion(&e.key.text, known.iter().copied());
+            let d = Diagnostic::error(&codes::UNKNOWN_KEY, format!("a policy has no `{}`", e.key.text))
+                .with_label(label(&self.source, e.key_span, ""))
+                .with_help(help.unwrap_or_else(|| format!("it has `{}`", known.join("` and `"))));
+            self.world.report(d);
+        }
+    }
+
+    /// A file of rules, which may lie above the blueprint: others use it, too.
+    fn shared(&mut self, item: &Node, from: &Node, address: &str) {
+        self.known(item, &["from"]);
+        let Some(name) = from.scalar().filter(|s| !s.is_null() && !s.text.contains("${")).map(|s| s.text.to_string())
+        else {
+            return self.wrong(from.span, "`from` is the name of a file of rules".to_owned());
+        };
+        let path = self.scope.file.folder.as_ref().map_or_else(|| name.clone().into(), |folder| folder.join(&name));
+        let at = label(&self.source, from.span, "");
+        let Some(document) = super::variables::document(self.world, &path, Some(at)) else { return };
+        let outer = std::mem::replace(&mut self.source, document.source.clone());
+        let prefix = format!("{address} ({name})");
+        self.list(&document.root, "policies", |reader, item, at| {
+            let at = at.trim_start_matches("policies");
+            reader.rule(item, format!("{prefix}{at}"));
+        });
+        self.source = outer;
+    }
+
+    fn rule(&mut self, item: &Node, address: String) {
+        if item.entries().is_none() {
+            return self
+                .wrong(item.span, format!("a policy is a mapping with `rule` and `message`, not {}", item.noun()));
+        }
+        self.known(item, &["rule", "message"]);
         let text = |key: &str| {
             let found = item.get(key);
             match found.and_then(|n| Some((n.span, n.scalar()?))).filter(|(_, s)| !s.is_null()) {
                 Some((span, s)) => {
                     let scalar = Scalar { text: s.text.clone(), style: s.style, template: None };
-                    Some(Text { source: source.clone(), span, scalar })
+                    Some(Text { source: self.source.clone(), span, scalar })
                 }
                 None => {
-                    wrong(found.map_or(item.span, |n| n.span), format!("this policy has no `{key}`"));
+                    self.wrong(found.map_or(item.span, |n| n.span), format!("this policy has no `{key}`"));
                     None
                 }
             }
         };
-        let (Some(rule), Some(message)) = (text("rule"), text("message")) else { continue };
-        let mut policy = Policy {
-            address: format!("policies[{index}]"),
-            rule,
-            message,
-            known: BTreeMap::new(),
-            late: BTreeSet::new(),
-        };
+        let (Some(rule), Some(message)) = (text("rule"), text("message")) else { return };
+        let mut policy = Policy { address, rule, message, known: BTreeMap::new(), late: BTreeSet::new() };
         let parsed = [policy.rule.template(true), policy.message.template(false)];
         let mut broken = false;
         for problem in parsed.into_iter().filter_map(Result::err) {
             broken = true;
-            world.report(problem);
+            self.world.report(problem);
         }
-        if !broken && policy.learn(world, scope) {
-            out.push(policy);
+        if !broken && policy.learn(self.world, self.scope) {
+            self.out.push(policy);
         }
     }
-    out
 }
 
 impl Text {

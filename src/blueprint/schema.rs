@@ -95,13 +95,19 @@ fn holds(k: &KeyDoc) -> Json {
         "resources" => json!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/resource" } }),
         "outputs" => json!({ "type": "object", "additionalProperties": true }),
         "allow" => json!({ "type": "array", "items": allow }),
-        "policies" => json!({ "type": "array", "items": {
-            "type": "object", "additionalProperties": false, "required": ["rule", "message"],
-            "properties": {
-                "rule": { "type": "string", "description": "An expression over the plan that is true when the plan is allowed" },
-                "message": { "type": "string", "description": "What is wrong, and what to do instead" },
+        "policies" => json!({ "type": "array", "items": { "anyOf": [
+            {
+                "type": "object", "additionalProperties": false, "required": ["rule", "message"],
+                "properties": {
+                    "rule": { "type": "string", "description": "An expression over the plan that is true when the plan is allowed" },
+                    "message": { "type": "string", "description": "What is wrong, and what to do instead" },
+                },
             },
-        } }),
+            {
+                "type": "object", "additionalProperties": false, "required": ["from"],
+                "properties": { "from": { "type": "string", "description": "A file with a list of such rules, relative to this one" } },
+            },
+        ] } }),
         "moved" => json!({ "anyOf": [text, { "type": "array" }] }),
         "protect" => json!({ "enum": ["never", "data", "off"] }),
         "existing" => json!({ "anyOf": [

@@ -10,7 +10,7 @@ use super::declare::{File, Input};
 use super::module::unreadable;
 use super::scope::World;
 use super::source::{Document, MAX_FILE, Node, NodeKind, Scalar, Span, Style, label, parse};
-use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, suggestion};
+use crate::diagnostic::{Diagnostic, Diagnostics, Label, SourceFile, suggestion};
 use crate::expression::{ExprError, Nothing, Place, Purpose, Type, Value};
 
 /// The prefix of environment variables that set variables.
@@ -58,19 +58,29 @@ fn unknown(name: &str, file: &File) -> Diagnostic {
     }
 }
 
-fn load(world: &World<'_>, path: &Path) -> Option<Document> {
+/// A YAML file beside the blueprint, and where it is named; what is wrong with it is reported.
+pub(crate) fn document(world: &World<'_>, path: &Path, named: Option<Label>) -> Option<Document> {
     let shown = path.display().to_string();
     let bytes = match world.files.read(path, MAX_FILE) {
         Ok(bytes) => bytes,
         Err(e) => {
-            world.report(unreadable(&shown, &e));
+            let problem = unreadable(&shown, &e);
+            world.report(match named {
+                Some(at) => problem.with_label(at),
+                None => problem,
+            });
             return None;
         }
     };
     let mut problems = Diagnostics::new();
     let document = parse(&shown, &bytes, &mut problems);
     world.problems.borrow_mut().extend(problems);
-    let document = document?;
+    document
+}
+
+fn load(world: &World<'_>, path: &Path) -> Option<Document> {
+    let shown = path.display().to_string();
+    let document = document(world, path, None)?;
     if !matches!(document.root.kind, NodeKind::Mapping(_)) {
         let d = Diagnostic::error(&codes::NOT_SET, format!("`{shown}` is not a mapping of variables"))
             .with_label(label(&document.source, document.root.span, ""))

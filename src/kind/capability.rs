@@ -11,7 +11,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use std::{collections::BTreeSet, future::ready};
+use std::{collections::BTreeSet, future::ready, time::Duration};
 
 /// What a kind does besides: one for each trait of `resource::capability` that its line in the table of kinds names.
 #[derive(Clone, Copy)]
@@ -156,6 +156,10 @@ impl dyn Kind + '_ {
     pub fn image(&self, spec: &Value) -> Option<NamedImage> {
         self.has().fleet?.image(spec)
     }
+    /// How long members of a fleet may need for what AWS does not see.
+    pub fn booting(&self, spec: &Value) -> Duration {
+        self.has().fleet.map_or(Duration::ZERO, |fleet| fleet.booting(spec))
+    }
     /// Members of the live fleet that end because fewer are wanted.
     pub fn leaving(&self, want: &Value, live: &Live) -> Vec<Id> {
         let fleet = self.has().fleet.filter(|_| !live.members.is_empty());
@@ -273,6 +277,7 @@ fn nothing<'a, T: Send + 'a>() -> Boxed<'a, Vec<T>> {
 trait ErasedFleet: Send + Sync {
     fn is_empty(&self, spec: &Value) -> bool;
     fn image(&self, spec: &Value) -> Option<NamedImage>;
+    fn booting(&self, spec: &Value) -> Duration;
     fn leaving(&self, want: &Value, live: &Live) -> Vec<Id>;
     fn changing(&self, want: &Value, live: &Live, changes: &[Difference]) -> Option<Expected>;
     fn ids_of(&self, id: &Id, outputs: &Map<String, Value>) -> Vec<Id>;
@@ -284,6 +289,9 @@ impl<R: Fleet> ErasedFleet for Of<R> {
     }
     fn image(&self, spec: &Value) -> Option<NamedImage> {
         Self::typed(spec).ok()?.image()
+    }
+    fn booting(&self, spec: &Value) -> Duration {
+        Self::typed(spec).map_or(Duration::ZERO, |r| r.booting())
     }
     fn leaving(&self, want: &Value, live: &Live) -> Vec<Id> {
         match (Self::typed(want), Self::typed_live(live)) {

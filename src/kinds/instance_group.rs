@@ -11,6 +11,7 @@
 //! One file: the fields and the life of a fleet are read side by side.
 pub(crate) mod agent;
 mod boot;
+mod booted;
 mod check;
 mod console;
 mod disks;
@@ -56,12 +57,13 @@ use crate::{
     },
     spec::Difference,
     topology,
+    units::Span,
 };
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 /// Equal EC2 instances: a training cluster, a pool of servers, one development machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -106,6 +108,11 @@ pub struct InstanceGroup {
     /// What runs at the first start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<Boot>,
+    /// How long the first start of a machine may take, such as `20m`. With it the group is ready only when cloud-init has
+    /// ended well on every machine, which dlinfra asks through Systems Manager; a machine whose `boot` has failed is
+    /// replaced by the next apply. Without it nobody waits for `boot`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot_within: Option<Span>,
     /// Name of an EC2 key pair; without it, use SSM Session Manager.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_name: Option<String>,
@@ -251,6 +258,10 @@ impl Resource for InstanceGroup {
             "ec2:DeleteTags",
             "ssm:GetParameter",
             "ssm:GetParameters",
+            "ssm:DescribeInstanceInformation",
+            "ssm:SendCommand",
+            "ssm:ListCommandInvocations",
+            "ssm:GetCommandInvocation",
             "iam:PassRole",
             "iam:GetInstanceProfile",
             "iam:ListInstanceProfilesForRole",
@@ -274,6 +285,7 @@ impl Resource for InstanceGroup {
             ("kms_key", DefaultValue::Nothing),
             ("reservation", DefaultValue::Nothing),
             ("boot", DefaultValue::Nothing),
+            ("boot_within", DefaultValue::Nothing),
             ("key_name", DefaultValue::Nothing),
             ("fallback", DefaultValue::EmptyList),
             ("metadata_hops", DefaultValue::Other(|| json!(one_hop()))),
@@ -318,7 +330,8 @@ impl Resource for InstanceGroup {
     }
 
     fn durations(&self) -> Durations {
-        let create = durations::instance_launch(self.facts());
+        let mut create = durations::instance_launch(self.facts());
+        create.worst += self.booting();
         let delete = durations::instance_termination(self.facts());
         let update = Expected { typical: create.typical + delete.typical, worst: create.worst + delete.worst };
         Durations { create, update, delete }
@@ -391,6 +404,8 @@ impl Resource for InstanceGroup {
         let wanted = Wanted { count: want.count as usize, outdated: &changes.outdated, batch: want.batch() };
         match fleet::next(members, &wanted) {
             Step::Wait => Ok(()),
+            // It has as many as it shall have, and all of them run.
+            Step::End(ids) if ids.is_empty() && changes.touches("boot_within") => booted::ask(ctx, &fleet).await,
             Step::End(ids) => {
                 let staying: Vec<Id> = alive.into_iter().filter(|id| !ids.contains(id)).collect();
                 launch::terminate(ctx, &ids, &staying).await
@@ -435,6 +450,10 @@ impl Fleet for InstanceGroup {
 
     fn image(&self) -> Option<NamedImage> {
         machine_image::named(self.image.as_deref()?, &self.instance_type)
+    }
+
+    fn booting(&self) -> Duration {
+        Duration::from_secs(self.boot_within.map_or(0, Span::seconds))
     }
 
     /// Those that run longest stay; stopped ones are replaced, and count for nothing.

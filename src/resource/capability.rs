@@ -23,6 +23,11 @@ pub trait Fleet: Resource {
         None
     }
 
+    /// How long members may need for what AWS does not see, such as their first start.
+    fn booting(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// Members of the live fleet that end because fewer are wanted.
     fn leaving(want: &Self, live: &Live<Self>) -> Vec<Id>;
 

@@ -168,6 +168,38 @@ fn policies_refuse_with_their_own_words() {
 }
 
 #[test]
+fn blueprints_share_policies() {
+    let desk =
+        desk(&machines("us-east-1", "policies:\n  - from: rules/team.yaml\n  - { rule: 'true', message: never }\n"));
+    let team = |rules: &str| {
+        fs::create_dir_all(desk.path().join("rules")).unwrap();
+        fs::write(desk.path().join("rules/team.yaml"), rules).unwrap();
+    };
+    desk.run("validate a.yaml").code(1).says(&["rules/team.yaml", "there is no such file", "a.yaml:"]);
+    team("- rule: cost.hourly < 5\n  message: never seen\n- rule: ${cost.hourly < 0.1}\n  message: the team says no\n");
+    desk.run("validate a.yaml").code(0);
+    desk.sandbox("plan a.yaml")
+        .code(5)
+        .says(&["error[DL0608]: the team says no", "rules/team.yaml:3:"])
+        .never_says("never");
+    let json = desk.sandbox("plan a.yaml --format json").code(5).json();
+    let found = json["diagnostics"].as_array().unwrap().iter().find(|d| d["code"] == "DL0608").unwrap();
+    assert_eq!(found["address"], "policies[0] (rules/team.yaml)[1]", "{found}");
+    // A saved plan remembers the rules as they were.
+    team("- rule: cost.hourly < 5\n  message: never seen\n");
+    desk.sandbox("plan a.yaml --out plan.json").code(0);
+    for (rules, word) in [
+        ("rule: 'true'\nmessage: m\n", "`policies` is a list of rules"),
+        ("- from: other.yaml\n", "a policy has no `from`"),
+        ("- rule: cost.hourly < \n  message: m\n", "rules/team.yaml:1:"),
+        ("- rule: cost.hourly < 5\n  mesage: m\n", "did you mean `message`?"),
+    ] {
+        team(rules);
+        desk.run("validate a.yaml").code(1).says(&[word]);
+    }
+}
+
+#[test]
 fn mistakes_in_policies_are_found_without_aws() {
     let wrong = |rule: &str| {
         let desk = desk(&format!(

@@ -1,7 +1,8 @@
 //! An account in a served sandbox, and the real binary that works on it from a folder of its own.
 use crate::proxy::{Sprung, Trap};
 use dlinfra_sandbox::{
-    Behaviour, FaultRule, Functions, Processes, RequestLog, Sandbox, SandboxConfig, StoredObject, serve,
+    Behaviour, Commands, FaultRule, Functions, Machines, Processes, RequestLog, Sandbox, SandboxConfig, StoredObject,
+    serve,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -35,15 +36,20 @@ pub(crate) struct Account {
 impl Account {
     /// So many times faster than real time; the binary asks the sandbox for its time and keeps it.
     pub(crate) fn serve(speed: u32, behaviour: Behaviour) -> Self {
-        Self::open(speed, behaviour, false)
+        Self::open(speed, behaviour, (false, false))
     }
 
     /// The same, where the code of functions runs as processes of this machine.
     pub(crate) fn with_functions(speed: u32, behaviour: Behaviour) -> Self {
-        Self::open(speed, behaviour, true)
+        Self::open(speed, behaviour, (true, false))
     }
 
-    fn open(speed: u32, behaviour: Behaviour, functions: bool) -> Self {
+    /// The same, where what is sent to machines, and their user data, runs as processes of this machine.
+    pub(crate) fn with_commands(speed: u32, behaviour: Behaviour) -> Self {
+        Self::open(speed, behaviour, (false, true))
+    }
+
+    fn open(speed: u32, behaviour: Behaviour, (functions, commands): (bool, bool)) -> Self {
         let (ready, opened) = channel();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let thread = std::thread::spawn(move || {
@@ -51,8 +57,10 @@ impl Account {
             runtime.block_on(async move {
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
                 let (speed, at) = (f64::from(speed), format!("http://{}", listener.local_addr().unwrap()));
+                let machines = || Arc::new(Machines::new(at.clone(), speed).unwrap()) as Arc<dyn Commands>;
+                let commands = commands.then(machines);
                 let functions = functions.then(|| Arc::new(Processes::new(at, speed).unwrap()) as Arc<dyn Functions>);
-                let config = SandboxConfig { speed, behaviour, functions, ..SandboxConfig::default() };
+                let config = SandboxConfig { speed, behaviour, functions, commands, ..SandboxConfig::default() };
                 let sandbox = Sandbox::open(config).unwrap();
                 ready.send((sandbox.clone(), listener.local_addr().unwrap().port())).unwrap();
                 tokio::select! {

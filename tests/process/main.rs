@@ -6,6 +6,7 @@
 mod adoption;
 mod driver;
 mod faults;
+mod jobs;
 mod kill;
 mod locks;
 mod memory;

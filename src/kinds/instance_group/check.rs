@@ -63,6 +63,11 @@ codes! {
         "EC2 has no key pair of this name in the region, so a launch would be refused after everything else was made. \
          Key pairs belong to one region. Without `key_name` nobody needs one: Session Manager opens a shell by the \
          machine's role. The sandbox of `--sandbox` takes any name.";
+    FIRST_START = "DL0388", "A first start that nobody can ask about",
+        "With `boot_within` dlinfra asks each machine through Systems Manager how its first start ended. For that the image \
+         must have the agent (Amazon Linux, Ubuntu and the Deep Learning AMIs do), the machine's `role` the policy \
+         AmazonSSMManagedInstanceCore, and the subnet a way to Systems Manager: NAT, or interface endpoints for `ssm` and \
+         `ssmmessages`.";
 }
 
 pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {
@@ -163,6 +168,14 @@ pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {
     }
     if let Some(summary) = volume_problem(group) {
         add(&ROOT_VOLUME, "root_volume", summary, "`dlinfra explain DL0376` has the limits of gp3");
+    }
+    if group.boot_within.is_some() && group.role.is_none() {
+        add(
+            &FIRST_START,
+            "boot_within",
+            "without a role no machine can be asked".to_owned(),
+            "name a `role` with AmazonSSMManagedInstanceCore, or leave out `boot_within`",
+        );
     }
     if let Some(boot) = &group.boot {
         check_boot(boot, &mut add);

@@ -6,7 +6,10 @@ use super::{
     placement, profile,
 };
 use crate::{
-    aws::{Error, ErrorClass, tags},
+    aws::{
+        Error, ErrorClass,
+        tags::{self, Tags},
+    },
     call::{Attempt, Ctx, backoff},
     catalog,
     kinds::ec2,
@@ -18,8 +21,8 @@ use aws_sdk_ec2::{
     types::{
         BlockDeviceMapping, CapacityReservationSpecification, CapacityReservationTarget, EbsBlockDevice,
         HttpTokensState, IamInstanceProfileSpecification, InstanceMarketOptionsRequest, InstanceMetadataEndpointState,
-        InstanceMetadataOptionsRequest, InstanceNetworkInterfaceSpecification, InstanceType, MarketType, Placement,
-        ResourceType, RunInstancesMonitoringEnabled, VolumeType,
+        InstanceMetadataOptionsRequest, InstanceMetadataTagsState, InstanceNetworkInterfaceSpecification, InstanceType,
+        MarketType, Placement, ResourceType, RunInstancesMonitoringEnabled, ShutdownBehavior, VolumeType,
     },
 };
 use base64::Engine as _;
@@ -219,8 +222,10 @@ impl Plan<'_> {
                     .http_tokens(HttpTokensState::Required)
                     .http_endpoint(InstanceMetadataEndpointState::Enabled)
                     .http_put_response_hop_limit(i32::try_from(want.metadata_hops).unwrap_or(2))
+                    .set_instance_metadata_tags(sees_tags(&attempt.tags).then_some(InstanceMetadataTagsState::Enabled))
                     .build(),
             )
+            .set_instance_initiated_shutdown_behavior(ends(&attempt.tags).then_some(ShutdownBehavior::Terminate))
             .monitoring(RunInstancesMonitoringEnabled::builder().enabled(want.monitoring).build())
             .block_device_mappings(self.root_volume()?)
             .tag_specifications(tagged(ResourceType::Instance, "member"))
@@ -289,6 +294,19 @@ impl Plan<'_> {
         }
         Ok(BlockDeviceMapping::builder().device_name(&self.image.root_device).ebs(disk.build()).build())
     }
+}
+
+/// Has its stack an end? Then a machine that shuts itself down is gone, and does not go on costing money for its disks.
+fn ends(tags: &Tags) -> bool {
+    tags.contains_key(tags::EXPIRES)
+}
+
+/// May a machine read its tags, which say when its stack ends? AWS refuses to launch one that may where a key of a tag is
+/// no name in the metadata (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/work-with-tags-in-IMDS.html).
+fn sees_tags(tags: &Tags) -> bool {
+    let legal = |c: char| c.is_ascii_alphanumeric() || "+-=.,_:@".contains(c);
+    let name = |key: &String| key.chars().all(legal) && ![".", "..", "_index"].contains(&key.as_str());
+    ends(tags) && tags.keys().all(name)
 }
 
 /// Capacity and quota errors in words that say what to do.

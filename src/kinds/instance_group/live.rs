@@ -1,6 +1,6 @@
 //! Reading fleets back: which instances belong together, where each is in its life, and which spec it has.
 use super::{
-    InstanceGroup,
+    InstanceGroup, booted,
     disks::{Volumes, attached},
     group_id,
     placement::{self, Group},
@@ -18,6 +18,7 @@ use crate::{
     call::{Ctx, Scope, SweepCtx},
     kinds::{ec2, fleet},
     resource::{Id, Live, Member, Revealed, State},
+    units::Span,
 };
 use aws_sdk_ec2::types::{Filter, Instance, InstanceStateName};
 use jiff::{SignedDuration, Timestamp};
@@ -73,6 +74,12 @@ impl Fleet {
         }
     }
 
+    /// Those that run and of whose first start nothing is known.
+    pub(super) fn unheard(&self) -> Vec<Id> {
+        let alive = self.members.iter().filter(|m| !is_dead(m) && !booted::is_done(&ec2::tags(m.tags())));
+        alive.filter_map(|m| m.instance_id().map(str::to_owned)).collect()
+    }
+
     /// Does EC2 show this instance, in whatever state?
     pub(super) fn shows(&self, id: &str) -> bool {
         [&self.members, &self.leaving, &self.gone].into_iter().flatten().any(|i| i.instance_id() == Some(id))
@@ -115,6 +122,7 @@ fn state_name(instance: &Instance) -> Option<&InstanceStateName> {
 
 fn is_dead(instance: &Instance) -> bool {
     matches!(state_name(instance), Some(InstanceStateName::Stopped | InstanceStateName::Stopping))
+        || booted::has_failed(&ec2::tags(instance.tags()))
 }
 
 fn is_pending(instance: &Instance) -> bool {
@@ -313,6 +321,9 @@ fn one(
     }
     let alive = members.iter().filter(|m| matches!(m.state, State::Ready | State::Pending)).count();
     spec.count = u32::try_from(alive).unwrap_or(u32::MAX);
+    let heard = members.iter().filter(|m| m.state == State::Ready).all(|m| booted::is_done(&m.tags));
+    // How long it might have taken is no property of a machine.
+    spec.boot_within = (alive > 0 && heard).then(Span::default);
     let group = shown.iter().find_map(placement_name).and_then(|n| groups.iter().find(|g| g.name == n));
     // One that it stands in and that belongs to somebody else is not a part of it.
     let group = group.filter(|g| fleet.key.2.is_none() || Ownership::read(&g.tags).is_none() || is_of(ctx, g, fleet));
@@ -341,6 +352,7 @@ fn is_of(ctx: &SweepCtx, group: &Group, fleet: &Fleet) -> bool {
 
 pub(super) fn member_state(instance: &Instance) -> State {
     match state_name(instance) {
+        Some(InstanceStateName::Running) if is_dead(instance) => State::Failed("its first start has failed".to_owned()),
         Some(InstanceStateName::Running) => State::Ready,
         Some(InstanceStateName::ShuttingDown | InstanceStateName::Terminated) => State::Deleting,
         Some(name @ (InstanceStateName::Stopped | InstanceStateName::Stopping)) => {

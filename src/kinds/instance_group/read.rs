@@ -33,6 +33,7 @@ pub(super) fn nothing() -> InstanceGroup {
         reservation: None,
         fallback: Vec::new(),
         boot: None,
+        boot_within: None,
         key_name: None,
         metadata_hops: one_hop(),
         monitoring: false,
@@ -121,6 +122,15 @@ pub(super) fn own_fields(spec: &InstanceGroup) -> Result<Map<String, Value>, Err
 /// volume AWS does not show.
 pub(super) fn accept(want: &Value, found: &Value) -> Option<Value> {
     let mut seen = found.as_object()?.clone();
+    let mut other = false;
+    // All that is known is whether the first start has ended well, and nobody asks where nobody wants to know.
+    match want.get("boot_within") {
+        Some(within) if seen.contains_key("boot_within") => {
+            other = seen.insert("boot_within".to_owned(), within.clone()).as_ref() != Some(within);
+        }
+        None => other = seen.remove("boot_within").is_some(),
+        _ => {}
+    }
     // Of a machine whose root volume AWS does not show, nothing is known to differ.
     let hidden = !seen.contains_key("root_volume");
     for field in ["root_volume", "kms_key"].into_iter().filter(|_| hidden) {
@@ -129,7 +139,7 @@ pub(super) fn accept(want: &Value, found: &Value) -> Option<Value> {
         }
     }
     let fallback = want.get("fallback").filter(|f| f.as_array().is_some_and(|all| !all.is_empty()));
-    let Some(fallback) = fallback else { return hidden.then_some(Value::Object(seen)) };
+    let Some(fallback) = fallback else { return (hidden || other).then_some(Value::Object(seen)) };
     let (has, first) = (found.get("market"), want.get("market"));
     let reserved = |spec: &Value| spec.get("reservation").filter(|id| !id.is_null()).cloned();
     let as_first = has == first && reserved(want).is_none_or(|id| reserved(found) == Some(id));

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{cli::codes, ui::Ui};
 use dlinfra::{
-    aws::objects::Objects,
+    aws::{commands::FirstStart, objects::Objects},
     diagnostic::{Diagnostic, Diagnostics},
     engine::{Engine, View},
     journal::Holder,
@@ -121,6 +121,8 @@ impl From<Kept> for Keep {
 
 /// How long machines may take until Systems Manager reaches them.
 const REACHED: SignedDuration = SignedDuration::from_mins(10);
+/// How long their first start may take.
+const STARTED: SignedDuration = SignedDuration::from_mins(30);
 /// How often that is looked for.
 const PAUSE: Duration = Duration::from_secs(5);
 /// What is brought back takes no longer than this.
@@ -218,6 +220,7 @@ async fn begin(args: &Args, keep: Keep, signals: &mut Signals, ui: Ui) -> std::r
     let (on, machines) = engine.machines(&view, &args.on)?;
     let ids: Vec<String> = machines.iter().map(|m| m.id.clone()).collect();
     reached(engine, &ids, signals, ui).await?;
+    started(engine, &ids, signals, ui).await?;
     let now = engine.now();
     let job = Job {
         id: engine.new_job(),
@@ -264,6 +267,44 @@ async fn reached(engine: &Engine, ids: &[String], signals: &mut Signals, ui: Ui)
         }
         if !std::mem::replace(&mut told, true) {
             ui.say(&format!("waiting until Systems Manager reaches {}", counted(missing.len(), "machine")));
+        }
+        tokio::select! {
+            () = signals.next() => return Err(Stop { exit: Exit::Interrupted, diagnostics: Diagnostics::new() }),
+            () = clock.sleep(PAUSE) => {}
+        }
+    }
+}
+
+/// Waits until the first start of every machine has ended well.
+async fn started(engine: &Engine, ids: &[String], signals: &mut Signals, ui: Ui) -> std::result::Result<(), Stop> {
+    let (aws, clock) = (engine.aws(), engine.aws().clock().clone());
+    let (since, mut open, mut told) = (clock.now(), ids.to_vec(), false);
+    loop {
+        for (id, start) in aws.first_starts(&open).await? {
+            match start {
+                FirstStart::Running => {}
+                FirstStart::Done => open.retain(|other| *other != id),
+                FirstStart::Failed(log) => {
+                    let text = format!("the first start of {id} failed; its log ends with:\n{log}");
+                    let failed = Diagnostic::error(&run::codes::NOT_STARTED, text)
+                        .with_help("mend `boot`, or what the blueprint gives the machine to run, and run it again");
+                    return Err(Stop { exit: Exit::Partial, diagnostics: failed.into() });
+                }
+            }
+        }
+        if open.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = open.iter().map(String::as_str).collect();
+        if clock.now().duration_since(since) > STARTED {
+            let text =
+                format!("the first start of {} goes on for longer than {} min", shortened(&names), STARTED.as_mins());
+            let slow = Diagnostic::error(&run::codes::NOT_STARTED, text)
+                .with_help("`dlinfra ssh` opens a shell there: /var/log/cloud-init-output.log says what it does");
+            return Err(Stop { exit: Exit::Partial, diagnostics: slow.into() });
+        }
+        if !std::mem::replace(&mut told, true) {
+            ui.say(&format!("waiting for the first start of {}", counted(open.len(), "machine")));
         }
         tokio::select! {
             () = signals.next() => return Err(Stop { exit: Exit::Interrupted, diagnostics: Diagnostics::new() }),

@@ -1,11 +1,7 @@
 //! Following a job: lines of all ranks as they come, until it has ended, is too old, or somebody has had enough.
 use super::super::Stop;
 use crate::ui::Ui;
-use dlinfra::{
-    aws::ErrorClass,
-    clock::Clock,
-    run::Watch,
-};
+use dlinfra::{aws::ErrorClass, clock::Clock, run::Watch};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::time::Duration;
