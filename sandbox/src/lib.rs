@@ -47,6 +47,7 @@ mod processes;
 mod regions;
 mod request_log;
 mod sandbox;
+mod scratch;
 mod server;
 mod service;
 mod services;
