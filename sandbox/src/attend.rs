@@ -1,4 +1,4 @@
-//! What happens outside of requests: functions run, at once for who waits for them, or from their queue and by the clock.
+//! What happens outside of requests: machines do what they are told, and functions run, at once for who waits for them, or from their queue and by the clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
@@ -16,10 +16,15 @@ use crate::wire::reply::Reply;
 impl Sandbox {
     /// Keeps up what nobody waits for, as long as the future is not dropped: waits until a schedule is due by the
     /// account's clock, and runs the functions that are called by schedules and by `Event` invocations, each function
-    /// once at a time. A function that fails is run again after a minute, and once more after two.
+    /// once at a time. A function that fails is run again after a minute, and once more after two. Machines run what is
+    /// sent to them, all at the same time.
     ///
-    /// [`crate::serve`] does this beside answering. Without it such calls stay in their queue.
+    /// [`crate::serve`] does this beside answering. Without it such calls and commands stay in their queues.
     pub async fn attend(&self) {
+        tokio::join!(self.attend_functions(), self.attend_machines());
+    }
+
+    async fn attend_functions(&self) {
         let clock = self.clock();
         let mut running = JoinSet::new();
         let mut busy: BTreeMap<Id, (String, String)> = BTreeMap::new();

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::clock::Clock;
+use crate::commands::Commands;
 use crate::faults::FaultRule;
 use crate::functions::Functions;
 
@@ -37,6 +38,8 @@ pub struct SandboxConfig {
     pub lock_wait: Duration,
     /// What runs the code of functions; `None` only records their invocations.
     pub functions: Option<Arc<dyn Functions>>,
+    /// What runs commands on machines, and their user data; without it (`None`) commands are refused.
+    pub commands: Option<Arc<dyn Commands>>,
     /// The traits of the simulated account.
     pub behaviour: Behaviour,
 }
@@ -53,6 +56,7 @@ impl Default for SandboxConfig {
             clock: None,
             lock_wait: Duration::from_secs(2),
             functions: None,
+            commands: None,
             behaviour: Behaviour::default(),
         }
     }

@@ -9,7 +9,8 @@
 //! `service` (a table of operations) → `services` (behaviour) → `store` (objects) → `disk` (persistence).
 //!
 //! What a request or a schedule sets going outside of the account, the code of functions, runs behind [`Functions`]:
-//! in `processes` for a served sandbox, in a fake of their own for tests. Nothing is locked meanwhile.
+//! in `processes` for a served sandbox, in a fake of their own for tests; what is sent to machines runs behind
+//! [`Commands`], in `machines`. Nothing is locked meanwhile.
 //!
 //! Invariants:
 //! - A handler is one transaction: on an error, on a dry run or on an unread parameter nothing changes.
@@ -21,10 +22,12 @@
 
 mod archive;
 mod attend;
+mod attend_machines;
 mod authorize;
 mod call;
 mod client_token;
 mod clock;
+mod commands;
 mod config;
 mod connector;
 mod content;
@@ -39,6 +42,7 @@ mod image;
 mod images;
 mod inventory;
 mod life;
+mod machines;
 mod measurement;
 mod model;
 mod page;
@@ -47,6 +51,7 @@ mod processes;
 mod regions;
 mod request_log;
 mod sandbox;
+mod scratch;
 mod server;
 mod service;
 mod services;
@@ -60,6 +65,7 @@ mod timeline;
 mod wire;
 
 pub use clock::{Clock, ScaledClock};
+pub use commands::{Boot, Commands, Machine, Order, Outcome};
 pub use config::{Ailment, Behaviour, Billing, Consistency, SandboxConfig};
 pub use disk::OpenError;
 pub use faults::{FaultAction, FaultRule};
@@ -67,6 +73,7 @@ pub use functions::{Answer, Credentials, Functions, Invocation};
 pub use image::Image;
 pub use images::ami_for;
 pub use inventory::StoredObject;
+pub use machines::Machines;
 pub use measurement::Measurement;
 pub use processes::Processes;
 pub use request_log::{LogEntry, RequestLog};

@@ -55,6 +55,11 @@ impl Life {
         self.stages.iter().rev().find(|(at, name)| name == state && *at <= now).map(|(at, _)| *at)
     }
 
+    /// When the object next comes into a state.
+    pub(crate) fn next(&self, state: &str, now: Timestamp) -> Option<Timestamp> {
+        self.stages.iter().find(|(at, name)| name == state && *at > now).map(|(at, _)| *at)
+    }
+
     /// From when to when an object is used: from its first time in one state to its first time in another.
     pub(crate) fn between(&self, begin: &str, end: &str) -> Option<(Timestamp, Option<Timestamp>)> {
         Some((self.since(begin)?, self.since(end)))

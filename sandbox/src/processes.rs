@@ -29,7 +29,7 @@ const GRACE: Duration = Duration::from_millis(500);
 /// So much of what a process prints is kept.
 const LOG: usize = 1 << 20;
 /// Where programs are found.
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+pub(crate) const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Runs functions whose code has a file `bootstrap`, as Lambda's custom runtimes do, as processes of this machine. They
 /// may do whatever the one who started this process may: it is for code of one's own.
@@ -57,7 +57,7 @@ impl Processes {
 
     /// The same, where a function has at least so long.
     pub fn at_least(endpoint: impl Into<String>, speed: f64, least: Duration) -> io::Result<Self> {
-        let folder = Folder::new(&std::env::temp_dir())?;
+        let folder = Folder::new()?;
         let speed = if speed.is_finite() && speed > 0.0 { speed } else { 1.0 };
         Ok(Self { shared: Arc::new(Shared { endpoint: endpoint.into(), speed, least, folder }) })
     }
@@ -166,7 +166,7 @@ impl Shared {
 }
 
 /// Starts a process. A file that was just written may still be open in another process that is being started.
-async fn started(command: &mut Command) -> io::Result<Child> {
+pub(crate) async fn started(command: &mut Command) -> io::Result<Child> {
     for _ in 0..100 {
         match command.spawn() {
             Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {

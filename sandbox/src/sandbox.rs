@@ -21,7 +21,7 @@ use crate::inventory::{self, StoredObject};
 use crate::measurement::Measurement;
 use crate::request_log::{LogEntry, RequestLog};
 use crate::service::{Found, Parsed, Service, unsigned};
-use crate::services::{SERVICES, monitoring};
+use crate::services::{SERVICES, monitoring, ssm};
 use crate::session;
 use crate::status::Status;
 use crate::store::World;
@@ -42,8 +42,9 @@ struct Inner {
     config: Arc<SandboxConfig>,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    /// Rings after every request: there may be something to attend to.
+    /// Ring after every request: there may be something to attend to, for functions and for machines.
     bell: Notify,
+    machine_bell: Notify,
 }
 
 #[derive(Debug)]
@@ -89,8 +90,9 @@ impl Sandbox {
             Some((disk, left)) => (Some(disk), left),
             None => (None, None),
         };
-        // Functions do not outlive the process that ran them.
+        // Functions and commands do not outlive the process that ran them.
         session::end_all(&mut world);
+        ssm::interrupted(&mut world);
         let speed = if config.paused { 1.0 } else { config.speed };
         let clock = config
             .clock
@@ -149,6 +151,7 @@ impl Sandbox {
         let (config, mut world) = (Arc::clone(&image.config), image.world.copy());
         // What runs there does not run here.
         session::end_all(&mut world);
+        ssm::interrupted(&mut world);
         let clock = Arc::new(ScaledClock::new(image.at, config.speed));
         let faults = Faults::new(config.seed, config.behaviour.faults.clone());
         let state = State { world, disk: None, faults, log: RequestLog::default(), arrived: 0 };
@@ -156,7 +159,15 @@ impl Sandbox {
     }
 
     fn of(config: Arc<SandboxConfig>, clock: Arc<dyn Clock>, state: State) -> Self {
-        Self { inner: Arc::new(Inner { config, clock, state: Mutex::new(state), bell: Notify::new() }) }
+        Self {
+            inner: Arc::new(Inner {
+                config,
+                clock,
+                state: Mutex::new(state),
+                bell: Notify::new(),
+                machine_bell: Notify::new(),
+            }),
+        }
     }
 
     /// Keeps the time, so that a stored account goes on from here. For the end of a process; what was answered is kept
@@ -177,6 +188,8 @@ impl Sandbox {
         state.world = new_world(&self.inner.config);
         // Numbers are not given twice, or an old id could name a new object.
         state.world.set_counter(counter);
+        // Machines are gone, and what ran on them ends.
+        self.ring();
         state.log = RequestLog::default();
         state.arrived = 0;
         state.faults = Faults::new(self.inner.config.seed, self.inner.config.behaviour.faults.clone());
@@ -367,11 +380,17 @@ impl Sandbox {
     /// Says that there may be something to attend to.
     pub(crate) fn ring(&self) {
         self.inner.bell.notify_one();
+        self.inner.machine_bell.notify_one();
     }
 
     /// Waits until there may be something to attend to.
     pub(crate) async fn rung(&self) {
         self.inner.bell.notified().await;
+    }
+
+    /// The same for what happens on machines.
+    pub(crate) async fn rung_for_machines(&self) {
+        self.inner.machine_bell.notified().await;
     }
 
     /// Answers a request for a service that is not simulated, in the protocol that the request seems to speak.

@@ -1,4 +1,4 @@
-//! Sessions: credentials that stand for a role while a function runs.
+//! Sessions: credentials that stand for a role while a function or a machine runs.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,9 +17,9 @@ pub(crate) struct Session {
     created: Timestamp,
     /// The ARN of the role.
     pub(crate) role: String,
-    /// The name of the session: that of the function.
+    /// The name of the session: that of the function, or the id of the machine.
     pub(crate) name: String,
-    /// The ARN of the function that runs.
+    /// The ARN of what runs.
     pub(crate) function: String,
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn signer(world: &World, access_key: &str) -> Signer {
     }
 }
 
-/// Begins a session of a role for a function.
+/// Begins a session of a role for what has this ARN.
 pub(crate) fn begin(world: &mut World, now: Timestamp, role: &str, name: &str, function: &str) -> Credentials {
     let digits = 20 - PREFIX.len();
     let id = format!("{PREFIX}{}", world.new_hex(digits).to_uppercase());

@@ -293,6 +293,11 @@ impl World {
         self.timers.first().filter(|due| due.at <= now).cloned()
     }
 
+    /// When the next timer comes due.
+    pub(crate) fn next_timer(&self) -> Option<Timestamp> {
+        self.timers.first().map(|due| due.at)
+    }
+
     /// Forgets a timer that its service did not move on.
     pub(crate) fn drop_timer(&mut self, due: &Due) {
         self.timers.remove(due);

@@ -15,6 +15,7 @@ import harness
 
 # Importing registers the checks.
 import clients
+import commands
 import costs
 import ec2_capacity
 import ec2_groups

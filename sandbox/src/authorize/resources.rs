@@ -57,6 +57,7 @@ pub(super) fn of(place: Place<'_>, operation: &str, fields: &Map<String, Value>)
         "ec2" => ec2_resources(place, operation, fields),
         "s3" => s3_resources(place, fields),
         "iam" => iam_resources(place, fields),
+        "ssm" if operation == "SendCommand" => command_resources(place, fields),
         "scheduler" => scheduler_resources(place, operation, fields),
         "application-autoscaling" => scaled(place, fields),
         "cloudwatch" if operation.contains("Dashboard") => dashboards(place, fields),
@@ -232,6 +233,22 @@ fn scheduler_resources(place: Place<'_>, operation: &str, fields: &Map<String, V
         _ => return Vec::new(),
     };
     vec![Resource { arns: vec![place.arn(&tail)], tags: place.tags(&tail) }]
+}
+
+/// The document of a command, and its machines.
+fn command_resources(place: Place<'_>, fields: &Map<String, Value>) -> Vec<Resource> {
+    let (partition, region) = (place.partition(), place.region);
+    let document = fields.get("DocumentName").and_then(Value::as_str).unwrap_or_default();
+    let name = document.rsplit('/').next().unwrap_or_default();
+    // AWS's own documents belong to no account.
+    let owner = if name.starts_with("AWS-") { "" } else { &place.world.config.account };
+    let document = format!("arn:{partition}:ssm:{region}:{owner}:document/{name}");
+    let instances = strings(fields.get("InstanceIds")).into_iter().map(|id| Resource {
+        arns: vec![format!("arn:{partition}:ec2:{region}:{}:instance/{id}", place.world.config.account)],
+        tags: ec2::resource(place.world, region, "", id).map(|(_, tags)| tags).unwrap_or_default(),
+    });
+    let document = Resource { arns: vec![document], tags: Tags::new() };
+    std::iter::once(document).chain(instances).collect()
 }
 
 /// What scales, by the resource whose number it decides.

@@ -4,42 +4,34 @@ use std::collections::BTreeSet;
 use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Mutex;
 
 use crate::archive;
 use crate::functions::Invocation;
+use crate::scratch::{Scratch, private};
 
 /// A folder that goes with its owner.
 #[derive(Debug)]
 pub(super) struct Folder {
-    path: PathBuf,
+    scratch: Scratch,
     /// The names of the zips that are unpacked.
     unpacked: Mutex<BTreeSet<String>>,
     runs: AtomicU64,
 }
 
 impl Folder {
-    /// A new folder in a folder, for nobody else.
-    pub(super) fn new(within: &Path) -> io::Result<Self> {
-        let process = std::process::id();
-        for number in 0..1000 {
-            let path = within.join(format!("dlinfra-functions-{process}-{number}"));
-            match DirBuilder::new().mode(0o700).create(&path) {
-                Ok(()) => return Ok(Self { path, unpacked: Mutex::default(), runs: AtomicU64::new(0) }),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(io::ErrorKind::AlreadyExists.into())
+    /// A new folder for temporary files, for nobody else.
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self { scratch: Scratch::new("functions")?, unpacked: Mutex::default(), runs: AtomicU64::new(0) })
     }
 
     /// Where the code of a function is unpacked.
     pub(super) async fn code(&self, invocation: &Invocation) -> io::Result<PathBuf> {
         let name: String = invocation.code_sha256.chars().filter(char::is_ascii_alphanumeric).collect();
-        let path = self.path.join(format!("code-{name}"));
+        let path = self.scratch.path().join(format!("code-{name}"));
         let mut unpacked = self.unpacked.lock().await;
         if unpacked.contains(&name) {
             return Ok(path);
@@ -60,20 +52,13 @@ impl Folder {
 
     /// An empty folder for one run.
     pub(super) fn home(&self) -> io::Result<PathBuf> {
-        let path = self.path.join(format!("run-{}", self.runs.fetch_add(1, Ordering::Relaxed)));
-        DirBuilder::new().mode(0o700).create(&path)?;
+        let path = self.scratch.path().join(format!("run-{}", self.runs.fetch_add(1, Ordering::Relaxed)));
+        private(&path)?;
         Ok(path)
     }
 
     /// Removes what a run left behind; what cannot be removed goes with the folder.
     pub(super) async fn leave(home: PathBuf) {
         let _ = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(home)).await;
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // A folder for temporary files is nobody's loss.
-        let _ = std::fs::remove_dir_all(&self.path);
     }
 }

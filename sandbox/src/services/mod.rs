@@ -18,7 +18,7 @@ mod sagemaker_runtime;
 pub(crate) mod scheduler;
 mod sns;
 mod sqs;
-mod ssm;
+pub(crate) mod ssm;
 mod sts;
 mod tagging;
 

@@ -66,15 +66,28 @@ async fn send(sandbox: &Sandbox, service: &str, target: &str, body: String) -> A
 
 /// A call of EC2. Parameters are `Name=value`, separated by spaces.
 pub(crate) async fn ec2(sandbox: &Sandbox, action: &str, params: &str) -> Answer {
+    query(sandbox, "ec2", action, params).await
+}
+
+/// The same of IAM.
+pub(crate) async fn iam(sandbox: &Sandbox, action: &str, params: &str) -> Answer {
+    query(sandbox, "iam", action, params).await
+}
+
+async fn query(sandbox: &Sandbox, service: &str, action: &str, params: &str) -> Answer {
     let mut form = format!("Action={action}");
     for (name, value) in params.split_whitespace().filter_map(|pair| pair.split_once('=')) {
         form.push_str(&format!("&{name}={}", encode(value)));
     }
-    send(sandbox, "ec2", "", form).await
+    send(sandbox, service, "", form).await
 }
 
 pub(crate) async fn fsx(sandbox: &Sandbox, action: &str, params: serde_json::Value) -> Answer {
     send(sandbox, "fsx", &format!("AWSSimbaAPIService_v20180301.{action}"), params.to_string()).await
+}
+
+pub(crate) async fn ssm(sandbox: &Sandbox, action: &str, params: serde_json::Value) -> Answer {
+    send(sandbox, "ssm", &format!("AmazonSSM.{action}"), params.to_string()).await
 }
 
 pub(crate) async fn wait(sandbox: &Sandbox, seconds: u64) {

@@ -8,6 +8,7 @@ mod endpoints;
 mod filters;
 mod gateways;
 pub(crate) mod groups;
+pub(crate) mod hosts;
 mod instance_changes;
 mod instance_power;
 mod instance_view;

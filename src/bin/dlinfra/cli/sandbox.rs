@@ -36,6 +36,10 @@ enum Command {
         /// recorded.
         #[arg(long)]
         run_functions: bool,
+        /// RUN WHAT SSM SENDS TO MACHINES, AND THEIR USER DATA, as processes of this machine, with your rights. Without
+        /// it, commands are refused and user data only kept.
+        #[arg(long)]
+        run_commands: bool,
     },
     /// Forget everything in it, the journals of its stacks included.
     Reset,
@@ -47,8 +51,8 @@ enum Command {
 
 pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     match &args.command {
-        Command::Serve { port, speed, memory, behaviour, run_functions } => {
-            let how = How { memory: *memory, run_functions: *run_functions };
+        Command::Serve { port, speed, memory, behaviour, run_functions, run_commands } => {
+            let how = How { memory: *memory, run_functions: *run_functions, run_commands: *run_commands };
             serve(args, *port, speed, &how, behaviour.as_ref(), ui).await
         }
         Command::Reset => reset(args, ui),
@@ -92,6 +96,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
 struct How {
     memory: bool,
     run_functions: bool,
+    run_commands: bool,
 }
 
 async fn serve(args: &Args, port: u16, speed: &str, how: &How, behaviour: Option<&PathBuf>, ui: Ui) -> Result {
@@ -119,17 +124,23 @@ async fn serve(args: &Args, port: u16, speed: &str, how: &How, behaviour: Option
     })?;
     let at = listener.local_addr().map_err(|e| Diagnostic::error(&codes::PORT, e.to_string()))?;
     let functions = how.run_functions.then(|| functions(&format!("http://{at}"), f64::from(speed))).transpose()?;
+    let commands = how.run_commands.then(|| commands(&format!("http://{at}"), f64::from(speed))).transpose()?;
     let folder = (!how.memory).then(|| args.dir.clone());
     if let Some(folder) = &folder {
         place::ignore_in_git(folder)?;
     }
-    let config =
-        dlinfra_sandbox::SandboxConfig { folder, speed: f64::from(speed), behaviour, functions, ..Default::default() };
+    let speed = f64::from(speed);
+    let config = dlinfra_sandbox::SandboxConfig { folder, speed, behaviour, functions, commands, ..Default::default() };
     let sandbox = dlinfra_sandbox::Sandbox::open(config).map_err(|e| place::unopened(&args.dir, &e))?;
     let kept = sandbox.clone();
     ui.data(&format!("http://{at}"));
     if how.run_functions {
         ui.say("FUNCTIONS RUN AS PROCESSES OF THIS MACHINE: serve it to nobody whose code you would not run");
+    }
+    if how.run_commands {
+        ui.say(
+            "COMMANDS AND USER DATA OF MACHINES RUN ON THIS MACHINE: serve it to nobody whose code you would not run",
+        );
     }
     ui.say("the sandbox listens; any credentials are accepted. For example:");
     ui.say(&format!("  AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x dlinfra plan FILE --endpoint-url http://{at}"));
@@ -148,6 +159,14 @@ fn functions(endpoint: &str, speed: f64) -> std::result::Result<Arc<dyn dlinfra_
     let made = dlinfra_sandbox::Processes::new(endpoint, speed);
     let made =
         made.map_err(|e| Diagnostic::error(&codes::FOLDER_NOT_WRITTEN, format!("functions cannot be run: {e}")))?;
+    Ok(Arc::new(made))
+}
+
+/// Runs what is sent to machines as processes of this machine.
+fn commands(endpoint: &str, speed: f64) -> std::result::Result<Arc<dyn dlinfra_sandbox::Commands>, Stop> {
+    let made = dlinfra_sandbox::Machines::new(endpoint, speed);
+    let made =
+        made.map_err(|e| Diagnostic::error(&codes::FOLDER_NOT_WRITTEN, format!("commands cannot be run: {e}")))?;
     Ok(Arc::new(made))
 }
 

@@ -1,28 +1,13 @@
-//! SSM: the public parameters that name machine images. An account's own parameters are not simulated.
+//! The public parameters that name machine images. An account's own parameters are not simulated.
 
-use jiff::Timestamp;
-use serde_json::{Value, json};
-
-use crate::call::Call;
-use crate::error::ApiError;
 use crate::images::{latest, parameters};
-use crate::model::facts;
-use crate::page::Page;
-use crate::service::{Service, read};
-use crate::wire::Protocol;
-use crate::wire::params::InputErrors;
-use crate::wire::reply::Reply;
+use crate::services::prelude::*;
 
-pub(crate) static SERVICE: Service = Service {
-    input: InputErrors::both("ValidationException"),
-    operations: &[&[
-        read("GetParameter", get_parameter),
-        read("GetParameters", get_parameters),
-        read("GetParametersByPath", get_parameters_by_path),
-    ]],
-    no_page: Some(|| ApiError::bad("InvalidNextToken", "The specified token is not valid.")),
-    ..Service::new("ssm", Protocol::AwsJson("1.1"), facts!("ssm"))
-};
+pub(super) const OPERATIONS: &[Operation] = &[
+    read("GetParameter", get_parameter),
+    read("GetParameters", get_parameters),
+    read("GetParametersByPath", get_parameters_by_path),
+];
 
 /// When the sandbox's images were published; the same in every run.
 const PUBLISHED: Timestamp = Timestamp::constant(1_764_547_200, 0);
