@@ -41,6 +41,7 @@ struct Shared {
     endpoint: String,
     speed: f64,
     least: Duration,
+    boots: bool,
     folders: Folders,
     running: Mutex<BTreeMap<String, Arc<Host>>>,
 }
@@ -64,7 +65,17 @@ impl Machines {
         let folders = Folders::new()?;
         let speed = if speed.is_finite() && speed > 0.0 { speed } else { 1.0 };
         let (endpoint, running) = (endpoint.into(), Mutex::default());
-        Ok(Self { shared: Arc::new(Shared { endpoint, speed, least, folders, running }) })
+        Ok(Self { shared: Arc::new(Shared { endpoint, speed, least, boots: false, folders, running }) })
+    }
+
+    /// The same, where machines run their user data as well. Those are written for a machine of their own: they install
+    /// packages, and write where they like. Without this, a first start ends well at once.
+    #[must_use]
+    pub fn with_user_data(mut self) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.boots = true;
+        }
+        self
     }
 }
 
@@ -138,6 +149,10 @@ impl Shared {
 
     async fn boot(&self, boot: &Boot) -> io::Result<bool> {
         let host = self.host(&boot.machine)?;
+        if !self.boots {
+            host.folder.cloud_init("done")?;
+            return Ok(true);
+        }
         host.folder.cloud_init("running")?;
         let (script, log) = host.folder.user_data(&boot.script)?;
         let mut command = self.command(&boot.machine, &host, &boot.script, &script);

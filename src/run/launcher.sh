@@ -7,9 +7,10 @@ folder=$(dirname "$0")
 mkdir -p "$folder/work" && cd "$folder/work" || exit 1
 # Output that a program keeps back until it ends would not be seen while it runs.
 export PYTHONUNBUFFERED=1
-timeout -k 60 "$LIMIT" bash -l "$folder/command" </dev/null >>"$folder/log" 2>&1 &
+bash -l "$folder/command" </dev/null >>"$folder/log" 2>&1 &
 child=$!
-trap 'kill -TERM "$child" 2>/dev/null' TERM INT
+# systemd asks every process of the unit to end: what this one waits for has heard it, too.
+trap : TERM INT
 wait "$child"
 code=$?
 # A signal ends the wait, not the command.
@@ -17,4 +18,6 @@ while kill -0 "$child" 2>/dev/null; do
   wait "$child"
   code=$?
 done
-echo "$code $(date -u +%s)" >"$folder/ended.new" && mv "$folder/ended.new" "$folder/ended"
+end=$(date -u +%s) why=itself
+[ "$((end - $(cat "$folder/begun")))" -lt "$LIMIT" ] || why=limit
+echo "$code $end $why" >"$folder/ended.new" && mv "$folder/ended.new" "$folder/ended"

@@ -37,6 +37,10 @@ pub fn torchrun(words: &[String]) -> String {
     )
 }
 
+/// A shell that is asked to end dies at once, and leaves the program that it has started alone with its checkpoint. With
+/// this it waits for that, and ends then. A script may say something else.
+const HEAD: &str = "trap 'exit 143' TERM\n";
+
 fn lines<'a>(pairs: impl Iterator<Item = (&'a str, String)>) -> String {
     pairs.map(|(id, text)| format!("{id} {text}")).collect::<Vec<_>>().join("\n")
 }
@@ -50,7 +54,7 @@ pub(super) fn start(job: &Job) -> String {
         ("MEMBERS", members),
         ("ACCELERATORS", accelerators.to_string()),
         ("LIMIT", job.limit.seconds().to_string()),
-        ("COMMAND", STANDARD.encode(format!("{}\n", job.command))),
+        ("COMMAND", STANDARD.encode(format!("{HEAD}{}\n", job.command))),
         ("LAUNCHER", STANDARD.encode(include_str!("launcher.sh"))),
     ];
     with(&values, include_str!("start.sh"))

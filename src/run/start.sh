@@ -19,5 +19,6 @@ printf '%s' "$COMMAND" | base64 -d >"$folder/command" || exit 1
 printf '%s' "$LAUNCHER" | base64 -d >"$folder/launcher" || exit 1
 # One that runs already is the one that is wanted.
 systemd-run --quiet --collect --unit="$unit" --property=KillMode=control-group --property=TimeoutStopSec=60 \
+  --property=RuntimeMaxSec="$LIMIT" \
   --setenv=HOME="${HOME:-/root}" --setenv=DLINFRA_ROOT="$root" --setenv=PATH="$PATH" /bin/sh "$folder/launcher" ||
   systemctl is-active --quiet "$unit" || [ -e "$folder/begun" ]

@@ -41,6 +41,8 @@ pub struct Rank {
     written: u64,
     /// When it answered last.
     heard: Timestamp,
+    /// Did its machine end it, since it took too long?
+    late: bool,
 }
 
 impl Rank {
@@ -74,6 +76,7 @@ impl<'a> Watch<'a> {
             read: 0,
             written: 0,
             heard: now,
+            late: false,
         };
         Self { aws, job, ranks: job.machines.iter().map(rank).collect() }
     }
@@ -110,6 +113,11 @@ impl<'a> Watch<'a> {
             _ => None,
         });
         failed.min().map(|(_, at, code)| (at, code))
+    }
+
+    /// Has a machine ended its rank at the limit?
+    pub fn is_late(&self) -> bool {
+        self.ranks.iter().any(|r| r.late)
     }
 
     /// The code of each rank.
@@ -220,6 +228,7 @@ struct Seen {
     state: String,
     code: i32,
     ended: i64,
+    late: bool,
     size: u64,
     bytes: Vec<u8>,
 }
@@ -228,19 +237,19 @@ impl Seen {
     fn read(output: &str) -> Option<Self> {
         let (head, rest) = output.split_once('\n')?;
         let words: Vec<&str> = head.split(' ').collect();
-        let &[state, code, ended, size] = &words[..] else { return None };
+        let &[state, code, ended, why, size] = &words[..] else { return None };
         // What was cut off comes with the next look.
         let whole = rest.trim();
         let bytes = STANDARD.decode(&whole[..whole.len() / 4 * 4]).ok()?;
         let (code, ended, size) = (code.parse().ok()?, ended.parse().ok()?, size.parse().ok()?);
-        Some(Self { state: state.to_owned(), code, ended, size, bytes })
+        Some(Self { state: state.to_owned(), code, ended, late: why == "limit", size, bytes })
     }
 }
 
 impl Rank {
     fn take(&mut self, seen: Seen, now: Timestamp) -> Option<Vec<u8>> {
         self.heard = now;
-        self.written = seen.size;
+        (self.written, self.late) = (seen.size, seen.late);
         self.read += seen.bytes.len() as u64;
         self.place = match seen.state.as_str() {
             // A code of a shell has eight bits.
@@ -260,14 +269,21 @@ mod tests {
 
     #[test]
     fn what_a_machine_says_is_read() {
-        let seen = Seen::read("ended 7 1764547200 12\naGVsbG8g\n").unwrap();
+        let seen = Seen::read("ended 7 1764547200 limit 12\naGVsbG8g\n").unwrap();
         assert_eq!(
             seen,
-            Seen { state: "ended".into(), code: 7, ended: 1_764_547_200, size: 12, bytes: b"hello ".to_vec() }
+            Seen {
+                state: "ended".into(),
+                code: 7,
+                ended: 1_764_547_200,
+                late: true,
+                size: 12,
+                bytes: b"hello ".to_vec()
+            }
         );
-        assert_eq!(Seen::read("running -1 0 0\n").unwrap().bytes, b"");
+        assert_eq!(Seen::read("running -1 0 - 0\n").unwrap().bytes, b"");
         assert_eq!(
-            Seen::read("running -1 0 9\naGVsbG8gdG8").unwrap().bytes,
+            Seen::read("running -1 0 - 9\naGVsbG8gdG8").unwrap().bytes,
             b"hello ",
             "a cut answer ends at whole bytes"
         );

@@ -57,7 +57,8 @@ impl Account {
             runtime.block_on(async move {
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
                 let (speed, at) = (f64::from(speed), format!("http://{}", listener.local_addr().unwrap()));
-                let machines = || Arc::new(Machines::new(at.clone(), speed).unwrap()) as Arc<dyn Commands>;
+                let machines =
+                    || Arc::new(Machines::new(at.clone(), speed).unwrap().with_user_data()) as Arc<dyn Commands>;
                 let commands = commands.then(machines);
                 let functions = functions.then(|| Arc::new(Processes::new(at, speed).unwrap()) as Arc<dyn Functions>);
                 let config = SandboxConfig { speed, behaviour, functions, commands, ..SandboxConfig::default() };

@@ -36,10 +36,14 @@ enum Command {
         /// recorded.
         #[arg(long)]
         run_functions: bool,
-        /// RUN WHAT SSM SENDS TO MACHINES, AND THEIR USER DATA, as processes of this machine, with your rights. Without
-        /// it, commands are refused and user data only kept.
+        /// RUN WHAT SYSTEMS MANAGER SENDS TO MACHINES as processes of this machine, with your rights, in a folder for each
+        /// instance. Without it, commands are refused.
         #[arg(long)]
         run_commands: bool,
+        /// ALSO RUN THE USER DATA OF MACHINES: scripts that are written for a machine of their own, install packages and
+        /// write where they like. Without it, a first start ends well at once.
+        #[arg(long, requires = "run_commands")]
+        run_user_data: bool,
     },
     /// Forget everything in it, the journals of its stacks included.
     Reset,
@@ -51,8 +55,9 @@ enum Command {
 
 pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     match &args.command {
-        Command::Serve { port, speed, memory, behaviour, run_functions, run_commands } => {
-            let how = How { memory: *memory, run_functions: *run_functions, run_commands: *run_commands };
+        Command::Serve { port, speed, memory, behaviour, run_functions, run_commands, run_user_data } => {
+            let (run_functions, run_commands, run_user_data) = (*run_functions, *run_commands, *run_user_data);
+            let how = How { memory: *memory, run_functions, run_commands, run_user_data };
             serve(args, *port, speed, &how, behaviour.as_ref(), ui).await
         }
         Command::Reset => reset(args, ui),
@@ -97,6 +102,7 @@ struct How {
     memory: bool,
     run_functions: bool,
     run_commands: bool,
+    run_user_data: bool,
 }
 
 async fn serve(args: &Args, port: u16, speed: &str, how: &How, behaviour: Option<&PathBuf>, ui: Ui) -> Result {
@@ -124,7 +130,7 @@ async fn serve(args: &Args, port: u16, speed: &str, how: &How, behaviour: Option
     })?;
     let at = listener.local_addr().map_err(|e| Diagnostic::error(&codes::PORT, e.to_string()))?;
     let functions = how.run_functions.then(|| functions(&format!("http://{at}"), f64::from(speed))).transpose()?;
-    let commands = how.run_commands.then(|| commands(&format!("http://{at}"), f64::from(speed))).transpose()?;
+    let commands = how.run_commands.then(|| commands(&format!("http://{at}"), f64::from(speed), how)).transpose()?;
     let folder = (!how.memory).then(|| args.dir.clone());
     if let Some(folder) = &folder {
         place::ignore_in_git(folder)?;
@@ -138,9 +144,8 @@ async fn serve(args: &Args, port: u16, speed: &str, how: &How, behaviour: Option
         ui.say("FUNCTIONS RUN AS PROCESSES OF THIS MACHINE: serve it to nobody whose code you would not run");
     }
     if how.run_commands {
-        ui.say(
-            "COMMANDS AND USER DATA OF MACHINES RUN ON THIS MACHINE: serve it to nobody whose code you would not run",
-        );
+        let what = if how.run_user_data { "COMMANDS AND USER DATA" } else { "COMMANDS" };
+        ui.say(&format!("{what} OF MACHINES RUN ON THIS MACHINE: serve it to nobody whose code you would not run"));
     }
     ui.say("the sandbox listens; any credentials are accepted. For example:");
     ui.say(&format!("  AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x dlinfra plan FILE --endpoint-url http://{at}"));
@@ -163,11 +168,11 @@ fn functions(endpoint: &str, speed: f64) -> std::result::Result<Arc<dyn dlinfra_
 }
 
 /// Runs what is sent to machines as processes of this machine.
-fn commands(endpoint: &str, speed: f64) -> std::result::Result<Arc<dyn dlinfra_sandbox::Commands>, Stop> {
+fn commands(endpoint: &str, speed: f64, how: &How) -> std::result::Result<Arc<dyn dlinfra_sandbox::Commands>, Stop> {
     let made = dlinfra_sandbox::Machines::new(endpoint, speed);
     let made =
         made.map_err(|e| Diagnostic::error(&codes::FOLDER_NOT_WRITTEN, format!("commands cannot be run: {e}")))?;
-    Ok(Arc::new(made))
+    Ok(Arc::new(if how.run_user_data { made.with_user_data() } else { made }))
 }
 
 fn reset(args: &Args, ui: Ui) -> Result {

@@ -133,7 +133,7 @@ pub(super) async fn until_over(
     }
     screen.end();
     // The machines have ended it themselves.
-    if matches!(told, Told::Ended) && watch.codes().contains(&Some(124)) && clock.now().duration_since(begun) >= limit {
+    if matches!(told, Told::Ended) && watch.is_late() {
         return Ok(Told::TimedOut);
     }
     Ok(told)
