@@ -23,6 +23,14 @@ pub(crate) const SECRET_KEY: &str = "process/suite+SECRET+0123456789abcdefghij";
 /// Nothing that a test starts may take longer.
 const PATIENCE: Duration = Duration::from_secs(180);
 
+/// What an account runs as processes of this machine.
+#[derive(Clone, Copy, Default)]
+struct Runs {
+    functions: bool,
+    commands: bool,
+    user_data: bool,
+}
+
 /// An account in memory, served on 127.0.0.1 until this is dropped.
 pub(crate) struct Account {
     sandbox: Sandbox,
@@ -36,20 +44,25 @@ pub(crate) struct Account {
 impl Account {
     /// So many times faster than real time; the binary asks the sandbox for its time and keeps it.
     pub(crate) fn serve(speed: u32, behaviour: Behaviour) -> Self {
-        Self::open(speed, behaviour, (false, false))
+        Self::open(speed, behaviour, Runs::default())
     }
 
     /// The same, where the code of functions runs as processes of this machine.
     pub(crate) fn with_functions(speed: u32, behaviour: Behaviour) -> Self {
-        Self::open(speed, behaviour, (true, false))
+        Self::open(speed, behaviour, Runs { functions: true, ..Runs::default() })
     }
 
-    /// The same, where what is sent to machines, and their user data, runs as processes of this machine.
+    /// The same, where what is sent to machines runs as processes of this machine.
     pub(crate) fn with_commands(speed: u32, behaviour: Behaviour) -> Self {
-        Self::open(speed, behaviour, (false, true))
+        Self::open(speed, behaviour, Runs { commands: true, ..Runs::default() })
     }
 
-    fn open(speed: u32, behaviour: Behaviour, (functions, commands): (bool, bool)) -> Self {
+    /// The same, with their user data: only for scripts that may run anywhere.
+    pub(crate) fn with_user_data(speed: u32, behaviour: Behaviour) -> Self {
+        Self::open(speed, behaviour, Runs { commands: true, user_data: true, ..Runs::default() })
+    }
+
+    fn open(speed: u32, behaviour: Behaviour, runs: Runs) -> Self {
         let (ready, opened) = channel();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let thread = std::thread::spawn(move || {
@@ -57,10 +70,13 @@ impl Account {
             runtime.block_on(async move {
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
                 let (speed, at) = (f64::from(speed), format!("http://{}", listener.local_addr().unwrap()));
-                let machines =
-                    || Arc::new(Machines::new(at.clone(), speed).unwrap().with_user_data()) as Arc<dyn Commands>;
-                let commands = commands.then(machines);
-                let functions = functions.then(|| Arc::new(Processes::new(at, speed).unwrap()) as Arc<dyn Functions>);
+                let machines = || {
+                    let made = Machines::new(at.clone(), speed).unwrap();
+                    Arc::new(if runs.user_data { made.with_user_data() } else { made }) as Arc<dyn Commands>
+                };
+                let commands = runs.commands.then(machines);
+                let functions = || Arc::new(Processes::new(at.clone(), speed).unwrap()) as Arc<dyn Functions>;
+                let functions = runs.functions.then(functions);
                 let config = SandboxConfig { speed, behaviour, functions, commands, ..SandboxConfig::default() };
                 let sandbox = Sandbox::open(config).unwrap();
                 ready.send((sandbox.clone(), listener.local_addr().unwrap().port())).unwrap();
@@ -188,9 +204,12 @@ impl Cli {
     /// Not started yet. Nothing of this machine's configuration reaches it.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dlinfra"));
+        // What stands behind `--` is somebody else's.
+        let own = args.iter().position(|word| *word == "--").unwrap_or(args.len());
         command
-            .args(args)
+            .args(&args[..own])
             .args(["--endpoint-url", &self.url])
+            .args(&args[own..])
             .current_dir(self.folder.path())
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())

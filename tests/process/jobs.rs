@@ -14,7 +14,7 @@ const SPEED: u32 = 30;
 const RUN: [&str; 6] = ["run", "--yes", "--delete-data", "--timeout", "10m", "--var"];
 
 fn account() -> Account {
-    Account::with_commands(SPEED, Behaviour { durations: 0.1, ..Behaviour::default() })
+    Account::with_user_data(SPEED, Behaviour { durations: 0.1, ..Behaviour::default() })
 }
 
 /// Three machines, without anything that costs time.
@@ -27,9 +27,10 @@ resources:
   network: { use: network, zones: 1 }
   role:
     kind: iam-role
-    service: ec2
+    instance_profile: true
+    trust: [ec2.amazonaws.com]
     managed_policies: [AmazonSSMManagedInstanceCore]
-  group: { kind: security-group, vpc: '${network.vpc}', description: nobody, ingress: [], egress: [{ protocol: all, to: 0.0.0.0/0 }] }
+  group: { kind: security-group, vpc: '${network.vpc}', egress: [{ protocol: all, cidr: 0.0.0.0/0, description: out }] }
   train:
     kind: instance-group
     instance_type: t3.small
@@ -85,7 +86,8 @@ fn three_ranks_print_leave_something_and_are_gone() {
     assert_eq!(manifest["codes"], serde_json::json!([0, 0, 0]), "{manifest}");
     assert_eq!(manifest["artifacts"].as_array().unwrap().len(), 3, "{manifest}");
     assert!(ran.err.contains("3 ranks ended with 0"), "{}", ran.err);
-    assert!(ran.out.contains("0 resources, $0.00/h left"), "{}", ran.out);
+    assert!(ran.err.contains("0 resources, $0.00/h left"), "{}", ran.err);
+    assert_eq!(ran.out.lines().count(), 3, "what they wrote, and nothing else: {}", ran.out);
     assert_eq!(account.live(), Vec::new());
     assert!(cli.leaks().is_empty());
 }
@@ -223,7 +225,8 @@ fn nightly() -> Vec<String> {
 
 #[test]
 fn a_night_leaves_its_results_and_nothing_else() {
-    let account = account();
+    // Without user data: those of the module are for machines of their own.
+    let account = Account::with_commands(SPEED, Behaviour { durations: 0.1, ..Behaviour::default() });
     let cli = Cli::new(account.port, "");
     fs::create_dir(cli.folder().join("blueprints")).unwrap();
     fs::write(cli.folder().join("blueprints/cpu-smoke.yaml"), crate::driver::blueprint("cpu-smoke.yaml")).unwrap();

@@ -205,9 +205,15 @@ fn again(args: &Args, id: &str) -> String {
     format!("`dlinfra run{which}{place} --attach {id}`")
 }
 
+/// How what surrounds a job is shown: on stdout stands what the job writes. JSON lines say what each of them is.
+const fn beside(mut ui: Ui) -> Ui {
+    ui.aside = !ui.json;
+    ui
+}
+
 async fn apply(args: &Args, found: Found, ui: Ui) -> Result {
     drop(found);
-    let exit = apply::run(&apply::Args::of_run(args), ui).await;
+    let exit = apply::run(&apply::Args::of_run(args), beside(ui)).await;
     apply::unwatch();
     exit
 }
@@ -477,7 +483,7 @@ async fn over(args: &Args, exit: Exit, keep: Keep, delete_data: bool, ui: Ui) ->
         return Ok(exit);
     }
     apply::unwatch();
-    let removed = destroy::run(&destroy::Args::of_run(args, delete_data), ui).await;
+    let removed = destroy::run(&destroy::Args::of_run(args, delete_data), beside(ui)).await;
     let removed = removed.unwrap_or_else(|stop| {
         super::report(ui, "run", &stop.diagnostics);
         stop.exit

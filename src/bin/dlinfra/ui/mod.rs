@@ -46,6 +46,8 @@ pub(crate) struct Ui {
     seen: bool,
     /// The form of the result on stdout; what is data otherwise is talk then.
     pub form: Option<Form>,
+    /// What is data otherwise is talk: the data of the command that shows it are others.
+    pub aside: bool,
 }
 
 /// Why data did not reach stdout, the first time that it did not.
@@ -83,14 +85,24 @@ impl Ui {
         };
         let talk = width(rustix::termios::tcgetwinsize(std::io::stderr().as_fd()).map_err(Into::into));
         let prose = if terminal || stated.is_some() { talk } else { usize::MAX };
-        Self { json, color: colored(color, terminal, &var), terminal, screen: out, width: talk, prose, seen, form }
+        Self {
+            json,
+            color: colored(color, terminal, &var),
+            terminal,
+            screen: out,
+            width: talk,
+            prose,
+            seen,
+            form,
+            aside: false,
+        }
     }
 
     /// Data, or talk where the result has a form of its own.
     pub(crate) fn data(&self, text: &str) {
-        match self.form {
-            Some(_) => self.say(text),
-            None => self.result(text),
+        match self.form.is_some() || self.aside {
+            true => self.say(text),
+            false => self.result(text),
         }
     }
 
