@@ -57,7 +57,7 @@ impl Sandbox {
                 }
             };
             tokio::select! {
-                () = self.rung() => {}
+                () = self.bells().functions.notified() => {}
                 () = due => {}
                 Some(done) = running.join_next_with_id() => {
                     let id = done.map_or_else(|error| error.id(), |(id, ())| id);
@@ -90,7 +90,7 @@ impl Sandbox {
             None => Answer::default(),
         };
         let _ = self.transact(|world, now| lambda::finish(world, job, &mut answer, now));
-        self.ring();
+        self.bells().ring();
         answer
     }
 }

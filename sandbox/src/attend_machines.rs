@@ -62,7 +62,7 @@ impl Sandbox {
                 }
             };
             tokio::select! {
-                () = self.rung_for_machines() => {}
+                () = self.bells().machines.notified() => {}
                 () = due => {}
                 Some(done) = running.tasks.join_next_with_id() => {
                     let (id, was_ended) = match done {

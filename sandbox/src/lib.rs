@@ -24,6 +24,7 @@ mod archive;
 mod attend;
 mod attend_machines;
 mod authorize;
+mod bells;
 mod call;
 mod client_token;
 mod clock;

@@ -139,7 +139,9 @@ impl Shared {
             Ended::Code(code) => {
                 let (stdout, mut stderr) = read()?;
                 if code != 0 {
-                    // As the agent says it.
+                    // As the agent says it, in a line of its own.
+                    let is_open = !stderr.is_empty() && !stderr.ends_with('\n');
+                    stderr.push_str(if is_open { "\n" } else { "" });
                     stderr.push_str(&format!("failed to run commands: exit status {code}"));
                 }
                 Outcome::Ended { code, stdout, stderr }

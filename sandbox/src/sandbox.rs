@@ -6,9 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 use jiff::Timestamp;
-use tokio::sync::Notify;
 
 use crate::authorize;
+use crate::bells::Bells;
 use crate::call::Call;
 use crate::clock::{Clock, ScaledClock};
 use crate::config::{Consistency, SandboxConfig};
@@ -42,9 +42,7 @@ struct Inner {
     config: Arc<SandboxConfig>,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    /// Ring after every request: there may be something to attend to, for functions and for machines.
-    bell: Notify,
-    machine_bell: Notify,
+    bells: Bells,
 }
 
 #[derive(Debug)]
@@ -159,15 +157,8 @@ impl Sandbox {
     }
 
     fn of(config: Arc<SandboxConfig>, clock: Arc<dyn Clock>, state: State) -> Self {
-        Self {
-            inner: Arc::new(Inner {
-                config,
-                clock,
-                state: Mutex::new(state),
-                bell: Notify::new(),
-                machine_bell: Notify::new(),
-            }),
-        }
+        let (state, bells) = (Mutex::new(state), Bells::default());
+        Self { inner: Arc::new(Inner { config, clock, state, bells }) }
     }
 
     /// Keeps the time, so that a stored account goes on from here. For the end of a process; what was answered is kept
@@ -189,7 +180,7 @@ impl Sandbox {
         // Numbers are not given twice, or an old id could name a new object.
         state.world.set_counter(counter);
         // Machines are gone, and what ran on them ends.
-        self.ring();
+        self.inner.bells.ring();
         state.log = RequestLog::default();
         state.arrived = 0;
         state.faults = Faults::new(self.inner.config.seed, self.inner.config.behaviour.faults.clone());
@@ -269,7 +260,7 @@ impl Sandbox {
                 None => self.execute(&mut state, service, &request, (&name, found), &actions, now),
             }
         };
-        self.ring();
+        self.inner.bells.ring();
         if let Ok(reply) = &mut result
             && let Some(job) = reply.job.take()
         {
@@ -377,20 +368,9 @@ impl Sandbox {
         &self.inner.config
     }
 
-    /// Says that there may be something to attend to.
-    pub(crate) fn ring(&self) {
-        self.inner.bell.notify_one();
-        self.inner.machine_bell.notify_one();
-    }
-
-    /// Waits until there may be something to attend to.
-    pub(crate) async fn rung(&self) {
-        self.inner.bell.notified().await;
-    }
-
-    /// The same for what happens on machines.
-    pub(crate) async fn rung_for_machines(&self) {
-        self.inner.machine_bell.notified().await;
+    /// What wakes those who attend to the account.
+    pub(crate) fn bells(&self) -> &Bells {
+        &self.inner.bells
     }
 
     /// Answers a request for a service that is not simulated, in the protocol that the request seems to speak.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use dlinfra_sandbox::{Ailment, Behaviour, Functions, Processes, Sandbox, SandboxConfig, serve};
+use dlinfra_sandbox::{Ailment, Behaviour, Commands, Functions, Machines, Processes, Sandbox, SandboxConfig, serve};
 
 /// Life cycles of minutes are waited for.
 const SPEED: f64 = 600.0;
@@ -39,7 +39,9 @@ async fn boto3_finds_aws() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let functions: Arc<dyn Functions> = Arc::new(Processes::new(&url, SPEED).unwrap());
-    let config = SandboxConfig { speed: SPEED, behaviour, functions: Some(functions), ..SandboxConfig::default() };
+    let commands: Arc<dyn Commands> = Arc::new(Machines::new(&url, SPEED).unwrap());
+    let (functions, commands) = (Some(functions), Some(commands));
+    let config = SandboxConfig { speed: SPEED, behaviour, functions, commands, ..SandboxConfig::default() };
     let sandbox = Sandbox::open(config).unwrap();
     tokio::spawn(serve(sandbox, listener));
     // While working on one service: the part of the names of the checks to run.

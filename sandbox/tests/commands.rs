@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use client::{config, ec2, iam, network, ssm, wait};
+use client::{config, ec2, iam, network, send_as, ssm, wait};
 use dlinfra_sandbox::{Boot, Commands, Machines, Order, Outcome, Sandbox, SandboxConfig, ami_for};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -212,6 +212,40 @@ async fn commands_have_a_life() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_role_sends_what_its_policies_let_it_send() {
+    let (sandbox, fake) = faked();
+    let attendant = attended(&sandbox);
+    let ids = online(&sandbox, 2, "").await;
+    send(&sandbox, order(&ids[..1], &["true"])).await;
+    wait(&sandbox, 1).await;
+    let key = fake.orders.lock().unwrap()[0].machine.credentials.clone().unwrap().access_key;
+    let ask = |action: &str, params: Value| {
+        let (sandbox, key, target) = (sandbox.clone(), key.clone(), format!("AmazonSSM.{action}"));
+        async move { send_as(&sandbox, &key, "ssm", &target, params.to_string()).await }
+    };
+    let refused = ask("SendCommand", order(&ids, &["true"])).await;
+    assert!(refused.body.contains("assumed-role/m/i-") && refused.body.contains("AccessDenied"), "{}", refused.body);
+    assert!(refused.body.contains("ssm:SendCommand on resource: arn:aws:ssm:us-east-1::document/AWS-RunShellScript"));
+    let allow = |instance: &str| {
+        let resources = format!(
+            r#"["arn:aws:ssm:*::document/AWS-RunShellScript","arn:aws:ec2:us-east-1:000000000000:instance/{instance}"]"#
+        );
+        let statement = format!(r#"{{"Effect":"Allow","Action":"ssm:SendCommand","Resource":{resources}}}"#);
+        format!("RoleName=m PolicyName=p PolicyDocument={{\"Version\":\"2012-10-17\",\"Statement\":{statement}}}")
+    };
+    iam(&sandbox, "PutRolePolicy", &allow(&ids[0])).await.ok();
+    ask("SendCommand", order(&ids[..1], &["true"])).await.ok();
+    let refused = ask("SendCommand", order(&ids, &["true"])).await;
+    assert!(refused.body.contains(&format!("instance/{}", ids[1])), "{}", refused.body);
+    ask("DescribeInstanceInformation", json!({})).await.is("AccessDeniedException");
+    // With the machine its credentials end.
+    ec2(&sandbox, "StopInstances", &format!("InstanceId.1={}", ids[0])).await.ok();
+    wait(&sandbox, 1).await;
+    ask("SendCommand", order(&ids[1..], &["true"])).await.is("ExpiredTokenException");
+    attendant.abort();
+}
+
+#[tokio::test(start_paused = true)]
 async fn nobody_begins_what_nobody_attends_to() {
     let (sandbox, fake) = faked();
     let ids = online(&sandbox, 1, "").await;
@@ -330,6 +364,17 @@ async fn units_outlive_their_command_but_not_their_machine() {
     assert!(log.starts_with("begun y ") && log.ends_with("\nactive\n"), "{log}");
     let (_, _, log, _) = one(&sandbox, id, "systemctl stop job; cat job.log; systemctl is-active job").await;
     assert!(log.ends_with("\nterm\ninactive\n"), "{log}");
+    // One that is over and was not collected has its name for itself until it is forgotten.
+    let lines = [
+        "systemd-run --unit=bad sh -c 'exit 9'; systemd-run --unit=late -p RuntimeMaxSec=1 sleep 600",
+        "while [ $(systemctl is-active bad) = active ] || [ $(systemctl is-active late) = active ]; do sleep 0.1; done",
+        "systemctl show -p ActiveState,ExecMainStatus bad; systemctl is-active late; systemd-run --unit=bad true",
+        "systemctl reset-failed; systemd-run --unit=bad true && echo $?",
+        "systemctl stop nothing; echo $?",
+    ];
+    let (_, _, said, stderr) = run(&sandbox, &ids, &lines).await.remove(0);
+    assert_eq!(said, "ActiveState=failed\nExecMainStatus=9\nfailed\n0\n5\n", "{stderr}");
+    assert!(stderr.contains("bad.service was already loaded") && stderr.contains("nothing.service not loaded"));
 
     let (_, _, text, _) =
         one(&sandbox, id, "echo $DLINFRA_ROOT; systemd-run --unit=other sh -c 'echo $$; exec sleep 600'").await;

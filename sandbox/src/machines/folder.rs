@@ -152,3 +152,33 @@ impl Place {
 fn write(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)?.write_all(text.as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_has_its_stand_ins_and_goes_with_them() {
+        let machines = Machines::new().unwrap();
+        let machine = machines.machine("i-1").unwrap();
+        for (name, _) in PROGRAMS {
+            let program = machine.path().join("bin").join(name);
+            assert!(Command::new("/bin/sh").arg("-n").arg(&program).status().unwrap().success(), "{name}");
+        }
+        for (name, _) in HELPERS {
+            assert!(machine.path().join("run/lib").join(name).is_file(), "{name}");
+        }
+        let id = fs::read_to_string(machine.path().join("var/lib/cloud/data/instance-id")).unwrap();
+        assert_eq!(id, "i-1\n");
+        let there = machine.path().join("work");
+        fs::create_dir(&there).unwrap();
+        assert_eq!(machine.directory(Some("/work")), there);
+        assert_eq!(machine.directory(Some("/elsewhere")), Path::new("/elsewhere"));
+        assert_eq!(machine.directory(None), machine.path());
+        machine.end(Duration::ZERO);
+        assert!(!machine.path().exists());
+        let of_all = machines.scratch.path().to_owned();
+        drop(machines);
+        assert!(!of_all.exists());
+    }
+}

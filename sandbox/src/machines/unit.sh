@@ -20,7 +20,7 @@ pid=$!
 # It becomes a group a moment after its start; a signal to the group would be lost before.
 until kill -s 0 -- "-$pid" 2> /dev/null || ! kill -s 0 "$pid" 2> /dev/null; do sleep 0.01; done
 echo "$pid" > "$folder/pid.new" && mv "$folder/pid.new" "$folder/pid"
-/bin/sh "$root/run/lib/watch" "$root" "$pid" "$limit" &
+/bin/sh "$root/run/lib/watch" "$root" "$pid" "$limit" "$folder/late" &
 wait "$pid"
 code=$?
 
@@ -38,6 +38,7 @@ done
 
 # The machine may be gone.
 [ -d "$folder" ] || exit 0
+[ ! -e "$folder/late" ] || code=137
 case $code in
 0 | 129 | 130 | 141 | 143) state=inactive ;;
 *) state=failed ;;

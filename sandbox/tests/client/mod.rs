@@ -50,7 +50,12 @@ fn encode(text: &str) -> String {
 }
 
 async fn send(sandbox: &Sandbox, service: &str, target: &str, body: String) -> Answer {
-    let scope = format!("AWS4-HMAC-SHA256 Credential=AKID/20260101/us-east-1/{service}/aws4_request, Signature=x");
+    send_as(sandbox, "AKID", service, target, body).await
+}
+
+/// A request that is signed with this key.
+pub(crate) async fn send_as(sandbox: &Sandbox, key: &str, service: &str, target: &str, body: String) -> Answer {
+    let scope = format!("AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-1/{service}/aws4_request, Signature=x");
     let request = http::Request::post("http://127.0.0.1:1/")
         .header("authorization", scope)
         .header("x-amz-target", target)
