@@ -122,8 +122,8 @@ fn live(sandbox: &Sandbox, first: &BTreeSet<(String, String)>) -> Vec<StoredObje
     let mut all = sandbox.objects();
     // The name of the bucket that dlinfra keeps journals in.
     let journal = |o: &StoredObject| o.kind.starts_with("s3/") && o.id.starts_with("dlinfra-000000000000-");
-    // What was removed or ended stays in the sandbox's memory for bills.
-    all.retain(|o| o.is_live() && !o.kind.starts_with("ce/") && !journal(o));
+    // What was removed or ended stays in the sandbox's memory for bills, and commands in their history.
+    all.retain(|o| o.is_live() && !o.kind.starts_with("ce/") && !o.kind.starts_with("ssm/") && !journal(o));
     all.retain(|o| !first.contains(&(o.kind.clone(), o.id.clone())));
     all
 }

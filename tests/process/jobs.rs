@@ -53,6 +53,17 @@ fn run(cli: &Cli, more: &[&str], command: &str) -> Ran {
     cli.run(&[&RUN[..], &["nodes=3"], more, &["--", command]].concat())
 }
 
+#[track_caller]
+fn nothing(account: &Account) {
+    let left: Vec<String> = account.live().into_iter().map(|o| format!("{} {}", o.kind, o.id)).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// How many commands Systems Manager was given.
+fn sent(account: &Account) -> u64 {
+    account.requests().count("ssm:SendCommand")
+}
+
 /// A file in the archive of a rank.
 fn in_archive(cli: &Cli, rank: usize, file: &str) -> String {
     let archive = cli.folder().join(format!("results/rank-{rank}.tar.gz"));
@@ -88,7 +99,7 @@ fn three_ranks_print_leave_something_and_are_gone() {
     assert!(ran.err.contains("3 ranks ended with 0"), "{}", ran.err);
     assert!(ran.err.contains("0 resources, $0.00/h left"), "{}", ran.err);
     assert_eq!(ran.out.lines().count(), 3, "what they wrote, and nothing else: {}", ran.out);
-    assert_eq!(account.live(), Vec::new());
+    nothing(&account);
     assert!(cli.leaks().is_empty());
 }
 
@@ -104,7 +115,7 @@ fn the_rank_that_fails_first_decides() {
     assert_eq!((&end["code"], &end["ranks"][1]), (&7.into(), &7.into()), "{end}");
     let stopped = lines.iter().filter(|line| line["type"] == "log" && line["text"] == "stopped").count();
     assert_eq!(stopped, 2, "the others were asked to end: {}", ran.out);
-    assert_eq!(account.live(), Vec::new());
+    nothing(&account);
 }
 
 #[test]
@@ -116,15 +127,17 @@ fn a_job_that_takes_too_long_or_is_interrupted_is_asked_to_end() {
     let ran = cli.run(&words).must(124, "too long");
     assert!(ran.err.contains("DL0824"), "{}", ran.err);
     assert_eq!(in_archive(&cli, 0, "out/checkpoint"), "saved\n");
-    assert_eq!(account.live(), Vec::new());
+    nothing(&account);
     fs::remove_dir_all(cli.folder().join("results")).unwrap();
+    let before = sent(&account);
     let running = cli.spawn(&[&RUN[..], &["nodes=3", "--collect", "out:results", "--", script]].concat());
-    wait_for("it runs", || account.requests().entries.iter().filter(|r| r.operation == "ssm:SendCommand").count() > 6);
+    // Of the first starts, of the job, and of a look at it.
+    wait_for("it runs", || sent(&account) > before + 5);
     running.signal("TERM");
     let ran = running.wait().must(130, "interrupted");
     assert!(ran.err.contains("stopping the job") && ran.err.contains("DL0824"), "{}", ran.err);
     assert_eq!(in_archive(&cli, 2, "out/checkpoint"), "saved\n");
-    assert_eq!(account.live(), Vec::new());
+    nothing(&account);
 }
 
 fn wait_for(what: &str, done: impl Fn() -> bool) {
@@ -140,14 +153,18 @@ fn a_job_outlives_who_began_it() {
     let account = account();
     let cli = three(account.port);
     cli.run(&["apply", "--yes"]).must(0, "machines");
-    let script = "for i in 1 2 3 4 5; do echo step $i; sleep 0.2; done; exit $((NODE_RANK * 5))";
-    let asked = || account.requests().entries.iter().filter(|r| r.operation == "ssm:SendCommand").count();
+    let script = "for i in 1 2 3 4 5; do echo step $i; sleep 0.5; done; exit $((NODE_RANK * 5))";
+    let asked = || sent(&account);
     let mut left = 0;
     for moment in 0..10 {
         let before = asked();
-        let mut running = cli.spawn(&["run", "--keep", "always", "--", script]);
+        let mut running = cli.spawn(&["run", "--yes", "--keep", "always", "--", script]);
         // From the first word to Systems Manager to the last look at the job.
-        wait_for("it goes on", || asked() > before + moment);
+        let since = Instant::now();
+        while asked() <= before + moment && !running.ended() {
+            assert!(since.elapsed() < Duration::from_secs(60), "it does not go on");
+            std::thread::sleep(Duration::from_millis(5));
+        }
         running.kill();
         let ran = running.wait();
         let jobs: Vec<&str> = ran.err.lines().filter(|line| line.contains(" runs on 3 machines")).collect();
@@ -165,7 +182,7 @@ fn a_job_outlives_who_began_it() {
     let ran = cli.run(&["run", "--attach", "01JUNKJUNKJUNKJUNKJUNKJUNK"]).must(1, "nobody knows it");
     assert!(ran.err.contains("DL0822"), "{}", ran.err);
     cli.run(&["destroy", "--yes", "--delete-data"]).must(0, "the end");
-    assert_eq!(account.live(), Vec::new());
+    nothing(&account);
 }
 
 #[test]
@@ -188,7 +205,7 @@ fn a_first_start_that_fails_is_told_with_its_log_and_replaced_alone() {
     // The same at the beginning of a job: nothing runs, and all of it goes.
     let ran = cli.run(&["run", "--yes", "--var", "boot=echo no network; exit 5", "--", "echo never"]).must(3, "run");
     assert!(ran.err.contains("no network") && !ran.out.contains("never"), "{}\n{}", ran.out, ran.err);
-    assert_eq!(account.live(), Vec::new());
+    nothing(&account);
 }
 
 fn ids(cli: &Cli) -> Vec<String> {
@@ -202,15 +219,15 @@ fn a_stack_that_was_there_stays() {
     let account = account();
     let cli = three(account.port);
     cli.run(&["apply", "--yes"]).must(0, "machines");
-    let ran = cli.run(&["run", "--", "echo one"]).must(0, "in a stack that is there");
+    let ran = cli.run(&["run", "--yes", "--", "echo one"]).must(0, "in a stack that is there");
     assert!(ran.err.contains("the stack stays"), "{}", ran.err);
-    let ran = cli.run(&["run", "--on", "network", "--", "echo one"]).must(1, "no machines there");
+    let ran = cli.run(&["run", "--yes", "--on", "network", "--", "echo one"]).must(1, "no machines there");
     assert!(ran.err.contains("DL0820") && ran.err.contains("machines are in train"), "{}", ran.err);
     let by_name = ["run", "--stack", "three", "--region", "us-east-1"];
     let ran = cli.run(&[&by_name[..], &["--", "echo", "by name; $HOME"]].concat()).must(0, "by name");
     assert!(ran.out.contains("[0] by name; $HOME\n"), "several words are no script: {}", ran.out);
     cli.run(&[&by_name[..], &["--keep", "never", "--", "true"]].concat()).must(0, "and gone");
-    assert_eq!(account.live(), Vec::new());
+    nothing(&account);
 }
 
 /// The scripts of the nightly pipeline: blocks behind `run: |`.
@@ -252,9 +269,9 @@ fn a_night_leaves_its_results_and_nothing_else() {
         assert_eq!(code, Some(0), "{script}\n{text}");
     }
     assert_eq!(in_archive(&cli, 1, "out/rank.txt"), "rank 1 of 2\n");
-    assert_eq!(account.live(), Vec::new());
+    nothing(&account);
     // A job that fails fails the night, and leaves nothing either.
     let (code, text) = step(&steps[1].replace("mkdir -p out", "exit 3"));
     assert_eq!(code, Some(3), "{text}");
-    assert_eq!(account.live(), Vec::new());
+    nothing(&account);
 }
