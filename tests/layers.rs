@@ -23,7 +23,7 @@ const LAYERS: &[&[&str]] = &[
     &["blueprint", "topology"],
     &["snapshot"],
     &["plan"],
-    &["apply", "journal"],
+    &["apply", "journal", "run"],
     &["engine"],
     &["cost"],
     &["report", "terraform"],
@@ -214,6 +214,7 @@ fn the_table_says_what_a_kind_does_besides() {
         ("Fleet", "fleet"),
         ("HoldsData", "data"),
         ("Logs", "logs"),
+        ("Runs", "runs"),
         ("Serves", "serves"),
         ("Teardown", "teardown"),
     ];

@@ -1,4 +1,6 @@
 //! The erased form of what some kinds do besides, and what holds for a kind that does not.
+mod asked;
+
 use super::{Boxed, Kind, Of};
 use crate::{
     aws::{Error, log_events::LogLine, tags::Tags},
@@ -9,6 +11,7 @@ use crate::{
     },
     spec::Difference,
 };
+use asked::{ErasedDrains, ErasedLogs, ErasedRuns, ErasedServes};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeSet, future::ready, time::Duration};
@@ -385,45 +388,5 @@ impl<R: Teardown> ErasedTeardown for Of<R> {
     }
     fn parts_there<'a>(&self, ctx: &'a SweepCtx, ids: &'a BTreeSet<Id>) -> Boxed<'a, Vec<(Id, Tags)>> {
         Box::pin(R::parts_there(ctx, ids))
-    }
-}
-
-trait ErasedLogs: Send + Sync {
-    fn lines<'a>(&self, ctx: &'a SweepCtx, live: &'a Live, since: Timestamp) -> Boxed<'a, Vec<LogLine>>;
-}
-
-impl<R: Logs> ErasedLogs for Of<R> {
-    fn lines<'a>(&self, ctx: &'a SweepCtx, live: &'a Live, since: Timestamp) -> Boxed<'a, Vec<LogLine>> {
-        Box::pin(async move { R::lines(ctx, &Self::typed_live(live)?, since).await })
-    }
-}
-
-trait ErasedServes: Send + Sync {
-    fn invoke<'a>(&self, ctx: &'a SweepCtx, live: &'a Live, content_type: &'a str, body: Vec<u8>) -> Boxed<'a, Served>;
-}
-
-impl<R: Serves> ErasedServes for Of<R> {
-    fn invoke<'a>(&self, ctx: &'a SweepCtx, live: &'a Live, content_type: &'a str, body: Vec<u8>) -> Boxed<'a, Served> {
-        Box::pin(async move { R::invoke(ctx, &Self::typed_live(live)?, content_type, body).await })
-    }
-}
-
-trait ErasedDrains: Send + Sync {
-    fn release<'a>(&self, ctx: &'a SweepCtx, ending: &'a [Id], staying: &'a [Id]) -> Boxed<'a, Released>;
-}
-
-impl<R: Drains> ErasedDrains for Of<R> {
-    fn release<'a>(&self, ctx: &'a SweepCtx, ending: &'a [Id], staying: &'a [Id]) -> Boxed<'a, Released> {
-        Box::pin(R::release(ctx, ending, staying))
-    }
-}
-
-trait ErasedRuns: Send + Sync {
-    fn machines(&self, live: &Live) -> Vec<Machine>;
-}
-
-impl<R: Runs> ErasedRuns for Of<R> {
-    fn machines(&self, live: &Live) -> Vec<Machine> {
-        Self::typed_live(live).map(|live| R::machines(&live)).unwrap_or_default()
     }
 }

@@ -24,6 +24,7 @@ mod machines;
 mod placement;
 mod profile;
 mod read;
+mod user_data;
 
 use check::CODES;
 
@@ -495,11 +496,11 @@ impl Asks for InstanceGroup {
     }
 
     async fn inspect(ctx: &SweepCtx, want: &Self, live: &Live<Self>) -> Result<Vec<(&'static str, bool)>, Error> {
-        live::inspect(ctx, want, live).await
+        user_data::inspect(ctx, want, live).await
     }
 
     async fn reveal(ctx: &SweepCtx, want: &Self, live: &Live<Self>) -> Result<Vec<Revealed>, Error> {
-        live::reveal(ctx, want, live).await
+        user_data::reveal(ctx, want, live).await
     }
 }
 

@@ -480,6 +480,8 @@ fn what_ec2_or_cloud_init_refuses_is_found_beforehand() {
     assert_eq!(root("10 GiB", 6000), ["DL0376"], "500 for each GiB");
     assert_eq!(codes(json!({ "metadata_hops": 64 })), none);
     assert_eq!(codes(json!({ "metadata_hops": 65 })), ["DL0377"]);
+    assert_eq!(codes(json!({ "boot_within": "20m" })), ["DL0388"]);
+    assert_eq!(codes(json!({ "boot_within": "20m", "role": { "$id": "theirs" } })), none);
     assert_eq!(codes(json!({ "reservation": "crb-1" })), ["DL0379"]);
     assert_eq!(codes(json!({ "kms_key": "alias/mine" })), ["DL0379"]);
     assert_eq!(codes(json!({ "kms_key": "arn:aws:kms:us-east-1:000000000000:key/k" })), none);

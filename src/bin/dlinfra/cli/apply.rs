@@ -9,6 +9,7 @@ use super::{
     patience::Patience,
     plan,
     reaper::{self, Chosen, Keeping},
+    signals,
 };
 use crate::cli::codes;
 use crate::ui::{Progress, Ui};
@@ -22,7 +23,7 @@ use dlinfra::{
 };
 use serde_json::{Value, json};
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -268,9 +269,6 @@ fn troubled(outcome: &Outcome, ui: Ui) {
     }
 }
 
-/// Who listens for interrupts: the last run's listener goes on after it, to end the process.
-static WATCH: Mutex<Option<tokio::task::AbortHandle>> = Mutex::new(None);
-
 /// Shows how the work goes on, and passes interrupts to it.
 async fn attended<T>(
     job: &Job<'_>,
@@ -292,11 +290,7 @@ async fn attended<T>(
         })
     };
     let over = Arc::new(AtomicBool::new(false));
-    let watch = tokio::spawn(interruptions(ui, stop, over.clone())).abort_handle();
-    // Of the run before, which must not take a signal for this one as the second one.
-    if let Some(before) = WATCH.lock().unwrap_or_else(PoisonError::into_inner).replace(watch) {
-        before.abort();
-    }
+    signals::pass(ui, stop, over.clone());
     engine.on_watching(Arc::new(move |lock| ui.say(&watching(lock))));
     let sink = progress.clone();
     let run =
@@ -306,39 +300,6 @@ async fn attended<T>(
     beat.abort();
     progress.finish();
     Ok(outcome?)
-}
-
-/// Leaves signals to somebody else from now on.
-pub(super) fn unwatch() {
-    if let Some(before) = WATCH.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        before.abort();
-    }
-}
-
-/// Passes interrupts to work that has nothing to show meanwhile.
-pub(super) fn interruptible(ui: Ui, stop: tokio::sync::watch::Sender<bool>) {
-    tokio::spawn(interruptions(ui, stop, Arc::new(AtomicBool::new(false))));
-}
-
-/// The first signal stops the run; the second, or one after the run, ends the process at once.
-async fn interruptions(ui: Ui, stop: tokio::sync::watch::Sender<bool>, over: Arc<AtomicBool>) {
-    use tokio::signal::unix::{SignalKind, signal};
-    // One listener each for both signals: between two listeners a signal would be lost.
-    let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
-        // Without listeners the system's own handling stands: the process ends.
-        return std::future::pending().await;
-    };
-    for first in [true, false] {
-        tokio::select! {
-            _ = int.recv() => {}
-            _ = term.recv() => {}
-        }
-        if !first || over.load(Ordering::SeqCst) {
-            std::process::exit(130);
-        }
-        let _ = stop.send(true);
-        ui.say("stopping: nothing new starts; what is in flight is recorded (interrupt again to leave at once)");
-    }
 }
 
 /// Who holds the stack, and what for.

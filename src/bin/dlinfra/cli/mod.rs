@@ -43,6 +43,7 @@ mod run;
 mod sandbox;
 mod schema;
 mod served;
+mod signals;
 mod ssh;
 mod stack;
 mod status;

@@ -26,7 +26,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     let region = stack::region(&args.place)?;
     let place = Place::open(&args.place, &region, None).await?;
     let (stop, cancel) = tokio::sync::watch::channel(false);
-    super::apply::interruptible(ui, stop);
+    super::signals::interruptible(ui, stop);
     let stopped = cancel.clone();
     let reap = Reap { stack: args.stack.clone(), dry_run: args.dry_run, cancel };
     let done = pass(&place.aws, KINDS, reap).await?;

@@ -1,31 +1,30 @@
 //! run: apply, run a command on every machine, bring back what it left, remove the stack; whatever happened.
+mod ended;
 mod follow;
+mod ready;
 
 use super::{
     Exit, Result, Stop, apply, destroy,
-    money::{self, Limits},
+    money::Limits,
     patience::Patience,
     place,
     reaper::{Chosen, Keeping},
+    signals,
     stack::{self, Found, Which},
 };
 use crate::{cli::codes, ui::Ui};
 use dlinfra::{
-    aws::{commands::FirstStart, objects::Objects},
-    diagnostic::{Diagnostic, Diagnostics},
-    engine::{Engine, View},
+    diagnostic::Diagnostic,
     journal::Holder,
     plan::Wanted,
     report::counted,
-    run::{self, Collected, End, Job, Keep, Watch},
+    run::{self, End, Job, Keep, Watch},
     spec,
     units::Span,
 };
 use follow::{Signals, Told};
-use jiff::SignedDuration;
-use rust_decimal::Decimal;
 use serde_json::json;
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 /// Apply a blueprint, run a command on every machine, bring back what it left, and remove the stack.
 #[derive(clap::Args)]
@@ -119,15 +118,6 @@ impl From<Kept> for Keep {
     }
 }
 
-/// How long machines may take until Systems Manager reaches them.
-const REACHED: SignedDuration = SignedDuration::from_mins(10);
-/// How long their first start may take.
-const STARTED: SignedDuration = SignedDuration::from_mins(30);
-/// How often that is looked for.
-const PAUSE: Duration = Duration::from_secs(5);
-/// What is brought back takes no longer than this.
-const COLLECTING: Duration = Duration::from_mins(15);
-
 pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     if place::sandboxed(&args.which.place) {
         let help =
@@ -214,7 +204,7 @@ const fn beside(mut ui: Ui) -> Ui {
 async fn apply(args: &Args, found: Found, ui: Ui) -> Result {
     drop(found);
     let exit = apply::run(&apply::Args::of_run(args), beside(ui)).await;
-    apply::unwatch();
+    signals::unwatch();
     exit
 }
 
@@ -225,8 +215,8 @@ async fn begin(args: &Args, keep: Keep, signals: &mut Signals, ui: Ui) -> std::r
     let view = engine.look(&found.wanted).await?;
     let (on, machines) = engine.machines(&view, &args.on)?;
     let ids: Vec<String> = machines.iter().map(|m| m.id.clone()).collect();
-    reached(engine, &ids, signals, ui).await?;
-    started(engine, &ids, signals, ui).await?;
+    ready::reached(engine, &ids, signals, ui).await?;
+    ready::started(engine, &ids, signals, ui).await?;
     let now = engine.now();
     let job = Job {
         id: engine.new_job(),
@@ -243,7 +233,7 @@ async fn begin(args: &Args, keep: Keep, signals: &mut Signals, ui: Ui) -> std::r
         ended: None,
     };
     if job.collect.is_some() {
-        bucket(engine)?;
+        ended::bucket(engine)?;
     }
     engine.note_job(&view, &job, found.place.presence()).await?;
     Watch::new(engine.aws(), &job).start().await.map_err(Stop::from)?;
@@ -253,89 +243,6 @@ async fn begin(args: &Args, keep: Keep, signals: &mut Signals, ui: Ui) -> std::r
 
 fn digest(wanted: &[Wanted]) -> String {
     spec::digest(&json!(wanted.iter().map(|w| (w.address.as_str(), &*w.spec)).collect::<Vec<_>>()))
-}
-
-/// Waits until Systems Manager reaches every machine.
-async fn reached(engine: &Engine, ids: &[String], signals: &mut Signals, ui: Ui) -> std::result::Result<(), Stop> {
-    let (aws, clock) = (engine.aws(), engine.aws().clock().clone());
-    let (since, mut told) = (clock.now(), false);
-    loop {
-        let there = aws.reached(ids).await?;
-        if there.len() == ids.len() {
-            return Ok(());
-        }
-        let missing: Vec<&str> = ids.iter().filter(|id| !there.contains(*id)).map(String::as_str).collect();
-        if clock.now().duration_since(since) > REACHED {
-            let text = format!("Systems Manager does not reach {}", shortened(&missing));
-            return Err(Diagnostic::error(&run::codes::NOT_REACHED, text)
-                .with_help("`dlinfra explain DL0821` says what a machine needs for that")
-                .into());
-        }
-        if !std::mem::replace(&mut told, true) {
-            ui.say(&format!("waiting until Systems Manager reaches {}", counted(missing.len(), "machine")));
-        }
-        tokio::select! {
-            () = signals.next() => return Err(Stop { exit: Exit::Interrupted, diagnostics: Diagnostics::new() }),
-            () = clock.sleep(PAUSE) => {}
-        }
-    }
-}
-
-/// Waits until the first start of every machine has ended well.
-async fn started(engine: &Engine, ids: &[String], signals: &mut Signals, ui: Ui) -> std::result::Result<(), Stop> {
-    let (aws, clock) = (engine.aws(), engine.aws().clock().clone());
-    let (since, mut open, mut told) = (clock.now(), ids.to_vec(), false);
-    loop {
-        for (id, start) in aws.first_starts(&open).await? {
-            match start {
-                FirstStart::Running => {}
-                FirstStart::Done => open.retain(|other| *other != id),
-                FirstStart::Failed(log) => {
-                    let text = format!("the first start of {id} failed; its log ends with:\n{log}");
-                    let failed = Diagnostic::error(&run::codes::NOT_STARTED, text)
-                        .with_help("mend `boot`, or what the blueprint gives the machine to run, and run it again");
-                    return Err(Stop { exit: Exit::Partial, diagnostics: failed.into() });
-                }
-            }
-        }
-        if open.is_empty() {
-            return Ok(());
-        }
-        let names: Vec<&str> = open.iter().map(String::as_str).collect();
-        if clock.now().duration_since(since) > STARTED {
-            let text =
-                format!("the first start of {} goes on for longer than {} min", shortened(&names), STARTED.as_mins());
-            let slow = Diagnostic::error(&run::codes::NOT_STARTED, text)
-                .with_help("`dlinfra ssh` opens a shell there: /var/log/cloud-init-output.log says what it does");
-            return Err(Stop { exit: Exit::Partial, diagnostics: slow.into() });
-        }
-        if !std::mem::replace(&mut told, true) {
-            ui.say(&format!("waiting for the first start of {}", counted(open.len(), "machine")));
-        }
-        tokio::select! {
-            () = signals.next() => return Err(Stop { exit: Exit::Interrupted, diagnostics: Diagnostics::new() }),
-            () = clock.sleep(PAUSE) => {}
-        }
-    }
-}
-
-fn shortened(ids: &[&str]) -> String {
-    match ids.len() {
-        0..=3 => ids.join(", "),
-        many => format!("{} and {} more", ids[..3].join(", "), many - 3),
-    }
-}
-
-/// Where artifacts go: the bucket of the journal.
-fn bucket(engine: &Engine) -> std::result::Result<Objects, Diagnostic> {
-    let name = engine.backend().bucket().ok_or_else(|| {
-        Diagnostic::error(
-            &run::codes::NO_BUCKET,
-            "`--collect` needs a bucket, and the journal of this stack lies on this machine",
-        )
-        .with_help("leave out `backend: local`, or leave out `--collect`")
-    })?;
-    Ok(Objects::new(engine.aws().apart(), &engine.identity().account, name))
 }
 
 /// Shows a job until it has ended, brings back what it left, and writes that down. Nothing = left alone.
@@ -357,7 +264,7 @@ async fn follow(args: &Args, mut job: Job, signals: &mut Signals, ui: Ui) -> std
         Told::TimedOut => (Exit::Job(124), Some(format!("it ran for longer than {}", job.limit))),
         Told::Interrupted => (Exit::Interrupted, Some("it was interrupted".to_owned())),
     };
-    let summary = words(&watch, exit);
+    let summary = ended::words(&watch, exit);
     let problem = match (&why, exit) {
         (Some(why), _) => Some(Diagnostic::error(&run::codes::JOB_STOPPED, format!("the job was stopped: {why}"))),
         (None, Exit::Ok) => None,
@@ -368,11 +275,11 @@ async fn follow(args: &Args, mut job: Job, signals: &mut Signals, ui: Ui) -> std
     {
         ui.diagnostics(&problem.into());
     }
-    let collected = brought(args, &watch, &found, ui).await;
+    let collected = ended::brought(args, &watch, &found, ui).await;
     let (codes, now) = (watch.codes(), found.engine.now());
     let took = now.duration_since(job.begun);
     let view = found.engine.look(&found.wanted).await?;
-    let cost = cost(args, &found, &view, took, ui)?;
+    let cost = ended::cost(args, &found, &view, took, ui)?;
     job.ended = Some(End { at: now, code: exit.code(), ranks: codes.clone(), cost: cost.clone() });
     // Opened anew: others may have worked on the stack meanwhile.
     drop(found);
@@ -391,84 +298,9 @@ async fn follow(args: &Args, mut job: Job, signals: &mut Signals, ui: Ui) -> std
         );
     } else {
         let dollars = cost.map(|cost| format!(", about ${cost}")).unwrap_or_default();
-        ui.say(&format!("job {}: {summary}; {}{dollars}", job.id, lasted(took)));
+        ui.say(&format!("job {}: {summary}; {}{dollars}", job.id, ended::lasted(took)));
     }
     Ok(Some(exit))
-}
-
-/// `3 ranks ended with 0`, or who failed.
-fn words(watch: &Watch<'_>, exit: Exit) -> String {
-    let codes = watch.codes();
-    let lost = codes.iter().filter(|code| code.is_none()).count();
-    match watch.first_failure() {
-        Some((rank, code)) => format!("rank {rank} of {} ended first, with exit code {code}", codes.len()),
-        None if lost > 0 && exit != Exit::Ok => format!("{} of {} lost", counted(lost, "rank"), codes.len()),
-        None => format!("{} ended with 0", counted(codes.len(), "rank")),
-    }
-}
-
-/// Whole minutes, or seconds of a short time.
-fn lasted(time: SignedDuration) -> String {
-    match time.as_secs() {
-        seconds @ 0..120 => format!("{seconds} s"),
-        seconds => format!("{} min", seconds / 60),
-    }
-}
-
-/// What the stack costs in this time, at list prices; nothing where something has no price.
-fn cost(
-    args: &Args,
-    found: &Found,
-    view: &View,
-    time: SignedDuration,
-    ui: Ui,
-) -> std::result::Result<Option<String>, Stop> {
-    let sum = money::with_pricing(&args.which, found, ui, |pricing| pricing.live(view.snapshot.owned.values()).sum())?;
-    let hours = Decimal::from(time.as_secs()) / Decimal::from(3600);
-    let dollars = sum.total().hourly() * hours;
-    Ok((sum.unpriced == 0).then(|| dlinfra::price::line::rounded(dollars, 2)))
-}
-
-/// Brings back what was asked for; what goes wrong with that does not hide how the job ended.
-async fn brought(args: &Args, watch: &Watch<'_>, found: &Found, ui: Ui) -> Option<Collected> {
-    let Collect { path, folder } = args.collect.clone()?;
-    let work = async {
-        let bucket = bucket(&found.engine)?;
-        let collected = watch.collect(&path, &found.stack, &bucket).await.map_err(Stop::from)?;
-        let files = collected.bring(&bucket, &folder).await.map_err(Stop::from)?;
-        Ok::<_, Stop>((collected, files))
-    };
-    let clock = found.engine.aws().clock().clone();
-    let done = tokio::select! {
-        done = work => done,
-        () = clock.sleep(COLLECTING) => {
-            let text = "collecting took too long, and was given up";
-            Err(Diagnostic::error(&run::codes::NOT_COLLECTED, text).into())
-        }
-    };
-    let wrong = |text: String| Diagnostic::warning(&run::codes::NOT_COLLECTED, text);
-    match done {
-        Ok((collected, files)) => {
-            let missing = collected
-                .artifacts
-                .iter()
-                .filter(|a| a.missing)
-                .map(|a| format!("nothing is at {path} on rank {}", a.rank));
-            let failed = collected.failed.iter().map(|(rank, why)| format!("rank {rank}: {why}"));
-            ui.diagnostics(&missing.chain(failed).map(wrong).collect());
-            ui.say(&format!(
-                "collected into {}: {} (also in {})",
-                folder.display(),
-                counted(files.len(), "file"),
-                collected.place
-            ));
-            Some(collected)
-        }
-        Err(stop) => {
-            ui.diagnostics(&stop.diagnostics);
-            None
-        }
-    }
 }
 
 /// The end of a run: the stack goes, unless it shall stay.
@@ -482,7 +314,7 @@ async fn over(args: &Args, exit: Exit, keep: Keep, delete_data: bool, ui: Ui) ->
         ui.say("the stack stays");
         return Ok(exit);
     }
-    apply::unwatch();
+    signals::unwatch();
     let removed = destroy::run(&destroy::Args::of_run(args, delete_data), beside(ui)).await;
     let removed = removed.unwrap_or_else(|stop| {
         super::report(ui, "run", &stop.diagnostics);
