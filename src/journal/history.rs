@@ -97,8 +97,8 @@ mod tests {
             kind: "instance-group".to_owned(),
             id: "train".to_owned(),
             spec: json!({ "count": count }),
-            outputs: Map::new(),
-            tags: BTreeMap::new(),
+            outputs: Packed::new(),
+            tags: Packed::new(),
         };
         Record::Stable { address: address(), applied, time: at(hour) }
     }

@@ -3,6 +3,7 @@ use super::{Boxed, Kind, Of};
 use crate::{
     aws::{Error, log_events::LogLine, tags::Tags},
     call::{Ctx, SweepCtx},
+    packed::Packed,
     resource::{
         Answers, Asks, Compares, Drains, Expected, Fleet, Foreseen, HoldsData, Id, Live, Logs, NamedImage, Problem,
         Released, Revealed, Served, Serves, Teardown,
@@ -10,7 +11,7 @@ use crate::{
     spec::Difference,
 };
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::{collections::BTreeSet, future::ready};
 
 /// What a kind does besides: one for each trait of `resource::capability` that its line in the table of kinds names.
@@ -153,7 +154,7 @@ impl dyn Kind + '_ {
         told.unwrap_or_else(|| self.durations(want).update)
     }
     /// The ids by which something that was applied can be asked for.
-    pub fn ids_of(&self, id: &Id, outputs: &Map<String, Value>) -> Vec<Id> {
+    pub fn ids_of(&self, id: &Id, outputs: &Packed<Value>) -> Vec<Id> {
         self.has().fleet.map_or_else(|| vec![id.clone()], |fleet| fleet.ids_of(id, outputs))
     }
     /// Does it hold data that nobody can make again?
@@ -253,7 +254,7 @@ trait ErasedFleet: Send + Sync {
     fn image(&self, spec: &Value) -> Option<NamedImage>;
     fn leaving(&self, want: &Value, live: &Live) -> Vec<Id>;
     fn changing(&self, want: &Value, live: &Live, changes: &[Difference]) -> Option<Expected>;
-    fn ids_of(&self, id: &Id, outputs: &Map<String, Value>) -> Vec<Id>;
+    fn ids_of(&self, id: &Id, outputs: &Packed<Value>) -> Vec<Id>;
 }
 
 impl<R: Fleet> ErasedFleet for Of<R> {
@@ -272,7 +273,7 @@ impl<R: Fleet> ErasedFleet for Of<R> {
     fn changing(&self, want: &Value, live: &Live, changes: &[Difference]) -> Option<Expected> {
         Some(Self::typed(want).ok()?.changing(&Self::typed_live(live).ok()?, changes))
     }
-    fn ids_of(&self, id: &Id, outputs: &Map<String, Value>) -> Vec<Id> {
+    fn ids_of(&self, id: &Id, outputs: &Packed<Value>) -> Vec<Id> {
         R::ids_of(id, outputs)
     }
 }
