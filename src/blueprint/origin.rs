@@ -1,6 +1,5 @@
 //! Where a value was written: from the field that takes it back through inputs, locals and variables to its author's line.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use super::declare::File;
 use super::names::Names;
 use super::scope::{Scope, World};
 use super::source::{Node, NodeKind, label};
-use crate::diagnostic::{Label, Written};
+use crate::diagnostic::{Label, Places, Written};
 use crate::expression::{Evaluator, Expr, ExprKind, Part, Place, ROOTS, Value, for_each_root, part_at};
 
 /// A chain of locals may be thousands long; nobody reads more than this.
@@ -68,7 +67,7 @@ impl At {
 
     /// Whether nobody can edit the file: a module of the program.
     fn is_built_in(&self) -> bool {
-        self.file().folder.as_ref().is_some_and(|f| f.starts_with(super::files::BUILT_IN)) && self.scope.call.is_some()
+        self.scope.call.is_some() && self.file().folder.as_ref().is_some_and(|f| f.starts_with(super::files::BUILT_IN))
     }
 }
 
@@ -86,7 +85,10 @@ pub(crate) struct Origins<'w, 'a> {
     world: &'w World<'a>,
     /// Also of everything below the first node?
     deep: bool,
-    out: BTreeMap<String, Written>,
+    /// In no order until they are all there; of one path the last counts.
+    out: Vec<(String, Written)>,
+    /// Are there as many as may be, each with a path of its own?
+    full: bool,
 }
 
 impl World<'_> {
@@ -106,17 +108,35 @@ impl World<'_> {
             Some(part) => origins.expr(at, node, part, "", &way),
             None => origins.node(at, node, "", &way),
         }
-        origins.out.remove("").filter(|w| !w.via.is_empty()).map(|w| w.labels().collect()).unwrap_or_default()
+        let found = origins.out.into_iter().rfind(|(path, _)| path.is_empty()).map(|(_, written)| written);
+        found.filter(|w| !w.via.is_empty()).map(|w| w.labels().collect()).unwrap_or_default()
     }
 }
 
 impl<'w, 'a> Origins<'w, 'a> {
     pub(crate) fn new(world: &'w World<'a>, deep: bool) -> Self {
-        Origins { world, deep, out: BTreeMap::new() }
+        Origins { world, deep, out: Vec::new(), full: false }
     }
 
-    pub(crate) fn into_places(self) -> BTreeMap<String, Written> {
-        self.out
+    pub(crate) fn into_places(mut self) -> Places {
+        self.sort();
+        self.out.into()
+    }
+
+    /// Each path once, in order.
+    fn sort(&mut self) {
+        // Of equal paths the last comes first, and only the first stays.
+        self.out.reverse();
+        self.out.sort_by(|(a, _), (b, _)| a.cmp(b));
+        self.out.dedup_by(|(later, _), (earlier, _)| later == earlier);
+    }
+
+    fn is_full(&mut self) -> bool {
+        if !self.full && self.out.len() >= MAX_PLACES {
+            self.sort();
+            self.full = self.out.len() >= MAX_PLACES;
+        }
+        self.full
     }
 
     /// The place of a whole resource: in a module of the program that is the line that uses the module.
@@ -131,7 +151,7 @@ impl<'w, 'a> Origins<'w, 'a> {
     }
 
     fn node(&mut self, at: &At, node: &Node, path: &str, way: &Way) {
-        if self.out.len() >= MAX_PLACES {
+        if self.is_full() {
             return;
         }
         let (node, steps) = descend(node, &way.steps);
@@ -364,7 +384,7 @@ impl<'w, 'a> Origins<'w, 'a> {
             at = At { scope: scope.clone(), each: None, resource: None };
         }
         via.reverse();
-        self.out.insert(path.to_string(), Written { label: place, via: via.into() });
+        self.out.push((path.to_string(), Written { label: place, via: via.into() }));
     }
 }
 

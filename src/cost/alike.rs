@@ -37,12 +37,13 @@ impl<'a> Alike<'a> {
         &mut self,
         kind: &dyn Kind,
         spec: &'a Value,
-        usage: Cow<'a, Usage>,
+        usage: impl FnOnce() -> Cow<'a, Usage>,
         price: impl FnOnce(&Usage) -> Vec<PriceLine>,
     ) -> Cost {
         if kind.about().free {
             return Cost::default();
         }
+        let usage = usage();
         let known = self.0.entry(kind.name()).or_default();
         if let Some(same) = known.iter().rfind(|known| known.usage == usage && same_price(known.spec, spec)) {
             return same.cost.clone();

@@ -10,7 +10,7 @@ use super::alike::{Alike, Cost};
 use super::bill::{Bill, Item, Run, Sum};
 use crate::aws::tags;
 use crate::kind::Kind;
-use crate::plan::{Action, Plan};
+use crate::plan::{Action, Plan, Step};
 use crate::price::{PriceBook, PriceContext, PriceLine, Usage, UsageBook};
 use crate::record;
 use crate::snapshot::Found;
@@ -89,12 +89,15 @@ impl Pricing<'_> {
         let mut after = Vec::new();
         let mut steps = BTreeMap::new();
         let mut alike = Alike::default();
-        for step in plan.steps.iter().filter(|step| step.action != Action::Read) {
+        // Bills are in this order, and neighbours are often alike.
+        let mut paid: Vec<&Step> = plan.steps.iter().filter(|step| step.action != Action::Read).collect();
+        paid.sort_by(|a, b| a.address.cmp(&b.address));
+        for step in paid {
             let mut cost = StepCost::default();
             let address = step.address.as_str();
             let mut price = |kind: &dyn Kind, spec| {
                 let Cost { lines, sum } =
-                    alike.cost(kind, spec, self.usage.at(address), |usage| self.lines(kind, spec, usage, None));
+                    alike.cost(kind, spec, || self.usage.at(address), |usage| self.lines(kind, spec, usage, None));
                 (self.with_lines(address, kind, lines), sum)
             };
             if let Some(live) = &step.live {
