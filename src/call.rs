@@ -313,10 +313,10 @@ impl Ctx {
     pub fn part_tags(&self, part: &str) -> Tags {
         let mut out = self.tags.clone();
         if !part.is_empty() {
-            out.insert(tags::PART.to_owned(), part.to_owned());
+            out.insert(tags::PART, part.to_owned());
         }
         if !self.spec_tag.is_empty() {
-            out.insert(tags::SPEC.to_owned(), self.spec_tag.clone());
+            out.insert(tags::SPEC, self.spec_tag.clone());
         }
         out
     }
@@ -384,7 +384,7 @@ impl Ctx {
         let ordinal = self.ordinal.fetch_add(1, Ordering::Relaxed);
         let intent = self.intent(call, part, name, &params, ordinal);
         let mut tags = self.part_tags(part);
-        tags.insert(tags::INTENT.to_owned(), intent.id.clone());
+        tags.insert(tags::INTENT, intent.id.clone());
         let attempt = Attempt { token: self.token(&intent), tags };
         self.recorder.intent(Intent { tags: attempt.tags.clone(), ..intent.clone() }).await?;
         let started = self.clock.now();

@@ -122,6 +122,15 @@ impl<'a, V> Iterator for Iter<'a, V> {
     }
 }
 
+/// The value of a key that is there.
+#[cfg(any(test, feature = "internals"))]
+impl<V> std::ops::Index<&str> for Packed<V> {
+    type Output = V;
+    fn index(&self, key: &str) -> &V {
+        &self.0[self.find(key).unwrap_or(usize::MAX)].1
+    }
+}
+
 impl<V> Default for Packed<V> {
     fn default() -> Self {
         Self::new()

@@ -82,7 +82,8 @@ pub fn stretches<'r>(records: impl IntoIterator<Item = &'r Record>) -> Vec<Stret
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Map, json};
+    use crate::packed::Packed;
+    use serde_json::json;
 
     fn at(hour: i64) -> Timestamp {
         Timestamp::from_second(hour * 3600).unwrap()

@@ -320,8 +320,8 @@ impl Answers for IamRole {
             after.ids.push(own);
             after.parts.insert(PROFILE.to_owned(), live.id.clone());
         }
-        after.outputs.insert("instance_profile".to_owned(), name);
-        after.outputs.insert("instance_profile_arn".to_owned(), arn);
+        after.outputs.insert("instance_profile", name);
+        after.outputs.insert("instance_profile_arn", arn);
         Some(after)
     }
 }

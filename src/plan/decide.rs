@@ -463,7 +463,7 @@ fn tag_changes(want: &Tags, live: &Live, ours: &BTreeSet<&str>) -> (Vec<FieldCha
         }
     }
     let mut untag = Vec::new();
-    for key in ours.iter().copied().filter(|k| !want.contains_key(*k)).filter(|k| !tags::NEVER_DIFFED.contains(k)) {
+    for key in ours.iter().copied().filter(|k| !want.contains_key(k)).filter(|k| !tags::NEVER_DIFFED.contains(k)) {
         if let Some(tags) = carriers.iter().find(|tags| tags.contains_key(key)) {
             let before = text(tags.get(key));
             fields.push(FieldChange { path: format!("tags.{key}"), before, after: Value::Null, forces: false });

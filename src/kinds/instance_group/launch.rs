@@ -201,7 +201,7 @@ impl Plan<'_> {
         let count = i32::try_from(count).unwrap_or(i32::MAX);
         let tagged = |what, part: &str| {
             let mut tags = attempt.tags.clone();
-            tags.insert(tags::PART.to_owned(), part.to_owned());
+            tags.insert(tags::PART, part.to_owned());
             ec2::tag_specification(what, &tags)
         };
         let mut call = ctx
