@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::check::join_path;
+use super::collected::Collected;
 use super::declare::File;
 use super::names::Names;
 use super::scope::{Scope, World};
@@ -13,8 +14,6 @@ use crate::expression::{Evaluator, Expr, ExprKind, Part, Place, ROOTS, Value, fo
 
 /// A chain of locals may be thousands long; nobody reads more than this.
 const MAX_HOPS: usize = 24;
-/// Values may be shared, their places are not: parts after these are found at what is around them.
-const MAX_PLACES: usize = 2_000;
 
 /// Where a node stands: its scope, and the instance of the resource that it is a part of.
 #[derive(Clone)]
@@ -85,10 +84,7 @@ pub(crate) struct Origins<'w, 'a> {
     world: &'w World<'a>,
     /// Also of everything below the first node?
     deep: bool,
-    /// In no order until they are all there; of one path the last counts.
-    out: Vec<(String, Written)>,
-    /// Are there as many as may be, each with a path of its own?
-    full: bool,
+    out: Collected,
 }
 
 impl World<'_> {
@@ -108,35 +104,18 @@ impl World<'_> {
             Some(part) => origins.expr(at, node, part, "", &way),
             None => origins.node(at, node, "", &way),
         }
-        let found = origins.out.into_iter().rfind(|(path, _)| path.is_empty()).map(|(_, written)| written);
+        let found = origins.out.whole();
         found.filter(|w| !w.via.is_empty()).map(|w| w.labels().collect()).unwrap_or_default()
     }
 }
 
 impl<'w, 'a> Origins<'w, 'a> {
     pub(crate) fn new(world: &'w World<'a>, deep: bool) -> Self {
-        Origins { world, deep, out: Vec::new(), full: false }
+        Origins { world, deep, out: Collected::default() }
     }
 
-    pub(crate) fn into_places(mut self) -> Places {
-        self.sort();
-        self.out.into()
-    }
-
-    /// Each path once, in order.
-    fn sort(&mut self) {
-        // Of equal paths the last comes first, and only the first stays.
-        self.out.reverse();
-        self.out.sort_by(|(a, _), (b, _)| a.cmp(b));
-        self.out.dedup_by(|(later, _), (earlier, _)| later == earlier);
-    }
-
-    fn is_full(&mut self) -> bool {
-        if !self.full && self.out.len() >= MAX_PLACES {
-            self.sort();
-            self.full = self.out.len() >= MAX_PLACES;
-        }
-        self.full
+    pub(crate) fn into_places(self) -> Places {
+        self.out.into_places()
     }
 
     /// The place of a whole resource: in a module of the program that is the line that uses the module.
@@ -151,7 +130,7 @@ impl<'w, 'a> Origins<'w, 'a> {
     }
 
     fn node(&mut self, at: &At, node: &Node, path: &str, way: &Way) {
-        if self.is_full() {
+        if self.out.is_full() {
             return;
         }
         let (node, steps) = descend(node, &way.steps);
@@ -384,7 +363,7 @@ impl<'w, 'a> Origins<'w, 'a> {
             at = At { scope: scope.clone(), each: None, resource: None };
         }
         via.reverse();
-        self.out.push((path.to_string(), Written { label: place, via: via.into() }));
+        self.out.add(path, Written { label: place, via: via.into() });
     }
 }
 
