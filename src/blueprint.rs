@@ -11,6 +11,7 @@
 mod check;
 mod checks;
 pub mod codes;
+mod collected;
 mod declare;
 mod emit;
 mod expand;

@@ -227,7 +227,7 @@ impl SweepCtx {
 
     /// The address in these tags, if they say that this stack owns the object.
     #[cfg(any(test, feature = "internals"))]
-    pub fn owned(&self, tags: &BTreeMap<String, String>) -> Option<Address> {
+    pub fn owned(&self, tags: &Tags) -> Option<Address> {
         Ownership::read(tags).filter(|_| self.takes(tags)).and_then(|o| o.address)
     }
 
@@ -243,7 +243,7 @@ pub struct Attempt {
     /// Idempotency token, 52 characters of base32; FSx takes 63 at most, everything else 64.
     pub token: String,
     /// Every tag that the object must carry, in the create call.
-    pub tags: BTreeMap<String, String>,
+    pub tags: Tags,
 }
 
 /// What create, update and delete are given.
@@ -258,7 +258,7 @@ pub struct Ctx {
     /// Time.
     pub clock: Clock,
     /// The stack's and the user's tags, without part, intent and spec.
-    pub tags: BTreeMap<String, String>,
+    pub tags: Tags,
     /// The value of the `dlinfra:spec` tag; empty = none.
     pub spec_tag: String,
     /// What the plan says that the image's name stands for.
@@ -310,13 +310,13 @@ impl Ctx {
     }
 
     /// The tags of a part of this resource, without an intent (for calls that are no journaled creates).
-    pub fn part_tags(&self, part: &str) -> BTreeMap<String, String> {
+    pub fn part_tags(&self, part: &str) -> Tags {
         let mut out = self.tags.clone();
         if !part.is_empty() {
-            out.insert(tags::PART.to_owned(), part.to_owned());
+            out.insert(tags::PART, part.to_owned());
         }
         if !self.spec_tag.is_empty() {
-            out.insert(tags::SPEC.to_owned(), self.spec_tag.clone());
+            out.insert(tags::SPEC, self.spec_tag.clone());
         }
         out
     }
@@ -384,7 +384,7 @@ impl Ctx {
         let ordinal = self.ordinal.fetch_add(1, Ordering::Relaxed);
         let intent = self.intent(call, part, name, &params, ordinal);
         let mut tags = self.part_tags(part);
-        tags.insert(tags::INTENT.to_owned(), intent.id.clone());
+        tags.insert(tags::INTENT, intent.id.clone());
         let attempt = Attempt { token: self.token(&intent), tags };
         self.recorder.intent(Intent { tags: attempt.tags.clone(), ..intent.clone() }).await?;
         let started = self.clock.now();
@@ -452,7 +452,7 @@ impl Ctx {
             params: params.clone(),
             params_digest: digest,
             names: name.into_iter().map(str::to_owned).collect(),
-            tags: BTreeMap::new(),
+            tags: Tags::new(),
             time: self.clock.now(),
         }
     }
@@ -470,7 +470,7 @@ impl Ctx {
     ///
     /// # Errors
     /// Names the object as somebody else's, with the two ways on.
-    pub fn ours(&self, what: &str, found: &BTreeMap<String, String>) -> Result<(), Error> {
+    pub fn ours(&self, what: &str, found: &Tags) -> Result<(), Error> {
         if self.owns(found) {
             return Ok(());
         }

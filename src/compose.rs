@@ -124,7 +124,7 @@ fn one(decl: &ResourceDecl, moved: &[&str], compiled: &Compiled) -> Result<Compo
     let existing = decl.existing.as_ref().map(|e| match e {
         Existing::Id(id) => Lookup::Id(id.clone()),
         Existing::Name(name) => Lookup::Name(name.clone()),
-        Existing::Tags(tags) => Lookup::Tags(tags.clone()),
+        Existing::Tags(tags) => Lookup::Tags(tags.clone().into()),
     });
     let (spec, fields, found) = if existing.is_some() {
         (Arc::clone(&decl.spec), None, Vec::new())

@@ -5,6 +5,7 @@
 pub mod account;
 pub mod actual;
 pub mod advice;
+mod alike;
 pub mod bill;
 pub mod budget;
 pub mod compare;

@@ -27,7 +27,7 @@
 //! | 4 | [`blueprint`], [`topology`] | the language; network interfaces of instance types |
 //! | 3 | [`resource`], [`kind`], [`field`], [`call`], [`record`], [`catalog`], [`price`], [`expression`] | the vocabulary of kinds; values, types and `${…}` |
 //! | 2 | [`aws`] | SDK configuration, error classes, rates, ownership tags |
-//! | 1 | [`address`], [`clock`], [`diagnostic`], [`facts`], [`graph`], [`private`], [`spec`], [`units`] | what everything stands on |
+//! | 1 | [`address`], [`clock`], [`diagnostic`], [`facts`], [`graph`], [`packed`], [`private`], [`spec`], [`units`] | what everything stands on |
 //!
 //! [`kinds`] and [`rules`] stand high so that nothing in the engine can name them: the engine takes a slice of kinds,
 //! and tests bring their own. They themselves import nothing above [`blueprint`].
@@ -145,6 +145,8 @@ pub mod graph;
 #[cfg(feature = "internals")]
 pub mod kind;
 #[cfg(feature = "internals")]
+pub mod packed;
+#[cfg(feature = "internals")]
 pub mod record;
 #[cfg(feature = "internals")]
 pub mod resource;
@@ -165,6 +167,8 @@ mod field;
 mod graph;
 #[cfg(not(feature = "internals"))]
 mod kind;
+#[cfg(not(feature = "internals"))]
+mod packed;
 #[cfg(not(feature = "internals"))]
 mod record;
 #[cfg(not(feature = "internals"))]

@@ -1,13 +1,16 @@
 //! What the journal records, and the seam through which kinds and engine write it.
-use crate::{address::Address, aws::Error, kind::Boxed, resource::Class, units::Span};
+use crate::{
+    address::Address,
+    aws::{Error, tags::Tags},
+    kind::Boxed,
+    packed::Packed,
+    resource::Class,
+    units::Span,
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    str::FromStr,
-};
+use serde_json::Value;
+use std::{collections::BTreeSet, fmt, str::FromStr};
 
 /// One call that is about to make something.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,7 +35,7 @@ pub struct Intent {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
     /// The exact tags.
-    pub tags: BTreeMap<String, String>,
+    pub tags: Tags,
     /// When.
     pub time: Timestamp,
 }
@@ -47,10 +50,10 @@ pub struct Applied {
     /// The canonical spec, pointers by address, what cannot be read back as digests.
     pub spec: Value,
     /// Outputs at that time.
-    pub outputs: Map<String, Value>,
+    pub outputs: Packed<Value>,
     /// The tags that dlinfra set.
     #[serde(default)]
-    pub tags: BTreeMap<String, String>,
+    pub tags: Tags,
 }
 
 /// What a run is about to set for the first time: it is ours from then on, although the run may never report it.

@@ -33,6 +33,11 @@ pub enum Node<'v> {
 /// Reads the meaning of one value (not of what is inside it).
 pub fn node(value: &Value) -> Node<'_> {
     let Value::Object(map) = value else { return Node::Plain };
+    // What means something has a key with a dollar sign, which stands before every letter: most maps need no more than
+    // a look at their first key.
+    if map.keys().next().is_none_or(|first| first.as_str() >= "%") {
+        return Node::Plain;
+    }
     let text = |key: &str| map.get(key).and_then(Value::as_str);
     if let (Some(address), Some(name)) = (text("$ref"), text("attr")) {
         return Node::Attribute { address, name };

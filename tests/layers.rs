@@ -17,7 +17,7 @@ use regex_lite::Regex;
 /// The modules of the library, and above them those of the command, from the bottom up. A module may import its own layer
 /// and those below it.
 const LAYERS: &[&[&str]] = &[
-    &["address", "clock", "diagnostic", "facts", "graph", "private", "spec", "units"],
+    &["address", "clock", "diagnostic", "facts", "graph", "packed", "private", "spec", "units"],
     &["aws"],
     &["call", "catalog", "expression", "field", "kind", "price", "record", "resource"],
     &["blueprint", "topology"],

@@ -96,7 +96,7 @@ pub fn import_intent(step: &Step, time: Timestamp) -> Option<Intent> {
     }
     let id = mint(time);
     let mut tags = step.tags();
-    tags.insert(tags::INTENT.to_owned(), id.clone());
+    tags.insert(tags::INTENT, id.clone());
     Some(Intent {
         id,
         address: step.address.clone(),
@@ -124,7 +124,7 @@ impl Shared<'_> {
             self.stop_if_cancelled()?;
             let mut set = intent.tags.clone();
             if !carrier.part.is_empty() {
-                set.insert(tags::PART.to_owned(), carrier.part.clone());
+                set.insert(tags::PART, carrier.part.clone());
             }
             // Somebody may have been faster since the plan; an earlier run of ours too.
             let mut there = true;

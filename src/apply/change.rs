@@ -156,13 +156,13 @@ impl Shared<'_> {
         let mut set = step.tags();
         // Members carry their own digest, set when they were launched.
         if live.members.is_empty() && !spec_tag.is_empty() {
-            set.insert(tags::SPEC.to_owned(), spec_tag.to_owned());
+            set.insert(tags::SPEC, spec_tag.to_owned());
         }
         let carriers: Vec<_> =
             if live.members.is_empty() { vec![&live.tags] } else { live.members.iter().map(|m| &m.tags).collect() };
         set.retain(|k, v| k != tags::SPEC && carriers.iter().any(|t| t.get(k) != Some(v)));
         let remove: Vec<String> =
-            step.untag.iter().filter(|k| carriers.iter().any(|t| t.contains_key(*k))).cloned().collect();
+            step.untag.iter().filter(|k| carriers.iter().any(|t| t.contains_key(k))).cloned().collect();
         if set.is_empty() && remove.is_empty() {
             return Ok(());
         }

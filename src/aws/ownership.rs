@@ -47,7 +47,7 @@ impl Ownership {
     /// The tags that say this.
     pub fn write(&self) -> Tags {
         let mut out = Tags::new();
-        out.insert(tags::VERSION.to_owned(), "1".to_owned());
+        out.insert(tags::VERSION, "1".to_owned());
         let address = self.address.as_ref().map(ToString::to_string);
         let known = |text: &String| Some(text.clone()).filter(|t| !t.is_empty());
         let pairs = [

@@ -13,7 +13,10 @@ pub use iam::{INSTANCE_PROFILES, ROLES};
 pub use rest::{FUNCTIONS, SCHEDULE_GROUPS};
 pub use s3::BUCKETS;
 
-use crate::aws::{Aws, Error};
+use crate::{
+    aws::{Aws, Error},
+    packed::Packed,
+};
 use futures_util::future::BoxFuture;
 use std::{collections::BTreeMap, fmt::Debug};
 
@@ -43,7 +46,7 @@ pub const PREFIX: &str = "dlinfra:";
 pub const NEVER_DIFFED: [&str; 4] = [INTENT, SPEC, PART, BOOT];
 
 /// Tags by key.
-pub type Tags = BTreeMap<String, String>;
+pub type Tags = Packed<String>;
 
 /// How one kind of thing keeps its tags: what the calls are called differs by service.
 pub trait Tagger: Debug + Sync {

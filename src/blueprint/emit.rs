@@ -146,7 +146,7 @@ impl Emitter<'_, '_> {
             address: instance.address.to_string(),
             kind: kind.to_string(),
             spec: spec.into(),
-            spans: origins.into_places().into(),
+            spans: origins.into_places(),
             depends_on: Vec::new(),
             protect: rules.inherited.protect,
             existing,

@@ -1,21 +1,19 @@
 //! Where a value was written: from the field that takes it back through inputs, locals and variables to its author's line.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::check::join_path;
+use super::collected::Collected;
 use super::declare::File;
 use super::names::Names;
 use super::scope::{Scope, World};
 use super::source::{Node, NodeKind, label};
-use crate::diagnostic::{Label, Written};
+use crate::diagnostic::{Label, Places, Written};
 use crate::expression::{Evaluator, Expr, ExprKind, Part, Place, ROOTS, Value, for_each_root, part_at};
 
 /// A chain of locals may be thousands long; nobody reads more than this.
 const MAX_HOPS: usize = 24;
-/// Values may be shared, their places are not: parts after these are found at what is around them.
-const MAX_PLACES: usize = 2_000;
 
 /// Where a node stands: its scope, and the instance of the resource that it is a part of.
 #[derive(Clone)]
@@ -68,7 +66,7 @@ impl At {
 
     /// Whether nobody can edit the file: a module of the program.
     fn is_built_in(&self) -> bool {
-        self.file().folder.as_ref().is_some_and(|f| f.starts_with(super::files::BUILT_IN)) && self.scope.call.is_some()
+        self.scope.call.is_some() && self.file().folder.as_ref().is_some_and(|f| f.starts_with(super::files::BUILT_IN))
     }
 }
 
@@ -86,7 +84,7 @@ pub(crate) struct Origins<'w, 'a> {
     world: &'w World<'a>,
     /// Also of everything below the first node?
     deep: bool,
-    out: BTreeMap<String, Written>,
+    out: Collected,
 }
 
 impl World<'_> {
@@ -106,17 +104,18 @@ impl World<'_> {
             Some(part) => origins.expr(at, node, part, "", &way),
             None => origins.node(at, node, "", &way),
         }
-        origins.out.remove("").filter(|w| !w.via.is_empty()).map(|w| w.labels().collect()).unwrap_or_default()
+        let found = origins.out.whole();
+        found.filter(|w| !w.via.is_empty()).map(|w| w.labels().collect()).unwrap_or_default()
     }
 }
 
 impl<'w, 'a> Origins<'w, 'a> {
     pub(crate) fn new(world: &'w World<'a>, deep: bool) -> Self {
-        Origins { world, deep, out: BTreeMap::new() }
+        Origins { world, deep, out: Collected::default() }
     }
 
-    pub(crate) fn into_places(self) -> BTreeMap<String, Written> {
-        self.out
+    pub(crate) fn into_places(self) -> Places {
+        self.out.into_places()
     }
 
     /// The place of a whole resource: in a module of the program that is the line that uses the module.
@@ -131,7 +130,7 @@ impl<'w, 'a> Origins<'w, 'a> {
     }
 
     fn node(&mut self, at: &At, node: &Node, path: &str, way: &Way) {
-        if self.out.len() >= MAX_PLACES {
+        if self.out.is_full() {
             return;
         }
         let (node, steps) = descend(node, &way.steps);
@@ -364,7 +363,7 @@ impl<'w, 'a> Origins<'w, 'a> {
             at = At { scope: scope.clone(), each: None, resource: None };
         }
         via.reverse();
-        self.out.insert(path.to_string(), Written { label: place, via: via.into() });
+        self.out.add(path, Written { label: place, via: via.into() });
     }
 }
 

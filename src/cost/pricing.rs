@@ -6,11 +6,12 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
+use super::alike::{Alike, Cost};
 use super::bill::{Bill, Item, Run, Sum};
 use crate::aws::tags;
 use crate::kind::Kind;
 use crate::plan::{Action, Plan, Step};
-use crate::price::{PriceBook, PriceContext, UsageBook};
+use crate::price::{PriceBook, PriceContext, PriceLine, Usage, UsageBook};
 use crate::record;
 use crate::snapshot::Found;
 
@@ -63,14 +64,22 @@ impl Pricing<'_> {
     }
 
     fn item_now(&self, address: &str, kind: &dyn Kind, spec: &Value, running: Option<&BTreeMap<String, u32>>) -> Item {
-        let usage = self.usage.at(address);
-        let context = PriceContext { running, ..PriceContext::new(self.book, self.region, &usage) };
-        Item {
-            address: address.to_owned(),
-            kind: kind.name().to_owned(),
-            owner: self.owner.map(str::to_owned),
-            lines: kind.price(spec, &context),
-        }
+        self.with_lines(address, kind, self.lines(kind, spec, &self.usage.at(address), running))
+    }
+
+    fn lines(
+        &self,
+        kind: &dyn Kind,
+        spec: &Value,
+        usage: &Usage,
+        running: Option<&BTreeMap<String, u32>>,
+    ) -> Vec<PriceLine> {
+        kind.price(spec, &PriceContext { running, ..PriceContext::new(self.book, self.region, usage) })
+    }
+
+    fn with_lines(&self, address: &str, kind: &dyn Kind, lines: Vec<PriceLine>) -> Item {
+        let owner = self.owner.map(str::to_owned);
+        Item { address: address.to_owned(), kind: kind.name().to_owned(), owner, lines }
     }
 
     /// What a plan costs. Resources that are only read belong to somebody else and cost this stack nothing.
@@ -79,18 +88,30 @@ impl Pricing<'_> {
         let mut before = Vec::new();
         let mut after = Vec::new();
         let mut steps = BTreeMap::new();
-        for step in plan.steps.iter().filter(|step| step.action != Action::Read) {
+        let mut alike = Alike::default();
+        // Bills are in this order, and neighbours are often alike.
+        let mut paid: Vec<&Step> = plan.steps.iter().filter(|step| step.action != Action::Read).collect();
+        paid.sort_by(|a, b| a.address.cmp(&b.address));
+        for step in paid {
             let mut cost = StepCost::default();
-            if let Some(item) = self.live_of(step) {
-                cost.before = item.sum();
+            let address = step.address.as_str();
+            let mut price = |kind: &dyn Kind, spec| {
+                let Cost { lines, sum } =
+                    alike.cost(kind, spec, || self.usage.at(address), |usage| self.lines(kind, spec, usage, None));
+                (self.with_lines(address, kind, lines), sum)
+            };
+            if let Some(live) = &step.live {
+                let (item, sum) = price(step.live_kind.unwrap_or(step.kind), &live.spec);
+                cost.before = sum;
                 before.push(item);
             }
-            if let Some(item) = self.wanted_of(step) {
-                cost.after = item.sum();
+            if let Some(want) = step.want.as_deref().filter(|_| step.action != Action::Delete) {
+                let (item, sum) = price(step.kind, want);
+                cost.after = sum;
                 after.push(item);
             }
             if cost.before.lines() + cost.after.lines() > 0 {
-                steps.insert(step.address.as_str().to_owned(), cost);
+                steps.insert(address.to_owned(), cost);
             }
         }
         PlanCost { before: Bill::new(before, self.run), after: Bill::new(after, self.run), steps }
@@ -120,16 +141,6 @@ impl Pricing<'_> {
             }
         }
         spent
-    }
-
-    fn live_of(&self, step: &Step) -> Option<Item> {
-        let live = step.live.as_ref()?;
-        Some(self.item(step.address.as_str(), step.live_kind.unwrap_or(step.kind), &live.spec))
-    }
-
-    fn wanted_of(&self, step: &Step) -> Option<Item> {
-        let want = step.want.as_deref()?;
-        (step.action != Action::Delete).then(|| self.item(step.address.as_str(), step.kind, want))
     }
 }
 

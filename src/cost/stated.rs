@@ -45,7 +45,8 @@ impl Stated {
             })
         };
         let mut usage = UsageBook { stack: read(&blueprint.usage, None), ..UsageBook::default() };
-        for resource in &blueprint.resources {
+        let states = |usage: &serde_json::Value| usage.as_object().is_none_or(|usage| !usage.is_empty());
+        for resource in blueprint.resources.iter().filter(|resource| states(&resource.usage)) {
             let own = read(&resource.usage, Some(resource));
             if own != Usage::default() {
                 usage.resources.insert(resource.address.clone(), own);

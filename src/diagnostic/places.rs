@@ -74,6 +74,13 @@ impl Places {
     }
 }
 
+/// Of what is sorted by path, each path once.
+impl From<Vec<(String, Written)>> for Places {
+    fn from(places: Vec<(String, Written)>) -> Self {
+        Self(places.into_iter().map(|(path, written)| (path.into_boxed_str(), written)).collect())
+    }
+}
+
 impl<W: Into<Written>> From<BTreeMap<String, W>> for Places {
     fn from(places: BTreeMap<String, W>) -> Self {
         Self(places.into_iter().map(|(path, written)| (path.into_boxed_str(), written.into())).collect())

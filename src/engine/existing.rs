@@ -2,14 +2,15 @@
 use super::{Engine, codes, find};
 use crate::{
     address::Address,
-    aws::ErrorClass,
+    aws::{ErrorClass, tags::Tags},
     call::SweepCtx,
     diagnostic::{Diagnostic, Diagnostics},
+    packed::Packed,
     plan::Wanted,
     resource::{Live, Lookup},
     snapshot::Found,
 };
-use serde_json::{Map, json};
+use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// So many candidates are shown.
@@ -73,7 +74,7 @@ impl Engine {
         let (text, detail, help) = match n {
             0 => {
                 // Whoever may read one may mostly read all; if not, nobody is told of others.
-                let all = item.kind.lookup(ctx, &Lookup::Tags(BTreeMap::new())).await.unwrap_or_default();
+                let all = item.kind.lookup(ctx, &Lookup::Tags(Tags::new())).await.unwrap_or_default();
                 let there = match all.as_slice() {
                     [] => String::new(),
                     some => format!("; there are {}", candidates(some)),
@@ -113,7 +114,7 @@ fn imagined(item: &Wanted, by: &Lookup) -> Live {
         Lookup::Name(name) => name.clone(),
         Lookup::Tags(_) => format!("imagined-{}", item.address),
     };
-    let mut outputs = Map::new();
+    let mut outputs = Packed::new();
     for output in item.kind.about().outputs {
         let value = match output.name {
             "id" | "name" => json!(id),
@@ -121,9 +122,9 @@ fn imagined(item: &Wanted, by: &Lookup) -> Live {
             "arn" => json!(format!("arn:aws:imagined:::{id}")),
             other => json!(format!("imagined-{other}")),
         };
-        outputs.insert(output.name.to_owned(), if output.ty.starts_with("list") { json!([]) } else { value });
+        outputs.insert(output.name, if output.ty.starts_with("list") { json!([]) } else { value });
     }
-    let mut live = Live::new(item.address.clone(), id, BTreeMap::new(), serde_json::Value::clone(&item.spec));
+    let mut live = Live::new(item.address.clone(), id, Tags::new(), serde_json::Value::clone(&item.spec));
     live.outputs = outputs;
     live
 }

@@ -2,14 +2,14 @@
 use super::{Engine, Execution, codes};
 use crate::{
     apply::Outcome,
-    aws::tags,
+    aws::tags::{self, Tags},
     diagnostic::{Diagnostic, Diagnostics},
     journal::Presence,
     record::{Expiry, Pin},
 };
 use jiff::Timestamp;
 use serde_json::json;
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 /// What came of an extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl Engine {
         let presence = Some(presence);
         let run = Execution { command: "extend", presence, delete_data: false, sink: Arc::new(|_| {}), cancel };
         let Some(held) = self.hold(&view, run).await? else { return Ok(Extended { at: now.at, objects: 0 }) };
-        let tags = BTreeMap::from([(tags::EXPIRES.to_owned(), new.at.to_string())]);
+        let tags = Tags::from([(tags::EXPIRES, new.at.to_string())]);
         let work = async {
             let recorder = held.session.recorder();
             let word = recorder.pin(&Pin::Expiry, json!(new));

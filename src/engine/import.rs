@@ -147,7 +147,7 @@ impl Engine {
         let mut sets: BTreeMap<Address, tags::Tags> = BTreeMap::new();
         for (_, claim) in new {
             let mut set = ownership.clone();
-            set.insert(tags::ADDRESS.to_owned(), claim.address.to_string());
+            set.insert(tags::ADDRESS, claim.address.to_string());
             sets.insert(claim.address.clone(), set);
         }
         let snapshot = with(view, new, &sets)?;
@@ -169,7 +169,7 @@ impl Engine {
             let (lost, kept): (Vec<&str>, Vec<&str>) = tag.split('/').partition(|pair| said(pair, false));
             if !kept.is_empty() {
                 let set = sets.entry(claim.address.clone()).or_default();
-                set.insert(tags::SPEC.to_owned(), kept.join("/"));
+                set.insert(tags::SPEC, kept.join("/"));
             }
             let names = |pairs: Vec<&str>| pairs.into_iter().map(|p| field(p).to_owned()).collect::<Vec<_>>();
             let doubtful = names(kept.into_iter().filter(|pair| !said(pair, true)).collect());

@@ -107,7 +107,7 @@ impl Engine {
             expires: expires.as_ref().map(|expiry| expiry.at.to_string()),
             ..Ownership::default()
         };
-        tags.extend(ownership.write());
+        tags.extend(ownership.write().into_iter().map(|(key, value)| (key.to_string(), value)));
         let untagged = asked.untagged.into_iter().collect();
         Ok(View { scope, snapshot, untagged, tags, expires, parameters, at_work, notes })
     }

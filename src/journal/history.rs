@@ -82,7 +82,8 @@ pub fn stretches<'r>(records: impl IntoIterator<Item = &'r Record>) -> Vec<Stret
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Map, json};
+    use crate::packed::Packed;
+    use serde_json::json;
 
     fn at(hour: i64) -> Timestamp {
         Timestamp::from_second(hour * 3600).unwrap()
@@ -97,8 +98,8 @@ mod tests {
             kind: "instance-group".to_owned(),
             id: "train".to_owned(),
             spec: json!({ "count": count }),
-            outputs: Map::new(),
-            tags: BTreeMap::new(),
+            outputs: Packed::new(),
+            tags: Packed::new(),
         };
         Record::Stable { address: address(), applied, time: at(hour) }
     }

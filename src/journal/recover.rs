@@ -182,5 +182,5 @@ fn records(clock: &Clock, lost: &Lost<'_>, stack_id: &str) -> Vec<Record> {
 /// left alone.
 fn set_by_us(live: &tags::Tags, written: &BTreeSet<String>) -> tags::Tags {
     let ours = |k: &str| written.contains(k) || k.starts_with(tags::PREFIX) && !tags::NEVER_DIFFED.contains(&k);
-    live.iter().filter(|(k, _)| ours(k)).map(|(k, v)| (k.clone(), v.clone())).collect()
+    live.iter().filter(|(k, _)| ours(k)).map(|(k, v)| (k, v.clone())).collect()
 }

@@ -5,6 +5,7 @@ use super::{Boxed, Kind, Of};
 use crate::{
     aws::{Error, log_events::LogLine, tags::Tags},
     call::{Ctx, SweepCtx},
+    packed::Packed,
     resource::{
         Answers, Asks, Compares, Drains, Expected, Fleet, Foreseen, HoldsData, Id, Live, Logs, Machine, NamedImage,
         Problem, Released, Revealed, Runs, Served, Serves, Teardown,
@@ -13,7 +14,7 @@ use crate::{
 };
 use asked::{ErasedDrains, ErasedLogs, ErasedRuns, ErasedServes};
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::{collections::BTreeSet, future::ready, time::Duration};
 
 /// What a kind does besides: one for each trait of `resource::capability` that its line in the table of kinds names.
@@ -174,7 +175,7 @@ impl dyn Kind + '_ {
         told.unwrap_or_else(|| self.durations(want).update)
     }
     /// The ids by which something that was applied can be asked for.
-    pub fn ids_of(&self, id: &Id, outputs: &Map<String, Value>) -> Vec<Id> {
+    pub fn ids_of(&self, id: &Id, outputs: &Packed<Value>) -> Vec<Id> {
         self.has().fleet.map_or_else(|| vec![id.clone()], |fleet| fleet.ids_of(id, outputs))
     }
     /// Does it hold data that nobody can make again?
@@ -283,7 +284,7 @@ trait ErasedFleet: Send + Sync {
     fn booting(&self, spec: &Value) -> Duration;
     fn leaving(&self, want: &Value, live: &Live) -> Vec<Id>;
     fn changing(&self, want: &Value, live: &Live, changes: &[Difference]) -> Option<Expected>;
-    fn ids_of(&self, id: &Id, outputs: &Map<String, Value>) -> Vec<Id>;
+    fn ids_of(&self, id: &Id, outputs: &Packed<Value>) -> Vec<Id>;
 }
 
 impl<R: Fleet> ErasedFleet for Of<R> {
@@ -305,7 +306,7 @@ impl<R: Fleet> ErasedFleet for Of<R> {
     fn changing(&self, want: &Value, live: &Live, changes: &[Difference]) -> Option<Expected> {
         Some(Self::typed(want).ok()?.changing(&Self::typed_live(live).ok()?, changes))
     }
-    fn ids_of(&self, id: &Id, outputs: &Map<String, Value>) -> Vec<Id> {
+    fn ids_of(&self, id: &Id, outputs: &Packed<Value>) -> Vec<Id> {
         R::ids_of(id, outputs)
     }
 }

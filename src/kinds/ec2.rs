@@ -1,8 +1,13 @@
 //! What all kinds in EC2 read and write alike: tags, filters, lookups, address ranges, calls that need patience.
 use crate::{
     address::Address,
-    aws::{Error, ErrorClass, ownership::Ownership, tags},
+    aws::{
+        Error, ErrorClass,
+        ownership::Ownership,
+        tags::{self, Tags},
+    },
     call::{Ctx, SweepCtx, backoff},
+    packed::Packed,
     resource::{Id, Live, Lookup},
     units::Cidr,
 };
@@ -11,8 +16,8 @@ use aws_smithy_types::DateTime;
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-use std::{collections::BTreeMap, fmt, future::Future};
+use serde_json::Value;
+use std::{fmt, future::Future};
 
 /// A filter on one value.
 pub(super) fn filter(name: &str, value: impl Into<String>) -> Filter {
@@ -49,12 +54,12 @@ pub(super) fn of_address(ctx: &Ctx) -> Vec<Filter> {
 }
 
 /// Tags as a map.
-pub(super) fn tags(tags: &[Tag]) -> BTreeMap<String, String> {
+pub(super) fn tags(tags: &[Tag]) -> Tags {
     tags.iter().filter_map(|t| Some((t.key()?.to_owned(), t.value().unwrap_or("").to_owned()))).collect()
 }
 
 /// Tags in a create call.
-pub(super) fn tag_specification(resource: ResourceType, tags: &BTreeMap<String, String>) -> TagSpecification {
+pub(super) fn tag_specification(resource: ResourceType, tags: &Tags) -> TagSpecification {
     let tags = tags.iter().map(|(k, v)| Tag::builder().key(k).value(v).build()).collect();
     TagSpecification::builder().resource_type(resource).set_tags(Some(tags)).build()
 }
@@ -87,8 +92,8 @@ pub(super) fn only(ids: Vec<Id>, what: &str) -> Result<Id, Error> {
 }
 
 /// Outputs by name.
-pub(super) fn outputs<const N: usize>(pairs: [(&str, Value); N]) -> Map<String, Value> {
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+pub(super) fn outputs<const N: usize>(pairs: [(&'static str, Value); N]) -> Packed<Value> {
+    pairs.into()
 }
 
 /// The SDK's time as ours.

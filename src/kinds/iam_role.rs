@@ -24,7 +24,7 @@ use crate::{
 use aws_sdk_iam::types::Tag;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An IAM role: who may take it, and what it may then do.
@@ -273,7 +273,7 @@ impl Resource for IamRole {
         let (names, wanted) = match by {
             // An ARN ends with the name.
             Lookup::Id(id) | Lookup::Name(id) => {
-                (BTreeSet::from([id.rsplit('/').next().unwrap_or(id).to_owned()]), BTreeMap::new())
+                (BTreeSet::from([id.rsplit('/').next().unwrap_or(id).to_owned()]), tags::Tags::new())
             }
             Lookup::Tags(tags) => (read::role_names(ctx, "/").await?, tags.clone()),
         };
@@ -304,8 +304,7 @@ impl Answers for IamRole {
         let mut live = Live::new(ctx.address.clone(), id, ctx.part_tags(""), spec);
         let arn = own_arn(ctx, "role", id);
         live.ids = vec![arn.clone()];
-        live.outputs =
-            outputs(json!({ "name": id, "arn": arn, "instance_profile": null, "instance_profile_arn": null }));
+        live.outputs = json!({ "name": id, "arn": arn, "instance_profile": null, "instance_profile_arn": null }).into();
         Some(live)
     }
 
@@ -321,8 +320,8 @@ impl Answers for IamRole {
             after.ids.push(own);
             after.parts.insert(PROFILE.to_owned(), live.id.clone());
         }
-        after.outputs.insert("instance_profile".to_owned(), name);
-        after.outputs.insert("instance_profile_arn".to_owned(), arn);
+        after.outputs.insert("instance_profile", name);
+        after.outputs.insert("instance_profile_arn", arn);
         Some(after)
     }
 }
@@ -379,11 +378,6 @@ fn arn(scope: &Scope, policy: &str) -> String {
 fn own_arn(ctx: &Ctx, what: &str, name: &str) -> String {
     let Scope { partition, account, stack, .. } = &*ctx.scope;
     format!("arn:{partition}:iam::{account}:{what}{}{name}", path(stack))
-}
-
-#[allow(clippy::needless_pass_by_value, reason = "written in place")]
-fn outputs(all: Value) -> Map<String, Value> {
-    all.as_object().cloned().unwrap_or_default()
 }
 
 fn to_tags(tags: &tags::Tags) -> Result<Vec<Tag>, Error> {

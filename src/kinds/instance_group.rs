@@ -45,6 +45,7 @@ use crate::{
         IamRole, Subnet, ec2,
         fleet::{self, Step, Wanted},
     },
+    packed::Packed,
     price::{
         Market as PriceMarket, PriceContext, PriceLine,
         compute::{detailed_monitoring, instances, most_expensive, reserved_instances},
@@ -63,7 +64,7 @@ use crate::{
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::{collections::BTreeSet, time::Duration};
 
 /// Equal EC2 instances: a training cluster, a pool of servers, one development machine.
@@ -168,10 +169,19 @@ impl InstanceGroup {
         }
     }
 
-    /// The ways of buying it, the first to try first.
+    /// The ways of buying it, a reservation or a market, the first to try first.
+    fn ways(&self) -> impl Iterator<Item = (Option<&str>, Market)> {
+        let others = self.fallback.iter().map(|market| (None, *market));
+        std::iter::once((self.reservation.as_deref(), self.market)).chain(others)
+    }
+
+    /// The group bought in each of these ways.
     fn rungs(&self) -> Vec<Self> {
-        let others = self.fallback.iter().map(|market| Self { market: *market, reservation: None, ..self.clone() });
-        std::iter::once(self.clone()).chain(others).collect()
+        let bought = |(reservation, market): (Option<&str>, Market)| {
+            let reservation = reservation.map(str::to_owned);
+            Self { market, reservation, ..self.clone() }
+        };
+        self.ways().map(bought).collect()
     }
 
     /// Words for how it is bought.
@@ -182,8 +192,8 @@ impl InstanceGroup {
         }
     }
 
-    fn instances(&self, ctx: &PriceContext<'_>) -> PriceLine {
-        match (&self.reservation, self.market) {
+    fn instances(&self, ctx: &PriceContext<'_>, reservation: Option<&str>, market: Market) -> PriceLine {
+        match (reservation, market) {
             (Some(id), _) => reserved_instances(&self.instance_type, self.count, id),
             (None, Market::Spot) => instances(ctx, &self.instance_type, self.count, PriceMarket::Spot),
             (None, _) => instances(ctx, &self.instance_type, self.count, PriceMarket::OnDemand),
@@ -343,7 +353,7 @@ impl Resource for InstanceGroup {
             return Vec::new();
         }
         // Any of them may be used, so the most expensive counts.
-        let rungs = self.rungs().iter().map(|rung| rung.instances(ctx)).collect();
+        let rungs = self.ways().map(|(reservation, market)| self.instances(ctx, reservation, market)).collect();
         let mut lines: Vec<PriceLine> = most_expensive(rungs).into_iter().collect();
         if let Some(root) = &self.root_volume {
             lines.extend(volumes(
@@ -477,7 +487,7 @@ impl Fleet for InstanceGroup {
     }
 
     /// EC2 knows the instances only.
-    fn ids_of(_: &Id, outputs: &Map<String, Value>) -> Vec<Id> {
+    fn ids_of(_: &Id, outputs: &Packed<Value>) -> Vec<Id> {
         let ids = outputs.get("instance_ids").and_then(Value::as_array).into_iter().flatten();
         ids.filter_map(|id| id.as_str().map(str::to_owned)).collect()
     }

@@ -114,8 +114,8 @@ pub(super) async fn tags_by_arn<N: Named>(ctx: &SweepCtx, arn: &str) -> Result<O
 /// The object, with its name and its ARN as outputs.
 pub(super) fn live<N: Named>(address: Address, name: &str, arn: String, tags: Tags, spec: N) -> Live<N> {
     let mut live = Live::new(address, name, tags, spec);
-    live.outputs.insert("name".to_owned(), json!(name));
-    live.outputs.insert("arn".to_owned(), json!(arn));
+    live.outputs.insert("name", json!(name));
+    live.outputs.insert("arn", json!(arn));
     live.ids = vec![arn];
     live
 }

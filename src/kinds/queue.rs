@@ -222,7 +222,7 @@ impl Named for Queue {
         let mut live = named::live(at, name, arn.clone(), tags, wire::read(name, &arn, &found)?);
         let made = found.get("CreatedTimestamp").and_then(wire::number);
         live.created = made.and_then(|at| jiff::Timestamp::from_second(i64::try_from(at).ok()?).ok());
-        live.outputs.insert("url".to_owned(), json!(url));
+        live.outputs.insert("url", json!(url));
         Ok(Some(live))
     }
 }

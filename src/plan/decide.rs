@@ -5,7 +5,7 @@ use super::{Action, ChangeClass, FieldChange, Input, Protect, Step, Wanted, clai
 use crate::plan::codes;
 use crate::{
     address::Address,
-    aws::tags,
+    aws::tags::{self, Tags},
     catalog::durations,
     diagnostic::{Diagnostic, Diagnostics},
     expression,
@@ -50,7 +50,7 @@ pub(super) fn decide(input: &Input<'_>, choices: &Choices) -> Result<Vec<Decisio
         .order(|n| n)
         .map_err(|ring| in_a_ring(&ring.iter().map(|n| input.wanted[*n].address.as_str()).collect::<Vec<_>>()))?;
     let mut decided = Decided::default();
-    let tags = Arc::new(input.tags.clone());
+    let tags = Arc::new(Tags::from(input.tags.clone()));
     let mut out: Vec<Option<Decision>> = input.wanted.iter().map(|_| None).collect();
     let mut taken: BTreeSet<&Address> = BTreeSet::new();
     for node in order {
@@ -199,7 +199,7 @@ fn one(
     wanted: &Wanted,
     found: Option<&Found>,
     decided: &Decided<'_>,
-    stack_tags: &Arc<BTreeMap<String, String>>,
+    stack_tags: &Arc<Tags>,
     choices: &Choices,
 ) -> Result<Step, Diagnostics> {
     let kind = wanted.kind;
@@ -291,13 +291,13 @@ fn one(
         let mut spec = step.want.as_deref().cloned().unwrap_or(Value::Null);
         spec::by_address(&mut spec, &input.snapshot.ids);
         kind::conceal(kind.about(), &mut spec);
-        step.remember = Some(Applied {
+        step.remember = Some(Box::new(Applied {
             kind: kind.name().to_owned(),
             id: live.id.clone(),
             spec,
             outputs: live.outputs.clone(),
             tags: step.tags(),
-        });
+        }));
     }
     Ok(step)
 }
@@ -331,7 +331,7 @@ fn setting(step: &Step, applied: Option<&Applied>) -> Setting {
         .filter(|(key, value)| !value.is_null() && !ours(key) && step.kind.default_of(key).is_some());
     let known = |key: &str| key.starts_with(tags::PREFIX) || applied.is_some_and(|a| a.tags.contains_key(key));
     let tags = step.stack_tags.keys().filter(|key| !known(key));
-    Setting { fields: fields.map(|(key, _)| key.clone()).collect(), tags: tags.cloned().collect() }
+    Setting { fields: fields.map(|(key, _)| key.clone()).collect(), tags: tags.map(str::to_owned).collect() }
 }
 
 /// "2 min ago", in the largest unit that is at least 1.
@@ -396,7 +396,8 @@ fn compare(input: &Input<'_>, step: &mut Step, live: &Live, applied: Option<&App
     step.fields = fields.into_iter().map(FieldChange::from).collect();
     step.fields.retain(|f| !(f.before.is_null() && removed.contains(&f.path)));
     step.outdated = outdated;
-    let ours = applied.iter().flat_map(|a| a.tags.keys()).chain(begun.into_iter().flat_map(|b| &b.tags)).collect();
+    let begun = begun.into_iter().flat_map(|b| &b.tags).map(String::as_str);
+    let ours = applied.iter().flat_map(|a| a.tags.keys()).chain(begun).collect();
     let (tags, untag) = tag_changes(&step.tags(), live, &ours);
     step.fields.extend(tags);
     step.untag = untag;
@@ -445,18 +446,14 @@ pub fn differences(kind: &dyn Kind, want: &Value, live: &Live) -> (Vec<spec::Dif
 }
 
 /// The tags that differ from those that were applied.
-pub fn changed_tags(applied: &BTreeMap<String, String>, live: &Live) -> Vec<FieldChange> {
+pub fn changed_tags(applied: &Tags, live: &Live) -> Vec<FieldChange> {
     tag_changes(applied, live, &BTreeSet::new()).0
 }
 
 /// The one tag diff for all kinds: what must be there, and what we set before and no longer want.
-fn tag_changes(
-    want: &BTreeMap<String, String>,
-    live: &Live,
-    ours: &BTreeSet<&String>,
-) -> (Vec<FieldChange>, Vec<String>) {
+fn tag_changes(want: &Tags, live: &Live, ours: &BTreeSet<&str>) -> (Vec<FieldChange>, Vec<String>) {
     let text = |v: Option<&String>| v.map_or(Value::Null, |t| Value::String(t.clone()));
-    let carriers: Vec<&BTreeMap<String, String>> =
+    let carriers: Vec<&Tags> =
         if live.members.is_empty() { vec![&live.tags] } else { live.members.iter().map(|m| &m.tags).collect() };
     let mut fields = Vec::new();
     for (key, value) in want {
@@ -466,13 +463,11 @@ fn tag_changes(
         }
     }
     let mut untag = Vec::new();
-    for key in
-        ours.iter().copied().filter(|k| !want.contains_key(*k)).filter(|k| !tags::NEVER_DIFFED.contains(&k.as_str()))
-    {
+    for key in ours.iter().copied().filter(|k| !want.contains_key(k)).filter(|k| !tags::NEVER_DIFFED.contains(k)) {
         if let Some(tags) = carriers.iter().find(|tags| tags.contains_key(key)) {
             let before = text(tags.get(key));
             fields.push(FieldChange { path: format!("tags.{key}"), before, after: Value::Null, forces: false });
-            untag.push(key.clone());
+            untag.push(key.to_owned());
         }
     }
     (fields, untag)

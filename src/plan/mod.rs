@@ -12,7 +12,7 @@ pub use decide::{Decision, Edge, changed_tags, differences, in_a_ring, ring, set
 
 use crate::{
     address::Address,
-    aws::tags,
+    aws::tags::{self, Tags},
     diagnostic::Diagnostics,
     graph::Dag,
     kind::Kind,
@@ -167,7 +167,7 @@ pub struct Step {
     /// The kind of what is live, where it differs from the wanted one.
     pub live_kind: Option<&'static dyn Kind>,
     /// The tags that every object of the stack must carry; [`Step::tags`] are all of this one's.
-    pub stack_tags: Arc<BTreeMap<String, String>>,
+    pub stack_tags: Arc<Tags>,
     /// Keys of tags to remove.
     pub untag: Vec<String>,
     /// What is set here for the first time.
@@ -175,16 +175,16 @@ pub struct Step {
     /// Fields in which it lets go of what goes before that can go, because nothing could begin otherwise.
     pub lets_go: BTreeSet<String>,
     /// What the journal does not know yet of something that stays as it is.
-    pub remember: Option<Applied>,
+    pub remember: Option<Box<Applied>>,
     /// Who may remove it.
     pub protect: Protect,
 }
 
 impl Step {
     /// Every tag that the object must carry.
-    pub fn tags(&self) -> BTreeMap<String, String> {
-        let mut out = BTreeMap::clone(&self.stack_tags);
-        out.insert(tags::ADDRESS.to_owned(), self.address.to_string());
+    pub fn tags(&self) -> Tags {
+        let mut out = Tags::clone(&self.stack_tags);
+        out.insert(tags::ADDRESS, self.address.to_string());
         out
     }
 
@@ -319,7 +319,7 @@ impl Plan {
 
     /// Resources that stay as they are, and that the journal does not remember so.
     pub fn unrecorded(&self) -> impl Iterator<Item = (&Address, &Applied)> {
-        self.steps.iter().filter_map(|s| Some((&s.address, s.remember.as_ref()?)))
+        self.steps.iter().filter_map(|s| Some((&s.address, s.remember.as_deref()?)))
     }
 }
 

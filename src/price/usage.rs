@@ -1,5 +1,6 @@
 //! Stated usage: the quantities that only the author can know, and the assumptions that stand in for them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
@@ -137,10 +138,10 @@ pub struct UsageBook {
 impl UsageBook {
     /// What holds for one resource.
     #[must_use]
-    pub fn at(&self, address: &str) -> Usage {
+    pub fn at(&self, address: &str) -> Cow<'_, Usage> {
         match self.resources.get(address) {
-            Some(own) => own.over(&self.stack),
-            None => self.stack.clone(),
+            Some(own) => Cow::Owned(own.over(&self.stack)),
+            None => Cow::Borrowed(&self.stack),
         }
     }
 }

@@ -53,8 +53,7 @@ pub fn text(header: &Header, import: &Import, screen: Screen) -> String {
     );
     if let Some(step) = steps.first() {
         let varies = ["dlinfra:address", "dlinfra:spec"];
-        let tags =
-            step.stack_tags.iter().filter(|(k, _)| !varies.contains(&k.as_str())).map(|(k, v)| format!("{k}={v}"));
+        let tags = step.stack_tags.iter().filter(|(k, _)| !varies.contains(k)).map(|(k, v)| format!("{k}={v}"));
         let _ = writeln!(
             out,
             "Tags: {}, and dlinfra:address, :intent, :part, :spec of each",

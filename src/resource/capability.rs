@@ -3,11 +3,12 @@ use super::{Expected, Foreseen, Id, Live, NamedImage, Problem, Resource, Reveale
 use crate::{
     aws::{Error, log_events::LogLine, tags::Tags},
     call::{Ctx, SweepCtx},
+    packed::Packed,
     spec::Difference,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::{collections::BTreeSet, future::Future, time::Duration};
 
 /// Many equal members that are one resource.
@@ -37,7 +38,7 @@ pub trait Fleet: Resource {
     }
 
     /// The ids by which a fleet that was applied can be asked for: those of its members, where AWS knows no other.
-    fn ids_of(id: &Id, _outputs: &Map<String, Value>) -> Vec<Id> {
+    fn ids_of(id: &Id, _outputs: &Packed<Value>) -> Vec<Id> {
         vec![id.clone()]
     }
 }

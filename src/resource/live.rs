@@ -1,5 +1,5 @@
 //! An object as it was found in the account.
-use crate::address::Address;
+use crate::{address::Address, aws::tags::Tags, packed::Packed};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -38,7 +38,7 @@ pub struct Member {
     /// When it was made.
     pub created: Option<Timestamp>,
     /// Its tags.
-    pub tags: BTreeMap<String, String>,
+    pub tags: Tags,
 }
 
 /// One object found in the account, described with the same struct that a blueprint uses.
@@ -60,11 +60,11 @@ pub struct Live<S = Value> {
     /// Where it is in its life.
     pub state: State,
     /// Its tags as AWS returns them.
-    pub tags: BTreeMap<String, String>,
+    pub tags: Tags,
     /// The spec as read back.
     pub spec: S,
     /// Output attributes by name.
-    pub outputs: Map<String, Value>,
+    pub outputs: Packed<Value>,
     /// When it was made.
     pub created: Option<Timestamp>,
     /// What it is like at the moment, which no blueprint says: an alarm that is in ALARM, how many machines serve.
@@ -81,7 +81,7 @@ pub struct Live<S = Value> {
 
 impl<S> Live<S> {
     /// A ready object with nothing but an address, id, tags and spec; the rest is set by field.
-    pub fn new(address: Address, id: impl Into<Id>, tags: BTreeMap<String, String>, spec: S) -> Self {
+    pub fn new(address: Address, id: impl Into<Id>, tags: impl Into<Tags>, spec: S) -> Self {
         Self {
             address,
             id: id.into(),
@@ -90,9 +90,9 @@ impl<S> Live<S> {
             members: Vec::new(),
             left_over: BTreeSet::new(),
             state: State::Ready,
-            tags,
+            tags: tags.into(),
             spec,
-            outputs: Map::new(),
+            outputs: Packed::new(),
             created: None,
             now: None,
             running: BTreeMap::new(),

@@ -1,6 +1,6 @@
 //! What a kind is asked for, and what it answers beside live objects.
 use super::Id;
-use crate::{diagnostic::Code, spec::Difference};
+use crate::{aws::tags::Tags, diagnostic::Code, spec::Difference};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ pub enum Lookup {
     /// By AWS name (or the Name tag where the kind has no name).
     Name(String),
     /// By tags, all of which must match.
-    Tags(BTreeMap<String, String>),
+    Tags(Tags),
 }
 
 /// What a kind's field check found.

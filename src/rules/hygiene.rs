@@ -58,51 +58,59 @@ pub const SECRET: Code = Code {
               write its name here. If it is no secret, allow this rule and say why. If it was one, replace it.",
 };
 
+/// A pattern that is made when something is held against it for the first time.
+type Shape = LazyLock<Option<Regex>>;
+
+macro_rules! shape {
+    ($shape:literal) => {
+        LazyLock::new(|| Regex::new($shape).ok())
+    };
+}
+
 /// Texts that are secrets whatever they are called, each with what every such text contains: most texts of a blueprint
 /// contain none of that, and a search for a word is much cheaper than a pattern.
-static SHAPES: LazyLock<Vec<(&'static str, &'static [&'static str], Regex)>> = LazyLock::new(|| {
-    let shapes: [(_, &'static [&'static str], _); 17] = [
-        ("an AWS access key", &["AKIA", "ASIA"], r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
-        ("a private key", &["PRIVATE KEY"], r"-----BEGIN [A-Z ]*PRIVATE KEY"),
-        ("a GitHub token", &["gh", "github_pat_"], r"(?:gh[pousr]_[A-Za-z0-9]{30}|github_pat_[A-Za-z0-9_]{30})"),
-        ("a Hugging Face token", &["hf_"], r"\bhf_[A-Za-z0-9]{30}"),
-        ("an OpenAI or Anthropic key", &["sk-"], r"\bsk-(?:ant-|proj-)?[A-Za-z0-9_-]{32}"),
-        ("a Slack token", &["xox", "xapp-"], r"\b(?:xox[abeoprs]|xapp)-[0-9A-Za-z-]{10}"),
-        ("a Slack webhook", &["hooks.slack.com"], r"hooks\.slack\.com/services/[A-Z0-9]+/[A-Z0-9]+/[A-Za-z0-9]+"),
-        ("a GitLab token", &["glpat-"], r"\bglpat-[A-Za-z0-9_-]{20}"),
-        ("an NGC key", &["nvapi-"], r"\bnvapi-[A-Za-z0-9_-]{40}"),
-        ("an npm token", &["npm_"], r"\bnpm_[A-Za-z0-9]{30}"),
-        ("a PyPI token", &["pypi-"], r"\bpypi-[A-Za-z0-9_-]{32}"),
-        ("a Docker token", &["dckr_pat_"], r"\bdckr_pat_[A-Za-z0-9_-]{20}"),
-        ("a Stripe key", &["k_live_", "k_test_", "whsec_"], r"\b(?:[srp]k_(?:live|test)|whsec)_[A-Za-z0-9]{16}"),
-        (
-            "a Google key",
-            &["AIza", "GOCSPX-", "ya29."],
-            r"\b(?:AIza[A-Za-z0-9_-]{35}|GOCSPX-[A-Za-z0-9_-]{20}|ya29\.[A-Za-z0-9_-]{20})",
-        ),
-        ("a Replicate token", &["r8_"], r"\br8_[A-Za-z0-9]{32}"),
-        ("a signed token", &["eyJ"], r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),
-        ("a password in a URL", &["://"], r"[a-z]+://[^/\s:@]+:[^/\s:@$]{6,}@"),
-    ];
-    let compile = |(what, marks, shape)| Some((what, marks, Regex::new(shape).ok()?));
-    shapes.into_iter().filter_map(compile).collect()
-});
+static SHAPES: [(&str, &[&str], Shape); 17] = [
+    ("an AWS access key", &["AKIA", "ASIA"], shape!(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b")),
+    ("a private key", &["PRIVATE KEY"], shape!(r"-----BEGIN [A-Z ]*PRIVATE KEY")),
+    ("a GitHub token", &["gh", "github_pat_"], shape!(r"(?:gh[pousr]_[A-Za-z0-9]{30}|github_pat_[A-Za-z0-9_]{30})")),
+    ("a Hugging Face token", &["hf_"], shape!(r"\bhf_[A-Za-z0-9]{30}")),
+    ("an OpenAI or Anthropic key", &["sk-"], shape!(r"\bsk-(?:ant-|proj-)?[A-Za-z0-9_-]{32}")),
+    ("a Slack token", &["xox", "xapp-"], shape!(r"\b(?:xox[abeoprs]|xapp)-[0-9A-Za-z-]{10}")),
+    ("a Slack webhook", &["hooks.slack.com"], shape!(r"hooks\.slack\.com/services/[A-Z0-9]+/[A-Z0-9]+/[A-Za-z0-9]+")),
+    ("a GitLab token", &["glpat-"], shape!(r"\bglpat-[A-Za-z0-9_-]{20}")),
+    ("an NGC key", &["nvapi-"], shape!(r"\bnvapi-[A-Za-z0-9_-]{40}")),
+    ("an npm token", &["npm_"], shape!(r"\bnpm_[A-Za-z0-9]{30}")),
+    ("a PyPI token", &["pypi-"], shape!(r"\bpypi-[A-Za-z0-9_-]{32}")),
+    ("a Docker token", &["dckr_pat_"], shape!(r"\bdckr_pat_[A-Za-z0-9_-]{20}")),
+    ("a Stripe key", &["k_live_", "k_test_", "whsec_"], shape!(r"\b(?:[srp]k_(?:live|test)|whsec)_[A-Za-z0-9]{16}")),
+    (
+        "a Google key",
+        &["AIza", "GOCSPX-", "ya29."],
+        shape!(r"\b(?:AIza[A-Za-z0-9_-]{35}|GOCSPX-[A-Za-z0-9_-]{20}|ya29\.[A-Za-z0-9_-]{20})"),
+    ),
+    ("a Replicate token", &["r8_"], shape!(r"\br8_[A-Za-z0-9]{32}")),
+    ("a signed token", &["eyJ"], shape!(r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}")),
+    ("a password in a URL", &["://"], shape!(r"[a-z]+://[^/\s:@]+:[^/\s:@$]{6,}@")),
+];
+
 /// The shortest text that any of these shapes has.
 const SHORTEST: usize = 12;
 
 /// Names whose value is a secret, whatever it looks like.
-static PASSWORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+static PASSWORDS: Shape = LazyLock::new(|| {
     Regex::new(
         r"(?i)(?:password|passwd|passphrase|secret_?access_?key|private_?key|client_?secret|(?:^|[_-])(?:pass|pwd))$",
     )
     .ok()
 });
+/// How all of them end.
+const ENDINGS: [&str; 7] = ["password", "passwd", "passphrase", "key", "secret", "pass", "pwd"];
 /// Names whose value is a secret, unless it is a setting or the name of one.
-static NAMES: LazyLock<Option<Regex>> = LazyLock::new(|| {
+static NAMES: Shape = LazyLock::new(|| {
     Regex::new(r"(?i)(?:(?:^|[_-])(?:secret|token|credentials?)|api_?key|auth_?token|secret_?key|access_?key)$").ok()
 });
 /// What tokenizers of language models call their tokens.
-static VOCABULARY: LazyLock<Option<Regex>> = LazyLock::new(|| {
+static VOCABULARY: Shape = LazyLock::new(|| {
     Regex::new(r"(?i)(?:^|[_-])(?:pad|eos|bos|mask|sep|unk|cls|stop|image|special|start|end)_?token$").ok()
 });
 /// Values of settings.
@@ -113,24 +121,23 @@ const SETTINGS: [&str; 14] = [
 
 /// What a text looks like, if it looks like a secret.
 pub fn looks_like(name: &str, text: &str) -> Option<&'static str> {
-    let shaped =
-        |(_, marks, shape): &&(_, &[&str], Regex)| marks.iter().any(|m| text.contains(m)) && shape.is_match(text);
+    let is = |shape: &Shape, text: &str| shape.as_ref().is_some_and(|shape| shape.is_match(text));
+    let shaped = |(_, marks, shape): &&(_, &[&str], Shape)| marks.iter().any(|m| text.contains(m)) && is(shape, text);
     if text.len() >= SHORTEST
         && let Some((what, ..)) = SHAPES.iter().find(shaped)
     {
         return Some(what);
     }
-    let is = |names: &LazyLock<Option<Regex>>| names.as_ref().is_some_and(|names| names.is_match(name));
     // It leads to the secret, or says that one is to be put there.
     let reference = text.starts_with("arn:")
         || text.starts_with(['/', '$', '<', '[', '{'])
         || text.contains("${")
         || text.contains("://")
-        || SETTINGS.contains(&text.to_ascii_lowercase().as_str());
+        || SETTINGS.iter().any(|setting| text.eq_ignore_ascii_case(setting));
     if reference || text.trim().is_empty() {
         return None;
     }
-    if is(&PASSWORDS) {
+    if ends(name) && is(&PASSWORDS, name) {
         return Some("a secret, by its name");
     }
     // Words with dashes are names (`team/hf-token`); a token is one word, or has digits or letters of both cases.
@@ -139,7 +146,13 @@ pub fn looks_like(name: &str, text: &str) -> Option<&'static str> {
         || any(u8::is_ascii_digit) && any(u8::is_ascii_alphabetic) && text.len() >= 16
         || any(u8::is_ascii_lowercase) && any(u8::is_ascii_uppercase);
     let token = text.len() >= 8 && dense && !text.contains([' ', '/']);
-    (token && is(&NAMES) && !is(&VOCABULARY)).then_some("a secret, by its name")
+    (token && is(&NAMES, name) && !is(&VOCABULARY, name)).then_some("a secret, by its name")
+}
+
+/// Does the name end like a password's? Few do, and asking the pattern takes much longer.
+fn ends(name: &str) -> bool {
+    let end = |length: usize| name.as_bytes().get(name.len().checked_sub(length)?..);
+    ENDINGS.iter().any(|word| end(word.len()).is_some_and(|end| end.eq_ignore_ascii_case(word.as_bytes())))
 }
 
 fn secrets(stack: &Stack<'_>, found: &mut Findings<'_>) {

@@ -8,7 +8,7 @@ use dlinfra::{
     resource::Class,
 };
 use serde_json::json;
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 /// In the sandbox a command holds the folder that its second plan needs too.
 #[test]
@@ -34,7 +34,7 @@ fn what_was_not_bought_is_decided_in_the_sandbox_too() {
             params: json!({}),
             params_digest: String::new(),
             names: Vec::new(),
-            tags: BTreeMap::new(),
+            tags: Default::default(),
             time: Clock::system().now(),
         };
         journal.append(Record::Intent(intent)).await.unwrap();

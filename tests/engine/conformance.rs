@@ -129,7 +129,7 @@ async fn live_through(kind: &dyn Kind, example: &Example) {
 
     let live = &outcome.live[&Address::parse(IT).unwrap()];
     let declared: BTreeSet<&str> = kind.about().outputs.iter().map(|o| o.name).collect();
-    let found: BTreeSet<&str> = live.outputs.keys().map(String::as_str).collect();
+    let found: BTreeSet<&str> = live.outputs.keys().collect();
     assert_eq!(found, declared, "{name}: outputs");
     assert!(!kind.summary(&live.spec).is_empty(), "{name}: summary");
     assert!(!kind.carriers(live).unwrap().is_empty(), "{name}: what carries its tags");

@@ -7,7 +7,7 @@ use crate::{
 use aws_sdk_ec2::types::{CapacityReservationInstancePlatform, Filter, ResourceType, Tag, TagSpecification};
 use dlinfra::{
     address::Address,
-    aws::{Error, ErrorClass},
+    aws::{Error, ErrorClass, tags::Tags},
     call::{Ctx, SweepCtx},
     journal::MemoryBackend,
     kind::{Kind, Of},
@@ -18,7 +18,7 @@ use dlinfra_sandbox::{FaultAction, FaultRule, Sandbox};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 /// One node of a Capacity Block.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -51,7 +51,7 @@ impl Resource for Block {
         let filter = Filter::builder().name("tag:dlinfra:stack").values(ctx.stack_filter()).build();
         let out = ctx.aws.ec2().describe_capacity_reservations().filters(filter).send().await?;
         let found = out.capacity_reservations.unwrap_or_default().into_iter().map(|r| {
-            let tags: BTreeMap<String, String> = r
+            let tags: Tags = r
                 .tags()
                 .iter()
                 .map(|t| (t.key().unwrap_or_default().to_owned(), t.value().unwrap_or_default().to_owned()))
@@ -59,7 +59,7 @@ impl Resource for Block {
             let id = r.capacity_reservation_id.unwrap_or_default();
             let spec = Self { instance_type: r.instance_type.unwrap_or_default() };
             let mut live = Live::new(ctx.owned(&tags).unwrap_or_else(Address::unowned), &id, tags, spec);
-            live.outputs.insert("id".to_owned(), json!(id));
+            live.outputs.insert("id", json!(id));
             live
         });
         Ok(found.collect())

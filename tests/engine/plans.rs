@@ -12,7 +12,7 @@ use dlinfra::{
     snapshot::{Found, Snapshot},
 };
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -48,9 +48,10 @@ impl Account {
             kind::conceal(item.kind.about(), &mut spec);
             let id = format!("id-{}", item.address);
             let mut live = Live::new(item.address.clone(), &id, own.clone(), spec.clone());
-            live.outputs.insert("arn".to_owned(), json!(format!("arn:{id}")));
+            live.outputs.insert("arn", json!(format!("arn:{id}")));
             snapshot.owned.insert(item.address.clone(), Found { kind: item.kind, live: live.into() });
-            let memory = Applied { kind: item.kind.name().to_owned(), id, spec, outputs: Map::new(), tags: own };
+            let memory =
+                Applied { kind: item.kind.name().to_owned(), id, spec, outputs: Default::default(), tags: own.into() };
             applied.insert(item.address.clone(), memory);
         }
         Self {
@@ -209,7 +210,7 @@ fn a_removed_field_goes_back_to_the_default() {
 fn what_was_never_ours_is_left_alone() {
     let mut account = Account::with(&[role(&json!({}))]);
     account.drift("role", "max_session", json!("4h"));
-    account.live("role").tags.insert("team".to_owned(), "theirs".to_owned());
+    account.live("role").tags.insert("team", "theirs".to_owned());
     account.says(&[role(&json!({}))], "Keep role (iam-role)");
 }
 
@@ -259,10 +260,8 @@ fn tags_are_compared_alone() {
 fn a_tag_of_ours_that_is_no_longer_wanted_is_removed() {
     let all = [vpc("10.0.0.0/16")];
     let mut account = Account::with(&all);
-    for tags in [&mut account.applied.get_mut(&address("vpc")).unwrap().tags, &mut account.tags.clone()] {
-        tags.insert("team".to_owned(), "vision".to_owned());
-    }
-    account.live("vpc").tags.insert("team".to_owned(), "vision".to_owned());
+    account.applied.get_mut(&address("vpc")).unwrap().tags.insert("team", "vision".to_owned());
+    account.live("vpc").tags.insert("team", "vision".to_owned());
     account.says(
         &all,
         r#"Update vpc (vpc) InPlace: tags.team changed

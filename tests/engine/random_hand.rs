@@ -123,7 +123,7 @@ pub(crate) async fn untag(stage: &Stage, wanted: &[Wanted], n: u8) -> Result<(),
         if !proof.left.iter().any(|(_, left, ..)| *left == id || *left == known) {
             return Err(format!("the proof does not name {id}: {:?}", proof.left));
         }
-        carrier.retag(&aws, &object.tags, &[]).await.map_err(|e| e.to_string())?;
+        carrier.retag(&aws, &object.tags.clone().into(), &[]).await.map_err(|e| e.to_string())?;
         stage.clock.sleep(Duration::from_secs(90)).await;
     }
     Ok(())

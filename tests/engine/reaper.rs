@@ -112,7 +112,7 @@ async fn an_extension_counts_from_its_first_word() {
     assert_eq!(reap(&stage).await.stacks, []);
     // Tags that somebody set back are not enough, and neither is an old journal.
     let aws = stage.aws().await;
-    let tags = BTreeMap::from([("dlinfra:expires".to_owned(), first.to_string())]);
+    let tags = [("dlinfra:expires", first.to_string())].into();
     let arns = ["first", "second"].map(|name| format!("arn:aws:sqs:us-east-1:000000000000:train-{name}"));
     dlinfra::aws::tags::Tagger::retag(&dlinfra::aws::tags::QUEUES, &aws, &arns, &tags, &[]).await.unwrap();
     let done = reap(&stage).await;

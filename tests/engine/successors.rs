@@ -66,7 +66,7 @@ impl Resource for Version {
             let (name, arn) = (word(&group, "logGroupName"), word(&group, "logGroupArn"));
             let Some(tags) = tags_of(&tags::LOGS, ctx, &arn).await?.filter(|tags| ctx.takes(tags)) else { continue };
             let mut live = Live::new(ctx.address(&name, &tags), &name, tags, Self { content: None });
-            live.outputs.insert("arn".to_owned(), json!(arn));
+            live.outputs.insert("arn", json!(arn));
             out.push(live);
         }
         Ok(out)
@@ -149,7 +149,7 @@ impl Resource for User {
             };
             let spec = Self { uses: Ref::to_id(word(&alarm, "AlarmDescription")) };
             let mut live = Live::new(ctx.address(&name, &tags), &name, tags, spec);
-            live.outputs.insert("arn".to_owned(), json!(arn));
+            live.outputs.insert("arn", json!(arn));
             out.push(live);
         }
         Ok(out)

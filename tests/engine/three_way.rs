@@ -261,7 +261,7 @@ fn a_tag_that_a_killed_run_set_is_removed_again() {
     let all = [role("max_session", &json!("4h"))];
     let mut account = Account::with(&all);
     for key in ["Team", "theirs"] {
-        account.live("role").tags.insert(key.to_owned(), "vision".to_owned());
+        account.live("role").tags.insert(key, "vision".to_owned());
     }
     account
         .settings

@@ -22,7 +22,7 @@ fn live(at: &str, id: &str, stack_id: &str, owner: &str, spec: serde_json::Value
         (tags::INTENT, "I9"),
         ("team", "ml"),
     ];
-    Live::new(address(at), id, tags.map(|(k, v)| (k.to_owned(), v.to_owned())).into(), spec)
+    Live::new(address(at), id, tags.map(|(k, v)| (k, v.to_owned())), spec)
 }
 
 fn account() -> ByKind {

@@ -7,7 +7,6 @@ use dlinfra::{
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const REGION: &str = "us-east-1";
@@ -52,7 +51,7 @@ pub(crate) fn intent(at: &str, id: &str, class: Class, params: Value) -> Record 
         params_digest: dlinfra::spec::sha256(dlinfra::spec::canonical(&params).as_bytes()),
         names: Vec::new(),
         params,
-        tags: BTreeMap::from([("dlinfra:address".into(), at.into()), ("dlinfra:intent".into(), id.into())]),
+        tags: [("dlinfra:address", at.into()), ("dlinfra:intent", id.into())].into(),
         time: time(2),
     })
 }
@@ -71,8 +70,8 @@ pub(crate) fn stable(at: &str, id: &str) -> Record {
         kind: "vpc".into(),
         id: id.into(),
         spec: json!({"cidr": "10.0.0.0/16"}),
-        outputs: serde_json::Map::from_iter([("id".to_owned(), json!(id))]),
-        tags: BTreeMap::from([("team".into(), "ml".into())]),
+        outputs: [("id", json!(id))].into(),
+        tags: [("team", "ml".into())].into(),
     };
     Record::Stable { address: address(at), applied, time: time(4) }
 }

@@ -142,7 +142,7 @@ fn kind_of(name: &str) -> &'static dyn Kind {
 
 fn assert_outputs(kind: &dyn Kind, live: &Live) {
     let declared: BTreeSet<&str> = kind.about().outputs.iter().map(|o| o.name).collect();
-    let found: BTreeSet<&str> = live.outputs.keys().map(String::as_str).collect();
+    let found: BTreeSet<&str> = live.outputs.keys().collect();
     assert_eq!(found, declared);
     assert_eq!(live.tags["dlinfra:stack-id"], "0000-1111");
     assert!(live.tags.contains_key("dlinfra:intent"));
@@ -376,7 +376,7 @@ async fn buckets_named_by_their_author_and_in_other_regions_are_found() {
     let want = kind_of("bucket").canonical(&json!({ "name": "theirs" })).unwrap();
     let error = kind_of("bucket").create(&lab.ctx("other"), &want, None).await.unwrap_err();
     assert!(error.class == ErrorClass::Denied && error.help.unwrap().contains("another account"));
-    let by = Lookup::Tags(BTreeMap::from([("dlinfra:owner".to_owned(), "me".to_owned())]));
+    let by = Lookup::Tags([("dlinfra:owner", "me".to_owned())].into());
     assert_eq!(kind_of("bucket").lookup(&lab.sweep(), &by).await.unwrap().len(), 1);
     lab.delete("bucket", "data").await;
 }

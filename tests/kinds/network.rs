@@ -439,10 +439,8 @@ async fn what_others_made_can_be_looked_up() {
     let ctx = SweepCtx::new(world.aws.clone(), Arc::new(scope));
     for ((address, kind), _) in network() {
         let kind = *KINDS.iter().find(|k| k.name() == kind).unwrap();
-        let mut ways = vec![
-            Lookup::Id(owned[address].id.clone()),
-            Lookup::Tags(BTreeMap::from([("dlinfra:address".to_owned(), address.to_owned())])),
-        ];
+        let mut ways =
+            vec![Lookup::Id(owned[address].id.clone()), Lookup::Tags([("dlinfra:address", address.to_owned())].into())];
         ways.extend(owned[address].outputs.get("name").map(|n| Lookup::Name(n.as_str().unwrap().to_owned())));
         for by in ways {
             let found = kind.lookup(&ctx, &by).await.unwrap();

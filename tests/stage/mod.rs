@@ -276,7 +276,7 @@ impl Stage {
             scope: view.scope.clone(),
             address: address.clone(),
             clock: self.clock.clone(),
-            tags: view.tags.clone(),
+            tags: view.tags.clone().into(),
             spec_tag: String::new(),
             image: None,
             recorder: Arc::new(Memory::default()),

@@ -17,7 +17,7 @@ pub struct Roles(());
 pub struct InstanceProfiles(());
 
 fn to_tags(tags: &Tags) -> Result<Vec<Tag>, Error> {
-    let build = |(k, v): (&String, &String)| Tag::builder().key(k).value(v).build();
+    let build = |(k, v): (&str, &String)| Tag::builder().key(k).value(v).build();
     tags.iter().map(build).collect::<Result<_, _>>().map_err(|e| Error::bug(e.to_string()))
 }
 

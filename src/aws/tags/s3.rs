@@ -25,7 +25,7 @@ impl OneByOne for Buckets {
         // What is there is read first, since the call replaces all of it.
         let mut all = optional(self.tags(aws, name).await)?.unwrap_or_default();
         all.extend(set.clone());
-        all.retain(|k, _| !remove.contains(k));
+        all.retain(|k, _| !remove.iter().any(|gone| gone == k));
         let built = |e: aws_sdk_s3::error::BuildError| Error::bug(e.to_string());
         let tags = all.iter().map(|(k, v)| Tag::builder().key(k).value(v).build());
         let tags = tags.collect::<Result<Vec<_>, _>>().map_err(built)?;

@@ -16,6 +16,8 @@ use crate::expression::Template;
 pub(crate) const MAX_FILE: u64 = 5_000_000;
 /// Deeper trees are a mistake or an attack, and everything that walks a tree may recurse below this.
 const MAX_DEPTH: usize = 64;
+/// A mapping with so few keys is small.
+const FEW: usize = 12;
 
 /// The tree of a file. Problems that leave a tree behind are added to `problems`; the others leave nothing.
 pub(crate) fn parse(name: &str, bytes: &[u8], problems: &mut Diagnostics) -> Option<Document> {
@@ -338,6 +340,11 @@ impl<'a> Builder<'a> {
     }
 
     fn duplicates(&mut self, entries: &[Entry]) {
+        // Most mappings are so small that comparing each key with those before it is faster than a table.
+        let again = |(n, e): (usize, &Entry)| entries[..n].iter().any(|before| before.key.text == e.key.text);
+        if entries.len() <= FEW && !entries.iter().enumerate().any(again) {
+            return;
+        }
         let mut seen: HashMap<&str, Span> = HashMap::with_capacity(entries.len());
         let mut found = Vec::new();
         for e in entries {

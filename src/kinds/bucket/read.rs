@@ -169,8 +169,7 @@ impl Settings {
         live.ids = vec![arn.clone()];
         let suffix = if ctx.scope.partition == "aws-cn" { ".cn" } else { "" };
         let domain = format!("{name}.s3.{}.amazonaws.com{suffix}", ctx.scope.region);
-        let outputs = json!({ "name": name, "arn": arn, "domain": domain });
-        live.outputs = outputs.as_object().cloned().unwrap_or_default();
+        live.outputs = json!({ "name": name, "arn": arn, "domain": domain }).into();
         live
     }
 }

@@ -154,10 +154,10 @@ fn live(
     live.created = fs.creation_time.and_then(|t| Timestamp::from_second(t.secs()).ok());
     live.ids = fs.resource_arn.iter().cloned().collect();
     let mount = fs.dns_name.as_ref().zip(lustre.mount_name.as_ref()).map(|(dns, name)| format!("{dns}@tcp:/{name}"));
-    let outputs = json!({
+    live.outputs = json!({
         "id": id, "arn": fs.resource_arn, "dns": fs.dns_name, "mount_name": lustre.mount_name, "mount": mount,
-    });
-    live.outputs = outputs.as_object().cloned().unwrap_or_default();
+    })
+    .into();
     Ok(live)
 }
 

@@ -175,9 +175,9 @@ fn orphan(address: Address, tags: Tags, profile: &Profile) -> Live<IamRole> {
     live.state = State::Partial;
     live.ids = vec![profile.arn.clone()];
     live.parts.insert(PROFILE.to_owned(), profile.name.clone());
-    let outputs =
-        json!({ "name": null, "arn": null, "instance_profile": profile.name, "instance_profile_arn": profile.arn });
-    live.outputs = super::outputs(outputs);
+    live.outputs =
+        json!({ "name": null, "arn": null, "instance_profile": profile.name, "instance_profile_arn": profile.arn })
+            .into();
     live
 }
 
@@ -258,9 +258,9 @@ fn live(parts: Parts, profile: Option<Own>) -> Result<Live<IamRole>, Error> {
         live.ids.push(profile_arn);
         live.parts.insert(PROFILE.to_owned(), profile);
     }
-    let outputs =
-        json!({ "name": role.role_name, "arn": role.arn, "instance_profile": name, "instance_profile_arn": arn });
-    live.outputs = super::outputs(outputs);
+    live.outputs =
+        json!({ "name": role.role_name, "arn": role.arn, "instance_profile": name, "instance_profile_arn": arn })
+            .into();
     Ok(live)
 }
 

@@ -196,9 +196,7 @@ fn describe(ctx: &SweepCtx, found: &Component, model: Option<&wire::Model>, tags
         ("model", json!(found.model())),
         ("log_group", json!(format!("{LOGS_OF}{name}"))),
     ]
-    .into_iter()
-    .map(|(key, value)| (key.to_owned(), value))
-    .collect();
+    .into();
     live
 }
 

@@ -64,7 +64,7 @@ pub(super) async fn ask(ctx: &Ctx, fleet: &Fleet) -> Result<(), Error> {
     }
     let known: usize = heard.values().map(Vec::len).sum();
     for (word, ids) in heard {
-        let tags = BTreeMap::from([(tags::BOOT.to_owned(), word.to_owned())]);
+        let tags: tags::Tags = [(tags::BOOT.to_owned(), word.to_owned())].into_iter().collect();
         tags::Tagger::retag(&tags::EC2, &ctx.aws, &ids, &tags, &[]).await?;
     }
     match log {

@@ -82,10 +82,11 @@ pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {
             "`dlinfra topology` lists the types that the catalog knows",
         ),
         Ok(facts) if facts.usage.is_known() => {
-            for (path, way) in std::iter::once("market").chain(std::iter::repeat("fallback")).zip(group.rungs()) {
-                let (sold, word) = match way.market {
+            let paths = std::iter::once("market").chain(std::iter::repeat("fallback"));
+            for (path, (reservation, market)) in paths.zip(group.ways()) {
+                let (sold, word) = match market {
                     // A reservation holds what is not for sale by the hour.
-                    Market::OnDemand => (facts.usage.on_demand || way.reservation.is_some(), "on demand"),
+                    Market::OnDemand => (facts.usage.on_demand || reservation.is_some(), "on demand"),
                     Market::Spot => (facts.usage.spot, "as spot"),
                     Market::CapacityBlock => (facts.usage.capacity_block, "in Capacity Blocks"),
                 };

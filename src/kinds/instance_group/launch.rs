@@ -204,7 +204,7 @@ impl Plan<'_> {
         let count = i32::try_from(count).unwrap_or(i32::MAX);
         let tagged = |what, part: &str| {
             let mut tags = attempt.tags.clone();
-            tags.insert(tags::PART.to_owned(), part.to_owned());
+            tags.insert(tags::PART, part.to_owned());
             ec2::tag_specification(what, &tags)
         };
         let mut call = ctx
@@ -305,7 +305,7 @@ fn ends(tags: &Tags) -> bool {
 /// no name in the metadata (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/work-with-tags-in-IMDS.html).
 fn sees_tags(tags: &Tags) -> bool {
     let legal = |c: char| c.is_ascii_alphanumeric() || "+-=.,_:@".contains(c);
-    let name = |key: &String| key.chars().all(legal) && ![".", "..", "_index"].contains(&key.as_str());
+    let name = |key: &str| key.chars().all(legal) && ![".", "..", "_index"].contains(&key);
     ends(tags) && tags.keys().all(name)
 }
 

@@ -17,12 +17,13 @@ use crate::{
     },
     call::{Ctx, Scope, SweepCtx},
     kinds::{ec2, fleet},
+    packed::Packed,
     resource::{Id, Live, Member, State},
     units::Span,
 };
 use aws_sdk_ec2::types::{Filter, Instance, InstanceStateName};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Whose a fleet is: stack, stack-id and address.
@@ -229,7 +230,7 @@ pub(super) async fn assemble(
         live.state = State::Partial;
         live.parts.insert(placement::PART.to_owned(), group.id.clone());
         live.outputs = outputs(&live.id, &[], None);
-        live.outputs.insert("placement_group".into(), json!(group.name));
+        live.outputs.insert("placement_group", json!(group.name));
         left.push((key, live));
     }
     out.extend(left.into_iter().map(|(_, live)| live));
@@ -334,12 +335,12 @@ fn group_state(fleet: &Fleet, members: &[Member]) -> State {
 }
 
 /// Tags that all have: one member without a tag makes the engine set it on all.
-fn common_tags(members: &[Member], head: usize, group: Option<&Group>) -> BTreeMap<String, String> {
-    let Some(head) = members.get(head) else { return BTreeMap::new() };
+fn common_tags(members: &[Member], head: usize, group: Option<&Group>) -> Tags {
+    let Some(head) = members.get(head) else { return Tags::new() };
     let mut common = head.tags.clone();
     let others = members.iter().map(|m| &m.tags).chain(group.map(|g| &g.tags));
     for tags in others {
-        common.retain(|k, v| tags::NEVER_DIFFED.contains(&k.as_str()) || tags.get(k) == Some(v));
+        common.retain(|k, v| tags::NEVER_DIFFED.contains(&k) || tags.get(k) == Some(v));
     }
     common
 }
@@ -354,7 +355,7 @@ fn parts(instances: &[Instance]) -> Vec<Id> {
     instances.iter().flat_map(of).collect()
 }
 
-fn outputs(id: &str, members: &[Instance], count: Option<u32>) -> Map<String, Value> {
+fn outputs(id: &str, members: &[Instance], count: Option<u32>) -> Packed<Value> {
     let texts = |of: &dyn Fn(&Instance) -> Option<&str>| -> Value {
         match count {
             Some(_) => members.iter().map(|m| json!(of(m))).collect::<Vec<_>>().into(),
@@ -362,15 +363,15 @@ fn outputs(id: &str, members: &[Instance], count: Option<u32>) -> Map<String, Va
         }
     };
     let head = members.iter().find(|m| !is_dead(m));
-    let mut out = Map::new();
-    out.insert("id".into(), json!(id));
-    out.insert("instance_ids".into(), texts(&|m| m.instance_id()));
-    out.insert("private_ips".into(), texts(&|m| m.private_ip_address()));
-    out.insert("private_dns".into(), texts(&|m| m.private_dns_name().filter(|n| !n.is_empty())));
-    out.insert("head_address".into(), json!(head.and_then(|m| m.private_ip_address())));
-    out.insert("count".into(), json!(count));
-    out.insert("image_id".into(), json!(head.and_then(|m| m.image_id())));
-    out.insert("zone".into(), json!(head.and_then(|m| m.placement()).and_then(|p| p.availability_zone())));
-    out.insert("placement_group".into(), json!(members.iter().find_map(placement_name)));
-    out
+    Packed::from([
+        ("id", json!(id)),
+        ("instance_ids", texts(&|m| m.instance_id())),
+        ("private_ips", texts(&|m| m.private_ip_address())),
+        ("private_dns", texts(&|m| m.private_dns_name().filter(|n| !n.is_empty()))),
+        ("head_address", json!(head.and_then(|m| m.private_ip_address()))),
+        ("count", json!(count)),
+        ("image_id", json!(head.and_then(|m| m.image_id()))),
+        ("zone", json!(head.and_then(|m| m.placement()).and_then(|p| p.availability_zone()))),
+        ("placement_group", json!(members.iter().find_map(placement_name))),
+    ])
 }

@@ -1,14 +1,14 @@
 //! The placement group of an instance group: made before the first launch, deleted after the last instance.
 use super::{InstanceGroup, live::Fleet};
 use crate::{
-    aws::{Error, ErrorClass, gone, optional},
+    aws::{Error, ErrorClass, gone, optional, tags::Tags},
     call::{Ctx, SweepCtx},
     kinds::ec2,
     resource::{Call, Class, Id, Live, NameRule},
 };
 use aws_sdk_ec2::types::{Filter, PlacementGroup, PlacementGroupState, PlacementStrategy, ResourceType};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 pub(super) const PART: &str = "placement";
 pub(super) const CREATE: Call = Call::new("ec2:CreatePlacementGroup", Class::Name);
@@ -18,7 +18,7 @@ const RULE: NameRule = NameRule { max: 255, extra: "-_", lower: false };
 pub(super) struct Group {
     pub(super) id: Id,
     pub(super) name: String,
-    pub(super) tags: BTreeMap<String, String>,
+    pub(super) tags: Tags,
 }
 
 /// Every placement group that matches; one request, since EC2 does not paginate them.

@@ -126,9 +126,9 @@ impl Named for LoadBalancer {
         let mut live = named::live(at, &name, arn, tags, spec);
         live.state = state(&found, &ill);
         live.created = found.created_time().and_then(|at| Timestamp::from_second(at.secs()).ok());
-        live.outputs.insert("dns_name".to_owned(), json!(found.dns_name()));
-        live.outputs.insert("zone_id".to_owned(), json!(found.canonical_hosted_zone_id()));
-        live.outputs.insert("url".to_owned(), json!(url));
+        live.outputs.insert("dns_name", json!(found.dns_name()));
+        live.outputs.insert("zone_id", json!(found.canonical_hosted_zone_id()));
+        live.outputs.insert("url", json!(url));
         (live.parts, live.novel) = (parts, novel);
         Ok(Some(live))
     }

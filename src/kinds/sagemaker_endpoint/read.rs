@@ -266,9 +266,7 @@ fn describe(
         ("config", json!(found.config())),
         ("log_group", json!(parts::log_group_of(name))),
     ]
-    .into_iter()
-    .map(|(key, value)| (key.to_owned(), value))
-    .collect();
+    .into();
     live
 }
 

@@ -82,7 +82,10 @@ impl PlanFigures {
     #[must_use]
     pub fn new(cost: &PlanCost) -> Self {
         let run = cost.after.run.map(|run| run.hours);
-        let sum = |of: fn(&StepCost) -> Sum| cost.steps.values().map(of).fold(Sum::default(), Sum::plus);
+        let nothing = Sum::default();
+        let sum = |of: fn(&StepCost) -> Sum| {
+            cost.steps.values().map(of).filter(|sum| *sum != nothing).fold(nothing, Sum::plus)
+        };
         let (before, after) = (sum(|step| step.before), sum(|step| step.after));
         let unpriced = cost.after.unpriced().map(|line| {
             let why = match &line.state {
@@ -91,6 +94,7 @@ impl PlanFigures {
             };
             Missing { address: line.address.clone().unwrap_or_default(), what: line.what.clone(), why }
         });
+        let mut last: Option<(&StepCost, StepFigures)> = None;
         let steps = cost.steps.iter().filter(|(_, step)| step.before.lines() + step.after.lines() > 0);
         Self {
             currency: "USD",
@@ -101,7 +105,16 @@ impl PlanFigures {
             difference: Figures::of(&(after.total() - before.total()), run),
             by_use: Figures::of(&after.by_use, run),
             unpriced: unpriced.collect(),
-            steps: steps.map(|(address, step)| (address.clone(), StepFigures::new(step))).collect(),
+            steps: steps
+                .map(|(address, step)| {
+                    // Neighbours are often alike, and figures take longer than comparing.
+                    let figures = match &last {
+                        Some((before, figures)) if *before == step => figures.clone(),
+                        _ => last.insert((step, StepFigures::new(step))).1.clone(),
+                    };
+                    (address.clone(), figures)
+                })
+                .collect(),
             reserved: after.paid_elsewhere,
             ends: (cost.after.items.is_empty() && !cost.before.items.is_empty()).then_some(before.unpriced),
             hint: None,

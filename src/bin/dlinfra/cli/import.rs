@@ -200,7 +200,7 @@ fn by(args: &Args, tags: BTreeMap<String, String>) -> std::result::Result<By, St
     }
     match (&args.name, tags.is_empty()) {
         (Some(name), _) => Ok(By::Lookup(Lookup::Name(name.clone()))),
-        (None, false) => Ok(By::Lookup(Lookup::Tags(tags))),
+        (None, false) => Ok(By::Lookup(Lookup::Tags(tags.into()))),
         (None, true) if args.address.is_some() && !args.ids.is_empty() => Ok(By::Ids(args.ids.clone())),
         _ => Err(nothing_named()),
     }

@@ -104,9 +104,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     let values = match &found.compiled {
         Some(compiled) => values(compiled, &view.snapshot),
         // Without the blueprint nobody knows its outputs: every resource's own are shown.
-        None => {
-            view.snapshot.owned.iter().map(|(a, f)| (a.to_string(), Value::Object(f.live.outputs.clone()))).collect()
-        }
+        None => view.snapshot.owned.iter().map(|(a, f)| (a.to_string(), Value::from(f.live.outputs.clone()))).collect(),
     };
     if let Some(name) = &args.name {
         let Some(value) = values.get(name) else {
