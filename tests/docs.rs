@@ -53,6 +53,11 @@ fn ci() {
 }
 
 #[test]
+fn jobs() {
+    run_page("docs/jobs.md");
+}
+
+#[test]
 fn recovery() {
     run_page("docs/recovery.md");
 }
@@ -149,7 +154,7 @@ fn rules_page_is_current() {
         ("DL05", "Engine and journal"),
         ("DL06", "Cost"),
         ("DL07", "The command line"),
-        ("DL08", "Stacks that end by themselves"),
+        ("DL08", "Stacks that end by themselves, and jobs"),
         ("DL1 DL2", "Fields of further kinds, a hundred numbers each"),
     ];
     let all = json(&["explain", "--format", "json"]);
