@@ -271,7 +271,7 @@ async fn without_commands_nothing_is_sent() {
 
 /// A sandbox whose machines are folders of this machine.
 fn real() -> (Sandbox, JoinHandle<()>) {
-    let commands: Arc<dyn Commands> = Arc::new(Machines::new("http://127.0.0.1:1", 600.0).unwrap());
+    let commands: Arc<dyn Commands> = Arc::new(Machines::new("http://127.0.0.1:1", 600.0).unwrap().with_user_data());
     let sandbox = Sandbox::open(SandboxConfig { speed: 600.0, commands: Some(commands), ..config() }).unwrap();
     let attendant = attended(&sandbox);
     (sandbox, attendant)

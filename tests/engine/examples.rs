@@ -353,6 +353,7 @@ fn instance_group() -> Example {
         silent: &[
             ("rolling", "steers how members are replaced, and is no property of them"),
             ("fallback", "says how the next members may be bought, and is no property of those that run"),
+            ("boot_within", "asks machines how they started, which needs some that run: tests/process/jobs.rs"),
         ],
     }
 }
