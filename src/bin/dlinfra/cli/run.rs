@@ -132,56 +132,85 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     let mut signals = Signals::listen(ui);
     let found = stack::find(&args.which).await?;
     let job = match &args.attach {
-        Some(id) => found.engine.job(id)?,
-        None => {
-            if found.compiled.as_ref().is_some_and(|c| c.ttl.is_none()) {
-                ui.say("note: the stack has no `ttl`, so nothing ends it if this process dies");
-            }
-            let there = !found.engine.look(&found.wanted).await?.snapshot.owned.is_empty();
-            let keep = args.keep.map_or(if there { Keep::Always } else { Keep::Never }, Keep::from);
-            let applied = match found.compiled {
-                Some(_) => apply(args, found, ui).await,
-                // By its name alone, there is nothing to apply.
-                None => Ok(Exit::Ok),
-            };
-            let stopped = match applied {
-                Ok(Exit::Ok) if signals.count() == 0 => None,
-                Ok(Exit::Ok) => Some(Exit::Interrupted),
-                Ok(exit) => Some(exit),
-                Err(stop) if stop.exit == Exit::Locked => return Err(stop),
-                Err(stop) => {
-                    super::report(ui, "run", &stop.diagnostics);
-                    Some(stop.exit)
-                }
-            };
-            let begun = match stopped {
-                Some(exit) => Err(exit),
-                None => begin(args, keep, &mut signals, ui).await.map_err(|stop| {
-                    super::report(ui, "run", &stop.diagnostics);
-                    stop.exit
-                }),
-            };
-            match begun {
-                Ok(job) => job,
-                Err(exit) => return over(args, exit, keep, args.delete_data, ui).await,
-            }
-        }
+        Some(id) => attach(id, found, ui).await?,
+        None => make(args, found, &mut signals, ui).await?,
     };
-    let exit = follow(args, job.clone(), &mut signals, ui).await;
-    let exit = match exit {
-        // Whoever interrupts twice leaves the job alone.
-        Ok(None) => {
-            ui.say(&format!("the job goes on: {}", again(args, &job.id)));
-            return Ok(Exit::Interrupted);
-        }
-        Ok(Some(exit)) => exit,
+    let job = match job {
+        Begun::Runs(job) => *job,
+        Begun::Never(exit) => return Ok(exit),
+        Begun::Failed(exit, keep) => return over(args, exit, keep, args.delete_data, ui).await,
+    };
+    let (keep, delete_data) = (args.keep.map_or(job.keep, Keep::from), args.delete_data || job.delete_data);
+    let exit = match &job.ended {
+        Some(end) => exit_of(end.code),
+        None => match follow(args, &job, &mut signals, ui).await {
+            Ok(Some(exit)) => exit,
+            // Whoever interrupts twice leaves the job alone.
+            Ok(None) => {
+                ui.say(&format!("the job goes on: {}", again(args, &job.id)));
+                return Ok(Exit::Interrupted);
+            }
+            Err(stop) => {
+                super::report(ui, "run", &stop.diagnostics);
+                stop.exit
+            }
+        },
+    };
+    over(args, exit, keep, delete_data, ui).await
+}
+
+/// How far the beginning of a job came.
+enum Begun {
+    /// It runs, or has run.
+    Runs(Box<Job>),
+    /// There is none, and nothing to remove.
+    Never(Exit),
+    /// There is none, and this run may have made something.
+    Failed(Exit, Keep),
+}
+
+const fn exit_of(code: u8) -> Exit {
+    if code == 0 { Exit::Ok } else { Exit::Job(code) }
+}
+
+/// A job that was begun before. One that has ended, and whose machines are gone, is only told.
+async fn attach(id: &str, found: Found, ui: Ui) -> std::result::Result<Begun, Stop> {
+    let job = found.engine.job(id)?;
+    let Some(end) = &job.ended else { return Ok(Begun::Runs(Box::new(job))) };
+    ui.say(&format!("job {} ended at {} with exit code {}", job.id, end.at, end.code));
+    let view = found.engine.look(&found.wanted).await?;
+    let live: Vec<_> = view.snapshot.owned.values().flat_map(|object| &object.live.members).collect();
+    let stands = job.machines.iter().any(|machine| live.iter().any(|member| member.id == machine.id));
+    // What stands there now may be another stack of the same name.
+    Ok(if stands { Begun::Runs(Box::new(job)) } else { Begun::Never(exit_of(end.code)) })
+}
+
+/// Applies the blueprint, and begins the job.
+async fn make(args: &Args, found: Found, signals: &mut Signals, ui: Ui) -> std::result::Result<Begun, Stop> {
+    if found.compiled.as_ref().is_some_and(|c| c.ttl.is_none()) {
+        ui.say("note: the stack has no `ttl`, so nothing ends it if this process dies");
+    }
+    let there = !found.engine.look(&found.wanted).await?.snapshot.owned.is_empty();
+    let keep = args.keep.map_or(if there { Keep::Always } else { Keep::Never }, Keep::from);
+    let applied = match found.compiled {
+        Some(_) => apply(args, found, ui).await?,
+        // By its name alone, there is nothing to apply.
+        None => Exit::Ok,
+    };
+    match applied {
+        Exit::Ok if signals.count() == 0 => {}
+        Exit::Ok => return Ok(Begun::Failed(Exit::Interrupted, keep)),
+        Exit::Partial | Exit::Interrupted => return Ok(Begun::Failed(applied, keep)),
+        // Nothing was changed: what stands there is not of this run.
+        _ => return Ok(Begun::Never(applied)),
+    }
+    Ok(match begin(args, keep, signals, ui).await {
+        Ok(job) => Begun::Runs(Box::new(job)),
         Err(stop) => {
             super::report(ui, "run", &stop.diagnostics);
-            stop.exit
+            Begun::Failed(stop.exit, keep)
         }
-    };
-    let keep = args.keep.map_or(job.keep, Keep::from);
-    over(args, exit, keep, args.delete_data || job.delete_data, ui).await
+    })
 }
 
 /// What follows a job again.
@@ -246,21 +275,14 @@ fn digest(wanted: &[Wanted]) -> String {
 }
 
 /// Shows a job until it has ended, brings back what it left, and writes that down. Nothing = left alone.
-async fn follow(args: &Args, mut job: Job, signals: &mut Signals, ui: Ui) -> std::result::Result<Option<Exit>, Stop> {
-    if let Some(end) = &job.ended {
-        ui.say(&format!("job {} ended at {} with exit code {}", job.id, end.at, end.code));
-        return Ok(Some(if end.code == 0 { Exit::Ok } else { Exit::Job(end.code) }));
-    }
+async fn follow(args: &Args, job: &Job, signals: &mut Signals, ui: Ui) -> std::result::Result<Option<Exit>, Stop> {
     let found = stack::find(&args.which).await?;
     let aws = found.engine.aws();
-    let mut watch = Watch::new(aws, &job);
+    let mut watch = Watch::new(aws, job);
     let told = follow::until_over(&mut watch, signals, &aws.clock().clone(), ui).await?;
     let (exit, why) = match told {
         Told::Left => return Ok(None),
-        Told::Ended => {
-            let code = watch.code().unwrap_or(1);
-            (if code == 0 { Exit::Ok } else { Exit::Job(code) }, None)
-        }
+        Told::Ended => (exit_of(watch.code().unwrap_or(1)), None),
         Told::TimedOut => (Exit::Job(124), Some(format!("it ran for longer than {}", job.limit))),
         Told::Interrupted => (Exit::Interrupted, Some("it was interrupted".to_owned())),
     };
@@ -276,23 +298,21 @@ async fn follow(args: &Args, mut job: Job, signals: &mut Signals, ui: Ui) -> std
         ui.diagnostics(&problem.into());
     }
     let collected = ended::brought(args, &watch, &found, ui).await;
-    let (codes, now) = (watch.codes(), found.engine.now());
-    let took = now.duration_since(job.begun);
-    let view = found.engine.look(&found.wanted).await?;
-    let cost = ended::cost(args, &found, &view, took, ui)?;
-    job.ended = Some(End { at: now, code: exit.code(), ranks: codes.clone(), cost: cost.clone() });
-    // Opened anew: others may have worked on the stack meanwhile.
-    drop(found);
-    let found = stack::find(&args.which).await?;
-    let view = found.engine.look(&found.wanted).await?;
-    if let Err(problem) = found.engine.note_job(&view, &job, found.place.presence()).await {
-        ui.diagnostics(&problem);
-    }
+    let codes = watch.codes();
+    let took = found.engine.now().duration_since(job.begun);
+    // What goes wrong now does not hide how the job ended.
+    let cost = match note(args, job, found, (exit, &codes), ui).await {
+        Ok(cost) => cost,
+        Err(stop) => {
+            super::report(ui, "run", &stop.diagnostics);
+            None
+        }
+    };
     if ui.json {
         let artifacts =
             collected.as_ref().map(|c| json!({ "place": c.place, "artifacts": c.artifacts, "failed": c.failed }));
         ui.data(
-            &json!({ "type": "job", "format_version": 1, "id": job.id, "stack": found.stack, "code": exit.code(), "ranks": codes,
+            &json!({ "type": "job", "format_version": 1, "id": job.id, "code": exit.code(), "ranks": codes,
                      "seconds": took.as_secs(), "cost": cost, "collected": artifacts })
             .to_string(),
         );
@@ -301,6 +321,26 @@ async fn follow(args: &Args, mut job: Job, signals: &mut Signals, ui: Ui) -> std
         ui.say(&format!("job {}: {summary}; {}{dollars}", job.id, ended::lasted(took)));
     }
     Ok(Some(exit))
+}
+
+/// Writes down how a job ended, and says what the stack cost meanwhile.
+async fn note(
+    args: &Args,
+    job: &Job,
+    found: Found,
+    (exit, ranks): (Exit, &[Option<u8>]),
+    ui: Ui,
+) -> std::result::Result<Option<String>, Stop> {
+    // Opened anew: others may have worked on the stack meanwhile.
+    drop(found);
+    let found = stack::find(&args.which).await?;
+    let view = found.engine.look(&found.wanted).await?;
+    let at = found.engine.now();
+    let cost = ended::cost(args, &found, &view, at.duration_since(job.begun), ui)?;
+    let end = End { at, code: exit.code(), ranks: ranks.to_vec(), cost: cost.clone() };
+    let job = Job { ended: Some(end), ..job.clone() };
+    found.engine.note_job(&view, &job, found.place.presence()).await?;
+    Ok(cost)
 }
 
 /// The end of a run: the stack goes, unless it shall stay.
