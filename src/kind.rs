@@ -10,7 +10,7 @@ use crate::{
     aws::{Error, tags::Carrier},
     call::{Ctx, SweepCtx},
     price::{PriceContext, PriceLine, Unit},
-    resource::{About, Changes, Durations, Gone, Id, Live, Lookup, Problem, Resource, State},
+    resource::{About, Changes, Durations, Gone, Id, Live, Lookup, Need, Problem, Resource, State},
     spec::{self, Node},
 };
 use serde_json::{Map, Value};
@@ -69,6 +69,8 @@ pub trait Kind: Send + Sync {
     fn durations(&self, spec: &Value) -> Durations;
     /// Price lines.
     fn price(&self, spec: &Value, ctx: &PriceContext<'_>) -> Vec<PriceLine>;
+    /// What it takes of quotas; nothing of a spec that is not known yet.
+    fn needs(&self, spec: &Value) -> Vec<Need>;
     /// Every owned object.
     fn sweep<'a>(&'a self, ctx: &'a SweepCtx) -> Boxed<'a, Vec<Live>>;
     /// Makes the primary object.
@@ -236,6 +238,9 @@ impl<R: Resource> Kind for Of<R> {
             Ok(typed) => typed.price(ctx),
             Err(_) => unpriced("its fields are not known yet"),
         }
+    }
+    fn needs(&self, spec: &Value) -> Vec<Need> {
+        Self::typed(spec).map(|r| r.needs()).unwrap_or_default()
     }
     fn sweep<'a>(&'a self, ctx: &'a SweepCtx) -> Boxed<'a, Vec<Live>> {
         Box::pin(async move { R::sweep(ctx).await?.iter().map(Self::erase).collect() })

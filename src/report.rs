@@ -5,6 +5,7 @@ pub mod ci;
 pub mod cost;
 pub mod import;
 pub mod plan;
+pub mod rehearsal;
 pub mod screen;
 pub mod table;
 

@@ -9,7 +9,7 @@ pub use about::{About, Advised, DefaultValue, MEMBERS, PARTS};
 pub use capability::{
     Answers, Asks, Compares, Drains, Fleet, HoldsData, Logs, Machine, Released, Runs, Served, Serves, Teardown,
 };
-pub use fact::{Call, Claim, Class, Discovery, Durations, Expected, Gone, NameRule, Output, Quota};
+pub use fact::{Call, Claim, Class, Discovery, Durations, Expected, Gone, NameRule, Need, Output, Quota};
 pub use live::{Id, Live, Member, State};
 pub use request::{Changes, Foreseen, Lookup, NamedImage, Problem, Revealed};
 
@@ -63,6 +63,11 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
 
     /// Price lines; none = free.
     fn price(&self, _ctx: &PriceContext<'_>) -> Vec<PriceLine> {
+        Vec::new()
+    }
+
+    /// What it takes of the account's quotas, as far as that can be counted.
+    fn needs(&self) -> Vec<Need> {
         Vec::new()
     }
 

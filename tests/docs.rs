@@ -55,6 +55,7 @@ fn ci() {
 #[test]
 fn jobs() {
     run_page("docs/jobs.md");
+    run_page("docs/rehearse.md");
 }
 
 #[test]

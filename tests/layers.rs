@@ -25,7 +25,7 @@ const LAYERS: &[&[&str]] = &[
     &["plan"],
     &["apply", "journal", "run"],
     &["engine"],
-    &["cost"],
+    &["cost", "preflight", "rehearsal"],
     &["report", "terraform"],
     &["kinds", "rules"],
     &["compose"],

@@ -35,6 +35,7 @@ SERVICES = {
     "sagemaker": "sagemaker",
     "sagemaker_runtime": "sagemaker-runtime",
     "scheduler": "scheduler",
+    "service_quotas": "service-quotas",
     "sns": "sns",
     "sqs": "sqs",
     "ssm": "ssm",

@@ -78,6 +78,8 @@ pub struct Behaviour {
     pub capacity: BTreeMap<String, u64>,
     /// What is wrong with containers of endpoints whose image or model data has this text in it.
     pub containers: BTreeMap<String, Ailment>,
+    /// Model data is wherever an endpoint looks for it, also in buckets that hold nothing.
+    pub assumed_model_data: bool,
     /// Paths of health checks of load balancers that every target answers with 503.
     pub failing_paths: BTreeSet<String>,
     /// Names of buckets that belong to somebody else.
@@ -134,6 +136,7 @@ impl Default for Behaviour {
             quotas: BTreeMap::new(),
             capacity: BTreeMap::new(),
             containers: BTreeMap::new(),
+            assumed_model_data: false,
             failing_paths: BTreeSet::new(),
             foreign_buckets: BTreeSet::new(),
             newer_images: 0,

@@ -21,7 +21,7 @@ use crate::inventory::{self, StoredObject};
 use crate::measurement::Measurement;
 use crate::request_log::{LogEntry, RequestLog};
 use crate::service::{Found, Parsed, Service, unsigned};
-use crate::services::{SERVICES, monitoring, ssm};
+use crate::services::{SERVICES, ec2, monitoring, ssm};
 use crate::session;
 use crate::status::Status;
 use crate::store::World;
@@ -212,6 +212,14 @@ impl Sandbox {
         let mut state = self.lock();
         settle(&mut state.world, now);
         values.iter().for_each(|one| monitoring::measured(&mut state.world, now, one));
+    }
+
+    /// AWS takes an instance back, as it does with spot capacity, or as a host that fails: it shuts down. `false`: there is
+    /// no such instance that runs.
+    pub fn interrupt(&self, region: &str, instance: &str) -> bool {
+        let (now, mut state) = (self.inner.clock.now(), self.lock());
+        settle(&mut state.world, now);
+        ec2::interrupt(&mut state.world, region, instance, now)
     }
 
     /// The fault rules in force.

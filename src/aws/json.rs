@@ -99,6 +99,8 @@ json_services! {
     // Its limits are unpublished.
     sagemaker: "SageMaker", "sagemaker", Target("SageMaker", "1.1"), "api.sagemaker", 10.0, 5.0;
     scheduler: "Scheduler", "scheduler", Target("", "1.1"), "scheduler", 50.0, 20.0;
+    // Its limits are unpublished.
+    service_quotas: "Service Quotas", "servicequotas", Target("ServiceQuotasV20190624", "1.1"), "servicequotas", 5.0, 2.0;
     // What is asked of endpoints, on another host.
     sagemaker_runtime: "SageMaker Runtime", "sagemaker", Target("", "1.1"), "runtime.sagemaker", 50.0, 50.0;
     sqs: "SQS", "sqs", Target("AmazonSQS", "1.0"), "sqs", 20.0, 10.0;

@@ -16,6 +16,7 @@ mod parameters;
 mod patience;
 pub mod pricing;
 pub mod rate;
+mod room;
 mod service;
 pub mod simulate;
 pub mod spot;
@@ -23,6 +24,7 @@ pub mod tags;
 
 pub use codes::CODES;
 pub use error::{Error, ErrorClass, gone, optional};
+pub use room::Machines;
 
 use crate::clock::Clock;
 use aws_config::{

@@ -41,6 +41,23 @@ const DL_SPOT: Quota = ec2("L-85EED4F7", "All DL Spot Instance Requests", Some(0
 const STANDARD_SPOT: Quota =
     ec2("L-34B43A08", "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests", Some(5));
 
+/// Each NAT gateway takes one.
+pub const ELASTIC_IPS: Quota =
+    Quota { service: "ec2", code: "L-0263D0A3", name: "EC2-VPC Elastic IPs", unit: "address", default: Some(5) };
+/// VPCs of a region.
+pub const VPCS: Quota =
+    Quota { service: "vpc", code: "L-F678F1CE", name: "VPCs per Region", unit: "VPC", default: Some(5) };
+/// GiB of Lustre of the scratch types.
+pub const LUSTRE_SCRATCH: Quota = lustre("L-AD2FC696", "Lustre Scratch storage capacity");
+/// GiB of Lustre of the first persistent type.
+pub const LUSTRE_PERSISTENT_1: Quota = lustre("L-C8640C82", "Lustre Persistent_1 storage capacity");
+/// GiB of Lustre of the second persistent type.
+pub const LUSTRE_PERSISTENT_2: Quota = lustre("L-8F1B9C74", "Lustre Persistent_2 storage capacity");
+
+const fn lustre(code: &'static str, name: &'static str) -> Quota {
+    Quota { service: "fsx", code, name, unit: "GiB", default: Some(100_800) }
+}
+
 impl InstanceType {
     /// The quota that its on-demand instances count against, by vCPU; `None` when unknown.
     ///

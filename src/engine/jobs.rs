@@ -56,6 +56,15 @@ impl Engine {
         self.let_go(held, outcome).await.map(drop)
     }
 
+    /// A machine that AWS may take away: of the spot market where there is one.
+    pub fn a_machine(&self, view: &View) -> Option<(Address, Machine)> {
+        let groups = view.snapshot.owned.iter();
+        let all = groups.flat_map(|(at, object)| object.kind.machines(&object.live).into_iter().map(move |m| (at, m)));
+        let all: Vec<_> = all.collect();
+        let chosen = all.iter().find(|(_, machine)| machine.spot).or(all.first())?;
+        Some((chosen.0.clone(), chosen.1.clone()))
+    }
+
     /// The machines on which a command runs, in the order of their ranks, and the resources that they are of: those that
     /// are named, or the only ones that there are.
     ///

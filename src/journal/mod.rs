@@ -16,7 +16,6 @@ mod lease;
 mod local;
 mod location;
 pub mod lock;
-#[cfg(any(test, feature = "internals"))]
 mod memory;
 mod presence;
 mod recorder;
@@ -36,7 +35,6 @@ pub use lease::{HEARTBEAT, Lease, Request, TAKEOVER, TRUST};
 pub use local::LocalBackend;
 pub use location::backend;
 pub use lock::{Holder, LockStatus};
-#[cfg(any(test, feature = "internals"))]
 pub use memory::MemoryBackend;
 pub use presence::Presence;
 pub use recorder::{JournalRecorder, Telling, Waiting};

@@ -52,7 +52,6 @@ impl Presence {
     }
 
     /// Known to this process alone.
-    #[cfg(any(test, feature = "internals"))]
     pub fn memory() -> Self {
         Self(Kind::Memory(Arc::default()))
     }

@@ -268,6 +268,10 @@ impl dyn Kind + '_ {
     pub fn machines(&self, live: &Live) -> Vec<Machine> {
         self.has().runs.map(|runs| runs.machines(live)).unwrap_or_default()
     }
+    /// The type of its machines, where it has some.
+    pub fn machine_type(&self, spec: &Value) -> Option<String> {
+        self.has().runs.and_then(|runs| runs.machine_type(spec))
+    }
     /// Which secondary objects with these ids are there, whoever owns them.
     pub fn parts_there<'a>(&self, ctx: &'a SweepCtx, ids: &'a BTreeSet<Id>) -> Boxed<'a, Vec<(Id, Tags)>> {
         self.has().teardown.map_or_else(nothing, |teardown| teardown.parts_there(ctx, ids))

@@ -131,6 +131,7 @@ impl Resource for Bucket {
         // Emptying takes as long as there are objects: about 3,000 a second.
         durations: Some(Durations { delete: Expected::secs(5, 6 * 3600), ..Durations::quick(3, 3, 5) }),
         gone: Gone::AtOnce,
+        stand_in: r#"{"name":"@name"}"#,
         ..About::new("An S3 bucket: closed, TLS only, versioned and encrypted unless stated otherwise")
     };
 

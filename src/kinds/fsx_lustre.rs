@@ -17,13 +17,13 @@ use crate::{
         tags::{self, Carrier},
     },
     call::{Ctx, SweepCtx},
-    catalog::durations,
+    catalog::{durations, quota},
     field::{Field, Ref},
     kinds::{SecurityGroup, Subnet},
     price::{PriceContext, PriceLine, storage},
     resource::{
         About, Advised, Call, Changes, Class, Compares, DefaultValue, Discovery, Durations, Expected, HoldsData, Id,
-        Live, Lookup, Output, Problem, Quota, Resource, State,
+        Live, Lookup, Need, Output, Problem, Quota, Resource, State,
     },
     spec::Difference,
     units::{PerTib, Size},
@@ -163,6 +163,7 @@ impl Resource for FsxLustre {
         spends: true,
         advised: Some(Advised::Cache),
         defaults: &[("root_squash", DefaultValue::Nothing), ("metadata_iops", DefaultValue::Nothing)],
+        stand_in: r#"{"subnet":"@subnet","deployment":"scratch-2","size":"1200 GiB"}"#,
         ..About::new("A Lustre file system of FSx: scratch or persistent, linked to buckets, with EFA if wanted")
     };
 
@@ -231,6 +232,15 @@ impl Resource for FsxLustre {
             update.worst = update.worst.max(worst);
         }
         Durations { create: whole, update, delete: durations::LUSTRE_DELETE }
+    }
+
+    fn needs(&self) -> Vec<Need> {
+        let quota = match self.deployment {
+            Deployment::Scratch1 | Deployment::Scratch2 => &quota::LUSTRE_SCRATCH,
+            Deployment::Persistent1 => &quota::LUSTRE_PERSISTENT_1,
+            Deployment::Persistent2 => &quota::LUSTRE_PERSISTENT_2,
+        };
+        self.size.map(|size| Need { quota, amount: size.gib_rounded_up() }).into_iter().collect()
     }
 
     fn price(&self, ctx: &PriceContext<'_>) -> Vec<PriceLine> {

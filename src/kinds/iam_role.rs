@@ -127,6 +127,7 @@ impl Resource for IamRole {
             ("managed_policies", DefaultValue::EmptyList),
         ],
         gone: Gone::AtOnce,
+        stand_in: r#"{"trust":["ec2.amazonaws.com"],"instance_profile":true}"#,
         ..About::new("An IAM role: who may take it and what it may do, with inline policies and an instance profile")
     };
 

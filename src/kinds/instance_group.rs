@@ -54,8 +54,8 @@ use crate::{
     },
     resource::{
         About, Advised, Asks, Call, Changes, Claim, Class, Compares, DefaultValue, Durations, Expected, Fleet,
-        Foreseen, Gone, Id, Live, Lookup, MEMBERS, NameRule, NamedImage, Output, Problem, Quota, Resource, Revealed,
-        State, Teardown,
+        Foreseen, Gone, Id, Live, Lookup, MEMBERS, NameRule, NamedImage, Need, Output, Problem, Quota, Resource,
+        Revealed, State, Teardown,
     },
     spec::Difference,
     topology,
@@ -346,6 +346,21 @@ impl Resource for InstanceGroup {
         let delete = durations::instance_termination(self.facts());
         let update = Expected { typical: create.typical + delete.typical, worst: create.worst + delete.worst };
         Durations { create, update, delete }
+    }
+
+    fn needs(&self) -> Vec<Need> {
+        // Which of several ways is taken, only AWS's answers say.
+        let Some(facts) = catalog::instance_type(&self.instance_type).ok().filter(|_| self.fallback.is_empty()) else {
+            return Vec::new();
+        };
+        let quota = match self.market {
+            Market::OnDemand => facts.on_demand_quota(),
+            Market::Spot => facts.spot_quota(),
+            // Paid for already, with limits of its own.
+            Market::CapacityBlock => None,
+        };
+        let amount = u64::from(facts.vcpus.saturating_mul(self.count));
+        quota.map(|quota| Need { quota, amount }).into_iter().collect()
     }
 
     fn price(&self, ctx: &PriceContext<'_>) -> Vec<PriceLine> {

@@ -65,6 +65,7 @@ impl Resource for InternetGateway {
             delete: Expected::secs(5, 1200),
         }),
         gone: Gone::AtOnce,
+        stand_in: r#"{"vpc":"@vpc"}"#,
         ..About::new("The way between a VPC and the internet")
     };
 

@@ -143,6 +143,7 @@ impl Resource for LogGroup {
         ],
         durations: Some(Durations::quick(2, 2, 2)),
         gone: Gone::AtOnce,
+        stand_in: r#"{}"#,
         ..About::new("A log group of CloudWatch Logs: how long logs are kept, and with which key")
     };
 

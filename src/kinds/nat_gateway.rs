@@ -6,13 +6,13 @@ use crate::{
         tags::{self, Tags},
     },
     call::{Ctx, SweepCtx},
-    catalog::durations,
+    catalog::{durations, quota},
     field::Ref,
     kinds::{InternetGateway, Subnet, ec2, internet_gateway},
     price::{PriceContext, PriceLine, network},
     resource::{
-        About, Advised, Call, Changes, Class, Durations, Expected, Gone, Id, Live, Lookup, Output, Quota, Resource,
-        State, Teardown,
+        About, Advised, Call, Changes, Class, Durations, Expected, Gone, Id, Live, Lookup, Need, Output, Quota,
+        Resource, State, Teardown,
     },
 };
 use aws_sdk_ec2::types::{
@@ -91,6 +91,10 @@ impl Resource for NatGateway {
         let mut lines = network::nat_gateway(ctx);
         lines.push(network::public_addresses(ctx, 1));
         lines
+    }
+
+    fn needs(&self) -> Vec<Need> {
+        vec![Need { quota: &quota::ELASTIC_IPS, amount: 1 }]
     }
 
     async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<Self>>, Error> {

@@ -115,6 +115,7 @@ impl Resource for Queue {
         ],
         // For up to a minute AWS may still answer for a queue that was deleted.
         durations: Some(Durations::quick(2, 2, 10)),
+        stand_in: r#"{}"#,
         ..About::new("A queue of SQS: messages that wait for who reads them, and dead letters")
     };
 

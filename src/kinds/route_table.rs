@@ -135,6 +135,7 @@ impl Resource for RouteTable {
             delete: durations::IMMEDIATE,
         }),
         gone: Gone::AtOnce,
+        stand_in: r#"{"vpc":"@vpc"}"#,
         ..About::new("Where the packets of some subnets go")
     };
 

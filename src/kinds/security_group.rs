@@ -100,6 +100,7 @@ impl Resource for SecurityGroup {
             delete: durations::SECURITY_GROUP_DELETE,
         }),
         gone: Gone::AtOnce,
+        stand_in: r#"{"vpc":"@vpc","egress":[{"protocol":"all","cidr":"0.0.0.0/0"}]}"#,
         ..About::new("Which packets may reach and leave network interfaces")
     };
 

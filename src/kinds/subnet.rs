@@ -85,6 +85,7 @@ impl Resource for Subnet {
             delete: durations::SUBNET_DELETE,
         }),
         gone: Gone::AtOnce,
+        stand_in: r#"{"vpc":"@vpc","cidr":"@net","zone":"@zone"}"#,
         ..About::new("A part of a VPC's range in one zone")
     };
 

@@ -103,6 +103,7 @@ impl Resource for Topic {
         defaults: &[("kms_key", DefaultValue::Nothing), ("policy", DefaultValue::Nothing)],
         durations: Some(Durations::quick(2, 2, 2)),
         gone: Gone::AtOnce,
+        stand_in: r#"{}"#,
         ..About::new("An SNS topic: who is told by mail, queue, function or web server")
     };
 

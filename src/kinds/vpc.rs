@@ -2,11 +2,11 @@
 use crate::{
     aws::{Error, gone, optional},
     call::{Ctx, SweepCtx},
-    catalog::durations,
+    catalog::{durations, quota},
     diagnostic::codes,
     kinds::{ec2, holders},
     resource::{
-        About, Answers, Call, Changes, Class, DefaultValue, Durations, Expected, Gone, Id, Live, Lookup, Output,
+        About, Answers, Call, Changes, Class, DefaultValue, Durations, Expected, Gone, Id, Live, Lookup, Need, Output,
         Problem, Quota, Resource, State, Teardown,
     },
     units::Cidr,
@@ -73,11 +73,16 @@ impl Resource for Vpc {
             delete: Expected::secs(2, 300),
         }),
         gone: Gone::AtOnce,
+        stand_in: r#"{"cidr":"10.0.0.0/16"}"#,
         ..About::new("A virtual private cloud: a network of its own, with DNS inside")
     };
 
     fn summary(&self) -> String {
         self.cidr.to_string()
+    }
+
+    fn needs(&self) -> Vec<Need> {
+        vec![Need { quota: &quota::VPCS, amount: 1 }]
     }
 
     fn check(&self, problems: &mut Vec<Problem>) {

@@ -116,6 +116,10 @@ pub struct About {
     pub looked_at_first: bool,
     /// The service of the price book that has its prices; empty = one of the kind's own name, or none.
     pub prices: &'static str,
+    /// Fields of one that stands, in a rehearsal, for an object that exists (JSON). In their texts `@vpc` and `@subnet` are
+    /// others that do, `@zone` a zone, `@net` a range of its own in the VPC, and `@name` the name that it is known by; empty =
+    /// nothing can stand for it.
+    pub stand_in: &'static str,
     /// What advice on money can look over in it.
     pub advised: Option<Advised>,
 }
@@ -154,6 +158,7 @@ impl About {
             free: false,
             looked_at_first: false,
             prices: "",
+            stand_in: "",
             advised: None,
         }
     }

@@ -136,12 +136,17 @@ pub struct Machine {
     pub ip: String,
     /// How many GPUs, or other accelerators, it has.
     pub accelerators: u32,
+    /// Is it spare capacity that AWS may take back?
+    pub spot: bool,
 }
 
 /// Has machines with an agent of Systems Manager, which runs commands on them.
 pub trait Runs: Resource {
     /// Those that are running, in the order of their ranks.
     fn machines(live: &Live<Self>) -> Vec<Machine>;
+
+    /// Their type: `p5.48xlarge`.
+    fn machine_type(&self) -> &str;
 }
 
 /// An answer to a request of a user.

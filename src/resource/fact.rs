@@ -1,4 +1,5 @@
 //! What single facts that a kind states about itself are made of: calls, outputs, names, quotas, claims, times.
+use crate::catalog;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -129,6 +130,15 @@ pub struct Quota {
     pub code: &'static str,
     /// AWS's name of it.
     pub name: &'static str,
+}
+
+/// So much of a quota an object takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Need {
+    /// Of which.
+    pub quota: &'static catalog::quota::Quota,
+    /// In its unit.
+    pub amount: u64,
 }
 
 /// What only one object may have at a time: an address range of a VPC, a name, the room of a reservation.

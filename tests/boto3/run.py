@@ -29,6 +29,7 @@ import iam
 import logs
 import monitoring
 import pricing
+import quotas
 import s3_buckets
 import s3_objects
 import s3_uploads

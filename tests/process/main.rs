@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::print_stderr, reason = "a sweep says how far it is, and what it measured")]
 mod adoption;
+mod cancelled;
 mod driver;
 mod faults;
 mod jobs;
@@ -15,6 +16,7 @@ mod moto;
 mod moto_server;
 mod proxy;
 mod reaper;
+mod rehearse;
 mod serving;
 mod signals;
 mod unheard;

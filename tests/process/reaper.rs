@@ -11,7 +11,7 @@ use std::{
 };
 
 /// One minute of the account in a second: a pass comes every 15 seconds.
-const SPEED: u32 = 60;
+pub(crate) const SPEED: u32 = 60;
 
 fn blueprint(name: &str, more: &str) -> String {
     format!(
@@ -42,7 +42,7 @@ fn send(port: u16, service: &str, head: &str, body: &str) -> String {
 }
 
 /// The program without what only debuggers read, which is more than Lambda takes.
-fn stripped(folder: &Path) -> String {
+pub(crate) fn stripped(folder: &Path) -> String {
     let to = folder.join("dlinfra");
     let done = std::process::Command::new("strip").arg("-o").arg(&to).arg(env!("CARGO_BIN_EXE_dlinfra")).status();
     assert!(done.unwrap().success(), "strip, which comes with every linker");
@@ -50,12 +50,12 @@ fn stripped(folder: &Path) -> String {
 }
 
 /// What is there of a stack.
-fn of(account: &Account, stack: &str) -> BTreeSet<String> {
+pub(crate) fn of(account: &Account, stack: &str) -> BTreeSet<String> {
     let ours = |o: &StoredObject| o.tags.get("dlinfra:stack").is_some_and(|s| s == stack);
     account.live().into_iter().filter(ours).map(|o| o.kind).collect()
 }
 
-fn wait_for(what: &str, done: impl Fn() -> bool) {
+pub(crate) fn wait_for(what: &str, done: impl Fn() -> bool) {
     let since = Instant::now();
     while !done() {
         assert!(since.elapsed() < Duration::from_secs(150), "{what}");

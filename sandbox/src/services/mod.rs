@@ -16,6 +16,7 @@ mod s3;
 mod sagemaker;
 mod sagemaker_runtime;
 pub(crate) mod scheduler;
+mod service_quotas;
 mod sns;
 mod sqs;
 pub(crate) mod ssm;
@@ -42,6 +43,7 @@ pub(crate) static SERVICES: &[&Service] = &[
     &sagemaker_runtime::SERVICE,
     &sagemaker::SERVICE,
     &scheduler::SERVICE,
+    &service_quotas::SERVICE,
     &sns::SERVICE,
     &sqs::SERVICE,
     &ssm::SERVICE,

@@ -6,6 +6,7 @@ use crate::{
     resource::{Drains, Id, Live, Logs, Machine, Released, Runs, Served, Serves},
 };
 use jiff::Timestamp;
+use serde_json::Value;
 
 pub(super) trait ErasedLogs: Send + Sync {
     fn lines<'a>(&self, ctx: &'a SweepCtx, live: &'a Live, since: Timestamp) -> Boxed<'a, Vec<LogLine>>;
@@ -39,10 +40,14 @@ impl<R: Drains> ErasedDrains for Of<R> {
 
 pub(super) trait ErasedRuns: Send + Sync {
     fn machines(&self, live: &Live) -> Vec<Machine>;
+    fn machine_type(&self, spec: &Value) -> Option<String>;
 }
 
 impl<R: Runs> ErasedRuns for Of<R> {
     fn machines(&self, live: &Live) -> Vec<Machine> {
         Self::typed_live(live).map(|live| R::machines(&live)).unwrap_or_default()
+    }
+    fn machine_type(&self, spec: &Value) -> Option<String> {
+        Self::typed(spec).ok().map(|typed| typed.machine_type().to_owned())
     }
 }

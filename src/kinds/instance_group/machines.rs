@@ -1,5 +1,5 @@
 //! The machines of a fleet, as those see them who run commands on them.
-use super::InstanceGroup;
+use super::{InstanceGroup, Market};
 use crate::{
     catalog,
     resource::{Live, Machine, Runs, State},
@@ -11,9 +11,14 @@ impl Runs for InstanceGroup {
         let ips = live.outputs.get("private_ips").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         let machine = |(at, member): (usize, &crate::resource::Member)| {
             let ip = ips.get(at).and_then(Value::as_str).unwrap_or_default().to_owned();
-            Machine { id: member.id.clone(), ip, accelerators: accelerators(&live.spec) }
+            let spot = live.spec.market == Market::Spot;
+            Machine { id: member.id.clone(), ip, accelerators: accelerators(&live.spec), spot }
         };
         live.members.iter().enumerate().filter(|(_, m)| m.state == State::Ready).map(machine).collect()
+    }
+
+    fn machine_type(&self) -> &str {
+        &self.instance_type
     }
 }
 

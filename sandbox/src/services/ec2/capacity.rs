@@ -5,9 +5,7 @@ use super::instances::{Instance, Market};
 use super::reservations::Reservation;
 use crate::call::Call;
 use crate::error::ApiError;
-
-/// What the sandbox has of everything that is not configured.
-const AMPLE_VCPUS: u64 = 1_000_000;
+use crate::services::service_quotas::AMPLE;
 
 /// The quota that an instance of a family counts against.
 fn quota_code(family: &str, market: Market) -> Option<&'static str> {
@@ -60,7 +58,7 @@ fn live<'c>(call: &'c Call<'_>) -> impl Iterator<Item = &'c Instance> {
 /// How many instances up to `wanted` the quota leaves room for; an error if fewer than `minimum`.
 fn within_quota(call: &Call<'_>, site: &Site<'_>, minimum: u64, wanted: u64) -> Result<u64, ApiError> {
     let Some(code) = quota_code(site.kind.family(), site.market) else { return Ok(wanted) };
-    let limit = call.world.config.behaviour.quotas.get(code).copied().unwrap_or(AMPLE_VCPUS);
+    let limit = call.world.config.behaviour.quotas.get(code).copied().unwrap_or(AMPLE);
     let same_quota = |instance: &&Instance| {
         let family = instance.instance_type.split('.').next().unwrap_or_default();
         quota_code(family, instance.market) == Some(code)

@@ -207,6 +207,19 @@ fn terminate(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     Ok(Reply::xml(Xml::new().list("instancesSet", "item", items)))
 }
 
+/// AWS takes an instance back; `false` where none of this id runs.
+pub(crate) fn interrupt(world: &mut World, region: &str, id: &str, now: Timestamp) -> bool {
+    let Some(instance) = world.get::<Instance>(region, id).filter(|it| it.is_up(now) && it.timer.is_none()) else {
+        return false;
+    };
+    let reason = match instance.market {
+        Market::Spot => ("Server.SpotInstanceTermination", "Server.SpotInstanceTermination: Spot instance termination"),
+        _ => ("Server.InternalError", "Server.InternalError: Internal error"),
+    };
+    end(world, region, id, now, reason);
+    true
+}
+
 /// Begins to shut an instance down, unless that has begun already.
 pub(super) fn end(world: &mut World, region: &str, id: &str, now: Timestamp, (code, why): (&str, &str)) {
     let Some(instance) = world.get::<Instance>(region, id) else { return };

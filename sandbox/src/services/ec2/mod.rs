@@ -44,6 +44,7 @@ use crate::wire::Protocol;
 use crate::wire::params::InputErrors;
 use crate::wire::reply::Reply;
 use crate::wire::xml::Xml;
+pub(crate) use instances::interrupt;
 pub(crate) use outside::{Power, has_vpc, leads_out, made_by, power, resource};
 
 /// Accelerators, cores and memory in MiB of a type.

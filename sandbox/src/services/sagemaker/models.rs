@@ -120,6 +120,7 @@ fn check(call: &Call<'_>, container: &Value, role: &str) -> Result<(), ApiError>
     match s3::holds(call.world, bucket, key, prefix) {
         // A bucket of another account is not simulated: what is in it is taken to be there.
         Some(true) | None => Ok(()),
+        Some(false) if call.world.config.behaviour.assumed_model_data => Ok(()),
         Some(false) => Err(refused(format!(
             "Could not find model data at {uri}. Please ensure that the role \"{role}\" exists and that its trust \
              relationship policy allows the action \"sts:AssumeRole\" for the service principal \

@@ -39,6 +39,7 @@ mod prices_refresh;
 mod reap;
 mod reaper;
 mod recover;
+mod rehearse;
 mod run;
 mod sandbox;
 mod schema;
@@ -182,6 +183,7 @@ Work:
   output      Print the outputs of a stack
   logs        Show the logs of an endpoint or a log group
   invoke      Send one request to an endpoint
+  rehearse    Apply and destroy in a simulated AWS: time, cost, what would fail
   run         Apply, run a command on every machine, and remove the stack
   wait        Wait until a stack works, or until it is gone
   ssh         Open a shell on a machine, through Session Manager
@@ -314,6 +316,8 @@ enum Command {
     Logs(logs::Args),
     /// Send one request to an endpoint.
     Invoke(invoke::Args),
+    /// Apply and destroy a blueprint in a simulated AWS: how long it takes, what it costs, what would fail.
+    Rehearse(rehearse::Args),
     /// Apply, run a command on every machine, and remove the stack.
     Run(run::Args),
     /// Wait until a stack works, or until it is gone.
@@ -379,6 +383,7 @@ impl Command {
             Self::Output(_) => "output",
             Self::Logs(_) => "logs",
             Self::Invoke(_) => "invoke",
+            Self::Rehearse(_) => "rehearse",
             Self::Run(_) => "run",
             Self::Wait(_) => "wait",
             Self::Ssh(_) => "ssh",
@@ -546,6 +551,7 @@ async fn dispatch(command: Command, format: Format, ui: Ui) -> Result {
         Command::Output(args) => output::run(&args, ui).await,
         Command::Logs(args) => logs::run(&args, ui).await,
         Command::Invoke(args) => invoke::run(&args, ui).await,
+        Command::Rehearse(args) => rehearse::run(&args, ui).await,
         Command::Run(args) => run::run(&args, ui).await,
         Command::Wait(args) => wait::run(&args, ui).await,
         Command::Ssh(args) => ssh::run(&args, ui).await,
