@@ -73,7 +73,7 @@ pub struct Told<'a> {
     pub command: &'a str,
     /// The stack, as far as a blueprint that does not compile says one.
     pub stack: &'a str,
-    /// The blueprint's file, and what else says which stack it is; also where something is found that has no line.
+    /// The blueprint's file, and behind a `#` what else says which stack it is: eight hexadecimal digits of a digest.
     pub file: &'a str,
     /// What stands above the plan; nothing without one.
     pub header: Option<&'a Header>,
@@ -103,6 +103,14 @@ impl Told<'_> {
             Form::CodeQuality => code_quality(self).to_string(),
             Form::Sarif => sarif(self).to_string(),
             Form::Junit => junit(self),
+        }
+    }
+
+    /// The blueprint itself: where something stands that has no line.
+    fn blueprint(&self) -> &str {
+        match self.file.rsplit_once('#') {
+            Some((file, digest)) if digest.len() == 8 && digest.chars().all(|c| c.is_ascii_hexdigit()) => file,
+            _ => self.file,
         }
     }
 
