@@ -76,7 +76,7 @@ impl Args {
             replace: Vec::new(),
             not_bought: Vec::new(),
             full: false,
-            forms: Forms::default(),
+            forms: args.forms.inner(),
             patience: args.patience,
             keeping: args.keeping.clone(),
             program: args.program.clone(),

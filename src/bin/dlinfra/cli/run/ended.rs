@@ -86,7 +86,9 @@ pub(super) async fn brought(args: &Args, watch: &Watch<'_>, found: &Found, ui: U
                 .filter(|a| a.missing)
                 .map(|a| format!("nothing is at {path} on rank {}", a.rank));
             let failed = collected.failed.iter().map(|(rank, why)| format!("rank {rank}: {why}"));
-            ui.diagnostics(&missing.chain(failed).map(wrong).collect());
+            let wrong = missing.chain(failed).map(wrong).collect();
+            args.forms.hear(&wrong);
+            ui.diagnostics(&wrong);
             ui.say(&format!(
                 "collected into {}: {} (also in {})",
                 folder.display(),
@@ -96,6 +98,7 @@ pub(super) async fn brought(args: &Args, watch: &Watch<'_>, found: &Found, ui: U
             Some(collected)
         }
         Err(stop) => {
+            args.forms.hear(&stop.diagnostics);
             ui.diagnostics(&stop.diagnostics);
             None
         }
