@@ -174,10 +174,17 @@ fn words(found: &Diagnostic) -> String {
     out
 }
 
+/// Is it a file that a CI system can show? A flag, a variable of the environment, what is built in and the standard input
+/// are none.
+fn is_in_checkout(name: &str) -> bool {
+    let none = ["/", "../", "-", "(", "DLINFRA_VAR_"].iter().any(|start| name.starts_with(start));
+    !none && !name.ends_with(')')
+}
+
 /// The file, line and column of a problem; files outside of the working folder have none that a CI system knows.
 fn place(found: &Diagnostic) -> Option<(&str, usize, usize)> {
     let label = found.primary()?;
     let name = label.source.name.strip_prefix("./").unwrap_or(&label.source.name);
     let at = label.source.position(label.span.start);
-    (!name.starts_with('/') && !name.starts_with("../")).then_some((name, at.line, at.column))
+    is_in_checkout(name).then_some((name, at.line, at.column))
 }

@@ -275,7 +275,7 @@ fn github_shows_the_total_and_what_the_budget_says() {
     let lines: Vec<&str> = said.out.lines().collect();
     assert!(lines[0].starts_with("::notice title=dlinfra cost ") && lines[0].contains("::$2.11/h, "), "{lines:?}");
     assert!(lines[1].starts_with(&format!("::error file=a.yaml,line={line},col=")), "{lines:?}");
-    assert!(lines[1].contains("$2.11/h is above the hourly budget of $1.00"), "{lines:?}");
+    assert!(lines[1].contains("$2.11/h is above budget.hourly of $1.00"), "{lines:?}");
     assert_eq!(lines.len(), 2, "{lines:?}");
     let summary = fs::read_to_string(desk.path().join("summary.md")).unwrap();
     assert!(summary.starts_with("## Cost of ") && summary.contains("| **total** | $2.11 |"), "{summary}");

@@ -26,7 +26,8 @@ fn reports_are_as_their_schemas_say() {
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     let smoke = fs::read_to_string(folder.path().join("blueprints/cpu-smoke.yaml")).unwrap();
     let efa = fs::read_to_string(folder.path().join("blueprints/efa-training.yaml")).unwrap();
-    let endless: Vec<&str> = efa.lines().filter(|line| !line.starts_with("ttl:")).collect();
+    let kept = |line: &&str| !line.starts_with("ttl:") && !line.starts_with("budget:");
+    let endless: Vec<&str> = efa.lines().filter(kept).collect();
     write("endless.yaml", &endless.join("\n"));
     write("broken.yaml", "blueprint: broken\nregion: us-east-1\nresources:\n  \"a\\u0001<&🚀\": { kind: vpcc }\n");
     write(
@@ -84,7 +85,7 @@ fn reports_are_as_their_schemas_say() {
 #[test]
 fn what_is_found_stands_at_its_line() {
     let folder = copy();
-    let text = "blueprint: odd\nregion: us-east-1\nresources:\n  # 🚀\n  v: { kind: vpc, cidr: 10.0.0.0/16, tags: { é: \"🚀\" }, wrong: 1 }\n";
+    let text = "blueprint: odd\nregion: us-east-1\nresources:\n  v: { kind: vpc, cidr: 10.0.0.0/16 }\noutputs:\n  # 🚀\n  o: { description: \"é🚀\", value: 1, wrong: 1 }\n";
     fs::write(folder.path().join(ODD), text).unwrap();
     let out = dlinfra(
         folder.path(),
@@ -99,17 +100,17 @@ fn what_is_found_stands_at_its_line() {
     let uri = place["artifactLocation"]["uri"].as_str().unwrap();
     assert_eq!(unescaped(uri), ODD);
     let at = |key: &str| usize::try_from(place["region"][key].as_u64().unwrap()).unwrap();
-    assert_eq!((at("startLine"), at("endLine")), (5, 5), "{place}");
-    let line: Vec<char> = text.lines().nth(4).unwrap().chars().collect();
+    assert_eq!((at("startLine"), at("endLine")), (7, 7), "{place}");
+    let line: Vec<char> = text.lines().nth(6).unwrap().chars().collect();
     let marked: String = line[at("startColumn") - 1..at("endColumn") - 1].iter().collect();
     assert_eq!(marked, "wrong");
     let annotations = super::text(&out);
     let file = "odd & <b>%2C \"é\"%3A 100%25 🚀.yaml";
-    let wanted = format!("::error file={file},line=5,col={},title=", at("startColumn"));
+    let wanted = format!("::error file={file},line=7,col={},title=", at("startColumn"));
     assert!(annotations.lines().any(|line| line.starts_with(&wanted)), "{annotations}");
     let quality: Value = serde_json::from_str(&read(folder.path(), "a.json")).unwrap();
-    assert_eq!((&quality[0]["location"]["path"], &quality[0]["location"]["lines"]["begin"]), (&ODD.into(), &5.into()));
-    let wanted = format!("odd &amp; &lt;b&gt;, &quot;é&quot;: 100% 🚀.yaml:5:{}: error", at("startColumn"));
+    assert_eq!((&quality[0]["location"]["path"], &quality[0]["location"]["lines"]["begin"]), (&ODD.into(), &7.into()));
+    let wanted = format!("odd &amp; &lt;b&gt;, &quot;é&quot;: 100% 🚀.yaml:7:{}: error", at("startColumn"));
     let junit = read(folder.path(), "a.xml");
     assert!(junit.contains(&wanted), "{junit}");
 }
