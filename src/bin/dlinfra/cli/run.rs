@@ -286,7 +286,10 @@ async fn begin(args: &Args, keep: Keep, signals: &mut Signals, ui: Ui) -> std::r
         ended::bucket(engine)?;
     }
     engine.note_job(&view, &job, found.place.presence()).await?;
-    Watch::new(engine.aws(), &job).start().await.map_err(Stop::from)?;
+    let watch = Watch::new(engine.aws(), &job);
+    if let Err(why) = watch.start().await {
+        return Err(ended::not_begun(args, &watch, &why, &job).await);
+    }
     ui.say(&format!("job {} runs on {}", job.id, counted(job.machines.len(), "machine")));
     Ok(job)
 }
