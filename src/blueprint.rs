@@ -16,6 +16,7 @@ mod declare;
 mod emit;
 mod expand;
 mod files;
+mod idle;
 mod inputs;
 pub mod keys;
 mod module;
@@ -43,6 +44,7 @@ use crate::units::{Money, Span};
 
 pub use codes::CODES;
 pub use files::{FileError, FileKind, Files, MemoryFiles, RealFiles};
+pub use idle::Idle;
 pub use policy::{CODES as POLICY_CODES, Fact, Facts, NAMES, Policy};
 pub use schema::blueprint_schema;
 
@@ -113,6 +115,8 @@ pub struct Compiled {
     pub ttl: Option<Span>,
     /// Does its end also remove what holds data?
     pub ttl_data: bool,
+    /// When machines of the shipped modules end themselves before.
+    pub idle: Option<Idle>,
     /// Limits of cost.
     pub budget: Option<Budget>,
     /// Where the journal lives; `None`: the account's own bucket.
@@ -316,6 +320,7 @@ pub fn compile(dialect: &Dialect, inputs: &Inputs, files: &dyn Files) -> Result<
         tags: top.tags,
         ttl: top.ttl,
         ttl_data: top.ttl_data,
+        idle: top.idle,
         budget: top.budget,
         backend: top.backend,
         software: top.software,

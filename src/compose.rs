@@ -1,6 +1,7 @@
 //! A compiled blueprint as the engine wants it: kinds found, specs canonical, every check run, problems at their lines.
 use crate::{
     address::Address,
+    aws::tags,
     blueprint::{self, Compiled, Existing, ResourceDecl},
     cost::{Pricing, Run, RunSource, Stated, policy},
     diagnostic::{Diagnostic, Diagnostics, codes, suggestion},
@@ -36,6 +37,8 @@ pub struct Deployment {
 impl Deployment {
     /// Who the stack is.
     pub fn target(&self) -> Target {
+        let mut tags = self.compiled.tags.clone();
+        tags.extend(self.compiled.idle.map(|idle| (tags::IDLE.to_owned(), idle.tag())));
         Target {
             stack: self.compiled.stack.clone(),
             account: self.compiled.account.clone(),
@@ -43,7 +46,7 @@ impl Deployment {
             ttl: self.compiled.ttl,
             ttl_data: self.compiled.ttl_data,
             ttl_enforced: self.compiled.backend.is_none(),
-            tags: self.compiled.tags.clone(),
+            tags,
         }
     }
 

@@ -4,10 +4,18 @@
 //! and the pictures in `tests/golden/screens` again.
 //! Each page's `sh` blocks run one after the other in a folder of their own that holds a copy of `blueprints/`; blocks
 //! marked `sh aws` need something else and do not run. `docs/language.md` has a test of its own.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "docs/pipelines.rs"]
 mod pipelines;
+#[path = "docs/reports.rs"]
+mod reports;
 #[path = "docs/screens.rs"]
 mod screens;
 #[path = "shipped/mod.rs"]

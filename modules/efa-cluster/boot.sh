@@ -12,30 +12,56 @@ retry() { # retry SECONDS COMMAND…: until it succeeds
   done
 }
 
-# Should nobody else end it, the machine ends itself half an hour after its stack: the tag with that time moves with
-# `dlinfra extend`. A machine that may not read its tags, or whose stack has no end, goes on.
+# The machine ends itself half an hour after its stack, should nobody else have done that, and before where `idle` of the
+# blueprint says so. Both are tags: a later `apply` and `dlinfra extend` change them. A machine that may not read its tags,
+# or has none of these, goes on.
 cat >/usr/local/sbin/dlinfra-end <<'END'
 #!/bin/bash
 base=http://169.254.169.254/latest
-token=$(curl -fsS -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' $base/api/token) || exit 0
-end=$(curl -fsS -H "X-aws-ec2-metadata-token: $token" $base/meta-data/tags/instance/dlinfra:expires) || exit 0
-end=$(date -u -d "$end" +%s) || exit 0
-(($(date -u +%s) < end + 1800)) || systemctl poweroff
+run=${DLINFRA_ROOT:-}/run/dlinfra
+token=$(curl -fsS -m 9 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' $base/api/token) && [[ -n $token ]] || exit 0
+tag() { curl -fs -m 9 -H "X-aws-ec2-metadata-token: $token" "$base/meta-data/tags/instance/dlinfra:$1"; }
+now=$(date -u +%s)
+if end=$(tag expires) && [[ -n $end ]] && end=$(date -u -d "$end" +%s) && ((now >= end + 1800)); then
+  exec systemctl poweroff
+fi
+
+# A GPU that works or cannot be asked, somebody who is logged in, a command, a job, a file that says so: all are work.
+busy() {
+  local used all
+  all=$(timeout 30 nvidia-smi --query-gpu=utilization.gpu --format=csv,noheader,nounits) && [[ -n $all ]] || return 0
+  while read -r used; do
+    [[ $used =~ ^[0-9]+$ ]] && ((used < $1)) || return 0
+  done <<<"$all"
+  [[ -e $run/keep || -n $(who) ]] && return 0
+  pgrep -f 'ssm-(document|session)-worker' >/dev/null && return 0
+  systemctl list-units --plain --no-legend --state=running 'dlinfra-*.service' | grep -qv '^dlinfra-end'
+}
+mkdir -p "$run"
+if [[ $(tag idle) =~ ^([0-9]+)/([0-9]+)$ ]] && below=${BASH_REMATCH[1]} minutes=${BASH_REMATCH[2]} && ! busy "$below"; then
+  # What nobody has looked at for minutes may have been work.
+  [[ -n $(find "$run/idle" -mmin -5 2>/dev/null) ]] || echo "$now" >"$run/idle"
+  touch "$run/idle"
+  ((now < $(<"$run/idle") + minutes * 60)) || exec systemctl poweroff
+else
+  rm -f "$run/idle"
+fi
 END
 chmod 755 /usr/local/sbin/dlinfra-end
 cat >/etc/systemd/system/dlinfra-end.service <<'END'
 [Unit]
-Description=Ends the machine when its stack should have ended
+Description=Ends the machine when its stack should have ended, or when it has nothing to do
 [Service]
 Type=oneshot
 ExecStart=/usr/local/sbin/dlinfra-end
 END
 cat >/etc/systemd/system/dlinfra-end.timer <<'END'
 [Unit]
-Description=Looks whether the stack of this machine should have ended
+Description=Looks whether this machine should end
 [Timer]
-OnBootSec=5min
-OnUnitActiveSec=5min
+OnBootSec=1min
+OnUnitActiveSec=1min
+AccuracySec=5s
 [Install]
 WantedBy=timers.target
 END

@@ -34,6 +34,8 @@ pub const INTENT: &str = "dlinfra:intent";
 pub const OWNER: &str = "dlinfra:owner";
 /// When it may be removed.
 pub const EXPIRES: &str = "dlinfra:expires";
+/// When a machine ends itself because it has nothing to do: percent of its GPUs' time, `/`, minutes.
+pub const IDLE: &str = "dlinfra:idle";
 /// Which secondary object of its address it is.
 pub const PART: &str = "dlinfra:part";
 /// Digests of what cannot be read back.

@@ -115,6 +115,15 @@ fn holds(k: &KeyDoc) -> Json {
             { "type": "object", "properties": { "name": text }, "required": ["name"], "additionalProperties": false },
             { "type": "object", "properties": { "tags": { "type": "object" } }, "required": ["tags"], "additionalProperties": false },
         ] }),
+        "idle" => json!({
+            "type": "object", "additionalProperties": false, "properties": {
+                "gpu_below": {
+                    "type": ["string", "integer"], "default": "5%",
+                    "description": "Each GPU is used for less than this part of the time: 1% to 100%",
+                },
+                "for": schema_of(&Type::Duration, 1),
+            },
+        }),
         "budget" => {
             let money = schema_of(&Type::Money, 1);
             json!({

@@ -73,7 +73,7 @@ pub struct Told<'a> {
     pub command: &'a str,
     /// The stack, as far as a blueprint that does not compile says one.
     pub stack: &'a str,
-    /// The blueprint's file, and what else says which stack it is; also where something is found that has no line.
+    /// The blueprint's file, and behind a `#` what else says which stack it is: eight hexadecimal digits of a digest.
     pub file: &'a str,
     /// What stands above the plan; nothing without one.
     pub header: Option<&'a Header>,
@@ -103,6 +103,14 @@ impl Told<'_> {
             Form::CodeQuality => code_quality(self).to_string(),
             Form::Sarif => sarif(self).to_string(),
             Form::Junit => junit(self),
+        }
+    }
+
+    /// The blueprint itself: where something stands that has no line.
+    fn blueprint(&self) -> &str {
+        match self.file.rsplit_once('#') {
+            Some((file, digest)) if digest.len() == 8 && digest.chars().all(|c| c.is_ascii_hexdigit()) => file,
+            _ => self.file,
         }
     }
 
@@ -166,10 +174,17 @@ fn words(found: &Diagnostic) -> String {
     out
 }
 
+/// Is it a file that a CI system can show? A flag, a variable of the environment, what is built in and the standard input
+/// are none.
+fn is_in_checkout(name: &str) -> bool {
+    let none = ["/", "../", "-", "(", "DLINFRA_VAR_"].iter().any(|start| name.starts_with(start));
+    !none && !name.ends_with(')')
+}
+
 /// The file, line and column of a problem; files outside of the working folder have none that a CI system knows.
 fn place(found: &Diagnostic) -> Option<(&str, usize, usize)> {
     let label = found.primary()?;
     let name = label.source.name.strip_prefix("./").unwrap_or(&label.source.name);
     let at = label.source.position(label.span.start);
-    (!name.starts_with('/') && !name.starts_with("../")).then_some((name, at.line, at.column))
+    is_in_checkout(name).then_some((name, at.line, at.column))
 }

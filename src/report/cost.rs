@@ -81,6 +81,11 @@ pub trait Forms {
 pub struct RenderError(String);
 
 impl CostReport {
+    /// The total in one line.
+    pub fn headline(&self) -> String {
+        text::total(self)
+    }
+
     /// The report in one form; only text asks where it is read.
     ///
     /// # Errors

@@ -79,7 +79,7 @@ pub fn text(header: &Header, import: &Import, screen: Screen) -> String {
     } else {
         out.push_str("After it `dlinfra plan` will show what differs from the blueprint:\n");
         let whole = plan_report::text(
-            &Header { new_bucket: None, end: None, ..header.clone() },
+            &Header { new_bucket: None, end: None, idle: None, ..header.clone() },
             &import.after,
             &Show { screen: screen.less(2), ..Show::PLAIN },
         );

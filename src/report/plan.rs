@@ -30,6 +30,8 @@ pub struct Header {
     pub new_bucket: Option<String>,
     /// How the end of a stack with a ttl is kept.
     pub end: Option<String>,
+    /// When machines end themselves before that.
+    pub idle: Option<String>,
 }
 
 /// More steps than this are folded by module.
@@ -126,8 +128,8 @@ pub fn text(header: &Header, plan: &Plan, show: &Show<'_>) -> String {
         );
         show.screen.paragraph(&mut out, "", Style::new(), &words, 2);
     }
-    if let Some(end) = header.end.as_ref().filter(|_| !plan.is_empty()) {
-        show.screen.paragraph(&mut out, "", Style::new(), end, 2);
+    for words in [&header.end, &header.idle].into_iter().flatten().filter(|_| !plan.is_empty()) {
+        show.screen.paragraph(&mut out, "", Style::new(), words, 2);
     }
     let shown: Vec<&Step> = plan.steps.iter().filter(|s| s.action != Action::Keep || !s.reason.is_empty()).collect();
     let changing = shown.iter().any(|s| !matches!(s.action, Action::Keep | Action::Read));

@@ -5,6 +5,8 @@ folder=$runs/$JOB
 unit=dlinfra-$JOB
 mkdir -p "$runs" && chmod 755 "$runs" && mkdir -p "$folder" && chmod 700 "$folder" || exit 1
 [ ! -e "$folder/begun" ] || exit 0
+# A command to begin may come after the one to end.
+[ ! -e "$folder/stopped" ] || exit 1
 me=$(cat "$root/var/lib/cloud/data/instance-id") || exit 1
 rank=$(printf '%s\n' "$MEMBERS" | grep -n "^$me " | cut -d: -f1)
 [ -n "$rank" ] || exit 1

@@ -255,6 +255,41 @@ fn every_form_of_the_report_has_the_same_total() {
     assert!(!desk.path().join(".dlinfra").exists());
 }
 
+/// What GitHub shows: the total and the budget beside its line, and the report as the summary of the step.
+#[test]
+fn github_shows_the_total_and_what_the_budget_says() {
+    let desk = desk(&machines("us-east-1", "budget: { hourly: 1 USD/h }\n"));
+    let run = |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let mut command = desk.command(&words[..]);
+        command.env("GITHUB_STEP_SUMMARY", desk.path().join("summary.md"));
+        command.env("GITHUB_OUTPUT", desk.path().join("output"));
+        finish(command)
+    };
+    let said = run("cost a.yaml --format github").code(0);
+    let line = 1 + fs::read_to_string(desk.path().join("a.yaml"))
+        .unwrap()
+        .lines()
+        .position(|line| line.starts_with("budget:"))
+        .unwrap();
+    let lines: Vec<&str> = said.out.lines().collect();
+    assert!(lines[0].starts_with("::notice title=dlinfra cost ") && lines[0].contains("::$2.11/h, "), "{lines:?}");
+    assert!(lines[1].starts_with(&format!("::error file=a.yaml,line={line},col=")), "{lines:?}");
+    assert!(lines[1].contains("$2.11/h is above budget.hourly of $1.00"), "{lines:?}");
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    let summary = fs::read_to_string(desk.path().join("summary.md")).unwrap();
+    assert!(summary.starts_with("## Cost of ") && summary.contains("| **total** | $2.11 |"), "{summary}");
+    let output = fs::read_to_string(desk.path().join("output")).unwrap();
+    assert!(output.contains("headline=$2.11/h, ") && output.contains("refused=true\n"), "{output}");
+    // A file gets the report; problems of a blueprint have their lines.
+    run("cost a.yaml --format github --out report.md").code(0);
+    assert!(fs::read_to_string(desk.path().join("report.md")).unwrap().starts_with("## Cost of "));
+    desk.write("b.yaml", "blueprint: b\nregion: us-east-1\nresources:\n  v: { kind: vpcc }\n");
+    let said = run("cost b.yaml --format github").code(1);
+    assert!(said.out.contains("\n::error file=b.yaml,line=4,col="), "{}", said.out);
+    run("cost a.yaml --format sarif").code(1).says(&["error[DL0741]", "`html` and `github`"]);
+}
+
 #[test]
 fn a_report_is_compared_with_files_plans_and_commits() {
     let desk = desk(&machines("us-east-1", ""));

@@ -38,6 +38,7 @@ fn shown(plan: &Plan) -> String {
         journal: word(),
         new_bucket: None,
         end: None,
+        idle: None,
     };
     report::text(&header, plan, &report::Show { full: true, ..report::Show::PLAIN })
 }

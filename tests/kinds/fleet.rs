@@ -29,6 +29,8 @@ struct World {
     memory: Arc<Memory>,
     subnet: String,
     group: String,
+    /// Tags beside those of every test.
+    more_tags: BTreeMap<String, String>,
 }
 
 impl World {
@@ -52,7 +54,7 @@ impl World {
         let group = ec2.create_security_group().group_name("fleet").description("fleet").vpc_id(&vpc);
         let group = group.send().await.unwrap().group_id.unwrap();
         aws.clock().sleep(std::time::Duration::from_secs(5)).await;
-        Self { sandbox: stage.sandbox, aws, sweep, memory: Arc::default(), subnet, group }
+        Self { sandbox: stage.sandbox, aws, sweep, memory: Arc::default(), subnet, group, more_tags: BTreeMap::new() }
     }
 
     fn spec(&self, changes: Value) -> Value {
@@ -104,6 +106,7 @@ impl World {
         ]
         .into_iter()
         .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .chain(self.more_tags.clone())
         .collect();
         let input = plan::Input {
             wanted: &wanted,
@@ -170,6 +173,88 @@ impl World {
         let volumes = self.aws.ec2().describe_volumes().send().await.unwrap();
         assert!(volumes.volumes().is_empty());
     }
+}
+
+impl World {
+    /// The same stack with this tag on everything.
+    fn tagged(mut self, key: &str, value: &str) -> Self {
+        self.more_tags.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// What becomes of each machine that shuts itself down, and whether it may read its tags.
+    async fn belts(&self) -> BTreeSet<(String, String)> {
+        let out = self.aws.ec2().describe_instances().send().await.unwrap();
+        let mut belts = BTreeSet::new();
+        for instance in out.reservations().iter().flat_map(aws_sdk_ec2::types::Reservation::instances) {
+            let ask = self.aws.ec2().describe_instance_attribute().instance_id(instance.instance_id().unwrap());
+            let what = aws_sdk_ec2::types::InstanceAttributeName::InstanceInitiatedShutdownBehavior;
+            let answer = ask.attribute(what).send().await.unwrap();
+            let shutdown = answer.instance_initiated_shutdown_behavior.and_then(|v| v.value).unwrap();
+            let seen = instance.metadata_options().unwrap().instance_metadata_tags().unwrap().as_str().to_owned();
+            belts.insert((shutdown, seen));
+        }
+        belts
+    }
+}
+
+/// A machine whose stack has an end, or that may be idle for a while only, ends for good when it shuts itself down, and
+/// sees the tags that say when.
+#[tokio::test(start_paused = true)]
+async fn machines_of_a_stack_with_an_end_can_end_themselves() {
+    let set = |shutdown: &str, tags: &str| BTreeSet::from([(shutdown.to_owned(), tags.to_owned())]);
+    let small = json!({ "instance_type": "t3.small", "image": "al2023", "count": 2 });
+    let endless = World::new(Behaviour::default()).await;
+    endless.apply(Some(endless.spec(small.clone()))).await;
+    assert_eq!(endless.belts().await, set("stop", "disabled"));
+    for (key, value) in [("dlinfra:expires", "2026-01-02T00:00:00Z"), ("dlinfra:idle", "5/120")] {
+        let world = World::new(Behaviour::default()).await.tagged(key, value);
+        world.apply(Some(world.spec(small.clone()))).await;
+        assert_eq!(world.belts().await, set("terminate", "enabled"), "{key}");
+    }
+    // EC2 launches no machine that sees a tag of which the metadata has no name.
+    let world = World::new(Behaviour::default()).await.tagged("dlinfra:expires", "2026-01-02T00:00:00Z");
+    let world = world.tagged("cost center/team", "4711");
+    world.apply(Some(world.spec(small))).await;
+    assert_eq!(world.belts().await, set("terminate", "disabled"));
+}
+
+/// `dlinfra extend`: the tag that the machine reads moves, and the machine stays.
+#[tokio::test(start_paused = true)]
+async fn an_end_that_moves_reaches_the_machines() {
+    let mut stage = Stage::new().await;
+    stage.target.ttl = Some(dlinfra::units::Span::from_hours(2));
+    let all = [
+        wanted("vpc", "vpc", json!({ "cidr": "10.0.0.0/16" })),
+        wanted("subnet", "subnet", json!({ "vpc": { "$ref": "vpc" }, "cidr": "10.0.0.0/20", "zone": "us-east-1a" })),
+        wanted("group", "security-group", json!({ "vpc": { "$ref": "vpc" } })),
+        wanted(
+            "box",
+            "instance-group",
+            json!({ "instance_type": "t3.micro", "count": 2, "subnet": { "$ref": "subnet" }, "image": "al2023",
+                    "interfaces": { "security_groups": [{ "$ref": "group" }] } }),
+        ),
+    ];
+    stage.settle(&all).await;
+    let aws = stage.aws().await;
+    let read = async || {
+        let out = aws.ec2().describe_instances().send().await.unwrap();
+        let instances = out.reservations().iter().flat_map(aws_sdk_ec2::types::Reservation::instances);
+        let tag = |i: &aws_sdk_ec2::types::Instance| {
+            let tag = i.tags().iter().find(|tag| tag.key() == Some("dlinfra:expires"));
+            (i.instance_id().unwrap().to_owned(), tag.and_then(|tag| tag.value()).unwrap().to_owned())
+        };
+        instances.map(tag).collect::<BTreeMap<_, _>>()
+    };
+    let before = read().await;
+    let engine = stage.engine().await;
+    let later = engine.ends().unwrap().at + jiff::SignedDuration::from_hours(24);
+    let folder = tempfile::tempdir().unwrap();
+    engine.extend(later, dlinfra::journal::Presence::new(folder.path())).await.unwrap();
+    let after = read().await;
+    assert!(before.keys().eq(after.keys()) && before.len() == 2, "{before:?} {after:?}");
+    assert!(after.values().all(|end| *end == later.to_string()), "{after:?}");
+    assert!(before.values().all(|end| *end != later.to_string()), "{before:?}");
 }
 
 fn subset(small: &[String], large: &[String]) -> bool {

@@ -47,6 +47,35 @@ outputs:
 "#;
 
 #[test]
+fn what_counts_as_idle_has_defaults_and_bounds() {
+    let idle = |text: &str| good(&format!("idle: {text}\n")).idle.map(|idle| (idle.tag(), idle.to_string()));
+    let words = |tag: &str, words: &str| Some((tag.to_owned(), words.to_owned()));
+    assert_eq!(good("").idle, None);
+    assert_eq!(idle("{}"), words("5/120", "every GPU below 5 % for 2h"));
+    for percent in ["10", "10%", "10 %", "'10'", "\"10%\""] {
+        assert_eq!(idle(&format!("{{ gpu_below: {percent} }}")), words("10/120", "every GPU below 10 % for 2h"));
+    }
+    assert_eq!(idle("{ gpu_below: 1%, for: 90m }"), words("1/90", "every GPU below 1 % for 1h30m"));
+    let limit = "variables: { p: { type: int, default: 7 } }\nidle: { gpu_below: '${var.p}%' }\n";
+    assert_eq!(good(limit).idle.unwrap().tag(), "7/120");
+    for (text, code, words) in [
+        ("{ gpu_below: 0 }", "DL0145", "write whole percent from `1%` to `100%`"),
+        ("{ gpu_below: 101% }", "DL0145", "`101%` is no part of a GPU's time"),
+        ("{ gpu_below: 2.5% }", "DL0145", "write whole percent"),
+        ("{ gpu_below: little }", "DL0145", "write whole percent"),
+        ("{ for: 5m }", "DL0145", "write whole minutes, from `10m` to `7d`"),
+        ("{ for: 30d }", "DL0145", "machines cannot wait for 30d"),
+        ("{ for: 90s }", "DL0145", "write whole minutes"),
+        ("{ for: 2 }", "DL0", "not a duration"),
+        ("{ until: 2h }", "DL0", "until"),
+        ("2h", "DL0", "idle"),
+    ] {
+        let said = bad(&format!("idle: {text}\n"));
+        assert!(said.contains(&format!("error[{code}")) && said.contains(words), "{text}:\n{said}");
+    }
+}
+
+#[test]
 fn the_example_of_the_language() {
     let c = match try_with(&inputs(), Default::default(), EXAMPLE) {
         Ok(c) => c,

@@ -29,6 +29,8 @@ struct Runs {
     functions: bool,
     commands: bool,
     user_data: bool,
+    /// So much real time has a function at least.
+    least: Option<Duration>,
 }
 
 /// An account in memory, served on 127.0.0.1 until this is dropped.
@@ -57,6 +59,16 @@ impl Account {
         Self::open(speed, behaviour, Runs { commands: true, ..Runs::default() })
     }
 
+    /// The same, where a function may wait for the lock of one that died: that is watched in real time.
+    pub(crate) fn with_patient_functions(speed: u32, behaviour: Behaviour) -> Self {
+        Self::open(speed, behaviour, Runs { functions: true, least: Some(PATIENCE), ..Runs::default() })
+    }
+
+    /// The same, where both do.
+    pub(crate) fn with_everything(speed: u32, behaviour: Behaviour) -> Self {
+        Self::open(speed, behaviour, Runs { functions: true, commands: true, user_data: true, least: None })
+    }
+
     /// The same, with their user data: only for scripts that may run anywhere.
     pub(crate) fn with_user_data(speed: u32, behaviour: Behaviour) -> Self {
         Self::open(speed, behaviour, Runs { commands: true, user_data: true, ..Runs::default() })
@@ -75,7 +87,13 @@ impl Account {
                     Arc::new(if runs.user_data { made.with_user_data() } else { made }) as Arc<dyn Commands>
                 };
                 let commands = runs.commands.then(machines);
-                let functions = || Arc::new(Processes::new(at.clone(), speed).unwrap()) as Arc<dyn Functions>;
+                let functions = || {
+                    let made = match runs.least {
+                        Some(least) => Processes::at_least(at.clone(), speed, least),
+                        None => Processes::new(at.clone(), speed),
+                    };
+                    Arc::new(made.unwrap()) as Arc<dyn Functions>
+                };
                 let functions = runs.functions.then(functions);
                 let config = SandboxConfig { speed, behaviour, functions, commands, ..SandboxConfig::default() };
                 let sandbox = Sandbox::open(config).unwrap();

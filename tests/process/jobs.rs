@@ -18,7 +18,7 @@ fn account() -> Account {
 }
 
 /// Three machines, without anything that costs time.
-const THREE: &str = "
+pub(crate) const THREE: &str = "
 blueprint: three
 region: us-east-1
 ttl: 2h
@@ -170,6 +170,9 @@ fn a_job_outlives_who_began_it() {
         let jobs: Vec<&str> = ran.err.lines().filter(|line| line.contains(" runs on 3 machines")).collect();
         let Some(line) = jobs.first() else { continue };
         let id = line.split(' ').nth(1).unwrap();
+        let status = cli.run(&["status"]).must(0, "status").out;
+        let line = status.lines().find(|line| line.contains(id)).unwrap();
+        assert!(line.contains("runs for 2h at most"), "nobody has seen its end yet: {line}");
         let ran = cli.run(&["run", "--attach", id, "--keep", "always"]).must(5, "the code of rank 1");
         let steps = ran.out.lines().filter(|line| line.contains("step ")).count();
         assert_eq!(steps, 15, "all that was written: {}", ran.out);
@@ -212,6 +215,76 @@ fn ids(cli: &Cli) -> Vec<String> {
     let status: Value = serde_json::from_str(&cli.run(&["status", "--format", "json"]).must(0, "status").out).unwrap();
     let group = status["resources"].as_array().unwrap().iter().find(|r| r["kind"] == "instance-group").unwrap();
     group["outputs"]["instance_ids"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect()
+}
+
+/// All ranks or none: they would wait for the one that is missing.
+#[test]
+fn a_job_that_begins_only_on_some_machines_is_stopped_there() {
+    let account = account();
+    let cli = three(account.port);
+    let folder = cli.folder().display().to_string();
+    // On one of three machines there is no room for jobs.
+    let work = format!(
+        "mkdir {folder}/full 2>/dev/null && {{ mkdir -p $DLINFRA_ROOT/var/lib; echo full >$DLINFRA_ROOT/var/lib/dlinfra; }}; true"
+    );
+    let boot = format!("boot={work}");
+    cli.run(&["apply", "--yes", "--var", &boot]).must(0, "machines");
+    let script = format!(
+        "trap 'rm {folder}/on-$NODE_RANK; exit 9' TERM; touch {folder}/on-$NODE_RANK {folder}/was-$NODE_RANK; sleep 600 & wait"
+    );
+    let names = |prefix: &str| {
+        let all = fs::read_dir(cli.folder()).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+        all.filter(|name| name.starts_with(prefix)).count()
+    };
+    let ran = cli.run(&["run", "--yes", "--var", &boot, "--", &script]).must(3, "one of three");
+    assert!(ran.err.contains("error[DL0828]: the job did not begin on every machine"), "{}", ran.err);
+    assert!(ran.err.contains("the stack stays"), "{}", ran.err);
+    wait_for("nobody goes on", || names("on-") == 0);
+    assert!(names("was-") <= 2, "one of them could not");
+    // The journal knows how it ended, and status says so.
+    let status = cli.run(&["status", "--var", &boot]).must(0, "status");
+    assert!(status.out.contains("on train (3 machines)") && status.out.contains("with exit code 3"), "{}", status.out);
+    let json: Value = serde_json::from_str(&cli.run(&["status", "--format", "json"]).must(0, "status").out).unwrap();
+    assert_eq!((&json["jobs"][0]["ended"]["code"], &json["jobs"][0]["machines"]), (&3.into(), &3.into()), "{json}");
+    let ran = cli.run(&["run", "--yes", "--keep", "never", "--var", &boot, "--", &script]).must(3, "again");
+    assert!(ran.err.contains("DL0828") && ran.err.contains("0 resources, $0.00/h left"), "{}", ran.err);
+    nothing(&account);
+}
+
+/// What CI systems show of a run: one result, whatever the parts of it said.
+#[test]
+fn a_run_tells_ci_systems_how_it_ended() {
+    let account = account();
+    let cli = three(account.port);
+    let reports = ["--report", "junit=run.xml", "--report", "sarif=run.sarif", "--report", "github=run.txt"];
+    let read = |name: &str| fs::read_to_string(cli.folder().join(name)).unwrap();
+    let words = [&["run", "--yes", "--format", "markdown"][..], &reports, &["--", "echo rank $NODE_RANK"]].concat();
+    let ran = cli.run(&words).must(0, "a job");
+    assert!(
+        ran.out.starts_with("<!-- dlinfra:dlinfra.yaml -->\n### dlinfra run: `three` in us-east-1\n"),
+        "{}",
+        ran.out
+    );
+    let headline = ran.out.lines().find(|line| line.starts_with("**")).unwrap();
+    for part in ["applied: ", "3 ranks ended with 0", "0 resources left"] {
+        assert!(headline.contains(part), "{part}: {headline}");
+    }
+    assert!(ran.out.contains("\n+ train"), "what it made is folded: {}", ran.out);
+    assert!(ran.err.contains("[1] rank 1\n"), "what the ranks write goes to the log: {}", ran.err);
+    assert!(read("run.xml").contains("failures=\"0\""), "{}", read("run.xml"));
+    assert!(read("run.txt").starts_with("::notice title=dlinfra run three::applied: "), "{}", read("run.txt"));
+    let words = [&["run", "--yes"][..], &reports, &["--", "exit $NODE_RANK"]].concat();
+    cli.run(&words).must(1, "rank 1");
+    assert!(
+        read("run.xml").contains("name=\"DL0823\"") && read("run.xml").contains("failures=\"1\""),
+        "{}",
+        read("run.xml")
+    );
+    let sarif: Value = serde_json::from_str(&read("run.sarif")).unwrap();
+    let result = &sarif["runs"][0]["results"][0];
+    assert_eq!((&result["ruleId"], &result["level"]), (&"DL0823".into(), &"error".into()), "{sarif}");
+    assert!(read("run.txt").contains("::error title=DL0823::the job failed"), "{}", read("run.txt"));
+    nothing(&account);
 }
 
 #[test]

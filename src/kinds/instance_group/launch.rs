@@ -296,12 +296,12 @@ impl Plan<'_> {
     }
 }
 
-/// Has its stack an end? Then a machine that shuts itself down is gone, and does not go on costing money for its disks.
+/// May it end by itself? Then a machine that shuts itself down is gone, and does not go on costing money for its disks.
 fn ends(tags: &Tags) -> bool {
-    tags.contains_key(tags::EXPIRES)
+    [tags::EXPIRES, tags::IDLE].iter().any(|key| tags.contains_key(*key))
 }
 
-/// May a machine read its tags, which say when its stack ends? AWS refuses to launch one that may where a key of a tag is
+/// May a machine read its tags, which say when it ends? AWS refuses to launch one that may where a key of a tag is
 /// no name in the metadata (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/work-with-tags-in-IMDS.html).
 fn sees_tags(tags: &Tags) -> bool {
     let legal = |c: char| c.is_ascii_alphanumeric() || "+-=.,_:@".contains(c);

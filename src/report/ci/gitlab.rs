@@ -22,7 +22,7 @@ pub fn code_quality(told: &Told<'_>) -> Value {
 }
 
 fn entry(told: &Told<'_>, found: &Diagnostic) -> Value {
-    let (path, line, _) = super::place(found).unwrap_or((told.file, 1, 1));
+    let (path, line, _) = super::place(found).unwrap_or((told.blueprint(), 1, 1));
     let severity = match found.severity {
         Severity::Error => "critical",
         Severity::Warning => "major",

@@ -52,7 +52,7 @@ fn result(told: &Told<'_>, found: &Diagnostic, used: &[&str]) -> Value {
             let (start, end) = ((from.line, from.column), (to.line, to.column));
             (file, json!({ "startLine": start.0, "startColumn": start.1, "endLine": end.0, "endColumn": end.1 }))
         }
-        _ => (told.file, json!({ "startLine": 1 })),
+        _ => (told.blueprint(), json!({ "startLine": 1 })),
     };
     out["locations"] = json!([{ "physicalLocation": {
         "artifactLocation": { "uri": uri(file) }, "region": region,

@@ -126,7 +126,7 @@ fn money(figure: Option<&String>, unpriced: usize) -> String {
     }
 }
 
-fn total(report: &CostReport) -> String {
+pub(super) fn total(report: &CostReport) -> String {
     let cost = &report.cost;
     let run = match (&cost.run, &report.hours) {
         (Some(run), Some(hours)) => {

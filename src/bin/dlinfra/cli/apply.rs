@@ -76,7 +76,7 @@ impl Args {
             replace: Vec::new(),
             not_bought: Vec::new(),
             full: false,
-            forms: Forms::default(),
+            forms: args.forms.inner(),
             patience: args.patience,
             keeping: args.keeping.clone(),
             program: args.program.clone(),
@@ -141,7 +141,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         }
         if ui.json {
             let outcome = Outcome::default();
-            let last = summary("apply", &prepared.header, plan, &outcome, money, &prepared.deployment.notes);
+            let last = summary("apply", &prepared.header, plan, &outcome, money, &prepared.found());
             ui.data(&with_outputs(last, &prepared.deployment.compiled, &prepared.view.snapshot).to_string());
         } else {
             output::show(&prepared.deployment.compiled, &prepared.view.snapshot, ui);
@@ -157,7 +157,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     reaper::arm(&prepared, &args.keeping, &args.program, ui).await?;
     let outcome = execute(job(), ui).await?;
     if ui.json {
-        let last = summary("apply", &prepared.header, plan, &outcome, money, &prepared.deployment.notes);
+        let last = summary("apply", &prepared.header, plan, &outcome, money, &prepared.found());
         // What an incomplete run leaves is told by `output`.
         let view =
             if outcome.complete() { Some(prepared.engine.look(&prepared.deployment.wanted).await?) } else { None };

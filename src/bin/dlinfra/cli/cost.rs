@@ -4,7 +4,7 @@ use super::{
     arguments::{Source, Where},
     compare,
     cost_actual::{self, Bills},
-    cost_all, document, load,
+    cost_all, document, forms, load,
     money::{self, Limits},
     place, prices,
 };
@@ -17,6 +17,7 @@ use dlinfra::{
     kinds::KINDS,
     price::PriceBook,
     report::{
+        ci::Told,
         cost::{CostReport, Forms, Heading, RenderError},
         screen::Screen,
     },
@@ -48,6 +49,13 @@ pub(super) struct Args {
     output: Option<PathBuf>,
 }
 
+impl Args {
+    /// What is priced.
+    pub(super) const fn source(&self) -> &Source {
+        &self.source
+    }
+}
+
 pub(super) async fn run(args: &Args, format: Format, ui: Ui) -> Result {
     let output = Output(args.output.as_deref());
     if args.all {
@@ -62,8 +70,17 @@ pub(super) async fn run(args: &Args, format: Format, ui: Ui) -> Result {
     if !ui.json {
         ui.diagnostics(&notes);
     }
-    let report = report(&deployment, args, &prices.book)?;
-    let done = write(&report, format, args, ui);
+    let (report, said) = report(&deployment, args, &prices.book)?;
+    let done = match format {
+        Format::Github => {
+            let headline = report.headline();
+            let (stack, file) = (deployment.compiled.stack.as_str(), forms::file(&args.source));
+            let told = forms::told("cost", (stack, &file), &said, Exit::Ok.code());
+            let page = report.render(format.report(), Screen::PLAIN).map_err(|e| unwritten(&e))?;
+            github(&Told { closing: Some(&headline), ..told }, &page, output, ui)
+        }
+        _ => write(&report, format, args, ui),
+    };
     // As in `validate`: the process ends here.
     std::mem::forget((deployment, report));
     done
@@ -77,8 +94,12 @@ enum By {
     Owner,
 }
 
-/// The report of a blueprint as it is written.
-fn report(deployment: &Deployment, args: &Args, book: &PriceBook) -> std::result::Result<CostReport, Stop> {
+/// The report of a blueprint as it is written, and what its budget says.
+fn report(
+    deployment: &Deployment,
+    args: &Args,
+    book: &PriceBook,
+) -> std::result::Result<(CostReport, Diagnostics), Stop> {
     let (compiled, limits) = (&deployment.compiled, &args.limits);
     let (stated, _) = money::stated(compiled, limits)?;
     let bill: Bill = stated::bill(compiled, KINDS, &money::pricing(compiled, &stated, book));
@@ -90,16 +111,17 @@ fn report(deployment: &Deployment, args: &Args, book: &PriceBook) -> std::result
     };
     let advice = advice::advise(book, &compiled.region, &stated::subjects(compiled, KINDS, &stated.usage));
     let verdict = stated.budget.check(&bill, limits.allow_unpriced);
+    let said = money::at_its_line(compiled, verdict.diagnostics()).collect();
     let by = args.by.map(|by| match by {
         By::Module => GroupBy::Module,
         By::Kind => GroupBy::Kind,
         By::Owner => GroupBy::Owner,
     });
     let report = CostReport::new(&heading, &bill).with_budget(&verdict).with_advice(&advice).grouped_by(by);
-    let Some(with) = &args.compare else { return Ok(report) };
+    let Some(with) = &args.compare else { return Ok((report, said)) };
     let other = compare::find(with, &args.source, limits, book)?;
     let run = bill.run.map(|run| run.hours);
-    Ok(report.with_comparison(&other.words, &Comparison::of(&other.bill, &bill), run))
+    Ok((report.with_comparison(&other.words, &Comparison::of(&other.bill, &bill), run), said))
 }
 
 /// Prints the report, or writes it to the file that was asked for.
@@ -115,8 +137,23 @@ fn unwritten(error: &RenderError) -> Diagnostic {
     Diagnostic::error(&dlinfra::aws::codes::BUG, error.to_string())
 }
 
+/// Annotations, and the report as the summary of the step; also into the file that was asked for.
+fn github(told: &Told<'_>, page: &str, output: Output<'_>, ui: Ui) -> Result {
+    forms::github(ui, told, page)?;
+    if output.0.is_some() {
+        output.write(page, ui)?;
+    }
+    Ok(Exit::Ok)
+}
+
 /// Shows what is known of live stacks, with what people should know beside it.
 pub(super) fn show(report: &impl Forms, format: Format, notes: &Diagnostics, output: Output<'_>, ui: Ui) -> Result {
+    if format == Format::Github {
+        let page = report.markdown();
+        let headline = page.lines().next().unwrap_or_default().trim_start_matches(['#', ' ']);
+        let told = forms::told("cost", ("", ""), notes, Exit::Ok.code());
+        return github(&Told { closing: Some(headline), ..told }, &page, output, ui);
+    }
     let text = match format {
         Format::Json => document("cost", &report.json(), notes).to_string(),
         Format::Csv => report.csv(),

@@ -39,7 +39,7 @@ impl Args {
     /// What `run` removes when its job is over.
     pub(super) fn of_run(args: &super::run::Args, delete_data: bool) -> Self {
         let (which, patience) = (args.which.clone(), args.patience);
-        Self { which, yes: true, delete_data, patience, forms: Forms::default() }
+        Self { which, yes: true, delete_data, patience, forms: args.forms.inner() }
     }
 }
 
@@ -189,7 +189,7 @@ fn tell(
     exit: Exit,
     ui: Ui,
 ) -> std::result::Result<(), super::Stop> {
-    let file = args.which.stack.clone().unwrap_or_else(|| forms::file(&args.which.source));
+    let file = forms::stack_or_file(&args.which);
     let told = forms::told("destroy", (&header.stack, &file), found, exit.code());
     let (header, plan, money) = (Some(header), Some(plan), Some(money));
     args.forms.tell(ui, &Told { header, plan, money, closing: Some(words), ..told })

@@ -15,11 +15,12 @@ use serde_json::json;
 
 /// Move the end of a stack that has a ttl to a later time.
 #[derive(clap::Args)]
+#[command(group = clap::ArgGroup::new("end").required(true).args(["by", "until"]))]
 pub(super) struct Args {
     #[command(flatten)]
     which: Which,
     /// How much later than its present end, or than now if that is over, such as `24h`.
-    #[arg(long, value_name = "DURATION", required_unless_present = "until", conflicts_with = "until")]
+    #[arg(long, value_name = "DURATION")]
     by: Option<Span>,
     /// The new end, such as `2027-01-31T08:00:00Z`.
     #[arg(long, value_name = "TIME")]

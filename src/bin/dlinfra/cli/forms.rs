@@ -1,17 +1,25 @@
 //! What a command found and did, in the forms that CI systems show: to stdout, into files, and to GitHub's own files.
-use super::{Result, Stop, arguments::Source};
+use super::{Result, Stop, arguments::Source, stack::Which};
 use crate::cli::codes;
 use crate::ui::Ui;
 use dlinfra::{
     diagnostic::{Code, Diagnostic, Diagnostics},
     engine::Outcome,
-    report::ci::{Form, Told, markdown, outputs},
+    plan::Plan,
+    report::{
+        ci::{Form, Told, annotations, markdown, outputs},
+        cost::PlanFigures,
+        plan::Header,
+    },
 };
 use std::{
     fs::OpenOptions,
     io::Write as _,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// Flags of commands whose result CI systems show.
@@ -23,6 +31,19 @@ pub(super) struct Forms {
     /// The most characters of a comment (`markdown`); GitHub takes 65536.
     #[arg(long, value_name = "N", default_value = "65536", hide_default_value = true)]
     max_chars: usize,
+    /// A command that another one runs tells nobody but that one.
+    #[arg(skip)]
+    within: bool,
+    #[arg(skip)]
+    heard: Arc<Mutex<Heard>>,
+}
+
+/// What the parts of a command found and did, for it to tell at its end.
+#[derive(Default)]
+struct Heard {
+    found: Diagnostics,
+    words: Vec<String>,
+    plan: Option<(Header, Plan, PlanFigures)>,
 }
 
 fn pair(text: &str) -> std::result::Result<(Form, PathBuf), String> {
@@ -49,11 +70,63 @@ impl Forms {
 
     /// Does anybody want a form?
     pub(super) fn wanted(&self, ui: Ui) -> bool {
-        ui.form.is_some() || !self.reports.is_empty()
+        self.within || ui.form.is_some() || !self.reports.is_empty()
+    }
+
+    /// For a command that this one runs.
+    pub(super) fn inner(&self) -> Self {
+        Self { within: true, heard: self.heard.clone(), ..Self::default() }
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps what was found, for the end.
+    pub(super) fn hear(&self, found: &Diagnostics) {
+        self.heard().found.extend(found.clone());
+    }
+
+    /// Keeps words about the whole, for the end.
+    pub(super) fn hear_words(&self, words: String) {
+        self.heard().words.push(words);
+    }
+
+    /// Tells what was heard.
+    pub(super) fn tell_heard(
+        &self,
+        ui: Ui,
+        command: &str,
+        (stack, file): (&str, &str),
+        exit: u8,
+    ) -> std::result::Result<(), Stop> {
+        if !self.wanted(ui) {
+            return Ok(());
+        }
+        let heard = self.heard();
+        let words = heard.words.join("; ");
+        let (header, plan, money) = match &heard.plan {
+            Some((header, plan, money)) => (Some(header), Some(plan), Some(money)),
+            None => (None, None, None),
+        };
+        let stack = header.map_or(stack, |header| header.stack.as_str());
+        let closing = Some(words.as_str()).filter(|words| !words.is_empty());
+        let mut found = heard.found.clone();
+        found.sort();
+        self.tell(ui, &Told { header, plan, money, closing, ..told(command, (stack, file), &found, exit) })
     }
 
     /// Tells it in every form that is wanted.
     pub(super) fn tell(&self, ui: Ui, told: &Told<'_>) -> std::result::Result<(), Stop> {
+        if self.within {
+            let mut heard = self.heard();
+            heard.found.extend(told.found.clone());
+            heard.words.push(told.headline());
+            if let (None, Some(header), Some(plan), Some(money)) = (&heard.plan, told.header, told.plan, told.money) {
+                heard.plan = Some((header.clone(), plan.clone(), money.clone()));
+            }
+            return Ok(());
+        }
         TOLD.store(true, Ordering::SeqCst);
         if let Some(form) = ui.form {
             ui.result(&told.render(form, self.max_chars));
@@ -62,18 +135,7 @@ impl Forms {
             write(file, &told.render(*form, self.max_chars), false)?;
         }
         let github = ui.form == Some(Form::Github) || self.reports.iter().any(|(form, _)| *form == Form::Github);
-        if github {
-            if let Some(file) = named("GITHUB_STEP_SUMMARY") {
-                write(&file, &format!("{}\n", markdown(told, SUMMARY)), true)?;
-            }
-            if let Some(file) = named("GITHUB_OUTPUT") {
-                // One line each: a line break would end the value.
-                let lines =
-                    outputs(told).into_iter().map(|(name, value)| format!("{name}={}\n", value.replace('\n', " ")));
-                write(&file, &lines.collect::<String>(), true)?;
-            }
-        }
-        Ok(())
+        if github { beside(told, &markdown(told, SUMMARY)) } else { Ok(()) }
     }
 
     /// The result of a command, told where it ended early.
@@ -87,6 +149,27 @@ impl Forms {
         }
         Err(stop)
     }
+}
+
+/// GitHub's form of a result that has a page of its own, which becomes the summary of the step.
+pub(super) fn github(ui: Ui, told: &Told<'_>, page: &str) -> std::result::Result<(), Stop> {
+    TOLD.store(true, Ordering::SeqCst);
+    ui.result(&annotations(told));
+    let page = if page.chars().count() > SUMMARY { "The report is too long for a summary.\n" } else { page };
+    beside(told, page)
+}
+
+/// What goes into GitHub's own files.
+fn beside(told: &Told<'_>, summary: &str) -> std::result::Result<(), Stop> {
+    if let Some(file) = named("GITHUB_STEP_SUMMARY") {
+        write(&file, &format!("{summary}\n"), true)?;
+    }
+    if let Some(file) = named("GITHUB_OUTPUT") {
+        // One line each: a line break would end the value.
+        let lines = outputs(told).into_iter().map(|(name, value)| format!("{name}={}\n", value.replace('\n', " ")));
+        write(&file, &lines.collect::<String>(), true)?;
+    }
+    Ok(())
 }
 
 /// What there is to tell of a stack and its file, without a plan.
@@ -125,6 +208,11 @@ pub(super) fn file(source: &Source) -> String {
     let all: Vec<String> = source.vars.iter().cloned().chain(files).collect();
     let digest = dlinfra::spec::sha256(all.join("\n").as_bytes());
     format!("{file}#{}", digest.get(..8).unwrap_or_default())
+}
+
+/// The same of a command that works with a name alone.
+pub(super) fn stack_or_file(which: &Which) -> String {
+    which.stack.clone().unwrap_or_else(|| file(&which.source))
 }
 
 /// The file that a variable of the environment names.

@@ -222,8 +222,8 @@ Options:
 #[derive(Parser)]
 #[command(name = "dlinfra", version, about, help_template = HELP, after_help = AFTER, disable_help_subcommand = false)]
 struct Cli {
-    /// `json` prints one document (apply and destroy: JSON lines); `csv`, `markdown` and `html` are for `cost`; `markdown`,
-    /// `github`, `gitlab`, `codequality`, `sarif` and `junit` for validate, plan, apply and destroy.
+    /// `json` prints one document (apply, destroy and run: JSON lines); `csv`, `markdown`, `html` and `github` are for
+    /// `cost`; `markdown`, `github`, `gitlab`, `codequality`, `sarif` and `junit` for validate, plan, apply, destroy and run.
     #[arg(
         long,
         global = true,
@@ -412,7 +412,7 @@ impl Command {
 
     /// Has it forms for CI systems?
     fn has_forms(&self) -> bool {
-        matches!(self, Self::Validate(_) | Self::Plan(_) | Self::Apply(_) | Self::Destroy(_))
+        matches!(self, Self::Validate(_) | Self::Plan(_) | Self::Apply(_) | Self::Destroy(_) | Self::Run(_))
     }
 
     /// Does it make reports, which have more forms than text and JSON?
@@ -447,7 +447,8 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     log();
-    let form = cli.format.ci().filter(|_| cli.command.has_forms());
+    let reported = cli.command.reports() && cli.format == Format::Github;
+    let form = cli.format.ci().filter(|_| cli.command.has_forms() || reported);
     let ui = Ui::new(cli.format == Format::Json, form, cli.color);
     let name = cli.command.name();
     let exit = match runtime() {
@@ -513,13 +514,13 @@ async fn dispatch(command: Command, format: Format, ui: Ui) -> Result {
     let has = match format {
         Format::Text | Format::Json => true,
         Format::Csv | Format::Html => command.reports(),
-        Format::Markdown => command.reports() || command.has_forms(),
+        Format::Markdown | Format::Github => command.reports() || command.has_forms(),
         _ => command.has_forms(),
     };
     if !has {
         let form = format.to_possible_value().map_or_else(String::new, |v| v.get_name().to_owned());
         let help = match (command.reports(), command.has_forms()) {
-            (true, _) => "it has `text`, `json`, `csv`, `markdown` and `html`",
+            (true, _) => "it has `text`, `json`, `csv`, `markdown`, `html` and `github`",
             (_, true) => "it has `text`, `json`, `markdown`, `github`, `gitlab`, `codequality`, `sarif` and `junit`",
             _ => "write `--format text` or `--format json`",
         };
@@ -543,16 +544,22 @@ async fn dispatch(command: Command, format: Format, ui: Ui) -> Result {
         }
         Command::Destroy(args) => {
             args.forms.check()?;
-            args.forms.around("destroy", &forms::file(&args.which.source), ui, destroy::run(&args, ui).await)
+            args.forms.around("destroy", &forms::stack_or_file(&args.which), ui, destroy::run(&args, ui).await)
         }
         Command::Status(args) => status::run(&args, ui).await,
         Command::Drift(args) => drift::run(&args, ui).await,
-        Command::Cost(args) => cost::run(&args, format, ui).await,
+        Command::Cost(args) => {
+            let (forms, file) = (forms::Forms::default(), forms::file(args.source()));
+            forms.around("cost", &file, ui, cost::run(&args, format, ui).await)
+        }
         Command::Output(args) => output::run(&args, ui).await,
         Command::Logs(args) => logs::run(&args, ui).await,
         Command::Invoke(args) => invoke::run(&args, ui).await,
         Command::Rehearse(args) => rehearse::run(&args, ui).await,
-        Command::Run(args) => run::run(&args, ui).await,
+        Command::Run(args) => {
+            args.forms.check()?;
+            args.forms.around("run", &forms::stack_or_file(&args.which), ui, run::run(&args, ui).await)
+        }
         Command::Wait(args) => wait::run(&args, ui).await,
         Command::Ssh(args) => ssh::run(&args, ui).await,
         Command::List(args) => list::run(&args, ui).await,

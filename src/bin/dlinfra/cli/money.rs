@@ -77,6 +77,15 @@ pub(super) fn with_pricing<T>(
     Ok(run(&Pricing { book: &prices.book, region, usage: &stated.usage, owner, run: stated.run }))
 }
 
+/// What a budget says, at the line that states it. A limit of the command line has none in the blueprint.
+pub(super) fn at_its_line(compiled: &Compiled, said: Vec<Diagnostic>) -> impl Iterator<Item = Diagnostic> {
+    let label = compiled.budget.as_ref().and_then(|b| b.label.clone());
+    said.into_iter().map(move |d| match &label {
+        Some(label) if d.summary.contains("budget") => d.with_label(label.clone()),
+        _ => d,
+    })
+}
+
 /// More groups than this are not looked over for savings in a plan.
 const MANY: usize = 100;
 
@@ -100,12 +109,7 @@ impl Judged {
         let (stated, mut words) = self::stated(compiled, limits)?;
         let cost = pricing(compiled, &stated, &prices.book).plan(plan);
         let verdict = stated.budget.check_plan(&cost.before, &cost.after, limits.allow_unpriced);
-        let label = |d: Diagnostic| match compiled.budget.as_ref().and_then(|b| b.label.clone()) {
-            // A limit of the command line has no line in the blueprint.
-            Some(label) if d.summary.contains("budget") => d.with_label(label),
-            _ => d,
-        };
-        words.extend(verdict.diagnostics().into_iter().map(label));
+        words.extend(at_its_line(compiled, verdict.diagnostics()));
         words.extend(policy::check(compiled, dialect(), plan, &cost));
         words.sort();
         let mut figures = PlanFigures::new(&cost).with_prices(prices.age(&compiled.region, now));

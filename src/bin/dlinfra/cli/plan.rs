@@ -183,6 +183,10 @@ pub(super) async fn prepare(
     let compiled = &deployment.compiled;
     let ttl = compiled.ttl.map(|ttl| ttl.to_string());
     header.end = reaper::promise(&place, ttl, compiled.backend.as_ref(), keeping).await;
+    header.idle = compiled
+        .idle
+        .map(|idle| format!("idle ({idle}): machines of efa-cluster and llm-on-ec2 end themselves; the stack stays"));
+    plan.notes.extend(reaper::unkept(&place, compiled, keeping));
     let money = Judged::new(&deployment.compiled, &plan, limits, &prices, engine.now())?;
     let no_memory = engine.no_memory(&view);
     let file = forms::file(source);
@@ -212,6 +216,7 @@ pub(super) async fn header(place: &Place, engine: &Engine, stack: &str) -> std::
         journal: engine.journal_place(),
         new_bucket: engine.bucket_to_be_made().await?,
         end: None,
+        idle: None,
     })
 }
 

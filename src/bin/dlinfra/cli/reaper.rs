@@ -3,14 +3,14 @@ use super::{Exit, Result, Stop, apply, arguments::Where, document, place::Place,
 use crate::cli::codes;
 use crate::ui::Ui;
 use dlinfra::{
-    blueprint::Backend,
+    blueprint::{Backend, Compiled},
     diagnostic::{Diagnostic, Diagnostics},
     engine::Engine,
     kinds::KINDS,
     plan::{Action, Plan},
     reaper::{self, Installed, NAME, Package, Pass, Program, Rehearsal},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
@@ -88,10 +88,10 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
                 return Err(older().into());
             }
             let fresh = install(&place, program, there.is_some_and(|it| it.data), ui).await?;
-            check(&place, fresh, ui).await
+            check(&place, fresh, Last::Line, ui).await
         }
         Command::Status { .. } => status(&place, ui).await,
-        Command::Check { .. } => check(&place, false, ui).await,
+        Command::Check { .. } => check(&place, false, Last::Document, ui).await,
         Command::Remove { force, .. } => remove(&place, *force, ui).await,
     }
 }
@@ -112,6 +112,16 @@ impl Keeping {
     }
 }
 
+/// What a plan says of a `ttl` that the reaper does not see.
+pub(super) fn unkept(place: &Place, compiled: &Compiled, keeping: &Keeping) -> Option<Diagnostic> {
+    let seen = compiled.backend.is_none() || keeping.no_reaper || place.sandbox.is_some();
+    let ttl = compiled.ttl.filter(|_| !seen)?;
+    let text = format!("nothing enforces the ttl of {ttl}: the journal is not in the account's own bucket");
+    let found = Diagnostic::warning(&reaper::codes::JOURNAL_ELSEWHERE, text)
+        .with_labels(compiled.spans.get("backend").cloned());
+    Some(found.with_help("leave out `backend:`, or end the stack yourself with `dlinfra destroy`"))
+}
+
 /// How the end of a stack is kept, for a plan: nothing of a stack without one.
 pub(super) async fn promise(
     place: &Place,
@@ -127,7 +137,7 @@ pub(super) async fn promise(
         return Some(format!("ttl {ttl}: in AWS the reaper enforces it; this sandbox stands still between commands"));
     }
     if backend.is_some() {
-        return Some(format!("ttl {ttl}: not enforced, since the journal is not in the account's own bucket (DL0804)"));
+        return Some(format!("ttl {ttl}: not enforced, since the journal is not in the account's own bucket"));
     }
     let words = match reaper::installed(&place.aws).await {
         Err(e) => format!("nobody knows whether it is enforced: {e}"),
@@ -288,14 +298,32 @@ fn none() -> Diagnostic {
         .with_help("`dlinfra reaper install` makes it; so does the first apply of a stack with a `ttl`")
 }
 
-async fn check(place: &Place, fresh: bool, ui: Ui) -> Result {
+/// What stands at the end of an answer in JSON.
+#[derive(Clone, Copy)]
+enum Last {
+    /// The whole of it.
+    Document,
+    /// The last of many lines, each of which says what it is, as those of `apply`.
+    Line,
+}
+
+/// The answer of this command in JSON.
+fn answer(last: Last, fields: &Value) -> String {
+    let mut out = document("reaper", fields, &Diagnostics::new());
+    if let Last::Line = last {
+        out["type"] = json!("summary");
+    }
+    out.to_string()
+}
+
+async fn check(place: &Place, fresh: bool, last: Last, ui: Ui) -> Result {
     if reaper::installed(&place.aws).await?.is_none() {
         return Err(none().into());
     }
     let found = rehearsed(place, fresh).await?;
     let holes = found.holes(KINDS.iter().map(|k| k.name()));
     if ui.json {
-        ui.data(&document("reaper", &json!({ "rehearsal": found }), &Diagnostics::new()).to_string());
+        ui.data(&answer(last, &json!({ "complete": holes.is_empty(), "rehearsal": found, "holes": holes })));
     } else if holes.is_empty() {
         ui.data(&format!("{NAME} (dlinfra {}) may remove everything that dlinfra makes", found.version));
     } else {
@@ -313,7 +341,7 @@ async fn status(place: &Place, ui: Ui) -> Result {
         let fields = json!({
             "installed": found.is_some(), "version": version, "scheduled": scheduled, "last_pass": last,
         });
-        ui.data(&document("reaper", &fields, &Diagnostics::new()).to_string());
+        ui.data(&answer(Last::Document, &fields));
         return Ok(Exit::Ok);
     }
     let Some(found) = found else { return Err(none().into()) };
@@ -364,7 +392,7 @@ async fn remove(place: &Place, force: bool, ui: Ui) -> Result {
     reaper::forget_programs(&place.aws).await?;
     let proved = removed.proof.as_ref().is_some_and(dlinfra::engine::Proof::holds);
     if ui.json {
-        ui.data(&document("reaper", &json!({ "removed": proved }), &Diagnostics::new()).to_string());
+        ui.data(&answer(Last::Line, &json!({ "complete": proved, "removed": proved })));
     } else {
         ui.say(if proved { "the reaper is removed" } else { "not all of the reaper is removed: run it again" });
     }

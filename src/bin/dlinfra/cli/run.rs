@@ -5,6 +5,7 @@ mod ready;
 
 use super::{
     Exit, Result, Stop, apply, destroy,
+    forms::{self, Forms},
     money::Limits,
     patience::Patience,
     place,
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::{cli::codes, ui::Ui};
 use dlinfra::{
-    diagnostic::Diagnostic,
+    diagnostic::{Diagnostic, Diagnostics},
     journal::Holder,
     plan::Wanted,
     report::counted,
@@ -57,6 +58,8 @@ pub(super) struct Args {
     /// Also remove buckets and file systems that hold data.
     #[arg(long)]
     delete_data: bool,
+    #[command(flatten)]
+    pub(super) forms: Forms,
     #[command(flatten)]
     pub(super) patience: Patience,
     #[command(flatten)]
@@ -119,6 +122,24 @@ impl From<Kept> for Keep {
 }
 
 pub(super) async fn run(args: &Args, ui: Ui) -> Result {
+    let exit = work(args, ui).await?;
+    let (stack, file) = (args.which.stack.clone().unwrap_or_default(), forms::stack_or_file(&args.which));
+    let told = args.forms.tell_heard(ui, "run", (&stack, &file), exit.code());
+    // What cannot be written does not hide how the job ended.
+    if let Err(stop) = told {
+        super::report(ui, "run", &stop.diagnostics);
+        return Ok(if exit == Exit::Ok { stop.exit } else { exit });
+    }
+    Ok(exit)
+}
+
+/// Shows problems that do not end the run at once, and keeps them for its end.
+fn problems(args: &Args, found: &Diagnostics, ui: Ui) {
+    args.forms.hear(found);
+    super::report(ui, "run", found);
+}
+
+async fn work(args: &Args, ui: Ui) -> Result {
     if place::sandboxed(&args.which.place) {
         let help =
             "`dlinfra sandbox serve --run-commands` has machines that run commands: use it with `--endpoint-url`";
@@ -151,7 +172,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
                 return Ok(Exit::Interrupted);
             }
             Err(stop) => {
-                super::report(ui, "run", &stop.diagnostics);
+                problems(args, &stop.diagnostics, ui);
                 stop.exit
             }
         },
@@ -207,7 +228,7 @@ async fn make(args: &Args, found: Found, signals: &mut Signals, ui: Ui) -> std::
     Ok(match begin(args, keep, signals, ui).await {
         Ok(job) => Begun::Runs(Box::new(job)),
         Err(stop) => {
-            super::report(ui, "run", &stop.diagnostics);
+            problems(args, &stop.diagnostics, ui);
             Begun::Failed(stop.exit, keep)
         }
     })
@@ -265,7 +286,10 @@ async fn begin(args: &Args, keep: Keep, signals: &mut Signals, ui: Ui) -> std::r
         ended::bucket(engine)?;
     }
     engine.note_job(&view, &job, found.place.presence()).await?;
-    Watch::new(engine.aws(), &job).start().await.map_err(Stop::from)?;
+    let watch = Watch::new(engine.aws(), &job);
+    if let Err(why) = watch.start().await {
+        return Err(ended::not_begun(args, &watch, &why, &job).await);
+    }
     ui.say(&format!("job {} runs on {}", job.id, counted(job.machines.len(), "machine")));
     Ok(job)
 }
@@ -292,10 +316,12 @@ async fn follow(args: &Args, job: &Job, signals: &mut Signals, ui: Ui) -> std::r
         (None, Exit::Ok) => None,
         (None, _) => Some(Diagnostic::error(&run::codes::JOB_FAILED, format!("the job failed: {summary}"))),
     };
-    if let Some(problem) = problem
-        && !ui.json
-    {
-        ui.diagnostics(&problem.into());
+    if let Some(problem) = problem {
+        let problem = problem.into();
+        args.forms.hear(&problem);
+        if !ui.json {
+            ui.diagnostics(&problem);
+        }
     }
     let collected = ended::brought(args, &watch, &found, ui).await;
     let codes = watch.codes();
@@ -304,10 +330,12 @@ async fn follow(args: &Args, job: &Job, signals: &mut Signals, ui: Ui) -> std::r
     let cost = match note(args, job, found, (exit, &codes), ui).await {
         Ok(cost) => cost,
         Err(stop) => {
-            super::report(ui, "run", &stop.diagnostics);
+            problems(args, &stop.diagnostics, ui);
             None
         }
     };
+    let dollars = cost.as_ref().map(|cost| format!(", about ${cost}")).unwrap_or_default();
+    let words = format!("job {}: {summary}; {}{dollars}", job.id, ended::lasted(took));
     if ui.json {
         let artifacts =
             collected.as_ref().map(|c| json!({ "place": c.place, "artifacts": c.artifacts, "failed": c.failed }));
@@ -317,9 +345,9 @@ async fn follow(args: &Args, job: &Job, signals: &mut Signals, ui: Ui) -> std::r
             .to_string(),
         );
     } else {
-        let dollars = cost.map(|cost| format!(", about ${cost}")).unwrap_or_default();
-        ui.say(&format!("job {}: {summary}; {}{dollars}", job.id, ended::lasted(took)));
+        ui.say(&words);
     }
+    args.forms.hear_words(words);
     Ok(Some(exit))
 }
 
@@ -357,7 +385,7 @@ async fn over(args: &Args, exit: Exit, keep: Keep, delete_data: bool, ui: Ui) ->
     signals::unwatch();
     let removed = destroy::run(&destroy::Args::of_run(args, delete_data), beside(ui)).await;
     let removed = removed.unwrap_or_else(|stop| {
-        super::report(ui, "run", &stop.diagnostics);
+        problems(args, &stop.diagnostics, ui);
         stop.exit
     });
     Ok(match (exit, removed) {

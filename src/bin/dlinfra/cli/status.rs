@@ -6,17 +6,22 @@ use super::{
 use crate::ui::Ui;
 use anstyle::Style;
 use dlinfra::{
+    address::Address,
     aws::ownership::Ownership,
     cost::Past,
-    engine::State,
+    engine::{Engine, State},
     kinds::KINDS,
+    plan::ago,
     report::{
         cost::LiveFigures,
+        counted,
         plan::heading,
         screen,
         table::{Column, Table},
     },
+    run::Job,
 };
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 /// Show what is live, with ids and states.
@@ -45,6 +50,33 @@ fn style(state: &State) -> Style {
     }
 }
 
+/// So many jobs that have ended are shown.
+const ENDED: usize = 3;
+
+/// The jobs of which nobody has seen the end, and the last ones that have ended; the oldest first.
+fn jobs(engine: &Engine) -> Vec<Job> {
+    let mut all = engine.jobs();
+    let mut older = all.iter().filter(|job| job.ended.is_some()).count().saturating_sub(ENDED);
+    all.retain(|job| {
+        let old = job.ended.is_some() && older > 0;
+        older -= usize::from(old);
+        !old
+    });
+    all
+}
+
+fn job_line(job: &Job, now: Timestamp) -> String {
+    let on = job.on.iter().map(Address::as_str).collect::<Vec<_>>().join(", ");
+    let limit = SignedDuration::from_secs(i64::try_from(job.limit.seconds()).unwrap_or(i64::MAX));
+    let words = match &job.ended {
+        Some(end) => format!("ended {} with exit code {}", ago(end.at, now), end.code),
+        None if now.duration_since(job.begun) > limit => "ended meanwhile, and nobody has seen how".to_owned(),
+        None => format!("runs for {} at most", job.limit),
+    };
+    let machines = counted(job.machines.len(), "machine");
+    format!("job {} on {on} ({machines}) by {}, begun {}: {words}\n", job.id, job.by, ago(job.begun, now))
+}
+
 pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     let found = stack::find(&args.which).await?;
     let view = found.engine.look(&found.wanted).await?;
@@ -56,6 +88,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     let cost = money::with_pricing(&args.which, &found, ui, |pricing| {
         LiveFigures::new(pricing, objects.values(), &Past::of(pricing, &history, objects, KINDS, now))
     })?;
+    let jobs = jobs(&found.engine);
     if ui.json {
         let rows: Vec<_> = objects
             .iter()
@@ -65,7 +98,14 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
                         "cost": cost.resources.get(a.as_str()) })
             })
             .collect();
-        let fields = json!({ "stack": found.stack, "account": header.account, "region": header.region, "expires": expires, "cost": cost, "resources": rows });
+        let shown: Vec<_> = jobs
+            .iter()
+            .map(|job| {
+                json!({ "id": job.id, "on": job.on, "machines": job.machines.len(), "by": job.by, "begun": job.begun,
+                        "limit": job.limit, "ended": job.ended })
+            })
+            .collect();
+        let fields = json!({ "stack": found.stack, "account": header.account, "region": header.region, "expires": expires, "cost": cost, "resources": rows, "jobs": shown });
         ui.data(&document("status", &fields, &view.notes).to_string());
         return Ok(Exit::Ok);
     }
@@ -95,6 +135,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     if let Some(at) = expires {
         out.push_str(&format!("expires {at}\n"));
     }
+    out.extend(jobs.iter().map(|job| job_line(job, now)));
     if let Some(holder) = view.at_work.as_ref().and_then(|lock| lock.holder.as_ref()) {
         out.push_str(&format!("{} is at work (`{}`): `dlinfra lock status`\n", holder.name, holder.command));
     } else if let Some(run) = found.engine.memory().interrupted() {

@@ -53,7 +53,13 @@ fn tip(word: &str) -> Option<&'static str> {
 /// What a wrong command line is answered with.
 pub(super) fn wrong(error: &clap::Error) -> Diagnostic {
     let text = error.render().to_string();
-    let summary = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    let mut lines = text.lines();
+    let mut summary = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    // What a colon announces stands in lines of its own.
+    if summary.ends_with(':') {
+        let names = lines.map_while(|line| line.strip_prefix("  ")).map(str::trim).collect::<Vec<_>>().join(", ");
+        summary = format!("{summary} {names}");
+    }
     let mut out = Diagnostic::error(&codes::COMMAND_LINE, summary);
     let word = error.context().find_map(|(kind, value)| match (kind, value) {
         (

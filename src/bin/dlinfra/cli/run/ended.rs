@@ -1,12 +1,15 @@
 //! When a job has ended: who decided about its end, what it cost, and what it left.
 use super::{Args, Collect, Exit, Found, Stop};
-use crate::{cli::money, ui::Ui};
+use crate::{
+    cli::{money, stack},
+    ui::Ui,
+};
 use dlinfra::{
-    aws::objects::Objects,
-    diagnostic::Diagnostic,
+    aws::{Error, objects::Objects},
+    diagnostic::{Diagnostic, Diagnostics},
     engine::{Engine, View},
     report::counted,
-    run::{self, Collected, Watch},
+    run::{self, Collected, End, Job, Watch},
 };
 use jiff::SignedDuration;
 use rust_decimal::Decimal;
@@ -36,6 +39,35 @@ pub(super) fn words(watch: &Watch<'_>, exit: Exit) -> String {
         None if lost > 0 && exit != Exit::Ok => format!("{} of {} lost", counted(lost, "rank"), codes.len()),
         None => format!("{} ended with 0", counted(codes.len(), "rank")),
     }
+}
+
+/// A job that did not begin everywhere: those ranks that run are stopped, and its end is written down.
+pub(super) async fn not_begun(args: &Args, watch: &Watch<'_>, why: &Error, job: &Job) -> Stop {
+    let cause = why.diagnostic();
+    let text = format!("the job did not begin on every machine, so it was stopped: {}", cause.summary);
+    let mut wrong = Diagnostic::error(&run::codes::NOT_BEGUN, text);
+    wrong.detail.clone_from(&cause.detail);
+    wrong.help.clone_from(&cause.help);
+    let mut diagnostics = Diagnostics::from(wrong);
+    if let Err(why) = watch.stop().await {
+        let help = format!("`dlinfra run --attach {}` follows what may still run", job.id);
+        let text = format!("nobody knows whether every rank was stopped: {why}");
+        diagnostics.push(Diagnostic::warning(&run::codes::NOT_BEGUN, text).with_help(help));
+    }
+    let exit = Exit::Partial;
+    if let Err(also) = closed(args, job, exit, watch.codes()).await {
+        diagnostics.extend(also.diagnostics);
+    }
+    Stop { exit, diagnostics }
+}
+
+/// Writes down that a job is over. Opened anew: the journal has grown since it began.
+async fn closed(args: &Args, job: &Job, exit: Exit, ranks: Vec<Option<u8>>) -> Result<(), Stop> {
+    let found = stack::find(&args.which).await?;
+    let view = found.engine.look(&found.wanted).await?;
+    let end = End { at: found.engine.now(), code: exit.code(), ranks, cost: None };
+    let job = Job { ended: Some(end), ..job.clone() };
+    Ok(found.engine.note_job(&view, &job, found.place.presence()).await?)
 }
 
 /// Whole minutes, or seconds of a short time.
@@ -86,7 +118,9 @@ pub(super) async fn brought(args: &Args, watch: &Watch<'_>, found: &Found, ui: U
                 .filter(|a| a.missing)
                 .map(|a| format!("nothing is at {path} on rank {}", a.rank));
             let failed = collected.failed.iter().map(|(rank, why)| format!("rank {rank}: {why}"));
-            ui.diagnostics(&missing.chain(failed).map(wrong).collect());
+            let wrong = missing.chain(failed).map(wrong).collect();
+            args.forms.hear(&wrong);
+            ui.diagnostics(&wrong);
             ui.say(&format!(
                 "collected into {}: {} (also in {})",
                 folder.display(),
@@ -96,6 +130,7 @@ pub(super) async fn brought(args: &Args, watch: &Watch<'_>, found: &Found, ui: U
             Some(collected)
         }
         Err(stop) => {
+            args.forms.hear(&stop.diagnostics);
             ui.diagnostics(&stop.diagnostics);
             None
         }
