@@ -5,7 +5,7 @@ use crate::{
     diagnostic::Code,
     engine, expression, journal, kind,
     kinds::KINDS,
-    plan, price, reaper, rules, run, saved, terraform,
+    plan, preflight, price, reaper, rules, run, saved, terraform,
 };
 
 /// All codes, each once, in no particular order.
@@ -20,6 +20,7 @@ pub fn codes() -> impl Iterator<Item = &'static Code> {
         compose::CODES,
         saved::CODES,
         reaper::CODES,
+        preflight::CODES,
         run::CODES,
         price::CODES,
         actual::CODES,

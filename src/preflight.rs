@@ -1,12 +1,17 @@
 //! What a blueprint needs of an account before anything is made: quotas, less what others use of them, and types on offer.
+pub mod codes;
+
+pub use codes::CODES;
+
 use crate::{
     address::Address,
-    aws::{Aws, Error, Machines, tags},
+    aws::{Aws, Error, Machines, simulate::Question, tags},
     catalog::{
         self,
         quota::{self, Quota},
     },
-    plan::Wanted,
+    diagnostic::Diagnostic,
+    plan::{Action, Plan, Wanted},
     resource::Need,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,9 +57,37 @@ impl Held {
         let used = self.used.unwrap_or_default();
         self.limit.map_or(0, |limit| self.demand.needed.saturating_add(used).saturating_sub(limit))
     }
+
+    /// The command that asks AWS for as much as is needed.
+    pub fn request(&self) -> String {
+        let quota = self.demand.quota;
+        let wanted = self.demand.needed.saturating_add(self.used.unwrap_or_default());
+        format!(
+            "aws service-quotas request-service-quota-increase --service-code {} --quota-code {} --desired-value {wanted}",
+            quota.service, quota.code
+        )
+    }
+
+    /// What is too small, in words.
+    pub fn problem(&self) -> Option<Diagnostic> {
+        let quota = self.demand.quota;
+        let limit = self.limit.filter(|_| self.short() > 0)?;
+        let used = self.used.filter(|used| *used > 0).map(|used| format!(", of which {used} are in use"));
+        let text = format!(
+            "{} {} are needed of `{}` ({}), and there are {limit}{}",
+            self.demand.needed,
+            quota.unit,
+            quota.name,
+            quota.code,
+            used.unwrap_or_default()
+        );
+        let by = self.demand.by.keys().next().map(ToString::to_string).unwrap_or_default();
+        Some(Diagnostic::error(&codes::QUOTA, text).at_address(by).with_help(format!("ask for it: {}", self.request())))
+    }
 }
 
-/// What resources take of quotas, in order of their codes.
+/// What resources take of quotas, in order of their codes: all of them, whether they are live or not, since what is live of
+/// them is left out of what is in use.
 pub fn demands(wanted: &[Wanted]) -> Vec<Demand> {
     let mut out: BTreeMap<&str, Demand> = BTreeMap::new();
     for item in wanted.iter().filter(|item| item.existing.is_none()) {
@@ -66,6 +99,35 @@ pub fn demands(wanted: &[Wanted]) -> Vec<Demand> {
     }
     out.into_values().collect()
 }
+
+/// The actions that the life of what a plan touches takes, each with the kinds that take it. Patterns of actions, which IAM
+/// cannot be asked about, are left out.
+pub fn actions(plan: &Plan) -> BTreeMap<String, BTreeSet<&'static str>> {
+    let mut out: BTreeMap<String, BTreeSet<&'static str>> = BTreeMap::new();
+    for step in plan.steps.iter().filter(|step| !matches!(step.action, Action::Keep | Action::Read)) {
+        for action in step.kind.about().iam.iter().filter(|action| !action.contains('*')) {
+            out.entry((*action).to_owned()).or_default().insert(step.kind.name());
+        }
+    }
+    out
+}
+
+/// Those of them that IAM would refuse to the caller.
+///
+/// # Errors
+/// A caller of whom IAM knows no policies, such as the root of an account; whatever IAM answers.
+pub async fn refused(aws: &Aws, actions: &BTreeMap<String, BTreeSet<&'static str>>) -> Result<BTreeSet<String>, Error> {
+    let caller = aws.principal().await?;
+    let actions: Vec<String> = actions.keys().cloned().collect();
+    let mut out = BTreeSet::new();
+    for some in actions.chunks(AT_ONCE) {
+        out.extend(aws.refused(&Question { role: &caller, actions: some, resources: &[], context: &[] }).await?);
+    }
+    Ok(out)
+}
+
+/// So many actions are asked about at once.
+const AT_ONCE: usize = 100;
 
 /// The types of their machines.
 pub fn machine_types(wanted: &[Wanted]) -> BTreeSet<String> {

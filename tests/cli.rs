@@ -634,7 +634,7 @@ fn every_command_is_said_to_do_what_it_does() {
         let verb = what.split([' ', ',']).next().unwrap();
         let verbs = [
             "Write", "Check", "Show", "Bring", "Remove", "Print", "List", "Rebuild", "Explain", "Evaluate", "Take",
-            "Serve", "Send", "Move", "Make", "Wait", "Open", "Apply",
+            "Serve", "Send", "Move", "Make", "Wait", "Open", "Apply", "Ask",
         ];
         assert!(verbs.contains(&verb) && !what.ends_with('.'), "{line}");
         let own = desk.run(&format!("{name} --help")).code(0).out;

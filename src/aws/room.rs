@@ -1,7 +1,9 @@
 //! What an account has room for: its quotas, what its running machines and addresses take of them, and where types are on
 //! offer.
 use super::{Aws, Error, ErrorClass};
+use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_ec2::types::{Filter, InstanceLifecycleType, InstanceStateName, InstanceType as Ec2Type, LocationType};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +26,30 @@ pub struct Machines {
 }
 
 impl Aws {
+    /// Whose policies hold for the caller: the ARN of a user, or of the role that a session is of.
+    ///
+    /// # Errors
+    /// The root of an account, or another caller who has none; IAM, which is asked for the path of a role.
+    pub async fn principal(&self) -> Result<String, Error> {
+        let identity = self.identity().await?;
+        // `arn:aws:sts::1:assumed-role/NAME/SESSION`, without the role's path.
+        let session = identity.arn.split_once(":assumed-role/").and_then(|(_, rest)| rest.split('/').next());
+        match session {
+            Some(name) => {
+                let role = self.iam().get_role().role_name(name).send().await?.role;
+                Ok(role.ok_or_else(|| Error::missing("the role"))?.arn)
+            }
+            None if identity.arn.contains(":user/") => Ok(identity.arn.clone()),
+            None => Err(Error::new(ErrorClass::Invalid, format!("IAM has no policies of {}", identity.arn))),
+        }
+    }
+
+    /// When the caller's credentials end; nothing of those that do not.
+    pub async fn credentials_end(&self) -> Option<Timestamp> {
+        let found = self.0.config.credentials_provider()?.provide_credentials().await.ok()?;
+        Timestamp::try_from(found.expiry()?).ok()
+    }
+
     /// The limits of a service (`ec2`) in this account and region, by code: those that were raised as they are now, the
     /// others as AWS gives them to everybody.
     ///

@@ -63,12 +63,7 @@ pub async fn check(aws: &Aws, kinds: &'static [&'static dyn Kind]) -> Result<Reh
 
 /// The actions that the caller's role would be refused.
 async fn refused(aws: &Aws, grants: &[Grant]) -> Result<BTreeSet<String>, Error> {
-    let identity = aws.identity().await?;
-    // `arn:aws:sts::1:assumed-role/NAME/SESSION`, without the path.
-    let role = identity.arn.split('/').nth(1).filter(|_| identity.arn.contains(":assumed-role/"));
-    let role = role.ok_or_else(|| Error::missing("a role of the caller"))?;
-    let found = aws.iam().get_role().role_name(role).send().await?.role;
-    let role = found.ok_or_else(|| Error::missing("the role"))?.arn;
+    let role = aws.principal().await?;
     let mut out = BTreeSet::new();
     for grant in grants.iter().filter(|grant| grant.sid.starts_with("Remove")) {
         let context = if grant.tagged { vec![(grants::condition(), "1".to_owned())] } else { Vec::new() };

@@ -24,11 +24,8 @@ pub fn text(rehearsal: &Rehearsal, screen: Screen) -> String {
     screen.paragraph(&mut out, "", Style::new(), &head, 2);
     if !rehearsal.quotas.is_empty() {
         out.push('\n');
-        quotas(&rehearsal.quotas, screen, &mut out);
     }
-    for (what, why) in &rehearsal.unchecked {
-        screen.paragraph(&mut out, "not checked: ", Style::new(), &format!("{what}: {why}"), 2);
-    }
+    out.push_str(&quotas_and_gaps(&rehearsal.quotas, &rehearsal.unchecked, screen));
     out.push('\n');
     phase("Apply", apply, screen, &mut out);
     phase("Destroy", destroy, screen, &mut out);
@@ -49,6 +46,18 @@ pub fn text(rehearsal: &Rehearsal, screen: Screen) -> String {
     screen.paragraph(&mut out, "Cost     ", Style::new(), &format!("{words}{unpriced}"), 9);
     if let Some(second) = &rehearsal.second {
         again(second, screen, &mut out);
+    }
+    out
+}
+
+/// What is needed of quotas beside what there is, and what nobody could say.
+pub fn quotas_and_gaps(held: &[Held], unchecked: &[(String, String)], screen: Screen) -> String {
+    let mut out = String::new();
+    if !held.is_empty() {
+        quotas(held, screen, &mut out);
+    }
+    for (what, why) in unchecked {
+        screen.paragraph(&mut out, "not checked: ", Style::new(), &format!("{what}: {why}"), 2);
     }
     out
 }

@@ -10,6 +10,7 @@ use dlinfra::{
     journal::{self, Holder, Lease, S3Backend},
     kinds::KINDS,
     plan::{Protect, Wanted},
+    preflight,
     reaper::{self, End, Ended, Ground, Pass, Program, Reap, pass},
     resource::Lookup,
     units::Span,
@@ -447,6 +448,10 @@ async fn under_its_role_everything_that_is_shipped_can_be_removed() {
     assert!(identity.arn.contains(":assumed-role/dlinfra-reaper"), "{}", identity.arn);
     let found = reaper::check(&own, KINDS).await.unwrap();
     assert_eq!(found.holes(KINDS.iter().map(|k| k.name())), Vec::<String>::new());
+    // What any caller may not do, is told before it matters.
+    let asked = ["ec2:RunInstances", "ec2:DescribeVpcs"].map(|a| (a.to_owned(), BTreeSet::from(["vpc"]))).into();
+    let refused = preflight::refused(&own, &asked).await.unwrap();
+    assert_eq!(refused, BTreeSet::from(["ec2:RunInstances".to_owned()]));
     let (_keep, cancel) = never();
     let done = pass(&own, KINDS, Reap { stack: None, dry_run: false, cancel }).await.unwrap();
     let left: Vec<&Ended> = done.stacks.iter().filter(|one| one.end != End::Removed).collect();

@@ -14,6 +14,7 @@ mod memory;
 mod moto;
 #[path = "../moto/server.rs"]
 mod moto_server;
+mod preflight;
 mod proxy;
 mod reaper;
 mod rehearse;

@@ -62,8 +62,6 @@ codes! {
         "`dlinfra ssh` runs `aws ssm start-session`. The AWS CLI and the Session Manager plugin must be on the path; the Systems Manager user guide says how each is installed. No port is opened and no key is needed; the machine needs a way to Systems Manager, by NAT or by interface endpoints.";
     REHEARSAL_SANDBOX = "DL0727", "A rehearsal has no sandbox of its user",
         "`dlinfra rehearse` makes a simulated AWS in memory and forgets it. What lies in a sandbox of yours is neither used nor changed.";
-    QUOTA = "DL0728", "A quota is too small",
-        "The account may not have as much as the blueprint needs, beside what others use of it. AWS would refuse to make it. The help is the command that asks AWS for more; for machines with GPUs the answer takes hours to days.";
     WOULD_FAIL = "DL0729", "A rehearsal failed",
         "In the simulated AWS, with the quotas and offers of the account, not everything could be made or removed. The message is AWS's.";
     TOO_SLOW = "DL0730", "An apply would take too long",

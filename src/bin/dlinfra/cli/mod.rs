@@ -34,6 +34,7 @@ mod output;
 mod patience;
 mod place;
 mod plan;
+mod preflight;
 mod prices;
 mod prices_refresh;
 mod reap;
@@ -183,6 +184,7 @@ Work:
   output      Print the outputs of a stack
   logs        Show the logs of an endpoint or a log group
   invoke      Send one request to an endpoint
+  preflight   Ask the account whether a blueprint can be applied
   rehearse    Apply and destroy in a simulated AWS: time, cost, what would fail
   run         Apply, run a command on every machine, and remove the stack
   wait        Wait until a stack works, or until it is gone
@@ -316,6 +318,8 @@ enum Command {
     Logs(logs::Args),
     /// Send one request to an endpoint.
     Invoke(invoke::Args),
+    /// Ask the account whether a blueprint can be applied: quotas, offers, images, reservations, permissions.
+    Preflight(preflight::Args),
     /// Apply and destroy a blueprint in a simulated AWS: how long it takes, what it costs, what would fail.
     Rehearse(rehearse::Args),
     /// Apply, run a command on every machine, and remove the stack.
@@ -383,6 +387,7 @@ impl Command {
             Self::Output(_) => "output",
             Self::Logs(_) => "logs",
             Self::Invoke(_) => "invoke",
+            Self::Preflight(_) => "preflight",
             Self::Rehearse(_) => "rehearse",
             Self::Run(_) => "run",
             Self::Wait(_) => "wait",
@@ -555,6 +560,7 @@ async fn dispatch(command: Command, format: Format, ui: Ui) -> Result {
         Command::Output(args) => output::run(&args, ui).await,
         Command::Logs(args) => logs::run(&args, ui).await,
         Command::Invoke(args) => invoke::run(&args, ui).await,
+        Command::Preflight(args) => preflight::run(&args, ui).await,
         Command::Rehearse(args) => rehearse::run(&args, ui).await,
         Command::Run(args) => {
             args.forms.check()?;

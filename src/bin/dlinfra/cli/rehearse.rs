@@ -17,7 +17,7 @@ use dlinfra::{
     diagnostic::{Diagnostic, Diagnostics},
     kinds::KINDS,
     plan::Action,
-    preflight::{Demand, Room, demands, machine_types},
+    preflight::{Demand, Held, Room, demands, machine_types},
     price::line::Dollars,
     rehearsal::{self, Course, Loss, Rehearsal, Second, Spending},
     report::{plan::time, rehearsal as report},
@@ -216,26 +216,7 @@ async fn second(stage: Stage<'_>, behaviour: Behaviour) -> std::result::Result<O
 /// What speaks against it.
 fn verdict(args: &Args, rehearsal: &Rehearsal) -> Diagnostics {
     let mut out = Diagnostics::new();
-    for held in rehearsal.quotas.iter().filter(|held| held.short() > 0) {
-        let quota = held.demand.quota;
-        let used =
-            held.used.filter(|used| *used > 0).map(|used| format!(", of which {used} are in use")).unwrap_or_default();
-        let text = format!(
-            "{} {} are needed of `{}` ({}), and there are {}{used}",
-            held.demand.needed,
-            quota.unit,
-            quota.name,
-            quota.code,
-            held.limit.unwrap_or_default()
-        );
-        let wanted = held.demand.needed.saturating_add(held.used.unwrap_or_default());
-        let help = format!(
-            "ask for it: aws service-quotas request-service-quota-increase --service-code {} --quota-code {} --desired-value {wanted}",
-            quota.service, quota.code
-        );
-        let by = held.demand.by.keys().next().map(ToString::to_string).unwrap_or_default();
-        out.push(Diagnostic::error(&codes::QUOTA, text).at_address(by).with_help(help));
-    }
+    out.extend(rehearsal.quotas.iter().filter_map(Held::problem));
     for (phase, name) in [(&rehearsal.apply, "apply"), (&rehearsal.destroy, "destroy")] {
         for failed in &phase.failed {
             let text = format!("{name} would not end: {}", failed.error);

@@ -71,6 +71,11 @@ pub(crate) fn loss() -> Option<&'static str> {
 const NARROWEST: usize = 40;
 
 impl Ui {
+    /// For a command whose words another one says: it shows nothing by the way.
+    pub(crate) fn silent(self) -> Self {
+        Self { json: true, ..self }
+    }
+
     /// Looks at the terminal and at COLUMNS, NO_COLOR, CLICOLOR_FORCE and TERM.
     pub(crate) fn new(json: bool, form: Option<Form>, color: Color) -> Self {
         let (seen, terminal) = (std::io::stdout().is_terminal(), std::io::stderr().is_terminal());
