@@ -85,6 +85,7 @@ fn header() -> report::Header {
         journal: String::new(),
         new_bucket: None,
         end: None,
+        idle: None,
     }
 }
 

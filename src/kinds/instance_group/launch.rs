@@ -298,7 +298,7 @@ impl Plan<'_> {
 
 /// May it end by itself? Then a machine that shuts itself down is gone, and does not go on costing money for its disks.
 fn ends(tags: &Tags) -> bool {
-    [tags::EXPIRES, tags::IDLE].iter().any(|key| tags.contains_key(*key))
+    [tags::EXPIRES, tags::IDLE].iter().any(|key| tags.contains_key(key))
 }
 
 /// May a machine read its tags, which say when it ends? AWS refuses to launch one that may where a key of a tag is
