@@ -43,6 +43,7 @@ kinds! {
     load_balancer::LoadBalancer: compares + drains + teardown,
     log_group::LogGroup: data + logs,
     nat_gateway::NatGateway: teardown,
+    placement_group::PlacementGroup,
     queue::Queue,
     route_table::RouteTable: answers + teardown,
     sagemaker_endpoint::SagemakerEndpoint: compares + logs + serves + teardown,

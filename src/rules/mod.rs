@@ -11,6 +11,7 @@ mod efa;
 mod hygiene;
 mod names;
 mod network;
+mod placement;
 mod serving;
 mod storage;
 mod view;
@@ -95,6 +96,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         alarms::RULES,
         balancers::RULES,
         serving::RULES,
+        placement::RULES,
     ]
     .into_iter()
     .flatten()

@@ -74,6 +74,7 @@ fn ground(address: &str) -> Wanted {
             let variants = [machines("main"), machines("second")];
             ("sagemaker-endpoint", json!({ "role": to("serve-role"), "variants": variants }))
         }
+        "shared" => ("placement-group", json!({})),
         "bucket" => ("bucket", json!({})),
         "fever" | "fire" => (
             "alarm",
@@ -329,7 +330,7 @@ fn instance_group() -> Example {
     let planned = |field, patch| change(field, patch, ChangeClass::Rolling, false);
     Example {
         kind: "instance-group",
-        needs: &["vpc", "a", "b", "group", "other-group", "role"],
+        needs: &["vpc", "a", "b", "group", "other-group", "role", "shared"],
         spec: json!({ "instance_type": "m5.large", "count": 2, "subnet": to("a"), "image": "al2023",
             "interfaces": { "security_groups": [to("group")] }, "placement": "none" }),
         changes: vec![
@@ -349,6 +350,7 @@ fn instance_group() -> Example {
             planned("reservation", json!({ "market": "on-demand", "reservation": "cr-0123456789abcdef0" })),
             replace("placement", json!({ "placement": "cluster" })),
             replace("subnet", json!({ "subnet": to("b") })),
+            replace("placement_group", json!({ "placement": null, "placement_group": to("shared") })),
         ],
         silent: &[
             ("rolling", "steers how members are replaced, and is no property of them"),

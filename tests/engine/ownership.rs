@@ -377,7 +377,8 @@ fn of_two_at_one_address_the_journals_stays_and_both_go() {
 
 /// Somebody makes another one after the example of this one, its tags included, under a name that starts alike.
 async fn copied(stage: &Stage, id: &str) {
-    let original = tagged(&stage.sandbox).into_iter().find(|o| o.id == id && !o.kind.ends_with("profile")).unwrap();
+    let is = |o: &StoredObject| (o.id == id || self::id(o) == id) && !o.kind.ends_with("profile");
+    let original = tagged(&stage.sandbox).into_iter().find(is).unwrap();
     let (aws, name) = (stage.aws().await, format!("{id}-copy"));
     match original.kind.as_str() {
         "iam/role" => {

@@ -11,6 +11,7 @@ pub(crate) mod inference_component;
 mod load_balancer;
 mod log_group;
 mod network;
+mod placement_group;
 mod queue;
 mod sagemaker_endpoint;
 mod schedule_group;
@@ -70,6 +71,7 @@ pub(crate) const OWN: &[&Own] = &[
     &inference_component::OWN,
     &load_balancer::OWN,
     &log_group::OWN,
+    &placement_group::OWN,
     &queue::OWN,
     &sagemaker_endpoint::OWN,
     &schedule_group::OWN,

@@ -26,6 +26,7 @@ pub(super) fn nothing() -> InstanceGroup {
         image: None,
         interfaces: Interfaces { layout: LayoutProfile::Ip, security_groups: Vec::new() },
         placement: Some(Placement::Cluster),
+        placement_group: None,
         role: None,
         root_volume: None,
         kms_key: None,
