@@ -52,4 +52,5 @@ kinds! {
     subnet::Subnet: answers + compares + asks + teardown,
     topic::Topic: compares,
     vpc::Vpc: answers + teardown,
+    vpc_endpoint::VpcEndpoint,
 }

@@ -8,6 +8,7 @@ mod alarms;
 mod balancers;
 mod capacity;
 mod efa;
+mod endpoints;
 mod hygiene;
 mod names;
 mod network;
@@ -97,6 +98,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         balancers::RULES,
         serving::RULES,
         placement::RULES,
+        endpoints::RULES,
     ]
     .into_iter()
     .flatten()

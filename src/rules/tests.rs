@@ -201,6 +201,14 @@ fn failing() -> Vec<(&'static str, Value)> {
         ("DL0265", serving(&json!({}), &json!({ "instance_type": "ml.g5.xlarg" }))),
         ("DL0270", sharing("cluster", ["private", "elsewhere"], 3)),
         ("DL0271", sharing("spread", ["private", "private"], 4)),
+        ("DL0275", endpoints(&[("ssm", json!({})), ("more", json!({}))])),
+        ("DL0276", endpoints(&[("ssm", json!({ "subnets": [{ "$ref": "private" }, { "$ref": "public" }] }))])),
+        ("DL0277", endpoints(&[("s3", gateway("s3", "in")), ("more", gateway("s3", "in"))])),
+        ("DL0278", {
+            let mut stack = endpoints(&[("ssm", json!({}))]);
+            stack["vpc"]["dns_hostnames"] = json!(false);
+            stack
+        }),
         ("DL0231", with(&[("train", "boot.env", json!({ "HF_TOKEN": "hf_abcdefghijklmnopqrstuvwxyz0123456789" }))])),
     ]
 }
@@ -232,6 +240,36 @@ fn placement_groups_that_hold_their_machines_are_no_finding() {
     ] {
         let found = codes(&plain(&fine));
         assert!(!found.contains("DL0270") && !found.contains("DL0271"), "{found:?}");
+    }
+}
+
+/// The good stack, and endpoints for Systems Manager with other fields.
+fn endpoints(all: &[(&str, Value)]) -> Value {
+    let mut stack = good();
+    for (name, fields) in all {
+        let mut endpoint = json!({ "kind": "vpc-endpoint", "vpc": { "$ref": "vpc" }, "service": "ssm",
+            "subnets": [{ "$ref": "private" }], "security_groups": [{ "$ref": "nodes" }] });
+        endpoint.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        stack[*name] = endpoint;
+    }
+    stack
+}
+
+fn gateway(service: &str, table: &str) -> Value {
+    json!({ "service": service, "subnets": [], "security_groups": [], "route_tables": [{ "$ref": table }] })
+}
+
+#[test]
+fn endpoints_beside_each_other_are_no_finding() {
+    let plain_name = ("more", json!({ "private_dns": false }));
+    for fine in [
+        endpoints(&[("ssm", json!({})), plain_name]),
+        endpoints(&[("ssm", json!({})), ("more", json!({ "service": "ssmmessages" }))]),
+        endpoints(&[("ssm", json!({})), ("more", json!({ "vpc": { "$id": "vpc-2" } }))]),
+        endpoints(&[("s3", gateway("s3", "in")), ("more", gateway("s3", "out"))]),
+        endpoints(&[("s3", gateway("s3", "in")), ("more", gateway("dynamodb", "in"))]),
+    ] {
+        assert_eq!(codes(&plain(&fine)), ["DL0206".to_owned()].into());
     }
 }
 

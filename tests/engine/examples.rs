@@ -74,6 +74,8 @@ fn ground(address: &str) -> Wanted {
             let variants = [machines("main"), machines("second")];
             ("sagemaker-endpoint", json!({ "role": to("serve-role"), "variants": variants }))
         }
+        "table" | "other-table" => ("route-table", json!({ "vpc": to("vpc") })),
+        "far-table" => ("route-table", json!({ "vpc": to("other-vpc") })),
         "shared" => ("placement-group", json!({})),
         "bucket" => ("bucket", json!({})),
         "fever" | "fire" => (

@@ -16,6 +16,7 @@ mod queue;
 mod sagemaker_endpoint;
 mod schedule_group;
 mod topic;
+mod vpc_endpoint;
 
 use crate::{
     crash_lives::{self, Life},
@@ -78,6 +79,15 @@ pub(crate) const OWN: &[&Own] = &[
     &topic::OWN,
 ];
 
+/// A kind with a file of its own whose objects have no name that somebody else could have taken.
+pub(crate) struct Nameless {
+    kind: &'static str,
+    examples: fn() -> Vec<Example>,
+    life: fn() -> Life,
+}
+
+const NAMELESS: &[&Nameless] = &[&vpc_endpoint::OWN];
+
 /// What is known of a kind with a file of its own.
 pub(crate) fn own(kind: &str) -> Option<&'static Own> {
     OWN.iter().find(|own| own.kind == kind).copied()
@@ -90,12 +100,14 @@ pub(crate) fn own_object(object: &StoredObject) -> Option<&'static Own> {
 
 /// The examples of a kind; none = the kind needs one.
 pub(crate) fn examples(kind: &str) -> Vec<Example> {
-    own(kind).map(|own| (own.examples)()).unwrap_or_default()
+    let nameless = || NAMELESS.iter().find(|it| it.kind == kind).map(|it| it.examples);
+    own(kind).map(|own| own.examples).or_else(nameless).map(|examples| examples()).unwrap_or_default()
 }
 
 /// The life of a kind.
 pub(crate) fn life(kind: &str) -> Option<Life> {
-    own(kind).map(|own| (own.life)())
+    let nameless = || NAMELESS.iter().find(|it| it.kind == kind).map(|it| it.life);
+    own(kind).map(|own| own.life).or_else(nameless).map(|life| life())
 }
 
 #[tokio::test(start_paused = true)]

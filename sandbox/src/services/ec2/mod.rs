@@ -4,6 +4,7 @@ mod addresses;
 mod blocks;
 mod capacity;
 mod catalogue;
+mod endpoint_changes;
 mod endpoints;
 mod filters;
 mod gateways;
@@ -71,6 +72,7 @@ pub(crate) static SERVICE: Service = Service {
         interfaces::OPERATIONS,
         interface_changes::OPERATIONS,
         endpoints::OPERATIONS,
+        endpoint_changes::OPERATIONS,
         placement::OPERATIONS,
         key_pairs::OPERATIONS,
         launch::OPERATIONS,
