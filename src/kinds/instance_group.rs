@@ -118,9 +118,9 @@ pub struct InstanceGroup {
     /// replaced by the next apply. Without it nobody waits for `boot`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot_within: Option<Span>,
-    /// Name of an EC2 key pair; without it, use SSM Session Manager.
+    /// Name of an EC2 key pair, `${KEY.name}` for one of the blueprint; without it, use SSM Session Manager.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key_name: Option<String>,
+    pub key_name: Option<Field<String>>,
     /// How many network hops the metadata service answers over: 1 reaches programs on the machine and containers in its
     /// own network, 2 also containers behind a bridge, which then have the machine's role. IMDSv2 is always required.
     #[serde(default = "one_hop")]

@@ -40,6 +40,7 @@ kinds! {
     inference_component::InferenceComponent: compares + logs + serves + teardown,
     instance_group::InstanceGroup: fleet + compares + asks + logs + runs + teardown,
     internet_gateway::InternetGateway: answers + teardown,
+    key_pair::KeyPair,
     load_balancer::LoadBalancer: compares + drains + teardown,
     log_group::LogGroup: data + logs,
     nat_gateway::NatGateway: teardown,

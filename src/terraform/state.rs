@@ -128,6 +128,7 @@ pub fn parse(text: &str, kinds: &[&'static dyn Kind]) -> Result<State, Diagnosti
 /// The id that AWS gives it, where Terraform goes by its name.
 fn id_of<'a>(tf_type: &str, attribute: &impl Fn(&str) -> Option<&'a str>) -> Option<&'a str> {
     match tf_type {
+        "aws_key_pair" => attribute("key_pair_id"),
         "aws_placement_group" => attribute("placement_group_id"),
         _ => attribute("id"),
     }
@@ -238,6 +239,7 @@ mod tests {
                 resource("aws_eip", "office", &[instance("eipalloc-2", &json!({}))]),
                 resource("aws_instance", "node", &[first, second]),
                 resource("aws_placement_group", "near", &[instance("pg", &json!({}))]),
+                resource("aws_key_pair", "laptop", &[instance("laptop", &json!({ "key_pair_id": "key-1" }))]),
                 resource("aws_placement_group", "far", &[instance("apart", &json!({ "placement_group_id": "pg-2" }))]),
                 resource("aws_db_instance", "db", &[instance("db-1", &json!({ "password": "hunter2" }))]),
                 json!({ "mode": "data", "type": "aws_ami", "name": "x", "instances": [] }),
@@ -250,6 +252,7 @@ mod tests {
             names,
             [
                 ("aws_instance.node", "instance-group", "i-1 i-2".to_owned()),
+                ("aws_key_pair.laptop", "key-pair", "key-1".to_owned()),
                 ("aws_nat_gateway.nat", "nat-gateway", "nat-1".to_owned()),
                 ("aws_placement_group.far", "placement-group", "pg-2".to_owned()),
                 ("module.net.aws_subnet.private[\"a\"]", "subnet", "subnet-1".to_owned()),

@@ -8,6 +8,7 @@ mod event_rule;
 mod fleet;
 mod function;
 pub(crate) mod inference_component;
+mod key_pair;
 mod load_balancer;
 mod log_group;
 mod network;
@@ -70,6 +71,7 @@ pub(crate) const OWN: &[&Own] = &[
     &event_rule::OWN,
     &function::OWN,
     &inference_component::OWN,
+    &key_pair::OWN,
     &load_balancer::OWN,
     &log_group::OWN,
     &placement_group::OWN,
@@ -87,6 +89,11 @@ pub(crate) struct Nameless {
 }
 
 const NAMELESS: &[&Nameless] = &[&vpc_endpoint::OWN];
+
+/// Has it this name? Some objects have an id besides.
+pub(crate) fn is_called(object: &StoredObject, name: &str) -> bool {
+    object.id == name || object.value["name"] == name
+}
 
 /// What is known of a kind with a file of its own.
 pub(crate) fn own(kind: &str) -> Option<&'static Own> {
@@ -116,7 +123,7 @@ async fn what_has_the_name_already_and_is_somebody_elses_is_left_alone() {
     for own in OWN {
         let stage = Stage::new().await;
         (own.theirs)(stage.aws().await, NAME.to_owned()).await;
-        let theirs = || stage.sandbox.objects().into_iter().find(|o| o.kind == own.object && o.id == NAME);
+        let theirs = || stage.sandbox.objects().into_iter().find(|o| o.kind == own.object && is_called(o, NAME));
         let before = theirs();
         assert!(before.is_some(), "{}", own.kind);
         let mut wanted = crash_lives::of(own.kind).commands.swap_remove(0).1;

@@ -62,6 +62,21 @@ def filtered_by_id(original):
 VPCEndPoint.get_filter_value = filtered_by_id(VPCEndPoint.get_filter_value)
 
 
+def delete_key_pair_by_id(original):
+    """DeleteKeyPair of moto knows names only."""
+
+    def delete(self):
+        for name, pair in list(self.ec2_backend.key_pairs.items()):
+            if pair.id == self._get_param("KeyPairId"):
+                self.ec2_backend.delete_key_pair(name)
+        return original(self)
+
+    return delete
+
+
+EC2Response.delete_key_pair = delete_key_pair_by_id(EC2Response.delete_key_pair)
+
+
 def create_bucket_with_tags(original):
     """CreateBucket of moto ignores the tags in its body."""
 

@@ -12,6 +12,7 @@ use crate::{
     },
     call::{Attempt, Ctx, backoff},
     catalog,
+    field::Field,
     kinds::ec2,
     resource::Id,
     spec,
@@ -188,7 +189,7 @@ impl Plan<'_> {
             "reservation": want.reservation,
             "root_volume": want.root_volume,
             "kms_key": want.kms_key.as_ref().map(|k| k.get()).transpose()?,
-            "key_name": want.key_name,
+            "key_name": want.key_name.as_ref().map(Field::get).transpose()?,
             "metadata_hops": want.metadata_hops,
             "monitoring": want.monitoring,
             "user_data": self.user_data.map(|text| spec::sha256(text.as_bytes())),
@@ -231,7 +232,7 @@ impl Plan<'_> {
             .tag_specifications(tagged(ResourceType::Instance, "member"))
             .tag_specifications(tagged(ResourceType::Volume, "volume"))
             .tag_specifications(tagged(ResourceType::NetworkInterface, "interface"))
-            .set_key_name(want.key_name.clone());
+            .set_key_name(want.key_name.as_ref().map(Field::get).transpose()?.cloned());
         if let Some(group) = self.group {
             call = call.placement(group.clone());
         }
