@@ -33,6 +33,7 @@ kinds! {
     alarm::Alarm: compares,
     bucket::Bucket: data + answers + compares,
     dashboard::Dashboard,
+    elastic_ip::ElasticIp,
     event_rule::EventRule,
     fsx_lustre::FsxLustre: data + compares,
     function::Function: compares,

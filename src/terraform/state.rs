@@ -251,6 +251,7 @@ mod tests {
         assert_eq!(
             names,
             [
+                ("aws_eip.office", "elastic-ip", "eipalloc-2".to_owned()),
                 ("aws_instance.node", "instance-group", "i-1 i-2".to_owned()),
                 ("aws_key_pair.laptop", "key-pair", "key-1".to_owned()),
                 ("aws_nat_gateway.nat", "nat-gateway", "nat-1".to_owned()),
@@ -258,8 +259,8 @@ mod tests {
                 ("module.net.aws_subnet.private[\"a\"]", "subnet", "subnet-1".to_owned()),
             ]
         );
-        assert_eq!(found.objects[0].members, ["aws_instance.node[0]", "aws_instance.node[1]"]);
-        assert_eq!(found.left, ["aws_db_instance.db", "aws_eip.office"]);
+        assert_eq!(found.objects[1].members, ["aws_instance.node[0]", "aws_instance.node[1]"]);
+        assert_eq!(found.left, ["aws_db_instance.db"]);
         let parts: Vec<_> = found.parts.iter().map(|p| (p.name.as_str(), p.of.contains("nat-1"))).collect();
         assert_eq!(parts, [("aws_eip.nat", true), ("aws_placement_group.near", false)]);
         assert!(!format!("{found:?}").contains("hunter2"));

@@ -76,6 +76,7 @@ fn ground(address: &str) -> Wanted {
         }
         "table" | "other-table" => ("route-table", json!({ "vpc": to("vpc") })),
         "far-table" => ("route-table", json!({ "vpc": to("other-vpc") })),
+        "address" => ("elastic-ip", json!({})),
         "shared" => ("placement-group", json!({})),
         "bucket" => ("bucket", json!({})),
         "fever" | "fire" => (
@@ -171,9 +172,12 @@ fn internet_gateway() -> Example {
 fn nat_gateway() -> Example {
     Example {
         kind: "nat-gateway",
-        needs: &["vpc", "igw", "a", "b"],
+        needs: &["vpc", "igw", "a", "b", "address"],
         spec: json!({ "subnet": to("a"), "internet_gateway": to("igw") }),
-        changes: vec![replace("subnet", json!({ "subnet": to("b") }))],
+        changes: vec![
+            replace("subnet", json!({ "subnet": to("b") })),
+            replace("elastic_ip", json!({ "elastic_ip": to("address") })),
+        ],
         silent: &[("internet_gateway", "read back from the VPC, which has one gateway at most")],
     }
 }

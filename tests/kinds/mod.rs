@@ -4,6 +4,7 @@
 mod alarm;
 mod dashboard;
 mod data;
+mod elastic_ip;
 mod event_rule;
 mod fleet;
 mod function;
@@ -88,7 +89,7 @@ pub(crate) struct Nameless {
     life: fn() -> Life,
 }
 
-const NAMELESS: &[&Nameless] = &[&vpc_endpoint::OWN];
+const NAMELESS: &[&Nameless] = &[&elastic_ip::OWN, &vpc_endpoint::OWN];
 
 /// Has it this name? Some objects have an id besides.
 pub(crate) fn is_called(object: &StoredObject, name: &str) -> bool {
