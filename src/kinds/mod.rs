@@ -35,6 +35,7 @@ kinds! {
     dashboard::Dashboard,
     elastic_ip::ElasticIp,
     event_rule::EventRule,
+    flow_log::FlowLog,
     fsx_lustre::FsxLustre: data + compares,
     function::Function: compares,
     iam_role::IamRole: answers + asks + teardown,

@@ -50,6 +50,13 @@ pub fn interface_endpoint(context: &PriceContext<'_>, zones: u32) -> Vec<PriceLi
     lines
 }
 
+/// Flow logs that are delivered to a bucket: by the GB, at a rate that the price book does not have.
+#[must_use]
+pub fn delivered_logs(_: &PriceContext<'_>) -> PriceLine {
+    let why = "the price book has no rate for the delivery of logs to buckets";
+    PriceLine::unpriced("flow logs delivered to the bucket", Decimal::ONE, Unit::Gb, why)
+}
+
 /// A load balancer: its hours, and capacity units by use.
 #[must_use]
 pub fn load_balancer(context: &PriceContext<'_>, network: bool) -> Vec<PriceLine> {

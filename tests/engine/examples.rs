@@ -87,8 +87,9 @@ fn ground(address: &str) -> Wanted {
             }),
         ),
         "function-role" | "other-function-role" => ("iam-role", json!({ "trust": ["lambda.amazonaws.com"] })),
+        "flow-role" | "other-flow-role" => ("iam-role", json!({ "trust": ["vpc-flow-logs.amazonaws.com"] })),
         "schedule-role" => ("iam-role", json!({ "trust": ["scheduler.amazonaws.com"] })),
-        "log" => ("log-group", json!({})),
+        "log" | "other-log" => ("log-group", json!({})),
         "queue" => ("queue", json!({ "name": "for-dead-letters" })),
         other => panic!("{other} has no ground"),
     };

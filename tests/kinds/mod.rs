@@ -7,6 +7,7 @@ mod data;
 mod elastic_ip;
 mod event_rule;
 mod fleet;
+mod flow_log;
 mod function;
 pub(crate) mod inference_component;
 mod key_pair;
@@ -89,7 +90,7 @@ pub(crate) struct Nameless {
     life: fn() -> Life,
 }
 
-const NAMELESS: &[&Nameless] = &[&elastic_ip::OWN, &vpc_endpoint::OWN];
+const NAMELESS: &[&Nameless] = &[&elastic_ip::OWN, &flow_log::OWN, &vpc_endpoint::OWN];
 
 /// Has it this name? Some objects have an id besides.
 pub(crate) fn is_called(object: &StoredObject, name: &str) -> bool {
