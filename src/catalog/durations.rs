@@ -34,6 +34,8 @@ pub const SECURITY_GROUP_DELETE: Expected = seconds(5, 1200);
 pub const NAT_GATEWAY_CREATE: Expected = minutes(2, 10);
 /// A NAT gateway: 42 to 61 s in logs.
 pub const NAT_GATEWAY_DELETE: Expected = minutes(1, 30);
+/// A VPC endpoint with interfaces, made, changed or deleted: one to three minutes, unverified; Terraform waits ten at most.
+pub const VPC_ENDPOINT: Expected = minutes(2, 10);
 /// FSx for Lustre: 5 to 20 minutes in logs.
 pub const LUSTRE_CREATE: Expected = minutes(8, 30);
 /// FSx for Lustre grows: a capacity update test took 57 minutes with its create and delete.

@@ -42,7 +42,7 @@ use crate::{
     catalog::{self, durations},
     field::{Field, Ref},
     kinds::{
-        IamRole, Subnet, ec2,
+        IamRole, PlacementGroup, Subnet, ec2,
         fleet::{self, Step, Wanted},
     },
     packed::Packed,
@@ -88,6 +88,9 @@ pub struct InstanceGroup {
     /// instance of a type with EFA outside reservations, decided when the group is created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placement: Option<Placement>,
+    /// A placement group that others share, in place of one of the group's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placement_group: Option<Ref<PlacementGroup>>,
     /// The role that programs on the machines have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Ref<IamRole>>,
@@ -115,9 +118,9 @@ pub struct InstanceGroup {
     /// replaced by the next apply. Without it nobody waits for `boot`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot_within: Option<Span>,
-    /// Name of an EC2 key pair; without it, use SSM Session Manager.
+    /// Name of an EC2 key pair, `${KEY.name}` for one of the blueprint; without it, use SSM Session Manager.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key_name: Option<String>,
+    pub key_name: Option<Field<String>>,
     /// How many network hops the metadata service answers over: 1 reaches programs on the machine and containers in its
     /// own network, 2 also containers behind a bridge, which then have the machine's role. IMDSv2 is always required.
     #[serde(default = "one_hop")]
@@ -158,6 +161,7 @@ impl InstanceGroup {
     /// Does a new group of this spec get a placement group?
     fn clustered(&self) -> bool {
         match self.placement {
+            _ if self.placement_group.is_some() => false,
             Some(placement) => placement == Placement::Cluster,
             // A reservation takes a placement group only if it was made in that group.
             None => {
@@ -219,7 +223,7 @@ impl Resource for InstanceGroup {
             Output { name: "zone", ty: "string", doc: "the availability zone" },
             Output { name: "placement_group", ty: "string", doc: "the placement group's name, if it has one" },
         ],
-        fixed: &["subnet", "placement"],
+        fixed: &["subnet", "placement", "placement_group"],
         unsettled: &[
             ("instance_ids", &[MEMBERS, "count"]),
             ("private_ips", &[MEMBERS, "count"]),
@@ -293,6 +297,7 @@ impl Resource for InstanceGroup {
         // A machine without it is what AWS makes when nothing is said.
         defaults: &[
             ("role", DefaultValue::Nothing),
+            ("placement_group", DefaultValue::Nothing),
             ("kms_key", DefaultValue::Nothing),
             ("reservation", DefaultValue::Nothing),
             ("boot", DefaultValue::Nothing),
@@ -395,9 +400,8 @@ impl Resource for InstanceGroup {
     }
 
     async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<Self>>, Error> {
-        let ((fleets, volumes), groups) =
-            tokio::try_join!(disks::with_volumes(ctx), placement::all(ctx, ec2::owned(ctx)))?;
-        live::assemble(ctx, &fleets, &groups, &volumes).await
+        let ((fleets, volumes), groups) = tokio::try_join!(disks::with_volumes(ctx), placement::owned(ctx))?;
+        live::assemble(ctx, &fleets, groups, &volumes).await
     }
 
     async fn create(&self, ctx: &Ctx, _: Option<&Live<Self>>) -> Result<Id, Error> {

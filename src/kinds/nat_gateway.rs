@@ -8,11 +8,11 @@ use crate::{
     call::{Ctx, SweepCtx},
     catalog::{durations, quota},
     field::Ref,
-    kinds::{InternetGateway, Subnet, ec2, internet_gateway},
+    kinds::{ElasticIp, InternetGateway, Subnet, ec2, internet_gateway},
     price::{PriceContext, PriceLine, network},
     resource::{
-        About, Advised, Call, Changes, Class, Durations, Expected, Gone, Id, Live, Lookup, Need, Output, Quota,
-        Resource, State, Teardown,
+        About, Advised, Call, Changes, Class, DefaultValue, Durations, Expected, Gone, Id, Live, Lookup, Need, Output,
+        Quota, Resource, State, Teardown,
     },
 };
 use aws_sdk_ec2::types::{
@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A public NAT gateway with an elastic address of its own.
+/// A public NAT gateway, with an elastic address of its own unless it is given one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NatGateway {
@@ -35,6 +35,9 @@ pub struct NatGateway {
     // Read back from the VPC, not from the NAT gateway: an edge that a teardown without a blueprint can see as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub internet_gateway: Option<Ref<InternetGateway>>,
+    /// The address from which its traffic comes, in place of one of its own: it stays when the gateway is replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elastic_ip: Option<Ref<ElasticIp>>,
 }
 
 /// The part that is the elastic address.
@@ -49,7 +52,8 @@ impl Resource for NatGateway {
             Output { name: "id", ty: "string", doc: "nat-…" },
             Output { name: "public_ip", ty: "string", doc: "the address from which its traffic comes" },
         ],
-        fixed: &["subnet"],
+        fixed: &["subnet", "elastic_ip"],
+        defaults: &[("elastic_ip", DefaultValue::Nothing)],
         id_prefix: "nat-",
         terraform: "aws_nat_gateway",
         calls: &[ALLOCATE, CREATE],
@@ -89,12 +93,13 @@ impl Resource for NatGateway {
 
     fn price(&self, ctx: &PriceContext<'_>) -> Vec<PriceLine> {
         let mut lines = network::nat_gateway(ctx);
-        lines.push(network::public_addresses(ctx, 1));
+        lines.extend(self.elastic_ip.is_none().then(|| network::public_addresses(ctx, 1)));
         lines
     }
 
     fn needs(&self) -> Vec<Need> {
-        vec![Need { quota: &quota::ELASTIC_IPS, amount: 1 }]
+        let own = self.elastic_ip.is_none().then_some(Need { quota: &quota::ELASTIC_IPS, amount: 1 });
+        own.into_iter().collect()
     }
 
     async fn sweep(ctx: &SweepCtx) -> Result<Vec<Live<Self>>, Error> {
@@ -103,9 +108,10 @@ impl Resource for NatGateway {
     }
 
     async fn create(&self, ctx: &Ctx, found: Option<&Live<Self>>) -> Result<Id, Error> {
-        let allocation = match found.and_then(|live| live.parts.get(ADDRESS)) {
-            Some(id) => id.clone(),
-            None => allocate(ctx).await?,
+        let allocation = match (&self.elastic_ip, found.and_then(|live| live.parts.get(ADDRESS))) {
+            (Some(shared), _) => shared.id()?.to_owned(),
+            (None, Some(id)) => id.clone(),
+            (None, None) => allocate(ctx).await?,
         };
         let (subnet, allocation) = (self.subnet.id()?, &allocation);
         let params = json!({ "subnet": subnet, "allocation": allocation });
@@ -175,7 +181,14 @@ async fn looked_up(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Live<NatG
     let found = gateways(ctx, filters).await?;
     let mut out = assemble(ctx, found, Vec::new()).await?;
     for live in &mut out {
-        live.parts.extend(live.ids.first().map(|id| (ADDRESS.to_owned(), id.clone())));
+        let address = live.ids.first().or(live.spec.elastic_ip.as_ref().and_then(|shared| shared.id.as_ref())).cloned();
+        // Where the journal knows better, it is that of another resource.
+        let other = |id: &Id| ctx.remembered.address(id).is_some_and(|at| *at != live.address);
+        if let Some(id) = address.filter(|id| !other(id)) {
+            live.spec.elastic_ip = None;
+            live.ids = vec![id.clone()];
+            live.parts.insert(ADDRESS.to_owned(), id);
+        }
     }
     Ok(out)
 }
@@ -258,7 +271,7 @@ async fn assemble(
             live.parts.insert(part, id);
             continue;
         }
-        let spec = NatGateway { subnet: Ref::to_id(""), internet_gateway: None };
+        let spec = NatGateway { subnet: Ref::to_id(""), internet_gateway: None, elastic_ip: None };
         let mut live = Live::new(ctx.address(&id, &tags), &id, tags, spec);
         live.state = State::Partial;
         live.parts.insert(ADDRESS.to_owned(), id);
@@ -285,11 +298,19 @@ fn live_gateway(
     let public_ip = public_ip.or_else(|| address.and_then(|a| a.public_ip.clone()));
     let id = gateway.nat_gateway_id.ok_or_else(|| Error::missing("the NAT gateway's id"))?;
     let (subnet, regional) = (gateway.subnet_id.unwrap_or_default(), "none: it is the whole VPC's");
+    let at = ctx.address(&id, &tags);
+    let mut uses: Vec<Id> =
+        gateway.nat_gateway_addresses.unwrap_or_default().into_iter().filter_map(|a| a.allocation_id).collect();
+    // An address of its own is a part of it, also one whose tags somebody removed: the proof asks for it.
+    let parts = ctx.remembered.parts(&at);
+    let is_own = address.is_some() || uses.iter().any(|id| parts.contains(id));
+    let shared = if is_own { None } else { uses.drain(..).next() };
     let spec = NatGateway {
         subnet: Ref::to_id(&subnet),
         internet_gateway: gateway.vpc_id.and_then(|vpc| internet.get(&vpc)).map(Ref::to_id),
+        elastic_ip: shared.map(Ref::to_id),
     };
-    let mut live = Live::new(ctx.address(&id, &tags), &id, tags, spec);
+    let mut live = Live::new(at, &id, tags, spec);
     live.novel.extend(subnet.is_empty().then(|| ("subnet".to_owned(), regional.to_owned())));
     live.state = match gateway.state {
         Some(NatGatewayState::Pending) => State::Pending,
@@ -300,8 +321,7 @@ fn live_gateway(
         }
         _ => State::Ready,
     };
-    // Also one whose tags somebody removed: the proof asks for it.
-    live.ids = gateway.nat_gateway_addresses.unwrap_or_default().into_iter().filter_map(|a| a.allocation_id).collect();
+    live.ids = uses;
     live.parts.extend(address.and_then(|a| a.allocation_id.clone()).map(|id| (ADDRESS.to_owned(), id)));
     live.created = ec2::time(gateway.create_time);
     live.outputs = ec2::outputs([("id", json!(id)), ("public_ip", json!(public_ip))]);

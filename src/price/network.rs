@@ -31,6 +31,32 @@ pub fn nat_gateway(context: &PriceContext<'_>) -> Vec<PriceLine> {
     lines
 }
 
+/// An interface endpoint: its hours in each zone, and the data through it by use.
+#[must_use]
+pub fn interface_endpoint(context: &PriceContext<'_>, zones: u32) -> Vec<PriceLine> {
+    let data = UseItem {
+        service: "vpc",
+        item: "endpoint-data",
+        unit: Unit::Gb,
+        what: "data through the interface endpoint",
+        noun: "GB",
+        key: "processed_gb",
+        unit_size: Decimal::ONE,
+    };
+    let what =
+        if zones == 1 { "interface endpoint".to_owned() } else { format!("interface endpoint in {zones} zones") };
+    let mut lines = vec![PriceLine::of(context, "vpc", "endpoint-hour", Unit::Hour, what, Decimal::from(zones))];
+    lines.extend(by_use(context, &data));
+    lines
+}
+
+/// Flow logs that are delivered to a bucket: by the GB, at a rate that the price book does not have.
+#[must_use]
+pub fn delivered_logs(_: &PriceContext<'_>) -> PriceLine {
+    let why = "the price book has no rate for the delivery of logs to buckets";
+    PriceLine::unpriced("flow logs delivered to the bucket", Decimal::ONE, Unit::Gb, why)
+}
+
 /// A load balancer: its hours, and capacity units by use.
 #[must_use]
 pub fn load_balancer(context: &PriceContext<'_>, network: bool) -> Vec<PriceLine> {
@@ -72,6 +98,16 @@ mod tests {
         assert_eq!(month(&nat_gateway(&frankfurt)), "89.96");
         let elsewhere = PriceContext::new(PriceBook::embedded(), "sa-east-1", &usage);
         assert!(nat_gateway(&elsewhere).iter().all(|line| line.state.name() == "unpriced"));
+    }
+
+    #[test]
+    fn interface_endpoints_by_zone_and_use() {
+        let usage = Usage::from_json(&json!({ "processed_gb": 500 })).unwrap();
+        let context = PriceContext::new(PriceBook::embedded(), "us-east-1", &usage);
+        // 730 × 2 × 0.01 + 500 × 0.01
+        assert_eq!(month(&interface_endpoint(&context, 2)), "19.6");
+        let elsewhere = PriceContext::new(PriceBook::embedded(), "sa-east-1", &usage);
+        assert!(interface_endpoint(&elsewhere, 2).iter().all(|line| line.state.name() == "unpriced"));
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(super) const RULES: &[Rule] = &[
             code: "DL0203",
             title: "Placement group in a Capacity Block",
             explain: "AWS places the instances of a Capacity Block close together by itself and refuses a placement \
-                      group for them. Remove `placement: cluster`.",
+                      group for them. Remove `placement: cluster` or `placement_group`.",
         },
         severity: Severity::Error,
         check: block_placement,
@@ -101,15 +101,12 @@ fn markets(group: &InstanceGroup) -> impl Iterator<Item = Market> {
 }
 
 fn block_placement(stack: &Stack<'_>, found: &mut Findings<'_>) {
-    for group in stack.all::<InstanceGroup>() {
-        if in_block(&group) && group.placement == Some(Placement::Cluster) {
+    for group in stack.all::<InstanceGroup>().filter(|group| in_block(group)) {
+        let own = (group.placement == Some(Placement::Cluster)).then_some("placement");
+        for path in own.into_iter().chain(group.placement_group.as_ref().map(|_| "placement_group")) {
             let summary = format!("{} asks for a placement group in a Capacity Block", group.address());
-            found.at(
-                group.resource,
-                "placement",
-                summary,
-                "remove `placement`: a Capacity Block is placed close together anyway",
-            );
+            let help = format!("remove `{path}`: a Capacity Block is placed close together anyway");
+            found.at(group.resource, path, summary, help);
         }
     }
 }

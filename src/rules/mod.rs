@@ -8,9 +8,11 @@ mod alarms;
 mod balancers;
 mod capacity;
 mod efa;
+mod endpoints;
 mod hygiene;
 mod names;
 mod network;
+mod placement;
 mod serving;
 mod storage;
 mod view;
@@ -95,6 +97,8 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         alarms::RULES,
         balancers::RULES,
         serving::RULES,
+        placement::RULES,
+        endpoints::RULES,
     ]
     .into_iter()
     .flatten()

@@ -6,7 +6,7 @@ use super::{
 use crate::{
     diagnostic::{Code, Severity},
     field::Ref,
-    kinds::{FsxLustre, NatGateway, Subnet},
+    kinds::{FsxLustre, NatGateway, Subnet, VpcEndpoint},
     units::Cidr,
 };
 use std::collections::BTreeMap;
@@ -54,8 +54,8 @@ pub(super) const RULES: &[Rule] = &[
             code: "DL0224",
             title: "Subnet too small",
             explain: "Every node takes an address for each of its plain network interfaces (one with the layout `ip`; \
-                      EFA-only interfaces take none), a NAT gateway and a file system take one or more, and AWS keeps \
-                      five addresses of each subnet. A launch that does not fit fails as a whole.",
+                      EFA-only interfaces take none), a NAT gateway, a file system and an interface endpoint take one \
+                      or more, and AWS keeps five addresses of each subnet. A launch that does not fit fails as a whole.",
         },
         severity: Severity::Error,
         check: room,
@@ -151,6 +151,11 @@ fn room<'a>(stack: &Stack<'a>, found: &mut Findings<'_>) {
     for fs in stack.all::<FsxLustre>() {
         // At least one; larger file systems have more servers.
         take(fs.resource, &fs.subnet, 1, format!("1 or more of {}", fs.address()));
+    }
+    for endpoint in stack.all::<VpcEndpoint>() {
+        for subnet in &endpoint.subnets {
+            take(endpoint.resource, subnet, 1, format!("1 of {}", endpoint.address()));
+        }
     }
     for Need { addresses: need, what, by, subnet } in needs.into_values() {
         let free = subnet.cidr.addresses().saturating_sub(KEPT);

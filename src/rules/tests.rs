@@ -148,6 +148,13 @@ fn failing() -> Vec<(&'static str, Value)> {
         ("DL0201", with(&[("nodes", "egress", json!([{ "protocol": "all", "cidr": "0.0.0.0/0" }]))])),
         ("DL0202", two_zones.clone()),
         ("DL0203", with(&[("train", "market", json!("capacity-block")), ("train", "placement", json!("cluster"))])),
+        (
+            "DL0203",
+            with(&[
+                ("train", "market", json!("capacity-block")),
+                ("train", "placement_group", json!({ "$id": "pg-1" })),
+            ]),
+        ),
         ("DL0204", with(&[("train", "market", json!("capacity-block")), ("train", "count", json!(65))])),
         ("DL0205", with(&[("train", "instance_type", json!("g4dn.xlarge"))])),
         ("DL0206", good()),
@@ -192,8 +199,78 @@ fn failing() -> Vec<(&'static str, Value)> {
         ("DL0263", serving(&json!({ "endpoint": { "$id": "elsewhere" } }), &json!({}))),
         ("DL0264", serving(&json!({ "container": { "image": "a/vllm:1" } }), &json!({}))),
         ("DL0265", serving(&json!({}), &json!({ "instance_type": "ml.g5.xlarg" }))),
+        ("DL0270", sharing("cluster", ["private", "elsewhere"], 3)),
+        ("DL0271", sharing("spread", ["private", "private"], 4)),
+        ("DL0275", endpoints(&[("ssm", json!({})), ("more", json!({}))])),
+        ("DL0276", endpoints(&[("ssm", json!({ "subnets": [{ "$ref": "private" }, { "$ref": "public" }] }))])),
+        ("DL0277", endpoints(&[("s3", gateway("s3", "in")), ("more", gateway("s3", "in"))])),
+        ("DL0278", {
+            let mut stack = endpoints(&[("ssm", json!({}))]);
+            stack["vpc"]["dns_hostnames"] = json!(false);
+            stack
+        }),
         ("DL0231", with(&[("train", "boot.env", json!({ "HF_TOKEN": "hf_abcdefghijklmnopqrstuvwxyz0123456789" }))])),
     ]
+}
+
+/// Two groups of machines in these subnets, which share a placement group.
+fn sharing(strategy: &str, subnets: [&str; 2], count: u32) -> Value {
+    let mut stack = good();
+    stack["shared"] = json!({ "kind": "placement-group", "strategy": strategy });
+    stack["elsewhere"] =
+        json!({ "kind": "subnet", "vpc": { "$ref": "vpc" }, "cidr": "10.0.16.0/20", "zone": "us-east-1b" });
+    for (name, subnet) in ["one", "two"].into_iter().zip(subnets) {
+        let mut group = good()["train"].clone();
+        let fields = json!({ "instance_type": "c5.large", "count": count, "subnet": { "$ref": subnet },
+            "placement_group": { "$ref": "shared" }, "image": "al2023", "boot": null });
+        group.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        stack[name] = group;
+    }
+    stack
+}
+
+#[test]
+fn placement_groups_that_hold_their_machines_are_no_finding() {
+    for fine in [
+        sharing("cluster", ["private", "private"], 8),
+        sharing("partition", ["private", "elsewhere"], 9),
+        sharing("spread", ["private", "private"], 3),
+        sharing("spread", ["private", "elsewhere"], 7),
+        sharing("cluster", ["private", "elsewhere"], 0),
+    ] {
+        let found = codes(&plain(&fine));
+        assert!(!found.contains("DL0270") && !found.contains("DL0271"), "{found:?}");
+    }
+}
+
+/// The good stack, and endpoints for Systems Manager with other fields.
+fn endpoints(all: &[(&str, Value)]) -> Value {
+    let mut stack = good();
+    for (name, fields) in all {
+        let mut endpoint = json!({ "kind": "vpc-endpoint", "vpc": { "$ref": "vpc" }, "service": "ssm",
+            "subnets": [{ "$ref": "private" }], "security_groups": [{ "$ref": "nodes" }] });
+        endpoint.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        stack[*name] = endpoint;
+    }
+    stack
+}
+
+fn gateway(service: &str, table: &str) -> Value {
+    json!({ "service": service, "subnets": [], "security_groups": [], "route_tables": [{ "$ref": table }] })
+}
+
+#[test]
+fn endpoints_beside_each_other_are_no_finding() {
+    let plain_name = ("more", json!({ "private_dns": false }));
+    for fine in [
+        endpoints(&[("ssm", json!({})), plain_name]),
+        endpoints(&[("ssm", json!({})), ("more", json!({ "service": "ssmmessages" }))]),
+        endpoints(&[("ssm", json!({})), ("more", json!({ "vpc": { "$id": "vpc-2" } }))]),
+        endpoints(&[("s3", gateway("s3", "in")), ("more", gateway("s3", "out"))]),
+        endpoints(&[("s3", gateway("s3", "in")), ("more", gateway("dynamodb", "in"))]),
+    ] {
+        assert_eq!(codes(&plain(&fine)), ["DL0206".to_owned()].into());
+    }
 }
 
 /// The good stack, and an alarm on this metric.

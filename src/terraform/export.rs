@@ -146,6 +146,8 @@ fn object(scope: &Scope, ids: &BTreeMap<&str, &str>, names: &mut Names, address:
                 add(kind, &name.map(|word| format!("_{word}")).collect::<String>(), arn);
             }
         }
+        // Terraform goes by their names.
+        by_name @ ("aws_key_pair" | "aws_placement_group") => add(by_name, "", output("name").unwrap_or(id)),
         // Terraform does not go by their names.
         "aws_sns_topic" => add("aws_sns_topic", "", output("arn").unwrap_or(id)),
         "aws_sqs_queue" => add("aws_sqs_queue", "", output("url").unwrap_or(id)),

@@ -98,28 +98,51 @@ pub fn parse(text: &str, kinds: &[&'static dyn Kind]) -> Result<State, Diagnosti
     }
     let resources = root.get("resources").and_then(Value::as_array).ok_or_else(|| wrong("it lists no resources"))?;
     let (mut out, mut used) = (State::default(), BTreeMap::<String, Id>::new());
+    let mut alone = BTreeMap::new();
     for resource in resources.iter().filter(|r| r.get("mode").and_then(Value::as_str) == Some("managed")) {
-        take(resource, kinds, &mut out, &mut used).ok_or_else(|| wrong("a resource has no type, name or instances"))?;
+        take(resource, kinds, &mut out, &mut used, &mut alone)
+            .ok_or_else(|| wrong("a resource has no type, name or instances"))?;
     }
-    // An address or placement group that nothing of the state uses stands for itself, and dlinfra has no such kind.
+    // An address or placement group that nothing of the state uses stands for itself.
     let stray = |p: &Part| {
         let own = [".aws_eip.", ".aws_placement_group."].iter().any(|t| format!(".{}", p.name).contains(t));
         own && !p.of.iter().any(|id| used.contains_key(id))
     };
-    let strays: Vec<String> = out.parts.iter().filter(|p| stray(p)).map(|p| p.name.clone()).collect();
-    out.parts.retain(|p| !stray(p));
+    let (strays, parts): (Vec<Part>, Vec<Part>) = std::mem::take(&mut out.parts).into_iter().partition(stray);
+    out.parts = parts;
+    for stray in strays {
+        match alone.remove(&stray.name) {
+            Some(object) => out.objects.push(object),
+            None => out.left.push(stray.name),
+        }
+    }
     for part in &mut out.parts {
         let owners: Vec<Id> = part.of.iter().filter_map(|id| used.get(id).cloned()).collect();
         part.of.extend(owners);
     }
-    out.left.extend(strays);
     out.left.sort();
     out.objects.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(out)
 }
 
-/// One resource of the state; `None` = it does not have the shape of one.
-fn take(resource: &Value, kinds: &[&'static dyn Kind], out: &mut State, used: &mut BTreeMap<String, Id>) -> Option<()> {
+/// The id that AWS gives it, where Terraform goes by its name.
+fn id_of<'a>(tf_type: &str, attribute: &impl Fn(&str) -> Option<&'a str>) -> Option<&'a str> {
+    match tf_type {
+        "aws_key_pair" => attribute("key_pair_id"),
+        "aws_placement_group" => attribute("placement_group_id"),
+        _ => attribute("id"),
+    }
+}
+
+/// One resource of the state; `None` = it does not have the shape of one. `alone` is what a part would be that belongs to
+/// nothing.
+fn take(
+    resource: &Value,
+    kinds: &[&'static dyn Kind],
+    out: &mut State,
+    used: &mut BTreeMap<String, Id>,
+    alone: &mut BTreeMap<String, Object>,
+) -> Option<()> {
     let text = |key: &str| resource.get(key).and_then(Value::as_str);
     let (tf_type, label) = (text("type")?, text("name")?);
     let base = match text("module") {
@@ -137,28 +160,31 @@ fn take(resource: &Value, kinds: &[&'static dyn Kind], out: &mut State, used: &m
         };
         let attributes = instance.get("attributes")?;
         let attribute = |key: &str| attributes.get(key).and_then(Value::as_str).filter(|v| !v.is_empty());
+        let tag = attributes.get("tags").and_then(|t| t.get("Name")).and_then(Value::as_str);
+        let object = |kind: &'static str, id: &str| Object {
+            name: name.clone(),
+            label: label.to_owned(),
+            kind,
+            ids: vec![id.to_owned()],
+            members: vec![name.clone()],
+            name_tag: tag.map(str::to_owned),
+            arns: attribute("arn").map(str::to_owned).into_iter().collect(),
+        };
+        // A deposed object is on its way out.
+        let found = kind.zip(id_of(tf_type, &attribute)).filter(|_| instance.get("deposed").is_none());
         if let Some(keys) = part {
+            alone.extend(found.map(|(kind, id)| (name.clone(), object(kind, id))));
             let of = keys.iter().filter_map(|k| attribute(k).map(str::to_owned)).collect();
             out.parts.push(Part { name, of });
             continue;
         }
-        // A deposed object is on its way out.
-        let (Some(kind), Some(id), None) = (kind, attribute("id"), instance.get("deposed")) else {
+        let Some((kind, id)) = found else {
             out.left.push(name);
             continue;
         };
         used.extend(attribute("allocation_id").map(|address| (address.to_owned(), id.to_owned())));
         used.extend(attribute("placement_group").map(|group| (group.to_owned(), id.to_owned())));
-        let tag = attributes.get("tags").and_then(|t| t.get("Name")).and_then(Value::as_str);
-        let object = Object {
-            name: name.clone(),
-            label: label.to_owned(),
-            kind,
-            ids: vec![id.to_owned()],
-            members: vec![name],
-            name_tag: tag.map(str::to_owned),
-            arns: attribute("arn").map(str::to_owned).into_iter().collect(),
-        };
+        let object = object(kind, id);
         match (&mut group, tf_type) {
             (Some(group), "aws_instance") => {
                 group.ids.extend(object.ids);
@@ -213,6 +239,8 @@ mod tests {
                 resource("aws_eip", "office", &[instance("eipalloc-2", &json!({}))]),
                 resource("aws_instance", "node", &[first, second]),
                 resource("aws_placement_group", "near", &[instance("pg", &json!({}))]),
+                resource("aws_key_pair", "laptop", &[instance("laptop", &json!({ "key_pair_id": "key-1" }))]),
+                resource("aws_placement_group", "far", &[instance("apart", &json!({ "placement_group_id": "pg-2" }))]),
                 resource("aws_db_instance", "db", &[instance("db-1", &json!({ "password": "hunter2" }))]),
                 json!({ "mode": "data", "type": "aws_ami", "name": "x", "instances": [] }),
             ]),
@@ -223,13 +251,16 @@ mod tests {
         assert_eq!(
             names,
             [
+                ("aws_eip.office", "elastic-ip", "eipalloc-2".to_owned()),
                 ("aws_instance.node", "instance-group", "i-1 i-2".to_owned()),
+                ("aws_key_pair.laptop", "key-pair", "key-1".to_owned()),
                 ("aws_nat_gateway.nat", "nat-gateway", "nat-1".to_owned()),
+                ("aws_placement_group.far", "placement-group", "pg-2".to_owned()),
                 ("module.net.aws_subnet.private[\"a\"]", "subnet", "subnet-1".to_owned()),
             ]
         );
-        assert_eq!(found.objects[0].members, ["aws_instance.node[0]", "aws_instance.node[1]"]);
-        assert_eq!(found.left, ["aws_db_instance.db", "aws_eip.office"]);
+        assert_eq!(found.objects[1].members, ["aws_instance.node[0]", "aws_instance.node[1]"]);
+        assert_eq!(found.left, ["aws_db_instance.db"]);
         let parts: Vec<_> = found.parts.iter().map(|p| (p.name.as_str(), p.of.contains("nat-1"))).collect();
         assert_eq!(parts, [("aws_eip.nat", true), ("aws_placement_group.near", false)]);
         assert!(!format!("{found:?}").contains("hunter2"));

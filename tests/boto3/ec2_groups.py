@@ -72,6 +72,10 @@ def placement_groups(sandbox):
     assert found[0]["GroupName"] == "g" and found[0]["State"] == "available", found
     fails("InvalidPlacementGroup.Unknown", ec2.describe_placement_groups, GroupNames=["h"])
     fails("InvalidPlacementGroup.Unknown", ec2.delete_placement_group, GroupName="h")
+    fails("InvalidParameterValue", ec2.create_placement_group, GroupName="p", Strategy="partition", PartitionCount=8)
+    parts = ec2.create_placement_group(GroupName="p", Strategy="partition")["PlacementGroup"]
+    assert parts["PartitionCount"] == 2, parts
+    ec2.delete_placement_group(GroupName="p")
     ec2.delete_placement_group(GroupName="g")
     eventually(lambda: ec2.describe_placement_groups()["PlacementGroups"] == [])
 

@@ -98,6 +98,7 @@ def launches_are_checked(sandbox):
     fails("InvalidParameterValue", launch, MinCount=2, MaxCount=1)
     fails("InvalidGroup.NotFound", launch, SecurityGroupIds=["sg-0123456789abcdef0"])
     fails("InvalidPlacementGroup.Unknown", launch, Placement={"GroupName": "none"})
+    fails("InvalidPlacementGroup.Unknown", launch, Placement={"GroupId": "pg-0123456789abcdef0"})
     fails("InvalidParameterValue", launch, UserData="x" * 20000)
     fails("InvalidParameterValue", launch, IamInstanceProfile={"Name": "none"})
     fails("DryRunOperation", launch, DryRun=True)

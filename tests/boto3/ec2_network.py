@@ -315,6 +315,51 @@ def endpoints(sandbox):
 
 
 @check
+def names_and_subnets_of_endpoints(sandbox):
+    ec2 = sandbox.client("ec2")
+    network = vpc(ec2)
+    ec2.modify_vpc_attribute(VpcId=network, EnableDnsHostnames={"Value": True})
+    here, there, near = (subnet(ec2, network, f"10.0.{n}.0/24", f"us-east-1{zone}") for n, zone in enumerate("aba"))
+    arguments = {"VpcId": network, "ServiceName": "com.amazonaws.us-east-1.ssm", "VpcEndpointType": "Interface"}
+    one = ec2.create_vpc_endpoint(**arguments, SubnetIds=[here])["VpcEndpoint"]["VpcEndpointId"]
+    fails("InvalidParameter", ec2.create_vpc_endpoint, **arguments, SubnetIds=[there])
+    two = ec2.create_vpc_endpoint(**arguments, SubnetIds=[there], PrivateDnsEnabled=False)["VpcEndpoint"]["VpcEndpointId"]
+    shown = lambda one: ec2.describe_vpc_endpoints(VpcEndpointIds=[one])["VpcEndpoints"][0]
+    eventually(lambda: all(shown(it)["State"].lower() == "available" for it in (one, two)))
+    fails("InvalidParameter", ec2.modify_vpc_endpoint, VpcEndpointId=two, PrivateDnsEnabled=True)
+    fails("DuplicateSubnetsInSameZone", ec2.modify_vpc_endpoint, VpcEndpointId=one, AddSubnetIds=[near])
+    ec2.modify_vpc_endpoint(VpcEndpointId=one, AddSubnetIds=[there], RemoveSubnetIds=[here])
+    eventually(lambda: shown(one)["State"].lower() == "available")
+    found = shown(one)
+    assert found["SubnetIds"] == [there] and len(found["NetworkInterfaceIds"]) == 1, found
+    ec2.delete_subnet(SubnetId=here)
+
+
+@check
+def flow_logs(sandbox):
+    ec2 = sandbox.client("ec2")
+    network = vpc(ec2)
+    arguments = {"ResourceIds": [network], "ResourceType": "VPC", "TrafficType": "REJECT", "LogGroupName": "flow",
+                 "DeliverLogsPermissionArn": f"arn:aws:iam::{ACCOUNT}:role/flow", "ClientToken": "t",
+                 "TagSpecifications": spec("vpc-flow-log", a="1")}
+    made = ec2.create_flow_logs(**arguments)["FlowLogIds"]
+    assert ec2.create_flow_logs(**arguments)["FlowLogIds"] == made
+    twice = ec2.create_flow_logs(**{**arguments, "ClientToken": "u"})
+    assert not twice["FlowLogIds"], twice
+    assert twice["Unsuccessful"][0]["Error"]["Code"] == "FlowLogAlreadyExists", twice
+    found = eventually(lambda: ec2.describe_flow_logs(Filters=by_tag("a", "1"))["FlowLogs"])[0]
+    assert found["FlowLogId"] == made[0] and found["ResourceId"] == network, found
+    assert found["MaxAggregationInterval"] == 600 and found["LogDestinationType"] == "cloud-watch-logs", found
+    fails("InvalidParameter", ec2.create_flow_logs, ResourceIds=[network], ResourceType="VPC", TrafficType="ALL",
+          LogDestinationType="s3")
+    fails("InvalidVpcID.NotFound", ec2.create_flow_logs, **{**arguments, "ResourceIds": ["vpc-0123456789abcdef0"],
+                                                           "ClientToken": "v"})
+    assert ec2.delete_flow_logs(FlowLogIds=made)["Unsuccessful"] == []
+    gone = ec2.delete_flow_logs(FlowLogIds=made)["Unsuccessful"]
+    assert gone[0]["Error"]["Code"] == "InvalidFlowLogId.NotFound", gone
+
+
+@check
 def throttling_and_cut_connections(sandbox):
     ec2 = sandbox.client("ec2")
     sandbox.faults({"operation": "ec2:CreateVpc", "nth": 1, "action": {"do": "cut-after"}},

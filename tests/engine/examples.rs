@@ -74,6 +74,10 @@ fn ground(address: &str) -> Wanted {
             let variants = [machines("main"), machines("second")];
             ("sagemaker-endpoint", json!({ "role": to("serve-role"), "variants": variants }))
         }
+        "table" | "other-table" => ("route-table", json!({ "vpc": to("vpc") })),
+        "far-table" => ("route-table", json!({ "vpc": to("other-vpc") })),
+        "address" => ("elastic-ip", json!({})),
+        "shared" => ("placement-group", json!({})),
         "bucket" => ("bucket", json!({})),
         "fever" | "fire" => (
             "alarm",
@@ -83,8 +87,9 @@ fn ground(address: &str) -> Wanted {
             }),
         ),
         "function-role" | "other-function-role" => ("iam-role", json!({ "trust": ["lambda.amazonaws.com"] })),
+        "flow-role" | "other-flow-role" => ("iam-role", json!({ "trust": ["vpc-flow-logs.amazonaws.com"] })),
         "schedule-role" => ("iam-role", json!({ "trust": ["scheduler.amazonaws.com"] })),
-        "log" => ("log-group", json!({})),
+        "log" | "other-log" => ("log-group", json!({})),
         "queue" => ("queue", json!({ "name": "for-dead-letters" })),
         other => panic!("{other} has no ground"),
     };
@@ -168,9 +173,12 @@ fn internet_gateway() -> Example {
 fn nat_gateway() -> Example {
     Example {
         kind: "nat-gateway",
-        needs: &["vpc", "igw", "a", "b"],
+        needs: &["vpc", "igw", "a", "b", "address"],
         spec: json!({ "subnet": to("a"), "internet_gateway": to("igw") }),
-        changes: vec![replace("subnet", json!({ "subnet": to("b") }))],
+        changes: vec![
+            replace("subnet", json!({ "subnet": to("b") })),
+            replace("elastic_ip", json!({ "elastic_ip": to("address") })),
+        ],
         silent: &[("internet_gateway", "read back from the VPC, which has one gateway at most")],
     }
 }
@@ -329,7 +337,7 @@ fn instance_group() -> Example {
     let planned = |field, patch| change(field, patch, ChangeClass::Rolling, false);
     Example {
         kind: "instance-group",
-        needs: &["vpc", "a", "b", "group", "other-group", "role"],
+        needs: &["vpc", "a", "b", "group", "other-group", "role", "shared"],
         spec: json!({ "instance_type": "m5.large", "count": 2, "subnet": to("a"), "image": "al2023",
             "interfaces": { "security_groups": [to("group")] }, "placement": "none" }),
         changes: vec![
@@ -349,6 +357,7 @@ fn instance_group() -> Example {
             planned("reservation", json!({ "market": "on-demand", "reservation": "cr-0123456789abcdef0" })),
             replace("placement", json!({ "placement": "cluster" })),
             replace("subnet", json!({ "subnet": to("b") })),
+            replace("placement_group", json!({ "placement": null, "placement_group": to("shared") })),
         ],
         silent: &[
             ("rolling", "steers how members are replaced, and is no property of them"),

@@ -4,17 +4,22 @@
 mod alarm;
 mod dashboard;
 mod data;
+mod elastic_ip;
 mod event_rule;
 mod fleet;
+mod flow_log;
 mod function;
 pub(crate) mod inference_component;
+mod key_pair;
 mod load_balancer;
 mod log_group;
 mod network;
+mod placement_group;
 mod queue;
 mod sagemaker_endpoint;
 mod schedule_group;
 mod topic;
+mod vpc_endpoint;
 
 use crate::{
     crash_lives::{self, Life},
@@ -68,13 +73,29 @@ pub(crate) const OWN: &[&Own] = &[
     &event_rule::OWN,
     &function::OWN,
     &inference_component::OWN,
+    &key_pair::OWN,
     &load_balancer::OWN,
     &log_group::OWN,
+    &placement_group::OWN,
     &queue::OWN,
     &sagemaker_endpoint::OWN,
     &schedule_group::OWN,
     &topic::OWN,
 ];
+
+/// A kind with a file of its own whose objects have no name that somebody else could have taken.
+pub(crate) struct Nameless {
+    kind: &'static str,
+    examples: fn() -> Vec<Example>,
+    life: fn() -> Life,
+}
+
+const NAMELESS: &[&Nameless] = &[&elastic_ip::OWN, &flow_log::OWN, &vpc_endpoint::OWN];
+
+/// Has it this name? Some objects have an id besides.
+pub(crate) fn is_called(object: &StoredObject, name: &str) -> bool {
+    object.id == name || object.value["name"] == name
+}
 
 /// What is known of a kind with a file of its own.
 pub(crate) fn own(kind: &str) -> Option<&'static Own> {
@@ -88,12 +109,14 @@ pub(crate) fn own_object(object: &StoredObject) -> Option<&'static Own> {
 
 /// The examples of a kind; none = the kind needs one.
 pub(crate) fn examples(kind: &str) -> Vec<Example> {
-    own(kind).map(|own| (own.examples)()).unwrap_or_default()
+    let nameless = || NAMELESS.iter().find(|it| it.kind == kind).map(|it| it.examples);
+    own(kind).map(|own| own.examples).or_else(nameless).map(|examples| examples()).unwrap_or_default()
 }
 
 /// The life of a kind.
 pub(crate) fn life(kind: &str) -> Option<Life> {
-    own(kind).map(|own| (own.life)())
+    let nameless = || NAMELESS.iter().find(|it| it.kind == kind).map(|it| it.life);
+    own(kind).map(|own| own.life).or_else(nameless).map(|life| life())
 }
 
 #[tokio::test(start_paused = true)]
@@ -102,7 +125,7 @@ async fn what_has_the_name_already_and_is_somebody_elses_is_left_alone() {
     for own in OWN {
         let stage = Stage::new().await;
         (own.theirs)(stage.aws().await, NAME.to_owned()).await;
-        let theirs = || stage.sandbox.objects().into_iter().find(|o| o.kind == own.object && o.id == NAME);
+        let theirs = || stage.sandbox.objects().into_iter().find(|o| o.kind == own.object && is_called(o, NAME));
         let before = theirs();
         assert!(before.is_some(), "{}", own.kind);
         let mut wanted = crash_lives::of(own.kind).commands.swap_remove(0).1;

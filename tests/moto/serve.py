@@ -14,6 +14,7 @@ from xml.sax.saxutils import unescape
 
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.elastic_block_store import EBSBackend
+from moto.ec2.models.vpcs import VPCEndPoint
 from moto.ec2.responses import EC2Response
 from moto.fsx.responses import FSxResponse
 from moto.iam.models import iam_backends
@@ -47,6 +48,33 @@ def create_volume_with_rates(original):
 
 
 EBSBackend.create_volume = create_volume_with_rates(EBSBackend.create_volume)
+
+
+def filtered_by_id(original):
+    """DescribeVpcEndpoints of moto has no filter for ids."""
+
+    def value(self, filter_name, *rest):
+        return self.id if filter_name == "vpc-endpoint-id" else original(self, filter_name, *rest)
+
+    return value
+
+
+VPCEndPoint.get_filter_value = filtered_by_id(VPCEndPoint.get_filter_value)
+
+
+def delete_key_pair_by_id(original):
+    """DeleteKeyPair of moto knows names only."""
+
+    def delete(self):
+        for name, pair in list(self.ec2_backend.key_pairs.items()):
+            if pair.id == self._get_param("KeyPairId"):
+                self.ec2_backend.delete_key_pair(name)
+        return original(self)
+
+    return delete
+
+
+EC2Response.delete_key_pair = delete_key_pair_by_id(EC2Response.delete_key_pair)
 
 
 def create_bucket_with_tags(original):

@@ -68,6 +68,9 @@ codes! {
          must have the agent (Amazon Linux, Ubuntu and the Deep Learning AMIs do), the machine's `role` the policy \
          AmazonSSMManagedInstanceCore, and the subnet a way to Systems Manager: NAT, or interface endpoints for `ssm` and \
          `ssmmessages`.";
+    TWO_PLACEMENTS = "DL0389", "A group that is placed in two ways",
+        "`placement` asks for a placement group of the group's own, or for none; `placement_group` names one that others \
+         share. An instance stands in one placement group at most.";
 }
 
 pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {
@@ -169,6 +172,10 @@ pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {
     }
     if let Some(summary) = volume_problem(group) {
         add(&ROOT_VOLUME, "root_volume", summary, "`dlinfra explain DL0376` has the limits of gp3");
+    }
+    if group.placement.is_some() && group.placement_group.is_some() {
+        let summary = "`placement` and `placement_group` exclude each other".to_owned();
+        add(&TWO_PLACEMENTS, "placement", summary, "leave out `placement`");
     }
     if group.boot_within.is_some() && group.role.is_none() {
         add(

@@ -7,6 +7,7 @@ use crate::{
     call::SweepCtx,
     catalog::Arch,
     diagnostic::suggestion,
+    field::Field,
     kinds::ec2,
     resource::{Foreseen, Problem},
 };
@@ -105,7 +106,11 @@ fn unfit(found: &CapacityReservation, group: &Foreseen<InstanceGroup>) -> Option
 
 /// Key pairs are brought by people, so a rehearsal has none and takes any name.
 async fn keys(ctx: &SweepCtx, made: &[Foreseen<InstanceGroup>]) -> Result<Found, Error> {
-    let of = |group: &Foreseen<InstanceGroup>| group.want.key_name.clone().filter(|_| !group.rehearsed);
+    let of = |group: &Foreseen<InstanceGroup>| {
+        // One that is made by the same run has no name yet.
+        let name = group.want.key_name.as_ref().and_then(Field::known);
+        name.filter(|_| !group.rehearsed).cloned()
+    };
     let names: BTreeSet<String> = made.iter().filter_map(of).collect();
     if names.is_empty() {
         return Ok(Found::new());

@@ -12,6 +12,7 @@ use crate::{
     },
     call::{Attempt, Ctx, backoff},
     catalog,
+    field::Field,
     kinds::ec2,
     resource::Id,
     spec,
@@ -44,7 +45,7 @@ pub(super) async fn launch(want: &InstanceGroup, ctx: &Ctx, fleet: &Fleet, count
     let one = |want| Plan {
         want,
         image: &image,
-        group: group.as_deref(),
+        group: group.as_ref(),
         profile: profile.as_deref(),
         user_data: user_data.as_deref(),
     };
@@ -165,7 +166,7 @@ pub(super) async fn change_in_place(want: &InstanceGroup, ctx: &Ctx, ids: &[Id])
 struct Plan<'w> {
     want: &'w InstanceGroup,
     image: &'w MachineImage,
-    group: Option<&'w str>,
+    group: Option<&'w Placement>,
     profile: Option<&'w str>,
     user_data: Option<&'w str>,
 }
@@ -182,13 +183,13 @@ impl Plan<'_> {
             "subnet": want.subnet.id()?,
             "security_groups": self.security_groups()?,
             "interfaces": want.layout().iter().map(|i| format!("{}/{} {}", i.card, i.device, i.interface_type.name())).collect::<Vec<_>>(),
-            "placement_group": self.group,
+            "placement_group": self.group.and_then(|group| group.group_name().or(group.group_id())),
             "profile": self.profile,
             "market": want.market,
             "reservation": want.reservation,
             "root_volume": want.root_volume,
             "kms_key": want.kms_key.as_ref().map(|k| k.get()).transpose()?,
-            "key_name": want.key_name,
+            "key_name": want.key_name.as_ref().map(Field::get).transpose()?,
             "metadata_hops": want.metadata_hops,
             "monitoring": want.monitoring,
             "user_data": self.user_data.map(|text| spec::sha256(text.as_bytes())),
@@ -231,9 +232,9 @@ impl Plan<'_> {
             .tag_specifications(tagged(ResourceType::Instance, "member"))
             .tag_specifications(tagged(ResourceType::Volume, "volume"))
             .tag_specifications(tagged(ResourceType::NetworkInterface, "interface"))
-            .set_key_name(want.key_name.clone());
+            .set_key_name(want.key_name.as_ref().map(Field::get).transpose()?.cloned());
         if let Some(group) = self.group {
-            call = call.placement(Placement::builder().group_name(group).build());
+            call = call.placement(group.clone());
         }
         if let Some(name) = self.profile {
             call = call.iam_instance_profile(IamInstanceProfileSpecification::builder().name(name).build());

@@ -16,6 +16,7 @@ use crate::{
         tags::{self, Tags},
     },
     call::{Ctx, Scope, SweepCtx},
+    field::Ref,
     kinds::{ec2, fleet},
     packed::Packed,
     resource::{Id, Live, Member, State},
@@ -186,19 +187,19 @@ async fn whole(ctx: &SweepCtx, fleets: &[Fleet]) -> Result<Vec<Live<InstanceGrou
     if fleets.is_empty() {
         return Ok(Vec::new());
     }
-    let groups = placement::named_by(ctx, fleets).await?;
     let members = fleets.iter().flat_map(|f| &f.members);
     let ids: Vec<Id> = members.filter_map(|m| m.instance_id().map(str::to_owned)).collect();
-    assemble(ctx, fleets, &groups, &attached(ctx, &ids).await?).await
+    assemble(ctx, fleets, Vec::new(), &attached(ctx, &ids).await?).await
 }
 
 /// Fleets and placement groups as resources. A placement group without instances is a resource that is partly there.
 pub(super) async fn assemble(
     ctx: &SweepCtx,
     fleets: &[Fleet],
-    groups: &[Group],
+    mut groups: Vec<Group>,
     volumes: &Volumes,
 ) -> Result<Vec<Live<InstanceGroup>>, Error> {
+    groups.extend(placement::named_by(ctx, fleets, &groups).await?);
     let mut out = Vec::new();
     let mut with_members = Vec::new();
     let shown = fleets.iter().flat_map(|f| f.members.iter().chain(&f.leaving));
@@ -209,9 +210,9 @@ pub(super) async fn assemble(
             continue;
         }
         with_members.push(fleet.key.clone());
-        out.push(one(ctx, fleet, groups, volumes, &roles)?);
+        out.push(one(ctx, fleet, &groups, volumes, &roles)?);
     }
-    for group in groups {
+    for group in groups.iter().filter(|group| group.is_part()) {
         let key = key(ctx, &group.id, &group.tags);
         if !ctx.takes(&group.tags) || with_members.contains(&key) {
             continue;
@@ -276,9 +277,14 @@ fn one(
     let heard = members.iter().filter(|m| m.state == State::Ready).all(|m| booted::is_done(&m.tags));
     // How long it might have taken is no property of a machine.
     spec.boot_within = (alive > 0 && heard).then(Span::default);
-    let group = shown.iter().find_map(placement_name).and_then(|n| groups.iter().find(|g| g.name == n));
-    // One that it stands in and that belongs to somebody else is not a part of it.
-    let group = group.filter(|g| fleet.key.2.is_none() || Ownership::read(&g.tags).is_none() || is_of(ctx, g, fleet));
+    let stands_in = shown.iter().find_map(placement_name).and_then(|n| groups.iter().find(|g| g.name == n));
+    // One that belongs to somebody else, or that others share, is not a part of it.
+    let group = stands_in.filter(|g| fleet.key.2.is_none() || is_of(ctx, g, fleet));
+    let subnet = spec.subnet.id.as_deref();
+    let is_lost = |g: &Group| fleet.key.2.as_ref().is_some_and(|address| g.is_lost(ctx, address, subnet));
+    if let Some(shared) = stands_in.filter(|g| group.is_none() && !is_lost(g)) {
+        (spec.placement, spec.placement_group) = (None, Some(Ref::to_id(&shared.id)));
+    }
     let group = group.or_else(|| groups.iter().find(|g| is_of(ctx, g, fleet)));
     let tags = common_tags(&members, head, group);
     // An address of another stack is none here.
@@ -299,7 +305,7 @@ fn one(
 }
 
 fn is_of(ctx: &SweepCtx, group: &Group, fleet: &Fleet) -> bool {
-    fleet.key.2.is_some() && key(ctx, &group.id, &group.tags) == fleet.key
+    group.is_part() && fleet.key.2.is_some() && key(ctx, &group.id, &group.tags) == fleet.key
 }
 
 pub(super) fn member_state(instance: &Instance) -> State {

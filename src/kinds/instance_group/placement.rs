@@ -1,12 +1,17 @@
 //! The placement group of an instance group: made before the first launch, deleted after the last instance.
 use super::{InstanceGroup, live::Fleet};
 use crate::{
-    aws::{Error, ErrorClass, gone, optional, tags::Tags},
-    call::{Ctx, SweepCtx},
-    kinds::ec2,
+    address::Address,
+    aws::{
+        Error, ErrorClass, gone, optional,
+        ownership::Ownership,
+        tags::{self, Tags},
+    },
+    call::{self, Ctx, SweepCtx},
+    kinds::{ec2, placement_group},
     resource::{Call, Class, Id, Live, NameRule},
 };
-use aws_sdk_ec2::types::{Filter, PlacementGroup, PlacementGroupState, PlacementStrategy, ResourceType};
+use aws_sdk_ec2::types::{Filter, Placement, PlacementGroup, PlacementStrategy, ResourceType};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -21,53 +26,70 @@ pub(super) struct Group {
     pub(super) tags: Tags,
 }
 
-/// Every placement group that matches; one request, since EC2 does not paginate them.
-pub(super) async fn all(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Group>, Error> {
-    let out = ctx.aws.ec2().describe_placement_groups().set_filters(Some(filters)).send().await?;
-    let alive = |g: &PlacementGroup| g.state != Some(PlacementGroupState::Deleted);
-    out.placement_groups.unwrap_or_default().into_iter().filter(alive).map(read).collect()
+/// Every placement group that matches.
+async fn all(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Group>, Error> {
+    placement_group::all(ctx, filters).await?.iter().map(read).collect()
 }
 
-fn read(group: PlacementGroup) -> Result<Group, Error> {
-    let tags = ec2::tags(group.tags());
-    let id = group.group_id.ok_or_else(|| Error::missing("the placement group's id"))?;
-    let name = group.group_name.ok_or_else(|| Error::missing("the placement group's name"))?;
-    Ok(Group { id, name, tags })
+/// Those of the stack, whoever in it stands in them.
+pub(super) async fn owned(ctx: &SweepCtx) -> Result<Vec<Group>, Error> {
+    placement_group::owned(ctx).await?.iter().map(read).collect()
 }
 
-/// The groups that these instances stand in, whoever owns them.
-pub(super) async fn named_by(ctx: &SweepCtx, fleets: &[Fleet]) -> Result<Vec<Group>, Error> {
-    let members = fleets.iter().flat_map(|f| &f.members);
-    let mut names: Vec<String> = members.filter_map(super::live::placement_name).map(str::to_owned).collect();
-    names.sort();
+fn read(group: &PlacementGroup) -> Result<Group, Error> {
+    let id = group.group_id().ok_or_else(|| Error::missing("the placement group's id"))?;
+    let name = group.group_name().ok_or_else(|| Error::missing("the placement group's name"))?;
+    Ok(Group { id: id.to_owned(), name: name.to_owned(), tags: ec2::tags(group.tags()) })
+}
+
+impl Group {
+    /// Is it an instance group's own, and not one that several share?
+    pub(super) fn is_part(&self) -> bool {
+        self.tags.contains_key(tags::PART)
+    }
+
+    /// Has somebody removed its tags? Its name, or what the journal remembers, says that it is this fleet's own.
+    pub(super) fn is_lost(&self, ctx: &SweepCtx, address: &Address, subnet: Option<&str>) -> bool {
+        let named = || call::name(&ctx.scope, address, &RULE, subnet.unwrap_or_default()) == self.name;
+        Ownership::read(&self.tags).is_none() && (named() || ctx.remembered.parts(address).contains(&self.id))
+    }
+}
+
+/// The groups that these instances stand in and that are not among those that are `known`, whoever owns them.
+pub(super) async fn named_by(ctx: &SweepCtx, fleets: &[Fleet], known: &[Group]) -> Result<Vec<Group>, Error> {
+    let instances = fleets.iter().flat_map(|f| f.members.iter().chain(&f.leaving));
+    let mut names: Vec<&str> = instances.filter_map(super::live::placement_name).collect();
+    names.retain(|name| known.iter().all(|group| group.name != *name));
+    names.sort_unstable();
     names.dedup();
     if names.is_empty() {
         return Ok(Vec::new());
     }
-    all(ctx, vec![Filter::builder().name("group-name").set_values(Some(names)).build()]).await
+    all(ctx, vec![ec2::filter_any("group-name", names)]).await
 }
 
 /// Which of the groups with these ids are there, whoever owns them.
 pub(super) async fn with_ids(ctx: &SweepCtx, ids: &BTreeSet<Id>) -> Result<Vec<Group>, Error> {
-    let ids: Vec<&Id> = ids.iter().filter(|id| id.starts_with("pg-")).collect();
-    let mut out = Vec::new();
-    for id in ids {
-        // One id that is gone makes EC2 refuse them all, and no filter takes ids.
-        let read = ctx.aws.ec2().describe_placement_groups().group_ids(id).send().await.map_err(Error::from);
-        let found = optional(read)?.and_then(|out| out.placement_groups).unwrap_or_default();
-        for group in found.into_iter().filter(|g| g.state != Some(PlacementGroupState::Deleted)) {
-            out.push(self::read(group)?);
-        }
-    }
-    Ok(out)
+    let ids = ids.iter().map(String::as_str).filter(|id| id.starts_with("pg-"));
+    placement_group::with_ids(ctx, ids).await?.iter().map(read).collect()
 }
 
 fn own(ctx: &Ctx) -> Vec<Filter> {
-    ec2::of_address(ctx)
+    let mut filters = ec2::of_address(ctx);
+    filters.push(ec2::filter(&format!("tag:{}", tags::PART), PART));
+    filters
 }
 
-/// The name of the group to launch into: the one that exists, or a new one for a first launch that wants one.
-pub(super) async fn ensure(want: &InstanceGroup, ctx: &Ctx, first: bool) -> Result<Option<String>, Error> {
+/// The group to launch into: the one that several share, the fleet's own that exists, or a new one for a first launch
+/// that wants one.
+pub(super) async fn ensure(want: &InstanceGroup, ctx: &Ctx, first: bool) -> Result<Option<Placement>, Error> {
+    if let Some(shared) = &want.placement_group {
+        return Ok(Some(Placement::builder().group_id(shared.id()?).build()));
+    }
+    Ok(ensure_own(want, ctx, first).await?.map(|name| Placement::builder().group_name(name).build()))
+}
+
+async fn ensure_own(want: &InstanceGroup, ctx: &Ctx, first: bool) -> Result<Option<String>, Error> {
     // The group of a new fleet is as new as the fleet.
     if !ctx.fresh
         && let Some(group) = all(&ctx.sweep(), own(ctx)).await?.into_iter().next()

@@ -26,6 +26,7 @@ pub(super) fn nothing() -> InstanceGroup {
         image: None,
         interfaces: Interfaces { layout: LayoutProfile::Ip, security_groups: Vec::new() },
         placement: Some(Placement::Cluster),
+        placement_group: None,
         role: None,
         root_volume: None,
         kms_key: None,
@@ -74,7 +75,7 @@ pub(super) fn read(instance: &Instance, volumes: &Volumes, roles: &Roles) -> Ins
         _ => Market::OnDemand,
     };
     spec.reservation = instance.capacity_reservation_id().map(str::to_owned);
-    spec.key_name = instance.key_name().map(str::to_owned);
+    spec.key_name = instance.key_name().map(|name| name.to_owned().into());
     let hops = instance.metadata_options().and_then(InstanceMetadataOptionsResponse::http_put_response_hop_limit);
     spec.metadata_hops = hops.and_then(|h| u32::try_from(h).ok()).unwrap_or(1);
     let monitoring = instance.monitoring().and_then(|m| m.state());

@@ -64,6 +64,11 @@ fn allocate(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         return Err(call.params.invalid("domain", domain.unwrap_or_default(), "Expecting vpc."));
     }
     let tags = TagSpecs::take(call, &["elastic-ip"])?;
+    // Nobody has brought addresses here. The code is formed like EC2's others, and unverified.
+    if let Some(pool) = call.params.text_opt("PublicIpv4Pool")?.filter(|pool| pool != "amazon") {
+        let message = format!("The public IPv4 pool '{pool}' does not exist");
+        return Err(ApiError::bad("InvalidPublicIpv4PoolID.NotFound", message));
+    }
     let limit = call.world.config.behaviour.quotas.get("L-0263D0A3").copied().unwrap_or(u64::MAX);
     if call.all::<Address>().count() as u64 >= limit {
         let message = "The maximum number of addresses has been reached.";

@@ -25,7 +25,6 @@ use crate::wire::xml::Xml;
 pub(super) const OPERATIONS: &[Operation] = &[
     create("CreateVpcEndpoint", make, show),
     read("DescribeVpcEndpoints", describe),
-    write("ModifyVpcEndpoint", modify),
     write("DeleteVpcEndpoints", delete),
 ];
 
@@ -84,7 +83,7 @@ pub(super) fn missing(id: &str) -> ApiError {
     ApiError::bad("InvalidVpcEndpointId.NotFound", format!("The Vpc Endpoint Id '{id}' does not exist"))
 }
 
-const OPEN_POLICY: &str =
+pub(super) const OPEN_POLICY: &str =
     r#"{"Version":"2008-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}"#;
 
 fn make(call: &mut Call<'_>) -> Result<String, ApiError> {
@@ -133,9 +132,8 @@ fn make(call: &mut Call<'_>) -> Result<String, ApiError> {
             if !tables.is_empty() {
                 return Err(misfit("Route tables are not supported"));
             }
-            if private_dns.unwrap_or(true) && !(vpc.dns_support && vpc.dns_hostnames) {
-                let message = "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true";
-                return Err(ApiError::bad("InvalidParameter", message));
+            if private_dns.unwrap_or(true) {
+                check_private_dns(call, &vpc, &service)?;
             }
             let mut zones = BTreeSet::new();
             for id in &subnet_ids {
@@ -153,29 +151,13 @@ fn make(call: &mut Call<'_>) -> Result<String, ApiError> {
                 groups.extend(default_group(call.world, call.region, &vpc_id));
             }
             check_groups(call.world, call.region, &groups, &vpc_id)?;
-            let clash = |other: &Endpoint| {
-                other.vpc == vpc_id && other.service == service && other.private_dns && other.timer.is_none()
-            };
-            if private_dns.unwrap_or(true) && call.all::<Endpoint>().any(clash) {
-                let message = format!(
-                    "private-dns-enabled cannot be set because there is already a conflicting DNS domain for {service} in the VPC {vpc_id}"
-                );
-                return Err(ApiError::bad("InvalidParameter", message));
-            }
         }
         other => return Err(call.params.invalid("VpcEndpointType", other, "Expecting Gateway or Interface.")),
     }
     let id = call.world.new_id("vpce-");
     let mut interfaces = Vec::new();
     for subnet in &subnets {
-        let wanted = ManagedInterface {
-            subnet: &subnet.id,
-            groups: groups.clone(),
-            interface_type: "vpc_endpoint",
-            description: format!("VPC Endpoint Interface {id}"),
-            requester: "amazon-vpce",
-        };
-        interfaces.push(create_managed(call.world, call.region, call.now, wanted)?);
+        interfaces.push(interface_in(call, &id, &subnet.id, &groups)?);
     }
     let is_gateway = endpoint_type == "Gateway";
     let life = if is_gateway {
@@ -201,6 +183,42 @@ fn make(call: &mut Call<'_>) -> Result<String, ApiError> {
     tags.apply(call, "vpc-endpoint", &id);
     call.put(endpoint);
     Ok(id)
+}
+
+/// An interface of an endpoint in a subnet.
+pub(super) fn interface_in(
+    call: &mut Call<'_>,
+    endpoint: &str,
+    subnet: &str,
+    groups: &[String],
+) -> Result<String, ApiError> {
+    let wanted = ManagedInterface {
+        subnet,
+        groups: groups.to_vec(),
+        interface_type: "vpc_endpoint",
+        description: format!("VPC Endpoint Interface {endpoint}"),
+        requester: "amazon-vpce",
+    };
+    create_managed(call.world, call.region, call.now, wanted)
+}
+
+/// The name of a service leads to one endpoint of a VPC, and only where the VPC has DNS.
+pub(super) fn check_private_dns(call: &Call<'_>, vpc: &Vpc, service: &str) -> Result<(), ApiError> {
+    if !(vpc.dns_support && vpc.dns_hostnames) {
+        let message =
+            "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true";
+        return Err(ApiError::bad("InvalidParameter", message));
+    }
+    // One that is being deleted still has the name, as people report of Terraform; AWS does not state it (unverified).
+    let clash = |other: &Endpoint| other.vpc == vpc.id && other.service == service && other.private_dns;
+    if call.all::<Endpoint>().any(clash) {
+        let message = format!(
+            "private-dns-enabled cannot be set because there is already a conflicting DNS domain for {service} in the VPC {}",
+            vpc.id
+        );
+        return Err(ApiError::bad("InvalidParameter", message));
+    }
+    Ok(())
 }
 
 fn show(call: &Call<'_>, id: &str) -> Option<Reply> {
@@ -270,57 +288,6 @@ fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         }]
     })?;
     Ok(listing("vpcEndpointSet", found.into_iter().map(|endpoint| endpoint_xml(call, endpoint)), next))
-}
-
-/// Route tables, security groups and the policy; the subnets of an endpoint stay.
-fn modify(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let id = call.params.text("VpcEndpointId")?;
-    let policy = call.params.text_opt("PolicyDocument")?;
-    let reset = call.params.flag("ResetPolicy")?;
-    let private_dns = call.params.flag_opt("PrivateDnsEnabled")?;
-    let more_tables = call.params.texts("AddRouteTableId")?;
-    let fewer_tables = call.params.texts("RemoveRouteTableId")?;
-    let more_groups = call.params.texts("AddSecurityGroupId")?;
-    let fewer_groups = call.params.texts("RemoveSecurityGroupId")?;
-    let mut endpoint = call.find::<Endpoint>(&id).cloned().ok_or_else(|| missing(&id))?;
-    let is_gateway = endpoint.endpoint_type == "Gateway";
-    if endpoint.life.state(call.now) != "available" {
-        return Err(ApiError::bad("InvalidParameter", format!("Endpoint {id} is not in the state available")));
-    }
-    let for_gateways = !more_tables.is_empty() || !fewer_tables.is_empty();
-    let for_interfaces = !more_groups.is_empty() || !fewer_groups.is_empty() || private_dns.is_some();
-    if (for_gateways && !is_gateway) || (for_interfaces && is_gateway) {
-        let message = format!("This change is not supported for {} endpoints", endpoint.endpoint_type);
-        return Err(ApiError::bad("InvalidParameter", message));
-    }
-    for table in &more_tables {
-        let found = call.find::<RouteTable>(table).ok_or_else(|| routes::missing(table))?;
-        if found.vpc != endpoint.vpc {
-            return Err(ApiError::bad("InvalidParameter", format!("Route table {table} is in another VPC")));
-        }
-    }
-    check_groups(call.world, call.region, &more_groups, &endpoint.vpc)?;
-    endpoint.route_tables.extend(more_tables);
-    endpoint.route_tables.retain(|table| !fewer_tables.contains(table));
-    endpoint.groups.retain(|group| !fewer_groups.contains(group) && !more_groups.contains(group));
-    endpoint.groups.extend(more_groups);
-    if !is_gateway && endpoint.groups.is_empty() {
-        return Err(ApiError::bad("InvalidParameter", "An interface endpoint keeps at least one security group"));
-    }
-    endpoint.private_dns = private_dns.unwrap_or(endpoint.private_dns);
-    if let Some(policy) = policy {
-        if serde_json::from_str::<serde_json::Value>(&policy).is_err() {
-            return Err(ApiError::bad("InvalidParameter", "Policy is not valid JSON"));
-        }
-        endpoint.policy = policy;
-    } else if reset {
-        endpoint.policy = OPEN_POLICY.to_owned();
-    }
-    for interface in &endpoint.interfaces {
-        call.update::<Interface>(interface, |eni| eni.groups.clone_from(&endpoint.groups));
-    }
-    call.put(endpoint);
-    Ok(Reply::xml(Xml::new().text("return", true)))
 }
 
 fn delete(call: &mut Call<'_>) -> Result<Reply, ApiError> {

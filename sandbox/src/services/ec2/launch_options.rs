@@ -84,6 +84,7 @@ pub(super) fn take_placement(
     let default = "default".to_owned();
     let Some(mut placement) = call.params.child_opt("Placement")? else { return Ok((None, default)) };
     let group = placement.text_opt("GroupName")?.filter(|name| !name.is_empty());
+    let group_id = placement.text_opt("GroupId")?;
     let wanted = placement.text_opt("AvailabilityZone")?.filter(|zone| !zone.is_empty());
     let tenancy = placement.text_opt("Tenancy")?.unwrap_or(default);
     if !["default", "dedicated"].contains(&tenancy.as_str()) {
@@ -93,6 +94,7 @@ pub(super) fn take_placement(
         let wanted = wanted.unwrap_or_default();
         return Err(invalid(format!("The availability zone {wanted} does not match that of the subnet, {zone}")));
     }
+    let group = placement::named(call, group, group_id)?;
     if let Some(name) = &group {
         let facts = call.find::<PlacementGroup>(name).ok_or_else(|| placement::unknown(name))?;
         if market == Market::CapacityBlock {

@@ -4,8 +4,10 @@ mod addresses;
 mod blocks;
 mod capacity;
 mod catalogue;
+mod endpoint_changes;
 mod endpoints;
 mod filters;
+mod flow_logs;
 mod gateways;
 pub(crate) mod groups;
 pub(crate) mod hosts;
@@ -72,6 +74,8 @@ pub(crate) static SERVICE: Service = Service {
         interfaces::OPERATIONS,
         interface_changes::OPERATIONS,
         endpoints::OPERATIONS,
+        endpoint_changes::OPERATIONS,
+        flow_logs::OPERATIONS,
         placement::OPERATIONS,
         key_pairs::OPERATIONS,
         launch::OPERATIONS,
@@ -108,6 +112,7 @@ fn objects() -> Vec<ObjectKind> {
         ObjectKind::of::<groups::Group>(),
         ObjectKind::of::<interfaces::Interface>(),
         ObjectKind::of::<endpoints::Endpoint>(),
+        ObjectKind::of::<flow_logs::FlowLog>(),
         ObjectKind::of::<leases::Lease>(),
         ObjectKind::of::<placement::PlacementGroup>(),
         ObjectKind::of::<key_pairs::KeyPair>(),
@@ -160,6 +165,7 @@ fn exists(call: &Call<'_>, kind: &str, id: &str) -> bool {
         "security-group-rule" => call.all::<groups::Group>().any(|group| group.rules.contains_key(id)),
         "network-interface" => call.find::<interfaces::Interface>(id).is_some(),
         "vpc-endpoint" => call.find::<endpoints::Endpoint>(id).is_some(),
+        "vpc-flow-log" => call.find::<flow_logs::FlowLog>(id).is_some(),
         "placement-group" => call.all::<placement::PlacementGroup>().any(|group| group.id == id),
         "key-pair" => call.find::<key_pairs::KeyPair>(id).is_some(),
         "instance" => call.find::<instances::Instance>(id).is_some(),
@@ -181,6 +187,7 @@ fn missing(kind: &str, id: &str) -> ApiError {
         "security-group" => groups::missing(id),
         "instance" => instances::missing(id),
         "vpc-endpoint" => endpoints::missing(id),
+        "vpc-flow-log" => flow_logs::missing(id),
         "capacity-reservation" => reservations::missing(id),
         _ => ApiError::bad("InvalidID", format!("The ID '{id}' is not valid")),
     }

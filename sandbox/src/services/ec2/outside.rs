@@ -73,6 +73,7 @@ pub(crate) fn made_by(operation: &str) -> Option<&'static str> {
     Some(match operation {
         "AllocateAddress" => "elastic-ip",
         "CreateCapacityReservation" | "PurchaseCapacityBlock" => "capacity-reservation",
+        "CreateFlowLogs" => "vpc-flow-log",
         "CreateInternetGateway" => "internet-gateway",
         "CreateNatGateway" => "natgateway",
         "CreateNetworkInterface" => "network-interface",

@@ -46,6 +46,21 @@ pub(super) fn unknown(name: &str) -> ApiError {
     ApiError::bad("InvalidPlacementGroup.Unknown", format!("The Placement Group '{name}' is unknown."))
 }
 
+/// The name of the group that a launch says by name or by id. What EC2 answers to both is unverified.
+pub(super) fn named(call: &Call<'_>, name: Option<String>, id: Option<String>) -> Result<Option<String>, ApiError> {
+    match (name, id) {
+        (Some(_), Some(_)) => {
+            let message = "The parameters GroupName and GroupId cannot be used together";
+            Err(ApiError::bad("InvalidParameterCombination", message))
+        }
+        (name, None) => Ok(name),
+        (None, Some(id)) => {
+            let found = call.all::<PlacementGroup>().find(|group| group.id == id).map(|group| group.name.clone());
+            found.map(Some).ok_or_else(|| unknown(&id))
+        }
+    }
+}
+
 fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let name = call.params.text("GroupName")?;
     let strategy = call.params.text_opt("Strategy")?.unwrap_or_else(|| "cluster".to_owned());
@@ -61,6 +76,10 @@ fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         let message = "PartitionCount is valid only with the partition strategy";
         return Err(ApiError::bad("InvalidParameterCombination", message));
     }
+    if partitions.is_some_and(|count| !(1..=7).contains(&count)) {
+        return Err(invalid(format!("Value ({}) for parameter PartitionCount is invalid.", partitions.unwrap_or(0))));
+    }
+    let partitions = partitions.or((strategy == "partition").then_some(2));
     if call.get::<PlacementGroup>(&name).is_some() {
         let message = format!("The Placement Group '{name}' already exists.");
         return Err(ApiError::bad("InvalidPlacementGroup.Duplicate", message));

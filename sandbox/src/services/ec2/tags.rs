@@ -60,6 +60,7 @@ pub(super) fn resource_type(id: &str) -> Option<&'static str> {
         "i" => "instance",
         "vol" => "volume",
         "vpce" => "vpc-endpoint",
+        "fl" => "vpc-flow-log",
         "cr" => "capacity-reservation",
         _ => return None,
     })
