@@ -196,3 +196,23 @@ fn the_action_keeps_one_comment_and_passes_refusals_on() {
     let text = fs::read_to_string(&file).unwrap();
     assert!(text.lines().nth(line - 1).unwrap().starts_with("budget:"), "{line}");
 }
+
+#[test]
+fn a_comment_about_two_thousand_resources_is_taken_by_github() {
+    let folder = copy();
+    let file = folder.path().join("blueprints/cpu-smoke.yaml");
+    let text = "
+blueprint: many
+region: us-east-1
+resources:
+  logs: { for_each: '${range(2000)}', kind: log-group, name: '/a-rather-long-name-of-a-team/${each.value}', retention: 30d }
+  queues: { for_each: '${range(40)}', kind: queue, name: 'queue-${each.value}' }
+";
+    fs::write(&file, text).unwrap();
+    let plan = ["plan", "blueprints/cpu-smoke.yaml", "--sandbox", "--full", "--format", "markdown"];
+    let ran = dlinfra(folder.path(), &plan);
+    let comment = String::from_utf8(ran.stdout).unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert!((20_000..=65_536).contains(&comment.chars().count()), "{}", comment.chars().count());
+    assert!(comment.contains("2040 to create") && comment.trim_end().ends_with("```"), "{comment}");
+}
