@@ -72,17 +72,21 @@ impl Held {
     pub fn problem(&self) -> Option<Diagnostic> {
         let quota = self.demand.quota;
         let limit = self.limit.filter(|_| self.short() > 0)?;
-        let used = self.used.filter(|used| *used > 0).map(|used| format!(", of which {used} are in use"));
+        let used = self.used.filter(|used| *used > 0).map(|used| format!(", {used} in use by others"));
         let text = format!(
-            "{} {} are needed of `{}` ({}), and there are {limit}{}",
-            self.demand.needed,
-            quota.unit,
+            "`{}` ({}, {}) is too small: {} needed{}, limit {limit}",
             quota.name,
             quota.code,
+            quota.unit,
+            self.demand.needed,
             used.unwrap_or_default()
         );
         let by = self.demand.by.keys().next().map(ToString::to_string).unwrap_or_default();
-        Some(Diagnostic::error(&codes::QUOTA, text).at_address(by).with_help(format!("ask for it: {}", self.request())))
+        Some(
+            Diagnostic::error(&codes::QUOTA, text)
+                .at_address(by)
+                .with_help(format!("request an increase: {}", self.request())),
+        )
     }
 }
 

@@ -258,13 +258,13 @@ const NET_STEP: u32 = 16;
 impl Ground<'_> {
     fn make(&mut self, item: &Wanted, by: &Lookup) -> Result<(), Diagnostic> {
         let refused = |why: String| {
-            Diagnostic::error(&codes::NO_STAND_IN, format!("nothing can stand for {}: {why}", item.address))
+            Diagnostic::error(&codes::NO_STAND_IN, format!("there is no stand-in for {}: {why}", item.address))
                 .at_address(item.address.as_str())
         };
         let about = item.kind.about();
         if about.stand_in.is_empty() {
             return Err(refused(format!("an existing {} cannot be rehearsed", item.kind.name()))
-                .with_help("rehearse with a variable that has it made, or apply in a served sandbox"));
+                .with_help("rehearse a blueprint that creates it, or apply in a served sandbox"));
         }
         let mut spec: Value = serde_json::from_str(about.stand_in).map_err(|e| refused(e.to_string()))?;
         let name = match by {

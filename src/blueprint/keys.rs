@@ -32,11 +32,7 @@ pub static TOP_LEVEL: &[KeyDoc] = &[
     key("tags", "map(string)", "Tags of everything that the stack makes"),
     key("ttl", "duration", "After this time the reaper of the account removes the stack"),
     key("ttl_data", "string", "What becomes of data then: `keep` (default) leaves what holds some, `delete` does not"),
-    key(
-        "idle",
-        "idle",
-        "When machines with GPUs of the shipped modules end themselves, because they have nothing to do",
-    ),
+    key("idle", "idle", "When GPU machines of the shipped modules end themselves because they are idle"),
     key("budget", "budget", "Limits that a plan must stay below"),
     key(
         "backend",

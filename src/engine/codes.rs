@@ -46,8 +46,8 @@ codes! {
         "The address has an object already, or one object was given to two addresses. Each object has one address, each address one object (an instance group: its instances).";
     OTHER_KIND = "DL0544", "An id of another kind",
         "The id belongs to another kind of object than the resource at the address. AWS's ids say what they are of by what they start with: `vpc-`, `subnet-`, `sg-`, `i-`, `fs-`.";
-    NO_STAND_IN = "DL0545", "Nothing can stand for an existing object",
-        "A rehearsal makes, for each `existing:` object, one of the same kind in its simulated AWS. For this kind it does not know how, or the simulated AWS has refused it.";
+    NO_STAND_IN = "DL0545", "No stand-in for an existing object",
+        "A rehearsal makes a stand-in of the same kind in its simulated AWS for each `existing:` object. For this kind it does not know how.";
     NOT_FORESEEN = "DL0305", "AWS was not asked beforehand",
         "A plan asks AWS whether it has the zones, instance types, reservations and images that are new in it. The caller may not ask, or the endpoint does not know the question. The plan is right, but what AWS refuses is then found during apply. Allow the action named in the message.";
 }

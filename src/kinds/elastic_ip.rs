@@ -20,8 +20,8 @@ use serde_json::json;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ElasticIp {
-    /// The pool of addresses that you have brought to AWS (`ipv4pool-ec2-…`), which cost nothing; without it one of
-    /// Amazon's.
+    /// A pool of addresses that you have brought to AWS (`ipv4pool-ec2-…`), which cost nothing; without it, EC2 gives one
+    /// of Amazon's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,
 }
@@ -33,7 +33,7 @@ const AMAZON: &str = "amazon";
 
 codes! {
     CODES:
-    POOL = "DL2401", "Pool of addresses that is none",
+    POOL = "DL2401", "Not the id of a pool of addresses",
         "`pool` is the id of a range of public IPv4 addresses that you have brought to AWS, and starts with \
          `ipv4pool-ec2-`. Without it EC2 gives one of Amazon's addresses.";
 }

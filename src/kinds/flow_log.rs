@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// Which packets a VPC or a subnet let through and refused: who spoke with whom, and when, but not what they said.
+/// The packets that a VPC or a subnet accepted and rejected: who spoke with whom, and when, but not what they said.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FlowLog {
@@ -26,23 +26,23 @@ pub struct FlowLog {
     /// The subnet; this, or `vpc`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subnet: Option<Ref<Subnet>>,
-    /// Which packets.
+    /// Which packets are recorded.
     #[serde(default)]
     pub traffic: Traffic,
-    /// The log group that it is written to, with `role`; this, or `bucket`. The group is paid for by what is written.
+    /// The log group that it is written to, with `role`; this, or `bucket`. What is written is paid for with the group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_group: Option<Ref<LogGroup>>,
     /// The ARN of the role that writes to the log group: it must trust `vpc-flow-logs.amazonaws.com`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Field<String>>,
     /// The bucket that it is written to; this, or `log_group`. The bucket's policy must let `delivery.logs.amazonaws.com`
-    /// read its ACL and put objects: write that there, or AWS adds it by itself, and the next plan takes it out again.
+    /// read its ACL and put objects: write this there; otherwise AWS adds it, and the next plan removes it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bucket: Option<Ref<Bucket>>,
-    /// How long packets of one connection are counted together: 1m or 10m.
+    /// Over what time the packets of a connection are aggregated: 1m or 10m.
     #[serde(default = "ten_minutes")]
     pub interval: Span,
-    /// What is written of each connection, in AWS's words (`$${srcaddr} $${dstaddr} $${bytes}`); AWS's own list without it.
+    /// What is written of each connection, in AWS's format (`$${srcaddr} $${dstaddr} $${bytes}`); AWS's default without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
 }
@@ -73,13 +73,13 @@ const FORMAT: &str = "${version} ${account-id} ${interface-id} ${srcaddr} ${dsta
 codes! {
     CODES:
     SOURCE = "DL2501", "Flow log without exactly one source",
-        "A flow log is that of one VPC or of one subnet: write `vpc` or `subnet`.";
+        "A flow log is of one VPC or of one subnet: write either `vpc` or `subnet`.";
     DESTINATION = "DL2502", "Flow log without exactly one destination",
         "A flow log is written to a log group or to a bucket: write `log_group` with the `role` that writes, or `bucket`. \
          A bucket needs no role: its policy lets `delivery.logs.amazonaws.com` write.";
     INTERVAL = "DL2503", "Interval that flow logs do not have",
-        "Packets of one connection are counted together for one minute or for ten. Machines of the Nitro generation are \
-         always counted by the minute.";
+        "The packets of a connection are aggregated over one minute or over ten. On Nitro instances AWS always takes one \
+         minute or less.";
 }
 
 impl Resource for FlowLog {
@@ -105,7 +105,7 @@ impl Resource for FlowLog {
         prices: "vpc",
         durations: Some(Durations::quick(3, 3, 3)),
         gone: Gone::AtOnce,
-        ..About::new("Which packets a network let through and refused, written to a log group or a bucket")
+        ..About::new("The packets that a network accepted and rejected, written to a log group or a bucket")
     };
 
     fn summary(&self) -> String {

@@ -88,7 +88,7 @@ pub struct InstanceGroup {
     /// instance of a type with EFA outside reservations, decided when the group is created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placement: Option<Placement>,
-    /// A placement group that others share, in place of one of the group's own.
+    /// A placement group that instance groups share, in place of one of the group's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placement_group: Option<Ref<PlacementGroup>>,
     /// The role that programs on the machines have.

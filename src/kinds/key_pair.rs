@@ -24,13 +24,13 @@ use serde_json::json;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyPair {
-    /// Its name; without one, the stack's and its own with ten characters more, which differ for another key: it is made
-    /// beside the old one, and machines take it one after the other. With a name of your own there is one at a time, and
-    /// machines that use it are replaced all at once.
+    /// Its name. Without one: the stack's and its own, with ten more characters that depend on the key. A changed key is
+    /// then made beside the old one, and machines take it one after the other. With a name of your own only one exists at
+    /// a time, and machines that use it are replaced all at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The public key as OpenSSH writes it: `ssh-ed25519 AAAA…` or `ssh-rsa AAAA…`, as in a file `.pub`. A comment behind
-    /// it does not count.
+    /// The public key as OpenSSH writes it: `ssh-ed25519 AAAA…` or `ssh-rsa AAAA…`, as in a file `.pub`. A comment after
+    /// it is ignored.
     pub public_key: String,
 }
 
@@ -40,12 +40,12 @@ const RULE: NameRule = NameRule { max: 255, extra: "-_", lower: false };
 codes! {
     CODES:
     NAME = "DL2301", "Not a legal name of a key pair",
-        "A key pair has a name of 1 to 255 characters of ASCII, without spaces at its ends. Names are unique in an account \
+        "A key pair has a name of 1 to 255 ASCII characters, without spaces at its ends. Names are unique in an account \
          and region. Without `name` dlinfra gives one.";
     PUBLIC_KEY = "DL2302", "Not a public key that EC2 takes",
         "EC2 takes public keys of the types ssh-ed25519 and ssh-rsa (1024, 2048 or 4096 bits) as OpenSSH writes them: the \
          first line of a file `.pub`. `ssh-keygen -t ed25519` makes a pair; `ssh-keygen -y -f FILE` shows the public half \
-         of a private key. A private key belongs into no blueprint: whoever reads it can log in.";
+         of a private key. A private key does not belong in a blueprint: whoever reads it can log in.";
 }
 
 impl Resource for KeyPair {
@@ -53,11 +53,11 @@ impl Resource for KeyPair {
     const ABOUT: About = About {
         outputs: &[
             Output { name: "id", ty: "string", doc: "key-…" },
-            Output { name: "name", ty: "string", doc: "its name, by which machines are told of it" },
+            Output { name: "name", ty: "string", doc: "its name, for the `key_name` of machines" },
             Output {
                 name: "fingerprint",
                 ty: "string",
-                doc: "as EC2 shows it; of an RSA key not what ssh-keygen shows",
+                doc: "as EC2 shows it; for an RSA key, not what ssh-keygen shows",
             },
         ],
         // EC2 has no call that changes one.
@@ -88,7 +88,7 @@ impl Resource for KeyPair {
         let legal = |name: &str| (1..=255).contains(&name.len()) && name.is_ascii() && name.trim() == name;
         if let Some(name) = self.name.as_deref().filter(|name| !legal(name)) {
             let summary = format!("`{name}` is not a legal name of a key pair");
-            add(&NAME, "name", summary, "write 1 to 255 characters of ASCII, such as `laptop`");
+            add(&NAME, "name", summary, "write 1 to 255 ASCII characters, such as `laptop`");
         }
         if let Some(why) = material::problem(&self.public_key) {
             let help = "write the line of a file `.pub`, such as `ssh-ed25519 AAAA…`";

@@ -20,18 +20,18 @@ use serde_json::json;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlacementGroup {
-    /// Its name; without one, the stack's and its own with ten characters more.
+    /// Its name; without one, the stack's and its own, with ten more characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// How machines are placed.
     #[serde(default)]
     pub strategy: Strategy,
-    /// How many partitions a group of the strategy `partition` has in a zone, 1 to 7; two when nothing is said.
+    /// How many partitions a group of the strategy `partition` has in a zone, 1 to 7; two if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partitions: Option<u32>,
 }
 
-/// How machines of a placement group stand to each other.
+/// How machines of a placement group are placed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Strategy {
@@ -52,7 +52,7 @@ const PARTITIONS: u32 = 2;
 codes! {
     CODES:
     NAME = "DL2101", "Not a legal name of a placement group",
-        "A placement group has a name of 1 to 255 characters of ASCII, without spaces at its ends. Names are unique in an \
+        "A placement group has a name of 1 to 255 ASCII characters, without spaces at its ends. Names are unique in an \
          account and region. Without `name` dlinfra gives one.";
     PARTITION_COUNT = "DL2102", "Partitions that a placement group cannot have",
         "A group of the strategy `partition` has 1 to 7 partitions in each zone; groups of other strategies have none, and \
@@ -85,7 +85,7 @@ impl Resource for PlacementGroup {
         durations: Some(Durations::quick(2, 2, 2)),
         gone: Gone::AtOnce,
         stand_in: "{}",
-        ..About::new("How machines stand to each other: close together, in partitions, or each on a rack of its own")
+        ..About::new("How machines are placed: close together, in partitions, or each on a rack of its own")
     };
 
     fn summary(&self) -> String {
@@ -100,7 +100,7 @@ impl Resource for PlacementGroup {
                 code: &NAME,
                 path: "name".to_owned(),
                 summary: format!("`{name}` is not a legal name of a placement group"),
-                help: "write 1 to 255 characters of ASCII, such as `train`".to_owned(),
+                help: "write 1 to 255 ASCII characters, such as `train`".to_owned(),
             });
         }
         let fits = |count: &u32| self.strategy == Strategy::Partition && (1..=7).contains(count);

@@ -31,20 +31,20 @@ pub struct VpcEndpoint {
     /// The service: `s3`, `ssm`, `ecr.api` and so on are those of AWS in the stack's region; others have their full name
     /// (`com.amazonaws.vpce.REGION.vpce-svc-…`, `aws.sagemaker.REGION.studio`).
     pub service: String,
-    /// How it is reached; `gateway` for S3 and DynamoDB when nothing is said, `interface` for all others.
+    /// How it is reached; if not given, `gateway` for S3 and DynamoDB and `interface` for all others.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub class: Option<Type>,
-    /// The tables that get a route to the service; of gateways only.
+    /// The route tables that get a route to the service; for gateways only.
     #[serde(default)]
     pub route_tables: Vec<Ref<RouteTable>>,
-    /// The subnets that get an interface, one in each zone; of interfaces only.
+    /// The subnets that get an interface, one in each zone; for interfaces only.
     #[serde(default)]
     pub subnets: Vec<Ref<Subnet>>,
-    /// Who may send it requests: the groups must let in port 443. Of interfaces only.
+    /// Who may send it requests: the groups must allow port 443 in. For interfaces only.
     #[serde(default)]
     pub security_groups: Vec<Ref<SecurityGroup>>,
-    /// Does the service's own name lead here in the whole VPC? Without it programs must be told the endpoint's names. Of
-    /// interfaces only.
+    /// Does the service's own DNS name resolve to the endpoint in the whole VPC? Without it, programs must use the
+    /// endpoint's own names. For interfaces only.
     #[serde(default = "yes")]
     pub private_dns: bool,
     /// What may be done through it, in AWS's policy language; everything without it, as far as the caller's own policies
@@ -74,7 +74,7 @@ impl Resource for VpcEndpoint {
     const ABOUT: About = About {
         outputs: &[
             Output { name: "id", ty: "string", doc: "vpce-…" },
-            Output { name: "dns_names", ty: "list(string)", doc: "its own names, that of all zones first" },
+            Output { name: "dns_names", ty: "list(string)", doc: "its own DNS names, the one for all zones first" },
             Output { name: "network_interfaces", ty: "list(string)", doc: "eni-…, one for each subnet" },
         ],
         fixed: &["vpc", "service", "type"],

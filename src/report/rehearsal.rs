@@ -108,9 +108,11 @@ fn phase(name: &str, phase: &Phase, screen: Screen, out: &mut String) {
 fn again(second: &Second, screen: Screen, out: &mut String) {
     let refused: Vec<&str> = second.refused.iter().map(|r| r.address.as_str()).collect();
     let capacity = match (refused.as_slice(), second.applies) {
-        ([], Some(_)) => "capacity is refused once: the same apply tries another way and ends".to_owned(),
-        (some, Some(applies)) => format!("capacity is refused once, to {}: apply {applies} ends it", some.join(", ")),
-        (some, None) => format!("capacity is refused once, to {}: no further apply ends it", some.join(", ")),
+        ([], Some(_)) => "capacity is refused once: the same apply tries another way and succeeds".to_owned(),
+        (some, Some(applies)) => {
+            format!("capacity is refused once, to {}: apply {applies} completes it", some.join(", "))
+        }
+        (some, None) => format!("capacity is refused once, to {}: no further apply completes it", some.join(", ")),
     };
     let words = format!("{capacity}, after {} of work", time(second.seconds));
     screen.paragraph(out, "If       ", Style::new(), &words, 9);
@@ -118,7 +120,7 @@ fn again(second: &Second, screen: Screen, out: &mut String) {
         let market = if loss.spot { "a spot machine" } else { "a machine" };
         let end = if loss.failed.is_empty() { "the next apply" } else { "the next apply is not complete; it" };
         let words = format!(
-            "{market} of {} is taken: {end} takes {} ({})",
+            "{market} of {} is lost: {end} takes {} ({})",
             loss.address,
             time(loss.seconds),
             if loss.plan.is_empty() { "no change".to_owned() } else { loss.plan.join(", ") }

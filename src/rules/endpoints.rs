@@ -14,9 +14,10 @@ pub(super) const RULES: &[Rule] = &[
         code: Code {
             code: "DL0275",
             title: "Two endpoints for one private name",
-            explain: "With `private_dns` the name of a service leads to one interface endpoint in the whole VPC. AWS refuses \
-                      a second one (`InvalidParameter`: there is already a conflicting DNS domain). Give one endpoint the \
-                      subnets of all, or write `private_dns: false` and tell programs the names of the other.",
+            explain: "With `private_dns` the name of a service resolves to one interface endpoint in the whole VPC. AWS \
+                      refuses a second one (`InvalidParameter`: there is already a conflicting DNS domain). Give one \
+                      endpoint all the subnets, or write `private_dns: false` and let programs use the other's own \
+                      names.",
         },
         severity: Severity::Error,
         check: private_names,
@@ -25,7 +26,7 @@ pub(super) const RULES: &[Rule] = &[
         code: Code {
             code: "DL0276",
             title: "Two interfaces of an endpoint in one zone",
-            explain: "An interface endpoint has one subnet in each zone; AWS refuses a second one \
+            explain: "An interface endpoint has at most one subnet in each zone; AWS refuses a second one \
                       (`DuplicateSubnetsInSameZone`). Machines in other subnets of the zone use it as well.",
         },
         severity: Severity::Error,
@@ -35,8 +36,8 @@ pub(super) const RULES: &[Rule] = &[
         code: Code {
             code: "DL0277",
             title: "Two routes of a table to one service",
-            explain: "A route table has one route to the addresses of S3, and one to those of DynamoDB. AWS refuses a second \
-                      gateway endpoint there (`RouteAlreadyExists`). Name all tables in one endpoint.",
+            explain: "A route table has at most one route to S3 and one to DynamoDB. AWS refuses a second gateway \
+                      endpoint there (`RouteAlreadyExists`). Name all tables in one endpoint.",
         },
         severity: Severity::Error,
         check: routes,
@@ -44,7 +45,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: Code {
             code: "DL0278",
-            title: "Private name in a VPC without DNS",
+            title: "Private DNS name in a VPC without DNS",
             explain: "`private_dns` changes what the VPC's own DNS server answers, so the VPC needs `dns_support` and \
                       `dns_hostnames`; AWS refuses the endpoint otherwise.",
         },

@@ -15,7 +15,7 @@ pub(super) const RULES: &[Rule] = &[
             code: "DL0270",
             title: "Cluster placement group over two zones",
             explain: "A placement group of the strategy `cluster` puts machines close together in one zone. Instance groups \
-                      that share it must have subnets in one zone; AWS refuses to launch the second one elsewhere.",
+                      that share it must have subnets in the same zone; AWS refuses to launch into another one.",
         },
         severity: Severity::Error,
         check: one_zone,
@@ -24,9 +24,9 @@ pub(super) const RULES: &[Rule] = &[
         code: Code {
             code: "DL0271",
             title: "More machines than a spread placement group takes",
-            explain: "A placement group of the strategy `spread` puts each machine on a rack of its own, and takes seven \
-                      running machines in a zone, of all instance groups in it together. Use the strategy `partition`, \
-                      more zones, or more placement groups.",
+            explain: "A placement group of the strategy `spread` puts each machine on a rack of its own, and takes at \
+                      most seven running machines in a zone, counted over all its instance groups. Use the strategy \
+                      `partition`, more zones, or more placement groups.",
         },
         severity: Severity::Error,
         check: seven,

@@ -11,7 +11,7 @@ codes! {
     NOT_STARTED = "DL0827", "The first start of a machine failed",
         "Before a job begins, each machine is asked how its first start ended, as cloud-init knows it: what `boot` and the modules of a blueprint have a machine do. One that failed has no environment for a job. The message has the end of its log, which lies in /var/log/cloud-init-output.log.";
     NOT_BEGUN = "DL0828", "A job did not begin on every machine",
-        "All ranks begin together or none goes on: those that had begun were stopped, as the others would have waited for them. The message says what happened on a machine; `dlinfra ssh` opens a shell there. systemd, bash and coreutils are needed, and room in /var/lib/dlinfra.";
+        "Either all ranks begin or none goes on: those that had begun were stopped, since they would have waited for the others. The message says what happened on a machine; `dlinfra ssh` opens a shell there. A machine needs systemd, bash, coreutils, and free space in /var/lib/dlinfra.";
     NO_JOB = "DL0822", "No such job",
         "The journal of the stack knows no job of this id. Jobs are written down when they begin; the last ones are named.";
     JOB_FAILED = "DL0823", "A job failed",

@@ -56,7 +56,7 @@ fn a_quota_that_is_too_small_is_named() {
     assert!(failed.iter().any(|f| f["address"].as_str().unwrap().contains("nat")), "{failed:?}");
     assert_eq!(told["second"], Value::Null, "what cannot be made is not made twice");
     let ran = cli.run(&["rehearse"]).must(5, "for people");
-    for text in ["DL0728", "768 vCPU are needed", "there are 700", "request-service-quota-increase", "68 too few"] {
+    for text in ["DL0728", "768 needed", "limit 700", "request-service-quota-increase", "68 too few"] {
         assert!(ran.err.contains(text) || ran.out.contains(text), "{text}\n{}{}", ran.out, ran.err);
     }
     // What nobody asks limits nothing.

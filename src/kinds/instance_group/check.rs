@@ -70,7 +70,7 @@ codes! {
          `ssmmessages`.";
     TWO_PLACEMENTS = "DL0389", "A group that is placed in two ways",
         "`placement` asks for a placement group of the group's own, or for none; `placement_group` names one that others \
-         share. An instance stands in one placement group at most.";
+         share. An instance is in one placement group at most.";
 }
 
 pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {

@@ -5,21 +5,21 @@ use crate::{diagnostic::codes, resource::Problem};
 codes! {
     /// The codes of this kind.
     pub(super) CODES:
-    SERVICE = "DL2201", "Name of a service that is none",
+    SERVICE = "DL2201", "Not the name of a service",
         "A service of AWS in the stack's region has a short name: `s3`, `ssm`, `ssmmessages`, `ecr.api`, `ecr.dkr`, `logs`, \
-         `sts`. It becomes `com.amazonaws.REGION.NAME`. Services of others, and those of AWS whose name starts otherwise, \
-         are written in full: `com.amazonaws.vpce.REGION.vpce-svc-…`, `aws.sagemaker.REGION.studio`. \
-         `aws ec2 describe-vpc-endpoint-services` lists all.";
+         `sts`. It becomes `com.amazonaws.REGION.NAME`. Services of others, and AWS services whose name starts \
+         differently, are written in full: `com.amazonaws.vpce.REGION.vpce-svc-…`, `aws.sagemaker.REGION.studio`. \
+         `aws ec2 describe-vpc-endpoint-services` lists them.";
     FIELDS = "DL2202", "Field of the other type of endpoint",
-        "A gateway stands in `route_tables` and has neither subnets nor security groups; an interface stands in `subnets` \
-         with `security_groups` and has no route tables. Only S3 and DynamoDB have gateways.";
+        "A gateway has `route_tables`, and neither subnets nor security groups; an interface has `subnets` and \
+         `security_groups`, and no route tables. Only S3 and DynamoDB have gateways.";
     NOWHERE = "DL2203", "Endpoint that nobody can reach",
-        "A gateway without route tables and an interface without subnets are made, and no packet ever gets there; an \
-         interface is also paid for by the subnet. Without `security_groups` AWS would take the VPC's default group, which \
-         nobody looks at: name one that lets in port 443.";
+        "AWS would make a gateway without route tables and an interface without subnets, but no packet would ever get \
+         there. Without `security_groups` AWS would take the VPC's default group, which nobody looks at: name one \
+         that allows port 443 in.";
     POLICY = "DL2204", "Policy that no endpoint takes",
-        "The policy of an endpoint has `Statement`, a list of { Effect, Principal, Action, Resource }. AWS takes 20,480 \
-         characters.";
+        "The policy of an endpoint has `Statement`, a list of { Effect, Principal, Action, Resource }. AWS takes at \
+         most 20,480 characters.";
 }
 
 /// AWS's limit for the policy of an endpoint (Amazon VPC quotas).

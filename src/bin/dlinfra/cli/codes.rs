@@ -60,14 +60,14 @@ codes! {
         "`dlinfra wait` ends with code 3 when the time of `--timeout` is over, and at once when AWS says that something has failed. The message names what was not ready, or not gone.";
     NO_SESSION = "DL0726", "No session could be started",
         "`dlinfra ssh` runs `aws ssm start-session`. The AWS CLI and the Session Manager plugin must be on the path; the Systems Manager user guide says how each is installed. No port is opened and no key is needed; the machine needs a way to Systems Manager, by NAT or by interface endpoints.";
-    REHEARSAL_SANDBOX = "DL0727", "A rehearsal has no sandbox of its user",
-        "`dlinfra rehearse` makes a simulated AWS in memory and forgets it. What lies in a sandbox of yours is neither used nor changed.";
+    REHEARSAL_SANDBOX = "DL0727", "A rehearsal does not use a sandbox",
+        "`dlinfra rehearse` makes a simulated AWS in memory and discards it at its end. A sandbox of yours is neither used nor changed.";
     WOULD_FAIL = "DL0729", "A rehearsal failed",
-        "In the simulated AWS, with the quotas and offers of the account, not everything could be made or removed. The message is AWS's.";
+        "In the simulated AWS, with the quotas and offers of the account, something could not be made or removed, or no stand-in for an `existing:` object could be made. The message is the one that AWS would give.";
     TOO_SLOW = "DL0730", "An apply would take too long",
-        "`dlinfra rehearse --max-time` refuses a blueprint whose apply takes longer. The path of the report names what it waits for.";
+        "`dlinfra rehearse --max-time` refuses a blueprint whose apply takes longer. The path in the report shows what it waits for.";
     TOO_DEAR = "DL0731", "A run would cost too much",
-        "`dlinfra rehearse --max-cost` refuses a blueprint whose run costs more, with what is spent while it is made and removed.";
+        "`dlinfra rehearse --max-cost` refuses a blueprint whose run costs more. What is spent while it is made and removed counts.";
     BODY = "DL0724", "The body of the request cannot be read",
         "`--body FILE` names a file, `--body -` the standard input.";
     OUTPUT_NOT_WRITTEN = "DL0575", "The output could not be written",

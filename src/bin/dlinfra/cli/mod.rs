@@ -80,7 +80,7 @@ pub(crate) enum Exit {
     Partial,
     /// Another run holds the lock.
     Locked,
-    /// Refused by a budget or a policy.
+    /// Refused by a budget, a policy, `preflight` or `rehearse`.
     Refused,
     /// A saved plan is out of date.
     Stale,
@@ -144,7 +144,7 @@ Exit codes:
     2  changes (with --detailed-exitcode)
     3  partly applied, or AWS still works on it
     4  another run holds the lock
-    5  refused by a budget or a policy
+    5  refused by a budget, a policy, `preflight` or `rehearse`
     6  the saved plan is out of date
   124  the job of `run` took too long
   130  interrupted, after a clean stop

@@ -101,7 +101,7 @@ async fn ask(prepared: &Prepared) -> std::result::Result<Asked, Stop> {
         let needed = plan.expected_seconds;
         if u64::try_from(left).unwrap_or_default() < needed {
             let left = time(u64::try_from(left).unwrap_or_default());
-            let text = format!("the apply takes about {}, and the credentials end in {left}", time(needed));
+            let text = format!("the apply takes about {}, and the credentials expire in {left}", time(needed));
             let help = "renew them, or use a role with longer sessions";
             found.push(Diagnostic::warning(&codes::CREDENTIALS_END, text).with_help(help));
         }

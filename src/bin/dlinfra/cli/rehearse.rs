@@ -219,7 +219,7 @@ fn verdict(args: &Args, rehearsal: &Rehearsal) -> Diagnostics {
     out.extend(rehearsal.quotas.iter().filter_map(Held::problem));
     for (phase, name) in [(&rehearsal.apply, "apply"), (&rehearsal.destroy, "destroy")] {
         for failed in &phase.failed {
-            let text = format!("{name} would not end: {}", failed.error);
+            let text = format!("{name} would fail: {}", failed.error);
             out.push(
                 Diagnostic::error(&codes::WOULD_FAIL, text)
                     .at_address(&failed.address)

@@ -61,7 +61,7 @@ impl<'a> Life<'a> {
         if !stage.ground.is_empty() {
             let done = life.applied(stage.ground).await?;
             if let Some(failed) = done.phase.failed.first() {
-                let text = format!("nothing could stand for {}, which exists: {}", failed.address, failed.error);
+                let text = format!("no stand-in could be made for {}, which exists: {}", failed.address, failed.error);
                 return Err(Diagnostic::error(&codes::WOULD_FAIL, text).at_address(&failed.address).into());
             }
         }
