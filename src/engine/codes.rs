@@ -47,7 +47,7 @@ codes! {
     OTHER_KIND = "DL0544", "An id of another kind",
         "The id belongs to another kind of object than the resource at the address. AWS's ids say what they are of by what they start with: `vpc-`, `subnet-`, `sg-`, `i-`, `fs-`.";
     NO_STAND_IN = "DL0545", "No stand-in for an existing object",
-        "A rehearsal makes a stand-in of the same kind in its simulated AWS for each `existing:` object. For this kind it does not know how.";
+        "A rehearsal makes a stand-in of the same kind in its simulated AWS for each `existing:` object. For this kind it does not know how, or the simulated AWS has refused it.";
     NOT_FORESEEN = "DL0305", "AWS was not asked beforehand",
         "A plan asks AWS whether it has the zones, instance types, reservations and images that are new in it. The caller may not ask, or the endpoint does not know the question. The plan is right, but what AWS refuses is then found during apply. Allow the action named in the message.";
 }

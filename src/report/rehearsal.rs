@@ -18,7 +18,11 @@ pub fn text(rehearsal: &Rehearsal, screen: Screen) -> String {
     let mut out = String::new();
     let whose = match account {
         Some(account) => format!("the quotas and offers of account {account} hold"),
-        None => "the quotas of your account are not known here".to_owned(),
+        None if !rehearsal.unchecked.is_empty() => "the quotas of your account are not known here".to_owned(),
+        None if rehearsal.quotas.iter().any(|held| held.limit.is_some()) => {
+            "the quotas that AWS gives to new accounts hold".to_owned()
+        }
+        None => "no quotas hold".to_owned(),
     };
     let head = format!("{stack} in {region}, rehearsed in a simulated AWS: nothing real is touched; {whose}");
     screen.paragraph(&mut out, "", Style::new(), &head, 2);
@@ -109,6 +113,7 @@ fn again(second: &Second, screen: Screen, out: &mut String) {
     let refused: Vec<&str> = second.refused.iter().map(|r| r.address.as_str()).collect();
     let capacity = match (refused.as_slice(), second.applies) {
         ([], Some(_)) => "capacity is refused once: the same apply tries another way and succeeds".to_owned(),
+        ([], None) => "capacity is refused once: no further apply completes it".to_owned(),
         (some, Some(applies)) => {
             format!("capacity is refused once, to {}: apply {applies} completes it", some.join(", "))
         }
@@ -132,16 +137,18 @@ fn again(second: &Second, screen: Screen, out: &mut String) {
     }
 }
 
+/// A quota, for programs.
+pub fn quota(held: &Held) -> Value {
+    let demand = &held.demand;
+    json!({
+        "service": demand.quota.service, "code": demand.quota.code, "name": demand.quota.name,
+        "unit": demand.quota.unit, "needed": demand.needed, "used": held.used, "limit": held.limit,
+        "short": held.short(), "by": demand.by,
+    })
+}
+
 /// For programs; without the envelope.
 pub fn json(rehearsal: &Rehearsal) -> Value {
-    let quota = |held: &Held| {
-        let demand = &held.demand;
-        json!({
-            "service": demand.quota.service, "code": demand.quota.code, "name": demand.quota.name,
-            "unit": demand.quota.unit, "needed": demand.needed, "used": held.used, "limit": held.limit,
-            "short": held.short(), "by": demand.by,
-        })
-    };
     let money = &rehearsal.money;
     json!({
         "stack": rehearsal.stack, "region": rehearsal.region, "account": rehearsal.account,

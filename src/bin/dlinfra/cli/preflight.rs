@@ -2,7 +2,7 @@
 use super::{
     Exit, Result, Stop,
     arguments::{Source, Where},
-    document,
+    document, load,
     money::Limits,
     plan::{self, Prepared},
     reaper::Keeping,
@@ -37,12 +37,13 @@ struct Asked {
 }
 
 pub(super) async fn run(args: &Args, ui: Ui) -> Result {
+    load::load(&args.source)?;
     let quiet = ui.silent();
     let prepared = plan::prepare(&args.source, &args.place, &[], &Limits::default(), &args.keeping, quiet).await;
     let asked = match prepared {
         Ok(prepared) => ask(&prepared).await?,
-        // What a plan refuses is a finding, as long as there is a blueprint.
-        Err(stop) if stop.exit == Exit::Error => Asked {
+        // What a plan refuses of a resource is a finding; without a blueprint or credentials there is no plan.
+        Err(stop) if stop.diagnostics.iter().any(|d| d.address.is_some()) => Asked {
             found: stop.diagnostics,
             unchecked: vec![("quotas and permissions".to_owned(), "the plan is refused before that".to_owned())],
             ..Asked::default()
@@ -54,6 +55,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         let unchecked = asked.unchecked.iter().map(|(what, why)| json!({ "what": what, "why": why }));
         let fields = json!({
             "findings": asked.found.iter().map(|d| finding(d, &asked.quotas)).collect::<Vec<_>>(),
+            "quotas": asked.quotas.iter().map(report::quota).collect::<Vec<_>>(),
             "unchecked": unchecked.collect::<Vec<_>>(),
         });
         ui.data(&document("preflight", &fields, &Diagnostics::new()).to_string());

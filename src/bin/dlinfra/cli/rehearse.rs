@@ -20,7 +20,7 @@ use dlinfra::{
     preflight::{Demand, Held, Room, demands, machine_types},
     price::line::Dollars,
     rehearsal::{self, Course, Loss, Rehearsal, Second, Spending},
-    report::{plan::time, rehearsal as report},
+    report::{counted, plan::time, rehearsal as report},
     units::Span,
 };
 use dlinfra_sandbox::{Behaviour, FaultAction, FaultRule};
@@ -35,8 +35,9 @@ pub(super) struct Args {
     source: Source,
     #[command(flatten)]
     place: Where,
-    #[command(flatten)]
-    limits: Limits,
+    /// How long a run lasts; without it the blueprint's `ttl`.
+    #[arg(long, value_name = "HOURS", value_parser = money::hours)]
+    hours: Option<Decimal>,
     /// Whose quotas hold: those of the account, those that AWS gives to new accounts, or none.
     #[arg(long, value_enum, default_value = "account")]
     quotas: Quotas,
@@ -46,6 +47,9 @@ pub(super) struct Args {
     /// Refuse a run that costs more than this, in USD; its length is `--hours` or the blueprint's `ttl`.
     #[arg(long, value_name = "USD", value_parser = amount)]
     max_cost: Option<Decimal>,
+    /// Hold the cost against `--max-cost` although something has no price.
+    #[arg(long)]
+    allow_unpriced: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -123,7 +127,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     if !ui.json {
         ui.diagnostics(&notes);
     }
-    let (stated, _) = money::stated(&deployment.compiled, &args.limits)?;
+    let (stated, _) = money::stated(&deployment.compiled, &Limits { hours: args.hours, ..Limits::default() })?;
     let pricing = money::pricing(&deployment.compiled, &stated, &prices.book);
     let region = &deployment.compiled.region;
     let demands = demands(&deployment.wanted);
@@ -230,6 +234,11 @@ fn verdict(args: &Args, rehearsal: &Rehearsal) -> Diagnostics {
     if let Some(max) = args.max_time.filter(|max| rehearsal.apply.seconds > max.seconds()) {
         let text = format!("apply takes {}, more than {max}", time(rehearsal.apply.seconds));
         out.push(Diagnostic::error(&codes::TOO_SLOW, text).with_help("the path above says what it waits for"));
+    }
+    if args.max_cost.is_some() && rehearsal.money.unpriced > 0 && !args.allow_unpriced {
+        let lines = counted(rehearsal.money.unpriced, "line");
+        let text = format!("nobody knows what a run costs: {lines} without a price");
+        out.push(Diagnostic::error(&codes::TOO_DEAR, text).with_help("`--allow-unpriced` counts them as nothing"));
     }
     if let Some(max) = args.max_cost.filter(|max| rehearsal.money.run > *max) {
         let text = format!("a run costs {}, more than {}", Dollars(rehearsal.money.run), Dollars(max));

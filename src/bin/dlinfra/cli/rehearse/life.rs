@@ -1,10 +1,11 @@
 //! One life of a blueprint: an account in memory, in which it is applied and destroyed.
-use crate::cli::{Stop, codes, place};
+use crate::cli::{Stop, place};
 use dlinfra::{
     aws::{Aws, Options},
     clock::Clock,
     compose::Deployment,
     diagnostic::Diagnostic,
+    engine::codes::NO_STAND_IN,
     engine::{Engine, Event, Execution, Outcome},
     journal::{Backend, MemoryBackend},
     kinds::KINDS,
@@ -62,7 +63,7 @@ impl<'a> Life<'a> {
             let done = life.applied(stage.ground).await?;
             if let Some(failed) = done.phase.failed.first() {
                 let text = format!("no stand-in could be made for {}, which exists: {}", failed.address, failed.error);
-                return Err(Diagnostic::error(&codes::WOULD_FAIL, text).at_address(&failed.address).into());
+                return Err(Diagnostic::error(&NO_STAND_IN, text).at_address(&failed.address).into());
             }
         }
         life.sandbox.set_faults(faults);
