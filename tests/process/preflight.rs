@@ -36,7 +36,7 @@ fn each_shortage_is_named_with_its_numbers() {
         told["unchecked"].as_array().unwrap().iter().filter_map(|u| u["what"].as_str()).collect();
     assert_eq!(unchecked, ["permissions of the caller"], "{told}");
     let ran = cli.run(&["preflight"]).must(5, "for people");
-    assert!(ran.out.contains("68 too few, for train.group") && ran.err.contains("DL0728"), "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains(": 68 too few") && ran.err.contains("DL0728"), "{}{}", ran.out, ran.err);
 }
 
 #[test]
