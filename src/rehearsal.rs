@@ -323,9 +323,4 @@ impl Rehearsal {
             || !self.apply.failed.is_empty()
             || !self.destroy.failed.is_empty()
     }
-
-    /// Apply and destroy together, in seconds.
-    pub fn seconds(&self) -> u64 {
-        self.apply.seconds.saturating_add(self.destroy.seconds)
-    }
 }

@@ -68,7 +68,7 @@ impl Aws {
                 _ => error,
             })?;
             // Limits are whole numbers, as large as the largest account.
-            let whole = |value: f64| value.max(0.0).min(1e15) as u64;
+            let whole = |value: f64| value.clamp(0.0, 1e15) as u64;
             out.extend(found.into_iter().filter_map(|quota| Some((quota.quota_code, whole(quota.value?)))));
         }
         Ok(out)

@@ -33,11 +33,13 @@ impl MemoryBackend {
     }
 
     /// Every object by key.
+    #[cfg(any(test, feature = "internals"))]
     pub fn objects(&self) -> BTreeMap<String, Vec<u8>> {
         self.with(|o| o.by_key.iter().map(|(k, s)| (k.clone(), s.bytes.clone())).collect())
     }
 
     /// Puts an object there without asking (to damage one, for example).
+    #[cfg(any(test, feature = "internals"))]
     pub fn set(&self, key: &str, bytes: &[u8]) {
         self.with(|o| o.write(key, bytes));
     }

@@ -53,7 +53,7 @@ impl<'a> Life<'a> {
         faults: Vec<FaultRule>,
     ) -> std::result::Result<Self, Stop> {
         let account = stage.deployment.compiled.account.clone();
-        let config = SandboxConfig { behaviour: behaviour, paused: true, ..Default::default() };
+        let config = SandboxConfig { behaviour, paused: true, ..Default::default() };
         let config = SandboxConfig { account: account.unwrap_or(config.account), ..config };
         // In memory, nothing can go wrong with a folder.
         let sandbox = Sandbox::open(config).map_err(|why| place::unopened(std::path::Path::new("memory"), &why))?;
