@@ -136,7 +136,8 @@ pub struct Machine {
     pub ip: String,
     /// How many GPUs, or other accelerators, it has.
     pub accelerators: u32,
-    /// Is it spare capacity that AWS may take back?
+    /// Is it spare capacity that AWS may take back? Journals of before do not say it.
+    #[serde(default)]
     pub spot: bool,
 }
 
