@@ -54,7 +54,7 @@ impl Aws {
     /// others as AWS gives them to everybody.
     ///
     /// Service Quotas leaves out of the first list what nobody has a value of his own for
-    /// (https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_ListServiceQuotas.html).
+    /// (<https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_ListServiceQuotas.html>).
     ///
     /// # Errors
     /// A caller who may not ask, throttling, no connection.

@@ -136,7 +136,7 @@ pub struct Machine {
     pub ip: String,
     /// How many GPUs, or other accelerators, it has.
     pub accelerators: u32,
-    /// Is it spare capacity that AWS may take back? Journals of before do not say it.
+    /// Is it spare capacity that AWS may take back? Older journals do not say.
     #[serde(default)]
     pub spot: bool,
 }
