@@ -175,14 +175,12 @@ impl Course {
 
     /// When a resource began to be made.
     fn made(&self, address: &str) -> Option<Timestamp> {
-        let of = |(at, operation): &&(Address, Operation)| at.as_str() == address && *operation == Operation::Make;
-        self.began.iter().find(|(key, _)| of(key)).map(|(_, time)| *time)
+        self.began.get(&(Address::parse(address)?, Operation::Make)).copied()
     }
 
     /// When it was gone.
     fn gone(&self, address: &str) -> Option<Timestamp> {
-        let of = |(at, operation): &&(Address, Operation)| at.as_str() == address && *operation == Operation::Remove;
-        self.ended.iter().find(|(key, _)| of(key)).map(|(_, (time, _))| *time)
+        self.ended.get(&(Address::parse(address)?, Operation::Remove)).map(|(time, _)| *time)
     }
 }
 

@@ -90,7 +90,7 @@ fn quotas(all: &[Held], screen: Screen, out: &mut String) {
 }
 
 /// The resources that need it.
-pub fn names(held: &Held) -> String {
+fn names(held: &Held) -> String {
     held.demand.by.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 

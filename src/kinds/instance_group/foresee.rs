@@ -11,7 +11,7 @@ use crate::{
     kinds::ec2,
     resource::{Foreseen, Problem},
 };
-use aws_sdk_ec2::types::{ArchitectureValues, CapacityReservation, CapacityReservationState, LocationType};
+use aws_sdk_ec2::types::{ArchitectureValues, CapacityReservation, CapacityReservationState};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,21 +35,8 @@ fn zone(group: &Foreseen<InstanceGroup>) -> Option<&str> {
 }
 
 async fn offered(ctx: &SweepCtx, made: &[Foreseen<InstanceGroup>]) -> Result<Found, Error> {
-    let types: BTreeSet<&str> =
-        made.iter().filter(|g| zone(g).is_some()).map(|g| g.want.instance_type.as_str()).collect();
-    if types.is_empty() {
-        return Ok(Found::new());
-    }
-    let call = ctx.aws.ec2().describe_instance_type_offerings().location_type(LocationType::AvailabilityZone);
-    let mut pages = call.filters(ec2::filter_any("instance-type", types)).into_paginator().send();
-    let mut zones: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    while let Some(page) = pages.next().await {
-        for offer in page?.instance_type_offerings.unwrap_or_default() {
-            if let (Some(name), Some(zone)) = (offer.instance_type, offer.location) {
-                zones.entry(name.as_str().to_owned()).or_default().insert(zone);
-            }
-        }
-    }
+    let types = made.iter().filter(|g| zone(g).is_some()).map(|g| g.want.instance_type.clone()).collect();
+    let zones = ctx.aws.offers(&types).await?;
     let missing = |group: &Foreseen<InstanceGroup>| {
         let (zone, name) = (zone(group)?, &group.want.instance_type);
         let has = zones.get(name).cloned().unwrap_or_default();
