@@ -306,6 +306,7 @@ impl Ground<'_> {
             spec,
             depends_on: Vec::new(),
             protect: None,
+            tags: BTreeMap::new(),
             existing,
             moved: Vec::new(),
         };

@@ -54,6 +54,8 @@ pub struct Wanted {
     pub depends_on: Vec<String>,
     /// As written; `None` = by kind.
     pub protect: Option<Protect>,
+    /// Its tags beside those of the stack, over which they win.
+    pub tags: BTreeMap<String, String>,
     /// Only read, never changed.
     pub existing: Option<Lookup>,
     /// Former addresses.

@@ -39,6 +39,8 @@ pub struct Resource<'a> {
     pub kind: &'a str,
     /// Canonical spec.
     pub spec: &'a Value,
+    /// Its own tags.
+    pub tags: &'a BTreeMap<String, String>,
     /// The same as the struct of its kind; none = it is only read, so its fields are not known.
     pub fields: Option<&'a Fields>,
     /// Positions by path (`interfaces.layout`, `subnets[0]`); the empty path is the resource's name.

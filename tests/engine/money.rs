@@ -109,6 +109,7 @@ fn block() -> Wanted {
         spec: json!({ "instance_type": "p5.48xlarge" }).into(),
         depends_on: Vec::new(),
         protect: None,
+        tags: std::collections::BTreeMap::new(),
         existing: None,
         moved: Vec::new(),
     }

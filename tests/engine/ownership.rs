@@ -5,7 +5,7 @@ use crate::{
     crash_matrix::{apart, census, config, in_virtual_time, nothing},
     examples::IT,
     kinds,
-    stage::{Stage, never, text, wanted, wire::wire},
+    stage::{Stage, blueprint, never, text, wanted, wire::wire},
 };
 use aws_smithy_runtime_api::client::{
     http::{HttpConnector, SharedHttpConnector},
@@ -622,4 +622,40 @@ fn what_was_renamed_after_it_had_lost_its_tags_is_not_made_again() {
         assert!(refused.contains("DL0562") && refused.contains(&bucket.id), "{refused}");
         assert_eq!(stage.sandbox.objects().iter().filter(|o| o.kind == "s3/bucket" && o.is_live()).count(), 1);
     });
+}
+
+const TAGGED: &str = "blueprint: test
+region: us-east-1
+ttl: 24h
+tags: { Team: research, Cost: '1' }
+variables: { name: { type: string, optional: true } }
+resources:
+  net: { use: network, zones: 1, nat: none, tags: { Cost: '2', Part: network } }
+  group: { kind: security-group, vpc: '${net.vpc}', tags: { Name: '${coalesce(var.name, \"nodes\")}' } }
+  logs: { kind: log-group, tags: '${var.name == null ? {} : { Name = var.name }}' }
+";
+
+/// Tags of one resource stand over those of its modules, and those over the stack's; what is no longer wanted goes.
+#[tokio::test(start_paused = true)]
+async fn a_resource_has_tags_of_its_own() {
+    let stage = Stage::new().await;
+    let tags = |kind: &str| {
+        let object =
+            stage.sandbox.objects().into_iter().find(|o| o.kind == kind && o.tags.contains_key("dlinfra:stack"));
+        let tags = object.unwrap().tags;
+        ["Team", "Cost", "Part", "Name"].map(|key| tags.get(key).cloned().unwrap_or_default())
+    };
+    stage.settle(&blueprint(TAGGED, &[])).await;
+    // The tags of the stack come with its settings, which this stage does not have.
+    assert_eq!(tags("ec2/vpc"), ["", "2", "network", ""]);
+    assert_eq!(tags("ec2/security-group"), ["", "", "", "nodes"]);
+    stage.settle(&blueprint(TAGGED, &[("name", "heads")])).await;
+    assert_eq!(tags("ec2/security-group"), ["", "", "", "heads"]);
+    assert_eq!(tags("logs/log-group"), ["", "", "", "heads"]);
+    let plan = stage.plan(&blueprint(TAGGED, &[])).await;
+    assert_eq!((plan.summary.update, plan.summary.replace), (2, 0), "{}", text(&plan));
+    stage.settle(&blueprint(TAGGED, &[])).await;
+    assert_eq!(tags("logs/log-group"), ["", "", "", ""]);
+    stage.apply(&[]).await;
+    assert_eq!(stage.left().await, Vec::<String>::new());
 }

@@ -61,6 +61,7 @@ pub(crate) fn wanted(address: &str, kind: &str, spec: Value) -> Wanted {
         spec: spec.into(),
         depends_on: Vec::new(),
         protect: None,
+        tags: BTreeMap::new(),
         existing: None,
         moved: Vec::new(),
     }
@@ -68,7 +69,7 @@ pub(crate) fn wanted(address: &str, kind: &str, spec: Value) -> Wanted {
 
 /// What a blueprint wants, with these variables.
 pub(crate) fn blueprint(text: &str, vars: &[(&str, &str)]) -> Vec<Wanted> {
-    let files = MemoryFiles::new().with("dlinfra.yaml", text);
+    let files = MemoryFiles::new().with("dlinfra.yaml", text).with("boot.sh", "#!/bin/bash\nmount \"$MOUNT\"\n");
     let vars = vars.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     let inputs = Inputs { file: "dlinfra.yaml".into(), vars, ..Inputs::default() };
     let compiled = compile(dialect(), &inputs, &files).unwrap_or_else(|p| panic!("{p}"));
@@ -113,7 +114,7 @@ impl Recorder for Memory {
     fn accepted<'a>(&'a self, _: &'a Address, _: &'a str, _: &'a [String]) -> Boxed<'a, ()> {
         Box::pin(async { Ok(()) })
     }
-    fn failed<'a>(&'a self, _: &'a Address, _: &'a str, _: &'a str) -> Boxed<'a, ()> {
+    fn failed<'a>(&'a self, _: &'a Address, _: &'a str, _: &'a Error) -> Boxed<'a, ()> {
         Box::pin(async { Ok(()) })
     }
     fn stable<'a>(&'a self, address: &'a Address, applied: Applied) -> Boxed<'a, ()> {
