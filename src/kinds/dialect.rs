@@ -15,6 +15,7 @@ pub static MODULES: &[(&str, &str)] = &[
     ("efa-cluster", include_str!("../../modules/efa-cluster/module.yaml")),
     ("efa-cluster/boot.sh", include_str!("../../modules/efa-cluster/boot.sh")),
     ("endpoint", include_str!("../../modules/endpoint.yaml")),
+    ("existing-network", include_str!("../../modules/existing-network.yaml")),
     ("llm-endpoint", include_str!("../../modules/llm-endpoint.yaml")),
     ("llm-on-ec2", include_str!("../../modules/llm-on-ec2/module.yaml")),
     ("llm-on-ec2/boot.sh", include_str!("../../modules/llm-on-ec2/boot.sh")),

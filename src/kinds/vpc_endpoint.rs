@@ -113,6 +113,12 @@ impl Resource for VpcEndpoint {
         ..About::new("A way from a VPC to a service of AWS that does not cross the internet")
     };
 
+    /// Routes are there at once, interfaces take minutes.
+    fn durations(&self) -> Durations {
+        let interfaces = Self::ABOUT.durations.unwrap_or(Durations::quick(4, 4, 4));
+        if self.class() == Type::Gateway { Durations::quick(4, 4, 4) } else { interfaces }
+    }
+
     fn summary(&self) -> String {
         let count = |n: usize, one: &str| format!("{n} {one}{}", if n == 1 { "" } else { "s" });
         match self.class() {

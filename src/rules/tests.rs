@@ -77,7 +77,8 @@ fn parts(stack: &Value) -> Vec<Part> {
 }
 
 fn resource<'a>((address, kind, spec, fields): &'a Part, spans: &'a Places, allow: &'a [Allow<'a>]) -> Resource<'a> {
-    Resource { address, kind, spec, fields: fields.as_deref(), spans, allow }
+    static NONE: std::collections::BTreeMap<String, String> = std::collections::BTreeMap::new();
+    Resource { address, kind, spec, tags: &NONE, fields: fields.as_deref(), spans, allow }
 }
 
 fn run(stack: &Value, with: &Run<'_>) -> Diagnostics {
@@ -201,6 +202,7 @@ fn failing() -> Vec<(&'static str, Value)> {
         ("DL0265", serving(&json!({}), &json!({ "instance_type": "ml.g5.xlarg" }))),
         ("DL0270", sharing("cluster", ["private", "elsewhere"], 3)),
         ("DL0271", sharing("spread", ["private", "private"], 4)),
+        ("DL0279", public("private")),
         ("DL0275", endpoints(&[("ssm", json!({})), ("more", json!({}))])),
         ("DL0276", endpoints(&[("ssm", json!({ "subnets": [{ "$ref": "private" }, { "$ref": "public" }] }))])),
         ("DL0277", endpoints(&[("s3", gateway("s3", "in")), ("more", gateway("s3", "in"))])),
@@ -211,6 +213,23 @@ fn failing() -> Vec<(&'static str, Value)> {
         }),
         ("DL0231", with(&[("train", "boot.env", json!({ "HF_TOKEN": "hf_abcdefghijklmnopqrstuvwxyz0123456789" }))])),
     ]
+}
+
+/// A machine that has a public address, in one of the subnets.
+fn public(subnet: &str) -> Value {
+    let mut stack = good();
+    let fields = json!({ "instance_type": "c5.large", "count": 1, "subnet": { "$ref": subnet }, "image": "al2023",
+        "public_ip": true, "boot": null });
+    let mut group = good()["train"].clone();
+    group.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    stack["train"] = group;
+    stack
+}
+
+#[test]
+fn a_public_address_in_a_public_subnet_is_no_finding() {
+    let found = codes(&plain(&public("public")));
+    assert!(!found.contains("DL0221") && !found.contains("DL0279"), "{found:?}");
 }
 
 /// Two groups of machines in these subnets, which share a placement group.

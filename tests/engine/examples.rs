@@ -139,6 +139,7 @@ fn vpc() -> Example {
         changes: vec![
             in_place("dns_hostnames", json!({ "dns_hostnames": false })),
             in_place("dns_support", json!({ "dns_support": false })),
+            in_place("further_cidrs", json!({ "further_cidrs": ["100.64.0.0/16"] })),
             replace("cidr", json!({ "cidr": "10.1.0.0/16" })),
         ],
         silent: &[],

@@ -286,6 +286,95 @@ resources:
     }
 }
 
+const CLUSTER: &str = "blueprint: test
+region: us-east-1
+ttl: 24h
+variables: { zones: { type: list(string) }, nat: { type: string, default: one }, machines: { type: bool }, cidrs: { type: list(cidr) } }
+resources:
+  net:
+    use: network
+    zone_names: '${var.zones}'
+    nat: '${var.nat}'
+    public_machines: '${var.machines}'
+    further_cidrs: '${var.cidrs}'
+    endpoints: [ssm]
+  nodes: { kind: security-group, vpc: '${net.vpc}', ingress: [{ protocol: all, self: true }] }
+  cache: { use: lustre-cache, subnet: '${net.private_by_zone[\"us-east-1a\"]}' }
+  train:
+    kind: instance-group
+    instance_type: g5.xlarge
+    count: 1
+    image: dlami-base-ubuntu-22.04
+    subnet: '${net.private_by_zone[\"us-east-1a\"]}'
+    interfaces: { security_groups: ['${nodes}'] }
+    boot: { script: boot.sh, env: { MOUNT: '${cache.mount}' } }
+  head:
+    kind: instance-group
+    instance_type: c5.large
+    count: 1
+    image: al2023
+    subnet: '${net.private[0]}'
+    interfaces: { security_groups: ['${nodes}'] }
+";
+
+/// The ids of everything, by address.
+async fn ids(stage: &Stage) -> BTreeMap<String, Vec<String>> {
+    let (_, view, _) = stage.look(&[]).await;
+    let members = |live: &dlinfra::resource::Live| live.members.iter().map(|m| m.id.clone()).collect::<Vec<_>>();
+    let ids =
+        |live: &dlinfra::resource::Live| if live.members.is_empty() { vec![live.id.clone()] } else { members(live) };
+    view.snapshot.owned.values().map(|f| (f.live.address.to_string(), ids(&f.live))).collect()
+}
+
+/// Zones come, go and change places at random under machines and a file system: what can stay stays.
+#[tokio::test(start_paused = true)]
+async fn zones_move_at_random_under_what_lives_in_them() {
+    let mut seed = 20_261_201_u64;
+    let mut draw = move |below: u64| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed % below
+    };
+    for sequence in 0..20 {
+        let stage = Stage::new().await;
+        let mut last: Option<Vec<char>> = None;
+        for _ in 0..4 {
+            let mut zones: Vec<char> = "bcdef".chars().filter(|_| draw(3) == 0).collect();
+            zones.insert(usize::try_from(draw(zones.len() as u64 + 1)).unwrap(), 'a');
+            let nat = ["none", "one", "per-zone"][usize::try_from(draw(3)).unwrap()];
+            let machines = draw(2) == 0;
+            let cidrs = ["[]", "[100.64.0.0/16]", "[100.64.0.0/16, 100.65.0.0/16]"][usize::try_from(draw(3)).unwrap()];
+            let names: Vec<String> = zones.iter().map(|letter| format!("us-east-1{letter}")).collect();
+            let told = format!("{sequence}: {last:?} -> {zones:?} {nat} {machines} {cidrs}");
+            let vars = [
+                ("zones", format!("[{}]", names.join(", "))),
+                ("nat", nat.to_owned()),
+                ("machines", machines.to_string()),
+                ("cidrs", cidrs.to_owned()),
+            ];
+            let vars: Vec<(&str, &str)> = vars.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let wanted = blueprint(CLUSTER, &vars);
+            let before = ids(&stage).await;
+            stage.settle(&wanted).await;
+            let after = ids(&stage).await;
+            // In another zone it is another machine; all else is as it was, as long as it is wanted.
+            let moved =
+                |address: &str| address == "head" && last.as_ref().is_some_and(|zones_were| zones_were[0] != zones[0]);
+            for (address, were) in before.iter().filter(|(address, _)| !moved(address)) {
+                let kept = after.get(address).is_none_or(|are| are == were);
+                let nat_of_one = address.starts_with("net.nat/");
+                assert!(kept || nat_of_one, "{told}: {address} was {were:?} and is {:?}", after.get(address));
+            }
+            assert_eq!(after.keys().filter(|a| a.starts_with("net.private/")).count(), zones.len(), "{told}");
+            assert_eq!(after.contains_key("net.machines/us-east-1a"), machines, "{told}");
+            last = Some(zones);
+        }
+        stage.apply(&[]).await;
+        assert_eq!(stage.left().await, Vec::<String>::new(), "{sequence}");
+    }
+}
+
 #[test]
 fn a_move_may_be_killed_anywhere() {
     let parents = vec![wanted("vpc", "vpc", json!({ "cidr": "10.0.0.0/16" }))];
