@@ -412,7 +412,7 @@ impl Ctx {
                     return Err(Error::purchase(call.api, &self.address, started));
                 }
                 if error.class != ErrorClass::Ambiguous {
-                    self.recorder.failed(&self.address, &intent.id, &error.to_string()).await?;
+                    self.recorder.failed(&self.address, &intent.id, &error).await?;
                 }
                 return Err(error);
             }

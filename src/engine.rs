@@ -34,7 +34,7 @@ pub use crate::{
 
 use crate::{
     address::Address,
-    aws::{Aws, Error, Identity, ownership::Ownership},
+    aws::{Aws, Error, ErrorClass, Identity, ownership::Ownership},
     call::{Scope, SweepCtx},
     diagnostic::{Diagnostic, Diagnostics, Severity},
     journal::{self, Backend, JournalError, LockStatus, Memory},
@@ -425,7 +425,8 @@ impl Engine {
         };
         let session = journal::Session::begin(begin).await.map_err(|e| e.diagnostic())?;
         for intent in doubtful {
-            session.recorder().failed(address, &intent, "it was not executed: a person looked").await?;
+            let looked = Error::new(ErrorClass::Other, "it was not executed: a person looked");
+            session.recorder().failed(address, &intent, &looked).await?;
         }
         session.end("ok").await.map_err(|e| e.diagnostic())?;
         self.memory = journal::read(&*self.backend).await.map_err(|e| e.diagnostic())?;

@@ -11,6 +11,7 @@ mod flow_log;
 mod function;
 pub(crate) mod inference_component;
 mod key_pair;
+mod ladder;
 mod load_balancer;
 mod log_group;
 mod network;

@@ -1,9 +1,9 @@
 //! What EC2 has of what a new group wants: the type in its zone, its reservation, its image.
-use super::InstanceGroup;
+use super::{InstanceGroup, ladder};
 use crate::diagnostic::Code;
 use crate::kinds::instance_group::check;
 use crate::{
-    aws::{Error, ErrorClass},
+    aws::Error,
     call::SweepCtx,
     catalog::Arch,
     diagnostic::suggestion,
@@ -11,7 +11,7 @@ use crate::{
     kinds::ec2,
     resource::{Foreseen, Problem},
 };
-use aws_sdk_ec2::types::{ArchitectureValues, CapacityReservation, CapacityReservationState};
+use aws_sdk_ec2::types::ArchitectureValues;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,10 +35,12 @@ fn zone(group: &Foreseen<InstanceGroup>) -> Option<&str> {
 }
 
 async fn offered(ctx: &SweepCtx, made: &[Foreseen<InstanceGroup>]) -> Result<Found, Error> {
-    let types = made.iter().filter(|g| zone(g).is_some()).map(|g| g.want.instance_type.clone()).collect();
+    // One of several ways that is not there is passed over.
+    let asked = |group: &&Foreseen<InstanceGroup>| zone(group).is_some() && group.want.capacity.is_empty();
+    let types = made.iter().filter(asked).map(|g| g.want.instance_type.clone()).collect();
     let zones = ctx.aws.offers(&types).await?;
     let missing = |group: &Foreseen<InstanceGroup>| {
-        let (zone, name) = (zone(group)?, &group.want.instance_type);
+        let (zone, name) = (zone(group).filter(|_| asked(&group))?, &group.want.instance_type);
         let has = zones.get(name).cloned().unwrap_or_default();
         let help = match has.is_empty() {
             true => format!("{} has none: use another region or type", ctx.scope.region),
@@ -52,43 +54,24 @@ async fn offered(ctx: &SweepCtx, made: &[Foreseen<InstanceGroup>]) -> Result<Fou
 
 async fn reservations(ctx: &SweepCtx, made: &[Foreseen<InstanceGroup>]) -> Result<Found, Error> {
     // Where another way of buying follows, a reservation that does not hold is passed over.
-    let of =
-        |group: &Foreseen<InstanceGroup>| group.want.reservation.clone().filter(|_| group.want.fallback.is_empty());
+    let of = |group: &Foreseen<InstanceGroup>| group.want.reservation.clone().filter(|_| group.want.ways().len() == 1);
     let ids: BTreeSet<String> = made.iter().filter_map(of).collect();
     let mut known = BTreeMap::new();
     // Asked for several at once EC2 does not say which of them is unknown.
     for id in ids {
-        let asked = ctx.aws.ec2().describe_capacity_reservations().capacity_reservation_ids(&id).send().await;
-        match asked.map_err(Error::from) {
-            Ok(out) => drop(known.insert(id, out.capacity_reservations.unwrap_or_default().into_iter().next())),
-            Err(e) if e.class == ErrorClass::NotFound => drop(known.insert(id, None)),
-            Err(e) => return Err(e),
-        }
+        let found = ladder::reservation(ctx, &id).await?;
+        known.insert(id, found);
     }
     let wrong = |group: &Foreseen<InstanceGroup>| {
         let id = of(group)?;
         let summary = match known.get(&id)? {
             None => format!("there is no reservation {id} in {}", ctx.scope.region),
-            Some(found) => format!("{id} {}", unfit(found, group)?),
+            Some(found) => format!("{id} {}", ladder::unfit(found, &group.want.instance_type, zone(group))?),
         };
         let help = "`aws ec2 describe-capacity-reservations` lists those of the account, `fallback` says what else may be tried";
         Some(problem(&check::RESERVATION, "reservation", summary, help.to_owned()))
     };
     Ok(made.iter().enumerate().filter_map(|(n, group)| Some((n, wrong(group)?))).collect())
-}
-
-/// Why no machine of the group can be launched into a reservation.
-fn unfit(found: &CapacityReservation, group: &Foreseen<InstanceGroup>) -> Option<String> {
-    if let Some(state) = found.state().filter(|s| **s != CapacityReservationState::Active) {
-        return Some(format!("is {}", state.as_str()));
-    }
-    if let Some(name) = found.instance_type().filter(|name| *name != group.want.instance_type) {
-        return Some(format!("is for {name}, and {} is wanted", group.want.instance_type));
-    }
-    match (found.availability_zone(), zone(group)) {
-        (Some(there), Some(here)) if there != here => Some(format!("is in {there}, and the subnet in {here}")),
-        _ => None,
-    }
 }
 
 /// Key pairs are brought by people, so a rehearsal has none and takes any name.

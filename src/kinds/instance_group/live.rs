@@ -374,6 +374,7 @@ fn outputs(id: &str, members: &[Instance], count: Option<u32>) -> Packed<Value> 
         ("instance_ids", texts(&|m| m.instance_id())),
         ("private_ips", texts(&|m| m.private_ip_address())),
         ("private_dns", texts(&|m| m.private_dns_name().filter(|n| !n.is_empty()))),
+        ("public_ips", texts(&|m| m.public_ip_address())),
         ("head_address", json!(head.and_then(|m| m.private_ip_address()))),
         ("count", json!(count)),
         ("image_id", json!(head.and_then(|m| m.image_id()))),

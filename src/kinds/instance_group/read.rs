@@ -3,6 +3,7 @@ use super::{
     InstanceGroup,
     disks::Volumes,
     fields::{Interfaces, LayoutProfile, Market, Placement, RootVolume, VolumeType, one_hop},
+    ladder,
     live::{member_state, placement_name},
     profile::{self, Roles},
 };
@@ -13,9 +14,13 @@ use crate::{
     units::{Bandwidth, Size},
 };
 use aws_sdk_ec2::types::{
-    Instance, InstanceLifecycleType, InstanceMetadataOptionsResponse, InstanceNetworkInterface, MonitoringState, Volume,
+    Instance, InstanceLifecycleType, InstanceMetadataOptionsResponse, InstanceNetworkInterface, InstanceStateName,
+    MonitoringState, Volume,
 };
 use serde_json::{Map, Value};
+
+/// Who owns the addresses that EC2 gives by itself.
+const AMAZON: &str = "amazon";
 
 /// The spec of a group that has no member to read it from.
 pub(super) fn nothing() -> InstanceGroup {
@@ -25,6 +30,7 @@ pub(super) fn nothing() -> InstanceGroup {
         subnet: Ref::to_id(""),
         image: None,
         interfaces: Interfaces { layout: LayoutProfile::Ip, security_groups: Vec::new() },
+        public_ip: None,
         placement: Some(Placement::Cluster),
         placement_group: None,
         role: None,
@@ -33,6 +39,7 @@ pub(super) fn nothing() -> InstanceGroup {
         market: Market::OnDemand,
         reservation: None,
         fallback: Vec::new(),
+        capacity: Vec::new(),
         boot: None,
         boot_within: None,
         key_name: None,
@@ -64,6 +71,7 @@ pub(super) fn read(instance: &Instance, volumes: &Volumes, roles: &Roles) -> Ins
         _ => LayoutProfile::Ip,
     };
     spec.interfaces = Interfaces { layout, security_groups: groups };
+    spec.public_ip = public_ip(instance);
     let clustered = placement_name(instance).is_some();
     spec.placement = Some(if clustered { Placement::Cluster } else { Placement::None });
     // A profile that dlinfra made has the name of its role.
@@ -94,9 +102,20 @@ pub(super) fn read(instance: &Instance, volumes: &Volumes, roles: &Roles) -> Ins
     spec
 }
 
+/// Does it have a public address of Amazon's? One that starts may get it in a moment, and one that stops loses it.
+fn public_ip(instance: &Instance) -> Option<bool> {
+    let owned = |n: &InstanceNetworkInterface| n.association().is_some_and(|a| a.ip_owner_id() == Some(AMAZON));
+    let has = instance.network_interfaces().iter().any(owned);
+    (has || is_running(instance)).then_some(has)
+}
+
 /// Is the root volume known of a machine that must have one by now?
 pub(super) fn is_whole(instance: &Instance, volumes: &Volumes) -> bool {
     root(instance, volumes).is_some() || !matches!(member_state(instance), State::Ready)
+}
+
+fn is_running(instance: &Instance) -> bool {
+    instance.state().and_then(|s| s.name()) == Some(&InstanceStateName::Running)
 }
 
 fn root<'v>(instance: &Instance, volumes: &'v Volumes) -> Option<&'v Volume> {
@@ -132,6 +151,11 @@ pub(super) fn accept(want: &Value, found: &Value) -> Option<Value> {
         None => other = seen.remove("boot_within").is_some(),
         _ => {}
     }
+    // Nor is it known of a machine that only just starts whether it has a public address.
+    if let Some(public) = want.get("public_ip").filter(|_| !seen.contains_key("public_ip")) {
+        other = true;
+        seen.insert("public_ip".to_owned(), public.clone());
+    }
     // Of a machine whose root volume AWS does not show, nothing is known to differ.
     let hidden = !seen.contains_key("root_volume");
     for field in ["root_volume", "kms_key"].into_iter().filter(|_| hidden) {
@@ -139,16 +163,6 @@ pub(super) fn accept(want: &Value, found: &Value) -> Option<Value> {
             seen.insert(field.to_owned(), value.clone());
         }
     }
-    let fallback = want.get("fallback").filter(|f| f.as_array().is_some_and(|all| !all.is_empty()));
-    let Some(fallback) = fallback else { return (hidden || other).then_some(Value::Object(seen)) };
-    let (has, first) = (found.get("market"), want.get("market"));
-    let reserved = |spec: &Value| spec.get("reservation").filter(|id| !id.is_null()).cloned();
-    let as_first = has == first && reserved(want).is_none_or(|id| reserved(found) == Some(id));
-    let as_another = fallback.as_array().into_iter().flatten().any(|market| Some(market) == has);
-    seen.insert("fallback".to_owned(), fallback.clone());
-    if as_another && !as_first {
-        seen.insert("market".to_owned(), first.cloned().unwrap_or_default());
-        seen.insert("reservation".to_owned(), reserved(want).unwrap_or_default());
-    }
-    Some(Value::Object(seen))
+    let several = ladder::as_first(want, &mut seen);
+    (hidden || other || several).then_some(Value::Object(seen))
 }
