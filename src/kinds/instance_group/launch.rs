@@ -54,7 +54,7 @@ pub(super) async fn launch(want: &InstanceGroup, ctx: &Ctx, fleet: &Fleet, count
     let mut left = count;
     while left > 0 {
         let gang = left.min(GANG);
-        let launch = Launch { plans: &plans, known: &known, first, gang, count, beside: &beside };
+        let launch = Launch { want, plans: &plans, known: &known, first, gang, count, beside: &beside };
         let started = launch.start(ctx, put_off.clone()).await?;
         wait_until_seen(ctx, &started).await?;
         beside.extend(started);
@@ -65,6 +65,8 @@ pub(super) async fn launch(want: &InstanceGroup, ctx: &Ctx, fleet: &Fleet, count
 
 /// One gang, all or nothing.
 struct Launch<'l> {
+    /// The group with all its ways.
+    want: &'l InstanceGroup,
     plans: &'l [Plan<'l>],
     known: &'l Known,
     /// Is it the fleet's first?
@@ -124,7 +126,8 @@ impl Launch<'_> {
         // A reservation takes a placement group only if it was made in that group.
         let none =
             self.first && self.plans.len() > 1 && !plan.want().clustered() && plan.want().placement_group.is_none();
-        let group = if none { None } else { placement::ensure(plan.want(), ctx, self.first).await? };
+        // One for all ways: an empty one stands in no zone yet.
+        let group = if none { None } else { placement::ensure(self.want, ctx, self.first).await? };
         let params = plan.params(group.as_ref(), self.gang, self.beside)?;
         ctx.call(&RUN, "", &params, |attempt| {
             let call = plan.request(ctx, group.as_ref(), self.gang, &attempt);
