@@ -23,6 +23,7 @@ SERVICES = {
     "application_autoscaling": "application-autoscaling",
     "ce": "ce",
     "ec2": "ec2",
+    "ecr": "ecr",
     "elbv2": "elbv2",
     "events": "events",
     "fsx": "fsx",

@@ -90,6 +90,8 @@ json_services! {
     cloudwatch: "CloudWatch", "cloudwatch", Target("GraniteServiceVersion20100801", "1.0"), "monitoring", 9.0, 3.0;
     // It has one endpoint for all regions; its limits are low and unpublished, and each request costs money.
     cost_explorer: "Cost Explorer", "ce", Target("AWSInsightsIndexService", "1.1"), "ce", 5.0, 1.0;
+    // Its limits are published for images only (10 to 1000 a second); these are asked for a few times.
+    ecr: "ECR", "ecr", Target("AmazonEC2ContainerRegistry_V20150921", "1.1"), "api.ecr", 20.0, 5.0;
     events: "EventBridge", "events", Target("AWSEvents", "1.1"), "events", 20.0, 5.0;
     // It knows its operations by path, as Scheduler does.
     lambda: "Lambda", "lambda", Target("", "1.1"), "lambda", 30.0, 10.0;

@@ -11,8 +11,10 @@ const REMOVING: [&str; 9] =
     ["Cancel", "Delete", "Deregister", "Detach", "Disassociate", "Release", "Remove", "Revoke", "Terminate"];
 /// These look at what is in things, or change what stays: no teardown does. Whoever could take the boundary off a role
 /// could do more than the boundary says.
-const NEITHER: [&str; 10] = [
+const NEITHER: [&str; 12] = [
+    "DeleteLifecyclePolicy",
     "DeleteMetricFilter",
+    "DeleteRepositoryPolicy",
     "DeleteRetentionPolicy",
     "DeleteRolePermissionsBoundary",
     "DeleteTags",

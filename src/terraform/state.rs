@@ -50,6 +50,8 @@ pub struct State {
 const PARTS: &[(&str, &[&str])] = &[
     ("aws_cloudwatch_event_target", &["rule"]),
     ("aws_cloudwatch_log_metric_filter", &["log_group_name"]),
+    ("aws_ecr_lifecycle_policy", &["repository"]),
+    ("aws_ecr_repository_policy", &["repository"]),
     ("aws_eip", &["id"]),
     ("aws_fsx_data_repository_association", &["file_system_id"]),
     ("aws_iam_instance_profile", &["role"]),

@@ -4,6 +4,7 @@
 mod alarm;
 mod dashboard;
 mod data;
+mod ecr_repository;
 mod elastic_ip;
 mod event_rule;
 mod fleet;
@@ -71,6 +72,7 @@ pub(crate) const OWN: &[&Own] = &[
     &alarm::OWN,
     &dashboard::OWN,
     &event_rule::OWN,
+    &ecr_repository::OWN,
     &function::OWN,
     &inference_component::OWN,
     &key_pair::OWN,

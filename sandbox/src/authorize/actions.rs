@@ -57,6 +57,7 @@ pub(super) fn tagging(prefix: &str, operation: &str) -> Option<&'static str> {
         "elasticloadbalancing" => "elasticloadbalancing:AddTags",
         "application-autoscaling" => "application-autoscaling:TagResource",
         "cloudwatch" => "cloudwatch:TagResource",
+        "ecr" => "ecr:TagResource",
         "events" => "events:TagResource",
         "fsx" => "fsx:TagResource",
         "lambda" => "lambda:TagResource",

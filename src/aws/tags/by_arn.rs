@@ -10,6 +10,9 @@ pub static FSX: Fsx = Fsx(());
 /// Log groups.
 pub static LOGS: JsonTags =
     JsonTags { service: Aws::logs, calls: USUAL, arn: "resourceArn", tags: "tags", keys: "tagKeys", listed: false };
+/// Repositories of images.
+pub static ECR: JsonTags =
+    JsonTags { service: Aws::ecr, calls: USUAL, arn: "resourceArn", tags: "tags", keys: "tagKeys", listed: true };
 /// Alarms and dashboards.
 pub static CLOUDWATCH: JsonTags = JsonTags {
     service: Aws::cloudwatch,
