@@ -3,6 +3,7 @@ mod balancers;
 mod by_arn;
 mod ec2;
 mod iam;
+mod parameters;
 mod rest;
 mod s3;
 
@@ -10,6 +11,7 @@ pub use balancers::BALANCERS;
 pub use by_arn::{CLOUDWATCH, ECR, EVENTS, FSX, LOGS, QUEUES, SAGEMAKER, TOPICS, pairs};
 pub use ec2::EC2;
 pub use iam::{INSTANCE_PROFILES, ROLES};
+pub use parameters::PARAMETERS;
 pub use rest::{FUNCTIONS, SCHEDULE_GROUPS};
 pub use s3::BUCKETS;
 

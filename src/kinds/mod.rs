@@ -47,6 +47,7 @@ kinds! {
     load_balancer::LoadBalancer: compares + drains + teardown,
     log_group::LogGroup: data + logs,
     nat_gateway::NatGateway: teardown,
+    parameter::Parameter: compares,
     placement_group::PlacementGroup,
     queue::Queue,
     route_table::RouteTable: answers + teardown,

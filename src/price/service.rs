@@ -91,6 +91,13 @@ pub fn function(context: &PriceContext<'_>, memory: Size, arm: bool) -> Vec<Pric
     by_use(context, &calls).into_iter().chain(computing).collect()
 }
 
+/// A parameter of the advanced tier: by the month, at a rate that the price book does not have.
+#[must_use]
+pub fn advanced_parameter(_: &PriceContext<'_>) -> PriceLine {
+    let why = "the price book has no rate for advanced parameters";
+    PriceLine::unpriced("advanced parameter", Decimal::ONE, Unit::Month, why)
+}
+
 /// Calls of schedules, by use.
 #[must_use]
 pub fn schedules(context: &PriceContext<'_>) -> Vec<PriceLine> {

@@ -15,6 +15,7 @@ mod key_pair;
 mod load_balancer;
 mod log_group;
 mod network;
+mod parameter;
 mod placement_group;
 mod queue;
 mod sagemaker_endpoint;
@@ -71,13 +72,14 @@ pub(crate) fn codes(kind: &str, spec: &Value) -> Vec<&'static str> {
 pub(crate) const OWN: &[&Own] = &[
     &alarm::OWN,
     &dashboard::OWN,
-    &event_rule::OWN,
     &ecr_repository::OWN,
+    &event_rule::OWN,
     &function::OWN,
     &inference_component::OWN,
     &key_pair::OWN,
     &load_balancer::OWN,
     &log_group::OWN,
+    &parameter::OWN,
     &placement_group::OWN,
     &queue::OWN,
     &sagemaker_endpoint::OWN,

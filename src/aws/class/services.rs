@@ -108,6 +108,8 @@ pub(super) fn class(service: &str, action: &str, code: &str) -> Option<ErrorClas
         ("iam", "FeatureDisabled" | "FeatureEnabled" | "ReportInProgress") => C::WrongState,
         ("iam", "NotSupportedService") => C::Invalid,
         ("kms", "DisabledException") => C::WrongState,
+        // Of calls about tags, which know a resource by its name.
+        ("ssm", "InvalidResourceId") => C::NotFound,
         ("ssm", "TooManyUpdates" | "OpsMetadataTooManyUpdatesException") => C::WrongState,
         ("s3", "MethodNotAllowed") => C::Invalid,
         _ => return None,
