@@ -28,6 +28,7 @@ SERVICES = {
     "events": "events",
     "fsx": "fsx",
     "iam": "iam",
+    "kms": "kms",
     "lambda": "lambda",
     "logs": "logs",
     "monitoring": "cloudwatch",

@@ -93,6 +93,9 @@ json_services! {
     // Its limits are published for images only (10 to 1000 a second); these are asked for a few times.
     ecr: "ECR", "ecr", Target("AmazonEC2ContainerRegistry_V20150921", "1.1"), "api.ecr", 20.0, 5.0;
     events: "EventBridge", "events", Target("AWSEvents", "1.1"), "events", 20.0, 5.0;
+    // Five keys a second can be made, and hundreds be looked at
+    // (https://docs.aws.amazon.com/kms/latest/developerguide/requests-per-second.html).
+    kms: "KMS", "kms", Target("TrentService", "1.1"), "kms", 20.0, 10.0;
     // It knows its operations by path, as Scheduler does.
     lambda: "Lambda", "lambda", Target("", "1.1"), "lambda", 30.0, 10.0;
     logs: "CloudWatch Logs", "logs", Target("Logs_20140328", "1.1"), "logs", 20.0, 5.0;

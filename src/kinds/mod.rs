@@ -7,6 +7,7 @@ mod holders;
 pub(crate) mod hosting;
 mod named;
 mod policy;
+mod window;
 
 pub use crate::kind::Kind;
 pub use dialect::{MODULES, dialect};
@@ -44,6 +45,7 @@ kinds! {
     instance_group::InstanceGroup: fleet + compares + asks + logs + runs + teardown,
     internet_gateway::InternetGateway: answers + teardown,
     key_pair::KeyPair,
+    kms_key::KmsKey: data + compares,
     load_balancer::LoadBalancer: compares + drains + teardown,
     log_group::LogGroup: data + logs,
     nat_gateway::NatGateway: teardown,

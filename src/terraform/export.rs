@@ -140,6 +140,12 @@ fn object(scope: &Scope, ids: &BTreeMap<&str, &str>, names: &mut Names, address:
                 add(kind, &format!("_{field}"), id);
             }
         }
+        "aws_kms_key" => {
+            add("aws_kms_key", "", output("id").unwrap_or(id));
+            if let Some(alias) = output("alias") {
+                add("aws_kms_alias", "", alias);
+            }
+        }
         "aws_lb" => {
             add("aws_lb", "", output("arn").unwrap_or(id));
             for (part, arn) in &live.parts {

@@ -60,6 +60,8 @@ const PARTS: &[(&str, &[&str])] = &[
     ("aws_iam_role_policy_attachment", &["role"]),
     ("aws_iam_role_policy_attachments_exclusive", &["role_name"]),
     ("aws_internet_gateway_attachment", &["internet_gateway_id"]),
+    ("aws_kms_alias", &["target_key_id", "target_key_arn"]),
+    ("aws_kms_key_policy", &["key_id"]),
     ("aws_lb_listener", &["load_balancer_arn"]),
     ("aws_placement_group", &["id"]),
     ("aws_route", &["route_table_id"]),

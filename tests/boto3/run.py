@@ -27,6 +27,7 @@ import events
 import fsx
 import functions
 import iam
+import kms
 import logs
 import monitoring
 import pricing

@@ -12,6 +12,7 @@ mod flow_log;
 mod function;
 pub(crate) mod inference_component;
 mod key_pair;
+mod kms_key;
 mod load_balancer;
 mod log_group;
 mod network;
@@ -94,7 +95,7 @@ pub(crate) struct Nameless {
     life: fn() -> Life,
 }
 
-const NAMELESS: &[&Nameless] = &[&elastic_ip::OWN, &flow_log::OWN, &vpc_endpoint::OWN];
+const NAMELESS: &[&Nameless] = &[&elastic_ip::OWN, &flow_log::OWN, &kms_key::OWN, &vpc_endpoint::OWN];
 
 /// Has it this name? Some objects have an id besides.
 pub(crate) fn is_called(object: &StoredObject, name: &str) -> bool {

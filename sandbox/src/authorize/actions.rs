@@ -60,6 +60,7 @@ pub(super) fn tagging(prefix: &str, operation: &str) -> Option<&'static str> {
         "ecr" => "ecr:TagResource",
         "events" => "events:TagResource",
         "fsx" => "fsx:TagResource",
+        "kms" => "kms:TagResource",
         "lambda" => "lambda:TagResource",
         "logs" => "logs:TagResource",
         "scheduler" => "scheduler:TagResource",

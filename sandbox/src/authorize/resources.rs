@@ -18,7 +18,7 @@ pub(super) struct Place<'w> {
 }
 
 /// Parameters that hold the names of resources, and the last parts of their ARNs.
-const NAMES: [(&str, &str, &str); 24] = [
+const NAMES: [(&str, &str, &str); 27] = [
     ("cloudwatch", "AlarmName", "alarm:{}"),
     ("cloudwatch", "AlarmNames", "alarm:{}"),
     ("ecr", "repositoryName", "repository/{}"),
@@ -27,6 +27,9 @@ const NAMES: [(&str, &str, &str); 24] = [
     ("events", "Rule", "rule/{}"),
     ("fsx", "FileSystemId", "file-system/{}"),
     ("fsx", "TaskId", "task/{}"),
+    ("kms", "AliasName", "{}"),
+    ("kms", "KeyId", "key/{}"),
+    ("kms", "TargetKeyId", "key/{}"),
     ("lambda", "FunctionName", "function:{}"),
     ("logs", "logGroupName", "log-group:{}"),
     ("logs", "logGroupIdentifier", "log-group:{}"),

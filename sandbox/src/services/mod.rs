@@ -8,6 +8,7 @@ mod elbv2;
 mod events;
 mod fsx;
 mod iam;
+mod kms;
 pub(crate) mod lambda;
 mod logs;
 pub(crate) mod monitoring;
@@ -36,6 +37,7 @@ pub(crate) static SERVICES: &[&Service] = &[
     &events::SERVICE,
     &fsx::SERVICE,
     &iam::SERVICE,
+    &kms::SERVICE,
     &lambda::SERVICE,
     &logs::SERVICE,
     &monitoring::SERVICE,

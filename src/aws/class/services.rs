@@ -47,6 +47,7 @@ pub(super) fn not_visible_yet(answer: &Answer<'_>) -> bool {
             code == "ValidationException" && message.contains("to assume the role")
         }
         "ecr:SetRepositoryPolicy" => message.contains("Invalid repository policy provided"),
+        "kms:PutKeyPolicy" => code == "MalformedPolicyDocumentException" && message.contains("invalid principals"),
         "sns:SetTopicAttributes" => message.contains("PrincipalNotFound"),
         "fsx:CreateFileSystem" => code == "BadRequest" && message.contains("does not exist"),
         // EC2 showed these a moment ago.
