@@ -37,6 +37,7 @@ SERVICES = {
     "sagemaker": "sagemaker",
     "sagemaker_runtime": "sagemaker-runtime",
     "scheduler": "scheduler",
+    "secretsmanager": "secretsmanager",
     "service_quotas": "service-quotas",
     "sns": "sns",
     "sqs": "sqs",

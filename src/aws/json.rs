@@ -108,6 +108,9 @@ json_services! {
     service_quotas: "Service Quotas", "servicequotas", Target("ServiceQuotasV20190624", "1.1"), "servicequotas", 5.0, 2.0;
     // What is asked of endpoints, on another host.
     sagemaker_runtime: "SageMaker Runtime", "sagemaker", Target("", "1.1"), "runtime.sagemaker", 50.0, 50.0;
+    // AWS's limits are 50 a second for lists and 40 and more for others
+    // (https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html).
+    secretsmanager: "Secrets Manager", "secretsmanager", Target("secretsmanager", "1.1"), "secretsmanager", 20.0, 10.0;
     sqs: "SQS", "sqs", Target("AmazonSQS", "1.0"), "sqs", 20.0, 10.0;
     ssm: "SSM", "ssm", Target("AmazonSSM", "1.1"), "ssm", 20.0, 10.0;
 }

@@ -9,7 +9,7 @@ mod rest;
 mod s3;
 
 pub use balancers::BALANCERS;
-pub use by_arn::{CLOUDWATCH, ECR, EVENTS, FSX, LOGS, QUEUES, SAGEMAKER, TOPICS, pairs};
+pub use by_arn::{CLOUDWATCH, ECR, EVENTS, FSX, LOGS, QUEUES, SAGEMAKER, SECRETS, TOPICS, of_pairs, pairs};
 pub use ec2::EC2;
 pub use iam::{INSTANCE_PROFILES, ROLES};
 pub use keys::{KEYS, key_pairs};

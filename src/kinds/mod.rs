@@ -5,6 +5,7 @@ mod ec2;
 mod fleet;
 mod holders;
 pub(crate) mod hosting;
+mod key_arn;
 mod named;
 mod policy;
 mod window;
@@ -55,6 +56,7 @@ kinds! {
     route_table::RouteTable: answers + teardown,
     sagemaker_endpoint::SagemakerEndpoint: compares + logs + serves + teardown,
     schedule_group::ScheduleGroup,
+    secret::Secret: data,
     security_group::SecurityGroup: answers + teardown,
     subnet::Subnet: answers + compares + asks + teardown,
     topic::Topic: compares,

@@ -98,6 +98,14 @@ pub fn key(context: &PriceContext<'_>) -> Vec<PriceLine> {
     std::iter::once(key).chain(by_use(context, &ten_thousand("kms", "requests to the key"))).collect()
 }
 
+/// A secret by the month, and requests for it by use (<https://aws.amazon.com/secrets-manager/pricing/>).
+#[must_use]
+pub fn secret(context: &PriceContext<'_>) -> Vec<PriceLine> {
+    let secret = PriceLine::of(context, "secrets-manager", "secret", Unit::Month, "secret", Decimal::ONE);
+    let requests = ten_thousand("secrets-manager", "requests for the secret");
+    std::iter::once(secret).chain(by_use(context, &requests)).collect()
+}
+
 /// A parameter of the advanced tier: by the month, at a rate that the price book does not have.
 #[must_use]
 pub fn advanced_parameter(_: &PriceContext<'_>) -> PriceLine {

@@ -163,7 +163,7 @@ fn object(scope: &Scope, ids: &BTreeMap<&str, &str>, names: &mut Names, address:
         // Terraform goes by their names.
         by_name @ ("aws_key_pair" | "aws_placement_group") => add(by_name, "", output("name").unwrap_or(id)),
         // Terraform does not go by their names.
-        "aws_sns_topic" => add("aws_sns_topic", "", output("arn").unwrap_or(id)),
+        by_arn @ ("aws_secretsmanager_secret" | "aws_sns_topic") => add(by_arn, "", output("arn").unwrap_or(id)),
         "aws_sqs_queue" => add("aws_sqs_queue", "", output("url").unwrap_or(id)),
         plain => add(plain, "", id),
     }

@@ -72,6 +72,8 @@ const PARTS: &[(&str, &[&str])] = &[
     ("aws_s3_bucket_public_access_block", &["bucket"]),
     ("aws_s3_bucket_server_side_encryption_configuration", &["bucket"]),
     ("aws_s3_bucket_versioning", &["bucket"]),
+    ("aws_secretsmanager_secret_policy", &["secret_arn"]),
+    ("aws_secretsmanager_secret_version", &["secret_id"]),
     ("aws_security_group_rule", &["security_group_id"]),
     ("aws_sns_topic_policy", &["arn"]),
     ("aws_sns_topic_subscription", &["topic_arn"]),

@@ -38,6 +38,7 @@ import s3_uploads
 import s3_wire
 import sagemaker
 import schedules
+import secrets_manager
 import sns
 import sqs
 import ssm

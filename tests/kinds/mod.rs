@@ -21,6 +21,7 @@ mod placement_group;
 mod queue;
 mod sagemaker_endpoint;
 mod schedule_group;
+mod secret;
 mod topic;
 mod vpc_endpoint;
 
@@ -85,6 +86,7 @@ pub(crate) const OWN: &[&Own] = &[
     &queue::OWN,
     &sagemaker_endpoint::OWN,
     &schedule_group::OWN,
+    &secret::OWN,
     &topic::OWN,
 ];
 

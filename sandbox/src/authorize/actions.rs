@@ -64,6 +64,7 @@ pub(super) fn tagging(prefix: &str, operation: &str) -> Option<&'static str> {
         "lambda" => "lambda:TagResource",
         "logs" => "logs:TagResource",
         "scheduler" => "scheduler:TagResource",
+        "secretsmanager" => "secretsmanager:TagResource",
         "sns" => "sns:TagResource",
         "ssm" => "ssm:AddTagsToResource",
         _ => return None,

@@ -18,7 +18,7 @@ pub(super) struct Place<'w> {
 }
 
 /// Parameters that hold the names of resources, and the last parts of their ARNs.
-const NAMES: [(&str, &str, &str); 27] = [
+const NAMES: [(&str, &str, &str); 29] = [
     ("cloudwatch", "AlarmName", "alarm:{}"),
     ("cloudwatch", "AlarmNames", "alarm:{}"),
     ("ecr", "repositoryName", "repository/{}"),
@@ -37,6 +37,8 @@ const NAMES: [(&str, &str, &str); 27] = [
     ("sagemaker", "EndpointName", "endpoint/{}"),
     ("sagemaker", "InferenceComponentName", "inference-component/{}"),
     ("sagemaker", "ModelName", "model/{}"),
+    ("secretsmanager", "Name", "secret:{}"),
+    ("secretsmanager", "SecretId", "secret:{}"),
     ("sns", "Name", "{}"),
     ("sqs", "QueueName", "{}"),
     ("sqs", "QueueUrl", "{}"),

@@ -18,6 +18,7 @@ mod s3;
 mod sagemaker;
 mod sagemaker_runtime;
 pub(crate) mod scheduler;
+mod secretsmanager;
 mod service_quotas;
 mod sns;
 mod sqs;
@@ -47,6 +48,7 @@ pub(crate) static SERVICES: &[&Service] = &[
     &sagemaker_runtime::SERVICE,
     &sagemaker::SERVICE,
     &scheduler::SERVICE,
+    &secretsmanager::SERVICE,
     &service_quotas::SERVICE,
     &sns::SERVICE,
     &sqs::SERVICE,

@@ -48,6 +48,9 @@ pub(super) fn not_visible_yet(answer: &Answer<'_>) -> bool {
         }
         "ecr:SetRepositoryPolicy" => message.contains("Invalid repository policy provided"),
         "kms:PutKeyPolicy" => code == "MalformedPolicyDocumentException" && message.contains("invalid principals"),
+        "secretsmanager:PutResourcePolicy" => {
+            code == "MalformedPolicyDocumentException" && message.contains("unsupported principal")
+        }
         "sns:SetTopicAttributes" => message.contains("PrincipalNotFound"),
         "fsx:CreateFileSystem" => code == "BadRequest" && message.contains("does not exist"),
         // EC2 showed these a moment ago.

@@ -3,7 +3,7 @@ use super::{EcrRepository, lifecycle::Lifecycle};
 use crate::{
     diagnostic::codes,
     field::Field,
-    kinds::{document::Document, named::Named},
+    kinds::{document::Document, key_arn::is_key, named::Named},
     resource::Problem,
 };
 use serde_json::Value;
@@ -47,11 +47,6 @@ pub(super) fn check(repository: &EcrRepository, problems: &mut Vec<Problem>) {
     if let Some((summary, help)) = repository.policy.as_ref().and_then(|policy| policy.about_one(LONGEST)) {
         add(&POLICY, "policy", summary, &help);
     }
-}
-
-fn is_key(text: &str) -> bool {
-    let mut parts = text.splitn(6, ':');
-    parts.next() == Some("arn") && parts.nth(1) == Some("kms") && parts.nth(2).is_some_and(|it| it.starts_with("key/"))
 }
 
 /// What is wrong with a lifecycle: the field, what it is, and what to write.
