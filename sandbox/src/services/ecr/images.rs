@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
-use super::repositories::Repository;
 use super::{named, seen, unfit};
 use crate::services::prelude::*;
 use crate::wire::params::Params;
