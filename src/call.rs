@@ -180,18 +180,8 @@ impl Only {
 impl SweepCtx {
     /// For one stack, of which no names are known.
     pub fn new(aws: Aws, scope: Arc<Scope>) -> Self {
-        let (remembered, unread, kept) = Default::default();
-        Self {
-            aws,
-            scope,
-            names: Arc::default(),
-            all_stacks: false,
-            answers: None,
-            remembered,
-            unread,
-            kept,
-            only: None,
-        }
+        let (names, remembered, unread, kept) = Default::default();
+        Self { aws, scope, names, all_stacks: false, answers: None, remembered, unread, kept, only: None }
     }
 
     /// The addresses of which alone the sweep must read everything, if there are at most so many: whoever takes them leaves

@@ -1,16 +1,17 @@
 //! kms-key: a key that encrypts what is kept, with an alias, and who may use it.
+mod alias;
 mod check;
 mod policy;
 mod read;
 
 use crate::{
-    aws::{Error, ErrorClass, gone, tags},
+    aws::{Error, gone, tags},
     call::{Ctx, SweepCtx},
     kinds::{policy::Policy, window},
     price::{PriceContext, PriceLine, service},
     resource::{
-        About, Call, Changes, Claim, Class, Compares, DefaultValue, Discovery, Durations, Gone, HoldsData, Id, Live,
-        Lookup, NameRule, Output, Problem, Resource,
+        About, Call, Changes, Claim, Class, DefaultValue, Discovery, Durations, Gone, HoldsData, Id, Live, Lookup,
+        NameRule, Output, Problem, Resource,
     },
     units::Span,
 };
@@ -174,7 +175,7 @@ impl Resource for KmsKey {
             call("EnableKey", json!({})).await?;
         }
         if changes.touches("named") || changes.touches("alias") {
-            rename(want, ctx, live).await?;
+            alias::rename(want, ctx, live).await?;
         }
         if changes.touches("description") {
             let text = want.description.as_deref().unwrap_or_default();
@@ -207,7 +208,7 @@ impl Resource for KmsKey {
     /// The alias goes first: it is free for another key then, while AWS keeps this one.
     async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
         for alias in &live.spec.aliases {
-            unname(ctx, alias).await?;
+            alias::unname(ctx, alias).await?;
         }
         let days = window::days(live.spec.deletion_window);
         let input = json!({ "KeyId": bare(&live.id), "PendingWindowInDays": days });
@@ -228,28 +229,6 @@ fn bare(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
 
-/// Gives the key the wanted alias, and takes the one away that it had instead.
-async fn rename(want: &KmsKey, ctx: &Ctx, live: &Live<KmsKey>) -> Result<(), Error> {
-    let alias = want.alias.clone().unwrap_or_else(|| ctx.name(&RULE, ""));
-    if !live.spec.aliases.contains(&alias) {
-        let input = json!({ "AliasName": format!("alias/{alias}"), "TargetKeyId": live.id });
-        match ctx.aws.kms().call::<IgnoredAny>("CreateAlias", &input).await {
-            // Ours by an earlier call whose answer was lost, or somebody else's.
-            Err(e) if e.class == ErrorClass::Exists => read::owner(ctx, &alias, &live.id).await?,
-            done => done.map(drop)?,
-        }
-    }
-    match live.spec.alias.as_ref().filter(|old| **old != alias && live.spec.aliases.contains(old)) {
-        Some(old) => unname(ctx, old).await,
-        None => Ok(()),
-    }
-}
-
-async fn unname(ctx: &Ctx, alias: &str) -> Result<(), Error> {
-    let input = json!({ "AliasName": format!("alias/{alias}") });
-    gone(ctx.aws.kms().call::<IgnoredAny>("DeleteAlias", &input).await)
-}
-
 impl HoldsData for KmsKey {
     fn holds_data(&self) -> bool {
         true
@@ -258,18 +237,5 @@ impl HoldsData for KmsKey {
     /// Nobody knows what that is.
     async fn contents(_: &SweepCtx, _: &Live<Self>) -> Result<Option<String>, Error> {
         Ok(Some("the only way to read what it has encrypted".to_owned()))
-    }
-}
-
-impl Compares for KmsKey {
-    /// A key may have more aliases than the wanted one.
-    fn accept(want: &Value, found: &Value) -> Option<Value> {
-        let (wanted, aliases) = (want.get("alias")?, found.get("aliases")?.as_array()?);
-        if found.get("alias") == Some(wanted) || !aliases.contains(wanted) {
-            return None;
-        }
-        let mut seen = found.clone();
-        seen["alias"] = wanted.clone();
-        Some(seen)
     }
 }

@@ -137,17 +137,16 @@ async fn describe(ctx: &SweepCtx, id: &str) -> Result<Option<Key>, Error> {
     key.transpose().map_err(|_| Error::missing("the key's metadata"))
 }
 
-/// After "there is such an alias already": is it this key's?
-pub(super) async fn owner(ctx: &Ctx, alias: &str, arn: &str) -> Result<(), Error> {
+/// Does this alias lead to the key already? That of another key is refused.
+pub(super) async fn leads_to(ctx: &Ctx, alias: &str, arn: &str) -> Result<bool, Error> {
     let sweep = ctx.sweep();
-    let what = format!("the alias {alias}");
     match describe(&sweep, &format!("alias/{alias}")).await? {
-        Some(key) if key.arn == arn => Ok(()),
+        None => Ok(false),
+        Some(key) if key.arn == arn => Ok(true),
         Some(key) => {
             let stack = tags_of(&sweep, &key.arn).await?.and_then(|tags| tags.get(tags::STACK).cloned());
-            Err(Error::stranger(&what, stack.as_deref()))
+            Err(Error::stranger(&format!("the alias {alias}"), stack.as_deref()))
         }
-        None => Err(Error::new(ErrorClass::NotVisibleYet, format!("{what} is not shown yet"))),
     }
 }
 
