@@ -13,6 +13,7 @@ use crate::{
         window,
     },
     price::{PriceContext, PriceLine, service},
+    record::mint,
     resource::{
         About, Call, Changes, Class, DefaultValue, Discovery, Durations, Gone, HoldsData, Id, Live, Lookup, NameRule,
         Output, Problem, Resource,
@@ -145,7 +146,9 @@ impl Resource for Secret {
             // An empty text takes away what was there.
             let key = want.kms_key.as_ref().map(Field::get).transpose()?.map_or("", String::as_str);
             let text = want.description.as_deref().unwrap_or_default();
-            let mut input = json!({ "Description": text });
+            // AWS asks for one of who writes requests itself; it means something for values only.
+            let token = format!("dlinfra-{}", mint(ctx.clock.now()));
+            let mut input = json!({ "Description": text, "ClientRequestToken": token });
             // Who changes the key must be allowed to use both, so it is named only where it changes.
             if changes.touches("kms_key") {
                 input["KmsKeyId"] = json!(key);
