@@ -1,11 +1,11 @@
 //! What a kind is given for its calls: clients, identity, tags, names, and the wrapper that journals every create.
 mod names;
+mod said;
 mod senders;
-mod unread;
 
 pub use names::{Names, name, name_prefix};
+pub use said::Said;
 pub use senders::Senders;
-pub use unread::Unread;
 
 use crate::{
     address::Address,
@@ -148,7 +148,9 @@ pub struct SweepCtx {
     /// What the journal says is there.
     pub remembered: Arc<Remembered>,
     /// Details that could not be read, of objects that are read all the same.
-    pub unread: Unread,
+    pub unread: Said,
+    /// Objects that count as gone, and that AWS keeps for a while in which they can be had back.
+    pub kept: Said,
     /// Only what is at these addresses is of interest; nothing = all there is.
     pub only: Option<Arc<Only>>,
 }
@@ -178,8 +180,8 @@ impl Only {
 impl SweepCtx {
     /// For one stack, of which no names are known.
     pub fn new(aws: Aws, scope: Arc<Scope>) -> Self {
-        let (remembered, unread) = Default::default();
-        Self { aws, scope, names: Arc::default(), all_stacks: false, answers: None, remembered, unread, only: None }
+        let (names, remembered, unread, kept) = Default::default();
+        Self { aws, scope, names, all_stacks: false, answers: None, remembered, unread, kept, only: None }
     }
 
     /// The addresses of which alone the sweep must read everything, if there are at most so many: whoever takes them leaves

@@ -142,6 +142,8 @@ pub struct Proof {
     pub left: Vec<(String, String, String, String)>,
     /// What it could not see.
     pub gaps: Vec<Gap>,
+    /// What counts as gone, and AWS keeps for a while.
+    pub kept: Vec<String>,
     /// Does no journal say of which kinds the stack has nothing? Then a gap may hide something.
     pub blind: bool,
 }
@@ -152,9 +154,10 @@ impl Proof {
         self.left.is_empty() && (!self.blind || self.gaps.is_empty())
     }
 
-    /// What it could not see, for people.
+    /// What it could not see, and what can still be had back, for people.
     pub fn notes(&self) -> Diagnostics {
-        self.gaps.iter().map(Gap::diagnostic).collect()
+        let kept = self.kept.iter().map(|text| Diagnostic::note(&codes::KEPT, text));
+        self.gaps.iter().map(Gap::diagnostic).chain(kept).collect()
     }
 }
 
@@ -477,7 +480,7 @@ impl Engine {
         );
         left.sort();
         let gaps = self.gaps.iter().cloned().chain(gaps).collect();
-        Ok(Proof { left, gaps, blind: self.memory.is_empty() })
+        Ok(Proof { left, gaps, kept: ctx.kept.take().into_iter().collect(), blind: self.memory.is_empty() })
     }
 
     /// Every object of every stack in the account and region, and what people should know of what could not be read.

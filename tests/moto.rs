@@ -28,7 +28,9 @@ const SKIPPED: &[(&str, &str)] = &[
     ("placement-group", "moto has none; tests/moto/serve.py answers that there are none"),
     ("sagemaker-endpoint: new versions", "moto has no UpdateEndpoint"),
     ("load-balancer: another port of a target group", "moto never lets a target group go that its listeners have left"),
+    ("kms-key: another time between rotations", "moto shows no time"),
     ("log-group: metric filters", "moto shows none in the count of a group"),
+    ("secret: one that was removed", "moto says that it exists"),
     ("vpc-endpoint: another route table", "moto makes no route for a table that is added later"),
     ("bucket: tags at creation", "moto ignores them; tests/moto/serve.py sets them"),
 ];

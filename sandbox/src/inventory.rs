@@ -29,7 +29,8 @@ impl StoredObject {
     /// Whether it is there to stay: neither gone nor on its way out.
     pub fn is_live(&self) -> bool {
         let state = self.state.to_ascii_lowercase();
-        !matches!(state.as_str(), "terminated" | "shutting-down" | "deleted" | "deleting" | "failed")
+        let going = ["terminated", "shutting-down", "deleted", "deleting", "pendingdeletion", "failed"];
+        !going.contains(&state.as_str())
     }
 }
 

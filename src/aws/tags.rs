@@ -3,13 +3,17 @@ mod balancers;
 mod by_arn;
 mod ec2;
 mod iam;
+mod keys;
+mod parameters;
 mod rest;
 mod s3;
 
 pub use balancers::BALANCERS;
-pub use by_arn::{CLOUDWATCH, EVENTS, FSX, LOGS, QUEUES, SAGEMAKER, TOPICS, pairs};
+pub use by_arn::{CLOUDWATCH, ECR, EVENTS, FSX, LOGS, QUEUES, SAGEMAKER, SECRETS, TOPICS, of_pairs, pairs};
 pub use ec2::EC2;
 pub use iam::{INSTANCE_PROFILES, ROLES};
+pub use keys::{KEYS, key_pairs};
+pub use parameters::PARAMETERS;
 pub use rest::{FUNCTIONS, SCHEDULE_GROUPS};
 pub use s3::BUCKETS;
 
@@ -36,6 +40,8 @@ pub const OWNER: &str = "dlinfra:owner";
 pub const EXPIRES: &str = "dlinfra:expires";
 /// When a machine ends itself because it has nothing to do: percent of its GPUs' time, `/`, minutes.
 pub const IDLE: &str = "dlinfra:idle";
+/// For how many days AWS keeps it after it was removed, for those who remove it.
+pub const WINDOW: &str = "dlinfra:window";
 /// Which secondary object of its address it is.
 pub const PART: &str = "dlinfra:part";
 /// Digests of what cannot be read back.

@@ -5,8 +5,10 @@ mod ec2;
 mod fleet;
 mod holders;
 pub(crate) mod hosting;
+mod key_arn;
 mod named;
 mod policy;
+mod window;
 
 pub use crate::kind::Kind;
 pub use dialect::{MODULES, dialect};
@@ -33,6 +35,7 @@ kinds! {
     alarm::Alarm: compares,
     bucket::Bucket: data + answers + compares,
     dashboard::Dashboard,
+    ecr_repository::EcrRepository: data,
     elastic_ip::ElasticIp,
     event_rule::EventRule,
     flow_log::FlowLog,
@@ -43,14 +46,17 @@ kinds! {
     instance_group::InstanceGroup: fleet + compares + asks + logs + runs + teardown,
     internet_gateway::InternetGateway: answers + teardown,
     key_pair::KeyPair,
+    kms_key::KmsKey: data + compares,
     load_balancer::LoadBalancer: compares + drains + teardown,
     log_group::LogGroup: data + logs,
     nat_gateway::NatGateway: teardown,
+    parameter::Parameter: compares,
     placement_group::PlacementGroup,
     queue::Queue,
     route_table::RouteTable: answers + teardown,
     sagemaker_endpoint::SagemakerEndpoint: compares + logs + serves + teardown,
     schedule_group::ScheduleGroup,
+    secret::Secret: data,
     security_group::SecurityGroup: answers + teardown,
     subnet::Subnet: answers + compares + asks + teardown,
     topic::Topic: compares,

@@ -197,6 +197,21 @@ pub fn bucket(context: &PriceContext<'_>) -> Vec<PriceLine> {
     [stored, infrequent, put, get].iter().flat_map(|item| by_use(context, item)).collect()
 }
 
+/// Images of a registry, which counts each layer once.
+#[must_use]
+pub fn images(context: &PriceContext<'_>) -> Vec<PriceLine> {
+    let stored = UseItem {
+        service: "ecr",
+        item: "storage",
+        unit: Unit::GbMonth,
+        what: "images",
+        noun: "GB",
+        key: "stored_gb",
+        unit_size: Decimal::ONE,
+    };
+    by_use(context, &stored)
+}
+
 /// A line by use under the table's assumption; none when nobody states it and the table assumes nothing.
 pub(super) fn by_use(context: &PriceContext<'_>, item: &UseItem<'_>) -> Vec<PriceLine> {
     let stated = context.usage.stated(item.key);

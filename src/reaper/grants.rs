@@ -7,12 +7,25 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Verbs of actions that only look.
 const LOOKING: [&str; 4] = ["Describe", "Get", "Head", "List"];
 /// Verbs of actions that a teardown needs.
-const REMOVING: [&str; 9] =
-    ["Cancel", "Delete", "Deregister", "Detach", "Disassociate", "Release", "Remove", "Revoke", "Terminate"];
+const REMOVING: [&str; 10] = [
+    "Cancel",
+    "Delete",
+    "Deregister",
+    "Detach",
+    "Disassociate",
+    "Release",
+    "Remove",
+    "Revoke",
+    "ScheduleKeyDeletion",
+    "Terminate",
+];
 /// These look at what is in things, or change what stays: no teardown does. Whoever could take the boundary off a role
 /// could do more than the boundary says.
-const NEITHER: [&str; 10] = [
+const NEITHER: [&str; 13] = [
+    "DeleteLifecyclePolicy",
     "DeleteMetricFilter",
+    "DeleteRepositoryPolicy",
+    "DeleteResourcePolicy",
     "DeleteRetentionPolicy",
     "DeleteRolePermissionsBoundary",
     "DeleteTags",
@@ -31,6 +44,8 @@ const DATA: [&str; 2] = ["s3:DeleteObject", "s3:DeleteObjectVersion"];
 const BY_ARN: &[(&str, &str)] = &[
     ("cloudwatch:DeleteDashboards", "arn:{partition}:cloudwatch::{account}:dashboard/*"),
     ("fsx:DeleteDataRepositoryAssociation", "arn:{partition}:fsx:{region}:{account}:association/*"),
+    // It needs the permission of the alias, which has no tags, and of its key.
+    ("kms:DeleteAlias", "arn:{partition}:kms:{region}:{account}:*"),
     ("s3:DeleteBucket", "arn:{partition}:s3:::*"),
     ("s3:DeleteObject", "arn:{partition}:s3:::*"),
     ("s3:DeleteObjectVersion", "arn:{partition}:s3:::*"),

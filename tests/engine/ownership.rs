@@ -88,6 +88,7 @@ fn carrier(object: &StoredObject) -> Carrier {
             let arn = format!("arn:aws:sagemaker:us-east-1:000000000000:{what}/{}", object.id);
             Carrier::own(&tags::SAGEMAKER, arn)
         }
+        "kms/key" => Carrier::own(&tags::KEYS, format!("arn:aws:kms:us-east-1:000000000000:key/{}", object.id)),
         kind if kind.starts_with("elasticloadbalancing/") => {
             let text = |field: &str| object.value[field].as_str().unwrap();
             let short = if object.value["class"] == "network" { "net" } else { "app" };

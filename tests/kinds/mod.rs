@@ -4,6 +4,7 @@
 mod alarm;
 mod dashboard;
 mod data;
+mod ecr_repository;
 mod elastic_ip;
 mod event_rule;
 mod fleet;
@@ -11,14 +12,17 @@ mod flow_log;
 mod function;
 pub(crate) mod inference_component;
 mod key_pair;
+mod kms_key;
 mod ladder;
 mod load_balancer;
 mod log_group;
 mod network;
+mod parameter;
 mod placement_group;
 mod queue;
 mod sagemaker_endpoint;
 mod schedule_group;
+mod secret;
 mod topic;
 mod vpc_endpoint;
 
@@ -71,16 +75,19 @@ pub(crate) fn codes(kind: &str, spec: &Value) -> Vec<&'static str> {
 pub(crate) const OWN: &[&Own] = &[
     &alarm::OWN,
     &dashboard::OWN,
+    &ecr_repository::OWN,
     &event_rule::OWN,
     &function::OWN,
     &inference_component::OWN,
     &key_pair::OWN,
     &load_balancer::OWN,
     &log_group::OWN,
+    &parameter::OWN,
     &placement_group::OWN,
     &queue::OWN,
     &sagemaker_endpoint::OWN,
     &schedule_group::OWN,
+    &secret::OWN,
     &topic::OWN,
 ];
 
@@ -91,7 +98,7 @@ pub(crate) struct Nameless {
     life: fn() -> Life,
 }
 
-const NAMELESS: &[&Nameless] = &[&elastic_ip::OWN, &flow_log::OWN, &vpc_endpoint::OWN];
+const NAMELESS: &[&Nameless] = &[&elastic_ip::OWN, &flow_log::OWN, &kms_key::OWN, &vpc_endpoint::OWN];
 
 /// Has it this name? Some objects have an id besides.
 pub(crate) fn is_called(object: &StoredObject, name: &str) -> bool {

@@ -57,12 +57,16 @@ pub(super) fn tagging(prefix: &str, operation: &str) -> Option<&'static str> {
         "elasticloadbalancing" => "elasticloadbalancing:AddTags",
         "application-autoscaling" => "application-autoscaling:TagResource",
         "cloudwatch" => "cloudwatch:TagResource",
+        "ecr" => "ecr:TagResource",
         "events" => "events:TagResource",
         "fsx" => "fsx:TagResource",
+        "kms" => "kms:TagResource",
         "lambda" => "lambda:TagResource",
         "logs" => "logs:TagResource",
         "scheduler" => "scheduler:TagResource",
+        "secretsmanager" => "secretsmanager:TagResource",
         "sns" => "sns:TagResource",
+        "ssm" => "ssm:AddTagsToResource",
         _ => return None,
     })
 }

@@ -18,13 +18,18 @@ pub(super) struct Place<'w> {
 }
 
 /// Parameters that hold the names of resources, and the last parts of their ARNs.
-const NAMES: [(&str, &str, &str); 22] = [
+const NAMES: [(&str, &str, &str); 29] = [
     ("cloudwatch", "AlarmName", "alarm:{}"),
     ("cloudwatch", "AlarmNames", "alarm:{}"),
+    ("ecr", "repositoryName", "repository/{}"),
+    ("ecr", "repositoryNames", "repository/{}"),
     ("events", "Name", "rule/{}"),
     ("events", "Rule", "rule/{}"),
     ("fsx", "FileSystemId", "file-system/{}"),
     ("fsx", "TaskId", "task/{}"),
+    ("kms", "AliasName", "{}"),
+    ("kms", "KeyId", "key/{}"),
+    ("kms", "TargetKeyId", "key/{}"),
     ("lambda", "FunctionName", "function:{}"),
     ("logs", "logGroupName", "log-group:{}"),
     ("logs", "logGroupIdentifier", "log-group:{}"),
@@ -32,6 +37,8 @@ const NAMES: [(&str, &str, &str); 22] = [
     ("sagemaker", "EndpointName", "endpoint/{}"),
     ("sagemaker", "InferenceComponentName", "inference-component/{}"),
     ("sagemaker", "ModelName", "model/{}"),
+    ("secretsmanager", "Name", "secret:{}"),
+    ("secretsmanager", "SecretId", "secret:{}"),
     ("sns", "Name", "{}"),
     ("sqs", "QueueName", "{}"),
     ("sqs", "QueueUrl", "{}"),

@@ -46,6 +46,11 @@ pub(super) fn not_visible_yet(answer: &Answer<'_>) -> bool {
         "scheduler:CreateSchedule" | "scheduler:UpdateSchedule" => {
             code == "ValidationException" && message.contains("to assume the role")
         }
+        "ecr:SetRepositoryPolicy" => message.contains("Invalid repository policy provided"),
+        "kms:PutKeyPolicy" => code == "MalformedPolicyDocumentException" && message.contains("invalid principals"),
+        "secretsmanager:PutResourcePolicy" => {
+            code == "MalformedPolicyDocumentException" && message.contains("unsupported principal")
+        }
         "sns:SetTopicAttributes" => message.contains("PrincipalNotFound"),
         "fsx:CreateFileSystem" => code == "BadRequest" && message.contains("does not exist"),
         // EC2 showed these a moment ago.
@@ -107,6 +112,8 @@ pub(super) fn class(service: &str, action: &str, code: &str) -> Option<ErrorClas
         ("iam", "FeatureDisabled" | "FeatureEnabled" | "ReportInProgress") => C::WrongState,
         ("iam", "NotSupportedService") => C::Invalid,
         ("kms", "DisabledException") => C::WrongState,
+        // Of calls about tags, which know a resource by its name.
+        ("ssm", "InvalidResourceId") => C::NotFound,
         ("ssm", "TooManyUpdates" | "OpsMetadataTooManyUpdatesException") => C::WrongState,
         ("s3", "MethodNotAllowed") => C::Invalid,
         _ => return None,

@@ -126,6 +126,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         );
         last["not_seen"] =
             json!(proof.gaps.iter().map(|g| json!({ "kind": g.kind, "why": g.why.to_string() })).collect::<Vec<_>>());
+        last["kept"] = json!(proof.kept);
         last["journal"] = json!({ "place": header.journal, "kept": keeps_journal });
         last["left_cost"] = json!({ "hourly": rounded(left, 4), "unpriced": unpriced });
         last["contents"] = json!(contents);
