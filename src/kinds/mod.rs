@@ -56,4 +56,5 @@ kinds! {
     topic::Topic: compares,
     vpc::Vpc: answers + teardown,
     vpc_endpoint::VpcEndpoint,
+    volume::Volume: data + compares,
 }

@@ -209,8 +209,25 @@ fn failing() -> Vec<(&'static str, Value)> {
             stack["vpc"]["dns_hostnames"] = json!(false);
             stack
         }),
+        ("DL3006", with_volume(&json!("us-east-1b"))),
         ("DL0231", with(&[("train", "boot.env", json!({ "HF_TOKEN": "hf_abcdefghijklmnopqrstuvwxyz0123456789" }))])),
     ]
+}
+
+/// A volume in this zone, which the machines have.
+fn with_volume(zone: &Value) -> Value {
+    let mut stack = good();
+    stack["disk"] = json!({ "kind": "volume", "zone": zone, "size": "10 GiB", "attach": {
+        "instances": { "$ref": "train", "attr": "instance_ids" }, "device": "/dev/sdf" } });
+    stack
+}
+
+#[test]
+fn what_stands_where_machines_use_it_is_fine() {
+    let clean = codes(&plain(&good()));
+    for fine in [with_volume(&json!({ "$ref": "private", "attr": "zone" })), with_volume(&json!("us-east-1a"))] {
+        assert_eq!(codes(&plain(&fine)), clean);
+    }
 }
 
 /// Two groups of machines in these subnets, which share a placement group.

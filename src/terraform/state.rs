@@ -76,6 +76,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ("aws_vpc_security_group_egress_rule", &["security_group_id"]),
     ("aws_vpc_security_group_ingress_rule", &["security_group_id"]),
 ];
+    ("aws_volume_attachment", &["volume_id"]),
 
 /// Reads a state.
 ///

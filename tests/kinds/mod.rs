@@ -19,6 +19,7 @@ mod queue;
 mod sagemaker_endpoint;
 mod schedule_group;
 mod topic;
+mod volume;
 mod vpc_endpoint;
 
 use crate::{
@@ -90,7 +91,7 @@ pub(crate) struct Nameless {
     life: fn() -> Life,
 }
 
-const NAMELESS: &[&Nameless] = &[&elastic_ip::OWN, &flow_log::OWN, &vpc_endpoint::OWN];
+const NAMELESS: &[&Nameless] = &[&elastic_ip::OWN, &flow_log::OWN, &volume::OWN, &vpc_endpoint::OWN];
 
 /// Has it this name? Some objects have an id besides.
 pub(crate) fn is_called(object: &StoredObject, name: &str) -> bool {
