@@ -16,6 +16,7 @@ mod server;
 /// What moto cannot show, and why. Our own sandbox shows all of it.
 const SKIPPED: &[(&str, &str)] = &[
     ("dashboard", "moto keeps no tags of dashboards"),
+    ("efs: throughput and backups", "moto has no UpdateFileSystem and no PutBackupPolicy"),
     ("fsx-lustre", "moto knows no throughput, life cycle or repository associations of Lustre"),
     ("inference-component", "moto has no inference components, and no variants without a model"),
     ("instance-group: EFA", "moto ignores network cards and interface types"),

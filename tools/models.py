@@ -23,6 +23,7 @@ SERVICES = {
     "application_autoscaling": "application-autoscaling",
     "ce": "ce",
     "ec2": "ec2",
+    "efs": "efs",
     "elbv2": "elbv2",
     "events": "events",
     "fsx": "fsx",
@@ -59,6 +60,8 @@ FORMER = {
         "UnsupportedOperation": "AWS.SimpleQueueService.UnsupportedOperation",
     }
 }
+# A token that comes again is refused there, with the id of what it made: it is a parameter like others.
+REFUSING = {"efs"}
 # What `tagged::OPERATIONS` stands for.
 TAGGED = {"TagResource", "UntagResource", "ListTagsForResource"}
 
@@ -222,6 +225,10 @@ def cut(service, folder):
             if "awsQueryCompatible" in meta:
                 errors[code] = [errors[code], error["shape"]]
             fact.setdefault("errors", []).append(code)
+        if service in REFUSING and "input" in fact:
+            for member_of in shapes[fact["input"]].get("members", {}).values():
+                if isinstance(member_of, dict):
+                    member_of.pop("token", None)
         paged = page(stated, pages.get(name, {}), all_shapes)
         if paged:
             fact["page"] = paged

@@ -90,6 +90,8 @@ json_services! {
     cloudwatch: "CloudWatch", "cloudwatch", Target("GraniteServiceVersion20100801", "1.0"), "monitoring", 9.0, 3.0;
     // It has one endpoint for all regions; its limits are low and unpublished, and each request costs money.
     cost_explorer: "Cost Explorer", "ce", Target("AWSInsightsIndexService", "1.1"), "ce", 5.0, 1.0;
+    // It knows its operations by path; its limits are unpublished.
+    efs: "EFS", "elasticfilesystem", Target("", "1.1"), "elasticfilesystem", 20.0, 10.0;
     events: "EventBridge", "events", Target("AWSEvents", "1.1"), "events", 20.0, 5.0;
     // It knows its operations by path, as Scheduler does.
     lambda: "Lambda", "lambda", Target("", "1.1"), "lambda", 30.0, 10.0;

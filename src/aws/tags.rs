@@ -7,10 +7,10 @@ mod rest;
 mod s3;
 
 pub use balancers::BALANCERS;
-pub use by_arn::{CLOUDWATCH, EVENTS, FSX, LOGS, QUEUES, SAGEMAKER, TOPICS, pairs};
+pub use by_arn::{CLOUDWATCH, EVENTS, FSX, LOGS, QUEUES, SAGEMAKER, TOPICS, of_pairs, pairs};
 pub use ec2::EC2;
 pub use iam::{INSTANCE_PROFILES, ROLES};
-pub use rest::{FUNCTIONS, SCHEDULE_GROUPS};
+pub use rest::{FILE_SYSTEMS, FUNCTIONS, SCHEDULE_GROUPS};
 pub use s3::BUCKETS;
 
 use crate::{

@@ -33,6 +33,7 @@ kinds! {
     alarm::Alarm: compares,
     bucket::Bucket: data + answers + compares,
     dashboard::Dashboard,
+    efs::Efs: data,
     elastic_ip::ElasticIp,
     event_rule::EventRule,
     flow_log::FlowLog,

@@ -1,10 +1,11 @@
-//! Rules of where things stand that machines use: volumes beside their machines.
-use super::{Findings, Resource, Rule, Stack};
+//! Rules of where things stand that machines use: volumes beside their machines, one address of a file system in a zone.
+use super::{Findings, Resource, Rule, Stack, view::Item};
 use crate::{
     diagnostic::{Code, Severity},
-    kinds::{InstanceGroup, Subnet, Volume},
+    kinds::{Efs, InstanceGroup, Subnet, Volume},
     spec,
 };
+use std::collections::BTreeMap;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -16,6 +17,16 @@ pub(super) const RULES: &[Rule] = &[
         },
         severity: Severity::Error,
         check: volumes,
+    },
+    Rule {
+        code: Code {
+            code: "DL3106",
+            title: "Two addresses of a file system in one zone",
+            explain: "An elastic file system has at most one address in each zone, which all machines there use; AWS refuses \
+                      a second one (`MountTargetConflict`). One that is kept in one zone has its address there.",
+        },
+        severity: Severity::Error,
+        check: addresses,
     },
 ];
 
@@ -40,6 +51,23 @@ fn volumes(stack: &Stack<'_>, found: &mut Findings<'_>) {
                 let help = "take the zone of the machine's subnet";
                 let related = Some((machines, "subnet", "the machine's subnet"));
                 found.with(volume.resource, "zone", summary, help, related);
+            }
+        }
+    }
+}
+
+fn addresses(stack: &Stack<'_>, found: &mut Findings<'_>) {
+    for fs in stack.all::<Efs>() {
+        let fs: Item<'_, Efs> = fs;
+        let mut first = BTreeMap::new();
+        for subnet in &fs.fields.subnets {
+            let Some(zone) = stack.zone(subnet) else { continue };
+            if let Some(other) = first.insert(zone, subnet) {
+                let summary = format!("{other} and {subnet} are both in {zone}");
+                found.at(fs.resource, "subnets", summary, "name one subnet of each zone");
+            } else if let Some(own) = fs.fields.zone.as_deref().filter(|own| *own != zone) {
+                let summary = format!("{} is kept in {own}, and {subnet} is in {zone}", fs.address());
+                found.at(fs.resource, "subnets", summary, "name a subnet of its zone");
             }
         }
     }

@@ -210,6 +210,8 @@ fn failing() -> Vec<(&'static str, Value)> {
             stack
         }),
         ("DL3006", with_volume(&json!("us-east-1b"))),
+        ("DL3106", with_files(&json!({ "subnets": [{ "$ref": "private" }, { "$ref": "public" }] }))),
+        ("DL3106", with_files(&json!({ "zone": "us-east-1b" }))),
         ("DL0231", with(&[("train", "boot.env", json!({ "HF_TOKEN": "hf_abcdefghijklmnopqrstuvwxyz0123456789" }))])),
     ]
 }
@@ -222,10 +224,23 @@ fn with_volume(zone: &Value) -> Value {
     stack
 }
 
+/// An elastic file system in the machines' subnet.
+fn with_files(change: &Value) -> Value {
+    let mut stack = good();
+    stack["files"] =
+        json!({ "kind": "efs", "subnets": [{ "$ref": "private" }], "security_groups": [{ "$ref": "nodes" }] });
+    stack["files"].as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+    stack
+}
+
 #[test]
 fn what_stands_where_machines_use_it_is_fine() {
     let clean = codes(&plain(&good()));
-    for fine in [with_volume(&json!({ "$ref": "private", "attr": "zone" })), with_volume(&json!("us-east-1a"))] {
+    for fine in [
+        with_volume(&json!({ "$ref": "private", "attr": "zone" })),
+        with_volume(&json!("us-east-1a")),
+        with_files(&json!({ "zone": "us-east-1a" })),
+    ] {
         assert_eq!(codes(&plain(&fine)), clean);
     }
 }

@@ -21,6 +21,7 @@ import ec2_capacity
 import ec2_groups
 import ec2_instances
 import ec2_network
+import efs
 import elbv2
 import events
 import fsx

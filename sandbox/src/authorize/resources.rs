@@ -18,9 +18,11 @@ pub(super) struct Place<'w> {
 }
 
 /// Parameters that hold the names of resources, and the last parts of their ARNs.
-const NAMES: [(&str, &str, &str); 22] = [
+const NAMES: [(&str, &str, &str); 24] = [
     ("cloudwatch", "AlarmName", "alarm:{}"),
     ("cloudwatch", "AlarmNames", "alarm:{}"),
+    ("elasticfilesystem", "AccessPointId", "access-point/{}"),
+    ("elasticfilesystem", "FileSystemId", "file-system/{}"),
     ("events", "Name", "rule/{}"),
     ("events", "Rule", "rule/{}"),
     ("fsx", "FileSystemId", "file-system/{}"),

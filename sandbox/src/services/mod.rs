@@ -3,6 +3,7 @@
 pub(crate) mod application_autoscaling;
 mod ce;
 pub(crate) mod ec2;
+mod efs;
 mod elbv2;
 mod events;
 mod fsx;
@@ -30,6 +31,7 @@ pub(crate) static SERVICES: &[&Service] = &[
     &application_autoscaling::SERVICE,
     &ce::SERVICE,
     &ec2::SERVICE,
+    &efs::SERVICE,
     &elbv2::SERVICE,
     &events::SERVICE,
     &fsx::SERVICE,

@@ -148,7 +148,7 @@ pub fn pairs(tags: &Tags) -> Value {
 }
 
 /// A list of `Key` and `Value` as tags.
-pub(super) fn of_pairs(list: &Value) -> Tags {
+pub fn of_pairs(list: &Value) -> Tags {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let pair = |one: &Value| Some((text(&one["Key"])?, text(&one["Value"]).unwrap_or_default()));
     list.as_array().into_iter().flatten().filter_map(pair).collect()
