@@ -33,6 +33,7 @@ kinds! {
     alarm::Alarm: compares,
     bucket::Bucket: data + answers + compares,
     dashboard::Dashboard,
+    data_repository_association::DataRepositoryAssociation,
     efs::Efs: data,
     elastic_ip::ElasticIp,
     event_rule::EventRule,
@@ -55,7 +56,7 @@ kinds! {
     security_group::SecurityGroup: answers + teardown,
     subnet::Subnet: answers + compares + asks + teardown,
     topic::Topic: compares,
+    volume::Volume: data + compares,
     vpc::Vpc: answers + teardown,
     vpc_endpoint::VpcEndpoint,
-    volume::Volume: data + compares,
 }

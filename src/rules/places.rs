@@ -1,8 +1,9 @@
-//! Rules of where things stand that machines use: volumes beside their machines, one address of a file system in a zone.
+//! Rules of where things stand that machines use: volumes beside their machines, one address of a file system in a zone,
+//! directories that are linked to buckets.
 use super::{Findings, Resource, Rule, Stack, view::Item};
 use crate::{
     diagnostic::{Code, Severity},
-    kinds::{Efs, InstanceGroup, Subnet, Volume},
+    kinds::{DataRepositoryAssociation, Efs, InstanceGroup, Subnet, Volume, fsx_lustre::repository::Repository},
     spec,
 };
 use std::collections::BTreeMap;
@@ -27,6 +28,17 @@ pub(super) const RULES: &[Rule] = &[
         },
         severity: Severity::Error,
         check: addresses,
+    },
+    Rule {
+        code: Code {
+            code: "DL3302",
+            title: "Links of a file system that overlap",
+            explain: "The directories that a Lustre file system links to buckets do not lie inside each other, and neither \
+                      do the prefixes of one bucket; FSx refuses the second link. Those in `repositories` of the file \
+                      system count as well.",
+        },
+        severity: Severity::Error,
+        check: links,
     },
 ];
 
@@ -70,5 +82,28 @@ fn addresses(stack: &Stack<'_>, found: &mut Findings<'_>) {
                 found.at(fs.resource, "subnets", summary, "name a subnet of its zone");
             }
         }
+    }
+}
+
+fn links(stack: &Stack<'_>, found: &mut Findings<'_>) {
+    let mut all: BTreeMap<String, Vec<(&str, Repository)>> = BTreeMap::new();
+    for link in stack.all::<DataRepositoryAssociation>() {
+        let link: Item<'_, DataRepositoryAssociation> = link;
+        let own = link.fields.repository();
+        let others = all.entry(link.file_system.to_string()).or_insert_with(|| {
+            let within = stack.follow(&link.file_system);
+            within
+                .map_or_else(Vec::new, |fs| fs.fields.repositories.iter().map(|r| (fs.address(), r.clone())).collect())
+        });
+        let clash = others.iter().find(|(_, other)| other.shares_path(&own) || other.shares_place(&own));
+        if let Some((address, other)) = clash {
+            let (field, what) = match other.shares_path(&own) {
+                true => ("path", format!("`{}` and `{}`", own.path, other.path)),
+                false => ("prefix", format!("`{}/{}` and `{}/{}`", own.bucket, own.prefix, other.bucket, other.prefix)),
+            };
+            let summary = format!("{what}, which {address} is linked with, lie inside each other");
+            found.at(link.resource, field, summary, "give each link a directory and a prefix of its own");
+        }
+        others.push((link.address(), own));
     }
 }

@@ -212,6 +212,9 @@ fn failing() -> Vec<(&'static str, Value)> {
         ("DL3006", with_volume(&json!("us-east-1b"))),
         ("DL3106", with_files(&json!({ "subnets": [{ "$ref": "private" }, { "$ref": "public" }] }))),
         ("DL3106", with_files(&json!({ "zone": "us-east-1b" }))),
+        ("DL3302", with_links("/data", "/data/train", ["a", "b"])),
+        ("DL3302", with_links("/one", "/two", ["sets", "sets/train"])),
+        ("DL3302", with_links("/one", "/own/deep", ["a", "b"])),
         ("DL0231", with(&[("train", "boot.env", json!({ "HF_TOKEN": "hf_abcdefghijklmnopqrstuvwxyz0123456789" }))])),
     ]
 }
@@ -233,6 +236,17 @@ fn with_files(change: &Value) -> Value {
     stack
 }
 
+/// The cache with a link of its own to a bucket, and two links beside it.
+fn with_links(one: &str, two: &str, prefixes: [&str; 2]) -> Value {
+    let mut stack = good();
+    stack["cache"]["repositories"] = json!([{ "path": "/own", "bucket": { "$id": "elsewhere" } }]);
+    for ((name, path), prefix) in [("one", one), ("two", two)].into_iter().zip(prefixes) {
+        stack[name] = json!({ "kind": "data-repository-association", "file_system": { "$ref": "cache" },
+            "path": path, "bucket": { "$id": "data" }, "prefix": prefix });
+    }
+    stack
+}
+
 #[test]
 fn what_stands_where_machines_use_it_is_fine() {
     let clean = codes(&plain(&good()));
@@ -240,6 +254,7 @@ fn what_stands_where_machines_use_it_is_fine() {
         with_volume(&json!({ "$ref": "private", "attr": "zone" })),
         with_volume(&json!("us-east-1a")),
         with_files(&json!({ "zone": "us-east-1a" })),
+        with_links("/one", "/two", ["a", "b"]),
     ] {
         assert_eq!(codes(&plain(&fine)), clean);
     }

@@ -4,6 +4,7 @@
 mod alarm;
 mod dashboard;
 mod data;
+mod data_repository_association;
 mod efs;
 mod elastic_ip;
 mod event_rule;
@@ -92,7 +93,8 @@ pub(crate) struct Nameless {
     life: fn() -> Life,
 }
 
-const NAMELESS: &[&Nameless] = &[&efs::OWN, &elastic_ip::OWN, &flow_log::OWN, &volume::OWN, &vpc_endpoint::OWN];
+const NAMELESS: &[&Nameless] =
+    &[&data_repository_association::OWN, &efs::OWN, &elastic_ip::OWN, &flow_log::OWN, &volume::OWN, &vpc_endpoint::OWN];
 
 /// Has it this name? Some objects have an id besides.
 pub(crate) fn is_called(object: &StoredObject, name: &str) -> bool {
