@@ -193,8 +193,8 @@ pub fn elastic(context: &PriceContext<'_>, file_system: Elastic) -> Vec<PriceLin
         key: "stored_gb",
         unit_size: Decimal::ONE,
     };
-    let infrequent =
-        UseItem { item: "standard-ia-storage", what: "infrequent-access storage", key: "infrequent_gb", ..stored };
+    let item = if file_system.one_zone { "one-zone-ia-storage" } else { "standard-ia-storage" };
+    let infrequent = UseItem { item, what: "infrequent-access storage", key: "infrequent_gb", ..stored };
     let read = UseItem { item: "elastic-read", unit: Unit::Gb, what: "reading", key: "read_gb", ..stored };
     let written = UseItem { item: "elastic-write", what: "writing", key: "written_gb", ..read };
     let traffic = if file_system.by_traffic { vec![read, written] } else { Vec::new() };

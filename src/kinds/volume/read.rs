@@ -91,7 +91,7 @@ fn live(
         live.novel.insert("type".to_owned(), said.to_owned());
     }
     live.state = state(volume, changing.get(id));
-    live.now = changing.get(id).map(|change| format!("changed {} %", change.progress().unwrap_or(0)));
+    live.now = changing.get(id).map(|change| format!("its last change is {} % done", change.progress().unwrap_or(0)));
     live.created = ec2::time(volume.create_time().copied());
     let scope = &ctx.scope;
     let arn = format!("arn:{}:ec2:{}:{}:volume/{id}", scope.partition, scope.region, scope.account);
