@@ -1,6 +1,6 @@
 //! Rules of where things stand that machines use: volumes beside their machines, one address of a file system in a zone,
 //! directories that are linked to buckets.
-use super::{Findings, Resource, Rule, Stack, view::Item};
+use super::{Findings, Resource, Rule, Stack};
 use crate::{
     diagnostic::{Code, Severity},
     kinds::{DataRepositoryAssociation, Efs, InstanceGroup, Subnet, Volume, fsx_lustre::repository::Repository},
@@ -70,7 +70,6 @@ fn volumes(stack: &Stack<'_>, found: &mut Findings<'_>) {
 
 fn addresses(stack: &Stack<'_>, found: &mut Findings<'_>) {
     for fs in stack.all::<Efs>() {
-        let fs: Item<'_, Efs> = fs;
         let mut first = BTreeMap::new();
         for subnet in &fs.fields.subnets {
             let Some(zone) = stack.zone(subnet) else { continue };
@@ -88,7 +87,6 @@ fn addresses(stack: &Stack<'_>, found: &mut Findings<'_>) {
 fn links(stack: &Stack<'_>, found: &mut Findings<'_>) {
     let mut all: BTreeMap<String, Vec<(&str, Repository)>> = BTreeMap::new();
     for link in stack.all::<DataRepositoryAssociation>() {
-        let link: Item<'_, DataRepositoryAssociation> = link;
         let own = link.fields.repository();
         let others = all.entry(link.file_system.to_string()).or_insert_with(|| {
             let within = stack.follow(&link.file_system);

@@ -153,11 +153,17 @@ async fn a_file_system_goes_with_everything_that_leads_to_it() {
     let live = &made.live[&Address::parse(IT).unwrap()];
     assert_eq!(live.outputs["dns_name"], format!("{}.efs.us-east-1.amazonaws.com", live.id));
     assert_eq!(live.outputs["access_points"].as_array().unwrap().len(), 2);
-    assert_eq!((count(&stage, "elasticfilesystem/mount-target"), count(&stage, "elasticfilesystem/access-point")), (1, 2));
+    assert_eq!(
+        (count(&stage, "elasticfilesystem/mount-target"), count(&stage, "elasticfilesystem/access-point")),
+        (1, 2)
+    );
     // Its address lies in the subnet, which cannot go before.
     assert_eq!(count(&stage, "ec2/network-interface"), 1);
     stage.settle(&[]).await;
-    assert_eq!((count(&stage, "elasticfilesystem/mount-target"), count(&stage, "elasticfilesystem/access-point")), (0, 0));
+    assert_eq!(
+        (count(&stage, "elasticfilesystem/mount-target"), count(&stage, "elasticfilesystem/access-point")),
+        (0, 0)
+    );
     assert_eq!((count(&stage, "ec2/network-interface"), stage.left().await), (0, Vec::<String>::new()));
 }
 

@@ -70,10 +70,9 @@ pub(super) async fn groups(ctx: &SweepCtx, targets: &[&Target]) -> Result<BTreeM
 /// One in each wanted subnet, and none elsewhere. A zone has one: what leaves must be gone before another one comes, in a
 /// later round.
 pub(super) async fn bring(want: &Efs, ctx: &Ctx, id: &str) -> Result<(), Error> {
-    let ids =
-        |all: Vec<Result<&str, Error>>| all.into_iter().map(|id| id.map(str::to_owned)).collect::<Result<Vec<_>, _>>();
-    let subnets = ids(want.subnets.iter().map(|subnet| subnet.id()).collect())?;
-    let mut wanted = ids(want.security_groups.iter().map(|group| group.id()).collect())?;
+    let subnets = want.subnets.iter().map(|one| one.id().map(str::to_owned)).collect::<Result<Vec<_>, _>>()?;
+    let mut wanted =
+        want.security_groups.iter().map(|one| one.id().map(str::to_owned)).collect::<Result<Vec<_>, _>>()?;
     wanted.sort();
     let sweep = ctx.sweep();
     let all = list(&sweep, id).await?;

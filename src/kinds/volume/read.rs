@@ -10,7 +10,7 @@ use crate::{
 };
 use aws_sdk_ec2::types::{
     Filter, Volume as Found, VolumeAttachment, VolumeAttachmentState as Hold, VolumeModification,
-    VolumeModificationState, VolumeState,
+    VolumeModificationState, VolumeState, VolumeType as AwsType,
 };
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -67,7 +67,7 @@ fn live(
     let tags = ec2::tags(volume.tags());
     let id = volume.volume_id().ok_or_else(|| Error::missing("the volume's id"))?;
     let zone = volume.availability_zone().ok_or_else(|| Error::missing("the volume's zone"))?;
-    let said = volume.volume_type().map_or("nothing", |it| it.as_str());
+    let said = volume.volume_type().map_or("nothing", AwsType::as_str);
     let known = VolumeType::ALL.into_iter().find(|it| it.aws().as_str() == said);
     let volume_type = known.unwrap_or_default();
     let number = |it: Option<i32>| it.and_then(|n| u32::try_from(n).ok());
