@@ -16,6 +16,8 @@ mod server;
 /// What moto cannot show, and why. Our own sandbox shows all of it.
 const SKIPPED: &[(&str, &str)] = &[
     ("dashboard", "moto keeps no tags of dashboards"),
+    ("data-repository-association", "moto has none; tests/moto/serve.py answers that there are none"),
+    ("efs: throughput and backups", "moto has no UpdateFileSystem and no PutBackupPolicy"),
     ("fsx-lustre", "moto knows no throughput, life cycle or repository associations of Lustre"),
     ("inference-component", "moto has no inference components, and no variants without a model"),
     ("instance-group: EFA", "moto ignores network cards and interface types"),
@@ -138,7 +140,8 @@ fn cpu_smoke_is_applied_changed_and_destroyed() {
 }
 
 /// Kinds that moto cannot live through; SKIPPED says why.
-const NOT_THERE: &[&str] = &["dashboard", "fsx-lustre", "inference-component", "placement-group"];
+const NOT_THERE: &[&str] =
+    &["dashboard", "data-repository-association", "fsx-lustre", "inference-component", "placement-group"];
 
 #[test]
 fn every_kind_that_moto_has_lives_its_life() {

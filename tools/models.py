@@ -24,6 +24,7 @@ SERVICES = {
     "ce": "ce",
     "ec2": "ec2",
     "ecr": "ecr",
+    "efs": "efs",
     "elbv2": "elbv2",
     "events": "events",
     "fsx": "fsx",
@@ -62,6 +63,8 @@ FORMER = {
         "UnsupportedOperation": "AWS.SimpleQueueService.UnsupportedOperation",
     }
 }
+# A token that comes again is refused there, with the id of what it made: it is a parameter like others.
+REFUSING = {"efs"}
 # What `tagged::OPERATIONS` stands for.
 TAGGED = {"TagResource", "UntagResource", "ListTagsForResource"}
 
@@ -225,6 +228,10 @@ def cut(service, folder):
             if "awsQueryCompatible" in meta:
                 errors[code] = [errors[code], error["shape"]]
             fact.setdefault("errors", []).append(code)
+        if service in REFUSING and "input" in fact:
+            for member_of in shapes[fact["input"]].get("members", {}).values():
+                if isinstance(member_of, dict):
+                    member_of.pop("token", None)
         paged = page(stated, pages.get(name, {}), all_shapes)
         if paged:
             fact["page"] = paged

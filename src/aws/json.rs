@@ -92,6 +92,8 @@ json_services! {
     cost_explorer: "Cost Explorer", "ce", Target("AWSInsightsIndexService", "1.1"), "ce", 5.0, 1.0;
     // Its limits are published for images only (10 to 1000 a second); these are asked for a few times.
     ecr: "ECR", "ecr", Target("AmazonEC2ContainerRegistry_V20150921", "1.1"), "api.ecr", 20.0, 5.0;
+    // It knows its operations by path; its limits are unpublished.
+    efs: "EFS", "elasticfilesystem", Target("", "1.1"), "elasticfilesystem", 20.0, 10.0;
     events: "EventBridge", "events", Target("AWSEvents", "1.1"), "events", 20.0, 5.0;
     // Five keys a second can be made, and hundreds be looked at
     // (https://docs.aws.amazon.com/kms/latest/developerguide/requests-per-second.html).

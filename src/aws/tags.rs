@@ -14,7 +14,7 @@ pub use ec2::EC2;
 pub use iam::{INSTANCE_PROFILES, ROLES};
 pub use keys::{KEYS, key_pairs};
 pub use parameters::PARAMETERS;
-pub use rest::{FUNCTIONS, SCHEDULE_GROUPS};
+pub use rest::{FILE_SYSTEMS, FUNCTIONS, SCHEDULE_GROUPS};
 pub use s3::BUCKETS;
 
 use crate::{

@@ -4,8 +4,8 @@ mod choices;
 mod codes;
 mod limits;
 mod read;
-mod repository;
-mod request;
+pub(crate) mod repository;
+pub(in crate::kinds) mod request;
 
 use choices::{Compression, Deployment, ReadCache, Storage, Version};
 use codes::CODES;

@@ -35,7 +35,9 @@ kinds! {
     alarm::Alarm: compares,
     bucket::Bucket: data + answers + compares,
     dashboard::Dashboard,
+    data_repository_association::DataRepositoryAssociation,
     ecr_repository::EcrRepository: data,
+    efs::Efs: data,
     elastic_ip::ElasticIp,
     event_rule::EventRule,
     flow_log::FlowLog,
@@ -60,6 +62,7 @@ kinds! {
     security_group::SecurityGroup: answers + teardown,
     subnet::Subnet: answers + compares + asks + teardown,
     topic::Topic: compares,
+    volume::Volume: data + compares,
     vpc::Vpc: answers + teardown,
     vpc_endpoint::VpcEndpoint,
 }

@@ -13,6 +13,7 @@ mod hygiene;
 mod names;
 mod network;
 mod placement;
+mod places;
 mod serving;
 mod storage;
 mod view;
@@ -101,6 +102,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         serving::RULES,
         placement::RULES,
         endpoints::RULES,
+        places::RULES,
     ]
     .into_iter()
     .flatten()

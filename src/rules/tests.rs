@@ -211,6 +211,12 @@ fn failing() -> Vec<(&'static str, Value)> {
             stack["vpc"]["dns_hostnames"] = json!(false);
             stack
         }),
+        ("DL3006", with_volume(&json!("us-east-1b"))),
+        ("DL3106", with_files(&json!({ "subnets": [{ "$ref": "private" }, { "$ref": "public" }] }))),
+        ("DL3106", with_files(&json!({ "zone": "us-east-1b" }))),
+        ("DL3302", with_links("/data", "/data/train", ["a", "b"])),
+        ("DL3302", with_links("/one", "/two", ["sets", "sets/train"])),
+        ("DL3302", with_links("/one", "/own/deep", ["a", "b"])),
         ("DL0231", with(&[("train", "boot.env", json!({ "HF_TOKEN": "hf_abcdefghijklmnopqrstuvwxyz0123456789" }))])),
     ]
 }
@@ -226,10 +232,51 @@ fn public(subnet: &str) -> Value {
     stack
 }
 
+/// A volume in this zone, which the machines have.
+fn with_volume(zone: &Value) -> Value {
+    let mut stack = good();
+    stack["disk"] = json!({ "kind": "volume", "zone": zone, "size": "10 GiB", "attach": {
+        "instances": { "$ref": "train", "attr": "instance_ids" }, "device": "/dev/sdf" } });
+    stack
+}
+
+/// An elastic file system in the machines' subnet.
+fn with_files(change: &Value) -> Value {
+    let mut stack = good();
+    stack["files"] =
+        json!({ "kind": "efs", "subnets": [{ "$ref": "private" }], "security_groups": [{ "$ref": "nodes" }] });
+    stack["files"].as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+    stack
+}
+
+/// The cache with a link of its own to a bucket, and two links beside it.
+fn with_links(one: &str, two: &str, prefixes: [&str; 2]) -> Value {
+    let mut stack = good();
+    stack["cache"]["repositories"] = json!([{ "path": "/own", "bucket": { "$id": "elsewhere" } }]);
+    for ((name, path), prefix) in [("one", one), ("two", two)].into_iter().zip(prefixes) {
+        stack[name] = json!({ "kind": "data-repository-association", "file_system": { "$ref": "cache" },
+            "path": path, "bucket": { "$id": "data" }, "prefix": prefix });
+    }
+    stack
+}
+
 #[test]
 fn a_public_address_in_a_public_subnet_is_no_finding() {
     let found = codes(&plain(&public("public")));
     assert!(!found.contains("DL0221") && !found.contains("DL0279"), "{found:?}");
+}
+
+#[test]
+fn what_stands_where_machines_use_it_is_fine() {
+    let clean = codes(&plain(&good()));
+    for fine in [
+        with_volume(&json!({ "$ref": "private", "attr": "zone" })),
+        with_volume(&json!("us-east-1a")),
+        with_files(&json!({ "zone": "us-east-1a" })),
+        with_links("/one", "/two", ["a", "b"]),
+    ] {
+        assert_eq!(codes(&plain(&fine)), clean);
+    }
 }
 
 /// Two groups of machines in these subnets, which share a placement group.

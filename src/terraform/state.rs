@@ -52,6 +52,9 @@ const PARTS: &[(&str, &[&str])] = &[
     ("aws_cloudwatch_log_metric_filter", &["log_group_name"]),
     ("aws_ecr_lifecycle_policy", &["repository"]),
     ("aws_ecr_repository_policy", &["repository"]),
+    ("aws_efs_access_point", &["file_system_id"]),
+    ("aws_efs_backup_policy", &["file_system_id"]),
+    ("aws_efs_mount_target", &["file_system_id"]),
     ("aws_eip", &["id"]),
     ("aws_fsx_data_repository_association", &["file_system_id"]),
     ("aws_iam_instance_profile", &["role"]),
@@ -79,6 +82,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ("aws_sns_topic_subscription", &["topic_arn"]),
     ("aws_sqs_queue_policy", &["queue_url"]),
     ("aws_sqs_queue_redrive_policy", &["queue_url"]),
+    ("aws_volume_attachment", &["volume_id"]),
     ("aws_vpc_security_group_egress_rule", &["security_group_id"]),
     ("aws_vpc_security_group_ingress_rule", &["security_group_id"]),
 ];

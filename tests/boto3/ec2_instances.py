@@ -464,3 +464,48 @@ def interfaces_are_made_and_attached(sandbox):
     fails("InvalidAttachmentID.NotFound", ec2.detach_network_interface, AttachmentId=attachment)
     assert len(ground.instances(InstanceIds=[one])[0]["NetworkInterfaces"]) == 1
     ec2.delete_network_interface(NetworkInterfaceId=eni)
+
+
+@check
+def volumes_are_made_attached_and_changed(sandbox):
+    ground = Ground(sandbox)
+    ec2 = ground.ec2
+    create = lambda **more: ec2.create_volume(**{"AvailabilityZone": "us-east-1a", "Size": 4, "VolumeType": "gp3", **more})
+    made = create(Encrypted=True, ClientToken="t", TagSpecifications=spec("volume", a="1"))
+    volume = made["VolumeId"]
+    assert made["State"] == "creating" and made["Iops"] == 3000 and untag(made["Tags"]) == {"a": "1"}, made
+    assert create(Encrypted=True, ClientToken="t", TagSpecifications=spec("volume", a="1"))["VolumeId"] == volume
+    fails("MissingParameter", ec2.create_volume, AvailabilityZone="us-east-1a")
+    fails("InvalidParameterValue", create, AvailabilityZone="us-east-1z")
+    fails("InvalidParameterDependency", create, KmsKeyId="alias/mine")
+    fails("InvalidSnapshot.NotFound", create, SnapshotId="snap-0123456789abcdef0")
+    ec2.get_waiter("volume_available").wait(VolumeIds=[volume], **SPEED)
+    one = ground.launch(kind="t3.micro")["Instances"][0]["InstanceId"]
+    attach = lambda **more: ec2.attach_volume(**{"VolumeId": volume, "InstanceId": one, "Device": "/dev/sdf", **more})
+    fails("IncorrectState", attach)
+    ec2.get_waiter("instance_running").wait(InstanceIds=[one], **SPEED)
+    far = create(AvailabilityZone="us-east-1b")["VolumeId"]
+    ec2.get_waiter("volume_available").wait(VolumeIds=[far], **SPEED)
+    fails("InvalidVolume.ZoneMismatch", attach, VolumeId=far)
+    assert attach()["State"] == "attaching"
+    fails("VolumeInUse", attach)
+    fails("VolumeInUse", ec2.delete_volume, VolumeId=volume)
+    ec2.get_waiter("volume_in_use").wait(VolumeIds=[volume], **SPEED)
+    disks = ground.instances(InstanceIds=[one])[0]["BlockDeviceMappings"]
+    assert [it["Ebs"]["DeleteOnTermination"] for it in disks] == [True, False], disks
+    fails("InvalidVolumeModification.NotFound", ec2.describe_volumes_modifications, VolumeIds=[volume])
+    fails("InvalidParameterValue", ec2.modify_volume, VolumeId=volume, Size=3)
+    for size in range(5, 9):
+        changed = ec2.modify_volume(VolumeId=volume, Size=size)["VolumeModification"]
+        assert (changed["OriginalSize"], changed["TargetSize"]) == (size - 1, size), changed
+        fails("IncorrectModificationState", ec2.modify_volume, VolumeId=volume, Size=10)
+        eventually(lambda: ec2.describe_volumes_modifications(Filters=[
+            {"Name": "volume-id", "Values": [volume]}, {"Name": "modification-state", "Values": ["completed"]},
+        ])["VolumesModifications"])
+    fails("VolumeModificationRateExceeded", ec2.modify_volume, VolumeId=volume, Size=10)
+    fails("InvalidAttachment.NotFound", ec2.detach_volume, VolumeId=volume, Device="/dev/sdg")
+    assert ec2.detach_volume(VolumeId=volume)["State"] == "detaching"
+    ec2.get_waiter("volume_available").wait(VolumeIds=[volume], **SPEED)
+    fails("IncorrectState", ec2.detach_volume, VolumeId=volume)
+    ec2.delete_volume(VolumeId=volume)
+    fails("InvalidVolume.NotFound", ec2.delete_volume, VolumeId=volume)

@@ -22,6 +22,7 @@ import ec2_groups
 import ec2_instances
 import ec2_network
 import ecr
+import efs
 import elbv2
 import events
 import fsx

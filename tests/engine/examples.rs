@@ -89,6 +89,10 @@ fn ground(address: &str) -> Wanted {
         "function-role" | "other-function-role" => ("iam-role", json!({ "trust": ["lambda.amazonaws.com"] })),
         "flow-role" | "other-flow-role" => ("iam-role", json!({ "trust": ["vpc-flow-logs.amazonaws.com"] })),
         "schedule-role" => ("iam-role", json!({ "trust": ["scheduler.amazonaws.com"] })),
+        "files" | "other-files" => (
+            "fsx-lustre",
+            json!({ "subnet": to("a"), "security_groups": [to("group")], "deployment": "scratch-2", "size": "1200 GiB" }),
+        ),
         "log" | "other-log" => ("log-group", json!({})),
         "queue" => ("queue", json!({ "name": "for-dead-letters" })),
         other => panic!("{other} has no ground"),

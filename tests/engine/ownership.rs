@@ -83,6 +83,11 @@ fn carrier(object: &StoredObject) -> Carrier {
             let file_system = object.value["file_system"].as_str().unwrap();
             arn(format!("association/{file_system}/{}", object.id))
         }
+        "elasticfilesystem/file-system" | "elasticfilesystem/access-point" => {
+            let what = object.kind.split('/').nth(1).unwrap();
+            let arn = format!("arn:aws:elasticfilesystem:us-east-1:000000000000:{what}/{}", object.id);
+            Carrier::own(&tags::FILE_SYSTEMS, arn)
+        }
         "sagemaker/model" | "sagemaker/endpoint-config" => {
             let what = object.kind.split('/').nth(1).unwrap();
             let arn = format!("arn:aws:sagemaker:us-east-1:000000000000:{what}/{}", object.id);
@@ -189,6 +194,7 @@ fn what_has_lost_its_tags_is_neither_made_again_nor_passed_over_by_the_proof() {
                     "ec2/network-interface",
                     "elasticloadbalancing/listener",
                     "elasticloadbalancing/rule",
+                    "elasticfilesystem/access-point",
                     "fsx/data-repository-association",
                 ]
                 .contains(&object.kind.as_str());

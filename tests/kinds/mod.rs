@@ -4,7 +4,9 @@
 mod alarm;
 mod dashboard;
 mod data;
+mod data_repository_association;
 mod ecr_repository;
+mod efs;
 mod elastic_ip;
 mod event_rule;
 mod fleet;
@@ -24,6 +26,7 @@ mod sagemaker_endpoint;
 mod schedule_group;
 mod secret;
 mod topic;
+mod volume;
 mod vpc_endpoint;
 
 use crate::{
@@ -98,7 +101,15 @@ pub(crate) struct Nameless {
     life: fn() -> Life,
 }
 
-const NAMELESS: &[&Nameless] = &[&elastic_ip::OWN, &flow_log::OWN, &kms_key::OWN, &vpc_endpoint::OWN];
+const NAMELESS: &[&Nameless] = &[
+    &data_repository_association::OWN,
+    &efs::OWN,
+    &elastic_ip::OWN,
+    &flow_log::OWN,
+    &kms_key::OWN,
+    &volume::OWN,
+    &vpc_endpoint::OWN,
+];
 
 /// Has it this name? Some objects have an id besides.
 pub(crate) fn is_called(object: &StoredObject, name: &str) -> bool {

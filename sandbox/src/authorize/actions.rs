@@ -54,6 +54,7 @@ pub(super) fn tagging(prefix: &str, operation: &str) -> Option<&'static str> {
         "iam" => "iam:TagRole",
         "sqs" => "sqs:TagQueue",
         "sagemaker" => "sagemaker:AddTags",
+        "elasticfilesystem" => "elasticfilesystem:TagResource",
         "elasticloadbalancing" => "elasticloadbalancing:AddTags",
         "application-autoscaling" => "application-autoscaling:TagResource",
         "cloudwatch" => "cloudwatch:TagResource",

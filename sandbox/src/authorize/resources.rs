@@ -18,11 +18,13 @@ pub(super) struct Place<'w> {
 }
 
 /// Parameters that hold the names of resources, and the last parts of their ARNs.
-const NAMES: [(&str, &str, &str); 29] = [
+const NAMES: [(&str, &str, &str); 31] = [
     ("cloudwatch", "AlarmName", "alarm:{}"),
     ("cloudwatch", "AlarmNames", "alarm:{}"),
     ("ecr", "repositoryName", "repository/{}"),
     ("ecr", "repositoryNames", "repository/{}"),
+    ("elasticfilesystem", "AccessPointId", "access-point/{}"),
+    ("elasticfilesystem", "FileSystemId", "file-system/{}"),
     ("events", "Name", "rule/{}"),
     ("events", "Rule", "rule/{}"),
     ("fsx", "FileSystemId", "file-system/{}"),

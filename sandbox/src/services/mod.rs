@@ -4,6 +4,7 @@ pub(crate) mod application_autoscaling;
 mod ce;
 pub(crate) mod ec2;
 mod ecr;
+mod efs;
 mod elbv2;
 mod events;
 mod fsx;
@@ -34,6 +35,7 @@ pub(crate) static SERVICES: &[&Service] = &[
     &ce::SERVICE,
     &ec2::SERVICE,
     &ecr::SERVICE,
+    &efs::SERVICE,
     &elbv2::SERVICE,
     &events::SERVICE,
     &fsx::SERVICE,

@@ -31,6 +31,9 @@ impl Answer<'_> {
         if services::not_visible_yet(self) {
             return C::NotVisibleYet;
         }
+        if services::is_for_a_day(self) {
+            return C::Other;
+        }
         if self.status == 429 || is_throttle(self.code) || services::is_throttle(service, self.code) {
             return C::Throttled;
         }

@@ -65,6 +65,11 @@ fn creates(operation: &str) -> bool {
     ["Create", "Run", "Attach", "Associate", "Authorize", "Modify", "Replace"].iter().any(|v| verb.starts_with(v))
 }
 
+/// What another service would say of a moment, and this one says of a day: calling again soon is in vain.
+pub(super) fn is_for_a_day(answer: &Answer<'_>) -> bool {
+    (answer.operation, answer.code) == ("elasticfilesystem:UpdateFileSystem", "TooManyRequests")
+}
+
 /// Cost Explorer calls a throttle a limit.
 pub(super) fn is_throttle(service: &str, code: &str) -> bool {
     service == "ce" && code == "LimitExceededException"

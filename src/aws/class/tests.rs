@@ -108,6 +108,8 @@ fn what_single_services_mean() {
         ("eks:DeleteCluster", 409, "ResourceInUseException", C::InUse),
         ("elasticfilesystem:CreateMountTarget", 400, "SubnetNotFound", C::NotVisibleYet),
         ("elasticfilesystem:DeleteFileSystem", 409, "FileSystemInUse", C::InUse),
+        ("elasticfilesystem:UpdateFileSystem", 429, "TooManyRequests", C::Other),
+        ("elasticfilesystem:CreateFileSystem", 429, "TooManyRequests", C::Throttled),
         ("eks:DescribeCluster", 404, "NotFoundException", C::NotFound),
         ("ecr:CreateRepository", 400, "RepositoryAlreadyExistsException", C::Exists),
         ("ec2:RunInstances", 500, "InsufficientInstanceCapacity", C::Capacity),

@@ -5,7 +5,7 @@ use super::{
     group_id,
     placement::{self, Group},
     profile::{self, Roles},
-    read::{is_whole, nothing, own_fields, read},
+    read::{is_whole, nothing, own_fields, own_interfaces, read},
 };
 
 use crate::{
@@ -351,11 +351,14 @@ fn common_tags(members: &[Member], head: usize, group: Option<&Group>) -> Tags {
     common
 }
 
-/// Volumes and interfaces, which carry the group's tags too.
+/// Volumes and interfaces, which carry the group's tags too. What was attached to a running machine outlives it, and is no
+/// part of the group: it may be a resource of its own.
 fn parts(instances: &[Instance]) -> Vec<Id> {
     let of = |i: &Instance| -> Vec<Id> {
-        let volumes = i.block_device_mappings().iter().filter_map(|m| m.ebs()?.volume_id().map(str::to_owned));
-        let interfaces = i.network_interfaces().iter().filter_map(|n| n.network_interface_id().map(str::to_owned));
+        let disks = i.block_device_mappings().iter().filter_map(|m| m.ebs());
+        let disks = disks.filter(|disk| disk.delete_on_termination() != Some(false));
+        let volumes = disks.filter_map(|disk| disk.volume_id().map(str::to_owned));
+        let interfaces = own_interfaces(i).filter_map(|n| n.network_interface_id().map(str::to_owned));
         volumes.chain(interfaces).collect()
     };
     instances.iter().flat_map(of).collect()

@@ -55,16 +55,12 @@ pub(super) fn read(instance: &Instance, volumes: &Volumes, roles: &Roles) -> Ins
     spec.instance_type = instance.instance_type().map(|t| t.as_str().to_owned()).unwrap_or_default();
     spec.count = 1;
     spec.subnet = Ref::to_id(instance.subnet_id().unwrap_or_default());
-    let groups = instance
-        .network_interfaces()
-        .iter()
-        .flat_map(InstanceNetworkInterface::groups)
-        .chain(instance.security_groups());
+    let groups = own_interfaces(instance).flat_map(InstanceNetworkInterface::groups).chain(instance.security_groups());
     let mut groups: Vec<_> = groups.filter_map(|g| g.group_id()).map(Ref::to_id).collect();
     groups.sort();
     groups.dedup();
-    let plain = instance.network_interfaces().iter().filter(|n| n.interface_type() != Some("efa-only")).count();
-    let efa = instance.network_interfaces().iter().any(|n| n.interface_type().is_some_and(|t| t.starts_with("efa")));
+    let plain = own_interfaces(instance).filter(|n| n.interface_type() != Some("efa-only")).count();
+    let efa = own_interfaces(instance).any(|n| n.interface_type().is_some_and(|t| t.starts_with("efa")));
     let layout = match spec.facts() {
         Some(facts) if facts.supports_efa() && !efa => LayoutProfile::Plain,
         _ if plain > 1 => LayoutProfile::Bandwidth,
@@ -107,6 +103,12 @@ fn public_ip(instance: &Instance) -> Option<bool> {
     let owned = |n: &InstanceNetworkInterface| n.association().is_some_and(|a| a.ip_owner_id() == Some(AMAZON));
     let has = instance.network_interfaces().iter().any(owned);
     (has || is_running(instance)).then_some(has)
+}
+
+/// The interfaces that it was launched with, which end with it. One that was attached later is somebody's own.
+pub(super) fn own_interfaces(instance: &Instance) -> impl Iterator<Item = &InstanceNetworkInterface> {
+    let later = |it: &InstanceNetworkInterface| it.attachment().and_then(|a| a.delete_on_termination()) == Some(false);
+    instance.network_interfaces().iter().filter(move |it| !later(it))
 }
 
 /// Is the root volume known of a machine that must have one by now?

@@ -33,6 +33,7 @@ mod spot;
 pub(crate) mod subnets;
 mod tags;
 mod types;
+mod volume_changes;
 mod volumes;
 mod vpc;
 mod zones;
@@ -47,7 +48,7 @@ use crate::wire::params::InputErrors;
 use crate::wire::reply::Reply;
 use crate::wire::xml::Xml;
 pub(crate) use instances::interrupt;
-pub(crate) use outside::{Power, has_vpc, leads_out, made_by, power, resource};
+pub(crate) use outside::{Power, has_vpc, is_zone, leads_out, made_by, power, resource};
 
 /// Accelerators, cores and memory in MiB of a type.
 pub(crate) fn accelerators_and_memory(name: &str) -> Option<(i64, i64, i64)> {
@@ -84,6 +85,7 @@ pub(crate) static SERVICE: Service = Service {
         instance_power::OPERATIONS,
         instance_view::OPERATIONS,
         volumes::OPERATIONS,
+        volume_changes::OPERATIONS,
         reservations::OPERATIONS,
         blocks::OPERATIONS,
         spot::OPERATIONS,
@@ -186,6 +188,7 @@ fn missing(kind: &str, id: &str) -> ApiError {
         "route-table" => routes::missing(id),
         "security-group" => groups::missing(id),
         "instance" => instances::missing(id),
+        "volume" => volumes::missing(id),
         "vpc-endpoint" => endpoints::missing(id),
         "vpc-flow-log" => flow_logs::missing(id),
         "capacity-reservation" => reservations::missing(id),
