@@ -4,6 +4,8 @@
 mod apply;
 mod arguments;
 mod catalog;
+mod catalog_refresh;
+mod catalog_types;
 mod codes;
 mod compare;
 mod cost;
@@ -58,7 +60,7 @@ pub(crate) use codes::CODES;
 pub(crate) use place::connect;
 
 use crate::ui::{self, Color, Ui};
-use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use dlinfra::{
     diagnostic::{Code, Diagnostic, Diagnostics},
     report::ci::Form,
@@ -155,6 +157,7 @@ Environment:
   DLINFRA_SANDBOX   1 is as --sandbox
   DLINFRA_NO_REAPER 1 is as --no-reaper
   DLINFRA_PRICES    the file of refreshed prices, or `embedded` for none
+  DLINFRA_CATALOG   the file of refreshed types and zones, or `embedded` for none
   DLINFRA_LOG       log filter, for example debug
   AWS_*             as for the AWS CLI
   NO_COLOR          no colour
@@ -346,7 +349,7 @@ enum Command {
     Kinds(kinds::Args),
     /// Show modules and their inputs.
     Modules(modules::Args),
-    /// Show instance types, images, regions, zones and quotas.
+    /// Show instance types, images, regions, zones and quotas, and refresh them from AWS.
     Catalog(catalog::Args),
     /// Show the functions of the expression language.
     Functions(functions::Args),
@@ -432,7 +435,7 @@ pub(crate) fn main() -> ExitCode {
     let args: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
     let parsed = match usage::one_dash(&args) {
         Some(problem) => Err(problem),
-        None => match Cli::try_parse() {
+        None => match parse() {
             Err(e) if usage::is_answer(&e) => {
                 ui::note_loss(e.print());
                 return ExitCode::from(whole(usage::exit(&e), Ui::new(false, None, Color::Auto)).code());
@@ -440,8 +443,8 @@ pub(crate) fn main() -> ExitCode {
             parsed => parsed.map_err(|e| usage::wrong(&e)),
         },
     };
-    let cli = match parsed {
-        Ok(cli) => cli,
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(problem) => {
             let ui = Ui::new(usage::wants_json(&args), None, Color::Auto);
             match ui.json {
@@ -456,6 +459,10 @@ pub(crate) fn main() -> ExitCode {
     let form = cli.format.ci().filter(|_| cli.command.has_forms() || reported);
     let ui = Ui::new(cli.format == Format::Json, form, cli.color);
     let name = cli.command.name();
+    let unread = catalog_refresh::lay(&matches);
+    if !ui.json {
+        ui.diagnostics(&unread);
+    }
     let exit = match runtime() {
         Ok(runtime) => runtime.block_on(async {
             match dispatch(cli.command, cli.format, ui).await {
@@ -472,6 +479,12 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     ExitCode::from(whole(exit, ui).code())
+}
+
+/// The command, and the words that it is made of.
+fn parse() -> std::result::Result<(Cli, ArgMatches), clap::Error> {
+    let matches = Cli::command().try_get_matches()?;
+    Ok((Cli::from_arg_matches(&matches)?, matches))
 }
 
 /// What a command printed is its result: without it the command did not succeed.
@@ -577,7 +590,7 @@ async fn dispatch(command: Command, format: Format, ui: Ui) -> Result {
         Command::Recover(args) => recover::run(&args, ui).await,
         Command::Kinds(args) => kinds::run(&args, ui),
         Command::Modules(args) => modules::run(&args, ui),
-        Command::Catalog(args) => catalog::run(&args, ui),
+        Command::Catalog(args) => catalog::run(&args, ui).await,
         Command::Functions(args) => functions::run(&args, ui),
         Command::Explain(args) => explain::run(&args, ui),
         Command::Topology(args) => topology::run(&args, ui),
