@@ -25,7 +25,7 @@ const LAYERS: &[&[&str]] = &[
     &["plan"],
     &["apply", "journal", "run"],
     &["engine"],
-    &["cost", "preflight", "rehearsal"],
+    &["cost", "grants", "preflight", "rehearsal"],
     &["report", "terraform"],
     &["kinds", "rules"],
     &["compose"],

@@ -86,9 +86,12 @@ fn unfit(found: &CapacityReservation, group: &Foreseen<InstanceGroup>) -> Option
         return Some(format!("is for {name}, and {} is wanted", group.want.instance_type));
     }
     match (found.availability_zone(), zone(group)) {
-        (Some(there), Some(here)) if there != here => Some(format!("is in {there}, and the subnet in {here}")),
-        _ => None,
+        (Some(there), Some(here)) if there != here => return Some(format!("is in {there}, and the subnet in {here}")),
+        _ => {}
     }
+    // How many are free does not count: machines that are replaced make room for their successors.
+    let room = u32::try_from(found.total_instance_count().unwrap_or(i32::MAX)).unwrap_or_default();
+    (room < group.want.count).then(|| format!("is for {room} machines, and {} are wanted", group.want.count))
 }
 
 /// Key pairs are brought by people, so a rehearsal has none and takes any name.

@@ -22,6 +22,7 @@ mod forms;
 mod functions;
 mod git;
 mod graph;
+mod iam_policy;
 mod import;
 mod init;
 mod invoke;
@@ -156,6 +157,7 @@ Environment:
   DLINFRA_VAR_name  value of the variable `name`
   DLINFRA_SANDBOX   1 is as --sandbox
   DLINFRA_NO_REAPER 1 is as --no-reaper
+  DLINFRA_NO_PREFLIGHT 1 is as --no-preflight
   DLINFRA_PRICES    the file of refreshed prices, or `embedded` for none
   DLINFRA_CATALOG   the file of refreshed types and zones, or `embedded` for none
   DLINFRA_LOG       log filter, for example debug
@@ -188,6 +190,7 @@ Work:
   logs        Show the logs of an endpoint or a log group
   invoke      Send one request to an endpoint
   preflight   Ask the account whether a blueprint can be applied
+  iam-policy  Print the IAM policies for a role that applies a blueprint
   rehearse    Apply and destroy in a simulated AWS: time, cost, what would fail
   run         Apply, run a command on every machine, and remove the stack
   wait        Wait until a stack works, or until it is gone
@@ -323,6 +326,8 @@ enum Command {
     Invoke(invoke::Args),
     /// Ask the account whether a blueprint can be applied: quotas, offers, images, reservations, permissions.
     Preflight(preflight::Args),
+    /// Print the IAM policies for a role that applies a blueprint and nothing else.
+    IamPolicy(iam_policy::Args),
     /// Apply and destroy a blueprint in a simulated AWS: how long it takes, what it costs, what would fail.
     Rehearse(rehearse::Args),
     /// Apply, run a command on every machine, and remove the stack.
@@ -391,6 +396,7 @@ impl Command {
             Self::Logs(_) => "logs",
             Self::Invoke(_) => "invoke",
             Self::Preflight(_) => "preflight",
+            Self::IamPolicy(_) => "iam-policy",
             Self::Rehearse(_) => "rehearse",
             Self::Run(_) => "run",
             Self::Wait(_) => "wait",
@@ -574,6 +580,7 @@ async fn dispatch(command: Command, format: Format, ui: Ui) -> Result {
         Command::Logs(args) => logs::run(&args, ui).await,
         Command::Invoke(args) => invoke::run(&args, ui).await,
         Command::Preflight(args) => preflight::run(&args, ui).await,
+        Command::IamPolicy(args) => iam_policy::run(&args, ui),
         Command::Rehearse(args) => rehearse::run(&args, ui).await,
         Command::Run(args) => {
             args.forms.check()?;
