@@ -72,7 +72,7 @@ fn what_a_plan_refuses_and_what_nobody_may_ask_is_told() {
 #[test]
 fn a_plan_with_new_machines_says_what_the_account_lacks() {
     let quotas = BTreeMap::from([("L-1216C47A".to_owned(), 1)]);
-    let account = Account::serve(60, Behaviour { quotas, durations: 0.1, ..Behaviour::default() });
+    let account = Account::serve(1, Behaviour { quotas, durations: 0.1, ..Behaviour::default() });
     let cli = Cli::new(account.port, &blueprint("cpu-smoke.yaml"));
     let asked =
         || account.requests().counts.iter().filter(|(name, _)| name.contains("Quotas")).map(|(_, n)| n).sum::<u64>();
