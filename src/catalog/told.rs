@@ -250,7 +250,8 @@ mod tests {
 
     #[test]
     fn what_aws_does_not_say_stays_as_it_is_known() {
-        let [new, old] = &told().types[..] else { panic!() };
+        let told = told();
+        let [new, old] = &told.types[..] else { panic!() };
         let new = one(new, None).unwrap();
         assert_eq!((new.memory_gib, new.network_gbps), (Decimal::from(2048), Decimal::ZERO));
         assert!(new.usage.capacity_block && !new.usage.on_demand);

@@ -325,7 +325,7 @@ mod tests {
     fn columns_go_in_the_order_in_which_they_matter_least() {
         let narrowed = |width: usize| table().narrow(Screen { width, color: false }, &["time", "$/h"]);
         assert_eq!(narrowed(74), Vec::<&str>::new());
-        assert_eq!(narrowed(54), Vec::<&str>::new(), "words wrap first");
+        assert_eq!(narrowed(64), Vec::<&str>::new(), "words wrap first");
         assert_eq!(narrowed(48), ["time"]);
         assert_eq!(narrowed(42), ["time", "$/h"]);
     }
