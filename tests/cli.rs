@@ -6,6 +6,8 @@ mod beforehand;
 #[path = "cli/behind.rs"]
 mod behind;
 mod desk;
+#[path = "cli/looking_up.rs"]
+mod looking_up;
 #[path = "cli/mistakes.rs"]
 mod mistakes;
 #[path = "cli/purchases.rs"]

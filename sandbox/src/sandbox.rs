@@ -237,6 +237,11 @@ impl Sandbox {
         self.lock().faults = Faults::new(self.inner.config.seed, rules);
     }
 
+    /// What the caller may do from now on, as policy documents of IAM; nothing = everything.
+    pub fn set_caller(&self, policies: Option<Vec<serde_json::Value>>) {
+        self.lock().world.caller = policies;
+    }
+
     /// Answers one request.
     pub async fn handle(&self, request: http::Request<Bytes>) -> HandleOutcome {
         let request = Incoming::new(request);

@@ -31,7 +31,7 @@ pub fn dialect() -> &'static Dialect {
         kinds: KINDS.iter().map(|kind| (kind.name().to_owned(), schema(*kind))).collect(),
         modules: MODULES,
         instance: catalog::instance_facts,
-        zones: catalog::zones,
+        zones: catalog::region::usual_zones,
         near_instance: |name| catalog::instance_type(name).err()?.suggestion,
         near_region: catalog::region::nearest_region,
         check,

@@ -67,3 +67,70 @@ fn what_a_plan_refuses_and_what_nobody_may_ask_is_told() {
     let unchecked = told["unchecked"].to_string();
     assert!(unchecked.contains("quotas of ec2") && unchecked.contains("servicequotas:List"), "{told}");
 }
+
+/// A plan asks for quotas where it makes machines, and only then; what it finds is a warning, and AWS has the last word.
+#[test]
+fn a_plan_with_new_machines_says_what_the_account_lacks() {
+    let quotas = BTreeMap::from([("L-1216C47A".to_owned(), 1)]);
+    let account = Account::serve(1, Behaviour { quotas, durations: 0.1, ..Behaviour::default() });
+    let cli = Cli::new(account.port, &blueprint("cpu-smoke.yaml"));
+    let asked =
+        || account.requests().counts.iter().filter(|(name, _)| name.contains("Quotas")).map(|(_, n)| n).sum::<u64>();
+    let ran = cli.run(&["plan"]).must(0, "a warning refuses nothing");
+    assert!(ran.err.contains("warning[DL0728]") && ran.err.contains("2 needed, limit 1"), "{}", ran.err);
+    let first = asked();
+    assert!(first > 0);
+    let json: Value = serde_json::from_str(&cli.run(&["plan", "--format", "json"]).must(0, "json").out).unwrap();
+    let found = json["diagnostics"].as_array().unwrap().iter().find(|d| d["code"] == "DL0728").unwrap().clone();
+    assert_eq!(found["severity"], "warning", "{found}");
+    assert_eq!(asked(), first, "limits of a moment ago are known");
+    let ran = cli.run(&["plan", "--no-preflight"]).must(0, "nothing is asked");
+    assert!(!ran.err.contains("DL0728"), "{}", ran.err);
+
+    account.set_faults(vec![FaultRule::new("ec2:DescribeAddresses", FaultAction::AccessDenied)]);
+    let ran = cli.run(&["plan"]).must(0, "what nobody may ask refuses nothing");
+    assert!(ran.err.contains("note[DL0745]") && ran.err.contains("elastic addresses and VPCs in use"), "{}", ran.err);
+    account.set_faults(Vec::new());
+
+    // Nothing of this needs machines.
+    cli.write("blueprint: small\nregion: us-east-1\nresources:\n  first: { kind: queue }\n");
+    let before = account.requests().total;
+    cli.run(&["plan"]).must(0, "a plan without machines");
+    let with = account.requests().total - before;
+    cli.run(&["plan", "--no-preflight"]).must(0, "the same");
+    assert_eq!(account.requests().total - before, 2 * with, "it asks for nothing more");
+}
+
+/// Names of buckets are everybody's.
+#[test]
+fn a_name_that_somebody_has_is_told() {
+    let behaviour = Behaviour { foreign_buckets: ["weights".to_owned()].into(), ..Behaviour::default() };
+    let account = Account::serve(60, behaviour);
+    let text = |name: &str| {
+        format!("blueprint: small\nregion: us-east-1\nresources:\n  data: {{ kind: bucket, name: {name} }}\n")
+    };
+    let cli = Cli::new(account.port, &text("weights"));
+    let told = asked(&cli, 5);
+    let found = told["findings"].as_array().unwrap().iter().find(|f| f["code"] == "DL0746").unwrap();
+    assert_eq!(found["address"], "data", "{told}");
+    cli.write(&text("weights-of-ours"));
+    assert_eq!(asked(&cli, 0)["findings"], json!([]));
+}
+
+/// Under the policies that are printed for a blueprint nothing is refused, and what is missing is named.
+#[test]
+fn what_the_caller_may_not_do_is_named_by_the_real_binary() {
+    let account = Account::serve(60, Behaviour::default());
+    let cli = Cli::new(account.port, &blueprint("cpu-smoke.yaml"));
+    let printed = cli.run(&["iam-policy", "--account", "000000000000", "--format", "json"]).must(0, "policies");
+    let printed: Value = serde_json::from_str(&printed.out).unwrap();
+    let documents: Vec<Value> =
+        printed["policies"].as_array().unwrap().iter().map(|part| part["document"].clone()).collect();
+    account.set_caller(Some(documents.clone()));
+    assert_eq!(asked(&cli, 0)["findings"], json!([]));
+    let less = serde_json::to_string(&documents).unwrap().replace("\"ec2:RunInstances\",", "");
+    account.set_caller(Some(serde_json::from_str(&less).unwrap()));
+    let told = asked(&cli, 5);
+    assert!(told["findings"].to_string().contains("the caller may not `ec2:RunInstances`"), "{told}");
+    assert_eq!(account.requests().mutating, 0, "nothing was changed");
+}

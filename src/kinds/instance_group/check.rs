@@ -60,8 +60,8 @@ codes! {
         "AWS does not offer the instance type in the zone of the subnet, so a launch would be refused after \
          everything else was made. Use a subnet in a zone that has it.";
     RESERVATION = "DL0385", "Reservation that cannot be used",
-        "The capacity reservation or Capacity Block is not there, not active, or for another type or zone. A \
-         Capacity Block is active from its start to its end only.";
+        "The capacity reservation or Capacity Block is not there, not active, for fewer machines, or for another type or \
+         zone. A Capacity Block is active from its start to its end only.";
     NO_SUCH_KEY = "DL0387", "Key pair that does not exist",
         "EC2 has no key pair of this name in the region, so a launch would be refused after everything else was made. \
          Key pairs belong to one region. Without `key_name` nobody needs one: Session Manager opens a shell by the \

@@ -66,7 +66,13 @@ async fn reservations(ctx: &SweepCtx, made: &[Foreseen<InstanceGroup>]) -> Resul
         let id = of(group)?;
         let summary = match known.get(&id)? {
             None => format!("there is no reservation {id} in {}", ctx.scope.region),
-            Some(found) => format!("{id} {}", ladder::unfit(found, &group.want.instance_type, zone(group))?),
+            Some(found) => {
+                // How many are free does not count: machines that are replaced make room for their successors.
+                let room = u32::try_from(found.total_instance_count().unwrap_or(i32::MAX)).unwrap_or_default();
+                let count = group.want.count;
+                let small = || (room < count).then(|| format!("is for {room} machines, and {count} are wanted"));
+                format!("{id} {}", ladder::unfit(found, &group.want.instance_type, zone(group)).or_else(small)?)
+            }
         };
         let help = "`aws ec2 describe-capacity-reservations` lists those of the account, `fallback` says what else may be tried";
         Some(problem(&check::RESERVATION, "reservation", summary, help.to_owned()))

@@ -8,6 +8,7 @@ use super::{
     output,
     patience::Patience,
     plan,
+    preflight::Beforehand,
     reaper::{self, Chosen, Keeping},
     signals,
 };
@@ -59,6 +60,8 @@ pub(super) struct Args {
     #[command(flatten)]
     keeping: Keeping,
     #[command(flatten)]
+    beforehand: Beforehand,
+    #[command(flatten)]
     program: Chosen,
     #[command(flatten)]
     limits: Limits,
@@ -79,6 +82,7 @@ impl Args {
             forms: args.forms.inner(),
             patience: args.patience,
             keeping: args.keeping.clone(),
+            beforehand: args.beforehand,
             program: args.program.clone(),
             limits: args.limits.clone(),
         }
@@ -89,8 +93,10 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     // A saved plan was looked at when it was made, so it never asks.
     let agreed = args.yes || load::is_saved(&args.source);
     can_answer(agreed, ui, "apply")?;
-    let prepare =
-        async || plan::prepare(&args.source, &args.place, &args.replace, &args.limits, &args.keeping, ui).await;
+    let prepare = async || {
+        let (replace, limits, keeping) = (&args.replace, &args.limits, &args.keeping);
+        plan::prepare(&args.source, &args.place, replace, limits, keeping, args.beforehand, ui).await
+    };
     let mut prepared = prepare().await?;
     if args.patience.wait(&prepared.engine, &prepared.place.presence(), ui).await? {
         // The second plan must not meet the hold of the first one on the sandbox's folder.

@@ -68,6 +68,12 @@ codes! {
         "`dlinfra rehearse --max-time` refuses a blueprint whose apply takes longer. The path in the report shows what it waits for.";
     TOO_DEAR = "DL0731", "A run would cost too much",
         "`dlinfra rehearse --max-cost` refuses a blueprint whose run costs more. What is spent while it is made and removed counts.";
+    UNKNOWN_ACCELERATOR = "DL0737", "No such accelerator",
+        "No instance type of the catalog has an accelerator or a maker of this name. `dlinfra catalog types` shows both; a part of the name is enough, such as `H100`, `trainium` or `nvidia`.";
+    UNKNOWN_ZONE = "DL0738", "Unknown zone",
+        "The zone is not one of the region, or only its name is given and nobody has asked AWS: names such as `us-east-1a` stand for another place in each account, ids such as `use1-az6` for the same place in all. `dlinfra catalog refresh` reads both from the account.";
+    CATALOG_FILE = "DL0739", "The file of refreshed facts cannot be used",
+        "`dlinfra catalog refresh` keeps what AWS told about types, zones and offers in a file beside the refreshed prices. It is a cache: when it is damaged, the facts that are part of dlinfra are used, and the next refresh makes it anew. DLINFRA_CATALOG names another file; `embedded` uses none.";
     BODY = "DL0724", "The body of the request cannot be read",
         "`--body FILE` names a file, `--body -` the standard input.";
     OUTPUT_NOT_WRITTEN = "DL0575", "The output could not be written",

@@ -4,6 +4,8 @@
 mod apply;
 mod arguments;
 mod catalog;
+mod catalog_refresh;
+mod catalog_types;
 mod codes;
 mod compare;
 mod cost;
@@ -20,6 +22,7 @@ mod forms;
 mod functions;
 mod git;
 mod graph;
+mod iam_policy;
 mod import;
 mod init;
 mod invoke;
@@ -58,7 +61,7 @@ pub(crate) use codes::CODES;
 pub(crate) use place::connect;
 
 use crate::ui::{self, Color, Ui};
-use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use dlinfra::{
     diagnostic::{Code, Diagnostic, Diagnostics},
     report::ci::Form,
@@ -154,7 +157,9 @@ Environment:
   DLINFRA_VAR_name  value of the variable `name`
   DLINFRA_SANDBOX   1 is as --sandbox
   DLINFRA_NO_REAPER 1 is as --no-reaper
+  DLINFRA_NO_PREFLIGHT 1 is as --no-preflight
   DLINFRA_PRICES    the file of refreshed prices, or `embedded` for none
+  DLINFRA_CATALOG   the file of refreshed types and zones, or `embedded` for none
   DLINFRA_LOG       log filter, for example debug
   AWS_*             as for the AWS CLI
   NO_COLOR          no colour
@@ -185,6 +190,7 @@ Work:
   logs        Show the logs of an endpoint or a log group
   invoke      Send one request to an endpoint
   preflight   Ask the account whether a blueprint can be applied
+  iam-policy  Print the IAM policies for a role that applies a blueprint
   rehearse    Apply and destroy in a simulated AWS: time, cost, what would fail
   run         Apply, run a command on every machine, and remove the stack
   wait        Wait until a stack works, or until it is gone
@@ -320,6 +326,8 @@ enum Command {
     Invoke(invoke::Args),
     /// Ask the account whether a blueprint can be applied: quotas, offers, images, reservations, permissions.
     Preflight(preflight::Args),
+    /// Print the IAM policies for a role that applies a blueprint and nothing else.
+    IamPolicy(iam_policy::Args),
     /// Apply and destroy a blueprint in a simulated AWS: how long it takes, what it costs, what would fail.
     Rehearse(rehearse::Args),
     /// Apply, run a command on every machine, and remove the stack.
@@ -346,7 +354,7 @@ enum Command {
     Kinds(kinds::Args),
     /// Show modules and their inputs.
     Modules(modules::Args),
-    /// Show instance types, images, regions, zones and quotas.
+    /// Show instance types, images, regions, zones and quotas, and refresh them from AWS.
     Catalog(catalog::Args),
     /// Show the functions of the expression language.
     Functions(functions::Args),
@@ -388,6 +396,7 @@ impl Command {
             Self::Logs(_) => "logs",
             Self::Invoke(_) => "invoke",
             Self::Preflight(_) => "preflight",
+            Self::IamPolicy(_) => "iam-policy",
             Self::Rehearse(_) => "rehearse",
             Self::Run(_) => "run",
             Self::Wait(_) => "wait",
@@ -432,7 +441,7 @@ pub(crate) fn main() -> ExitCode {
     let args: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
     let parsed = match usage::one_dash(&args) {
         Some(problem) => Err(problem),
-        None => match Cli::try_parse() {
+        None => match parse() {
             Err(e) if usage::is_answer(&e) => {
                 ui::note_loss(e.print());
                 return ExitCode::from(whole(usage::exit(&e), Ui::new(false, None, Color::Auto)).code());
@@ -440,8 +449,8 @@ pub(crate) fn main() -> ExitCode {
             parsed => parsed.map_err(|e| usage::wrong(&e)),
         },
     };
-    let cli = match parsed {
-        Ok(cli) => cli,
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(problem) => {
             let ui = Ui::new(usage::wants_json(&args), None, Color::Auto);
             match ui.json {
@@ -456,6 +465,10 @@ pub(crate) fn main() -> ExitCode {
     let form = cli.format.ci().filter(|_| cli.command.has_forms() || reported);
     let ui = Ui::new(cli.format == Format::Json, form, cli.color);
     let name = cli.command.name();
+    let unread = catalog_refresh::lay(&matches);
+    if !ui.json {
+        ui.diagnostics(&unread);
+    }
     let exit = match runtime() {
         Ok(runtime) => runtime.block_on(async {
             match dispatch(cli.command, cli.format, ui).await {
@@ -472,6 +485,12 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     ExitCode::from(whole(exit, ui).code())
+}
+
+/// The command, and the words that it is made of.
+fn parse() -> std::result::Result<(Cli, ArgMatches), clap::Error> {
+    let matches = Cli::command().try_get_matches()?;
+    Ok((Cli::from_arg_matches(&matches)?, matches))
 }
 
 /// What a command printed is its result: without it the command did not succeed.
@@ -561,6 +580,7 @@ async fn dispatch(command: Command, format: Format, ui: Ui) -> Result {
         Command::Logs(args) => logs::run(&args, ui).await,
         Command::Invoke(args) => invoke::run(&args, ui).await,
         Command::Preflight(args) => preflight::run(&args, ui).await,
+        Command::IamPolicy(args) => iam_policy::run(&args, ui),
         Command::Rehearse(args) => rehearse::run(&args, ui).await,
         Command::Run(args) => {
             args.forms.check()?;
@@ -577,7 +597,7 @@ async fn dispatch(command: Command, format: Format, ui: Ui) -> Result {
         Command::Recover(args) => recover::run(&args, ui).await,
         Command::Kinds(args) => kinds::run(&args, ui),
         Command::Modules(args) => modules::run(&args, ui),
-        Command::Catalog(args) => catalog::run(&args, ui),
+        Command::Catalog(args) => catalog::run(&args, ui).await,
         Command::Functions(args) => functions::run(&args, ui),
         Command::Explain(args) => explain::run(&args, ui),
         Command::Topology(args) => topology::run(&args, ui),

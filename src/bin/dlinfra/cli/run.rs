@@ -9,6 +9,7 @@ use super::{
     money::Limits,
     patience::Patience,
     place,
+    preflight::Beforehand,
     reaper::{Chosen, Keeping},
     signals,
     stack::{self, Found, Which},
@@ -64,6 +65,8 @@ pub(super) struct Args {
     pub(super) patience: Patience,
     #[command(flatten)]
     pub(super) keeping: Keeping,
+    #[command(flatten)]
+    pub(super) beforehand: Beforehand,
     #[command(flatten)]
     pub(super) program: Chosen,
     #[command(flatten)]
