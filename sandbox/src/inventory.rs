@@ -29,7 +29,10 @@ impl StoredObject {
     /// Whether it is there to stay: neither gone nor on its way out.
     pub fn is_live(&self) -> bool {
         let state = self.state.to_ascii_lowercase();
-        !matches!(state.as_str(), "terminated" | "shutting-down" | "deleted" | "deleting" | "failed")
+        !matches!(
+            state.as_str(),
+            "terminated" | "shutting-down" | "deleted" | "deleting" | "failed" | "cancelled" | "expired"
+        )
     }
 }
 

@@ -30,7 +30,7 @@ use check::CODES;
 
 pub(crate) use boot::Boot;
 use fields::{Interfaces, LayoutProfile, Rolling, RootVolume, one_hop, root_volume};
-pub(crate) use fields::{Market, Placement};
+pub(crate) use fields::{Market, Placement, Reserved};
 
 use crate::{
     address::Address,
@@ -103,9 +103,10 @@ pub struct InstanceGroup {
     /// How the instances are bought.
     #[serde(default)]
     pub market: Market,
-    /// Id of a capacity reservation or a Capacity Block (`cr-…`) to launch into.
+    /// The capacity reservation or Capacity Block to launch into: `${NAME}` for one of the blueprint, or the id of one that
+    /// exists (`cr-…`). What it keeps free is paid for there, not here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reservation: Option<String>,
+    pub reservation: Option<Reserved>,
     /// How they are bought when `market` (or the reservation) has no capacity, in this order. Members that run stay as
     /// they were bought.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -174,15 +175,15 @@ impl InstanceGroup {
     }
 
     /// The ways of buying it, a reservation or a market, the first to try first.
-    fn ways(&self) -> impl Iterator<Item = (Option<&str>, Market)> {
+    fn ways(&self) -> impl Iterator<Item = (Option<&Reserved>, Market)> {
         let others = self.fallback.iter().map(|market| (None, *market));
-        std::iter::once((self.reservation.as_deref(), self.market)).chain(others)
+        std::iter::once((self.reservation.as_ref(), self.market)).chain(others)
     }
 
     /// The group bought in each of these ways.
     fn rungs(&self) -> Vec<Self> {
-        let bought = |(reservation, market): (Option<&str>, Market)| {
-            let reservation = reservation.map(str::to_owned);
+        let bought = |(reservation, market): (Option<&Reserved>, Market)| {
+            let reservation = reservation.cloned();
             Self { market, reservation, ..self.clone() }
         };
         self.ways().map(bought).collect()
@@ -196,9 +197,9 @@ impl InstanceGroup {
         }
     }
 
-    fn instances(&self, ctx: &PriceContext<'_>, reservation: Option<&str>, market: Market) -> PriceLine {
+    fn instances(&self, ctx: &PriceContext<'_>, reservation: Option<&Reserved>, market: Market) -> PriceLine {
         match (reservation, market) {
-            (Some(id), _) => reserved_instances(&self.instance_type, self.count, id),
+            (Some(by), _) => reserved_instances(&self.instance_type, self.count, &by.to_string()),
             (None, Market::Spot) => instances(ctx, &self.instance_type, self.count, PriceMarket::Spot),
             (None, _) => instances(ctx, &self.instance_type, self.count, PriceMarket::OnDemand),
         }
@@ -354,8 +355,11 @@ impl Resource for InstanceGroup {
     }
 
     fn needs(&self) -> Vec<Need> {
-        // Which of several ways is taken, only AWS's answers say.
-        let Some(facts) = catalog::instance_type(&self.instance_type).ok().filter(|_| self.fallback.is_empty()) else {
+        // Which of several ways is taken, only AWS's answers say; a reservation of the blueprint has taken its part of the
+        // quota already.
+        let elsewhere = self.reservation.as_ref().is_some_and(|reserved| reserved.address().is_some());
+        let counts = self.fallback.is_empty() && !elsewhere;
+        let Some(facts) = catalog::instance_type(&self.instance_type).ok().filter(|_| counts) else {
             return Vec::new();
         };
         let quota = match self.market {

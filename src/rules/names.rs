@@ -73,7 +73,8 @@ fn profiles(stack: &Stack<'_>, found: &mut Findings<'_>) {
 
 fn reserved(stack: &Stack<'_>, found: &mut Findings<'_>) {
     for m in stack.machines() {
-        let Some(id) = &m.group.reservation else { continue };
+        // What a reservation of the stack costs is counted there.
+        let Some(id) = m.group.reservation.as_ref().and_then(|it| it.literal()) else { continue };
         let count = m.group.count;
         let summary =
             format!("{count} x {} in {id} are paid for with it: no sum of this stack counts them", m.facts.name);

@@ -2,6 +2,7 @@
 //!
 //! A part of the engine's tests, so that the SDK is linked once for both.
 mod alarm;
+mod capacity_reservation;
 mod dashboard;
 mod data;
 mod elastic_ip;
@@ -90,7 +91,7 @@ pub(crate) struct Nameless {
     life: fn() -> Life,
 }
 
-const NAMELESS: &[&Nameless] = &[&elastic_ip::OWN, &flow_log::OWN, &vpc_endpoint::OWN];
+const NAMELESS: &[&Nameless] = &[&capacity_reservation::OWN, &elastic_ip::OWN, &flow_log::OWN, &vpc_endpoint::OWN];
 
 /// Has it this name? Some objects have an id besides.
 pub(crate) fn is_called(object: &StoredObject, name: &str) -> bool {

@@ -156,7 +156,7 @@ pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {
             add(&FALLBACK, "fallback", summary, "name each market once");
         }
     }
-    if let Some(id) = group.reservation.as_deref().filter(|id| !id.starts_with("cr-")) {
+    if let Some(id) = group.reservation.as_ref().and_then(|it| it.literal()).filter(|id| !id.starts_with("cr-")) {
         add(&MALFORMED_ID, "reservation", format!("`{id}` is not the id of a reservation"), "write `cr-…`");
     }
     if let Some(arn) = group.kms_key.as_ref().and_then(|k| k.known()).filter(|k| !is_key_arn(k)) {

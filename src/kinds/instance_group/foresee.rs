@@ -52,8 +52,10 @@ async fn offered(ctx: &SweepCtx, made: &[Foreseen<InstanceGroup>]) -> Result<Fou
 
 async fn reservations(ctx: &SweepCtx, made: &[Foreseen<InstanceGroup>]) -> Result<Found, Error> {
     // Where another way of buying follows, a reservation that does not hold is passed over.
-    let of =
-        |group: &Foreseen<InstanceGroup>| group.want.reservation.clone().filter(|_| group.want.fallback.is_empty());
+    let of = |group: &Foreseen<InstanceGroup>| {
+        let reserved = group.want.reservation.as_ref().filter(|_| group.want.fallback.is_empty());
+        reserved.and_then(|it| it.literal()).map(str::to_owned)
+    };
     let ids: BTreeSet<String> = made.iter().filter_map(of).collect();
     let mut known = BTreeMap::new();
     // Asked for several at once EC2 does not say which of them is unknown.
@@ -66,10 +68,15 @@ async fn reservations(ctx: &SweepCtx, made: &[Foreseen<InstanceGroup>]) -> Resul
         }
     }
     let wrong = |group: &Foreseen<InstanceGroup>| {
-        let id = of(group)?;
-        let summary = match known.get(&id)? {
-            None => format!("there is no reservation {id} in {}", ctx.scope.region),
-            Some(found) => format!("{id} {}", unfit(found, group)?),
+        let summary = match of(group) {
+            None => {
+                let (address, spec) = (group.want.reservation.as_ref()?, group.targets.get("reservation")?);
+                format!("{address} {}", unfit_spec(spec, group)?)
+            }
+            Some(id) => match known.get(&id)? {
+                None => format!("there is no reservation {id} in {}", ctx.scope.region),
+                Some(found) => format!("{id} {}", unfit(found, group)?),
+            },
         };
         let help = "`aws ec2 describe-capacity-reservations` lists those of the account, `fallback` says what else may be tried";
         Some(problem(&check::RESERVATION, "reservation", summary, help.to_owned()))
@@ -82,10 +89,22 @@ fn unfit(found: &CapacityReservation, group: &Foreseen<InstanceGroup>) -> Option
     if let Some(state) = found.state().filter(|s| **s != CapacityReservationState::Active) {
         return Some(format!("is {}", state.as_str()));
     }
-    if let Some(name) = found.instance_type().filter(|name| *name != group.want.instance_type) {
+    elsewhere(found.instance_type(), found.availability_zone(), group)
+}
+
+/// The same for one of the blueprint, which may be still to be made.
+fn unfit_spec(spec: &Value, group: &Foreseen<InstanceGroup>) -> Option<String> {
+    let text = |field: &str| spec.get(field).and_then(Value::as_str);
+    let (keeps, count) = (spec.get("count").and_then(Value::as_u64)?, group.want.count);
+    let few = || (u64::from(count) > keeps).then(|| format!("keeps {keeps} machines free, and {count} are wanted"));
+    elsewhere(text("instance_type"), text("zone"), group).or_else(few)
+}
+
+fn elsewhere(name: Option<&str>, there: Option<&str>, group: &Foreseen<InstanceGroup>) -> Option<String> {
+    if let Some(name) = name.filter(|name| *name != group.want.instance_type) {
         return Some(format!("is for {name}, and {} is wanted", group.want.instance_type));
     }
-    match (found.availability_zone(), zone(group)) {
+    match (there, zone(group)) {
         (Some(there), Some(here)) if there != here => Some(format!("is in {there}, and the subnet in {here}")),
         _ => None,
     }

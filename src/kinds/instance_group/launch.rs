@@ -186,7 +186,7 @@ impl Plan<'_> {
             "placement_group": self.group.and_then(|group| group.group_name().or(group.group_id())),
             "profile": self.profile,
             "market": want.market,
-            "reservation": want.reservation,
+            "reservation": want.reservation.as_ref().map(|it| it.id()).transpose()?,
             "root_volume": want.root_volume,
             "kms_key": want.kms_key.as_ref().map(|k| k.get()).transpose()?,
             "key_name": want.key_name.as_ref().map(Field::get).transpose()?,
@@ -247,8 +247,8 @@ impl Plan<'_> {
         if let Some(market) = market {
             call = call.instance_market_options(InstanceMarketOptionsRequest::builder().market_type(market).build());
         }
-        if let Some(id) = &want.reservation {
-            let target = CapacityReservationTarget::builder().capacity_reservation_id(id).build();
+        if let Some(reserved) = &want.reservation {
+            let target = CapacityReservationTarget::builder().capacity_reservation_id(reserved.id()?).build();
             call = call.capacity_reservation_specification(
                 CapacityReservationSpecification::builder().capacity_reservation_target(target).build(),
             );
