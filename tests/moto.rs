@@ -15,6 +15,7 @@ mod server;
 
 /// What moto cannot show, and why. Our own sandbox shows all of it.
 const SKIPPED: &[(&str, &str)] = &[
+    ("capacity-block", "moto sells none; tests/moto/serve.py answers that there are no reservations"),
     ("capacity-reservation", "moto has none; tests/moto/serve.py answers that there are none"),
     ("dashboard", "moto keeps no tags of dashboards"),
     ("fsx-lustre", "moto knows no throughput, life cycle or repository associations of Lustre"),
@@ -138,7 +139,7 @@ fn cpu_smoke_is_applied_changed_and_destroyed() {
 
 /// Kinds that moto cannot live through; SKIPPED says why.
 const NOT_THERE: &[&str] =
-    &["capacity-reservation", "dashboard", "fsx-lustre", "inference-component", "placement-group"];
+    &["capacity-block", "capacity-reservation", "dashboard", "fsx-lustre", "inference-component", "placement-group"];
 
 #[test]
 fn every_kind_that_moto_has_lives_its_life() {

@@ -259,6 +259,30 @@ async fn a_capacity_block_starts_and_ends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_capacity_block_is_paid_and_stays_as_it_was_bought() {
+    let sandbox = open();
+    let offers = "InstanceType=p5.48xlarge InstanceCount=2 CapacityDurationHours=24";
+    let offer = ec2(&sandbox, "DescribeCapacityBlockOfferings", offers).await.ok().get("capacityBlockOfferingId");
+    let buy = format!("CapacityBlockOfferingId={offer} InstancePlatform=Linux/UNIX");
+    let block = ec2(&sandbox, "PurchaseCapacityBlock", &buy).await.ok().get("capacityReservationId");
+    let state = async || {
+        let one = format!("CapacityReservationId.1={block}");
+        ec2(&sandbox, "DescribeCapacityReservations", &one).await.ok().get("state")
+    };
+    wait(&sandbox, 10).await;
+    assert_eq!(state().await, "payment-pending");
+    wait(&sandbox, 30).await;
+    assert_eq!(state().await, "scheduled");
+    let it = format!("CapacityReservationId={block}");
+    ec2(&sandbox, "ModifyCapacityReservation", &format!("{it} InstanceCount=3")).await.is("UnsupportedOperation");
+    ec2(&sandbox, "CancelCapacityReservation", &it).await.is("UnsupportedOperation");
+    wait(&sandbox, 24 * 3600).await;
+    assert_eq!(state().await, "active");
+    wait(&sandbox, 24 * 3600).await;
+    assert_eq!(state().await, "expired");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reservation_changes_and_ends() {
     let sandbox = open();
     let (_, subnet, _) = network(&sandbox, "us-east-1a").await;

@@ -2,6 +2,9 @@
 mod check;
 mod read;
 
+pub(super) use check::moment;
+pub(super) use read::{Reservation, all, in_use, named, state};
+
 use crate::{
     aws::{Error, gone},
     call::{Ctx, SweepCtx},

@@ -24,6 +24,7 @@ mod machines;
 mod placement;
 mod profile;
 mod read;
+mod reserved;
 mod user_data;
 
 use check::CODES;

@@ -32,6 +32,7 @@ kinds! {
     $
     alarm::Alarm: compares,
     bucket::Bucket: data + answers + compares,
+    capacity_block::CapacityBlock: buys + compares,
     capacity_reservation::CapacityReservation: asks,
     dashboard::Dashboard,
     elastic_ip::ElasticIp,

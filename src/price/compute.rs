@@ -54,7 +54,6 @@ pub fn detailed_monitoring(context: &PriceContext<'_>, count: u32) -> PriceLine 
 
 /// The upfront fee of a Capacity Block: the offering's exact `fee`, or an estimate from the book.
 #[must_use]
-#[allow(dead_code, reason = "bills and reports know upfront fees; no kind takes a Capacity Block yet")]
 pub fn capacity_block(
     context: &PriceContext<'_>,
     instance_type: &str,

@@ -177,9 +177,9 @@ fn what_has_lost_its_tags_is_neither_made_again_nor_passed_over_by_the_proof() {
                     let proof = destroy(&stage).await;
                     match is_there(&stage, object) {
                         true => assert!(named(&proof).contains(&id(object)), "{what}: {}", named(&proof)),
-                        false => assert_eq!(apart(&census(&stage.sandbox), &nothing()), "", "{what}"),
+                        false => assert_eq!(apart(&left(&stage.sandbox), &nothing()), "", "{what}"),
                     }
-                    let clean = apart(&census(&stage.sandbox), &nothing()).is_empty();
+                    let clean = apart(&left(&stage.sandbox), &nothing()).is_empty();
                     assert_eq!((proof.left.is_empty(), proof.holds()), (clean, clean), "{what}: {}", named(&proof));
                 }
                 // Only what goes with something else may go without its tags.
@@ -222,7 +222,7 @@ fn what_has_lost_its_address_keeps_its_place_by_the_journal_and_goes_without_it(
                     retag(&stage, object, &[], &["dlinfra:address"]).await;
                     let proof = destroy(&stage).await;
                     assert_eq!(
-                        (named(&proof), apart(&census(&stage.sandbox), &nothing())),
+                        (named(&proof), apart(&left(&stage.sandbox), &nothing())),
                         ("[]".to_owned(), String::new()),
                         "{what}"
                     );
@@ -232,7 +232,7 @@ fn what_has_lost_its_address_keeps_its_place_by_the_journal_and_goes_without_it(
                     retag(&stage, object, &[], &["dlinfra:address"]).await;
                     let proof = destroy(&stage).await;
                     assert_eq!(
-                        (named(&proof), apart(&census(&stage.sandbox), &nothing())),
+                        (named(&proof), apart(&left(&stage.sandbox), &nothing())),
                         ("[]".to_owned(), String::new()),
                         "{what}"
                     );
@@ -284,7 +284,7 @@ fn what_loses_its_address_among_many_is_found_where_the_others_are_asked_for_by_
         stage.settle(&stack("443")).await;
         assert_eq!(apart(&census(&stage.sandbox), &before), "");
         assert_eq!(named(&destroy(&stage).await), "[]");
-        assert_eq!(apart(&census(&stage.sandbox), &nothing()), "");
+        assert_eq!(apart(&left(&stage.sandbox), &nothing()), "");
     });
 }
 
@@ -521,7 +521,7 @@ fn a_kind_that_nobody_uses_may_be_denied() {
             stage.sandbox.set_faults(foreign.iter().map(deny).collect());
             stage.settle(&wanted).await;
             let proof = destroy(&stage).await;
-            assert_eq!(apart(&census(&stage.sandbox), &nothing()), "", "{kind}");
+            assert_eq!(apart(&left(&stage.sandbox), &nothing()), "", "{kind}");
             assert!(proof.holds() && proof.left.is_empty(), "{kind}: {}", named(&proof));
             let notes = proof.notes().to_string();
             assert!(foreign.is_empty() || notes.contains("DL0564"), "{kind}: {notes}");

@@ -2,6 +2,7 @@
 //!
 //! A part of the engine's tests, so that the SDK is linked once for both.
 mod alarm;
+pub(crate) mod capacity_block;
 mod capacity_reservation;
 mod dashboard;
 mod data;
@@ -91,7 +92,8 @@ pub(crate) struct Nameless {
     life: fn() -> Life,
 }
 
-const NAMELESS: &[&Nameless] = &[&capacity_reservation::OWN, &elastic_ip::OWN, &flow_log::OWN, &vpc_endpoint::OWN];
+const NAMELESS: &[&Nameless] =
+    &[&capacity_block::OWN, &capacity_reservation::OWN, &elastic_ip::OWN, &flow_log::OWN, &vpc_endpoint::OWN];
 
 /// Has it this name? Some objects have an id besides.
 pub(crate) fn is_called(object: &StoredObject, name: &str) -> bool {

@@ -2,13 +2,13 @@
 use crate::{
     aws::Error,
     field::{Named, Ref},
-    kinds::{CapacityReservation, SecurityGroup},
+    kinds::{CapacityBlock, CapacityReservation, SecurityGroup},
     topology,
     units::{Bandwidth, Size},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fmt;
 
 /// Network interfaces of each instance; the layout follows from the type.
@@ -71,7 +71,7 @@ pub enum Market {
 
 impl Market {
     /// As it is written.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::OnDemand => "on-demand",
             Self::Spot => "spot",
@@ -144,7 +144,8 @@ fn one() -> u32 {
     1
 }
 
-/// What machines are launched into: a capacity reservation of the blueprint, or the id of one that exists.
+/// What machines are launched into: a capacity reservation or a Capacity Block of the blueprint, or the id of one that
+/// exists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Reserved(Ref<CapacityReservation>);
@@ -192,6 +193,7 @@ impl JsonSchema for Reserved {
         true
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "x-dlinfra": { "ref": CapacityReservation::NAME } })
+        let kinds = [CapacityReservation::NAME, CapacityBlock::NAME];
+        schemars::json_schema!({ "anyOf": kinds.map(|kind| json!({ "x-dlinfra": { "ref": kind } })) })
     }
 }

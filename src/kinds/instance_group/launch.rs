@@ -3,7 +3,7 @@ use super::{
     Boot, InstanceGroup, Market, RUN, live,
     live::Fleet,
     machine_image::{self, MachineImage},
-    placement, profile,
+    placement, profile, reserved,
 };
 use crate::{
     aws::{
@@ -54,7 +54,10 @@ pub(super) async fn launch(want: &InstanceGroup, ctx: &Ctx, fleet: &Fleet, count
     let mut left = count;
     while left > 0 {
         let gang = left.min(GANG);
-        let started = start(ctx, &plans, gang, count, &beside).await?;
+        let started = match start(ctx, &plans, gang, count, &beside).await {
+            Ok(started) => started,
+            Err(error) => return Err(reserved::not_yet(want, ctx, error).await),
+        };
         wait_until_seen(ctx, &started).await?;
         beside.extend(started);
         left -= gang;

@@ -36,6 +36,9 @@ pub(super) struct Reservation {
     pub(super) end: Option<Timestamp>,
     pub(super) placement_group_arn: Option<String>,
     pub(super) cancelled: bool,
+    /// When the payment of a Capacity Block is through.
+    #[serde(default)]
+    pub(super) paid: Option<Timestamp>,
     pub(super) timer: Option<Timestamp>,
 }
 
@@ -61,6 +64,8 @@ impl Reservation {
             "cancelled"
         } else if self.end.is_some_and(|end| end <= now) {
             "expired"
+        } else if self.paid.is_some_and(|paid| now < paid) {
+            "payment-pending"
         } else if now < self.start {
             "scheduled"
         } else {
@@ -74,7 +79,7 @@ impl Reservation {
 
     /// Whether its machines are set aside.
     pub(super) fn holds(&self, now: Timestamp) -> bool {
-        matches!(self.phase(now), "active" | "scheduled")
+        matches!(self.phase(now), "active" | "scheduled" | "payment-pending")
     }
 
     /// How many of its machines run nothing.
@@ -168,6 +173,7 @@ fn make(call: &mut Call<'_>) -> Result<String, ApiError> {
         end,
         placement_group_arn,
         cancelled: false,
+        paid: None,
         timer: end,
     };
     tags.apply(call, "capacity-reservation", &id);
