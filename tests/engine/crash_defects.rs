@@ -1,6 +1,6 @@
 //! Small stories of deaths that once went wrong, each in a few lines.
 use crate::{
-    crash_matrix::{apart, census, config, in_virtual_time, nothing},
+    crash_matrix::{apart, config, in_virtual_time, left, nothing},
     crash_tape::{Act, Moment, Store, Tape},
     stage::{Stage, never, wanted},
 };

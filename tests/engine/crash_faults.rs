@@ -2,7 +2,7 @@
 //! refusal is never taken for absence.
 use crate::{
     crash_lives,
-    crash_matrix::{apart, census, config, in_virtual_time, nothing},
+    crash_matrix::{apart, census, config, in_virtual_time, left, nothing},
     crash_tape::bucket,
     kinds,
     random_fate::{End, Fate},

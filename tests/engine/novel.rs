@@ -2,7 +2,7 @@
 //! them, least of all a removal.
 use crate::{
     crash_lives,
-    crash_matrix::{apart, census, config, in_virtual_time, nothing},
+    crash_matrix::{apart, config, in_virtual_time, left, nothing},
     examples::{IT, merged},
     stage::{Stage, text, wanted, wire::wire},
 };
