@@ -39,13 +39,12 @@ pub(crate) fn census(sandbox: &Sandbox) -> Census {
 
 /// What a destroyed stack leaves: the same without what was bought, which nobody can remove.
 pub(crate) fn left(sandbox: &Sandbox) -> Census {
-    let bought = |(kind, ..): &(String, String, String)| kind == BLOCKS;
-    let blocks = sandbox.objects().into_iter().filter(|o| o.kind == BLOCKS && o.value["is_block"] == true).count();
     let mut out = census(sandbox);
-    let mut blocks = blocks;
-    for (_, count) in out.iter_mut().filter(|(key, _)| bought(key)) {
-        let less = blocks.min(*count);
-        (*count, blocks) = (*count - less, blocks - less);
+    let bought = |o: &dlinfra_sandbox::StoredObject| o.is_live() && o.kind == BLOCKS && o.value["is_block"] == true;
+    for block in sandbox.objects().into_iter().filter(bought) {
+        let tag = |key: &str| block.tags.get(key).cloned().unwrap_or_default();
+        let key = (block.kind.clone(), tag("dlinfra:address"), tag("dlinfra:part"));
+        out.entry(key).and_modify(|count| *count -= 1);
     }
     out.retain(|_, count| *count > 0);
     out
