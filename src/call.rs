@@ -16,7 +16,7 @@ use crate::{
     },
     clock::Clock,
     record::{Intent, Recorder},
-    resource::{Call, Class, Id, Live, NameRule},
+    resource::{Call, Class, Id, Live, NameRule, Offer},
     spec,
 };
 use serde::Serialize;
@@ -265,6 +265,8 @@ pub struct Ctx {
     pub spec_tag: String,
     /// What the plan says that the image's name stands for.
     pub image: Option<String>,
+    /// What may be bought here: the plan has shown it, and a person has agreed.
+    pub offer: Option<Offer>,
     /// The journal.
     pub recorder: Arc<dyn Recorder>,
     /// Intents of earlier runs on this address that have no answer yet.
@@ -381,6 +383,12 @@ impl Ctx {
         let bought = |i: &&Intent| i.class == Class::Money && i.call == call.api && i.part == part;
         if let Some(open) = self.open.iter().find(bought).filter(|_| call.class == Class::Money) {
             return Err(Error::purchase(call.api, &self.address, open.time));
+        }
+        if call.class == Class::Money && self.offer.is_none() {
+            let text = format!("{} is bought only when somebody says so", self.address);
+            let help =
+                format!("look at the price in the plan; `dlinfra apply … --buy {}` buys it, for good", self.address);
+            return Err(Error::new(ErrorClass::Invalid, text).help(help));
         }
         let params = serde_json::to_value(params).map_err(|e| Error::bug(e.to_string()))?;
         let ordinal = self.ordinal.fetch_add(1, Ordering::Relaxed);

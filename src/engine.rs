@@ -140,6 +140,9 @@ pub struct Proof {
     /// Every owned object that a full sweep still found, and everything of the journal that is there without its tags,
     /// as kind, id, address and state.
     pub left: Vec<(String, String, String, String)>,
+    /// What was bought and ends by itself, as kind, id, address and what there is to say of it: nobody can remove it, so it
+    /// is no part of what is left.
+    pub bought: Vec<(String, String, String, String)>,
     /// What it could not see.
     pub gaps: Vec<Gap>,
     /// What counts as gone, and AWS keeps for a while.
@@ -377,6 +380,7 @@ impl Engine {
             look::under_way(&mut plan, lock, &interrupted, now);
         }
         images::decide(&mut plan, &images::Known { settled, pinned: &pinned, parameters: &view.parameters });
+        plan.purchases.in_doubt = self.purchases().map(|i| i.address.clone()).collect();
         for step in plan.steps.iter_mut().filter(|s| matches!(s.action, plan::Action::Create | plan::Action::Replace)) {
             if let Some(intent) = self.purchases().find(|i| i.address == step.address) {
                 let when = plan::ago(intent.time, now);
@@ -465,12 +469,12 @@ impl Engine {
             State::Degraded(why) => format!("degraded: {why}"),
             other => format!("{other:?}").to_lowercase(),
         };
+        let told = |f: &Found, words| (f.kind.name().to_owned(), f.live.id.clone(), f.live.address.to_string(), words);
         let snapshot = Snapshot::arrange(found, BTreeMap::new(), &ctx.scope, &ctx.remembered).with_surplus();
-        let mut left: Vec<_> = snapshot
-            .owned
-            .values()
-            .map(|f| (f.kind.name().to_owned(), f.live.id.clone(), f.live.address.to_string(), state(&f.live.state)))
-            .collect();
+        let stays = |f: &Found| Some(told(f, f.kind.stays(&f.live)?));
+        let bought = snapshot.owned.values().filter_map(stays).collect();
+        let mut left: Vec<_> =
+            snapshot.owned.values().filter(|f| !f.kind.is_bought()).map(|f| told(f, state(&f.live.state))).collect();
         let lost = "there, without this stack's tags".to_owned();
         left.extend(untagged.into_iter().map(|u| (u.kind.to_owned(), u.id, u.address.to_string(), lost.clone())));
         // What may have been bought is no proof of emptiness.
@@ -480,7 +484,8 @@ impl Engine {
         );
         left.sort();
         let gaps = self.gaps.iter().cloned().chain(gaps).collect();
-        Ok(Proof { left, gaps, kept: ctx.kept.take().into_iter().collect(), blind: self.memory.is_empty() })
+        let kept = ctx.kept.take().into_iter().collect();
+        Ok(Proof { left, bought, gaps, kept, blind: self.memory.is_empty() })
     }
 
     /// Every object of every stack in the account and region, and what people should know of what could not be read.

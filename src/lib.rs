@@ -77,6 +77,10 @@
 //! **Data needs a second word.** What holds data is not deleted or replaced because a field changed: `--yes` does not
 //! cover it.
 //!
+//! **Money that cannot be had back needs an address.** What is bought (`Buys`) is offered by AWS while there is only a plan,
+//! and exactly that offer is bought, once, when a person has named the resource ([`plan::Plan::agree`]); every other call of
+//! that class is refused where it would be journaled. Nothing removes what was bought: a plan keeps it, and a proof names it.
+//!
 //! **Teardown ends in proof.** A full sweep after the last delete, and a look at every id that the journal knows: 0
 //! resources, or each blocker by name.
 //!

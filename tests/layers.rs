@@ -209,6 +209,7 @@ fn the_table_says_what_a_kind_does_besides() {
     const WORDS: &[(&str, &str)] = &[
         ("Answers", "answers"),
         ("Asks", "asks"),
+        ("Buys", "buys"),
         ("Compares", "compares"),
         ("Drains", "drains"),
         ("Fleet", "fleet"),

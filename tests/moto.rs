@@ -15,6 +15,8 @@ mod server;
 
 /// What moto cannot show, and why. Our own sandbox shows all of it.
 const SKIPPED: &[(&str, &str)] = &[
+    ("capacity-block", "moto sells none; tests/moto/serve.py answers that there are no reservations"),
+    ("capacity-reservation", "moto has none; tests/moto/serve.py answers that there are none"),
     ("dashboard", "moto keeps no tags of dashboards"),
     ("data-repository-association", "moto has none; tests/moto/serve.py answers that there are none"),
     ("efs: throughput and backups", "moto has no UpdateFileSystem and no PutBackupPolicy"),
@@ -141,7 +143,15 @@ fn cpu_smoke_is_applied_changed_and_destroyed() {
 
 /// Kinds that moto cannot live through; SKIPPED says why.
 const NOT_THERE: &[&str] =
-    &["dashboard", "data-repository-association", "fsx-lustre", "inference-component", "placement-group"];
+    &[
+        "capacity-block",
+        "capacity-reservation",
+        "dashboard",
+        "data-repository-association",
+        "fsx-lustre",
+        "inference-component",
+        "placement-group",
+    ];
 
 #[test]
 fn every_kind_that_moto_has_lives_its_life() {

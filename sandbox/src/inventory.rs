@@ -29,8 +29,17 @@ impl StoredObject {
     /// Whether it is there to stay: neither gone nor on its way out.
     pub fn is_live(&self) -> bool {
         let state = self.state.to_ascii_lowercase();
-        let going = ["terminated", "shutting-down", "deleted", "deleting", "pendingdeletion", "failed"];
-        !going.contains(&state.as_str())
+        !matches!(
+            state.as_str(),
+            "terminated"
+                | "shutting-down"
+                | "deleted"
+                | "deleting"
+                | "pendingdeletion"
+                | "failed"
+                | "cancelled"
+                | "expired"
+        )
     }
 }
 

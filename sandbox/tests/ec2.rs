@@ -257,3 +257,60 @@ async fn a_capacity_block_starts_and_ends() {
     assert_eq!(shown.get("name"), "terminated");
     assert!(shown.body.contains("Server.CapacityBlockExpired"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_capacity_block_is_paid_and_stays_as_it_was_bought() {
+    let sandbox = open();
+    let offers = "InstanceType=p5.48xlarge InstanceCount=2 CapacityDurationHours=24";
+    let offer = ec2(&sandbox, "DescribeCapacityBlockOfferings", offers).await.ok().get("capacityBlockOfferingId");
+    let buy = format!("CapacityBlockOfferingId={offer} InstancePlatform=Linux/UNIX");
+    let block = ec2(&sandbox, "PurchaseCapacityBlock", &buy).await.ok().get("capacityReservationId");
+    let state = async || {
+        let one = format!("CapacityReservationId.1={block}");
+        ec2(&sandbox, "DescribeCapacityReservations", &one).await.ok().get("state")
+    };
+    wait(&sandbox, 10).await;
+    assert_eq!(state().await, "payment-pending");
+    wait(&sandbox, 30).await;
+    assert_eq!(state().await, "scheduled");
+    let it = format!("CapacityReservationId={block}");
+    ec2(&sandbox, "ModifyCapacityReservation", &format!("{it} InstanceCount=3")).await.is("UnsupportedOperation");
+    ec2(&sandbox, "CancelCapacityReservation", &it).await.is("UnsupportedOperation");
+    wait(&sandbox, 24 * 3600).await;
+    assert_eq!(state().await, "active");
+    wait(&sandbox, 24 * 3600).await;
+    assert_eq!(state().await, "expired");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reservation_changes_and_ends() {
+    let sandbox = open();
+    let (_, subnet, _) = network(&sandbox, "us-east-1a").await;
+    let make = "InstanceType=g5.xlarge InstancePlatform=Linux/UNIX AvailabilityZone=us-east-1a InstanceCount=1 \
+                InstanceMatchCriteria=targeted";
+    let id = ec2(&sandbox, "CreateCapacityReservation", make).await.ok().get("capacityReservationId");
+    let it = format!("CapacityReservationId={id}");
+    ec2(&sandbox, "ModifyCapacityReservation", &format!("{it} InstanceCount=2")).await.ok();
+    let target = format!("CapacityReservationSpecification.CapacityReservationTarget.{it}");
+    let params = format!("{} {target}", launch("g5.xlarge", &subnet, 2, "a"));
+    let instance = ec2(&sandbox, "RunInstances", &params).await.ok().get("instanceId");
+    let now = sandbox.status().time;
+    let end = (now + jiff::SignedDuration::from_hours(1)).to_string();
+    let limited = format!("{it} EndDateType=limited EndDate={end}");
+    ec2(&sandbox, "ModifyCapacityReservation", &format!("{it} EndDateType=limited"))
+        .await
+        .is("InvalidParameterCombination");
+    ec2(&sandbox, "ModifyCapacityReservation", &limited).await.ok();
+    ec2(&sandbox, "DescribeCapacityReservations", "Filter.1.Name=tag:a Filter.1.Value.1=b")
+        .await
+        .is("InvalidParameterValue");
+    wait(&sandbox, 3700).await;
+    ec2(&sandbox, "CancelCapacityReservation", &it).await.is("InvalidCapacityReservationState");
+    // Its instances go on as ordinary ones.
+    let shown = ec2(&sandbox, "DescribeInstances", &format!("InstanceId.1={instance}")).await.ok();
+    assert_eq!(
+        (shown.get("name"), shown.count("<capacityReservationId>")),
+        ("running".to_owned(), 1),
+        "only the target"
+    );
+}

@@ -48,10 +48,12 @@ pub const PART: &str = "dlinfra:part";
 pub const SPEC: &str = "dlinfra:spec";
 /// How the first start of a machine ended: `done` or `failed`.
 pub const BOOT: &str = "dlinfra:boot";
+/// What was paid for something that was bought, in US dollars.
+pub const PAID: &str = "dlinfra:paid";
 /// The prefix that users' tags may not have.
 pub const PREFIX: &str = "dlinfra:";
 /// Tags that say something of one object alone, and are never compared.
-pub const NEVER_DIFFED: [&str; 4] = [INTENT, SPEC, PART, BOOT];
+pub const NEVER_DIFFED: [&str; 5] = [INTENT, SPEC, PART, BOOT, PAID];
 
 /// Tags by key.
 pub type Tags = Packed<String>;

@@ -25,6 +25,7 @@ mod machines;
 mod placement;
 mod profile;
 mod read;
+mod reserved;
 mod rung;
 mod user_data;
 
@@ -32,7 +33,7 @@ use check::CODES;
 
 pub(crate) use boot::Boot;
 use fields::{Interfaces, LayoutProfile, Rolling, RootVolume, one_hop, root_volume};
-pub(crate) use fields::{Market, Placement};
+pub(crate) use fields::{Market, Placement, Reserved};
 use rung::Rung;
 
 use crate::{
@@ -111,9 +112,10 @@ pub struct InstanceGroup {
     /// How the instances are bought.
     #[serde(default)]
     pub market: Market,
-    /// Id of a capacity reservation or a Capacity Block (`cr-…`) to launch into.
+    /// The capacity reservation or Capacity Block to launch into: `${NAME}` for one of the blueprint, or the id of one that
+    /// exists (`cr-…`). What it keeps free is paid for there, not here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reservation: Option<String>,
+    pub reservation: Option<Reserved>,
     /// How they are bought when `market` (or the reservation) has no capacity, in this order. Members that run stay as
     /// they were bought.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -184,9 +186,9 @@ impl InstanceGroup {
         }
     }
 
-    fn instances(&self, ctx: &PriceContext<'_>, name: &str, reservation: Option<&str>, market: Market) -> PriceLine {
+    fn instances(&self, ctx: &PriceContext<'_>, name: &str, reservation: Option<&Reserved>, market: Market) -> PriceLine {
         match (reservation, market) {
-            (Some(id), _) => reserved_instances(name, self.count, id),
+            (Some(by), _) => reserved_instances(name, self.count, &by.to_string()),
             (None, Market::Spot) => instances(ctx, name, self.count, PriceMarket::Spot),
             (None, _) => instances(ctx, name, self.count, PriceMarket::OnDemand),
         }
@@ -355,8 +357,11 @@ impl Resource for InstanceGroup {
     }
 
     fn needs(&self) -> Vec<Need> {
-        // Which of several ways is taken, only AWS's answers say.
-        let Some(facts) = catalog::instance_type(&self.instance_type).ok().filter(|_| self.ways().len() == 1) else {
+        // Which of several ways is taken, only AWS's answers say; a reservation of the blueprint has taken its part of the
+        // quota already.
+        let elsewhere = self.reservation.as_ref().is_some_and(|reserved| reserved.address().is_some());
+        let counts = self.ways().len() == 1 && !elsewhere;
+        let Some(facts) = catalog::instance_type(&self.instance_type).ok().filter(|_| counts) else {
             return Vec::new();
         };
         let quota = match self.market {

@@ -34,6 +34,8 @@ kinds! {
     $
     alarm::Alarm: compares,
     bucket::Bucket: data + answers + compares,
+    capacity_block::CapacityBlock: buys + compares,
+    capacity_reservation::CapacityReservation: asks,
     dashboard::Dashboard,
     data_repository_association::DataRepositoryAssociation,
     ecr_repository::EcrRepository: data,

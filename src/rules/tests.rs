@@ -203,6 +203,8 @@ fn failing() -> Vec<(&'static str, Value)> {
         ("DL0270", sharing("cluster", ["private", "elsewhere"], 3)),
         ("DL0271", sharing("spread", ["private", "private"], 4)),
         ("DL0279", public("private")),
+        ("DL3608", reserved("capacity-block", "on-demand")),
+        ("DL3608", reserved("capacity-reservation", "capacity-block")),
         ("DL0275", endpoints(&[("ssm", json!({})), ("more", json!({}))])),
         ("DL0276", endpoints(&[("ssm", json!({ "subnets": [{ "$ref": "private" }, { "$ref": "public" }] }))])),
         ("DL0277", endpoints(&[("s3", gateway("s3", "in")), ("more", gateway("s3", "in"))])),
@@ -306,6 +308,26 @@ fn placement_groups_that_hold_their_machines_are_no_finding() {
     ] {
         let found = codes(&plain(&fine));
         assert!(!found.contains("DL0270") && !found.contains("DL0271"), "{found:?}");
+    }
+}
+
+/// The good stack with its machines in a reservation of this kind.
+fn reserved(kind: &str, market: &str) -> Value {
+    let mut stack = with(&[("train", "reservation", json!({ "$ref": "room" })), ("train", "market", json!(market))]);
+    stack["room"] = match kind {
+        "capacity-block" => json!({ "kind": kind, "instance_type": "p5.48xlarge", "count": 4, "duration": "1d",
+            "latest": "2099-01-01T00:00:00Z", "max_price": "9000 USD" }),
+        _ => json!({ "kind": kind, "instance_type": "p5.48xlarge", "count": 4, "zone": "us-east-1a" }),
+    };
+    stack
+}
+
+#[test]
+fn machines_that_are_bought_as_their_reservation_is_are_no_finding() {
+    for fine in [reserved("capacity-block", "capacity-block"), reserved("capacity-reservation", "on-demand")] {
+        let found = codes(&plain(&fine));
+        // What the reservation costs is counted, so nothing needs to be said of the machines.
+        assert!(!found.contains("DL3608") && !found.contains("DL0248"), "{found:?}");
     }
 }
 

@@ -55,6 +55,7 @@ impl Lab {
             tags: tags.iter().map(|(k, v)| (format!("dlinfra:{k}"), (*v).to_owned())).collect(),
             spec_tag: String::new(),
             image: None,
+            offer: None,
             recorder: Arc::new(Memory::default()),
             open: Arc::default(),
             ordinal: Arc::default(),

@@ -2,6 +2,8 @@
 //!
 //! A part of the engine's tests, so that the SDK is linked once for both.
 mod alarm;
+pub(crate) mod capacity_block;
+mod capacity_reservation;
 mod dashboard;
 mod data;
 mod data_repository_association;
@@ -102,6 +104,8 @@ pub(crate) struct Nameless {
 }
 
 const NAMELESS: &[&Nameless] = &[
+    &capacity_block::OWN,
+    &capacity_reservation::OWN,
     &data_repository_association::OWN,
     &efs::OWN,
     &elastic_ip::OWN,

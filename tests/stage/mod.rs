@@ -194,7 +194,12 @@ impl Stage {
         let engine =
             Engine::connect(self.aws().await, self.kinds, self.target.clone(), self.backend.clone(), true).await?;
         let view = engine.look(wanted).await?;
-        let plan = engine.plan(wanted, &view, &BTreeSet::new())?;
+        let mut plan = engine.plan(wanted, &view, &BTreeSet::new())?;
+        // Nobody pays here.
+        if plan.buying().next().is_some() {
+            engine.foresee(&mut plan, &view).await?;
+            plan.agree_to_all();
+        }
         let events = self.events.clone();
         let run = Execution {
             command: if wanted.is_empty() { "destroy" } else { "apply" },
@@ -213,6 +218,14 @@ impl Stage {
             let (_keep, cancel) = never();
             match self.command(wanted, cancel).await {
                 Ok(outcome) if outcome.complete() => return Ok(outcome),
+                // A purchase without an answer that AWS does not show: a person looks, and says that nothing was bought.
+                Ok(o) if o.failed.iter().any(|(_, e)| e.class == ErrorClass::Purchase) => {
+                    let mut engine = self.engine().await;
+                    for (address, _) in o.failed.iter().filter(|(_, e)| e.class == ErrorClass::Purchase) {
+                        engine.not_bought(address, None).await.map_err(|e| format!("not bought: {e}"))?;
+                    }
+                    last = "a purchase is in doubt".to_owned();
+                }
                 Ok(o) => {
                     return Err(format!("failed {:?} pending {:?} skipped {:?}", o.failed, o.pending, o.skipped));
                 }
@@ -280,6 +293,7 @@ impl Stage {
             tags: view.tags.clone().into(),
             spec_tag: String::new(),
             image: None,
+            offer: None,
             recorder: Arc::new(Memory::default()),
             open: Arc::default(),
             ordinal: Arc::default(),

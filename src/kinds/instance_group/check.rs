@@ -1,6 +1,6 @@
 //! Checks of an instance group's fields, and what `explain` says about them.
 use super::{
-    Boot, InstanceGroup, Market, boot, ladder,
+    Boot, InstanceGroup, Market, Reserved, boot, ladder,
     rung::{self, is_reservation, unsold},
 };
 use crate::{
@@ -162,7 +162,7 @@ pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {
             add(&FALLBACK, "fallback", summary, "name each market once");
         }
     }
-    if let Some(id) = group.reservation.as_deref().filter(|id| !is_reservation(id)) {
+    if let Some(id) = group.reservation.as_ref().and_then(Reserved::literal).filter(|id| !is_reservation(id)) {
         let summary = format!("`{id}` is not the id of a reservation");
         add(&MALFORMED_ID, "reservation", summary, "write `cr-…`, or the ARN of a resource group of reservations");
     }

@@ -54,7 +54,10 @@ async fn offered(ctx: &SweepCtx, made: &[Foreseen<InstanceGroup>]) -> Result<Fou
 
 async fn reservations(ctx: &SweepCtx, made: &[Foreseen<InstanceGroup>]) -> Result<Found, Error> {
     // Where another way of buying follows, a reservation that does not hold is passed over.
-    let of = |group: &Foreseen<InstanceGroup>| group.want.reservation.clone().filter(|_| group.want.ways().len() == 1);
+    let of = |group: &Foreseen<InstanceGroup>| {
+        let reserved = group.want.reservation.as_ref().filter(|_| group.want.ways().len() == 1);
+        reserved.and_then(|it| it.literal()).map(str::to_owned)
+    };
     let ids: BTreeSet<String> = made.iter().filter_map(of).collect();
     let mut known = BTreeMap::new();
     // Asked for several at once EC2 does not say which of them is unknown.
@@ -63,21 +66,44 @@ async fn reservations(ctx: &SweepCtx, made: &[Foreseen<InstanceGroup>]) -> Resul
         known.insert(id, found);
     }
     let wrong = |group: &Foreseen<InstanceGroup>| {
-        let id = of(group)?;
-        let summary = match known.get(&id)? {
-            None => format!("there is no reservation {id} in {}", ctx.scope.region),
-            Some(found) => {
-                // How many are free does not count: machines that are replaced make room for their successors.
-                let room = u32::try_from(found.total_instance_count().unwrap_or(i32::MAX)).unwrap_or_default();
-                let count = group.want.count;
-                let small = || (room < count).then(|| format!("is for {room} machines, and {count} are wanted"));
-                format!("{id} {}", ladder::unfit(found, &group.want.instance_type, zone(group)).or_else(small)?)
+        let summary = match of(group) {
+            None => {
+                let (address, spec) = (group.want.reservation.as_ref()?, group.targets.get("reservation")?);
+                format!("{address} {}", unfit_spec(spec, group)?)
             }
+            Some(id) => match known.get(&id)? {
+                None => format!("there is no reservation {id} in {}", ctx.scope.region),
+                Some(found) => {
+                    // How many are free does not count: machines that are replaced make room for their successors.
+                    let room = u32::try_from(found.total_instance_count().unwrap_or(i32::MAX)).unwrap_or_default();
+                    let count = group.want.count;
+                    let small = || (room < count).then(|| format!("is for {room} machines, and {count} are wanted"));
+                    format!("{id} {}", ladder::unfit(found, &group.want.instance_type, zone(group)).or_else(small)?)
+                }
+            },
         };
         let help = "`aws ec2 describe-capacity-reservations` lists those of the account, `fallback` says what else may be tried";
         Some(problem(&check::RESERVATION, "reservation", summary, help.to_owned()))
     };
     Ok(made.iter().enumerate().filter_map(|(n, group)| Some((n, wrong(group)?))).collect())
+}
+
+/// Why no machine of the group can be launched into a reservation of the blueprint, which may be still to be made.
+fn unfit_spec(spec: &Value, group: &Foreseen<InstanceGroup>) -> Option<String> {
+    let text = |field: &str| spec.get(field).and_then(Value::as_str);
+    let (keeps, count) = (spec.get("count").and_then(Value::as_u64)?, group.want.count);
+    let few = || (u64::from(count) > keeps).then(|| format!("keeps {keeps} machines free, and {count} are wanted"));
+    elsewhere(text("instance_type"), text("zone"), group).or_else(few)
+}
+
+fn elsewhere(name: Option<&str>, there: Option<&str>, group: &Foreseen<InstanceGroup>) -> Option<String> {
+    if let Some(name) = name.filter(|name| *name != group.want.instance_type) {
+        return Some(format!("is for {name}, and {} is wanted", group.want.instance_type));
+    }
+    match (there, zone(group)) {
+        (Some(there), Some(here)) if there != here => Some(format!("is in {there}, and the subnet in {here}")),
+        _ => None,
+    }
 }
 
 /// Key pairs are brought by people, so a rehearsal has none and takes any name.

@@ -1,5 +1,5 @@
 //! The ways of getting the machines of a group, in the order in which they are tried.
-use super::{InstanceGroup, Market, RUN, rung::Rung};
+use super::{InstanceGroup, Market, RUN, Reserved, rung::Rung};
 use crate::{
     aws::{Error, ErrorClass},
     call::{Ctx, SweepCtx},
@@ -23,7 +23,7 @@ pub(super) struct Way<'g> {
     pub(super) instance_type: &'g str,
     pub(super) subnet: &'g Ref<Subnet>,
     pub(super) market: Market,
-    pub(super) reservation: Option<&'g str>,
+    pub(super) reservation: Option<&'g Reserved>,
     /// The highest price of a spot instance.
     pub(super) max_price: Option<Money>,
     /// How long it is asked for again.
@@ -51,14 +51,14 @@ impl InstanceGroup {
         };
         if self.capacity.is_empty() {
             let others = self.fallback.iter().map(|market| own(*market, None));
-            return std::iter::once(own(self.market, self.reservation.as_deref())).chain(others).collect();
+            return std::iter::once(own(self.market, self.reservation.as_ref())).chain(others).collect();
         }
         let mut out = Vec::new();
         for rung in &self.capacity {
             for instance_type in rung.types_or(&self.instance_type) {
                 for subnet in rung.subnets_or(&self.subnet) {
                     let Rung { market, max_price, wait, .. } = *rung;
-                    let reservation = rung.reservation.as_deref();
+                    let reservation = rung.reservation.as_ref();
                     out.push(Way { instance_type, subnet, market, reservation, max_price, wait });
                 }
             }
@@ -73,7 +73,7 @@ impl InstanceGroup {
                 instance_type: way.instance_type.to_owned(),
                 subnet: way.subnet.clone(),
                 market: way.market,
-                reservation: way.reservation.map(str::to_owned),
+                reservation: way.reservation.cloned(),
                 ..self.clone()
             },
             max_price: way.max_price,
@@ -100,7 +100,7 @@ impl InstanceGroup {
             "instance_type": self.instance_type,
             "subnet": self.subnet.id()?,
             "market": self.market,
-            "reservation": self.reservation,
+            "reservation": self.reservation.as_ref().map(Reserved::id).transpose()?,
         }))
     }
 }
@@ -158,7 +158,7 @@ pub(super) struct Known {
 impl Known {
     pub(super) async fn ask(ctx: &Ctx, ways: &[Bought]) -> Result<Self, Error> {
         let mut out = Self::default();
-        let ids = ways.iter().filter_map(|way| way.group.reservation.as_deref()).filter(|id| id.starts_with("cr-"));
+        let ids = ways.iter().filter_map(|way| way.group.reservation.as_ref()?.id().ok()).filter(|id| id.starts_with("cr-"));
         if ways.len() < 2 {
             return Ok(out);
         }
@@ -180,7 +180,7 @@ impl Known {
 
     /// Why a launch of so many machines in this way need not be sent.
     pub(super) fn refuses(&self, way: &InstanceGroup, count: u32) -> Option<String> {
-        let found = match self.reservations.get(way.reservation.as_deref()?)? {
+        let found = match self.reservations.get(way.reservation.as_ref()?.id().ok()?)? {
             Some(found) => found,
             None => return Some("there is no such reservation".to_owned()),
         };
@@ -246,7 +246,7 @@ pub(super) fn as_first(want: &Value, seen: &mut serde_json::Map<String, Value>) 
     let fits = |way: &BTreeMap<&str, Value>| {
         way.iter().all(|(key, value)| match (*key, seen.get(*key)) {
             // Machines that run in a reservation of a resource group show which.
-            ("reservation", found) if value.as_str().is_some_and(|id| id.starts_with("arn:")) => {
+            ("reservation", found) if value["$id"].as_str().is_some_and(|id| id.starts_with("arn:")) => {
                 !reserved(found).is_null()
             }
             // An on-demand machine may use a reservation that is open to all.

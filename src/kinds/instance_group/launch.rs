@@ -5,7 +5,7 @@ use super::{
     live,
     live::Fleet,
     machine_image::{self, MachineImage},
-    placement, profile,
+    placement, profile, reserved,
 };
 use crate::{
     aws::{
@@ -55,7 +55,10 @@ pub(super) async fn launch(want: &InstanceGroup, ctx: &Ctx, fleet: &Fleet, count
     while left > 0 {
         let gang = left.min(GANG);
         let launch = Launch { want, plans: &plans, known: &known, first, gang, count, beside: &beside };
-        let started = launch.start(ctx, put_off.clone()).await?;
+        let started = match launch.start(ctx, put_off.clone()).await {
+            Ok(started) => started,
+            Err(error) => return Err(reserved::not_yet(want, ctx, error).await),
+        };
         wait_until_seen(ctx, &started).await?;
         beside.extend(started);
         left -= gang;
@@ -103,7 +106,7 @@ impl Launch<'_> {
     /// Asks again as long as the way says.
     async fn in_this_way(&self, ctx: &Ctx, plan: &Plan<'_>) -> Result<Vec<Id>, Error> {
         if let Some(why) = self.known.refuses(plan.want(), self.gang) {
-            let id = plan.want().reservation.as_deref().unwrap_or_default();
+            let id = plan.want().reservation.as_ref().map(ToString::to_string).unwrap_or_default();
             return Err(Error::new(ErrorClass::Capacity, format!("{id} {why}")));
         }
         let patience = SignedDuration::from_secs(plan.way.wait.map_or(0, |wait| wait.seconds().cast_signed()));
@@ -309,8 +312,8 @@ impl Plan<'_> {
             let options = InstanceMarketOptionsRequest::builder().market_type(market).set_spot_options(spot);
             call = call.instance_market_options(options.build());
         }
-        if let Some(id) = &want.reservation {
-            let target = CapacityReservationTarget::builder();
+        if let Some(reserved) = &want.reservation {
+            let (id, target) = (reserved.id()?, CapacityReservationTarget::builder());
             let target = match id.starts_with("arn:") {
                 true => target.capacity_reservation_resource_group_arn(id).build(),
                 false => target.capacity_reservation_id(id).build(),

@@ -2,7 +2,7 @@
 use super::{
     InstanceGroup,
     disks::Volumes,
-    fields::{Interfaces, LayoutProfile, Market, Placement, RootVolume, VolumeType, one_hop},
+    fields::{Interfaces, LayoutProfile, Market, Placement, Reserved, RootVolume, VolumeType, one_hop},
     ladder,
     live::{member_state, placement_name},
     profile::{self, Roles},
@@ -78,7 +78,7 @@ pub(super) fn read(instance: &Instance, volumes: &Volumes, roles: &Roles) -> Ins
         Some(InstanceLifecycleType::CapacityBlock) => Market::CapacityBlock,
         _ => Market::OnDemand,
     };
-    spec.reservation = instance.capacity_reservation_id().map(str::to_owned);
+    spec.reservation = instance.capacity_reservation_id().map(Reserved::to_id);
     spec.key_name = instance.key_name().map(|name| name.to_owned().into());
     let hops = instance.metadata_options().and_then(InstanceMetadataOptionsResponse::http_put_response_hop_limit);
     spec.metadata_hops = hops.and_then(|h| u32::try_from(h).ok()).unwrap_or(1);

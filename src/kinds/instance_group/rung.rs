@@ -1,5 +1,5 @@
 //! The rungs of the ladder on which a group gets its machines: their fields and what is wrong with some.
-use super::{InstanceGroup, Market, check};
+use super::{InstanceGroup, Market, Reserved, check};
 use crate::{
     catalog::{self, image},
     diagnostic::Code,
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub struct Rung {
     /// A capacity reservation or a Capacity Block (`cr-…`), or the ARN of a resource group of reservations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reservation: Option<String>,
+    pub reservation: Option<Reserved>,
     /// How the machines are bought.
     #[serde(default)]
     pub market: Market,
@@ -72,8 +72,8 @@ pub(super) fn check(group: &InstanceGroup, add: &mut impl FnMut(&'static Code, &
         let mut wrong =
             |field: &str, summary: String, help: &str| add(&check::CAPACITY, &format!("{path}{field}"), summary, help);
         match (&rung.reservation, rung.market) {
-            (Some(id), _) if !is_reservation(id) => {
-                wrong(".reservation", format!("`{id}` is not the id of a reservation"), "write `cr-…`");
+            (Some(reserved), _) if reserved.literal().is_some_and(|id| !is_reservation(id)) => {
+                wrong(".reservation", format!("`{reserved}` is not the id of a reservation"), "write `cr-…`");
             }
             (Some(_), Market::Spot) => {
                 let summary = "spot instances do not run in a reservation".to_owned();

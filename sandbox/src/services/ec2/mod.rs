@@ -25,6 +25,7 @@ pub(crate) mod leases;
 mod nat;
 mod outside;
 mod placement;
+mod reservation_changes;
 mod reservations;
 mod route_associations;
 mod routes;
@@ -86,6 +87,7 @@ pub(crate) static SERVICE: Service = Service {
         instance_view::OPERATIONS,
         volumes::OPERATIONS,
         volume_changes::OPERATIONS,
+        reservation_changes::OPERATIONS,
         reservations::OPERATIONS,
         blocks::OPERATIONS,
         spot::OPERATIONS,
@@ -131,7 +133,7 @@ fn settle(world: &mut World, due: &Due) {
         endpoints::Endpoint::KIND => endpoints::settle(world, region, id),
         leases::Lease::KIND => leases::settle(world, region, id),
         instances::Instance::KIND => instances::settle(world, region, id, due.at),
-        reservations::Reservation::KIND => blocks::settle(world, region, id, due.at),
+        reservations::Reservation::KIND => reservation_changes::settle(world, region, id, due.at),
         _ => {}
     }
 }

@@ -15,17 +15,23 @@ use super::{
 use crate::cli::codes;
 use crate::ui::{Progress, Ui};
 use dlinfra::{
+    address::Address,
     blueprint::Compiled,
     diagnostic::{Diagnostic, Diagnostics},
     engine::{Engine, Execution, Outcome, Removed, Snapshot, View},
     journal::{self, LockStatus, Presence},
     plan::{Plan, Wanted},
+    price::line::Dollars,
     report::{cost::PlanFigures, counted, plan as report},
 };
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// Bring AWS to what the blueprint says.
@@ -47,6 +53,9 @@ pub(super) struct Args {
     /// Replace this resource although nothing forces it.
     #[arg(long, value_name = "ADDRESS")]
     replace: Vec<String>,
+    /// Buy this, for the price that the plan shows. The money cannot be had back.
+    #[arg(long, value_name = "ADDRESS")]
+    buy: Vec<String>,
     /// Say that a purchase whose answer never came was not executed, so that it may be made.
     #[arg(long, value_name = "ADDRESS")]
     not_bought: Vec<String>,
@@ -77,6 +86,7 @@ impl Args {
             allow_destroy: Vec::new(),
             delete_data: false,
             replace: Vec::new(),
+            buy: Vec::new(),
             not_bought: Vec::new(),
             full: false,
             forms: args.forms.inner(),
@@ -110,10 +120,13 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         drop(prepared);
         prepared = prepare().await?;
     }
-    let plan = &prepared.plan;
     if let Some(saved) = &prepared.saved {
-        saved.check_steps(&prepared.view, plan)?;
+        saved.check_steps(&prepared.view, &prepared.plan)?;
     }
+    for address in to_buy(args, &prepared)? {
+        prepared.plan.agree(&address);
+    }
+    let plan = &prepared.plan;
     let money = &prepared.money.figures;
     if !ui.json {
         let revealed = prepared.revealed().await;
@@ -128,6 +141,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     }
     prepared.money.gate(ui)?;
     refuse_destroyed_data(&prepared, args).await?;
+    refuse_purchases(plan)?;
     let job = || Job {
         engine: &prepared.engine,
         plan,
@@ -230,11 +244,63 @@ async fn refuse_destroyed_data(prepared: &plan::Prepared, args: &Args) -> std::r
     if out.is_empty() { Ok(()) } else { Err(out.into()) }
 }
 
+/// What `--buy` names: resources that are bought. Where one is there already, nothing is bought again.
+fn to_buy(args: &Args, prepared: &plan::Prepared) -> std::result::Result<BTreeSet<Address>, Stop> {
+    let wanted = &prepared.deployment.wanted;
+    let addresses = plan::addresses(&args.buy, &prepared.deployment)?;
+    let others = addresses.iter().filter(|a| wanted.iter().any(|w| w.address == **a && !w.kind.is_bought()));
+    let problems: Diagnostics = others
+        .map(|address| {
+            Diagnostic::error(&codes::NOTHING_TO_BUY, format!("{address} is nothing that is bought"))
+                .with_help("leave out `--buy` for it: it is paid for as it is used")
+        })
+        .collect();
+    Ok(problems.into_result(addresses).map(|(addresses, _)| addresses)?)
+}
+
+/// Money that cannot be had back is spent only on what was named.
+fn refuse_purchases(plan: &Plan) -> std::result::Result<(), Stop> {
+    let refused = plan.unagreed().map(|step| {
+        let address = &step.address;
+        let waiting: Vec<String> = plan.waiting_for(address).into_iter().map(|a| format!("`{a}`")).collect();
+        let waiting = match waiting.is_empty() {
+            true => String::new(),
+            false => format!("; {} would wait for it", waiting.join(", ")),
+        };
+        let text = format!("`{address}` ({}) is bought only when you say so{waiting}", step.summary);
+        let help = match plan.purchases.offers.get(address) {
+            Some(offer) => format!(
+                "`--buy {address}` buys {} for {}, and nobody gives the money back; nothing was bought or changed",
+                offer.words,
+                Dollars(offer.price)
+            ),
+            None => {
+                "what AWS offers could not be asked (see the notes above); nothing was bought or changed".to_owned()
+            }
+        };
+        Diagnostic::error(&codes::NOT_TO_BUY, text).with_help(help)
+    });
+    let refused: Diagnostics = refused.collect();
+    if refused.is_empty() { Ok(()) } else { Err(Stop { exit: Exit::Refused, diagnostics: refused }) }
+}
+
 fn confirmed(header: &report::Header, plan: &Plan, ui: Ui) -> bool {
     let s = plan.summary;
     let count = s.create + s.update + s.replace + s.delete + s.adopt;
     if plan.destructive().next().is_some() {
         let question = format!("This destroys data. Type the stack's name ({}) to go on:", header.stack);
+        return ui.ask(&question).is_some_and(|a| a == header.stack);
+    }
+    let bought: Vec<_> = plan.buying().filter_map(|s| plan.purchases.agreed(&s.address)).collect();
+    if !bought.is_empty() {
+        let sum = bought.iter().fold(Decimal::ZERO, |sum, offer| sum.saturating_add(offer.price));
+        let words: Vec<&str> = bought.iter().map(|offer| offer.words.as_str()).collect();
+        let question = format!(
+            "This buys {} for {}, for good. Type the stack's name ({}) to go on:",
+            words.join(" and "),
+            Dollars(sum),
+            header.stack
+        );
         return ui.ask(&question).is_some_and(|a| a == header.stack);
     }
     let question = format!("Apply {} in account {} {}? [y/N]", counted(count, "change"), header.account, header.region);

@@ -78,6 +78,12 @@ codes! {
         "`--body FILE` names a file, `--body -` the standard input.";
     OUTPUT_NOT_WRITTEN = "DL0575", "The output could not be written",
         "What a command prints to stdout did not arrive whole: the device is full, or the file cannot be written. A command that would have ended with 0 ends with 1 then, so that no script takes half an answer for a whole one. What it changed in AWS is changed, and is in the journal. A closed pipe (`| head`) is not an error.";
+    NOT_TO_BUY = "DL0734", "Bought only with --buy",
+        "Something of the blueprint is bought for money that cannot be had back, such as a Capacity Block. A plan shows what AWS offers and at what price; `apply` buys it only when its address is named with `--buy ADDRESS`, and changes nothing before that is said. `--yes` does not say it. A purchase is made once: when it is there, `--buy` buys nothing more. To apply the rest without it, take it and what uses it out of the blueprint, for example with `when:`.";
+    NOTHING_TO_BUY = "DL0735", "Nothing can be bought at this address",
+        "`--buy` names a resource that is bought for good, such as a Capacity Block. The resource at the address is of another kind.";
+    ENDS_BY_ITSELF = "DL0736", "Something bought stays until it ends",
+        "Nobody can remove what was bought, such as a Capacity Block: it is paid, costs nothing more, and ends by itself at the time that is shown. It is not part of what is left, so a removal that leaves nothing else is complete. When it has ended, nothing reminds of it.";
     FORMAT = "DL0741", "Unsupported output format",
         "Every command prints text or JSON. CSV, Markdown and HTML are formats of reports: `dlinfra cost --format html -o cost.html`.";
     REPORT_NOT_WRITTEN = "DL0742", "The report was not written",

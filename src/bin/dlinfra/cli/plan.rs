@@ -346,9 +346,13 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
 
 /// The command that applies what was shown; destroyed data must be named again there.
 fn after(args: &Args, prepared: &Prepared) -> String {
-    let Some(path) = &args.out else { return next("apply", &args.source, &prepared.place) };
+    let mut buys = String::new();
+    for step in prepared.plan.unagreed() {
+        buys.push_str(&format!(" --buy {}", quoted(step.address.as_str())));
+    }
+    let Some(path) = &args.out else { return next("apply", &args.source, &prepared.place) + &buys };
     let source = Source { file: Some(path.clone()), ..Source::default() };
-    let mut out = next("apply", &source, &prepared.place);
+    let mut out = next("apply", &source, &prepared.place) + &buys;
     for step in prepared.plan.destructive() {
         out.push_str(&format!(" --allow-destroy {}", quoted(step.address.as_str())));
     }
