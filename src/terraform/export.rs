@@ -135,7 +135,8 @@ fn object(scope: &Scope, ids: &BTreeMap<&str, &str>, names: &mut Names, address:
         "aws_ecr_repository" => {
             add("aws_ecr_repository", "", id);
             let fields = [("lifecycle", "aws_ecr_lifecycle_policy"), ("policy", "aws_ecr_repository_policy")];
-            for (field, kind) in fields.into_iter().filter(|(field, _)| live.spec.get(field).is_some_and(|it| !it.is_null()))
+            for (field, kind) in
+                fields.into_iter().filter(|(field, _)| live.spec.get(field).is_some_and(|it| !it.is_null()))
             {
                 add(kind, &format!("_{field}"), id);
             }
