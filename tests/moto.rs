@@ -142,16 +142,15 @@ fn cpu_smoke_is_applied_changed_and_destroyed() {
 }
 
 /// Kinds that moto cannot live through; SKIPPED says why.
-const NOT_THERE: &[&str] =
-    &[
-        "capacity-block",
-        "capacity-reservation",
-        "dashboard",
-        "data-repository-association",
-        "fsx-lustre",
-        "inference-component",
-        "placement-group",
-    ];
+const NOT_THERE: &[&str] = &[
+    "capacity-block",
+    "capacity-reservation",
+    "dashboard",
+    "data-repository-association",
+    "fsx-lustre",
+    "inference-component",
+    "placement-group",
+];
 
 #[test]
 fn every_kind_that_moto_has_lives_its_life() {

@@ -12,8 +12,8 @@ use crate::{
     },
     price::{PriceContext, PriceLine, compute},
     resource::{
-        About, Buys, Call, Changes, Class, Compares, Discovery, Durations, Expected, Foreseen, Id, Live, Lookup, Offered,
-        Output, Problem, Resource,
+        About, Buys, Call, Changes, Class, Compares, Discovery, Durations, Expected, Foreseen, Id, Live, Lookup,
+        Offered, Output, Problem, Resource,
     },
     units::{Money, Span},
 };

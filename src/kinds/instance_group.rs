@@ -186,7 +186,13 @@ impl InstanceGroup {
         }
     }
 
-    fn instances(&self, ctx: &PriceContext<'_>, name: &str, reservation: Option<&Reserved>, market: Market) -> PriceLine {
+    fn instances(
+        &self,
+        ctx: &PriceContext<'_>,
+        name: &str,
+        reservation: Option<&Reserved>,
+        market: Market,
+    ) -> PriceLine {
         match (reservation, market) {
             (Some(by), _) => reserved_instances(name, self.count, &by.to_string()),
             (None, Market::Spot) => instances(ctx, name, self.count, PriceMarket::Spot),

@@ -158,7 +158,8 @@ pub(super) struct Known {
 impl Known {
     pub(super) async fn ask(ctx: &Ctx, ways: &[Bought]) -> Result<Self, Error> {
         let mut out = Self::default();
-        let ids = ways.iter().filter_map(|way| way.group.reservation.as_ref()?.id().ok()).filter(|id| id.starts_with("cr-"));
+        let ids =
+            ways.iter().filter_map(|way| way.group.reservation.as_ref()?.id().ok()).filter(|id| id.starts_with("cr-"));
         if ways.len() < 2 {
             return Ok(out);
         }
