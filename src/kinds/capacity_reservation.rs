@@ -6,7 +6,7 @@ pub(super) use check::moment;
 pub(super) use read::{Reservation, all, in_use, named, state};
 
 use crate::{
-    aws::{Error, gone},
+    aws::{Error, ErrorClass, gone},
     call::{Ctx, SweepCtx},
     catalog,
     kinds::ec2,
@@ -240,7 +240,14 @@ impl Resource for CapacityReservation {
 
     async fn delete(ctx: &Ctx, live: &Live<Self>) -> Result<(), Error> {
         let call = ctx.aws.ec2().cancel_capacity_reservation().capacity_reservation_id(&live.id);
-        gone(call.send().await.map_err(Error::from))
+        match gone(call.send().await.map_err(Error::from)) {
+            // One that is cancelled already, or has ended meanwhile.
+            Err(e) if e.class == ErrorClass::WrongState => {
+                let there = read::all(&ctx.sweep()).await?.iter().any(|one| one.is(&live.id));
+                if there { Err(e) } else { Ok(()) }
+            }
+            other => other,
+        }
     }
 
     async fn lookup(ctx: &SweepCtx, by: &Lookup) -> Result<Vec<Live<Self>>, Error> {

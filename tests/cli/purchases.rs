@@ -94,7 +94,7 @@ impl Buyer {
 
     /// How often somebody has tried to buy, since the last command began.
     fn purchases(&self) -> usize {
-        let said = self.0.run("sandbox requests --json").code(0);
+        let said = self.0.run("sandbox requests --format json").code(0);
         said.out.matches("PurchaseCapacityBlock").count()
     }
 }
@@ -141,7 +141,7 @@ fn what_was_bought_is_not_bought_again() {
     let removed = buyer.run("destroy --yes").code(0);
     let removed = removed.says(&["Proof: ", "0 resources, $0.00/h left", "Stays: block  capacity-block  cr-"]);
     removed.says(&["it was bought for $1,536.00 and cannot be given back", "note[DL0736]"]);
-    let again = buyer.run("destroy --yes --json").code(0).json();
+    let again = buyer.run("destroy --yes --format json").code(0).json();
     assert_eq!(
         (again["left"].as_array().map(Vec::len), again["bought"][0]["address"].as_str()),
         (Some(0), Some("block"))

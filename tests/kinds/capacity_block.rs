@@ -141,7 +141,7 @@ async fn the_cheapest_that_fits_is_offered_or_it_is_said_why_none_is() {
         (
             json!({ "earliest": at(2000), "latest": at(2001) }),
             "DL3606",
-            "AWS offers no 2 x p5.48xlarge for 1d in us-east-1a",
+            "AWS offers no 2 x p5.48xlarge for 24h in us-east-1a",
         ),
         (json!({ "zone": "us-east-1z" }), "DL3606", "in us-east-1z"),
         (json!({ "max_price": "1535.99 USD" }), "DL3607", "costs $1,536.00, and `max_price` is $1,535.99"),

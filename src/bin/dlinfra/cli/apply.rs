@@ -2,6 +2,7 @@
 use super::{
     Exit, Result, Stop,
     arguments::{Source, Where},
+    buying,
     forms::{self, Forms},
     load,
     money::Limits,
@@ -15,7 +16,6 @@ use super::{
 use crate::cli::codes;
 use crate::ui::{Progress, Ui};
 use dlinfra::{
-    address::Address,
     blueprint::Compiled,
     diagnostic::{Diagnostic, Diagnostics},
     engine::{Engine, Execution, Outcome, Removed, Snapshot, View},
@@ -26,12 +26,9 @@ use dlinfra::{
 };
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
-use std::{
-    collections::BTreeSet,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 /// Bring AWS to what the blueprint says.
@@ -123,7 +120,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     if let Some(saved) = &prepared.saved {
         saved.check_steps(&prepared.view, &prepared.plan)?;
     }
-    for address in to_buy(args, &prepared)? {
+    for address in buying::named(&args.buy, &prepared)? {
         prepared.plan.agree(&address);
     }
     let plan = &prepared.plan;
@@ -141,7 +138,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     }
     prepared.money.gate(ui)?;
     refuse_destroyed_data(&prepared, args).await?;
-    refuse_purchases(plan)?;
+    buying::refuse(plan)?;
     let job = || Job {
         engine: &prepared.engine,
         plan,
@@ -242,46 +239,6 @@ async fn refuse_destroyed_data(prepared: &plan::Prepared, args: &Args) -> std::r
     let allowed = args.allow_destroy.iter().map(String::as_str).collect();
     let out = plan.refused(&allowed, args.delete_data, &contents);
     if out.is_empty() { Ok(()) } else { Err(out.into()) }
-}
-
-/// What `--buy` names: resources that are bought. Where one is there already, nothing is bought again.
-fn to_buy(args: &Args, prepared: &plan::Prepared) -> std::result::Result<BTreeSet<Address>, Stop> {
-    let wanted = &prepared.deployment.wanted;
-    let addresses = plan::addresses(&args.buy, &prepared.deployment)?;
-    let others = addresses.iter().filter(|a| wanted.iter().any(|w| w.address == **a && !w.kind.is_bought()));
-    let problems: Diagnostics = others
-        .map(|address| {
-            Diagnostic::error(&codes::NOTHING_TO_BUY, format!("{address} is nothing that is bought"))
-                .with_help("leave out `--buy` for it: it is paid for as it is used")
-        })
-        .collect();
-    Ok(problems.into_result(addresses).map(|(addresses, _)| addresses)?)
-}
-
-/// Money that cannot be had back is spent only on what was named.
-fn refuse_purchases(plan: &Plan) -> std::result::Result<(), Stop> {
-    let refused = plan.unagreed().map(|step| {
-        let address = &step.address;
-        let waiting: Vec<String> = plan.waiting_for(address).into_iter().map(|a| format!("`{a}`")).collect();
-        let waiting = match waiting.is_empty() {
-            true => String::new(),
-            false => format!("; {} would wait for it", waiting.join(", ")),
-        };
-        let text = format!("`{address}` ({}) is bought only when you say so{waiting}", step.summary);
-        let help = match plan.purchases.offers.get(address) {
-            Some(offer) => format!(
-                "`--buy {address}` buys {} for {}, and nobody gives the money back; nothing was bought or changed",
-                offer.words,
-                Dollars(offer.price)
-            ),
-            None => {
-                "what AWS offers could not be asked (see the notes above); nothing was bought or changed".to_owned()
-            }
-        };
-        Diagnostic::error(&codes::NOT_TO_BUY, text).with_help(help)
-    });
-    let refused: Diagnostics = refused.collect();
-    if refused.is_empty() { Ok(()) } else { Err(Stop { exit: Exit::Refused, diagnostics: refused }) }
 }
 
 fn confirmed(header: &report::Header, plan: &Plan, ui: Ui) -> bool {

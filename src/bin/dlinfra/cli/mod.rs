@@ -3,6 +3,7 @@
 //! One file: the table of commands, their help and the codes of the command line are one page.
 mod apply;
 mod arguments;
+mod buying;
 mod catalog;
 mod catalog_refresh;
 mod catalog_types;
