@@ -292,14 +292,13 @@ impl Ctx {
 
     /// AWS has taken this change on, and only time tells whether it keeps it.
     pub fn tried(&self, what: &str) {
-        let key = (self.address.clone(), what.to_owned());
-        self.tried.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+        self.tried.lock().unwrap_or_else(PoisonError::into_inner).insert((self.address.clone(), what.to_owned()));
     }
 
     /// Has this run asked for this change before? Then AWS has taken it back.
     pub fn has_tried(&self, what: &str) -> bool {
-        let key = (self.address.clone(), what.to_owned());
-        self.tried.lock().unwrap_or_else(PoisonError::into_inner).contains(&key)
+        let tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        tried.contains(&(self.address.clone(), what.to_owned()))
     }
 
     /// The same identity for reading.

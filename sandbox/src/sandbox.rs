@@ -19,7 +19,7 @@ use crate::faults::{FaultAction, FaultRule, Faults};
 use crate::image::Image;
 use crate::inventory::{self, StoredObject};
 use crate::measurement::Measurement;
-use crate::request_log::{LogEntry, RequestLog};
+use crate::request_log::{LogEntry, RequestLog, request_id};
 use crate::service::{Found, Parsed, Service, unsigned};
 use crate::services::{SERVICES, ec2, monitoring, ssm};
 use crate::session;
@@ -431,9 +431,4 @@ fn keep(state: &mut State, checkpoint: usize, now: Timestamp, sync: bool) -> Res
     // A snapshot only shortens the log; the change itself is safe already.
     let _ = disk.compact(&state.world, now, false);
     Ok(())
-}
-
-/// A request id that looks like AWS's and is the same in every run.
-fn request_id(seed: u64, number: u64) -> String {
-    format!("{:08x}-0000-4000-8000-{number:012x}", seed & 0xffff_ffff)
 }

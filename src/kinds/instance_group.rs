@@ -25,6 +25,7 @@ mod machines;
 mod placement;
 mod profile;
 mod read;
+mod request;
 mod reserved;
 mod rung;
 mod user_data;

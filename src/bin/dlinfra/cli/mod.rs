@@ -14,6 +14,7 @@ mod cost_actual;
 mod cost_all;
 mod destroy;
 mod drift;
+mod ending;
 mod eval;
 mod explain;
 mod export;
