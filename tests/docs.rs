@@ -101,7 +101,7 @@ fn commands_in_the_text_exist() {
         .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
         .filter_map(|line| line.split_whitespace().next())
         .collect();
-    let named = Regex::new(r"`dlinfra ([a-z]+)").unwrap();
+    let named = Regex::new(r"`dlinfra ([a-z-]+)").unwrap();
     let mut wrong = Vec::new();
     for page in pages() {
         for found in named.captures_iter(&read(&page)) {

@@ -103,11 +103,6 @@ impl Resource for VpcEndpoint {
             ("private_dns", DefaultValue::Flag(true)),
             ("policy", DefaultValue::Nothing),
         ],
-        durations: Some(Durations {
-            create: durations::VPC_ENDPOINT,
-            update: durations::VPC_ENDPOINT,
-            delete: durations::VPC_ENDPOINT,
-        }),
         // For minutes it is being deleted, and its interfaces hold subnets and security groups so long.
         gone: Gone::Later,
         ..About::new("A way from a VPC to a service of AWS that does not cross the internet")
@@ -115,8 +110,11 @@ impl Resource for VpcEndpoint {
 
     /// Routes are there at once, interfaces take minutes.
     fn durations(&self) -> Durations {
-        let interfaces = Self::ABOUT.durations.unwrap_or(Durations::quick(4, 4, 4));
-        if self.class() == Type::Gateway { Durations::quick(4, 4, 4) } else { interfaces }
+        let interfaces = durations::VPC_ENDPOINT;
+        match self.class() {
+            Type::Gateway => Durations::quick(4, 4, 4),
+            Type::Interface => Durations { create: interfaces, update: interfaces, delete: interfaces },
+        }
     }
 
     fn summary(&self) -> String {
