@@ -353,6 +353,7 @@ fn instance_group() -> Example {
             rolling("boot", json!({ "boot": { "script": "#!/bin/bash\necho ready\n" } })),
             rolling("instance_type", json!({ "instance_type": "m5.xlarge" })),
             rolling("interfaces", json!({ "interfaces": { "security_groups": [to("group"), to("other-group")] } })),
+            rolling("public_ip", json!({ "public_ip": true })),
             rolling("role", json!({ "role": to("role") })),
             rolling("image", json!({ "image": "dlami-base-ubuntu-22.04" })),
             rolling("root_volume", json!({ "root_volume": { "size": "300 GiB" } })),
@@ -367,6 +368,10 @@ fn instance_group() -> Example {
         silent: &[
             ("rolling", "steers how members are replaced, and is no property of them"),
             ("fallback", "says how the next members may be bought, and is no property of those that run"),
+            (
+                "capacity",
+                "says how the next members may be got, and is no property of those that run: tests/kinds/ladder.rs",
+            ),
             ("boot_within", "asks machines how they started, which needs some that run: tests/process/jobs.rs"),
         ],
     }

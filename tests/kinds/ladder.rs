@@ -89,6 +89,8 @@ async fn every_rung_that_holds_nobody_is_passed_over_and_remembered() {
     let stage = Stage::with(SandboxConfig { behaviour, ..SandboxConfig::default() }).await;
     stage.apply(&network()).await;
     let (block, reservation) = (block(&stage).await, reserve(&stage, 1).await);
+    // Until the block is paid for, and both are seen.
+    stage.clock.sleep(Duration::from_secs(600)).await;
     let ladder = json!([
         { "reservation": block, "market": "capacity-block", "subnets": [to("a"), to("b")] },
         { "reservation": reservation, "subnets": [to("b")] },

@@ -16,9 +16,10 @@ use crate::{
     kinds::ec2,
     resource::Id,
 };
-use aws_sdk_ec2::types::{HttpTokensState, InstanceType};
+use aws_sdk_ec2::types::{HttpTokensState, InstanceType, Placement};
 use jiff::SignedDuration;
 use std::{collections::BTreeSet, time::Duration};
+use tokio::sync::OnceCell;
 
 /// RunInstances starts this many at once, all or nothing.
 const GANG: u32 = 256;
@@ -37,10 +38,11 @@ pub(super) async fn launch(want: &InstanceGroup, ctx: &Ctx, fleet: &Fleet, count
     let one = |way| Plan { way, image: &image, profile: profile.as_deref(), user_data: user_data.as_deref() };
     let plans: Vec<Plan<'_>> = ways.iter().map(one).collect();
     let mut beside: BTreeSet<Id> = fleet.members.iter().filter_map(|m| m.instance_id().map(str::to_owned)).collect();
+    let group = OnceCell::new();
     let mut left = count;
     while left > 0 {
         let gang = left.min(GANG);
-        let launch = Launch { want, plans: &plans, known: &known, first, gang, count, beside: &beside };
+        let launch = Launch { want, plans: &plans, known: &known, first, gang, count, beside: &beside, group: &group };
         let started = match launch.start(ctx, put_off.clone()).await {
             Ok(started) => started,
             Err(error) => return Err(reserved::not_yet(want, ctx, error).await),
@@ -64,6 +66,8 @@ struct Launch<'l> {
     /// Of so many altogether.
     count: u32,
     beside: &'l BTreeSet<Id>,
+    /// The placement group of all ways that take one: what was just made is not looked for again.
+    group: &'l OnceCell<Option<Placement>>,
 }
 
 impl Launch<'_> {
@@ -75,13 +79,15 @@ impl Launch<'_> {
                 Err(error) => error,
             };
             if ladder::is_wall(&error) && self.plans.len() > 1 {
-                refused.push(format!("{}: {}", plan.want().bought(), error.message));
+                error.message = format!("{}: {}", plan.want().bought(), error.message);
                 if at + 1 < self.plans.len() {
-                    ctx.waiting(&Error { message: format!("{}: {}", plan.want().bought(), error.message), ..error });
+                    ctx.waiting(&error);
+                    refused.push(error.message);
                     continue;
                 }
             }
             if !refused.is_empty() {
+                refused.push(error.message);
                 error.message = refused.join("; ");
             }
             return Err(explain(error, plan.want(), self.gang, self.count));
@@ -116,7 +122,10 @@ impl Launch<'_> {
         let none =
             self.first && self.plans.len() > 1 && !plan.want().clustered() && plan.want().placement_group.is_none();
         // One for all ways: an empty one stands in no zone yet.
-        let group = if none { None } else { placement::ensure(self.want, ctx, self.first).await? };
+        let group = match none {
+            true => None,
+            false => self.group.get_or_try_init(|| placement::ensure(self.want, ctx, self.first)).await?.clone(),
+        };
         let params = plan.params(group.as_ref(), self.gang, self.beside)?;
         ctx.call(&RUN, "", &params, |attempt| {
             let call = plan.request(ctx, group.as_ref(), self.gang, &attempt);
