@@ -65,6 +65,6 @@ kinds! {
     subnet::Subnet: answers + compares + asks + teardown,
     topic::Topic: compares,
     volume::Volume: data + compares,
-    vpc::Vpc: answers + teardown,
+    vpc::Vpc: answers + compares + teardown,
     vpc_endpoint::VpcEndpoint,
 }

@@ -6,8 +6,8 @@ use crate::{
     diagnostic::codes,
     kinds::{ec2, holders},
     resource::{
-        About, Answers, Call, Changes, Class, DefaultValue, Durations, Expected, Gone, Id, Live, Lookup, Need, Output,
-        Problem, Quota, Resource, State, Teardown,
+        About, Answers, Call, Changes, Class, Compares, DefaultValue, Durations, Expected, Gone, Id, Live, Lookup,
+        Need, Output, Problem, Quota, Resource, State, Teardown,
     },
     units::Cidr,
 };
@@ -17,7 +17,7 @@ use aws_sdk_ec2::types::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A virtual private cloud.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -25,7 +25,8 @@ use serde_json::json;
 pub struct Vpc {
     /// The IPv4 range, /16 to /28.
     pub cidr: Cidr,
-    /// Further IPv4 ranges, /16 to /28; AWS allows four of them, up to forty-nine with a higher quota.
+    /// Further IPv4 ranges, /16 to /28; AWS allows four of them, up to forty-nine with a higher quota. One that is no
+    /// longer listed stays as long as the VPC: AWS frees none in which subnets stand.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub further_cidrs: Vec<Cidr>,
     /// Instances get DNS names; EFS, FSx and endpoints need them.
@@ -68,7 +69,6 @@ impl Resource for Vpc {
             "ec2:DescribeVpcAttribute",
             "ec2:ModifyVpcAttribute",
             "ec2:AssociateVpcCidrBlock",
-            "ec2:DisassociateVpcCidrBlock",
             "ec2:DeleteVpc",
             "ec2:CreateTags",
             "ec2:DeleteTags",
@@ -180,6 +180,20 @@ impl Answers for Vpc {
     }
 }
 
+impl Compares for Vpc {
+    /// A VPC may have more ranges than are wanted.
+    fn accept(want: &Value, found: &Value) -> Option<Value> {
+        let list = |spec: &Value| spec.get("further_cidrs").and_then(Value::as_array).cloned().unwrap_or_default();
+        let (wanted, has) = (list(want), list(found));
+        if wanted == has || !wanted.iter().all(|range| has.contains(range)) {
+            return None;
+        }
+        let mut seen = found.clone();
+        seen["further_cidrs"] = Value::Array(wanted);
+        Some(seen)
+    }
+}
+
 impl Teardown for Vpc {
     async fn held_by(ctx: &SweepCtx, live: &Live<Self>) -> Result<Vec<String>, Error> {
         let vpc = &live.id;
@@ -193,30 +207,26 @@ impl Teardown for Vpc {
     }
 }
 
-/// New ranges come first. One that goes must be free of subnets: until those that go with it are gone, AWS refuses, and
-/// the engine tries again.
+/// Adds what is missing.
 async fn further_ranges(want: &Vpc, ctx: &Ctx, live: &Live<Vpc>) -> Result<(), Error> {
     let vpc = ctx.aws.ec2().describe_vpcs().vpc_ids(&live.id).send().await?.vpcs.unwrap_or_default().pop();
     let has = vpc.as_ref().map(further).unwrap_or_default();
-    for range in want.further_cidrs.iter().filter(|range| has.iter().all(|(_, there)| there != *range)) {
+    for range in want.further_cidrs.iter().filter(|range| !has.contains(range)) {
         let call = ctx.aws.ec2().associate_vpc_cidr_block().vpc_id(&live.id).cidr_block(range.to_string());
         call.send().await?;
-    }
-    for (id, _) in has.iter().filter(|(_, range)| !want.further_cidrs.contains(range)) {
-        gone(ctx.aws.ec2().disassociate_vpc_cidr_block().association_id(id).send().await.map_err(Error::from))?;
     }
     Ok(())
 }
 
-/// The ranges beside the first, with the ids of their associations.
-fn further(vpc: &aws_sdk_ec2::types::Vpc) -> Vec<(Id, Cidr)> {
+/// The ranges beside the first.
+fn further(vpc: &aws_sdk_ec2::types::Vpc) -> Vec<Cidr> {
     let there = |a: &&VpcCidrBlockAssociation| {
         let state = a.cidr_block_state().and_then(|s| s.state());
         matches!(state, Some(VpcCidrBlockStateCode::Associated | VpcCidrBlockStateCode::Associating))
     };
     let all = vpc.cidr_block_association_set().iter().filter(there);
     let all = all.filter(|a| a.cidr_block() != vpc.cidr_block());
-    all.filter_map(|a| Some((a.association_id()?.to_owned(), a.cidr_block()?.parse().ok()?))).collect()
+    all.filter_map(|a| a.cidr_block()?.parse().ok()).collect()
 }
 
 /// Is a range on its way?
@@ -231,7 +241,7 @@ async fn find(ctx: &SweepCtx, filters: Vec<Filter>) -> Result<Vec<Live<Vpc>>, Er
     while let Some(page) = pages.next().await {
         for vpc in page?.vpcs.unwrap_or_default() {
             let tags = ec2::tags(vpc.tags());
-            let mut further_cidrs: Vec<Cidr> = further(&vpc).into_iter().map(|(_, range)| range).collect();
+            let mut further_cidrs = further(&vpc);
             further_cidrs.sort();
             let pending = vpc.state == Some(VpcState::Pending) || associating(&vpc);
             let id = vpc.vpc_id.ok_or_else(|| Error::missing("the VPC's id"))?;

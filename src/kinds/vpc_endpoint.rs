@@ -80,7 +80,7 @@ impl Resource for VpcEndpoint {
         fixed: &["vpc", "service", "type"],
         unsettled: &[("dns_names", &["subnets", "private_dns"]), ("network_interfaces", &["subnets"])],
         // Its routes hold a table, its interfaces hold subnets and groups.
-        holds: &["route_tables", "subnets", "security_groups"],
+        holds: &["subnets", "security_groups"],
         completes: &["subnets"],
         id_prefix: "vpce-",
         terraform: "aws_vpc_endpoint",

@@ -7,6 +7,7 @@ mod services;
 mod tests;
 
 pub(super) use codes::is_throttle;
+pub(super) use services::refuses_for_a_day;
 
 use super::ErrorClass;
 

@@ -67,7 +67,12 @@ fn creates(operation: &str) -> bool {
 
 /// What another service would say of a moment, and this one says of a day: calling again soon is in vain.
 pub(super) fn is_for_a_day(answer: &Answer<'_>) -> bool {
-    (answer.operation, answer.code) == ("elasticfilesystem:UpdateFileSystem", "TooManyRequests")
+    refuses_for_a_day(answer.operation) && answer.code == "TooManyRequests"
+}
+
+/// Is there nothing to be won by sending it again when there were too many?
+pub(in crate::aws) fn refuses_for_a_day(operation: &str) -> bool {
+    operation == "elasticfilesystem:UpdateFileSystem"
 }
 
 /// Cost Explorer calls a throttle a limit.

@@ -52,7 +52,9 @@ fn no_class_contradicts_the_words_of_its_code() {
         let server = status.is_some_and(|s| s >= 500);
         let must = |wrong: bool| assert!(!wrong, "{service} {code} {status:?}: {is:?}");
         // Absence lets something be made, and presence lets it be taken: both must be said.
-        let absent = ["NotFound", "NoSuch", "DoesNotExist", "Malformed", ".Unknown"].iter().any(|w| code.contains(w));
+        // Systems Manager says `InvalidResourceId` of what is not there.
+        let words = ["NotFound", "NoSuch", "DoesNotExist", "Malformed", ".Unknown", "InvalidResourceId"];
+        let absent = words.iter().any(|w| code.contains(w));
         must(is == C::NotFound && !absent && !matches!(status, Some(404 | 410)));
         let present = ["Already", "Duplicate", "Exists", "MountTargetConflict"].iter().any(|w| code.contains(w));
         must(is == C::Exists && !present);
