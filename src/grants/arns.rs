@@ -19,7 +19,13 @@ pub(super) const UNTAGGED: &[(&str, &str)] = &[
 
 /// Services whose objects have names in their ARNs. `{name}` is as above, `{stack}` the stack's name.
 pub(super) const NAMED: &[(&str, &[&str])] = &[
-    ("cloudwatch", &["arn:{partition}:cloudwatch:{region}:{account}:alarm:{name}"]),
+    (
+        "cloudwatch",
+        &[
+            "arn:{partition}:cloudwatch:{region}:{account}:alarm:{name}",
+            "arn:{partition}:cloudwatch::{account}:dashboard/{name}",
+        ],
+    ),
     (
         "elasticloadbalancing",
         &[

@@ -115,6 +115,7 @@ async fn each_blueprint_lives_under_its_own_policies() {
                 wrong.extend(failed);
                 assert!(outcome.complete() || !wrong.is_empty(), "{name}");
             }
+            assert!(wrong.is_empty(), "{}", wrong.join("\n"));
             let outcome = stage.try_apply(&[]).await;
             wrong.extend(outcome.failed.iter().map(|(address, error)| format!("{name} without {address}: {error}")));
             stage.sandbox.set_caller(None);

@@ -23,7 +23,7 @@ use dlinfra::{
     journal::{self, LockStatus, Presence},
     plan::{Plan, Wanted},
     price::line::Dollars,
-    report::{cost::PlanFigures, counted, plan as report},
+    report::{counted, plan as report},
 };
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
