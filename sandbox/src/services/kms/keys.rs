@@ -96,7 +96,7 @@ fn shown(call: &Call<'_>, key: &Key) -> Value {
         "CreationDate": key.created.as_second(), "Enabled": state == "Enabled", "Description": key.description,
         "KeyUsage": "ENCRYPT_DECRYPT", "KeyState": state, "Origin": "AWS_KMS", "KeyManager": "CUSTOMER",
         "CustomerMasterKeySpec": "SYMMETRIC_DEFAULT", "KeySpec": "SYMMETRIC_DEFAULT", "MultiRegion": false,
-        "EncryptionAlgorithms": ["SYMMETRIC_DEFAULT"], "DeletionDate": key.deletion.map(|at| at.as_second()),
+        "EncryptionAlgorithms": ["SYMMETRIC_DEFAULT"], "DeletionDate": key.deletion.map(jiff::Timestamp::as_second),
     })
 }
 

@@ -112,7 +112,7 @@ fn shown(call: &Call<'_>, it: &Secret, versions: &str) -> Value {
     json!({
         "ARN": call.arn(format_args!("secret:{}", it.tail())), "Name": it.name, "Description": it.description,
         "KmsKeyId": it.key, "CreatedDate": it.created.as_second(), "LastChangedDate": it.changed.as_second(),
-        "DeletedDate": it.deleted.map(|at| at.as_second()), "Tags": tagged::pairs(&it.tags),
+        "DeletedDate": it.deleted.map(jiff::Timestamp::as_second), "Tags": tagged::pairs(&it.tags),
         versions: values::stages(it),
     })
 }
