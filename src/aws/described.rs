@@ -118,12 +118,15 @@ impl Aws {
 
 fn described(info: &InstanceTypeInfo) -> Option<DescribedType> {
     let archs = info.processor_info()?.supported_architectures();
-    let arch = archs.iter().map(|arch| arch.as_str()).find(|arch| matches!(*arch, "x86_64" | "arm64"))?;
+    let arch = archs
+        .iter()
+        .map(aws_sdk_ec2::types::ArchitectureType::as_str)
+        .find(|arch| matches!(*arch, "x86_64" | "arm64"))?;
     let network = info.network_info()?;
     let cards = network.network_cards();
-    let of_cards: i32 = cards.iter().filter_map(|card| card.maximum_network_interfaces()).sum();
+    let of_cards: i32 = cards.iter().filter_map(aws_sdk_ec2::types::NetworkCardInfo::maximum_network_interfaces).sum();
     let whole = |number: Option<i32>| u32::try_from(number.unwrap_or_default()).unwrap_or_default();
-    let nvme = info.instance_storage_info().and_then(|storage| storage.total_size_in_gb());
+    let nvme = info.instance_storage_info().and_then(aws_sdk_ec2::types::InstanceStorageInfo::total_size_in_gb);
     Some(DescribedType {
         name: info.instance_type()?.as_str().to_owned(),
         vcpus: whole(info.v_cpu_info()?.default_v_cpus()),
@@ -131,7 +134,7 @@ fn described(info: &InstanceTypeInfo) -> Option<DescribedType> {
         arch: arch.to_owned(),
         accelerator: device(info),
         network_gbps: bandwidth(network),
-        efa_interfaces: whole(network.efa_info().and_then(|efa| efa.maximum_efa_interfaces())),
+        efa_interfaces: whole(network.efa_info().and_then(aws_sdk_ec2::types::EfaInfo::maximum_efa_interfaces)),
         network_cards: whole(network.maximum_network_cards()).max(1),
         enis: whole(if cards.is_empty() { network.maximum_network_interfaces() } else { Some(of_cards) }),
         nvme_gb: nvme.and_then(|gb| u32::try_from(gb).ok()).unwrap_or_default(),
@@ -154,15 +157,15 @@ fn device(info: &InstanceTypeInfo) -> Option<DescribedDevice> {
             (0, Some(part)) => part * Decimal::from(gpu.logical_gpu_count().unwrap_or(1)),
             (count, _) => Decimal::from(count),
         };
-        let memory = gpu.memory_info().and_then(|memory| memory.size_in_mib());
+        let memory = gpu.memory_info().and_then(aws_sdk_ec2::types::GpuDeviceMemoryInfo::size_in_mib);
         return made(gpu.manufacturer().unwrap_or_default(), gpu.name(), count.normalize(), memory);
     }
     if let Some(chip) = info.neuron_info().and_then(|info| info.neuron_devices().first()) {
-        let memory = chip.memory_info().and_then(|memory| memory.size_in_mib());
+        let memory = chip.memory_info().and_then(aws_sdk_ec2::types::NeuronDeviceMemoryInfo::size_in_mib);
         return made("AWS", chip.name(), number(chip.count()), memory);
     }
     let chip = info.inference_accelerator_info()?.accelerators().first()?;
-    let memory = chip.memory_info().and_then(|memory| memory.size_in_mib());
+    let memory = chip.memory_info().and_then(aws_sdk_ec2::types::InferenceDeviceMemoryInfo::size_in_mib);
     made(chip.manufacturer().unwrap_or_default(), chip.name(), number(chip.count()), memory)
 }
 

@@ -136,7 +136,7 @@ impl Life<'_> {
                 None if one == "ec2" => self.make_in_ec2(makes.collect(), tagged, out),
                 // Only an id tells these apart, which nobody knows before they are made.
                 None => {
-                    out.push(Grant::new(&format!("Make{}", title(one)), makes, vec!["*".to_owned()]).when(tagged()))
+                    out.push(Grant::new(&format!("Make{}", title(one)), makes, vec!["*".to_owned()]).when(tagged()));
                 }
             }
         }
@@ -288,7 +288,7 @@ impl Life<'_> {
     fn existing_buckets(&self) -> BTreeSet<String> {
         let kept = |item: &&Item<'_>| item.kind.about().iam.contains(&"s3:CreateBucket");
         let named = |item: &Item<'_>| match item.existing? {
-            Lookup::Id(name) => Some(name.to_string()),
+            Lookup::Id(name) => Some(name.clone()),
             Lookup::Name(name) => Some(name.clone()),
             Lookup::Tags(_) => Some("*".to_owned()),
         };

@@ -181,9 +181,8 @@ impl Known {
 
     /// Why a launch of so many machines in this way need not be sent.
     pub(super) fn refuses(&self, way: &InstanceGroup, count: u32) -> Option<String> {
-        let found = match self.reservations.get(way.reservation.as_ref()?.id().ok()?)? {
-            Some(found) => found,
-            None => return Some("there is no such reservation".to_owned()),
+        let Some(found) = self.reservations.get(way.reservation.as_ref()?.id().ok()?)? else {
+            return Some("there is no such reservation".to_owned());
         };
         let zone = way.subnet.id().ok().and_then(|id| self.zones.get(id)).map(String::as_str);
         unfit(found, &way.instance_type, zone).or_else(|| {

@@ -107,7 +107,10 @@ fn public_ip(instance: &Instance) -> Option<bool> {
 
 /// The interfaces that it was launched with, which end with it. One that was attached later is somebody's own.
 pub(super) fn own_interfaces(instance: &Instance) -> impl Iterator<Item = &InstanceNetworkInterface> {
-    let later = |it: &InstanceNetworkInterface| it.attachment().and_then(|a| a.delete_on_termination()) == Some(false);
+    let later = |it: &InstanceNetworkInterface| {
+        it.attachment().and_then(aws_sdk_ec2::types::InstanceNetworkInterfaceAttachment::delete_on_termination)
+            == Some(false)
+    };
     instance.network_interfaces().iter().filter(move |it| !later(it))
 }
 

@@ -20,7 +20,7 @@ pub(super) async fn modify(want: &Volume, ctx: &Ctx, id: &str) -> Result<(), Err
         .volumes_modifications
         .unwrap_or_default()
         .into_iter()
-        .max_by_key(|one| one.start_time().map(|t| t.secs()));
+        .max_by_key(|one| one.start_time().map(aws_smithy_types::DateTime::secs));
     if let Some(latest) = &latest {
         let going = matches!(latest.modification_state(), Some(State::Modifying | State::Optimizing));
         let now = ctx.clock.now();
