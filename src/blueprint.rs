@@ -166,8 +166,6 @@ pub struct ResourceDecl {
     pub allow: Vec<Allow>,
     /// Assumptions for its price: an object.
     pub usage: Json,
-    /// Its tags beside those of the stack, those of the modules that it is in included.
-    pub tags: BTreeMap<String, String>,
     /// Its old addresses.
     pub moved: Vec<String>,
     /// The address of the module instance that it is in; empty at the top.

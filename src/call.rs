@@ -1,11 +1,11 @@
 //! What a kind is given for its calls: clients, identity, tags, names, and the wrapper that journals every create.
 mod names;
-mod said;
 mod senders;
+mod unread;
 
 pub use names::{Names, name, name_prefix};
-pub use said::Said;
 pub use senders::Senders;
+pub use unread::Unread;
 
 use crate::{
     address::Address,
@@ -16,7 +16,7 @@ use crate::{
     },
     clock::Clock,
     record::{Intent, Recorder},
-    resource::{Call, Class, Id, Live, NameRule, Offer},
+    resource::{Call, Class, Id, Live, NameRule},
     spec,
 };
 use serde::Serialize;
@@ -148,9 +148,7 @@ pub struct SweepCtx {
     /// What the journal says is there.
     pub remembered: Arc<Remembered>,
     /// Details that could not be read, of objects that are read all the same.
-    pub unread: Said,
-    /// Objects that count as gone, and that AWS keeps for a while in which they can be had back.
-    pub kept: Said,
+    pub unread: Unread,
     /// Only what is at these addresses is of interest; nothing = all there is.
     pub only: Option<Arc<Only>>,
 }
@@ -180,8 +178,8 @@ impl Only {
 impl SweepCtx {
     /// For one stack, of which no names are known.
     pub fn new(aws: Aws, scope: Arc<Scope>) -> Self {
-        let (names, remembered, unread, kept) = Default::default();
-        Self { aws, scope, names, all_stacks: false, answers: None, remembered, unread, kept, only: None }
+        let (remembered, unread) = Default::default();
+        Self { aws, scope, names: Arc::default(), all_stacks: false, answers: None, remembered, unread, only: None }
     }
 
     /// The addresses of which alone the sweep must read everything, if there are at most so many: whoever takes them leaves
@@ -265,8 +263,6 @@ pub struct Ctx {
     pub spec_tag: String,
     /// What the plan says that the image's name stands for.
     pub image: Option<String>,
-    /// What may be bought here: the plan has shown it, and a person has agreed.
-    pub offer: Option<Offer>,
     /// The journal.
     pub recorder: Arc<dyn Recorder>,
     /// Intents of earlier runs on this address that have no answer yet.
@@ -292,13 +288,14 @@ impl Ctx {
 
     /// AWS has taken this change on, and only time tells whether it keeps it.
     pub fn tried(&self, what: &str) {
-        self.tried.lock().unwrap_or_else(PoisonError::into_inner).insert((self.address.clone(), what.to_owned()));
+        let key = (self.address.clone(), what.to_owned());
+        self.tried.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
     }
 
     /// Has this run asked for this change before? Then AWS has taken it back.
     pub fn has_tried(&self, what: &str) -> bool {
-        let tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
-        tried.contains(&(self.address.clone(), what.to_owned()))
+        let key = (self.address.clone(), what.to_owned());
+        self.tried.lock().unwrap_or_else(PoisonError::into_inner).contains(&key)
     }
 
     /// The same identity for reading.
@@ -383,12 +380,6 @@ impl Ctx {
         if let Some(open) = self.open.iter().find(bought).filter(|_| call.class == Class::Money) {
             return Err(Error::purchase(call.api, &self.address, open.time));
         }
-        if call.class == Class::Money && self.offer.is_none() {
-            let text = format!("{} is bought only when somebody says so", self.address);
-            let help =
-                format!("look at the price in the plan; `dlinfra apply … --buy {}` buys it, for good", self.address);
-            return Err(Error::new(ErrorClass::Invalid, text).help(help));
-        }
         let params = serde_json::to_value(params).map_err(|e| Error::bug(e.to_string()))?;
         let ordinal = self.ordinal.fetch_add(1, Ordering::Relaxed);
         let intent = self.intent(call, part, name, &params, ordinal);
@@ -421,7 +412,7 @@ impl Ctx {
                     return Err(Error::purchase(call.api, &self.address, started));
                 }
                 if error.class != ErrorClass::Ambiguous {
-                    self.recorder.failed(&self.address, &intent.id, &error).await?;
+                    self.recorder.failed(&self.address, &intent.id, &error.to_string()).await?;
                 }
                 return Err(error);
             }

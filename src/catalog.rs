@@ -1,17 +1,14 @@
 //! Facts about AWS that the engine needs before it asks AWS: instance types, regions, images, quotas, durations.
 //!
 //! The facts are data (`data/*.csv`), embedded in the binary, each with its source, date and confidence. Live AWS wins
-//! wherever it is asked; the catalog answers offline, so that a plan needs no account. What `dlinfra catalog refresh` was told
-//! goes over the embedded facts ([`told`]).
+//! wherever it is asked; the catalog answers offline, so that a plan needs no account.
 
 pub(crate) mod codes;
 pub mod durations;
 pub mod image;
 pub mod instance;
-pub mod offer;
 pub mod quota;
 pub mod region;
-pub mod told;
 
 pub use crate::facts::Confidence;
 pub use instance::{Accelerator, Arch, Driver, InstanceType, UnknownType, instance_facts, instance_type};

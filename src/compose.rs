@@ -143,8 +143,7 @@ fn one(decl: &ResourceDecl, moved: &[&str], compiled: &Compiled) -> Result<Compo
         blueprint::Protect::Off => Protect::Off,
     });
     let moved = moved.iter().filter_map(|from| Address::parse(from)).collect();
-    let (depends_on, tags) = (decl.depends_on.clone(), decl.tags.clone());
-    let wanted = Wanted { address, kind, spec, depends_on, protect, tags, existing, moved };
+    let wanted = Wanted { address, kind, spec, depends_on: decl.depends_on.clone(), protect, existing, moved };
     Ok((wanted, fields, found))
 }
 
@@ -186,7 +185,6 @@ fn check_rules(compiled: &Compiled, wanted: &[Wanted], fields: &[Option<Box<Fiel
             address: &decl.address,
             kind: &decl.kind,
             spec: &wanted.spec,
-            tags: &decl.tags,
             fields: fields.as_deref(),
             spans: &decl.spans,
             allow,

@@ -34,7 +34,7 @@ pub use crate::{
 
 use crate::{
     address::Address,
-    aws::{Aws, Error, ErrorClass, Identity, ownership::Ownership},
+    aws::{Aws, Error, Identity, ownership::Ownership},
     call::{Scope, SweepCtx},
     diagnostic::{Diagnostic, Diagnostics, Severity},
     journal::{self, Backend, JournalError, LockStatus, Memory},
@@ -140,13 +140,8 @@ pub struct Proof {
     /// Every owned object that a full sweep still found, and everything of the journal that is there without its tags,
     /// as kind, id, address and state.
     pub left: Vec<(String, String, String, String)>,
-    /// What was bought and ends by itself, as kind, id, address and what there is to say of it: nobody can remove it, so it
-    /// is no part of what is left.
-    pub bought: Vec<(String, String, String, String)>,
     /// What it could not see.
     pub gaps: Vec<Gap>,
-    /// What counts as gone, and AWS keeps for a while.
-    pub kept: Vec<String>,
     /// Does no journal say of which kinds the stack has nothing? Then a gap may hide something.
     pub blind: bool,
 }
@@ -157,10 +152,9 @@ impl Proof {
         self.left.is_empty() && (!self.blind || self.gaps.is_empty())
     }
 
-    /// What it could not see, and what can still be had back, for people.
+    /// What it could not see, for people.
     pub fn notes(&self) -> Diagnostics {
-        let kept = self.kept.iter().map(|text| Diagnostic::note(&codes::KEPT, text));
-        self.gaps.iter().map(Gap::diagnostic).chain(kept).collect()
+        self.gaps.iter().map(Gap::diagnostic).collect()
     }
 }
 
@@ -380,7 +374,6 @@ impl Engine {
             look::under_way(&mut plan, lock, &interrupted, now);
         }
         images::decide(&mut plan, &images::Known { settled, pinned: &pinned, parameters: &view.parameters });
-        plan.purchases.in_doubt = self.purchases().map(|i| i.address.clone()).collect();
         for step in plan.steps.iter_mut().filter(|s| matches!(s.action, plan::Action::Create | plan::Action::Replace)) {
             if let Some(intent) = self.purchases().find(|i| i.address == step.address) {
                 let when = plan::ago(intent.time, now);
@@ -432,8 +425,7 @@ impl Engine {
         };
         let session = journal::Session::begin(begin).await.map_err(|e| e.diagnostic())?;
         for intent in doubtful {
-            let looked = Error::new(ErrorClass::Other, "it was not executed: a person looked");
-            session.recorder().failed(address, &intent, &looked).await?;
+            session.recorder().failed(address, &intent, "it was not executed: a person looked").await?;
         }
         session.end("ok").await.map_err(|e| e.diagnostic())?;
         self.memory = journal::read(&*self.backend).await.map_err(|e| e.diagnostic())?;
@@ -469,12 +461,12 @@ impl Engine {
             State::Degraded(why) => format!("degraded: {why}"),
             other => format!("{other:?}").to_lowercase(),
         };
-        let told = |f: &Found, words| (f.kind.name().to_owned(), f.live.id.clone(), f.live.address.to_string(), words);
         let snapshot = Snapshot::arrange(found, BTreeMap::new(), &ctx.scope, &ctx.remembered).with_surplus();
-        let stays = |f: &Found| Some(told(f, f.kind.stays(&f.live)?));
-        let bought = snapshot.owned.values().filter_map(stays).collect();
-        let mut left: Vec<_> =
-            snapshot.owned.values().filter(|f| !f.kind.is_bought()).map(|f| told(f, state(&f.live.state))).collect();
+        let mut left: Vec<_> = snapshot
+            .owned
+            .values()
+            .map(|f| (f.kind.name().to_owned(), f.live.id.clone(), f.live.address.to_string(), state(&f.live.state)))
+            .collect();
         let lost = "there, without this stack's tags".to_owned();
         left.extend(untagged.into_iter().map(|u| (u.kind.to_owned(), u.id, u.address.to_string(), lost.clone())));
         // What may have been bought is no proof of emptiness.
@@ -484,8 +476,7 @@ impl Engine {
         );
         left.sort();
         let gaps = self.gaps.iter().cloned().chain(gaps).collect();
-        let kept = ctx.kept.take().into_iter().collect();
-        Ok(Proof { left, bought, gaps, kept, blind: self.memory.is_empty() })
+        Ok(Proof { left, gaps, blind: self.memory.is_empty() })
     }
 
     /// Every object of every stack in the account and region, and what people should know of what could not be read.

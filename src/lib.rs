@@ -19,7 +19,7 @@
 //! | 12 | [`compose`], [`saved`], [`reaper`], [`explain`] | a compiled blueprint as the engine wants it: kinds found, every check run; saved plans; what ends stacks at their time; every code |
 //! | 11 | [`kinds`], [`rules`] | one file per kind of resource; checks across resources, one code each |
 //! | 10 | [`report`], [`terraform`] | one model per report, several renderers; Terraform's state and import blocks |
-//! | 9 | [`cost`], [`grants`], [`preflight`], [`rehearsal`] | lines added up, budgets, comparisons, advice; what a role must be allowed; what an account must have; what a life in a simulated AWS teaches |
+//! | 9 | [`cost`], [`preflight`], [`rehearsal`] | lines added up, budgets, comparisons, advice; what an account must have; what a life in a simulated AWS teaches |
 //! | 8 | [`engine`] | the commands as library calls: connect, look, plan, execute, prove |
 //! | 7 | [`apply`], [`journal`], [`run`] | execution without waves; the write-ahead memory and the lease; jobs on machines |
 //! | 6 | [`plan`] | graph × snapshot × last-applied → plan |
@@ -77,10 +77,6 @@
 //! **Data needs a second word.** What holds data is not deleted or replaced because a field changed: `--yes` does not
 //! cover it.
 //!
-//! **Money that cannot be had back needs an address.** What is bought (`Buys`) is offered by AWS while there is only a plan,
-//! and exactly that offer is bought, once, when a person has named the resource ([`plan::Plan::agree`]); every other call of
-//! that class is refused where it would be journaled. Nothing removes what was bought: a plan keeps it, and a proof names it.
-//!
 //! **Teardown ends in proof.** A full sweep after the last delete, and a look at every id that the journal knows: 0
 //! resources, or each blocker by name.
 //!
@@ -121,7 +117,6 @@ pub mod diagnostic;
 pub mod engine;
 pub mod explain;
 pub mod expression;
-pub mod grants;
 pub mod journal;
 pub mod kinds;
 pub mod plan;

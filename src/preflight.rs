@@ -1,23 +1,19 @@
 //! What a blueprint needs of an account before anything is made: quotas, less what others use of them, and types on offer.
 pub mod codes;
-mod kept;
 
 pub use codes::CODES;
-pub use kept::Kept;
 
 use crate::{
     address::Address,
-    aws::{Aws, Error, Machines, tags},
+    aws::{Aws, Error, Machines, simulate::Question, tags},
     catalog::{
         self,
         quota::{self, Quota},
     },
     diagnostic::Diagnostic,
-    grants::{self, Item, Life},
     plan::{Action, Plan, Wanted},
     resource::Need,
 };
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// So much of one quota is needed.
@@ -108,97 +104,34 @@ pub fn demands(wanted: &[Wanted]) -> Vec<Demand> {
     out.into_values().collect()
 }
 
-/// What a plan changes, for what that takes: what is made or changed, what goes, and what is only read.
-pub fn touched<'a>(plan: &Plan, wanted: &'a [Wanted]) -> Vec<Item<'a>> {
-    static NOTHING: Value = Value::Null;
-    let changes = || plan.steps.iter().filter(|step| !matches!(step.action, Action::Keep | Action::Read));
-    let changed: BTreeSet<&Address> = changes().map(|step| &step.address).collect();
-    let there = wanted.iter().filter(|item| item.existing.is_some() || changed.contains(&item.address)).map(Item::from);
-    let known: BTreeSet<&Address> = wanted.iter().map(|item| &item.address).collect();
-    let gone = changes().filter(|step| !known.contains(&step.address));
-    there.chain(gone.map(|step| Item { kind: step.kind, spec: &NOTHING, existing: None })).collect()
-}
-
-/// An action that IAM would refuse to the caller.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// `ec2:RunInstances`
-    pub action: String,
-    /// The kinds that need it; none = dlinfra itself does.
-    pub kinds: BTreeSet<&'static str>,
-}
-
-impl Refusal {
-    /// In words.
-    pub fn problem(&self) -> Diagnostic {
-        let Self { action, kinds } = self;
-        let who = match kinds.is_empty() {
-            true => "dlinfra itself needs".to_owned(),
-            false if kinds.len() == 1 => format!("{} needs", kinds.iter().copied().collect::<String>()),
-            false => format!("{} need", kinds.iter().copied().collect::<Vec<_>>().join(", ")),
-        };
-        let help = "allow it: `dlinfra iam-policy` prints the statements for this blueprint";
-        Diagnostic::error(&codes::NOT_ALLOWED, format!("the caller may not `{action}`, which {who}")).with_help(help)
+/// The actions that the life of what a plan touches takes, each with the kinds that take it. Patterns of actions, which IAM
+/// cannot be asked about, are left out.
+pub fn actions(plan: &Plan) -> BTreeMap<String, BTreeSet<&'static str>> {
+    let mut out: BTreeMap<String, BTreeSet<&'static str>> = BTreeMap::new();
+    for step in plan.steps.iter().filter(|step| !matches!(step.action, Action::Keep | Action::Read)) {
+        for action in step.kind.about().iam.iter().filter(|action| !action.contains('*')) {
+            out.entry((*action).to_owned()).or_default().insert(step.kind.name());
+        }
     }
+    out
 }
 
-/// What IAM would refuse to the caller of what the life of a blueprint takes, with tags and places as they would be.
+/// Those of them that IAM would refuse to the caller.
 ///
 /// # Errors
 /// A caller of whom IAM knows no policies, such as the root of an account; whatever IAM answers.
-pub async fn refused(aws: &Aws, of: Life<'_>) -> Result<Vec<Refusal>, Error> {
+pub async fn refused(aws: &Aws, actions: &BTreeMap<String, BTreeSet<&'static str>>) -> Result<BTreeSet<String>, Error> {
     let caller = aws.principal().await?;
-    let mut out: BTreeSet<String> = BTreeSet::new();
-    // What is only asked beforehand is missed where it is not answered.
-    for grant in grants::life(of).iter().filter(|grant| grant.sid != grants::ASK) {
-        let ask = grant.asked();
-        // Everybody may ask who they are.
-        let actions: Vec<String> = ask.actions.iter().filter(|a| *a != "sts:GetCallerIdentity").cloned().collect();
-        for some in actions.chunks(AT_ONCE) {
-            out.extend(aws.refused(&ask.of(&caller, some)).await?);
-        }
+    let actions: Vec<String> = actions.keys().cloned().collect();
+    let mut out = BTreeSet::new();
+    for some in actions.chunks(AT_ONCE) {
+        out.extend(aws.refused(&Question { role: &caller, actions: some, resources: &[], context: &[] }).await?);
     }
-    let kinds = |action: &str| {
-        let own = of.items.iter().filter(|item| item.kind.about().iam.contains(&action));
-        own.map(|item| item.kind.name()).collect()
-    };
-    Ok(out.into_iter().map(|action| Refusal { kinds: kinds(&action), action }).collect())
+    Ok(out)
 }
 
 /// So many actions are asked about at once.
 const AT_ONCE: usize = 100;
-
-/// Names that a plan gives to new things and that somebody has already. What could not be asked is the second list.
-pub async fn taken(aws: &Aws, plan: &Plan) -> (Vec<Diagnostic>, Vec<(String, String)>) {
-    let (mut found, mut unchecked) = (Vec::new(), Vec::new());
-    for step in plan.steps.iter().filter(|step| step.action == Action::Create) {
-        let name = step.want.as_deref().and_then(|want| want.get("name")?.as_str());
-        let global = step.kind.about().iam.contains(&GLOBAL);
-        let Some(name) = name.filter(|name| global && !name.contains('$')) else { continue };
-        match aws.has_bucket(name).await {
-            Ok(false) => {}
-            Ok(true) => found.push(
-                Diagnostic::error(&codes::NAME_TAKEN, format!("somebody has `{name}` already"))
-                    .at_address(step.address.as_str())
-                    .at_field("name")
-                    .with_help("choose another name, or leave `name` out and get one that nobody has"),
-            ),
-            Err(error) => unchecked.push((format!("whether the name {name} is free"), error.to_string())),
-        }
-    }
-    (found, unchecked)
-}
-
-/// What makes this has a name that is unique in all accounts.
-const GLOBAL: &str = "s3:CreateBucket";
-
-/// Does a plan make or change machines?
-pub fn makes_machines(plan: &Plan, wanted: &[Wanted]) -> bool {
-    let changes = plan.steps.iter().filter(|step| !matches!(step.action, Action::Keep | Action::Read | Action::Delete));
-    let changed: BTreeSet<&Address> = changes.map(|step| &step.address).collect();
-    let own = wanted.iter().filter(|item| item.existing.is_none() && changed.contains(&item.address));
-    own.into_iter().any(|item| item.kind.machine_type(&item.spec).is_some())
-}
 
 /// The types of their machines.
 pub fn machine_types(wanted: &[Wanted]) -> BTreeSet<String> {
@@ -206,37 +139,16 @@ pub fn machine_types(wanted: &[Wanted]) -> BTreeSet<String> {
 }
 
 impl Room {
-    /// Asks the account: its limits, what others use of them, and where these types are on offer. What it may not say is
-    /// left out, and named.
+    /// Asks the account. What it may not say is left out, and named.
     ///
     /// # Errors
     /// No credentials or no connection: nothing can be asked then.
     pub async fn ask(aws: &Aws, demands: &[Demand], stack: &str, types: &BTreeSet<String>) -> Result<Self, Error> {
-        let mut out = Self::ask_limits(aws, demands, stack, &mut Kept::default()).await?;
-        match aws.offers(types).await {
-            Ok(offers) => out.offers = offers,
-            Err(error) => out.not_asked("where types are on offer", &error),
-        }
-        Ok(out)
-    }
-
-    /// Asks the account for limits that were not read a moment ago, and for what others use of them.
-    ///
-    /// # Errors
-    /// As [`Room::ask`].
-    pub async fn ask_limits(aws: &Aws, demands: &[Demand], stack: &str, kept: &mut Kept) -> Result<Self, Error> {
         aws.identity().await?;
         let mut out = Self::default();
         for service in demands.iter().map(|demand| demand.quota.service).collect::<BTreeSet<_>>() {
-            if let Some(limits) = kept.of(service) {
-                out.limits.extend(limits.clone());
-                continue;
-            }
             match aws.limits(service).await {
-                Ok(limits) => {
-                    kept.keep(service, &limits);
-                    out.limits.extend(limits);
-                }
+                Ok(limits) => out.limits.extend(limits),
                 Err(error) => out.not_asked(&format!("quotas of {service}"), &error),
             }
         }
@@ -255,6 +167,10 @@ impl Room {
                 }
                 Err(error) => out.not_asked("elastic addresses and VPCs in use", &error),
             }
+        }
+        match aws.offers(types).await {
+            Ok(offers) => out.offers = offers,
+            Err(error) => out.not_asked("where types are on offer", &error),
         }
         Ok(out)
     }

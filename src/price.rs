@@ -22,7 +22,6 @@ pub use line::{Amount, HOURS_PER_MONTH, LineState, PriceLine};
 pub use usage::{Usage, UsageBook};
 
 use crate::diagnostic::codes;
-use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 
 /// What a kind is given to price itself: the book, the stack's region and the usage stated for this resource.
@@ -36,15 +35,13 @@ pub struct PriceContext<'a> {
     pub usage: &'a Usage,
     /// How many machines run at the moment, by variant, where what is live is priced.
     pub running: Option<&'a BTreeMap<String, u32>>,
-    /// What AWS asks for it, or what was paid, where it is bought.
-    pub fee: Option<Decimal>,
 }
 
 impl<'a> PriceContext<'a> {
     /// A context over `book` for one region.
     #[must_use]
     pub fn new(book: &'a PriceBook, region: &'a str, usage: &'a Usage) -> Self {
-        Self { book, region, usage, running: None, fee: None }
+        Self { book, region, usage, running: None }
     }
 }
 

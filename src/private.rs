@@ -3,7 +3,7 @@
 //! A repository can bring `.dlinfra`, or anything in it, as a link to a file of yours; what is written there must not
 //! land in that file.
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{DirBuilder, File, OpenOptions},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Component, Path, PathBuf},
@@ -60,28 +60,13 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     open(path, OpenOptions::new().write(true).create(true).truncate(true))?.write_all(bytes)
 }
 
-/// Replaces a file whole, under a lock beside it, by what `text` then makes: a reader sees the old or the new one, and of
-/// two writers, the second sees what the first wrote.
-///
-/// # Errors
-/// A link; a folder that cannot be made, a file that cannot be written. The old file stays.
-pub fn replace(path: &Path, text: impl FnOnce() -> String) -> io::Result<()> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    folder(parent.unwrap_or(Path::new(".")))?;
-    let written = OpenOptions::new().write(true).create(true).truncate(true).clone();
-    let lock = open(&path.with_extension("lock"), &written)?;
-    lock.lock()?;
-    // The lock makes one name for the new file enough.
-    let new = path.with_extension("new");
-    let mut file = open(&new, &written)?;
-    file.write_all(text().as_bytes()).and_then(|()| file.sync_all())?;
-    fs::rename(&new, path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::{
+        fs,
+        os::unix::fs::{PermissionsExt, symlink},
+    };
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o777

@@ -14,11 +14,9 @@ mod presence;
 mod rehearsal;
 mod stack;
 
-#[cfg(feature = "internals")]
-pub use crate::grants::Ground;
 pub use codes::CODES;
 #[cfg(feature = "internals")]
-pub use grants::removing;
+pub use grants::{Ground, removing};
 pub use package::Package;
 #[cfg(feature = "internals")]
 pub use pass::Ended;

@@ -40,19 +40,6 @@ pub struct Intent {
     pub time: Timestamp,
 }
 
-/// A call for which AWS had no room.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Refusal {
-    /// `ec2:RunInstances`.
-    pub call: String,
-    /// What it said, without token and tags.
-    pub params: Value,
-    /// AWS's words.
-    pub why: String,
-    /// When.
-    pub time: Timestamp,
-}
-
 /// What dlinfra applied last to a resource: the memory of the three-way diff.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Applied {
@@ -211,9 +198,6 @@ pub enum Record {
         intent: String,
         /// Why, without secrets.
         error: String,
-        /// Had AWS no room for it, now or within the quota? The same call may go through later.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        full: bool,
         /// When.
         time: Timestamp,
     },
@@ -269,7 +253,7 @@ pub trait Recorder: Send + Sync {
     /// After AWS's answer.
     fn accepted<'a>(&'a self, address: &'a Address, intent: &'a str, ids: &'a [String]) -> Boxed<'a, ()>;
     /// After AWS's refusal.
-    fn failed<'a>(&'a self, address: &'a Address, intent: &'a str, error: &'a Error) -> Boxed<'a, ()>;
+    fn failed<'a>(&'a self, address: &'a Address, intent: &'a str, error: &'a str) -> Boxed<'a, ()>;
     /// The resource is as wanted.
     fn stable<'a>(&'a self, address: &'a Address, applied: Applied) -> Boxed<'a, ()>;
     /// The resource is gone.
@@ -287,10 +271,6 @@ pub trait Recorder: Send + Sync {
 
     /// Intents on this address without an answer, those of this run included. None where nothing is recorded.
     fn unanswered(&self, _address: &Address) -> Vec<Intent> {
-        Vec::new()
-    }
-    /// The last calls on this address for which AWS had no room, oldest first. None where nothing is recorded.
-    fn refusals(&self, _address: &Address) -> Vec<Refusal> {
         Vec::new()
     }
 }

@@ -273,7 +273,7 @@ impl Ground<'_> {
             let Some(word) = value.as_str() else { continue };
             *value = match word {
                 "@name" => json!(name),
-                "@zone" => json!(catalog::region::usual_zones(self.region).and_then(|zones| zones.into_iter().next())),
+                "@zone" => json!(catalog::zones(self.region).and_then(|zones| zones.into_iter().next())),
                 "@net" => {
                     self.nets += 1;
                     json!(format!("10.0.{}.0/20", (self.nets - 1) * NET_STEP % 256))
@@ -306,7 +306,6 @@ impl Ground<'_> {
             spec,
             depends_on: Vec::new(),
             protect: None,
-            tags: BTreeMap::new(),
             existing,
             moved: Vec::new(),
         };

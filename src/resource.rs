@@ -7,8 +7,7 @@ mod request;
 
 pub use about::{About, Advised, DefaultValue, MEMBERS, PARTS};
 pub use capability::{
-    Answers, Asks, Buys, Compares, Drains, Fleet, HoldsData, Logs, Machine, Offer, Offered, Released, Runs, Served,
-    Serves, Teardown,
+    Answers, Asks, Compares, Drains, Fleet, HoldsData, Logs, Machine, Released, Runs, Served, Serves, Teardown,
 };
 pub use fact::{Call, Claim, Class, Discovery, Durations, Expected, Gone, NameRule, Need, Output, Quota};
 pub use live::{Id, Live, Member, State};

@@ -6,8 +6,6 @@ mod beforehand;
 #[path = "cli/behind.rs"]
 mod behind;
 mod desk;
-#[path = "cli/looking_up.rs"]
-mod looking_up;
 #[path = "cli/mistakes.rs"]
 mod mistakes;
 #[path = "cli/purchases.rs"]
@@ -340,7 +338,7 @@ fn what_needs_no_account() {
     desk.run(&["init"]).code(0).says(&["wrote dlinfra.yaml (cpu-smoke)", "Next: dlinfra plan --sandbox"]);
     desk.run(&["init"]).refuses("DL0717");
     desk.run(&["init", "nothing"]).refuses("DL0716");
-    desk.run(&["validate"]).code(0).says(&["cpu-smoke is valid: 12 resources in us-east-1"]);
+    desk.run(&["validate"]).code(0).says(&["cpu-smoke is valid: 11 resources in us-east-1"]);
     desk.run(&["kinds"]).code(0).says(&["vpc", "fsx-lustre", "instance-group"]);
     desk.run(&["kinds", "vpc"]).code(0).says(&["dns_hostnames", "ec2:CreateVpc"]);
     desk.run(&["kinds", "vpcs"]).refuses("DL0711");

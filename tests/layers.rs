@@ -25,7 +25,7 @@ const LAYERS: &[&[&str]] = &[
     &["plan"],
     &["apply", "journal", "run"],
     &["engine"],
-    &["cost", "grants", "preflight", "rehearsal"],
+    &["cost", "preflight", "rehearsal"],
     &["report", "terraform"],
     &["kinds", "rules"],
     &["compose"],
@@ -126,13 +126,12 @@ fn kinds_are_named_in_kinds_and_rules_only() {
     let names: Vec<String> = dlinfra::kinds::KINDS
         .iter()
         .map(|kind| kind.name())
-        // It is the name of a market too.
-        .filter(|n| n.contains('-') && *n != "capacity-block")
+        .filter(|n| n.contains('-'))
         .map(|n| format!("\"{n}\""))
         .collect();
     assert!(names.len() > 6, "{names:?}");
-    // The price book has a service of the name of the kind, and ARNs of EC2 call things so.
-    let allowed = ["src/grants/arns.rs", "src/price/list.rs", "src/price/storage.rs"];
+    // The price book has a service of the name of the kind.
+    let allowed = ["src/price/list.rs", "src/price/storage.rs"];
     let mut wrong = BTreeSet::new();
     for file in sources("src").into_iter().filter(|f| !f.ends_with("tests.rs")) {
         if matches!(module_of(&file).as_deref(), Some("kinds" | "rules")) || allowed.contains(&show(&file).as_str()) {
@@ -210,7 +209,6 @@ fn the_table_says_what_a_kind_does_besides() {
     const WORDS: &[(&str, &str)] = &[
         ("Answers", "answers"),
         ("Asks", "asks"),
-        ("Buys", "buys"),
         ("Compares", "compares"),
         ("Drains", "drains"),
         ("Fleet", "fleet"),

@@ -15,11 +15,7 @@ mod server;
 
 /// What moto cannot show, and why. Our own sandbox shows all of it.
 const SKIPPED: &[(&str, &str)] = &[
-    ("capacity-block", "moto sells none; tests/moto/serve.py answers that there are no reservations"),
-    ("capacity-reservation", "moto has none; tests/moto/serve.py answers that there are none"),
     ("dashboard", "moto keeps no tags of dashboards"),
-    ("data-repository-association", "moto has none; tests/moto/serve.py answers that there are none"),
-    ("efs: throughput and backups", "moto has no UpdateFileSystem and no PutBackupPolicy"),
     ("fsx-lustre", "moto knows no throughput, life cycle or repository associations of Lustre"),
     ("inference-component", "moto has no inference components, and no variants without a model"),
     ("instance-group: EFA", "moto ignores network cards and interface types"),
@@ -32,9 +28,7 @@ const SKIPPED: &[(&str, &str)] = &[
     ("placement-group", "moto has none; tests/moto/serve.py answers that there are none"),
     ("sagemaker-endpoint: new versions", "moto has no UpdateEndpoint"),
     ("load-balancer: another port of a target group", "moto never lets a target group go that its listeners have left"),
-    ("kms-key: another time between rotations", "moto shows no time"),
     ("log-group: metric filters", "moto shows none in the count of a group"),
-    ("secret: one that was removed", "moto says that it exists"),
     ("vpc-endpoint: another route table", "moto makes no route for a table that is added later"),
     ("bucket: tags at creation", "moto ignores them; tests/moto/serve.py sets them"),
 ];
@@ -142,15 +136,7 @@ fn cpu_smoke_is_applied_changed_and_destroyed() {
 }
 
 /// Kinds that moto cannot live through; SKIPPED says why.
-const NOT_THERE: &[&str] = &[
-    "capacity-block",
-    "capacity-reservation",
-    "dashboard",
-    "data-repository-association",
-    "fsx-lustre",
-    "inference-component",
-    "placement-group",
-];
+const NOT_THERE: &[&str] = &["dashboard", "fsx-lustre", "inference-component", "placement-group"];
 
 #[test]
 fn every_kind_that_moto_has_lives_its_life() {

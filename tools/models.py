@@ -23,13 +23,10 @@ SERVICES = {
     "application_autoscaling": "application-autoscaling",
     "ce": "ce",
     "ec2": "ec2",
-    "ecr": "ecr",
-    "efs": "efs",
     "elbv2": "elbv2",
     "events": "events",
     "fsx": "fsx",
     "iam": "iam",
-    "kms": "kms",
     "lambda": "lambda",
     "logs": "logs",
     "monitoring": "cloudwatch",
@@ -38,7 +35,6 @@ SERVICES = {
     "sagemaker": "sagemaker",
     "sagemaker_runtime": "sagemaker-runtime",
     "scheduler": "scheduler",
-    "secretsmanager": "secretsmanager",
     "service_quotas": "service-quotas",
     "sns": "sns",
     "sqs": "sqs",
@@ -63,8 +59,6 @@ FORMER = {
         "UnsupportedOperation": "AWS.SimpleQueueService.UnsupportedOperation",
     }
 }
-# A token that comes again is refused there, with the id of what it made: it is a parameter like others.
-REFUSING = {"efs"}
 # What `tagged::OPERATIONS` stands for.
 TAGGED = {"TagResource", "UntagResource", "ListTagsForResource"}
 
@@ -228,10 +222,6 @@ def cut(service, folder):
             if "awsQueryCompatible" in meta:
                 errors[code] = [errors[code], error["shape"]]
             fact.setdefault("errors", []).append(code)
-        if service in REFUSING and "input" in fact:
-            for member_of in shapes[fact["input"]].get("members", {}).values():
-                if isinstance(member_of, dict):
-                    member_of.pop("token", None)
         paged = page(stated, pages.get(name, {}), all_shapes)
         if paged:
             fact["page"] = paged

@@ -107,7 +107,6 @@ fn wanted(edges: &[Vec<usize>]) -> Vec<Wanted> {
             spec: KINDS[0].canonical(&spec).unwrap().into(),
             depends_on: Vec::new(),
             protect: None,
-            tags: std::collections::BTreeMap::new(),
             existing: None,
             moved: Vec::new(),
         }

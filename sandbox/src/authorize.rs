@@ -1,5 +1,4 @@
-//! Who may do what: a request of a session is authorised by the policies of its role, that of the caller by those that the
-//! account is opened with; without any, the caller may do everything.
+//! Who may do what: a request of a session is authorised by the policies of its role, all others may do everything.
 //!
 //! Policies of resources (buckets, queues, functions) are not asked here.
 
@@ -49,18 +48,17 @@ pub(crate) fn check(
     operation: &str,
     fields: &Map<String, Value>,
 ) -> Result<(), ApiError> {
-    let who = match signer(world, &request.access_key) {
-        Signer::Anybody if world.caller.is_none() => return Ok(()),
-        Signer::Anybody => Who::caller(world, &request.region),
+    let session = match signer(world, &request.access_key) {
+        Signer::Anybody => return Ok(()),
         Signer::Ended => return Err(service.expired_token()),
-        Signer::Role(session) => Who::of_role(world, &request.region, &session),
+        Signer::Role(session) => session,
     };
     // Everybody may ask who they are.
     if service.prefix == "sts" {
         return Ok(());
     }
-    let base = base(world, request, &who);
-    let policies = Policies::of(world, &who.principal);
+    let base = base(world, request, &session);
+    let policies = Policies::of(world, &session.role);
     for need in needs::of(world, request, service, operation, fields) {
         let nowhere = [Resource { arns: vec!["*".to_owned()], tags: Tags::new() }];
         let resources = if need.resources.is_empty() { &nowhere[..] } else { &need.resources };
@@ -70,7 +68,7 @@ pub(crate) fn check(
                 Asked { action: &need.action, resource: &resource.arns, context: &context, knows_every_key: false };
             let verdict = policies.judge(asked);
             if verdict.decision != Decision::Allowed {
-                let who = &who.arn;
+                let who = caller(world, &request.region, &session);
                 let (action, place) = (&need.action, &resource.arns[0]);
                 let why = verdict.why(action);
                 let message = format!("User: {who} is not authorized to perform: {action} on resource: {place} {why}");
@@ -95,63 +93,28 @@ pub(crate) fn may(world: &World, role: &str, action: &str, resource: &[String]) 
     Policies::of(world, role).judge(asked).decision == Decision::Allowed
 }
 
-/// The ARN of the caller who is no role.
-pub(crate) fn user(world: &World, region: &str) -> String {
-    format!("arn:{}:iam::{}:user/sandbox", regions::partition(region), world.config.account)
-}
-
-/// Who makes a request.
-struct Who {
-    /// As AWS names them in errors.
-    arn: String,
-    /// Whose policies count.
-    principal: String,
-    kind: &'static str,
-    id: String,
-    tags: Tags,
-}
-
-impl Who {
-    fn caller(world: &World, region: &str) -> Self {
-        let arn = user(world, region);
-        Self { principal: arn.clone(), arn, kind: "User", id: USER_ID.to_owned(), tags: Tags::new() }
-    }
-
-    fn of_role(world: &World, region: &str, session: &Session) -> Self {
-        let role = world.all::<Role>(GLOBAL).find(|role| role.arn == session.role);
-        Self {
-            arn: caller(world, region, session),
-            principal: session.role.clone(),
-            kind: "AssumedRole",
-            id: format!("{}:{}", role.map_or("", |role| &role.unique_id), session.name),
-            tags: role.map(|role| role.tags.clone()).unwrap_or_default(),
-        }
-    }
-}
-
-/// The id of the caller who is no role.
-pub(crate) const USER_ID: &str = "AIDASANDBOX0000000000";
-
-/// What is known of every request.
-fn base(world: &World, request: &Incoming, who: &Who) -> Context {
+/// What is known of every request of a session.
+fn base(world: &World, request: &Incoming, session: &Session) -> Context {
     let account = world.config.account.clone();
+    let role = world.all::<Role>(GLOBAL).find(|role| role.arn == session.role);
+    let id = role.map_or_else(String::new, |role| role.unique_id.clone());
     let mut context: Context = [
-        ("aws:principalarn", who.principal.clone()),
+        ("aws:principalarn", session.role.clone()),
         ("aws:principalaccount", account.clone()),
-        ("aws:principaltype", who.kind.to_owned()),
+        ("aws:principaltype", "AssumedRole".to_owned()),
         ("aws:principalisawsservice", "false".to_owned()),
         ("aws:requestedregion", request.region.clone()),
         ("aws:resourceaccount", account),
         // The sandbox is on this machine only; AWS is not.
         ("aws:securetransport", "true".to_owned()),
-        ("aws:userid", who.id.clone()),
+        ("aws:userid", format!("{id}:{}", session.name)),
         ("aws:viaawsservice", "false".to_owned()),
         ("ec2:region", request.region.clone()),
     ]
     .into_iter()
     .map(|(key, value)| (key.to_owned(), vec![value]))
     .collect();
-    for (key, value) in &who.tags {
+    for (key, value) in role.into_iter().flat_map(|role| &role.tags) {
         context.insert(format!("aws:principaltag/{}", key.to_lowercase()), vec![value.clone()]);
     }
     context

@@ -84,8 +84,6 @@ pub struct Behaviour {
     pub failing_paths: BTreeSet<String>,
     /// Names of buckets that belong to somebody else.
     pub foreign_buckets: BTreeSet<String>,
-    /// What the caller may do, as policy documents of IAM; without it, everything. Roles have their own policies.
-    pub caller: Option<Vec<Value>>,
     /// How many newer builds (up to 3) of each machine image AWS has published: what `latest` stands for.
     pub newer_images: u32,
     /// Scales how long AWS takes for things: 0 makes every life cycle immediate.
@@ -141,7 +139,6 @@ impl Default for Behaviour {
             assumed_model_data: false,
             failing_paths: BTreeSet::new(),
             foreign_buckets: BTreeSet::new(),
-            caller: None,
             newer_images: 0,
             durations: 1.0,
             faults: Vec::new(),

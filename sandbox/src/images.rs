@@ -48,10 +48,6 @@ const DLAMI_TYPES: &[(&str, bool, bool)] = &[
     ("multi-framework-oss-nvidia-driver-amazon-linux-2", true, false),
 ];
 
-/// The images of AWS Neuron
-/// (<https://awsdocs-neuron.readthedocs-hosted.com/en/latest/dlami/index.html>).
-const NEURON_TYPES: &[&str] = &["base/ubuntu-24.04", "base/amazon-linux-2023", "multi-framework/ubuntu-24.04"];
-
 /// Every public parameter that holds an image id.
 pub(crate) fn parameters() -> Vec<(String, &'static str)> {
     let mut out = Vec::new();
@@ -62,9 +58,6 @@ pub(crate) fn parameters() -> Vec<(String, &'static str)> {
         if *arm {
             out.push((format!("{DLAMI}/arm64/{name}/latest/ami-id"), "arm64"));
         }
-    }
-    for name in NEURON_TYPES {
-        out.push((format!("/aws/service/neuron/dlami/{name}/latest/image_id"), "x86_64"));
     }
     for name in include_str!("../data/amazon-linux.txt").lines() {
         let arch = if name.contains("arm64") { "arm64" } else { "x86_64" };
@@ -111,7 +104,7 @@ pub(crate) fn image(id: &str, region: &str) -> Option<Image> {
     Some(Image {
         id: id.to_owned(),
         architecture,
-        root_gib: if parameter.contains("/dlami/") || parameter.starts_with(DLAMI) { 35 } else { 8 },
+        root_gib: if parameter.starts_with(DLAMI) { 35 } else { 8 },
         root_device: if linux_2023 { "/dev/xvda" } else { "/dev/sda1" },
         owner: match parameter.as_str() {
             it if it.contains("/canonical/") => "099720109477",

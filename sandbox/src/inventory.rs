@@ -29,17 +29,7 @@ impl StoredObject {
     /// Whether it is there to stay: neither gone nor on its way out.
     pub fn is_live(&self) -> bool {
         let state = self.state.to_ascii_lowercase();
-        !matches!(
-            state.as_str(),
-            "terminated"
-                | "shutting-down"
-                | "deleted"
-                | "deleting"
-                | "pendingdeletion"
-                | "failed"
-                | "cancelled"
-                | "expired"
-        )
+        !matches!(state.as_str(), "terminated" | "shutting-down" | "deleted" | "deleting" | "failed")
     }
 }
 

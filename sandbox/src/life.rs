@@ -86,19 +86,6 @@ pub(crate) mod durations {
     pub(crate) const NAT_DELETE: Duration = Duration::from_secs(50);
     pub(crate) const ENDPOINT_CREATE: Duration = minutes(2);
     pub(crate) const ENDPOINT_DELETE: Duration = minutes(2);
-    pub(crate) const VOLUME_CREATE: Duration = Duration::from_secs(4);
-    /// Until a volume is attached or detached.
-    pub(crate) const VOLUME_MOVE: Duration = Duration::from_secs(3);
-    /// Until a volume has its new size and rates.
-    pub(crate) const VOLUME_MODIFY: Duration = Duration::from_secs(8);
-    /// How long AWS then moves each GiB: six hours for a TiB that is full, and few are.
-    pub(crate) const VOLUME_OPTIMIZE_GIB: Duration = Duration::from_secs(5);
-    pub(crate) const EFS_CREATE: Duration = Duration::from_secs(5);
-    pub(crate) const EFS_UPDATE: Duration = Duration::from_secs(5);
-    pub(crate) const EFS_DELETE: Duration = Duration::from_secs(5);
-    /// Unverified, as Terraform's logs show it.
-    pub(crate) const MOUNT_TARGET_CREATE: Duration = Duration::from_secs(90);
-    pub(crate) const MOUNT_TARGET_DELETE: Duration = Duration::from_secs(30);
     pub(crate) const FSX_CREATE: Duration = minutes(8);
     pub(crate) const FSX_UPDATE: Duration = minutes(10);
     pub(crate) const FSX_DELETE: Duration = minutes(4);

@@ -20,8 +20,6 @@ pub(crate) enum Use<'a> {
     Bucket(&'a str),
     /// The policy of a queue or a topic.
     Object,
-    /// The policy of a repository of images, which names no resource.
-    Repository,
 }
 
 /// Checks a document. The error is AWS's sentence about it.
@@ -77,7 +75,7 @@ fn check_statement(statement: &Map<String, Value>, place: Use<'_>) -> Result<Opt
     let principal = has(["Principal", "NotPrincipal"]);
     match place {
         Use::Identity if principal => return Err("Policy document should not specify a principal.".to_owned()),
-        Use::Trust | Use::Bucket(_) | Use::Object | Use::Repository if !principal => {
+        Use::Trust | Use::Bucket(_) | Use::Object if !principal => {
             return Err("Missing required field Principal".to_owned());
         }
         _ => {}
@@ -90,7 +88,7 @@ fn check_statement(statement: &Map<String, Value>, place: Use<'_>) -> Result<Opt
     check_actions(statement, place)?;
     let resources = has(["Resource", "NotResource"]);
     match place {
-        Use::Trust | Use::Repository if resources => return Err("Has prohibited field Resource".to_owned()),
+        Use::Trust if resources => return Err("Has prohibited field Resource".to_owned()),
         Use::Identity if !resources => return Err("Policy statement must contain resources.".to_owned()),
         Use::Bucket(_) | Use::Object if !resources => return Err("Missing required field Resource".to_owned()),
         _ => {}

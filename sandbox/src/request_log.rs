@@ -62,8 +62,3 @@ impl RequestLog {
         self.counts.get(operation).copied().unwrap_or_default()
     }
 }
-
-/// A request id that looks like AWS's and is the same in every run.
-pub(crate) fn request_id(seed: u64, number: u64) -> String {
-    format!("{:08x}-0000-4000-8000-{number:012x}", seed & 0xffff_ffff)
-}

@@ -19,7 +19,7 @@ use crate::faults::{FaultAction, FaultRule, Faults};
 use crate::image::Image;
 use crate::inventory::{self, StoredObject};
 use crate::measurement::Measurement;
-use crate::request_log::{LogEntry, RequestLog, request_id};
+use crate::request_log::{LogEntry, RequestLog};
 use crate::service::{Found, Parsed, Service, unsigned};
 use crate::services::{SERVICES, ec2, monitoring, ssm};
 use crate::session;
@@ -237,11 +237,6 @@ impl Sandbox {
         self.lock().faults = Faults::new(self.inner.config.seed, rules);
     }
 
-    /// What the caller may do from now on, as policy documents of IAM; nothing = everything.
-    pub fn set_caller(&self, policies: Option<Vec<serde_json::Value>>) {
-        self.lock().world.caller = policies;
-    }
-
     /// Answers one request.
     pub async fn handle(&self, request: http::Request<Bytes>) -> HandleOutcome {
         let request = Incoming::new(request);
@@ -431,4 +426,9 @@ fn keep(state: &mut State, checkpoint: usize, now: Timestamp, sync: bool) -> Res
     // A snapshot only shortens the log; the change itself is safe already.
     let _ = disk.compact(&state.world, now, false);
     Ok(())
+}
+
+/// A request id that looks like AWS's and is the same in every run.
+fn request_id(seed: u64, number: u64) -> String {
+    format!("{:08x}-0000-4000-8000-{number:012x}", seed & 0xffff_ffff)
 }

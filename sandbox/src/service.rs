@@ -99,8 +99,6 @@ pub(crate) struct Service {
     pub(crate) token_differs: fn() -> ApiError,
     /// How a resource that an ARN does not name is refused.
     pub(crate) no_resource: fn(&str) -> ApiError,
-    /// The last part of the ARN of what an id names, where calls for tags take ids too.
-    pub(crate) tail: fn(&str) -> Option<String>,
     /// What more tags than a resource can have are refused with.
     pub(crate) too_many_tags: fn() -> ApiError,
 }
@@ -124,7 +122,6 @@ impl Service {
             no_page: None,
             token_differs: || ApiError::bad("ConflictException", "The client token came with another request before."),
             no_resource: |_| ApiError::bad("ResourceNotFoundException", "The specified resource does not exist."),
-            tail: |_| None,
             too_many_tags: || ApiError::bad("TooManyTagsException", "A resource has at most 50 tags."),
         }
     }

@@ -129,8 +129,6 @@ pub(crate) struct World {
     pub(crate) now: Timestamp,
     /// How many newer builds of each image AWS has published.
     pub(crate) newer_images: u32,
-    /// What the caller may do; without it, everything.
-    pub(crate) caller: Option<Vec<serde_json::Value>>,
     tables: BTreeMap<&'static str, Box<dyn AnyTable>>,
     timers: BTreeSet<Due>,
     counter: u64,
@@ -152,7 +150,6 @@ impl World {
             throttle: Throttle::new(config.behaviour.throttle),
             now: Timestamp::UNIX_EPOCH,
             newer_images: config.behaviour.newer_images,
-            caller: config.behaviour.caller.clone(),
             config,
             tables: kinds.iter().map(|kind| (kind.name, (kind.table)())).collect(),
             timers: BTreeSet::new(),
@@ -371,7 +368,6 @@ impl World {
             throttle: Throttle::new(self.config.behaviour.throttle),
             now: self.now,
             newer_images: self.newer_images,
-            caller: self.caller.clone(),
             tables: self.tables.iter().map(|(kind, table)| (*kind, table.copy())).collect(),
             timers: self.timers.clone(),
             counter: self.counter,

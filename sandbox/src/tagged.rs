@@ -102,12 +102,10 @@ fn resource(call: &mut Call<'_>, window: f64) -> Result<Tagged, ApiError> {
     let name = call.model().resource(call.operation).unwrap_or("ResourceArn");
     let arn = call.params.text(name)?;
     let everywhere = format!("arn:{}:{}::{}:", call.partition(), call.service.prefix, call.account());
+    let tagged = |region, tail| call.world.tagged(region, call.service.prefix, tail);
     let found = match arn.strip_prefix(&everywhere) {
-        Some(tail) => call.world.tagged(GLOBAL, call.service.prefix, tail),
-        None => {
-            let tail = here(call, &arn).map(str::to_owned).or_else(|| (call.service.tail)(&arn));
-            tail.and_then(|tail| call.world.tagged(call.region, call.service.prefix, &tail))
-        }
+        Some(tail) => tagged(GLOBAL, tail),
+        None => here(call, &arn).and_then(|tail| tagged(call.region, tail)),
     };
     found.filter(|it| call.is_old_enough(it.created, window)).ok_or_else(|| (call.service.no_resource)(&arn))
 }

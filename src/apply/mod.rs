@@ -162,7 +162,6 @@ impl Shared<'_> {
             tags: step.tags(),
             spec_tag,
             image: self.plan.images.get(&step.address).map(|i| i.id.clone()),
-            offer: self.plan.purchases.agreed(&step.address).cloned(),
             recorder: executor.recorder.clone(),
             // As they are now: an answer of this run closes one, a lost answer opens one.
             open: Arc::new(executor.recorder.unanswered(&step.address)),
@@ -297,7 +296,7 @@ impl Shared<'_> {
                 return Ended::Done;
             }
             Some(Ok(Settled::Pending(why))) => Ended::Pending(why),
-            Some(Err(e)) if matches!(e.class, ErrorClass::Stopped | ErrorClass::TooEarly) => Ended::Pending(e.message),
+            Some(Err(e)) if e.class == ErrorClass::Stopped => Ended::Pending(e.message),
             Some(Err(e)) if for_all(&e) && self.halted.swap(true, Ordering::Relaxed) => {
                 Ended::Pending(format!("stopped, for the same reason as others: {e}"))
             }

@@ -42,8 +42,6 @@ pub enum ErrorClass {
     Stranger,
     /// Money may have been spent, and nobody knows: only a person decides whether it is tried again.
     Purchase,
-    /// It needs something that begins later: a later apply goes on.
-    TooEarly,
     /// The lock was lost or the run was cancelled: no call was made.
     Stopped,
     /// The journal could not be written.

@@ -1,6 +1,6 @@
 //! What every request passes on its way out: a name, a count, a rate bucket, and the guard that may forbid mutations.
 use super::{
-    class::{is_throttle, refuses_for_a_day},
+    class::is_throttle,
     operation::{Operation, Refusal},
     rate::{Buckets, Ticket},
 };
@@ -129,7 +129,7 @@ impl Gate {
             let mut response = late.watch(inner.call(request)).await?;
             // Errors are told with the name.
             response.add_extension(name.clone());
-            if refuses_for_a_day(name.as_str()) || !refused(&mut response, head).await {
+            if !refused(&mut response, head).await {
                 self.0.buckets.granted(name.as_str(), ticket);
                 return Ok(response);
             }

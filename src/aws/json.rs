@@ -90,14 +90,7 @@ json_services! {
     cloudwatch: "CloudWatch", "cloudwatch", Target("GraniteServiceVersion20100801", "1.0"), "monitoring", 9.0, 3.0;
     // It has one endpoint for all regions; its limits are low and unpublished, and each request costs money.
     cost_explorer: "Cost Explorer", "ce", Target("AWSInsightsIndexService", "1.1"), "ce", 5.0, 1.0;
-    // Its limits are published for images only (10 to 1000 a second); these are asked for a few times.
-    ecr: "ECR", "ecr", Target("AmazonEC2ContainerRegistry_V20150921", "1.1"), "api.ecr", 20.0, 5.0;
-    // It knows its operations by path; its limits are unpublished.
-    efs: "EFS", "elasticfilesystem", Target("", "1.1"), "elasticfilesystem", 20.0, 10.0;
     events: "EventBridge", "events", Target("AWSEvents", "1.1"), "events", 20.0, 5.0;
-    // Five keys a second can be made, and hundreds be looked at
-    // (https://docs.aws.amazon.com/kms/latest/developerguide/requests-per-second.html).
-    kms: "KMS", "kms", Target("TrentService", "1.1"), "kms", 20.0, 10.0;
     // It knows its operations by path, as Scheduler does.
     lambda: "Lambda", "lambda", Target("", "1.1"), "lambda", 30.0, 10.0;
     logs: "CloudWatch Logs", "logs", Target("Logs_20140328", "1.1"), "logs", 20.0, 5.0;
@@ -110,9 +103,6 @@ json_services! {
     service_quotas: "Service Quotas", "servicequotas", Target("ServiceQuotasV20190624", "1.1"), "servicequotas", 5.0, 2.0;
     // What is asked of endpoints, on another host.
     sagemaker_runtime: "SageMaker Runtime", "sagemaker", Target("", "1.1"), "runtime.sagemaker", 50.0, 50.0;
-    // AWS's limits are 50 a second for lists and 40 and more for others
-    // (https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html).
-    secretsmanager: "Secrets Manager", "secretsmanager", Target("secretsmanager", "1.1"), "secretsmanager", 20.0, 10.0;
     sqs: "SQS", "sqs", Target("AmazonSQS", "1.0"), "sqs", 20.0, 10.0;
     ssm: "SSM", "ssm", Target("AmazonSSM", "1.1"), "ssm", 20.0, 10.0;
 }

@@ -4,7 +4,6 @@ mod class;
 pub mod codes;
 pub mod commands;
 pub mod cost_explorer;
-mod described;
 pub mod endpoint;
 mod error;
 pub mod gate;
@@ -24,7 +23,6 @@ pub mod spot;
 pub mod tags;
 
 pub use codes::CODES;
-pub use described::{DescribedDevice, DescribedType, DescribedZone};
 pub use error::{Error, ErrorClass, gone, optional};
 pub use room::Machines;
 

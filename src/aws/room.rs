@@ -118,22 +118,6 @@ impl Aws {
         Ok((addresses as u64, vpcs as u64))
     }
 
-    /// Does somebody have a bucket of this name? Names of buckets are the same for everybody in a partition.
-    ///
-    /// # Errors
-    /// As of any call; a bucket that may not be looked at is there.
-    pub async fn has_bucket(&self, name: &str) -> Result<bool, Error> {
-        match self.s3().head_bucket().bucket(name).send().await.map_err(Error::from) {
-            Ok(_) => Ok(true),
-            Err(e) => match e.class {
-                ErrorClass::NotFound => Ok(false),
-                // One of another account, or in another region.
-                ErrorClass::Denied | ErrorClass::Invalid => Ok(true),
-                _ => Err(e),
-            },
-        }
-    }
-
     /// The zones in which each of these types is on offer; a type that the region does not have has none.
     ///
     /// # Errors

@@ -3,18 +3,14 @@ mod balancers;
 mod by_arn;
 mod ec2;
 mod iam;
-mod keys;
-mod parameters;
 mod rest;
 mod s3;
 
 pub use balancers::BALANCERS;
-pub use by_arn::{CLOUDWATCH, ECR, EVENTS, FSX, LOGS, QUEUES, SAGEMAKER, SECRETS, TOPICS, of_pairs, pairs};
+pub use by_arn::{CLOUDWATCH, EVENTS, FSX, LOGS, QUEUES, SAGEMAKER, TOPICS, pairs};
 pub use ec2::EC2;
 pub use iam::{INSTANCE_PROFILES, ROLES};
-pub use keys::{KEYS, key_pairs};
-pub use parameters::PARAMETERS;
-pub use rest::{FILE_SYSTEMS, FUNCTIONS, SCHEDULE_GROUPS};
+pub use rest::{FUNCTIONS, SCHEDULE_GROUPS};
 pub use s3::BUCKETS;
 
 use crate::{
@@ -40,20 +36,16 @@ pub const OWNER: &str = "dlinfra:owner";
 pub const EXPIRES: &str = "dlinfra:expires";
 /// When a machine ends itself because it has nothing to do: percent of its GPUs' time, `/`, minutes.
 pub const IDLE: &str = "dlinfra:idle";
-/// For how many days AWS keeps it after it was removed, for those who remove it.
-pub const WINDOW: &str = "dlinfra:window";
 /// Which secondary object of its address it is.
 pub const PART: &str = "dlinfra:part";
 /// Digests of what cannot be read back.
 pub const SPEC: &str = "dlinfra:spec";
 /// How the first start of a machine ended: `done` or `failed`.
 pub const BOOT: &str = "dlinfra:boot";
-/// What was paid for something that was bought, in US dollars.
-pub const PAID: &str = "dlinfra:paid";
 /// The prefix that users' tags may not have.
 pub const PREFIX: &str = "dlinfra:";
 /// Tags that say something of one object alone, and are never compared.
-pub const NEVER_DIFFED: [&str; 5] = [INTENT, SPEC, PART, BOOT, PAID];
+pub const NEVER_DIFFED: [&str; 4] = [INTENT, SPEC, PART, BOOT];
 
 /// Tags by key.
 pub type Tags = Packed<String>;

@@ -28,7 +28,6 @@ struct Inherited {
     protect: Option<Protect>,
     allow: Vec<Allow>,
     usage: BTreeMap<String, Json>,
-    tags: BTreeMap<String, String>,
 }
 
 /// What `depends_on` names.
@@ -138,7 +137,7 @@ impl Emitter<'_, '_> {
         origins.resource(at, resource.span);
         for e in resource.entries() {
             let key = &*e.key.text;
-            let placed = matches!(key, "existing" | "depends_on" | "protect" | "tags" | "for_each" | "when");
+            let placed = matches!(key, "existing" | "depends_on" | "protect" | "for_each" | "when");
             if placed || existing.is_none() && !is_resource_key(key) {
                 origins.field(at, &e.value, key);
             }
@@ -153,7 +152,6 @@ impl Emitter<'_, '_> {
             existing,
             allow: rules.inherited.allow,
             usage: Json::Object(rules.inherited.usage.into_iter().collect()),
-            tags: rules.inherited.tags,
             moved: rules.moved,
             module_path: scope.path.to_string(),
         };
@@ -241,16 +239,6 @@ impl Emitter<'_, '_> {
                     });
                     if let Some(Json::Object(map)) = found.map(|v| v.to_json()) {
                         rules.inherited.usage.extend(map);
-                    }
-                }
-                "tags" => {
-                    let found = self.world.settle(scope, each, Purpose::Field, |c| {
-                        let value = c.convert(node, &Type::map(Type::String), "tags")?;
-                        known(c, node, value, "`tags`")
-                    });
-                    if let Some(Json::Object(map)) = found.map(|v| v.to_json()) {
-                        let text = |(key, value): (String, Json)| Some((key, value.as_str()?.to_owned()));
-                        rules.inherited.tags.extend(map.into_iter().filter_map(text));
                     }
                 }
                 "moved" => {

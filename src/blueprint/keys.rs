@@ -65,7 +65,6 @@ pub static RESOURCE: &[KeyDoc] = &[
     key("when", "bool", "Whether the resource exists at all"),
     key("depends_on", "list(string)", "Resources that must be ready before, although nothing refers to them"),
     key("protect", "protect", "never, data or off: what may be deleted"),
-    key("tags", "map(string)", "Its tags beside those of the stack; they win over them"),
     key("moved", "moved", "The old address of this resource"),
     key("allow", "allow", "Rules that are silenced here, each with a reason"),
     key("usage", "any", "Assumptions that the price of this resource needs"),

@@ -36,12 +36,6 @@ pub const NAT_GATEWAY_CREATE: Expected = minutes(2, 10);
 pub const NAT_GATEWAY_DELETE: Expected = minutes(1, 30);
 /// A VPC endpoint with interfaces, made, changed or deleted: one to three minutes, unverified; Terraform waits ten at most.
 pub const VPC_ENDPOINT: Expected = minutes(2, 10);
-/// An EFS file system with its mount targets: one and a half to two minutes, unverified; Terraform waits thirty at most.
-pub const EFS_CREATE: Expected = minutes(2, 30);
-/// EFS: mount targets come and go, unverified; Terraform waits ten minutes at most until one is gone.
-pub const EFS_UPDATE: Expected = minutes(2, 30);
-/// EFS: first the mount targets, then the file system.
-pub const EFS_DELETE: Expected = minutes(1, 20);
 /// FSx for Lustre: 5 to 20 minutes in logs.
 pub const LUSTRE_CREATE: Expected = minutes(8, 30);
 /// FSx for Lustre grows: a capacity update test took 57 minutes with its create and delete.

@@ -83,9 +83,6 @@ pub fn images() -> Vec<Image> {
         let types = [format!("oss-nvidia-driver-gpu-tensorflow-2.18-{}", long(system))];
         images.push(deep_learning(&format!("dlami-tensorflow-2.18-{system}"), "TensorFlow 2.18", system, &types, X86));
     }
-    for (system, holds) in [("ubuntu-24.04", "base"), ("al2023", "base"), ("ubuntu-24.04", "multi-framework")] {
-        images.push(neuron(system, holds));
-    }
     images.push(Image {
         name: "pcs-dlami-ubuntu-24.04".to_owned(),
         description: "Deep learning image for AWS PCS with its agent and Slurm, Ubuntu 24.04".to_owned(),
@@ -118,24 +115,6 @@ fn deep_learning(name: &str, holds: &str, system: &str, types: &[String], archit
         driver: Driver::Nvidia,
         templates: types.iter().map(template).collect(),
         architectures,
-    }
-}
-
-/// Source: the parameters that AWS Neuron's own documentation names
-/// (<https://awsdocs-neuron.readthedocs-hosted.com/en/latest/dlami/index.html>). Single frameworks come and go with each
-/// release, so those are not named here.
-fn neuron(system: &str, holds: &str) -> Image {
-    let (middle, what) = match holds {
-        "base" => ("", "driver, tools, EFA, no framework"),
-        _ => ("-frameworks", "driver, tools, EFA, every framework that the release has"),
-    };
-    Image {
-        name: format!("dlami-neuron{middle}-{system}"),
-        description: format!("Deep learning image for AWS Neuron: {what}, {system}"),
-        user: if system == "al2023" { "ec2-user" } else { "ubuntu" },
-        driver: Driver::Neuron,
-        templates: vec![format!("/aws/service/neuron/dlami/{holds}/{}/latest/image_id", long(system))],
-        architectures: X86,
     }
 }
 
@@ -180,9 +159,6 @@ impl Image {
         match (self.driver, instance.driver()) {
             (Driver::Nvidia, Driver::Neuron) => {
                 Some(format!("{} carries the NVIDIA driver, {} needs AWS Neuron", self.name, instance.name))
-            }
-            (Driver::Neuron, Driver::Nvidia | Driver::Other) => {
-                Some(format!("{} carries AWS Neuron, {} needs another driver", self.name, instance.name))
             }
             // The open kernel modules of these images need Turing or later.
             (Driver::Nvidia, Driver::Nvidia) if matches!(instance.family(), "p2" | "p3" | "p3dn") => {
@@ -245,13 +221,6 @@ mod tests {
         assert_eq!(base.unfit_for(instance_type("p5.48xlarge").unwrap()), None);
         assert!(base.unfit_for(instance_type("trn1.32xlarge").unwrap()).unwrap().contains("Neuron"));
         assert!(base.unfit_for(instance_type("p3.2xlarge").unwrap()).is_some());
-        let neuron = image("dlami-neuron-ubuntu-24.04").unwrap();
-        assert_eq!(neuron.unfit_for(instance_type("trn2.48xlarge").unwrap()), None);
-        assert!(neuron.unfit_for(instance_type("p5.48xlarge").unwrap()).unwrap().contains("another driver"));
-        assert_eq!(
-            image("dlami-neuron-al2023").unwrap().parameters(Arch::X86),
-            ["/aws/service/neuron/dlami/base/amazon-linux-2023/latest/image_id"]
-        );
         let cuda = image("dlami-cuda-ubuntu-22.04").unwrap();
         assert!(cuda.unfit_for(instance_type("g5g.xlarge").unwrap()).unwrap().contains("arm64"));
         assert_eq!(nearest_image("dlami-base-ubuntu-24.4").as_deref(), Some("dlami-base-ubuntu-24.04"));

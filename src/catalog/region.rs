@@ -50,20 +50,10 @@ pub fn is_known_region(code: &str) -> bool {
     table().contains_key(code)
 }
 
-/// The usual zone names of a region; `None` for a region that the catalog does not know. What a blueprint computes from
-/// them is the same for everybody, whatever AWS told some account.
-#[must_use]
-pub fn usual_zones(code: &str) -> Option<Vec<String>> {
-    region(code).map(|region| region.zones.clone())
-}
-
-/// The zone names of a region as AWS told the account, else the usual ones.
+/// The usual zone names of a region; `None` for a region that the catalog does not know.
 #[must_use]
 pub fn zones(code: &str) -> Option<Vec<String>> {
-    match super::told::of_region(code) {
-        Some(told) => Some(told.zones.iter().map(|zone| zone.name.clone()).collect()),
-        None => usual_zones(code),
-    }
+    region(code).map(|region| region.zones.clone())
 }
 
 /// The region whose code is nearest to `code`, for "did you mean".

@@ -53,11 +53,10 @@ impl Subject {
         let text = |field: &str| spec.get(field).and_then(Value::as_str);
         match advised {
             Advised::Machines => {
-                let reserved = spec.get("reservation").is_some_and(|it| !it.is_null());
-                let market = match (reserved, text("market")) {
-                    (true, _) | (false, Some("capacity-block")) => None,
-                    (false, Some("spot")) => Some(Market::Spot),
-                    (false, _) => Some(Market::OnDemand),
+                let market = match (text("reservation"), text("market")) {
+                    (Some(_), _) | (None, Some("capacity-block")) => None,
+                    (None, Some("spot")) => Some(Market::Spot),
+                    (None, _) => Some(Market::OnDemand),
                 };
                 let count = u32::try_from(spec.get("count")?.as_u64()?).ok().filter(|count| *count > 0)?;
                 Some(Self::Machines { address, instance_type: text("instance_type")?.to_owned(), count, market })

@@ -20,12 +20,6 @@ pub(super) struct Cost {
     pub(super) sum: Sum,
 }
 
-impl Cost {
-    pub(super) fn of(lines: Vec<PriceLine>) -> Self {
-        Self { sum: lines.iter().map(Sum::of).fold(Sum::default(), Sum::plus), lines }
-    }
-}
-
 /// A spec that has been priced.
 struct Known<'a> {
     spec: &'a Value,
@@ -54,7 +48,8 @@ impl<'a> Alike<'a> {
         if let Some(same) = known.iter().rfind(|known| known.usage == usage && same_price(known.spec, spec)) {
             return same.cost.clone();
         }
-        let cost = Cost::of(price(&usage));
+        let lines = price(&usage);
+        let cost = Cost { sum: lines.iter().map(Sum::of).fold(Sum::default(), Sum::plus), lines };
         if known.len() == KEPT {
             known.remove(0);
         }

@@ -12,9 +12,6 @@ use crate::diagnostic::Diagnostics;
 use crate::plan::{Action, Plan, Summary, Wanted};
 use crate::price::line::rounded;
 
-/// Tags of resources' own, by address.
-type Tagged<'a> = BTreeMap<&'a str, &'a BTreeMap<String, String>>;
-
 /// One resource for policies.
 struct Row<'a> {
     address: &'a str,
@@ -120,9 +117,7 @@ fn facts(compiled: &Compiled, money: Fact, summary: &Summary, resources: Vec<Row
         ("delete", summary.delete),
         ("keep", summary.keep),
     ];
-    let tagged = compiled.resources.iter().filter(|decl| !decl.tags.is_empty());
-    let tagged: Tagged<'_> = tagged.map(|decl| (decl.address.as_str(), &decl.tags)).collect();
-    let list = |rows: Vec<Row<'_>>| Fact::List(rows.iter().map(|row| resource(compiled, &tagged, row)).collect());
+    let list = |rows: Vec<Row<'_>>| Fact::List(rows.iter().map(|row| resource(compiled, row)).collect());
     let ttl = compiled.ttl.map(|ttl| ttl.to_string());
     Facts::new([
         ("cost", money),
@@ -137,13 +132,13 @@ fn facts(compiled: &Compiled, money: Fact, summary: &Summary, resources: Vec<Row
 }
 
 /// The fields of the spec, and over them what every resource has.
-fn resource(compiled: &Compiled, tagged: &Tagged<'_>, row: &Row<'_>) -> Fact {
+fn resource(compiled: &Compiled, row: &Row<'_>) -> Fact {
     let fields = row.spec.and_then(Value::as_object).into_iter().flatten();
     let mut out: BTreeMap<String, Fact> = fields.map(|(k, v)| (k.clone(), Fact::Spec(v.clone()))).collect();
-    let own = tagged.get(row.address);
+    let own = row.spec.and_then(|spec| spec.get("tags")).and_then(Value::as_object);
     let mut tags: BTreeMap<String, Fact> =
         compiled.tags.iter().map(|(k, v)| (k.clone(), Fact::Text(v.clone()))).collect();
-    tags.extend(own.into_iter().flat_map(|tags| tags.iter()).map(|(k, v)| (k.clone(), Fact::Text(v.clone()))));
+    tags.extend(own.into_iter().flatten().map(|(k, v)| (k.clone(), Fact::Spec(v.clone()))));
     let total = row.cost.total();
     let cost = [
         ("hourly", shown(total.hourly(), 4)),

@@ -50,28 +50,31 @@ pub struct StepCost {
     pub after: Sum,
 }
 
-/// What is known of something besides its spec: how many machines of it run, and what it was bought for.
-type Known<'a> = (Option<&'a BTreeMap<String, u32>>, Option<Decimal>);
-
 impl Pricing<'_> {
     /// The lines of one spec.
     #[must_use]
     pub fn item(&self, address: &str, kind: &dyn Kind, spec: &Value) -> Item {
-        self.item_now(address, kind, spec, (None, None))
+        self.item_now(address, kind, spec, None)
     }
 
     /// The lines of something live, as it is at the moment.
     fn now(&self, found: &Found) -> Item {
         let live = &found.live;
-        self.item_now(live.address.as_str(), found.kind, &live.spec, (Some(&live.running), found.kind.paid(live)))
+        self.item_now(live.address.as_str(), found.kind, &live.spec, Some(&live.running))
     }
 
-    fn item_now(&self, address: &str, kind: &dyn Kind, spec: &Value, known: Known<'_>) -> Item {
-        self.with_lines(address, kind, self.lines(kind, spec, &self.usage.at(address), known))
+    fn item_now(&self, address: &str, kind: &dyn Kind, spec: &Value, running: Option<&BTreeMap<String, u32>>) -> Item {
+        self.with_lines(address, kind, self.lines(kind, spec, &self.usage.at(address), running))
     }
 
-    fn lines(&self, kind: &dyn Kind, spec: &Value, usage: &Usage, (running, fee): Known<'_>) -> Vec<PriceLine> {
-        kind.price(spec, &PriceContext { running, fee, ..PriceContext::new(self.book, self.region, usage) })
+    fn lines(
+        &self,
+        kind: &dyn Kind,
+        spec: &Value,
+        usage: &Usage,
+        running: Option<&BTreeMap<String, u32>>,
+    ) -> Vec<PriceLine> {
+        kind.price(spec, &PriceContext { running, ..PriceContext::new(self.book, self.region, usage) })
     }
 
     fn with_lines(&self, address: &str, kind: &dyn Kind, lines: Vec<PriceLine>) -> Item {
@@ -92,24 +95,18 @@ impl Pricing<'_> {
         for step in paid {
             let mut cost = StepCost::default();
             let address = step.address.as_str();
-            let mut price = |kind: &dyn Kind, spec, fee: Option<Decimal>| {
-                let lines = |usage: &Usage| self.lines(kind, spec, usage, (None, fee));
-                let Cost { lines, sum } = match fee {
-                    // Each is bought for a price of its own.
-                    Some(_) => Cost::of(lines(&self.usage.at(address))),
-                    None => alike.cost(kind, spec, || self.usage.at(address), lines),
-                };
+            let mut price = |kind: &dyn Kind, spec| {
+                let Cost { lines, sum } =
+                    alike.cost(kind, spec, || self.usage.at(address), |usage| self.lines(kind, spec, usage, None));
                 (self.with_lines(address, kind, lines), sum)
             };
-            let paid = step.live.as_deref().and_then(|live| step.live_kind.unwrap_or(step.kind).paid(live));
             if let Some(live) = &step.live {
-                let (item, sum) = price(step.live_kind.unwrap_or(step.kind), &live.spec, paid);
+                let (item, sum) = price(step.live_kind.unwrap_or(step.kind), &live.spec);
                 cost.before = sum;
                 before.push(item);
             }
             if let Some(want) = step.want.as_deref().filter(|_| step.action != Action::Delete) {
-                let asked = plan.purchases.offers.get(&step.address).map(|offer| offer.price);
-                let (item, sum) = price(step.kind, want, asked.or(paid));
+                let (item, sum) = price(step.kind, want);
                 cost.after = sum;
                 after.push(item);
             }

@@ -26,8 +26,6 @@ codes! {
         "The object carries this stack's name, but not its `dlinfra:stack-id`, and the journal does not know its id. Somebody may have written the tag by hand, so the object is never changed or removed.";
     DEGRADED = "DL0566", "Something works, but not as it should",
         "AWS shows the object, and part of what it is for does not happen: a mail address that nobody has confirmed, a link to a bucket that is broken, a machine that does not run. The message says what. dlinfra changes nothing about it by itself where only a person can; plans and `status` say it until it is over.";
-    KEPT = "DL0579", "AWS keeps something for a while",
-        "What was removed is gone for this stack and costs nothing, and AWS keeps it until a day that the message names: a key, a secret. Until then it can be had back by hand, with the command that stands there. A later apply makes what the message says.";
     NO_TTL = "DL0567", "The stack has no end",
         "`dlinfra extend` moves the end of a stack that has one. Write `ttl:` into the blueprint and apply it.";
     NOT_LATER = "DL0568", "Not a later end",

@@ -2,10 +2,9 @@
 use super::{Engine, View};
 use crate::engine::codes;
 use crate::{
-    call::SweepCtx,
     diagnostic::{Diagnostic, Diagnostics},
     plan::{Action, Plan, Step},
-    resource::{Foreseen, Problem},
+    resource::Foreseen,
     spec::{self, Node},
 };
 use futures_util::future::join_all;
@@ -13,8 +12,9 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 impl Engine {
-    /// Asks AWS about what the plan makes: zones, types in zones, reservations, images, key pairs, policies, and what is
-    /// for sale. Who may not ask, or asks an emulator that does not know, is told so and meets it in the apply.
+    /// Asks AWS about what the plan makes: zones, types in zones, reservations, images, key pairs, policies. Who may
+    /// not ask, or asks an
+    /// emulator that does not know, is told so and meets it in the apply.
     ///
     /// # Errors
     /// Everything that AWS would refuse, all at once.
@@ -32,17 +32,16 @@ impl Engine {
         let mut notes = Vec::new();
         for ((kind, own, _), answer) in asked.iter().zip(answers) {
             match answer {
-                Ok(found) => problems
-                    .extend(found.into_iter().filter_map(|(n, p)| Some(problem(own.get(n)?.address.as_str(), p)))),
+                Ok(found) => problems.extend(found.into_iter().filter_map(|(n, p)| {
+                    let address = own.get(n)?.address.as_str();
+                    Some(Diagnostic::error(p.code, p.summary).at_address(address).at_field(p.path).with_help(p.help))
+                })),
                 Err(e) => {
                     let text = format!("it could not be checked whether AWS accepts the new {}: {e}", kind.name());
                     notes.push(Diagnostic::note(&codes::NOT_FORESEEN, text).with_help_opt(e.help.clone()));
                 }
             }
         }
-        drop(steps);
-        problems.extend(self.ask_for_offers(&ctx, plan, &mut notes).await);
-        let steps: Vec<&Step> = plan.steps.iter().filter(|s| makes(s)).collect();
         // Names of images have been looked up already, unless that was not allowed.
         let looked_up = view.notes.iter().all(|d| d.code != codes::IMAGES_NOT_READ.code);
         for step in steps.iter().filter(|_| looked_up) {
@@ -67,36 +66,6 @@ impl Engine {
         problems.into_result(()).map(|((), _)| ())
     }
 
-    /// What AWS offers of what the plan buys: one that is offered is said in its step, one that is not is an error.
-    async fn ask_for_offers(&self, ctx: &SweepCtx, plan: &mut Plan, notes: &mut Vec<Diagnostic>) -> Diagnostics {
-        let mut problems = Diagnostics::new();
-        let wanted: Vec<_> =
-            plan.buying().filter_map(|s| Some((s.kind, s.address.clone(), self.foreseen(s, plan)?))).collect();
-        for kind in self.kinds.iter().filter(|kind| kind.is_bought()) {
-            let own: Vec<_> = wanted.iter().filter(|(of, ..)| of.name() == kind.name()).collect();
-            let made: Vec<Foreseen> = own.iter().map(|(.., foreseen)| foreseen.clone()).collect();
-            if made.is_empty() {
-                continue;
-            }
-            match kind.offered(ctx, &made).await {
-                Ok(found) => {
-                    for (address, answer) in found.into_iter().filter_map(|(n, answer)| Some((&own.get(n)?.1, answer)))
-                    {
-                        match answer {
-                            Ok(offer) => plan.offer(address, offer),
-                            Err(p) => problems.push(problem(address.as_str(), p)),
-                        }
-                    }
-                }
-                Err(e) => {
-                    let text = format!("it could not be asked what AWS offers of the new {}: {e}", kind.name());
-                    notes.push(Diagnostic::note(&codes::NOT_FORESEEN, text).with_help_opt(e.help.clone()));
-                }
-            }
-        }
-        problems
-    }
-
     fn foreseen(&self, step: &Step, plan: &Plan) -> Option<Foreseen> {
         let want = step.want.as_deref().cloned()?;
         let spec_of = |value: &Value| match spec::node(value) {
@@ -111,10 +80,6 @@ impl Engine {
         let targets: BTreeMap<String, Value> = fields.filter_map(|(k, v)| Some((k.clone(), spec_of(v)?))).collect();
         Some(Foreseen { want, targets, rehearsed: self.imagine })
     }
-}
-
-fn problem(address: &str, found: Problem) -> Diagnostic {
-    Diagnostic::error(found.code, found.summary).at_address(address).at_field(found.path).with_help(found.help)
 }
 
 /// Does the step make something: the object, members that differ from those that there are, or what only AWS knows to

@@ -9,7 +9,7 @@ use crate::{
     aws::{Error, ErrorClass},
     diagnostic::Diagnostics,
     journal::{self, JournalError, Place},
-    plan::{Action, Plan, Protect, Step, Wanted},
+    plan::{Plan, Protect, Step, Wanted},
     record::Pin,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,16 +53,12 @@ impl Engine {
                 step.protect = Protect::Never;
             }
             // Everything goes: a reason on every line would say nothing.
-            if step.action == Action::Delete {
-                step.reason.clear();
-            }
+            step.reason.clear();
         }
         let contents = self.contents(&plan, &view).await?;
         // What stays is known now, and so what it lies in: neither is promised to go.
         let stays = plan.steps.iter().filter_map(|step| {
-            let bought = step.kind.stays(step.live.as_deref()?);
             let why = match (step.protect, contents.get(&step.address)) {
-                _ if bought.is_some() => bought?,
                 (Protect::Never, _) => "it is protected (`protect: never`)".to_owned(),
                 (_, Some(what)) if !delete_data => format!("it holds {what} (`--delete-data` removes it)"),
                 _ => return None,

@@ -1,10 +1,10 @@
 //! What a journal says, taken together: the memory of a stack.
 use crate::{
     address::Address,
-    record::{Applied, Intent, Pin, Record, Refusal, Setting},
+    record::{Applied, Intent, Pin, Record, Setting},
     resource::{Class, Id},
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::{
@@ -12,9 +12,6 @@ use std::{
     fmt,
     str::FromStr,
 };
-
-/// How long a refusal is kept beside a newer one.
-const KEPT: SignedDuration = SignedDuration::from_hours(1);
 
 /// The number of a journal object. A recovered journal is a new generation, which counts from 1 again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -128,9 +125,6 @@ pub struct Memory {
     /// Secondary objects that calls have made on resources which are not gone: part to id, by address.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parts: BTreeMap<Address, BTreeMap<String, Id>>,
-    /// Calls for which AWS had no room in the last hour, oldest first.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub refused: BTreeMap<Address, Vec<Refusal>>,
     /// What was resolved at the first apply and kept.
     pub pins: BTreeMap<String, Value>,
     /// The last mutating command.
@@ -209,10 +203,8 @@ impl Memory {
             }
             Record::Intent(intent) => self.intend(intent),
             Record::Accepted { address, intent, ids, time } => self.accept(address, intent, ids, *time),
-            Record::Failed { address, intent, error, full, time } => {
-                if let Some(call) = self.close(address, intent).filter(|_| *full) {
-                    self.refuse(address, call, error, *time);
-                }
+            Record::Failed { address, intent, .. } => {
+                self.close(address, intent);
             }
             Record::Stable { address, applied, .. } => {
                 self.settle(address);
@@ -270,13 +262,6 @@ impl Memory {
             Some(same) => *same = made,
             None => list.push(made),
         }
-    }
-
-    /// Keeps what there was no room for, while that may still be so.
-    fn refuse(&mut self, address: &Address, Intent { call, params, .. }: Intent, why: &str, time: Timestamp) {
-        let list = self.refused.entry(address.clone()).or_default();
-        list.retain(|old| time.duration_since(old.time) < KEPT && (&old.call, &old.params) != (&call, &params));
-        list.push(Refusal { call, params, why: why.to_owned(), time });
     }
 
     /// Takes an intent out of the open ones.

@@ -46,7 +46,7 @@ pub use transfer::transfer;
 use crate::{
     address::Address,
     clock::Clock,
-    record::{self, Intent, Record, Refusal},
+    record::{self, Intent, Record},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::{
@@ -193,11 +193,6 @@ impl Journal {
     /// Intents on this address without an answer, this process's included.
     pub fn unanswered(&self, address: &Address) -> Vec<Intent> {
         self.shared.state().memory.open.get(address).cloned().unwrap_or_default()
-    }
-
-    /// The last calls on this address for which AWS had no room, this process's included.
-    pub fn refusals(&self, address: &Address) -> Vec<Refusal> {
-        self.shared.state().memory.refused.get(address).cloned().unwrap_or_default()
     }
 
     /// Why nothing can be written any more. The engine then stops to change things.

@@ -2,9 +2,9 @@
 use super::{Journal, JournalError};
 use crate::{
     address::Address,
-    aws::{Error, ErrorClass},
+    aws::Error,
     kind::Boxed,
-    record::{Applied, Intent, Pin, Progress, Record, Recorder, Refusal, Setting},
+    record::{Applied, Intent, Pin, Progress, Record, Recorder, Setting},
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -93,10 +93,9 @@ impl Recorder for JournalRecorder {
         Box::pin(async move { Ok(self.journal.append(record).await?) })
     }
 
-    fn failed<'a>(&'a self, address: &'a Address, intent: &'a str, error: &'a Error) -> Boxed<'a, ()> {
-        let full = matches!(error.class, ErrorClass::Capacity | ErrorClass::Quota);
-        let (address, intent, error) = (address.clone(), intent.to_owned(), error.to_string());
-        let record = Record::Failed { address, intent, error, full, time: self.now() };
+    fn failed<'a>(&'a self, address: &'a Address, intent: &'a str, error: &'a str) -> Boxed<'a, ()> {
+        let (address, intent, error) = (address.clone(), intent.to_owned(), error.to_owned());
+        let record = Record::Failed { address, intent, error, time: self.now() };
         Box::pin(async move { Ok(self.journal.append(record).await?) })
     }
 
@@ -120,9 +119,5 @@ impl Recorder for JournalRecorder {
 
     fn unanswered(&self, address: &Address) -> Vec<Intent> {
         self.journal.unanswered(address)
-    }
-
-    fn refusals(&self, address: &Address) -> Vec<Refusal> {
-        self.journal.refusals(address)
     }
 }

@@ -7,14 +7,13 @@ use crate::{
     call::{Ctx, SweepCtx},
     packed::Packed,
     resource::{
-        Answers, Asks, Buys, Compares, Drains, Expected, Fleet, Foreseen, HoldsData, Id, Live, Logs, Machine,
-        NamedImage, Offered, Problem, Released, Revealed, Runs, Served, Serves, Teardown,
+        Answers, Asks, Compares, Drains, Expected, Fleet, Foreseen, HoldsData, Id, Live, Logs, Machine, NamedImage,
+        Problem, Released, Revealed, Runs, Served, Serves, Teardown,
     },
     spec::Difference,
 };
-use asked::{ErasedBuys, ErasedDrains, ErasedLogs, ErasedRuns, ErasedServes};
+use asked::{ErasedDrains, ErasedLogs, ErasedRuns, ErasedServes};
 use jiff::Timestamp;
-use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, future::ready, time::Duration};
 
@@ -31,7 +30,6 @@ pub struct Capabilities {
     serves: Option<&'static dyn ErasedServes>,
     drains: Option<&'static dyn ErasedDrains>,
     runs: Option<&'static dyn ErasedRuns>,
-    buys: Option<&'static dyn ErasedBuys>,
 }
 
 impl Capabilities {
@@ -46,7 +44,6 @@ impl Capabilities {
         serves: None,
         drains: None,
         runs: None,
-        buys: None,
     };
 }
 
@@ -143,18 +140,6 @@ impl<R> Of<R> {
         R: Runs,
     {
         Self { has: Capabilities { runs: Some(&Self::KIND), ..self.has }, ..self }
-    }
-}
-
-/// The same of what is bought.
-impl<R> Of<R> {
-    /// It is bought, for good.
-    #[must_use]
-    pub const fn buys(self) -> Self
-    where
-        R: Buys,
-    {
-        Self { has: Capabilities { buys: Some(&Self::KIND), ..self.has }, ..self }
     }
 }
 
@@ -286,22 +271,6 @@ impl dyn Kind + '_ {
     /// The type of its machines, where it has some.
     pub fn machine_type(&self, spec: &Value) -> Option<String> {
         self.has().runs.and_then(|runs| runs.machine_type(spec))
-    }
-    /// Is it bought, for money that cannot be had back?
-    pub fn is_bought(&self) -> bool {
-        self.has().buys.is_some()
-    }
-    /// What AWS offers of these objects that are to be bought, or why nothing fits.
-    pub fn offered<'a>(&self, ctx: &'a SweepCtx, made: &'a [Foreseen]) -> Boxed<'a, Offered> {
-        self.has().buys.map_or_else(nothing, |buys| buys.offered(ctx, made))
-    }
-    /// What was paid for it, where it is bought and that is known.
-    pub fn paid(&self, live: &Live) -> Option<Decimal> {
-        self.has().buys?.paid(live)
-    }
-    /// Why it stays although it would be removed; nothing = it can go.
-    pub fn stays(&self, live: &Live) -> Option<String> {
-        Some(self.has().buys?.stays(live))
     }
     /// Which secondary objects with these ids are there, whoever owns them.
     pub fn parts_there<'a>(&self, ctx: &'a SweepCtx, ids: &'a BTreeSet<Id>) -> Boxed<'a, Vec<(Id, Tags)>> {

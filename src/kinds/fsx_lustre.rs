@@ -4,8 +4,8 @@ mod choices;
 mod codes;
 mod limits;
 mod read;
-pub(crate) mod repository;
-pub(in crate::kinds) mod request;
+mod repository;
+mod request;
 
 use choices::{Compression, Deployment, ReadCache, Storage, Version};
 use codes::CODES;

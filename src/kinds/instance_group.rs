@@ -17,7 +17,6 @@ mod console;
 mod disks;
 mod fields;
 mod foresee;
-mod ladder;
 mod launch;
 mod live;
 mod machine_image;
@@ -25,17 +24,13 @@ mod machines;
 mod placement;
 mod profile;
 mod read;
-mod request;
-mod reserved;
-mod rung;
 mod user_data;
 
 use check::CODES;
 
 pub(crate) use boot::Boot;
 use fields::{Interfaces, LayoutProfile, Rolling, RootVolume, one_hop, root_volume};
-pub(crate) use fields::{Market, Placement, Reserved};
-use rung::Rung;
+pub(crate) use fields::{Market, Placement};
 
 use crate::{
     address::Address,
@@ -54,7 +49,6 @@ use crate::{
     price::{
         Market as PriceMarket, PriceContext, PriceLine,
         compute::{detailed_monitoring, instances, most_expensive, reserved_instances},
-        network::public_addresses,
         service::custom_metrics,
         storage::{Volume, volumes},
     },
@@ -90,10 +84,6 @@ pub struct InstanceGroup {
     pub image: Option<String>,
     /// Network interfaces.
     pub interfaces: Interfaces,
-    /// Does each machine get a public IPv4 address while it runs? The internet reaches it as far as its security groups
-    /// allow, in a subnet whose routes lead to an internet gateway. Machines with several interfaces cannot have one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub public_ip: Option<bool>,
     /// `cluster` puts all into one placement group, `none` leaves it to AWS. Without it: `cluster` for more than one
     /// instance of a type with EFA outside reservations, decided when the group is created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -113,18 +103,13 @@ pub struct InstanceGroup {
     /// How the instances are bought.
     #[serde(default)]
     pub market: Market,
-    /// The capacity reservation or Capacity Block to launch into: `${NAME}` for one of the blueprint, or the id of one that
-    /// exists (`cr-…`). What it keeps free is paid for there, not here.
+    /// Id of a capacity reservation or a Capacity Block (`cr-…`) to launch into.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reservation: Option<Reserved>,
+    pub reservation: Option<String>,
     /// How they are bought when `market` (or the reservation) has no capacity, in this order. Members that run stay as
     /// they were bought.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fallback: Vec<Market>,
-    /// The ways of getting the machines, one after the other, in place of `market`, `reservation` and `fallback`: each rung
-    /// is tried in full, all machines or none, before the next. Machines that run stay as they were bought.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub capacity: Vec<Rung>,
     /// What runs at the first start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<Boot>,
@@ -181,23 +166,41 @@ impl InstanceGroup {
             // A reservation takes a placement group only if it was made in that group.
             None => {
                 self.count > 1
-                    && self.ways().iter().any(|w| w.reservation.is_none() && w.market != Market::CapacityBlock)
+                    && self.reservation.is_none()
+                    && self.market != Market::CapacityBlock
                     && self.facts().is_some_and(catalog::InstanceType::supports_efa)
             }
         }
     }
 
-    fn instances(
-        &self,
-        ctx: &PriceContext<'_>,
-        name: &str,
-        reservation: Option<&Reserved>,
-        market: Market,
-    ) -> PriceLine {
+    /// The ways of buying it, a reservation or a market, the first to try first.
+    fn ways(&self) -> impl Iterator<Item = (Option<&str>, Market)> {
+        let others = self.fallback.iter().map(|market| (None, *market));
+        std::iter::once((self.reservation.as_deref(), self.market)).chain(others)
+    }
+
+    /// The group bought in each of these ways.
+    fn rungs(&self) -> Vec<Self> {
+        let bought = |(reservation, market): (Option<&str>, Market)| {
+            let reservation = reservation.map(str::to_owned);
+            Self { market, reservation, ..self.clone() }
+        };
+        self.ways().map(bought).collect()
+    }
+
+    /// Words for how it is bought.
+    fn bought(&self) -> String {
+        match (&self.reservation, self.market) {
+            (Some(id), _) => format!("in {id}"),
+            (None, market) => market.name().to_owned(),
+        }
+    }
+
+    fn instances(&self, ctx: &PriceContext<'_>, reservation: Option<&str>, market: Market) -> PriceLine {
         match (reservation, market) {
-            (Some(by), _) => reserved_instances(name, self.count, &by.to_string()),
-            (None, Market::Spot) => instances(ctx, name, self.count, PriceMarket::Spot),
-            (None, _) => instances(ctx, name, self.count, PriceMarket::OnDemand),
+            (Some(id), _) => reserved_instances(&self.instance_type, self.count, id),
+            (None, Market::Spot) => instances(ctx, &self.instance_type, self.count, PriceMarket::Spot),
+            (None, _) => instances(ctx, &self.instance_type, self.count, PriceMarket::OnDemand),
         }
     }
 
@@ -214,11 +217,6 @@ impl Resource for InstanceGroup {
             Output { name: "instance_ids", ty: "list(string)", doc: "i-…, oldest first" },
             Output { name: "private_ips", ty: "list(string)", doc: "primary addresses, oldest first" },
             Output { name: "private_dns", ty: "list(string)", doc: "private DNS names, oldest first" },
-            Output {
-                name: "public_ips",
-                ty: "list(string)",
-                doc: "public addresses, oldest first; none without `public_ip`",
-            },
             Output { name: "head_address", ty: "string", doc: "private address of the oldest member: rank 0" },
             Output { name: "count", ty: "int", doc: "how many members there are" },
             Output { name: "image_id", ty: "string", doc: "the ami- id that the oldest member runs" },
@@ -230,7 +228,6 @@ impl Resource for InstanceGroup {
             ("instance_ids", &[MEMBERS, "count"]),
             ("private_ips", &[MEMBERS, "count"]),
             ("private_dns", &[MEMBERS, "count"]),
-            ("public_ips", &[MEMBERS, "count", "public_ip"]),
             ("head_address", &[MEMBERS]),
             ("count", &["count"]),
             ("image_id", &[MEMBERS]),
@@ -239,7 +236,6 @@ impl Resource for InstanceGroup {
             "instance_type",
             "image",
             "interfaces",
-            "public_ip",
             "role",
             "root_volume",
             "kms_key",
@@ -300,7 +296,6 @@ impl Resource for InstanceGroup {
         advised: Some(Advised::Machines),
         // A machine without it is what AWS makes when nothing is said.
         defaults: &[
-            ("public_ip", DefaultValue::Flag(false)),
             ("role", DefaultValue::Nothing),
             ("placement_group", DefaultValue::Nothing),
             ("kms_key", DefaultValue::Nothing),
@@ -309,7 +304,6 @@ impl Resource for InstanceGroup {
             ("boot_within", DefaultValue::Nothing),
             ("key_name", DefaultValue::Nothing),
             ("fallback", DefaultValue::EmptyList),
-            ("capacity", DefaultValue::EmptyList),
             ("metadata_hops", DefaultValue::Other(|| json!(one_hop()))),
             ("monitoring", DefaultValue::Flag(false)),
         ],
@@ -320,10 +314,6 @@ impl Resource for InstanceGroup {
 
     fn summary(&self) -> String {
         let mut out = format!("{} x {}", self.count, self.instance_type);
-        if !self.capacity.is_empty() {
-            out.push_str(&format!(", the first of {} ways", self.ways().len()));
-            return out;
-        }
         if self.reservation.is_some() || self.market == Market::Spot || !self.fallback.is_empty() {
             out.push_str(&format!(", {}", self.bought()));
         }
@@ -364,11 +354,8 @@ impl Resource for InstanceGroup {
     }
 
     fn needs(&self) -> Vec<Need> {
-        // Which of several ways is taken, only AWS's answers say; a reservation of the blueprint has taken its part of the
-        // quota already.
-        let elsewhere = self.reservation.as_ref().is_some_and(|reserved| reserved.address().is_some());
-        let counts = self.ways().len() == 1 && !elsewhere;
-        let Some(facts) = catalog::instance_type(&self.instance_type).ok().filter(|_| counts) else {
+        // Which of several ways is taken, only AWS's answers say.
+        let Some(facts) = catalog::instance_type(&self.instance_type).ok().filter(|_| self.fallback.is_empty()) else {
             return Vec::new();
         };
         let quota = match self.market {
@@ -386,11 +373,7 @@ impl Resource for InstanceGroup {
             return Vec::new();
         }
         // Any of them may be used, so the most expensive counts.
-        let mut ways: Vec<_> = self.ways().into_iter().map(|w| (w.instance_type, w.reservation, w.market)).collect();
-        // Zones have one price.
-        ways.dedup();
-        let rungs = ways.into_iter().map(|(name, reservation, market)| self.instances(ctx, name, reservation, market));
-        let rungs = rungs.collect();
+        let rungs = self.ways().map(|(reservation, market)| self.instances(ctx, reservation, market)).collect();
         let mut lines: Vec<PriceLine> = most_expensive(rungs).into_iter().collect();
         if let Some(root) = &self.root_volume {
             lines.extend(volumes(
@@ -403,9 +386,6 @@ impl Resource for InstanceGroup {
                     count: u64::from(self.count),
                 },
             ));
-        }
-        if self.public_ip == Some(true) {
-            lines.push(public_addresses(ctx, self.count));
         }
         if self.monitoring {
             lines.push(detailed_monitoring(ctx, self.count));

@@ -5,10 +5,8 @@ mod ec2;
 mod fleet;
 mod holders;
 pub(crate) mod hosting;
-mod key_arn;
 mod named;
 mod policy;
-mod window;
 
 pub use crate::kind::Kind;
 pub use dialect::{MODULES, dialect};
@@ -34,12 +32,7 @@ kinds! {
     $
     alarm::Alarm: compares,
     bucket::Bucket: data + answers + compares,
-    capacity_block::CapacityBlock: buys + compares,
-    capacity_reservation::CapacityReservation: asks,
     dashboard::Dashboard,
-    data_repository_association::DataRepositoryAssociation,
-    ecr_repository::EcrRepository: data,
-    efs::Efs: data,
     elastic_ip::ElasticIp,
     event_rule::EventRule,
     flow_log::FlowLog,
@@ -50,21 +43,17 @@ kinds! {
     instance_group::InstanceGroup: fleet + compares + asks + logs + runs + teardown,
     internet_gateway::InternetGateway: answers + teardown,
     key_pair::KeyPair,
-    kms_key::KmsKey: data + compares,
     load_balancer::LoadBalancer: compares + drains + teardown,
     log_group::LogGroup: data + logs,
     nat_gateway::NatGateway: teardown,
-    parameter::Parameter: compares,
     placement_group::PlacementGroup,
     queue::Queue,
     route_table::RouteTable: answers + teardown,
     sagemaker_endpoint::SagemakerEndpoint: compares + logs + serves + teardown,
     schedule_group::ScheduleGroup,
-    secret::Secret: data,
     security_group::SecurityGroup: answers + teardown,
     subnet::Subnet: answers + compares + asks + teardown,
     topic::Topic: compares,
-    volume::Volume: data + compares,
-    vpc::Vpc: answers + compares + teardown,
+    vpc::Vpc: answers + teardown,
     vpc_endpoint::VpcEndpoint,
 }

@@ -198,7 +198,7 @@ impl Teardown for Subnet {
 }
 
 /// `us-east-1a`, `us-west-2-lax-1a`; not a region and not a zone id.
-pub(super) fn is_zone_name(text: &str) -> bool {
+fn is_zone_name(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let numbered = parts.last().is_some_and(|last| {
         let digits = last.trim_end_matches(|c: char| c.is_ascii_lowercase());

@@ -80,7 +80,7 @@ impl Resource for VpcEndpoint {
         fixed: &["vpc", "service", "type"],
         unsettled: &[("dns_names", &["subnets", "private_dns"]), ("network_interfaces", &["subnets"])],
         // Its routes hold a table, its interfaces hold subnets and groups.
-        holds: &["subnets", "security_groups"],
+        holds: &["route_tables", "subnets", "security_groups"],
         completes: &["subnets"],
         id_prefix: "vpce-",
         terraform: "aws_vpc_endpoint",
@@ -103,19 +103,15 @@ impl Resource for VpcEndpoint {
             ("private_dns", DefaultValue::Flag(true)),
             ("policy", DefaultValue::Nothing),
         ],
+        durations: Some(Durations {
+            create: durations::VPC_ENDPOINT,
+            update: durations::VPC_ENDPOINT,
+            delete: durations::VPC_ENDPOINT,
+        }),
         // For minutes it is being deleted, and its interfaces hold subnets and security groups so long.
         gone: Gone::Later,
         ..About::new("A way from a VPC to a service of AWS that does not cross the internet")
     };
-
-    /// Routes are there at once, interfaces take minutes.
-    fn durations(&self) -> Durations {
-        let interfaces = durations::VPC_ENDPOINT;
-        match self.class() {
-            Type::Gateway => Durations::quick(4, 4, 4),
-            Type::Interface => Durations { create: interfaces, update: interfaces, delete: interfaces },
-        }
-    }
 
     fn summary(&self) -> String {
         let count = |n: usize, one: &str| format!("{n} {one}{}", if n == 1 { "" } else { "s" });

@@ -14,8 +14,6 @@ codes! {
         "Something new needs what only one object may have at a time (the range of a subnet, the name of a bucket, the room of a reservation), and whoever has it can go only when the new one is there. Where something that stays can let go in place, as a route table lets go of a subnet, dlinfra does that first; here nothing can. Give the new one another range or name, or do it in two applies: first without it, then with it. Nothing was changed.";
     NO_ALTERNATIVE = "DL0551", "None of the alternatives is free",
         "A field with alternatives takes the first that nothing else of the blueprint has, and here others have all of them. Add alternatives, or make the others smaller. What something live has is kept as long as it is one of its alternatives.";
-    BOUGHT = "DL3609", "What was bought cannot be replaced",
-        "It is paid for, AWS takes nothing back, and it ends by itself. Something else cannot take its place at this address before that: leave it as it is, and give what is new an address of its own. What differs in a field that cannot be changed is bought beside it, with `--buy`.";
     PROTECTED = "DL0552", "Something protected would end",
         "`protect: never` holds for the resource and for its members: it is not deleted, replaced, made smaller or replaced member by member. Undo the change, or set `protect: off`, apply that, and then make the change. Nothing was changed.";
 }

@@ -194,16 +194,6 @@ fn protect(wanted: Option<Protect>, holds_data: bool) -> Protect {
     wanted.unwrap_or(if holds_data { Protect::Data } else { Protect::Off })
 }
 
-/// The tags of the stack and those of one resource, which win.
-fn beside(stack: &Arc<Tags>, own: &BTreeMap<String, String>) -> Arc<Tags> {
-    if own.is_empty() {
-        return Arc::clone(stack);
-    }
-    let mut all = Tags::clone(stack);
-    own.iter().for_each(|(key, value)| drop(all.insert(key.clone(), value.clone())));
-    Arc::new(all)
-}
-
 fn one(
     input: &Input<'_>,
     wanted: &Wanted,
@@ -233,7 +223,7 @@ fn one(
         want: Some(settled),
         live: found.map(|f| Arc::clone(&f.live)),
         live_kind: None,
-        stack_tags: beside(stack_tags, &wanted.tags),
+        stack_tags: Arc::clone(stack_tags),
         untag: Vec::new(),
         setting: Setting::default(),
         lets_go: BTreeSet::new(),

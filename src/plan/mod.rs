@@ -5,12 +5,10 @@ mod decide;
 mod guard;
 pub mod images;
 mod order;
-mod purchases;
 mod succeed;
 
 pub use decide::ago;
 pub use decide::{Decision, Edge, changed_tags, differences, in_a_ring, ring, settled_by_default};
-pub use purchases::Purchases;
 
 use crate::{
     address::Address,
@@ -56,8 +54,6 @@ pub struct Wanted {
     pub depends_on: Vec<String>,
     /// As written; `None` = by kind.
     pub protect: Option<Protect>,
-    /// Its tags beside those of the stack, over which they win.
-    pub tags: BTreeMap<String, String>,
     /// Only read, never changed.
     pub existing: Option<Lookup>,
     /// Former addresses.
@@ -292,8 +288,6 @@ pub struct Plan {
     pub images: BTreeMap<Address, Image>,
     /// What was chosen among alternatives for what is to be made, by address.
     pub choices: BTreeMap<Address, Value>,
-    /// What is bought.
-    pub purchases: Purchases,
     /// What people should know.
     pub notes: Diagnostics,
 }
@@ -314,7 +308,6 @@ impl Plan {
             tasks,
             images: BTreeMap::new(),
             choices: BTreeMap::new(),
-            purchases: Purchases::default(),
             notes: Diagnostics::new(),
         }
     }
@@ -362,13 +355,12 @@ fn names_of(names: &BTreeMap<String, String>, address: &str) -> String {
 /// Makes the plan.
 ///
 /// # Errors
-/// A cycle between what must be removed and what must be made, with the ring; alternatives of which none is free; what was
-/// bought and would be replaced.
+/// A cycle between what must be removed and what must be made, with the ring; alternatives of which none is free.
 pub fn plan(input: &Input<'_>) -> Result<Plan, Diagnostics> {
     let renamed = renamed(input);
     let input = &Input { snapshot: renamed.as_ref().unwrap_or(input.snapshot), ..*input };
     let choices = claims::choose(input)?;
-    let mut plan = order::arrange(succeed::decide(input, &choices)?)?.keeping_what_was_bought()?;
+    let mut plan = order::arrange(succeed::decide(input, &choices)?)?;
     let made = plan.steps.iter().filter(|s| matches!(s.action, Action::Create | Action::Replace));
     let chosen = made.filter_map(|s| Some((s.address.clone(), choices.get(&s.address)?.1.clone())));
     plan.choices = chosen.collect();

@@ -282,18 +282,6 @@ fn finish(
     }
     let steps: Vec<_> = decisions.into_iter().map(|d| d.step).collect();
     let summary = Summary::of(&steps);
-    let (images, choices, purchases, notes) = Default::default();
-    Ok(Plan {
-        steps,
-        tasks,
-        dag,
-        remaining,
-        critical_path,
-        expected_seconds,
-        summary,
-        images,
-        choices,
-        purchases,
-        notes,
-    })
+    let (images, choices, notes) = (BTreeMap::new(), BTreeMap::new(), Diagnostics::new());
+    Ok(Plan { steps, tasks, dag, remaining, critical_path, expected_seconds, summary, images, choices, notes })
 }

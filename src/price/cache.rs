@@ -5,7 +5,8 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -140,12 +141,19 @@ impl Cache {
     /// # Errors
     /// A folder that may not be written; the old file stays whole.
     pub fn save(&self, path: &Path) -> Result<(), CacheError> {
-        let text = || {
-            let mut all = Self::load(path).unwrap_or_default();
-            all.rows.extend(self.rows.clone());
-            all.to_json()
-        };
-        private::replace(path, text).map_err(|error| disk(path, &error))
+        let failed = |error: std::io::Error| disk(path, &error);
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        private::folder(folder).map_err(failed)?;
+        let written = OpenOptions::new().write(true).create(true).truncate(true).clone();
+        let lock = private::open(&path.with_extension("lock"), &written).map_err(failed)?;
+        lock.lock().map_err(failed)?;
+        let mut all = Self::load(path).unwrap_or_default();
+        all.rows.extend(self.rows.clone());
+        // The lock makes one name for the new file enough.
+        let new = path.with_extension("new");
+        let mut file = private::open(&new, &written).map_err(failed)?;
+        file.write_all(all.to_json().as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+        fs::rename(&new, path).map_err(failed)
     }
 
     /// A book with these prices in place of its own.

@@ -91,28 +91,6 @@ pub fn function(context: &PriceContext<'_>, memory: Size, arm: bool) -> Vec<Pric
     by_use(context, &calls).into_iter().chain(computing).collect()
 }
 
-/// A key of KMS by the month, and requests to it by use (<https://aws.amazon.com/kms/pricing/>).
-#[must_use]
-pub fn key(context: &PriceContext<'_>) -> Vec<PriceLine> {
-    let key = PriceLine::of(context, "kms", "key", Unit::Month, "key", Decimal::ONE);
-    std::iter::once(key).chain(by_use(context, &ten_thousand("kms", "requests to the key"))).collect()
-}
-
-/// A secret by the month, and requests for it by use (<https://aws.amazon.com/secrets-manager/pricing/>).
-#[must_use]
-pub fn secret(context: &PriceContext<'_>) -> Vec<PriceLine> {
-    let secret = PriceLine::of(context, "secrets-manager", "secret", Unit::Month, "secret", Decimal::ONE);
-    let requests = ten_thousand("secrets-manager", "requests for the secret");
-    std::iter::once(secret).chain(by_use(context, &requests)).collect()
-}
-
-/// A parameter of the advanced tier: by the month, at a rate that the price book does not have.
-#[must_use]
-pub fn advanced_parameter(_: &PriceContext<'_>) -> PriceLine {
-    let why = "the price book has no rate for advanced parameters";
-    PriceLine::unpriced("advanced parameter", Decimal::ONE, Unit::Month, why)
-}
-
 /// Calls of schedules, by use.
 #[must_use]
 pub fn schedules(context: &PriceContext<'_>) -> Vec<PriceLine> {
@@ -124,11 +102,6 @@ pub fn schedules(context: &PriceContext<'_>) -> Vec<PriceLine> {
 fn requests<'a>(service: &'a str, item: &'a str, what: &'a str) -> UseItem<'a> {
     let (unit, unit_size) = (Unit::Requests1000, Decimal::ONE_THOUSAND);
     UseItem { service, item, unit, what, noun: "requests", key: "requests", unit_size }
-}
-
-fn ten_thousand<'a>(service: &'a str, what: &'a str) -> UseItem<'a> {
-    let (unit, unit_size) = (Unit::Requests10000, Decimal::from(10_000));
-    UseItem { unit, unit_size, ..requests(service, "requests", what) }
 }
 
 #[cfg(test)]

@@ -170,50 +170,6 @@ pub fn included_metadata_iops(size_gib: u64) -> u64 {
     }
 }
 
-/// What of an elastic file system costs money beside what is kept in it.
-#[derive(Debug, Clone, Copy)]
-pub struct Elastic {
-    /// Is it in one zone only?
-    pub one_zone: bool,
-    /// Provisioned MiB/s.
-    pub provisioned: Option<u64>,
-    /// Is what is read and written paid for by the GB?
-    pub by_traffic: bool,
-}
-
-/// Storage, throughput and traffic of an elastic file system.
-#[must_use]
-pub fn elastic(context: &PriceContext<'_>, file_system: Elastic) -> Vec<PriceLine> {
-    let stored = UseItem {
-        service: "efs",
-        item: if file_system.one_zone { "one-zone-storage" } else { "standard-storage" },
-        unit: Unit::GbMonth,
-        what: "standard storage",
-        noun: "GB",
-        key: "stored_gb",
-        unit_size: Decimal::ONE,
-    };
-    let item = if file_system.one_zone { "one-zone-ia-storage" } else { "standard-ia-storage" };
-    let infrequent = UseItem { item, what: "infrequent-access storage", key: "infrequent_gb", ..stored };
-    let read = UseItem { item: "elastic-read", unit: Unit::Gb, what: "reading", key: "read_gb", ..stored };
-    let written = UseItem { item: "elastic-write", what: "writing", key: "written_gb", ..read };
-    let traffic = if file_system.by_traffic { vec![read, written] } else { Vec::new() };
-    let mut lines: Vec<PriceLine> =
-        [stored, infrequent].iter().chain(&traffic).flat_map(|item| by_use(context, item)).collect();
-    if let Some(rate) = file_system.provisioned {
-        let what = format!("{rate} MiB/s provisioned throughput");
-        lines.push(PriceLine::of(
-            context,
-            "efs",
-            "provisioned-throughput",
-            Unit::MibpsMonth,
-            what,
-            Decimal::from(rate),
-        ));
-    }
-    lines
-}
-
 /// Storage and requests of a bucket.
 #[must_use]
 pub fn bucket(context: &PriceContext<'_>) -> Vec<PriceLine> {
@@ -239,21 +195,6 @@ pub fn bucket(context: &PriceContext<'_>) -> Vec<PriceLine> {
     let infrequent =
         UseItem { item: "standard-ia-storage", what: "infrequent-access storage", key: "infrequent_gb", ..stored };
     [stored, infrequent, put, get].iter().flat_map(|item| by_use(context, item)).collect()
-}
-
-/// Images of a registry, which counts each layer once.
-#[must_use]
-pub fn images(context: &PriceContext<'_>) -> Vec<PriceLine> {
-    let stored = UseItem {
-        service: "ecr",
-        item: "storage",
-        unit: Unit::GbMonth,
-        what: "images",
-        noun: "GB",
-        key: "stored_gb",
-        unit_size: Decimal::ONE,
-    };
-    by_use(context, &stored)
 }
 
 /// A line by use under the table's assumption; none when nobody states it and the table assumes nothing.

@@ -1,6 +1,7 @@
 //! The reaper as it is in the account: which program it runs, what it did last, and a call to it.
 use super::{
     Event, Mode, NAME, Package, Pass, codes,
+    grants::Ground,
     rehearsal::Rehearsal,
     stack::{DATA, VERSION},
 };
@@ -12,7 +13,6 @@ use crate::{
         optional,
     },
     diagnostic::Diagnostic,
-    grants::Ground,
     journal::own_bucket,
 };
 use serde_json::{Value, json};

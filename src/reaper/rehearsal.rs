@@ -1,13 +1,12 @@
 //! The rehearsal: everything is looked at, IAM is asked about every removing action, and nothing is changed.
 use super::{
-    grants,
+    grants::{self, Grant},
     presence::{ground, installed, try_bucket},
 };
 use crate::{
-    aws::{Aws, Error},
+    aws::{Aws, Error, simulate::Question},
     diagnostic::Diagnostics,
     engine::Engine,
-    grants::Grant,
     kind::Kind,
 };
 use jiff::Timestamp;
@@ -67,8 +66,13 @@ async fn refused(aws: &Aws, grants: &[Grant]) -> Result<BTreeSet<String>, Error>
     let role = aws.principal().await?;
     let mut out = BTreeSet::new();
     for grant in grants.iter().filter(|grant| grant.sid.starts_with("Remove")) {
-        let ask = grant.asked();
-        out.extend(aws.refused(&ask.of(&role, &ask.actions)).await?);
+        let context = if grant.tagged { vec![(grants::condition(), "1".to_owned())] } else { Vec::new() };
+        let actions: Vec<String> = grant.actions.iter().cloned().collect();
+        // Where a statement is for all of a place, something of it is asked about.
+        let there = grant.resources.iter().filter(|_| !grant.tagged);
+        let resources: Vec<String> = there.map(|arn| arn.replace('*', "any")).collect();
+        let ask = Question { role: &role, actions: &actions, resources: &resources, context: &context };
+        out.extend(aws.refused(&ask).await?);
     }
     Ok(out)
 }

@@ -1,10 +1,12 @@
 //! The reaper as a stack: a function, who calls it, what both may do. It is planned, applied and removed like any other.
-use super::{NAME, grants};
+use super::{
+    NAME,
+    grants::{self, Ground},
+};
 use crate::{
     blueprint::{Inputs, MemoryFiles, compile},
     compose::{Deployment, compose},
     diagnostic::Diagnostics,
-    grants::{Ground, document},
     kinds::{KINDS, dialect},
 };
 use std::path::PathBuf;
@@ -35,7 +37,7 @@ const BLUEPRINT: &str = include_str!("reaper.yaml");
 /// # Errors
 /// None, unless dlinfra is wrong about its own kinds.
 pub fn deployment(ground: &Ground, program: &Program) -> Result<Deployment, Diagnostics> {
-    let policy = document(&grants::grants(KINDS, ground)).to_string();
+    let policy = grants::document(&grants::grants(KINDS, ground)).to_string();
     let vars = [
         ("region", ground.region.clone()),
         ("account", ground.account.clone()),

@@ -7,7 +7,6 @@ use super::{
 };
 use crate::{
     plan::{Action, ChangeClass, Plan, Step},
-    price::line::rounded,
     spec::{self, Node},
 };
 use anstyle::Style;
@@ -288,7 +287,6 @@ fn risk(plan: &Plan) -> (String, Style) {
             n => parts.push(format!("{what}: {} and {} more", names[..3].join(", "), n - 3)),
         }
     };
-    list("buys for good", &|s| s.action == Action::Create && plan.purchases.offers.contains_key(&s.address));
     list("DESTROYS DATA", &|s| s.class == Some(ChangeClass::DestroysData));
     list("replaces", &|s| s.action == Action::Replace && s.class != Some(ChangeClass::DestroysData));
     list("replaces members of", &|s| s.class == Some(ChangeClass::Rolling));
@@ -350,11 +348,6 @@ pub fn json(header: &Header, command: &str, plan: &Plan, cost: Option<&PlanFigur
             });
             if let Some(cost) = cost.and_then(|c| c.steps.get(s.address.as_str())) {
                 row["cost"] = json!(cost);
-            }
-            if let Some(offer) = plan.purchases.offers.get(&s.address) {
-                let agreed = plan.purchases.agreed(&s.address).is_some();
-                let price = rounded(offer.price, 2);
-                row["offer"] = json!({ "id": offer.id, "price": price, "words": offer.words, "agreed": agreed });
             }
             if !s.outdated.is_empty() {
                 row["members"] = json!(s.outdated);

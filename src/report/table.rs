@@ -78,26 +78,8 @@ impl Table {
         }
     }
 
-    /// Takes columns away, in this order of their titles, until the table fits the screen, and says which.
-    pub fn narrow(&mut self, screen: Screen, least: &[&'static str]) -> Vec<&'static str> {
-        let mut gone = Vec::new();
-        for title in least {
-            if self.room(screen).1.is_some() {
-                break;
-            }
-            let Some(at) = self.columns.iter().position(|column| column.title == *title) else { continue };
-            self.columns.remove(at);
-            for row in self.rows.iter_mut().filter(|row| at < row.cells.len()) {
-                row.cells.remove(at);
-            }
-            gone.push(*title);
-        }
-        gone
-    }
-
-    /// How wide each column is, and the gap between them; no gap where no row fits on a line. First words wrap, then the
-    /// gaps close.
-    fn room(&self, screen: Screen) -> (Vec<usize>, Option<usize>) {
+    /// Appends the table.
+    pub fn render(&self, screen: Screen, out: &mut String) {
         let width = |at: usize| {
             let cells = self.rows.iter().filter_map(|row| row.cells.get(at)).map(|cell| columns(cell));
             cells.chain([columns(self.columns[at].title)]).max().unwrap_or(0)
@@ -108,23 +90,17 @@ impl Table {
             total.saturating_sub(screen.width)
         };
         let words = self.columns.iter().position(|column| column.wraps);
+        // First words wrap, then the gaps close, then rows become blocks.
         let fits = |gap: usize| {
             over(gap) == 0
                 || words
                     .is_some_and(|at| widths[at] >= NARROW + over(gap) && self.wraps_well(at, widths[at] - over(gap)))
         };
-        let Some(gap) = [GAP, 1].into_iter().find(|gap| fits(*gap)) else { return (widths, None) };
+        let Some(gap) = [GAP, 1].into_iter().find(|gap| fits(*gap)) else { return self.blocks(screen, &widths, out) };
         let over = over(gap);
         if let Some(at) = words {
             widths[at] -= over;
         }
-        (widths, Some(gap))
-    }
-
-    /// Appends the table. Where no row fits on a line, rows become blocks.
-    pub fn render(&self, screen: Screen, out: &mut String) {
-        let (widths, gap) = self.room(screen);
-        let Some(gap) = gap else { return self.blocks(screen, &widths, out) };
         if self.columns.iter().any(|column| !column.title.is_empty()) {
             let titles: Vec<String> = self.columns.iter().map(|column| column.title.to_owned()).collect();
             self.line(screen, (&widths, gap), &titles, STRONG, STRONG, out);
@@ -319,15 +295,6 @@ mod tests {
                       +   network.vpc        10.0.0.0/16                               -      5s\n";
         assert_eq!(shown(74), wanted);
         assert_eq!(shown(200), wanted);
-    }
-
-    #[test]
-    fn columns_go_in_the_order_in_which_they_matter_least() {
-        let narrowed = |width: usize| table().narrow(Screen { width, color: false }, &["time", "$/h"]);
-        assert_eq!(narrowed(74), Vec::<&str>::new());
-        assert_eq!(narrowed(64), Vec::<&str>::new(), "words wrap first");
-        assert_eq!(narrowed(48), ["time"]);
-        assert_eq!(narrowed(42), ["time", "$/h"]);
     }
 
     #[test]

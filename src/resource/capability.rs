@@ -7,7 +7,6 @@ use crate::{
     spec::Difference,
 };
 use jiff::Timestamp;
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{collections::BTreeSet, future::Future, time::Duration};
@@ -210,34 +209,4 @@ pub trait Teardown: Resource {
     fn parts_there(_: &SweepCtx, _: &BTreeSet<Id>) -> impl Future<Output = Result<Vec<(Id, Tags)>, Error>> + Send {
         async { Ok(Vec::new()) }
     }
-}
-
-/// What AWS offers to sell.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Offer {
-    /// AWS's id of it.
-    pub id: String,
-    /// What it is, for people: what, where, from when to when.
-    pub words: String,
-    /// What it costs, once, in US dollars.
-    pub price: Decimal,
-}
-
-/// What AWS offers of each of several objects, by its number, or why nothing fits.
-pub type Offered = Vec<(usize, Result<Offer, Problem>)>;
-
-/// Is bought: the money cannot be had back, nobody can remove what was bought, and it ends by itself.
-///
-/// # Guarantees
-/// `create` buys nothing but [`Ctx::offer`], which is what the plan has shown and a person has agreed to.
-pub trait Buys: Resource {
-    /// What each of these objects that are to be made would be, as AWS offers it now, or why nothing fits: each with the
-    /// number of the object; read only.
-    fn offered(ctx: &SweepCtx, made: &[Foreseen<Self>]) -> impl Future<Output = Result<Offered, Error>> + Send;
-
-    /// What was paid for it, where that is known.
-    fn paid(live: &Live<Self>) -> Option<Decimal>;
-
-    /// What there is to say when it would be removed: what was paid, and when it ends.
-    fn stays(live: &Live<Self>) -> String;
 }

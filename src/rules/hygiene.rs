@@ -8,10 +8,7 @@ use crate::{
 };
 use regex_lite::Regex;
 use serde_json::Value;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::LazyLock,
-};
+use std::{collections::BTreeMap, sync::LazyLock};
 
 /// Tags on one object; dlinfra sets up to ten of its own.
 const MOST_TAGS: usize = 40;
@@ -238,35 +235,29 @@ fn tag_limits(stack: &Stack<'_>, found: &mut Findings<'_>) {
         found.on_stack("owner", summary, "use 1 to 256 letters, digits, spaces and _.:/=+-@");
     }
     for (key, value) in user {
-        if let Some(summary) = refused(key, value) {
-            found.on_stack(&format!("tags.{key}"), summary, "use letters, digits, spaces and _.:/=+-@");
+        let place = format!("tags.{key}");
+        let wrong = match () {
+            () if is_reserved(key) => Some(format!("the tag `{key}` has a prefix that is not yours")),
+            () if key.is_empty() || key.chars().count() > 128 => Some("a tag's key has 1 to 128 characters".to_owned()),
+            () if value.chars().count() > 256 => {
+                Some(format!("the value of the tag `{key}` is longer than 256 characters"))
+            }
+            () if !legal(key) || !legal(value) => Some(format!("the tag `{key}` has characters that AWS refuses")),
+            () => None,
+        };
+        if let Some(summary) = wrong {
+            found.on_stack(&place, summary, "use letters, digits, spaces and _.:/=+-@");
         }
     }
-    for resource in stack.input.resources.iter().filter(|r| !r.tags.is_empty()) {
-        let together = resource.tags.keys().filter(|key| !user.contains_key(*key)).count() + user.len();
-        if together > MOST_TAGS && user.len() <= MOST_TAGS {
-            let summary =
-                format!("{together} tags with those of the stack are too many: AWS takes 50, and dlinfra needs ten");
-            found.at(resource, "tags", summary, format!("keep {MOST_TAGS} at most"));
-        }
-        for (key, value) in resource.tags {
-            if let Some(summary) = refused(key, value) {
-                found.at(resource, &format!("tags.{key}"), summary, "use letters, digits, spaces and _.:/=+-@");
+    // Fields of kinds that are tags of the author too.
+    for resource in stack.input.resources.iter().filter(|r| r.fields.is_some()) {
+        let own = resource.spec.get("tags").and_then(Value::as_object);
+        for tag in own.into_iter().flat_map(|tags| tags.keys()) {
+            if is_reserved(tag) {
+                let summary = format!("the tag `{tag}` has a prefix that is not yours");
+                found.at(resource, &format!("tags.{tag}"), summary, "choose another key");
             }
         }
-    }
-}
-
-/// Why AWS or dlinfra does not take a tag.
-fn refused(key: &str, value: &str) -> Option<String> {
-    match () {
-        () if is_reserved(key) => Some(format!("the tag `{key}` has a prefix that is not yours")),
-        () if key.is_empty() || key.chars().count() > 128 => Some("a tag's key has 1 to 128 characters".to_owned()),
-        () if value.chars().count() > 256 => {
-            Some(format!("the value of the tag `{key}` is longer than 256 characters"))
-        }
-        () if !legal(key) || !legal(value) => Some(format!("the tag `{key}` has characters that AWS refuses")),
-        () => None,
     }
 }
 
@@ -281,20 +272,6 @@ fn is_reserved(key: &str) -> bool {
 }
 
 fn tag_case(stack: &Stack<'_>, found: &mut Findings<'_>) {
-    for role in stack.all::<IamRole>().filter(|role| !role.resource.tags.is_empty()) {
-        let mut seen: BTreeMap<String, &str> = BTreeMap::new();
-        // The same key, written alike, is one tag.
-        let all: BTreeSet<&String> = stack.input.tags.keys().chain(role.resource.tags.keys()).collect();
-        for key in all {
-            let first = seen.insert(key.to_lowercase(), key);
-            if let Some(first) =
-                first.filter(|first| role.resource.tags.contains_key(*first) || role.resource.tags.contains_key(key))
-            {
-                let summary = format!("the tags `{first}` and `{key}` are one for IAM");
-                found.at(role.resource, "tags", summary, "keep one of them");
-            }
-        }
-    }
     let Some(role) = stack.all::<IamRole>().next() else { return };
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     for key in stack.input.tags.keys() {

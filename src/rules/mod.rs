@@ -13,7 +13,6 @@ mod hygiene;
 mod names;
 mod network;
 mod placement;
-mod places;
 mod serving;
 mod storage;
 mod view;
@@ -40,8 +39,6 @@ pub struct Resource<'a> {
     pub kind: &'a str,
     /// Canonical spec.
     pub spec: &'a Value,
-    /// Its own tags.
-    pub tags: &'a BTreeMap<String, String>,
     /// The same as the struct of its kind; none = it is only read, so its fields are not known.
     pub fields: Option<&'a Fields>,
     /// Positions by path (`interfaces.layout`, `subnets[0]`); the empty path is the resource's name.
@@ -102,7 +99,6 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         serving::RULES,
         placement::RULES,
         endpoints::RULES,
-        places::RULES,
     ]
     .into_iter()
     .flatten()

@@ -2,7 +2,7 @@
 use super::{Findings, Rule, Stack, view::Item};
 use crate::{
     diagnostic::{Code, Severity},
-    kinds::{Bucket, CapacityBlock, InstanceGroup, instance_group::Market},
+    kinds::{Bucket, InstanceGroup},
 };
 use std::collections::BTreeMap;
 
@@ -37,16 +37,6 @@ pub(super) const RULES: &[Rule] = &[
         },
         severity: Severity::Note,
         check: reserved,
-    },
-    Rule {
-        code: Code {
-            code: "DL3608",
-            title: "Machines that are bought in another way than their reservation",
-            explain: "Machines in a Capacity Block have `market: capacity-block`, and machines in a capacity reservation are \
-                      on demand. EC2 refuses the launch otherwise, when everything else is made.",
-        },
-        severity: Severity::Error,
-        check: markets,
     },
 ];
 
@@ -83,35 +73,10 @@ fn profiles(stack: &Stack<'_>, found: &mut Findings<'_>) {
 
 fn reserved(stack: &Stack<'_>, found: &mut Findings<'_>) {
     for m in stack.machines() {
-        // What a reservation of the stack costs is counted there.
-        let Some(id) = m.group.reservation.as_ref().and_then(|it| it.literal()) else { continue };
+        let Some(id) = &m.group.reservation else { continue };
         let count = m.group.count;
         let summary =
             format!("{count} x {} in {id} are paid for with it: no sum of this stack counts them", m.facts.name);
         found.at(m.group.resource, "reservation", summary, "look at its price where it was bought");
-    }
-}
-
-fn markets(stack: &Stack<'_>, found: &mut Findings<'_>) {
-    for group in stack.all::<InstanceGroup>() {
-        let reserved =
-            group.reservation.as_ref().and_then(|it| stack.at(it.address()?)).filter(|it| it.fields.is_some());
-        let Some(resource) = reserved else { continue };
-        let is_block = Item::<CapacityBlock>::of(resource).is_some();
-        let (what, right) = match is_block {
-            true => ("a Capacity Block", Market::CapacityBlock),
-            false => ("a capacity reservation", Market::OnDemand),
-        };
-        // A spot machine in a reservation is told by its kind.
-        if group.market != right && group.market != Market::Spot {
-            let summary = format!(
-                "{} is {what}, and the market of {} is {}",
-                resource.address,
-                group.address(),
-                group.market.name()
-            );
-            let help = format!("write `market: {}`", right.name());
-            found.with(group.resource, "market", summary, help, Some((resource, "", "this one")));
-        }
     }
 }

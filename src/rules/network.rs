@@ -20,23 +20,12 @@ pub(super) const RULES: &[Rule] = &[
             code: "DL0221",
             title: "Instances in a public subnet without public addresses",
             explain: "A route to an internet gateway serves only interfaces that have a public address. AWS gives none \
-                      to an instance with several network interfaces, as EFA types have, and dlinfra asks for one only \
-                      with `public_ip: true`: other machines reach neither the internet nor Session Manager. Put them \
-                      into a private subnet whose default route leads to a NAT gateway.",
+                      to an instance with several network interfaces, as EFA types have, and dlinfra asks for none: \
+                      such machines reach neither the internet nor Session Manager. Put them into a private subnet \
+                      whose default route leads to a NAT gateway.",
         },
         severity: Severity::Error,
         check: public_machines,
-    },
-    Rule {
-        code: Code {
-            code: "DL0279",
-            title: "Public address in a subnet without a route to the internet",
-            explain: "A public address is reached, and reaches anything, only through an internet gateway: the default \
-                      route of the machine's subnet must lead to one. In a private subnet the address is paid for and \
-                      does nothing.",
-        },
-        severity: Severity::Error,
-        check: unreached,
     },
     Rule {
         code: Code {
@@ -96,34 +85,14 @@ pub(super) const RULES: &[Rule] = &[
 fn public_machines(stack: &Stack<'_>, found: &mut Findings<'_>) {
     for m in stack.machines() {
         let Some(subnet) = stack.follow(&m.group.subnet) else { continue };
-        if stack.way_out(subnet) == Some(WayOut::Internet) && m.group.public_ip != Some(true) {
+        if stack.way_out(subnet) == Some(WayOut::Internet) {
             let why = match m.layout.interfaces.len() {
-                1 => "the instances have no public addresses".to_owned(),
+                1 => "dlinfra gives instances no public addresses".to_owned(),
                 n => format!("AWS gives no public address to {} with its {n} network interfaces", m.facts.name),
             };
             let summary = format!("{} is public, but {why}: the machines have no way out", subnet.address());
-            let help = match m.layout.interfaces.len() {
-                1 => "use a private subnet with a route to a NAT gateway, or write `public_ip: true`",
-                _ => "use a private subnet with a route to a NAT gateway",
-            };
+            let help = "use a private subnet with a route to a NAT gateway";
             found.with(m.group.resource, "subnet", summary, help, Some((subnet.resource, "", "the public subnet")));
-        }
-    }
-}
-
-fn unreached(stack: &Stack<'_>, found: &mut Findings<'_>) {
-    for m in stack.machines().filter(|m| m.group.public_ip == Some(true)) {
-        let Some(subnet) = stack.follow(&m.group.subnet) else { continue };
-        if matches!(stack.way_out(subnet), Some(WayOut::Nat | WayOut::None)) {
-            let summary = format!("nothing reaches the public addresses of machines in {}", subnet.address());
-            let help = "use a subnet whose default route leads to an internet gateway, or remove `public_ip`";
-            found.with(
-                m.group.resource,
-                "public_ip",
-                summary,
-                help,
-                Some((subnet.resource, "", "this subnet is private")),
-            );
         }
     }
 }
@@ -204,13 +173,12 @@ fn ranges(stack: &Stack<'_>, found: &mut Findings<'_>) {
     for subnet in stack.all::<Subnet>() {
         let Some(vpc) = stack.follow(&subnet.vpc) else { continue };
         let (range, whole) = (subnet.cidr, vpc.cidr);
-        let covers = |range: Cidr| whole.covers(range) || vpc.further_cidrs.iter().any(|more| more.covers(range));
         let help = "take a part of the VPC's range, for example with `cidrsubnet(…)`";
-        if !covers(range) {
+        if !whole.covers(range) {
             let summary = format!("{range} of {} is not inside {whole} of {}", subnet.address(), vpc.address());
             found.with(subnet.resource, "cidr", summary, help, Some((vpc.resource, "cidr", "the VPC's range")));
         }
-        for range in subnet.alternatives.iter().filter(|range| !covers(**range)) {
+        for range in subnet.alternatives.iter().filter(|range| !whole.covers(**range)) {
             let summary =
                 format!("{range} of {}'s alternatives is not inside {whole} of {}", subnet.address(), vpc.address());
             found.with(subnet.resource, "alternatives", summary, help, Some((vpc.resource, "cidr", "the VPC's range")));

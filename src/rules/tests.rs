@@ -77,8 +77,7 @@ fn parts(stack: &Value) -> Vec<Part> {
 }
 
 fn resource<'a>((address, kind, spec, fields): &'a Part, spans: &'a Places, allow: &'a [Allow<'a>]) -> Resource<'a> {
-    static NONE: std::collections::BTreeMap<String, String> = std::collections::BTreeMap::new();
-    Resource { address, kind, spec, tags: &NONE, fields: fields.as_deref(), spans, allow }
+    Resource { address, kind, spec, fields: fields.as_deref(), spans, allow }
 }
 
 fn run(stack: &Value, with: &Run<'_>) -> Diagnostics {
@@ -202,9 +201,6 @@ fn failing() -> Vec<(&'static str, Value)> {
         ("DL0265", serving(&json!({}), &json!({ "instance_type": "ml.g5.xlarg" }))),
         ("DL0270", sharing("cluster", ["private", "elsewhere"], 3)),
         ("DL0271", sharing("spread", ["private", "private"], 4)),
-        ("DL0279", public("private")),
-        ("DL3608", reserved("capacity-block", "on-demand")),
-        ("DL3608", reserved("capacity-reservation", "capacity-block")),
         ("DL0275", endpoints(&[("ssm", json!({})), ("more", json!({}))])),
         ("DL0276", endpoints(&[("ssm", json!({ "subnets": [{ "$ref": "private" }, { "$ref": "public" }] }))])),
         ("DL0277", endpoints(&[("s3", gateway("s3", "in")), ("more", gateway("s3", "in"))])),
@@ -213,72 +209,8 @@ fn failing() -> Vec<(&'static str, Value)> {
             stack["vpc"]["dns_hostnames"] = json!(false);
             stack
         }),
-        ("DL3006", with_volume(&json!("us-east-1b"))),
-        ("DL3106", with_files(&json!({ "subnets": [{ "$ref": "private" }, { "$ref": "public" }] }))),
-        ("DL3106", with_files(&json!({ "zone": "us-east-1b" }))),
-        ("DL3302", with_links("/data", "/data/train", ["a", "b"])),
-        ("DL3302", with_links("/one", "/two", ["sets", "sets/train"])),
-        ("DL3302", with_links("/one", "/own/deep", ["a", "b"])),
         ("DL0231", with(&[("train", "boot.env", json!({ "HF_TOKEN": "hf_abcdefghijklmnopqrstuvwxyz0123456789" }))])),
     ]
-}
-
-/// A machine that has a public address, in one of the subnets.
-fn public(subnet: &str) -> Value {
-    let mut stack = good();
-    let fields = json!({ "instance_type": "c5.large", "count": 1, "subnet": { "$ref": subnet }, "image": "al2023",
-        "public_ip": true, "boot": null });
-    let mut group = good()["train"].clone();
-    group.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-    stack["train"] = group;
-    stack
-}
-
-/// A volume in this zone, which the machines have.
-fn with_volume(zone: &Value) -> Value {
-    let mut stack = good();
-    stack["disk"] = json!({ "kind": "volume", "zone": zone, "size": "10 GiB", "attach": {
-        "instances": { "$ref": "train", "attr": "instance_ids" }, "device": "/dev/sdf" } });
-    stack
-}
-
-/// An elastic file system in the machines' subnet.
-fn with_files(change: &Value) -> Value {
-    let mut stack = good();
-    stack["files"] =
-        json!({ "kind": "efs", "subnets": [{ "$ref": "private" }], "security_groups": [{ "$ref": "nodes" }] });
-    stack["files"].as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-    stack
-}
-
-/// The cache with a link of its own to a bucket, and two links beside it.
-fn with_links(one: &str, two: &str, prefixes: [&str; 2]) -> Value {
-    let mut stack = good();
-    stack["cache"]["repositories"] = json!([{ "path": "/own", "bucket": { "$id": "elsewhere" } }]);
-    for ((name, path), prefix) in [("one", one), ("two", two)].into_iter().zip(prefixes) {
-        stack[name] = json!({ "kind": "data-repository-association", "file_system": { "$ref": "cache" },
-            "path": path, "bucket": { "$id": "data" }, "prefix": prefix });
-    }
-    stack
-}
-
-#[test]
-fn a_public_address_in_a_public_subnet_is_no_finding() {
-    let found = codes(&plain(&public("public")));
-    assert!(!found.contains("DL0221") && !found.contains("DL0279"), "{found:?}");
-}
-
-#[test]
-fn what_stands_where_machines_use_it_is_fine() {
-    let clean = codes(&plain(&good()));
-    for fine in [
-        with_volume(&json!({ "$ref": "private", "attr": "zone" })),
-        with_volume(&json!("us-east-1a")),
-        with_files(&json!({ "zone": "us-east-1a" })),
-        with_links("/one", "/two", ["a", "b"]),
-    ] {
-        assert_eq!(codes(&plain(&fine)), clean);
-    }
 }
 
 /// Two groups of machines in these subnets, which share a placement group.
@@ -308,26 +240,6 @@ fn placement_groups_that_hold_their_machines_are_no_finding() {
     ] {
         let found = codes(&plain(&fine));
         assert!(!found.contains("DL0270") && !found.contains("DL0271"), "{found:?}");
-    }
-}
-
-/// The good stack with its machines in a reservation of this kind.
-fn reserved(kind: &str, market: &str) -> Value {
-    let mut stack = with(&[("train", "reservation", json!({ "$ref": "room" })), ("train", "market", json!(market))]);
-    stack["room"] = match kind {
-        "capacity-block" => json!({ "kind": kind, "instance_type": "p5.48xlarge", "count": 4, "duration": "1d",
-            "latest": "2099-01-01T00:00:00Z", "max_price": "9000 USD" }),
-        _ => json!({ "kind": kind, "instance_type": "p5.48xlarge", "count": 4, "zone": "us-east-1a" }),
-    };
-    stack
-}
-
-#[test]
-fn machines_that_are_bought_as_their_reservation_is_are_no_finding() {
-    for fine in [reserved("capacity-block", "capacity-block"), reserved("capacity-reservation", "on-demand")] {
-        let found = codes(&plain(&fine));
-        // What the reservation costs is counted, so nothing needs to be said of the machines.
-        assert!(!found.contains("DL3608") && !found.contains("DL0248"), "{found:?}");
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) struct Item<'a, K> {
 
 impl<'a, K: resource::Resource> Item<'a, K> {
     /// Nothing where the resource is of another kind, or only read.
-    pub(super) fn of(resource: &'a Resource<'a>) -> Option<Self> {
+    fn of(resource: &'a Resource<'a>) -> Option<Self> {
         Some(Self { resource, fields: resource.fields?.downcast_ref()? })
     }
 }

@@ -132,21 +132,6 @@ fn object(scope: &Scope, ids: &BTreeMap<&str, &str>, names: &mut Names, address:
                 add("aws_cloudwatch_log_metric_filter", &format!("_{name}"), &format!("{id}:{name}"));
             }
         }
-        "aws_ecr_repository" => {
-            add("aws_ecr_repository", "", id);
-            let fields = [("lifecycle", "aws_ecr_lifecycle_policy"), ("policy", "aws_ecr_repository_policy")];
-            for (field, kind) in
-                fields.into_iter().filter(|(field, _)| live.spec.get(field).is_some_and(|it| !it.is_null()))
-            {
-                add(kind, &format!("_{field}"), id);
-            }
-        }
-        "aws_kms_key" => {
-            add("aws_kms_key", "", output("id").unwrap_or(id));
-            if let Some(alias) = output("alias") {
-                add("aws_kms_alias", "", alias);
-            }
-        }
         "aws_lb" => {
             add("aws_lb", "", output("arn").unwrap_or(id));
             for (part, arn) in &live.parts {
@@ -164,7 +149,7 @@ fn object(scope: &Scope, ids: &BTreeMap<&str, &str>, names: &mut Names, address:
         // Terraform goes by their names.
         by_name @ ("aws_key_pair" | "aws_placement_group") => add(by_name, "", output("name").unwrap_or(id)),
         // Terraform does not go by their names.
-        by_arn @ ("aws_secretsmanager_secret" | "aws_sns_topic") => add(by_arn, "", output("arn").unwrap_or(id)),
+        "aws_sns_topic" => add("aws_sns_topic", "", output("arn").unwrap_or(id)),
         "aws_sqs_queue" => add("aws_sqs_queue", "", output("url").unwrap_or(id)),
         plain => add(plain, "", id),
     }

@@ -21,14 +21,11 @@ import ec2_capacity
 import ec2_groups
 import ec2_instances
 import ec2_network
-import ecr
-import efs
 import elbv2
 import events
 import fsx
 import functions
 import iam
-import kms
 import logs
 import monitoring
 import pricing
@@ -39,7 +36,6 @@ import s3_uploads
 import s3_wire
 import sagemaker
 import schedules
-import secrets_manager
 import sns
 import sqs
 import ssm

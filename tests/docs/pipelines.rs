@@ -50,7 +50,7 @@ fn a_plan_that_is_refused_ends_the_pipeline() {
                 .unwrap();
             assert_eq!(step(folder.path(), &script), Some(5), "{page}: {script}");
             let shown = fs::read_to_string(folder.path().join("plan.txt")).unwrap();
-            assert!(shown.contains("Plan: 12 to create") && shown.contains("error[DL06"), "{shown}");
+            assert!(shown.contains("Plan: 11 to create") && shown.contains("error[DL06"), "{shown}");
         }
     }
 }
@@ -180,7 +180,7 @@ fn the_action_keeps_one_comment_and_passes_refusals_on() {
     assert!(text.starts_with("<!-- dlinfra:blueprints/cpu-smoke.yaml -->\n") && text.contains("t3.large"), "{text}");
     assert!(text.contains("```diff\n") && text.contains("\n+ network.vpc"), "{text}");
     let output = fs::read_to_string(folder.path().join("output")).unwrap();
-    assert!(output.contains("create=12\n") && output.contains("refused=false\n"), "{output}");
+    assert!(output.contains("create=11\n") && output.contains("refused=false\n"), "{output}");
     fs::write(&file, format!("{before}\nbudget: {{ hourly: 0.01 USD/h }}\n")).unwrap();
     assert_eq!(action_step(folder.path(), run, "plan"), Some(5), "a refusal fails the job");
     let output = fs::read_to_string(folder.path().join("output")).unwrap();

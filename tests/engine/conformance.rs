@@ -149,9 +149,7 @@ async fn live_through(kind: &dyn Kind, example: &Example) {
         };
         let class = (wanted != Action::Create).then_some(change.class);
         assert_eq!((step.action, step.class), (wanted, class), "{}", shown());
-        // What was bought stays beside its successor.
-        let stays = usize::from(kind.is_bought());
-        assert_eq!(plan.summary.keep + 1 - stays, stack.len(), "{}", shown());
+        assert_eq!(plan.summary.keep + 1, stack.len(), "{}", shown());
         assert_eq!(step.fields.iter().any(|f| f.forces), wanted != Action::Update, "{}", shown());
         assert!(!step.reason.is_empty(), "{}", shown());
         if change.applied {
@@ -160,15 +158,11 @@ async fn live_through(kind: &dyn Kind, example: &Example) {
         }
     }
 
-    // Nobody can remove what was bought.
-    if !kind.is_bought() {
-        let stack = example.stack(&spec);
-        stage.lose(&stack, IT).await;
-        let plan = stage.plan(&stack).await;
-        let found = (step(&plan).action, plan.summary.keep);
-        assert_eq!(found, (Action::Create, stack.len() - 1), "{name}: {}", text(&plan));
-        stage.settle(&stack).await;
-    }
+    let stack = example.stack(&spec);
+    stage.lose(&stack, IT).await;
+    let plan = stage.plan(&stack).await;
+    assert_eq!((step(&plan).action, plan.summary.keep), (Action::Create, stack.len() - 1), "{name}: {}", text(&plan));
+    stage.settle(&stack).await;
 
     stage.settle(&[]).await;
     assert_eq!(stage.left().await, Vec::<String>::new(), "{name}");

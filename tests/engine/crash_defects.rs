@@ -1,6 +1,6 @@
 //! Small stories of deaths that once went wrong, each in a few lines.
 use crate::{
-    crash_matrix::{apart, config, in_virtual_time, left, nothing},
+    crash_matrix::{apart, census, config, in_virtual_time, nothing},
     crash_tape::{Act, Moment, Store, Tape},
     stage::{Stage, never, wanted},
 };
@@ -37,7 +37,7 @@ fn a_destroy_that_died_after_its_last_delete_is_finished() {
         let stage = died(config(), &stack, &[], "ec2:DeleteVpc", 1).await.stage().await;
         assert_eq!(stage.engine().await.memory().applied.len(), 2, "neither end was recorded");
         stage.resume(&[]).await.unwrap();
-        assert_eq!(apart(&left(&stage.sandbox), &nothing()), "");
+        assert_eq!(apart(&census(&stage.sandbox), &nothing()), "");
         let memory = stage.engine().await.memory().clone();
         assert!(memory.applied.is_empty(), "{:?}", memory.applied);
         assert!(stage.plan(&stack).await.summary.create == 2);
@@ -52,7 +52,7 @@ fn a_destroy_waits_for_what_a_killed_apply_made_and_aws_still_hides() {
         let stack = [vpc(), subnet(1)];
         let stage = died(config, &stack[..1], &stack, "ec2:CreateSubnet", 0).await.stage().await;
         stage.resume(&[]).await.unwrap();
-        assert_eq!(apart(&left(&stage.sandbox), &nothing()), "");
+        assert_eq!(apart(&census(&stage.sandbox), &nothing()), "");
     });
 }
 

@@ -2,7 +2,7 @@
 //! refusal is never taken for absence.
 use crate::{
     crash_lives,
-    crash_matrix::{apart, census, config, in_virtual_time, left, nothing},
+    crash_matrix::{apart, census, config, in_virtual_time, nothing},
     crash_tape::bucket,
     kinds,
     random_fate::{End, Fate},
@@ -62,7 +62,7 @@ fn nothing_twice(rules: &[FaultRule]) {
             assert_eq!(apart(&census(&stage.sandbox), &expected), "", "{what}");
             stage.settle(&wanted).await;
             stage.resume(&[]).await.unwrap_or_else(|e| panic!("{what}: {e}"));
-            assert_eq!(apart(&left(&stage.sandbox), &nothing()), "", "{what}");
+            assert_eq!(apart(&census(&stage.sandbox), &nothing()), "", "{what}");
         });
     }
 }
@@ -227,7 +227,7 @@ fn an_interrupted_run_stops_within_seconds_and_goes_on_later() {
             let waited = lock.renewed.unwrap().duration_since(lock.since.unwrap());
             stage.settle(&wanted).await;
             stage.resume(&[]).await.unwrap();
-            assert_eq!(apart(&left(&stage.sandbox), &nothing()), "", "{at}, {waited:?}");
+            assert_eq!(apart(&census(&stage.sandbox), &nothing()), "", "{at}, {waited:?}");
         });
     }
 }

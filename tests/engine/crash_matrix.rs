@@ -37,22 +37,6 @@ pub(crate) fn census(sandbox: &Sandbox) -> Census {
     out
 }
 
-/// What a destroyed stack leaves: the same without what was bought, which nobody can remove.
-pub(crate) fn left(sandbox: &Sandbox) -> Census {
-    let mut out = census(sandbox);
-    let bought = |o: &dlinfra_sandbox::StoredObject| o.is_live() && o.kind == BLOCKS && o.value["is_block"] == true;
-    for block in sandbox.objects().into_iter().filter(bought) {
-        let tag = |key: &str| block.tags.get(key).cloned().unwrap_or_default();
-        let key = (block.kind.clone(), tag("dlinfra:address"), tag("dlinfra:part"));
-        out.entry(key).and_modify(|count| *count -= 1);
-    }
-    out.retain(|_, count| *count > 0);
-    out
-}
-
-/// Reservations of the sandbox, Capacity Blocks among them.
-const BLOCKS: &str = "ec2/capacity-reservation";
-
 /// The account before anything was made.
 pub(crate) fn nothing() -> Census {
     census(&Sandbox::open(config()).unwrap())
@@ -130,7 +114,7 @@ pub(crate) async fn comes_out(
     let likeness = likeness(stage).await;
     if !wanted.is_empty() && !destroyed.contains(&likeness) {
         stage.resume(&[]).await.map_err(|e| format!("destroy: {e}"))?;
-        let left = left(&stage.sandbox);
+        let left = census(&stage.sandbox);
         if left != nothing() {
             return Err(format!("left after destroy: {}", apart(&left, &nothing())));
         }
@@ -196,7 +180,7 @@ async fn record(life: &Life, store: Store) -> Vec<Recorded> {
         let expected = census(&stage.sandbox);
         out.push(Recorded { name, wanted: wanted.clone(), tape, expected });
     }
-    assert_eq!(left(&stage.sandbox), nothing(), "{}: an undisturbed life leaves nothing", life.kind);
+    assert_eq!(census(&stage.sandbox), nothing(), "{}: an undisturbed life leaves nothing", life.kind);
     out
 }
 

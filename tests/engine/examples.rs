@@ -89,10 +89,6 @@ fn ground(address: &str) -> Wanted {
         "function-role" | "other-function-role" => ("iam-role", json!({ "trust": ["lambda.amazonaws.com"] })),
         "flow-role" | "other-flow-role" => ("iam-role", json!({ "trust": ["vpc-flow-logs.amazonaws.com"] })),
         "schedule-role" => ("iam-role", json!({ "trust": ["scheduler.amazonaws.com"] })),
-        "files" | "other-files" => (
-            "fsx-lustre",
-            json!({ "subnet": to("a"), "security_groups": [to("group")], "deployment": "scratch-2", "size": "1200 GiB" }),
-        ),
         "log" | "other-log" => ("log-group", json!({})),
         "queue" => ("queue", json!({ "name": "for-dead-letters" })),
         other => panic!("{other} has no ground"),
@@ -143,7 +139,6 @@ fn vpc() -> Example {
         changes: vec![
             in_place("dns_hostnames", json!({ "dns_hostnames": false })),
             in_place("dns_support", json!({ "dns_support": false })),
-            in_place("further_cidrs", json!({ "further_cidrs": ["100.64.0.0/16"] })),
             replace("cidr", json!({ "cidr": "10.1.0.0/16" })),
         ],
         silent: &[],
@@ -353,7 +348,6 @@ fn instance_group() -> Example {
             rolling("boot", json!({ "boot": { "script": "#!/bin/bash\necho ready\n" } })),
             rolling("instance_type", json!({ "instance_type": "m5.xlarge" })),
             rolling("interfaces", json!({ "interfaces": { "security_groups": [to("group"), to("other-group")] } })),
-            rolling("public_ip", json!({ "public_ip": true })),
             rolling("role", json!({ "role": to("role") })),
             rolling("image", json!({ "image": "dlami-base-ubuntu-22.04" })),
             rolling("root_volume", json!({ "root_volume": { "size": "300 GiB" } })),
@@ -368,10 +362,6 @@ fn instance_group() -> Example {
         silent: &[
             ("rolling", "steers how members are replaced, and is no property of them"),
             ("fallback", "says how the next members may be bought, and is no property of those that run"),
-            (
-                "capacity",
-                "says how the next members may be got, and is no property of those that run: tests/kinds/ladder.rs",
-            ),
             ("boot_within", "asks machines how they started, which needs some that run: tests/process/jobs.rs"),
         ],
     }

@@ -193,7 +193,7 @@ async fn a_reservation_that_is_over_costs_no_machine() {
     let made = reserve.instance_match_criteria("targeted".into()).send().await.unwrap();
     let id = made.capacity_reservation.unwrap().capacity_reservation_id.unwrap();
     let mut all = machines(2, "g5.xlarge", None);
-    std::sync::Arc::make_mut(&mut all.last_mut().unwrap().spec)["reservation"] = json!({ "$id": id });
+    std::sync::Arc::make_mut(&mut all.last_mut().unwrap().spec)["reservation"] = json!(id);
     stage.settle(&all).await;
     let running = || stage.sandbox.objects().into_iter().filter(|o| o.kind == "ec2/instance" && o.state == "running");
     assert_eq!(running().count(), 2);

@@ -23,7 +23,6 @@ mod network;
 mod novel;
 mod ownership;
 mod plans;
-mod policy;
 mod properties;
 mod random;
 mod random_fate;

@@ -2,7 +2,7 @@
 //! them, least of all a removal.
 use crate::{
     crash_lives,
-    crash_matrix::{apart, config, in_virtual_time, left, nothing},
+    crash_matrix::{apart, census, config, in_virtual_time, nothing},
     examples::{IT, merged},
     stage::{Stage, text, wanted, wire::wire},
 };
@@ -93,7 +93,7 @@ fn a_file_system_of_a_newer_make_is_named_left_alone_and_removed() {
         stage.backend = Arc::new(MemoryBackend::new());
         told(&stage.plan(&changed).await.notes, IT, &words);
         stage.resume(&[]).await.unwrap();
-        assert_eq!(apart(&left(&stage.sandbox), &nothing()), "");
+        assert_eq!(apart(&census(&stage.sandbox), &nothing()), "");
     });
 }
 
@@ -124,7 +124,7 @@ fn alarms_and_log_groups_with_words_of_tomorrow_are_named_and_left_alone() {
                 Err(why) => assert!(kind == "alarm" && why.contains("Value 'StrangerThanThreshold'"), "{why}"),
             }
             stage.resume(&[]).await.unwrap();
-            assert_eq!(apart(&left(&stage.sandbox), &nothing()), "", "{kind}");
+            assert_eq!(apart(&census(&stage.sandbox), &nothing()), "", "{kind}");
         });
     }
 }

@@ -2,10 +2,10 @@
 //! Nothing of others is changed, nothing is made twice, and no proof says "nothing" while something is there.
 use crate::{
     crash_lives,
-    crash_matrix::{apart, census, config, in_virtual_time, left, nothing},
+    crash_matrix::{apart, census, config, in_virtual_time, nothing},
     examples::IT,
     kinds,
-    stage::{Stage, blueprint, never, text, wanted, wire::wire},
+    stage::{Stage, never, text, wanted, wire::wire},
 };
 use aws_smithy_runtime_api::client::{
     http::{HttpConnector, SharedHttpConnector},
@@ -83,17 +83,11 @@ fn carrier(object: &StoredObject) -> Carrier {
             let file_system = object.value["file_system"].as_str().unwrap();
             arn(format!("association/{file_system}/{}", object.id))
         }
-        "elasticfilesystem/file-system" | "elasticfilesystem/access-point" => {
-            let what = object.kind.split('/').nth(1).unwrap();
-            let arn = format!("arn:aws:elasticfilesystem:us-east-1:000000000000:{what}/{}", object.id);
-            Carrier::own(&tags::FILE_SYSTEMS, arn)
-        }
         "sagemaker/model" | "sagemaker/endpoint-config" => {
             let what = object.kind.split('/').nth(1).unwrap();
             let arn = format!("arn:aws:sagemaker:us-east-1:000000000000:{what}/{}", object.id);
             Carrier::own(&tags::SAGEMAKER, arn)
         }
-        "kms/key" => Carrier::own(&tags::KEYS, format!("arn:aws:kms:us-east-1:000000000000:key/{}", object.id)),
         kind if kind.starts_with("elasticloadbalancing/") => {
             let text = |field: &str| object.value[field].as_str().unwrap();
             let short = if object.value["class"] == "network" { "net" } else { "app" };
@@ -150,8 +144,7 @@ fn named(proof: &Proof) -> String {
 
 #[test]
 fn what_has_lost_its_tags_is_neither_made_again_nor_passed_over_by_the_proof() {
-    // Nobody can remove what was bought, with tags or without.
-    for kind in KINDS.iter().filter(|k| !k.is_bought()).map(|k| k.name()) {
+    for kind in KINDS.iter().map(|k| k.name()) {
         in_virtual_time(async {
             let wanted = life(kind);
             let base = Applied::of(&wanted).await;
@@ -184,9 +177,9 @@ fn what_has_lost_its_tags_is_neither_made_again_nor_passed_over_by_the_proof() {
                     let proof = destroy(&stage).await;
                     match is_there(&stage, object) {
                         true => assert!(named(&proof).contains(&id(object)), "{what}: {}", named(&proof)),
-                        false => assert_eq!(apart(&left(&stage.sandbox), &nothing()), "", "{what}"),
+                        false => assert_eq!(apart(&census(&stage.sandbox), &nothing()), "", "{what}"),
                     }
-                    let clean = apart(&left(&stage.sandbox), &nothing()).is_empty();
+                    let clean = apart(&census(&stage.sandbox), &nothing()).is_empty();
                     assert_eq!((proof.left.is_empty(), proof.holds()), (clean, clean), "{what}: {}", named(&proof));
                 }
                 // Only what goes with something else may go without its tags.
@@ -195,7 +188,6 @@ fn what_has_lost_its_tags_is_neither_made_again_nor_passed_over_by_the_proof() {
                     "ec2/network-interface",
                     "elasticloadbalancing/listener",
                     "elasticloadbalancing/rule",
-                    "elasticfilesystem/access-point",
                     "fsx/data-repository-association",
                 ]
                 .contains(&object.kind.as_str());
@@ -230,7 +222,7 @@ fn what_has_lost_its_address_keeps_its_place_by_the_journal_and_goes_without_it(
                     retag(&stage, object, &[], &["dlinfra:address"]).await;
                     let proof = destroy(&stage).await;
                     assert_eq!(
-                        (named(&proof), apart(&left(&stage.sandbox), &nothing())),
+                        (named(&proof), apart(&census(&stage.sandbox), &nothing())),
                         ("[]".to_owned(), String::new()),
                         "{what}"
                     );
@@ -240,7 +232,7 @@ fn what_has_lost_its_address_keeps_its_place_by_the_journal_and_goes_without_it(
                     retag(&stage, object, &[], &["dlinfra:address"]).await;
                     let proof = destroy(&stage).await;
                     assert_eq!(
-                        (named(&proof), apart(&left(&stage.sandbox), &nothing())),
+                        (named(&proof), apart(&census(&stage.sandbox), &nothing())),
                         ("[]".to_owned(), String::new()),
                         "{what}"
                     );
@@ -292,7 +284,7 @@ fn what_loses_its_address_among_many_is_found_where_the_others_are_asked_for_by_
         stage.settle(&stack("443")).await;
         assert_eq!(apart(&census(&stage.sandbox), &before), "");
         assert_eq!(named(&destroy(&stage).await), "[]");
-        assert_eq!(apart(&left(&stage.sandbox), &nothing()), "");
+        assert_eq!(apart(&census(&stage.sandbox), &nothing()), "");
     });
 }
 
@@ -313,8 +305,7 @@ async fn twins(stage: &Stage, wanted: &[Wanted], set: &[(&str, &str)], remove: &
 
 #[test]
 fn what_carries_our_name_and_another_id_or_none_is_never_changed() {
-    // What was bought stays of either stack.
-    for kind in KINDS.iter().filter(|k| !k.is_bought()).map(|k| k.name()) {
+    for kind in KINDS.iter().map(|k| k.name()) {
         for remove in [&[][..], &["dlinfra:stack-id"]] {
             in_virtual_time(async {
                 let wanted = life(kind);
@@ -369,11 +360,9 @@ fn of_two_at_one_address_the_journals_stays_and_both_go() {
             for (address, found) in &view.snapshot.owned {
                 assert_eq!(found.live.id, applied[address].id, "{kind}: {address}");
             }
-            // Machines of one group are one object, of which there are too many, and disks follow them.
-            let machines = ["instance-group", "volume"].contains(&kind);
-            assert!(plan.is_empty() || replaced || machines, "{kind}: {}", text(&plan));
-            let bought = KINDS.iter().any(|k| k.name() == kind && k.is_bought());
-            assert!(!replaced || bought || plan.summary.delete == 1, "{kind}: {}", text(&plan));
+            // Machines of one group are one object, of which there are too many.
+            assert!(plan.is_empty() || replaced || kind == "instance-group", "{kind}: {}", text(&plan));
+            assert!(!replaced || plan.summary.delete == 1, "{kind}: {}", text(&plan));
             stage.settle(&wanted).await;
             let proof = destroy(&stage).await;
             // Parts that both name go when both are gone, and the proof says so.
@@ -381,10 +370,10 @@ fn of_two_at_one_address_the_journals_stays_and_both_go() {
             let shared = versions && !proof.left.is_empty();
             let proof = if shared { destroy(&stage).await } else { proof };
             assert_eq!(named(&proof), "[]", "{kind}");
-            let mut remains = left(&stage.sandbox);
+            let mut left = census(&stage.sandbox);
             // The containers of the copy made themselves a log group, which is nobody's.
-            remains.retain(|(object, address, _), _| !(object.starts_with("logs/") && address.is_empty()));
-            assert_eq!(apart(&remains, &nothing()), "", "{kind}");
+            left.retain(|(object, address, _), _| !(object.starts_with("logs/") && address.is_empty()));
+            assert_eq!(apart(&left, &nothing()), "", "{kind}");
         });
     }
 }
@@ -532,7 +521,7 @@ fn a_kind_that_nobody_uses_may_be_denied() {
             stage.sandbox.set_faults(foreign.iter().map(deny).collect());
             stage.settle(&wanted).await;
             let proof = destroy(&stage).await;
-            assert_eq!(apart(&left(&stage.sandbox), &nothing()), "", "{kind}");
+            assert_eq!(apart(&census(&stage.sandbox), &nothing()), "", "{kind}");
             assert!(proof.holds() && proof.left.is_empty(), "{kind}: {}", named(&proof));
             let notes = proof.notes().to_string();
             assert!(foreign.is_empty() || notes.contains("DL0564"), "{kind}: {notes}");
@@ -633,40 +622,4 @@ fn what_was_renamed_after_it_had_lost_its_tags_is_not_made_again() {
         assert!(refused.contains("DL0562") && refused.contains(&bucket.id), "{refused}");
         assert_eq!(stage.sandbox.objects().iter().filter(|o| o.kind == "s3/bucket" && o.is_live()).count(), 1);
     });
-}
-
-const TAGGED: &str = "blueprint: test
-region: us-east-1
-ttl: 24h
-tags: { Team: research, Cost: '1' }
-variables: { name: { type: string, optional: true } }
-resources:
-  net: { use: network, zones: 1, nat: none, tags: { Cost: '2', Part: network } }
-  group: { kind: security-group, vpc: '${net.vpc}', tags: { Name: '${coalesce(var.name, \"nodes\")}' } }
-  logs: { kind: log-group, tags: '${var.name == null ? {} : { Name = var.name }}' }
-";
-
-/// Tags of one resource stand over those of its modules, and those over the stack's; what is no longer wanted goes.
-#[tokio::test(start_paused = true)]
-async fn a_resource_has_tags_of_its_own() {
-    let stage = Stage::new().await;
-    let tags = |kind: &str| {
-        let object =
-            stage.sandbox.objects().into_iter().find(|o| o.kind == kind && o.tags.contains_key("dlinfra:stack"));
-        let tags = object.unwrap().tags;
-        ["Team", "Cost", "Part", "Name"].map(|key| tags.get(key).cloned().unwrap_or_default())
-    };
-    stage.settle(&blueprint(TAGGED, &[])).await;
-    // The tags of the stack come with its settings, which this stage does not have.
-    assert_eq!(tags("ec2/vpc"), ["", "2", "network", ""]);
-    assert_eq!(tags("ec2/security-group"), ["", "", "", "nodes"]);
-    stage.settle(&blueprint(TAGGED, &[("name", "heads")])).await;
-    assert_eq!(tags("ec2/security-group"), ["", "", "", "heads"]);
-    assert_eq!(tags("logs/log-group"), ["", "", "", "heads"]);
-    let plan = stage.plan(&blueprint(TAGGED, &[])).await;
-    assert_eq!((plan.summary.update, plan.summary.replace), (2, 0), "{}", text(&plan));
-    stage.settle(&blueprint(TAGGED, &[])).await;
-    assert_eq!(tags("logs/log-group"), ["", "", "", ""]);
-    stage.apply(&[]).await;
-    assert_eq!(stage.left().await, Vec::<String>::new());
 }

@@ -10,6 +10,7 @@ use dlinfra::{
     journal::{self, Holder, Lease, S3Backend},
     kinds::KINDS,
     plan::{Protect, Wanted},
+    preflight,
     reaper::{self, End, Ended, Ground, Pass, Program, Reap, pass},
     resource::Lookup,
     units::Span,
@@ -388,21 +389,6 @@ async fn as_the_function(stage: &Stage, key: &str) -> Aws {
     stage.aws().await
 }
 
-/// Makes the buckets that a blueprint takes to exist.
-pub(crate) async fn furnish(stage: &Stage, wanted: &[Wanted]) {
-    let aws = stage.aws().await;
-    for existing in wanted.iter().filter_map(|w| w.existing.as_ref()) {
-        let (Lookup::Id(bucket) | Lookup::Name(bucket)) = existing else { panic!("{existing:?}") };
-        if !stage.sandbox.objects().iter().any(|o| o.id == *bucket) {
-            aws.s3().create_bucket().bucket(bucket).send().await.unwrap();
-            for key in ["v1/weights", "second/weights"] {
-                let put = aws.s3().put_object().bucket(bucket).key(key).body(b"data".to_vec().into());
-                put.send().await.unwrap();
-            }
-        }
-    }
-}
-
 /// The role that the kinds' actions make is enough to remove every stack that the repository ships, and no more than that:
 /// what does not carry dlinfra's tags stays.
 #[tokio::test(start_paused = true)]
@@ -433,7 +419,16 @@ async fn under_its_role_everything_that_is_shipped_can_be_removed() {
         let text = std::fs::read_to_string(&path).unwrap();
         let vars: &[(&str, &str)] = if text.contains("\n  mail:") { &[("mail", "[ops@example.com]")] } else { &[] };
         let wanted = blueprint(&text, vars);
-        furnish(&home, &wanted).await;
+        for existing in wanted.iter().filter_map(|w| w.existing.as_ref()) {
+            let (Lookup::Id(bucket) | Lookup::Name(bucket)) = existing else { panic!("{name}: {existing:?}") };
+            if !sandbox.objects().iter().any(|o| o.id == *bucket) {
+                aws.s3().create_bucket().bucket(bucket).send().await.unwrap();
+                for key in ["v1/weights", "second/weights"] {
+                    let put = aws.s3().put_object().bucket(bucket).key(key).body(b"data".to_vec().into());
+                    put.send().await.unwrap();
+                }
+            }
+        }
         let mut stage = stack(&sandbox, &name, 1).await;
         stage.target.ttl_data = true;
         stage.apply(&wanted).await;
@@ -453,6 +448,10 @@ async fn under_its_role_everything_that_is_shipped_can_be_removed() {
     assert!(identity.arn.contains(":assumed-role/dlinfra-reaper"), "{}", identity.arn);
     let found = reaper::check(&own, KINDS).await.unwrap();
     assert_eq!(found.holes(KINDS.iter().map(|k| k.name())), Vec::<String>::new());
+    // What any caller may not do, is told before it matters.
+    let asked = ["ec2:RunInstances", "ec2:DescribeVpcs"].map(|a| (a.to_owned(), BTreeSet::from(["vpc"]))).into();
+    let refused = preflight::refused(&own, &asked).await.unwrap();
+    assert_eq!(refused, BTreeSet::from(["ec2:RunInstances".to_owned()]));
     let (_keep, cancel) = never();
     let done = pass(&own, KINDS, Reap { stack: None, dry_run: false, cancel }).await.unwrap();
     let left: Vec<&Ended> = done.stacks.iter().filter(|one| one.end != End::Removed).collect();

@@ -62,7 +62,7 @@ pub(crate) fn accepted(at: &str, id: &str, ids: &[&str]) -> Record {
 }
 
 pub(crate) fn failed(at: &str, id: &str) -> Record {
-    Record::Failed { address: address(at), intent: id.into(), error: "no".into(), full: false, time: time(3) }
+    Record::Failed { address: address(at), intent: id.into(), error: "no".into(), time: time(3) }
 }
 
 pub(crate) fn stable(at: &str, id: &str) -> Record {

@@ -55,7 +55,6 @@ impl Lab {
             tags: tags.iter().map(|(k, v)| (format!("dlinfra:{k}"), (*v).to_owned())).collect(),
             spec_tag: String::new(),
             image: None,
-            offer: None,
             recorder: Arc::new(Memory::default()),
             open: Arc::default(),
             ordinal: Arc::default(),

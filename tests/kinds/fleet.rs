@@ -91,7 +91,6 @@ impl World {
                     spec: KINDS[0].canonical(&spec).unwrap().into(),
                     depends_on: Vec::new(),
                     protect: None,
-                    tags: BTreeMap::new(),
                     existing: None,
                     moved: Vec::new(),
                 }

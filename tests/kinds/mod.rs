@@ -2,13 +2,8 @@
 //!
 //! A part of the engine's tests, so that the SDK is linked once for both.
 mod alarm;
-pub(crate) mod capacity_block;
-mod capacity_reservation;
 mod dashboard;
 mod data;
-mod data_repository_association;
-mod ecr_repository;
-mod efs;
 mod elastic_ip;
 mod event_rule;
 mod fleet;
@@ -16,19 +11,14 @@ mod flow_log;
 mod function;
 pub(crate) mod inference_component;
 mod key_pair;
-mod kms_key;
-mod ladder;
 mod load_balancer;
 mod log_group;
 mod network;
-mod parameter;
 mod placement_group;
 mod queue;
 mod sagemaker_endpoint;
 mod schedule_group;
-mod secret;
 mod topic;
-mod volume;
 mod vpc_endpoint;
 
 use crate::{
@@ -80,19 +70,16 @@ pub(crate) fn codes(kind: &str, spec: &Value) -> Vec<&'static str> {
 pub(crate) const OWN: &[&Own] = &[
     &alarm::OWN,
     &dashboard::OWN,
-    &ecr_repository::OWN,
     &event_rule::OWN,
     &function::OWN,
     &inference_component::OWN,
     &key_pair::OWN,
     &load_balancer::OWN,
     &log_group::OWN,
-    &parameter::OWN,
     &placement_group::OWN,
     &queue::OWN,
     &sagemaker_endpoint::OWN,
     &schedule_group::OWN,
-    &secret::OWN,
     &topic::OWN,
 ];
 
@@ -103,17 +90,7 @@ pub(crate) struct Nameless {
     life: fn() -> Life,
 }
 
-const NAMELESS: &[&Nameless] = &[
-    &capacity_block::OWN,
-    &capacity_reservation::OWN,
-    &data_repository_association::OWN,
-    &efs::OWN,
-    &elastic_ip::OWN,
-    &flow_log::OWN,
-    &kms_key::OWN,
-    &volume::OWN,
-    &vpc_endpoint::OWN,
-];
+const NAMELESS: &[&Nameless] = &[&elastic_ip::OWN, &flow_log::OWN, &vpc_endpoint::OWN];
 
 /// Has it this name? Some objects have an id besides.
 pub(crate) fn is_called(object: &StoredObject, name: &str) -> bool {

@@ -463,13 +463,3 @@ fn scope(engine: &Engine) -> Scope {
         stack_id: "00000000".to_owned(),
     }
 }
-
-#[test]
-fn the_ranges_of_a_vpc_have_no_address_in_common() {
-    let found =
-        |further: Value| crate::kinds::codes("vpc", &json!({ "cidr": "10.0.0.0/16", "further_cidrs": further }));
-    assert_eq!(found(json!(["100.64.0.0/16", "10.1.0.0/16"])), Vec::<&str>::new());
-    assert_eq!(found(json!(["10.0.128.0/20"])), ["DL0317"]);
-    assert_eq!(found(json!(["100.64.0.0/16", "100.64.4.0/24"])), ["DL0317"]);
-    assert_eq!(found(json!(["100.64.0.0/10"])), ["DL0310"]);
-}

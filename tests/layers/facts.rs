@@ -29,7 +29,7 @@ impl Said {
 /// Every field of a schema, by its path without the items of lists.
 fn fields(schema: &Value, path: &str, out: &mut BTreeMap<String, Said>) {
     let mut said = Said { is_text: schema["type"] == "string", ..Said::default() };
-    said.values.extend(schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str).map(word));
+    said.values.extend(schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
     said.values.extend(schema["const"].as_str().map(str::to_owned));
     // An unsigned number says that it is not below zero, which is no bound of AWS's.
     let own = schema["format"].as_str().is_some_and(|format| format.starts_with("uint"));

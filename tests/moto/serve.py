@@ -25,15 +25,10 @@ from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import run_simple
 from werkzeug.wrappers import Request, Response
 
-# moto has no placement groups, no reservations, no repository associations and no inference components. Every plan asks
-# for them, so: there are none.
+# moto has no placement groups, no repository associations and no inference components. Every plan asks for them, so: there are none.
 EC2Response.describe_placement_groups = lambda self: (
     '<DescribePlacementGroupsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
     "<requestId>moto</requestId><placementGroupSet/></DescribePlacementGroupsResponse>"
-)
-EC2Response.describe_capacity_reservations = lambda self: (
-    '<DescribeCapacityReservationsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
-    "<requestId>moto</requestId><capacityReservationSet/></DescribeCapacityReservationsResponse>"
 )
 FSxResponse.describe_data_repository_associations = lambda self: json.dumps({"Associations": []})
 SageMakerResponse.list_inference_components = lambda self: json.dumps({"InferenceComponents": []})

@@ -119,11 +119,6 @@ impl Account {
         self.sandbox.set_faults(rules);
     }
 
-    /// What the caller may do from now on.
-    pub(crate) fn set_caller(&self, policies: Option<Vec<serde_json::Value>>) {
-        self.sandbox.set_caller(policies);
-    }
-
     /// What lives now and was not there at the beginning. The journal's bucket is the account's, not a stack's.
     pub(crate) fn live(&self) -> Vec<StoredObject> {
         live(&self.sandbox, &self.first)

@@ -61,7 +61,6 @@ pub(crate) fn wanted(address: &str, kind: &str, spec: Value) -> Wanted {
         spec: spec.into(),
         depends_on: Vec::new(),
         protect: None,
-        tags: BTreeMap::new(),
         existing: None,
         moved: Vec::new(),
     }
@@ -69,7 +68,7 @@ pub(crate) fn wanted(address: &str, kind: &str, spec: Value) -> Wanted {
 
 /// What a blueprint wants, with these variables.
 pub(crate) fn blueprint(text: &str, vars: &[(&str, &str)]) -> Vec<Wanted> {
-    let files = MemoryFiles::new().with("dlinfra.yaml", text).with("boot.sh", "#!/bin/bash\nmount \"$MOUNT\"\n");
+    let files = MemoryFiles::new().with("dlinfra.yaml", text);
     let vars = vars.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     let inputs = Inputs { file: "dlinfra.yaml".into(), vars, ..Inputs::default() };
     let compiled = compile(dialect(), &inputs, &files).unwrap_or_else(|p| panic!("{p}"));
@@ -114,7 +113,7 @@ impl Recorder for Memory {
     fn accepted<'a>(&'a self, _: &'a Address, _: &'a str, _: &'a [String]) -> Boxed<'a, ()> {
         Box::pin(async { Ok(()) })
     }
-    fn failed<'a>(&'a self, _: &'a Address, _: &'a str, _: &'a Error) -> Boxed<'a, ()> {
+    fn failed<'a>(&'a self, _: &'a Address, _: &'a str, _: &'a str) -> Boxed<'a, ()> {
         Box::pin(async { Ok(()) })
     }
     fn stable<'a>(&'a self, address: &'a Address, applied: Applied) -> Boxed<'a, ()> {
@@ -194,12 +193,7 @@ impl Stage {
         let engine =
             Engine::connect(self.aws().await, self.kinds, self.target.clone(), self.backend.clone(), true).await?;
         let view = engine.look(wanted).await?;
-        let mut plan = engine.plan(wanted, &view, &BTreeSet::new())?;
-        // Nobody pays here.
-        if plan.buying().next().is_some() {
-            engine.foresee(&mut plan, &view).await?;
-            plan.agree_to_all();
-        }
+        let plan = engine.plan(wanted, &view, &BTreeSet::new())?;
         let events = self.events.clone();
         let run = Execution {
             command: if wanted.is_empty() { "destroy" } else { "apply" },
@@ -218,14 +212,6 @@ impl Stage {
             let (_keep, cancel) = never();
             match self.command(wanted, cancel).await {
                 Ok(outcome) if outcome.complete() => return Ok(outcome),
-                // A purchase without an answer that AWS does not show: a person looks, and says that nothing was bought.
-                Ok(o) if o.failed.iter().any(|(_, e)| e.class == ErrorClass::Purchase) => {
-                    let mut engine = self.engine().await;
-                    for (address, _) in o.failed.iter().filter(|(_, e)| e.class == ErrorClass::Purchase) {
-                        engine.not_bought(address, None).await.map_err(|e| format!("not bought: {e}"))?;
-                    }
-                    last = "a purchase is in doubt".to_owned();
-                }
                 Ok(o) => {
                     return Err(format!("failed {:?} pending {:?} skipped {:?}", o.failed, o.pending, o.skipped));
                 }
@@ -293,7 +279,6 @@ impl Stage {
             tags: view.tags.clone().into(),
             spec_tag: String::new(),
             image: None,
-            offer: None,
             recorder: Arc::new(Memory::default()),
             open: Arc::default(),
             ordinal: Arc::default(),

@@ -18,20 +18,13 @@ pub(super) struct Place<'w> {
 }
 
 /// Parameters that hold the names of resources, and the last parts of their ARNs.
-const NAMES: [(&str, &str, &str); 31] = [
+const NAMES: [(&str, &str, &str); 22] = [
     ("cloudwatch", "AlarmName", "alarm:{}"),
     ("cloudwatch", "AlarmNames", "alarm:{}"),
-    ("ecr", "repositoryName", "repository/{}"),
-    ("ecr", "repositoryNames", "repository/{}"),
-    ("elasticfilesystem", "AccessPointId", "access-point/{}"),
-    ("elasticfilesystem", "FileSystemId", "file-system/{}"),
     ("events", "Name", "rule/{}"),
     ("events", "Rule", "rule/{}"),
     ("fsx", "FileSystemId", "file-system/{}"),
     ("fsx", "TaskId", "task/{}"),
-    ("kms", "AliasName", "{}"),
-    ("kms", "KeyId", "key/{}"),
-    ("kms", "TargetKeyId", "key/{}"),
     ("lambda", "FunctionName", "function:{}"),
     ("logs", "logGroupName", "log-group:{}"),
     ("logs", "logGroupIdentifier", "log-group:{}"),
@@ -39,8 +32,6 @@ const NAMES: [(&str, &str, &str); 31] = [
     ("sagemaker", "EndpointName", "endpoint/{}"),
     ("sagemaker", "InferenceComponentName", "inference-component/{}"),
     ("sagemaker", "ModelName", "model/{}"),
-    ("secretsmanager", "Name", "secret:{}"),
-    ("secretsmanager", "SecretId", "secret:{}"),
     ("sns", "Name", "{}"),
     ("sqs", "QueueName", "{}"),
     ("sqs", "QueueUrl", "{}"),

@@ -3,13 +3,10 @@
 pub(crate) mod application_autoscaling;
 mod ce;
 pub(crate) mod ec2;
-mod ecr;
-mod efs;
 mod elbv2;
 mod events;
 mod fsx;
 mod iam;
-mod kms;
 pub(crate) mod lambda;
 mod logs;
 pub(crate) mod monitoring;
@@ -19,7 +16,6 @@ mod s3;
 mod sagemaker;
 mod sagemaker_runtime;
 pub(crate) mod scheduler;
-mod secretsmanager;
 mod service_quotas;
 mod sns;
 mod sqs;
@@ -34,13 +30,10 @@ pub(crate) static SERVICES: &[&Service] = &[
     &application_autoscaling::SERVICE,
     &ce::SERVICE,
     &ec2::SERVICE,
-    &ecr::SERVICE,
-    &efs::SERVICE,
     &elbv2::SERVICE,
     &events::SERVICE,
     &fsx::SERVICE,
     &iam::SERVICE,
-    &kms::SERVICE,
     &lambda::SERVICE,
     &logs::SERVICE,
     &monitoring::SERVICE,
@@ -50,7 +43,6 @@ pub(crate) static SERVICES: &[&Service] = &[
     &sagemaker_runtime::SERVICE,
     &sagemaker::SERVICE,
     &scheduler::SERVICE,
-    &secretsmanager::SERVICE,
     &service_quotas::SERVICE,
     &sns::SERVICE,
     &sqs::SERVICE,

@@ -1,6 +1,6 @@
 //! STS: who is calling.
 
-use crate::authorize::{USER_ID, caller, user};
+use crate::authorize::caller;
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::iam_model::Role;
@@ -31,7 +31,7 @@ fn get_caller_identity(call: &mut Call<'_>) -> Result<Reply, ApiError> {
             let id = role.map_or("", |role| &role.unique_id);
             (caller(call.world, call.region, &session), format!("{id}:{}", session.name))
         }
-        _ => (user(call.world, call.region), USER_ID.to_owned()),
+        _ => (call.iam_arn("user/sandbox"), "AIDASANDBOX0000000000".to_owned()),
     };
     Ok(Reply::xml(Xml::new().text("Arn", arn).text("UserId", id).text("Account", account)))
 }

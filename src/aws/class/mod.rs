@@ -7,7 +7,6 @@ mod services;
 mod tests;
 
 pub(super) use codes::is_throttle;
-pub(super) use services::refuses_for_a_day;
 
 use super::ErrorClass;
 
@@ -31,9 +30,6 @@ impl Answer<'_> {
         let (service, action) = self.operation.split_once(':').unwrap_or(("", self.operation));
         if services::not_visible_yet(self) {
             return C::NotVisibleYet;
-        }
-        if services::is_for_a_day(self) {
-            return C::Other;
         }
         if self.status == 429 || is_throttle(self.code) || services::is_throttle(service, self.code) {
             return C::Throttled;

@@ -46,11 +46,6 @@ pub(super) fn not_visible_yet(answer: &Answer<'_>) -> bool {
         "scheduler:CreateSchedule" | "scheduler:UpdateSchedule" => {
             code == "ValidationException" && message.contains("to assume the role")
         }
-        "ecr:SetRepositoryPolicy" => message.contains("Invalid repository policy provided"),
-        "kms:PutKeyPolicy" => code == "MalformedPolicyDocumentException" && message.contains("invalid principals"),
-        "secretsmanager:PutResourcePolicy" => {
-            code == "MalformedPolicyDocumentException" && message.contains("unsupported principal")
-        }
         "sns:SetTopicAttributes" => message.contains("PrincipalNotFound"),
         "fsx:CreateFileSystem" => code == "BadRequest" && message.contains("does not exist"),
         // EC2 showed these a moment ago.
@@ -63,16 +58,6 @@ pub(super) fn not_visible_yet(answer: &Answer<'_>) -> bool {
 fn creates(operation: &str) -> bool {
     let verb = operation.split(':').nth(1).unwrap_or("");
     ["Create", "Run", "Attach", "Associate", "Authorize", "Modify", "Replace"].iter().any(|v| verb.starts_with(v))
-}
-
-/// What another service would say of a moment, and this one says of a day: calling again soon is in vain.
-pub(super) fn is_for_a_day(answer: &Answer<'_>) -> bool {
-    refuses_for_a_day(answer.operation) && answer.code == "TooManyRequests"
-}
-
-/// Is there nothing to be won by sending it again when there were too many?
-pub(in crate::aws) fn refuses_for_a_day(operation: &str) -> bool {
-    operation == "elasticfilesystem:UpdateFileSystem"
 }
 
 /// Cost Explorer calls a throttle a limit.
@@ -122,8 +107,6 @@ pub(super) fn class(service: &str, action: &str, code: &str) -> Option<ErrorClas
         ("iam", "FeatureDisabled" | "FeatureEnabled" | "ReportInProgress") => C::WrongState,
         ("iam", "NotSupportedService") => C::Invalid,
         ("kms", "DisabledException") => C::WrongState,
-        // Of calls about tags, which know a resource by its name.
-        ("ssm", "InvalidResourceId") => C::NotFound,
         ("ssm", "TooManyUpdates" | "OpsMetadataTooManyUpdatesException") => C::WrongState,
         ("s3", "MethodNotAllowed") => C::Invalid,
         _ => return None,

@@ -52,9 +52,7 @@ fn no_class_contradicts_the_words_of_its_code() {
         let server = status.is_some_and(|s| s >= 500);
         let must = |wrong: bool| assert!(!wrong, "{service} {code} {status:?}: {is:?}");
         // Absence lets something be made, and presence lets it be taken: both must be said.
-        // Systems Manager says `InvalidResourceId` of what is not there.
-        let words = ["NotFound", "NoSuch", "DoesNotExist", "Malformed", ".Unknown", "InvalidResourceId"];
-        let absent = words.iter().any(|w| code.contains(w));
+        let absent = ["NotFound", "NoSuch", "DoesNotExist", "Malformed", ".Unknown"].iter().any(|w| code.contains(w));
         must(is == C::NotFound && !absent && !matches!(status, Some(404 | 410)));
         let present = ["Already", "Duplicate", "Exists", "MountTargetConflict"].iter().any(|w| code.contains(w));
         must(is == C::Exists && !present);
@@ -110,8 +108,6 @@ fn what_single_services_mean() {
         ("eks:DeleteCluster", 409, "ResourceInUseException", C::InUse),
         ("elasticfilesystem:CreateMountTarget", 400, "SubnetNotFound", C::NotVisibleYet),
         ("elasticfilesystem:DeleteFileSystem", 409, "FileSystemInUse", C::InUse),
-        ("elasticfilesystem:UpdateFileSystem", 429, "TooManyRequests", C::Other),
-        ("elasticfilesystem:CreateFileSystem", 429, "TooManyRequests", C::Throttled),
         ("eks:DescribeCluster", 404, "NotFoundException", C::NotFound),
         ("ecr:CreateRepository", 400, "RepositoryAlreadyExistsException", C::Exists),
         ("ec2:RunInstances", 500, "InsufficientInstanceCapacity", C::Capacity),

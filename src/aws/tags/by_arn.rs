@@ -10,9 +10,6 @@ pub static FSX: Fsx = Fsx(());
 /// Log groups.
 pub static LOGS: JsonTags =
     JsonTags { service: Aws::logs, calls: USUAL, arn: "resourceArn", tags: "tags", keys: "tagKeys", listed: false };
-/// Repositories of images.
-pub static ECR: JsonTags =
-    JsonTags { service: Aws::ecr, calls: USUAL, arn: "resourceArn", tags: "tags", keys: "tagKeys", listed: true };
 /// Alarms and dashboards.
 pub static CLOUDWATCH: JsonTags = JsonTags {
     service: Aws::cloudwatch,
@@ -40,9 +37,6 @@ pub static EVENTS: JsonTags =
     JsonTags { service: Aws::events, calls: USUAL, arn: "ResourceARN", tags: "Tags", keys: "TagKeys", listed: true };
 /// Queues.
 pub static QUEUES: Queues = Queues(());
-
-/// Secrets.
-pub static SECRETS: Secrets = Secrets(());
 
 /// Topics.
 pub static TOPICS: Topics = Topics(());
@@ -107,33 +101,6 @@ impl OneByOne for Queues {
     }
 }
 
-/// See [`SECRETS`].
-#[derive(Debug)]
-pub struct Secrets(());
-
-impl OneByOne for Secrets {
-    const BY_ARN: bool = true;
-
-    /// Their tags stand in their description, which says nothing of their values.
-    async fn tags(&self, aws: &Aws, arn: &str) -> Result<Tags, Error> {
-        let answer: Value = aws.secretsmanager().call("DescribeSecret", &json!({ "SecretId": arn })).await?;
-        Ok(of_pairs(&answer["Tags"]))
-    }
-
-    async fn change(&self, aws: &Aws, arn: &str, set: &Tags, remove: &[String]) -> Result<(), Error> {
-        let service = aws.secretsmanager();
-        if !set.is_empty() {
-            let input = json!({ "SecretId": arn, "Tags": pairs(set) });
-            service.call::<IgnoredAny>("TagResource", &input).await?;
-        }
-        if !remove.is_empty() {
-            let input = json!({ "SecretId": arn, "TagKeys": remove });
-            service.call::<IgnoredAny>("UntagResource", &input).await?;
-        }
-        Ok(())
-    }
-}
-
 /// See [`TOPICS`].
 #[derive(Debug)]
 pub struct Topics(());
@@ -181,7 +148,7 @@ pub fn pairs(tags: &Tags) -> Value {
 }
 
 /// A list of `Key` and `Value` as tags.
-pub fn of_pairs(list: &Value) -> Tags {
+pub(super) fn of_pairs(list: &Value) -> Tags {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let pair = |one: &Value| Some((text(&one["Key"])?, text(&one["Value"]).unwrap_or_default()));
     list.as_array().into_iter().flatten().filter_map(pair).collect()

@@ -10,14 +10,6 @@ use crate::aws::{
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
-/// File systems of EFS and their access points.
-pub static FILE_SYSTEMS: RestTags = RestTags {
-    service: Aws::efs,
-    read: "ListTagsForResource",
-    path: "/2015-02-01/resource-tags/",
-    keys: "tagKeys",
-    listed: true,
-};
 /// Functions.
 pub static FUNCTIONS: RestTags =
     RestTags { service: Aws::lambda, read: "ListTags", path: "/2017-03-31/tags/", keys: "tagKeys", listed: false };

@@ -1,12 +1,11 @@
 //! The erased form of what people, and those who use a resource, ask of it.
 use super::super::{Boxed, Of};
 use crate::{
-    aws::{Error, log_events::LogLine},
+    aws::log_events::LogLine,
     call::SweepCtx,
-    resource::{Buys, Drains, Foreseen, Id, Live, Logs, Machine, Offered, Released, Runs, Served, Serves},
+    resource::{Drains, Id, Live, Logs, Machine, Released, Runs, Served, Serves},
 };
 use jiff::Timestamp;
-use rust_decimal::Decimal;
 use serde_json::Value;
 
 pub(super) trait ErasedLogs: Send + Sync {
@@ -50,31 +49,5 @@ impl<R: Runs> ErasedRuns for Of<R> {
     }
     fn machine_type(&self, spec: &Value) -> Option<String> {
         Self::typed(spec).ok().map(|typed| typed.machine_type().to_owned())
-    }
-}
-
-pub(super) trait ErasedBuys: Send + Sync {
-    fn offered<'a>(&self, ctx: &'a SweepCtx, made: &'a [Foreseen]) -> Boxed<'a, Offered>;
-    fn paid(&self, live: &Live) -> Option<Decimal>;
-    fn stays(&self, live: &Live) -> String;
-}
-
-impl<R: Buys> ErasedBuys for Of<R> {
-    fn offered<'a>(&self, ctx: &'a SweepCtx, made: &'a [Foreseen]) -> Boxed<'a, Offered> {
-        let typed = |one: &Foreseen| {
-            let (targets, rehearsed) = (one.targets.clone(), one.rehearsed);
-            Ok(Foreseen { want: Self::typed(&one.want)?, targets, rehearsed })
-        };
-        Box::pin(async move {
-            let made = made.iter().map(typed).collect::<Result<Vec<_>, Error>>()?;
-            R::offered(ctx, &made).await
-        })
-    }
-    fn paid(&self, live: &Live) -> Option<Decimal> {
-        R::paid(&Self::typed_live(live).ok()?)
-    }
-    fn stays(&self, live: &Live) -> String {
-        // What cannot be read is bought all the same.
-        Self::typed_live(live).map_or_else(|_| "it is bought, and ends by itself".to_owned(), |live| R::stays(&live))
     }
 }

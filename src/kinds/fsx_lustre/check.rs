@@ -299,12 +299,18 @@ fn repositories(fs: &FsxLustre, report: &mut Report<'_>) {
                 help,
             );
         }
-        let clash = fs.repositories[..i].iter().find(|other| other.shares_path(one));
+        let inside = |a: &str, b: &str| a == b || a == "/" || b.strip_prefix(a).is_some_and(|r| r.starts_with('/'));
+        let clash = fs.repositories[..i].iter().find(|o| inside(&o.path, &one.path) || inside(&one.path, &o.path));
         if let Some(other) = clash {
             let what = format!("`{}` and `{}` lie inside each other", other.path, one.path);
             report.add(&codes::REPOSITORY, &path, what, "give each repository a directory of its own");
         }
-        if let Some(other) = fs.repositories[..i].iter().find(|other| other.shares_place(one)) {
+        // The same holds on the other side; an empty prefix is the whole bucket.
+        let within = |a: &str, b: &str| a.is_empty() || inside(a, b);
+        let overlaps = |o: &&Repository| {
+            o.bucket == one.bucket && (within(&o.prefix, &one.prefix) || within(&one.prefix, &o.prefix))
+        };
+        if let Some(other) = fs.repositories[..i].iter().find(overlaps) {
             let place = |r: &Repository| format!("`{}/{}`", r.bucket, r.prefix);
             let what = format!(
                 "`{}` and `{}` are linked to {} and {}, which lie inside each other",

@@ -1,7 +1,7 @@
 //! Reading Lustre file systems back: one list of file systems, one of links, one of network interfaces.
 use super::{
     Compression, Deployment, FsxLustre, ReadCache, RootSquash, Storage, Version,
-    repository::{Link, every_link},
+    repository::{Link, links},
     request,
 };
 use crate::{
@@ -100,14 +100,14 @@ async fn describe(
         let now = ctx.aws.clock().now();
         return found.into_iter().map(|(fs, address, tags)| live(&fs, address, tags, &[], Vec::new(), now)).collect();
     }
-    let (all_links, groups) = try_join(every_link(ctx), groups(ctx, &found)).await?;
+    let (all_links, groups) = try_join(links(ctx, None), groups(ctx, &found)).await?;
     let now = ctx.aws.clock().now();
     let live = |(fs, address, tags): (FileSystem, Address, Tags)| {
         let owner = ctx.owner(fs.file_system_id().unwrap_or_default(), &tags);
         let its = |l: &&Link| Some(&l.file_system) == fs.file_system_id.as_ref();
         let same = |l: &Ownership| owner.as_ref().is_some_and(|o| (&o.stack, &o.stack_id) == (&l.stack, &l.stack_id));
         let ours = |l: &&Link| everybodys_links || Ownership::read(&l.tags).as_ref().is_some_and(same);
-        let links: Vec<&Link> = all_links.iter().filter(its).filter(|l| !l.is_own()).filter(ours).collect();
+        let links: Vec<&Link> = all_links.iter().filter(its).filter(ours).collect();
         // All interfaces of a file system have the same groups.
         let groups = fs.network_interface_ids().iter().find_map(|i| groups.get(i)).cloned().unwrap_or_default();
         live(&fs, address, tags, &links, groups, now)

@@ -1,15 +1,11 @@
 //! Links between directories of a file system and buckets (FSx calls them data repository associations).
 use super::{FsxLustre, LINK, request};
 use crate::{
-    aws::{
-        Error, ErrorClass, gone,
-        ownership::Ownership,
-        tags::{self, Tags},
-    },
-    call::{Attempt, Ctx, SweepCtx},
+    aws::{Error, ErrorClass, gone, ownership::Ownership, tags::Tags},
+    call::{Ctx, SweepCtx},
     field::Ref,
     kinds::Bucket,
-    resource::{Id, Live},
+    resource::Live,
     spec,
 };
 use aws_sdk_fsx::types::{
@@ -19,7 +15,6 @@ use aws_sdk_fsx::types::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::sync::Arc;
 
 /// A directory of the file system that mirrors a bucket, or the part of it under a prefix.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -60,7 +55,7 @@ fn yes() -> bool {
 }
 
 impl Event {
-    pub(in crate::kinds) fn all() -> Vec<Self> {
+    fn all() -> Vec<Self> {
         vec![Self::New, Self::Changed, Self::Deleted]
     }
 
@@ -78,24 +73,17 @@ impl Event {
 }
 
 /// A link as AWS shows it.
-pub(in crate::kinds) struct Link {
-    pub(in crate::kinds) id: String,
-    pub(in crate::kinds) file_system: String,
-    pub(in crate::kinds) state: DataRepositoryLifecycle,
-    pub(in crate::kinds) why: String,
-    pub(in crate::kinds) tags: Tags,
-    pub(in crate::kinds) repository: Repository,
-}
-
-impl Link {
-    /// Is it a resource of its own? One that was made with its file system is a part of that.
-    pub(in crate::kinds) fn is_own(&self) -> bool {
-        Ownership::read(&self.tags).is_some() && !self.tags.contains_key(tags::PART)
-    }
+pub(super) struct Link {
+    pub(super) id: String,
+    pub(super) file_system: String,
+    pub(super) state: DataRepositoryLifecycle,
+    pub(super) why: String,
+    pub(super) tags: Tags,
+    pub(super) repository: Repository,
 }
 
 impl Repository {
-    pub(in crate::kinds) fn normalize(&mut self) {
+    pub(super) fn normalize(&mut self) {
         if self.path.len() > 1 {
             self.path = self.path.trim_end_matches('/').to_owned();
         }
@@ -116,16 +104,16 @@ impl Repository {
     }
 
     /// The part's name: FSx's tags take no path as it stands.
-    pub(in crate::kinds) fn part(&self) -> String {
+    pub(super) fn part(&self) -> String {
         format!("repository-{}", spec::hashed_name(&[&self.path], 10))
     }
 
-    pub(in crate::kinds) fn target(&self) -> Result<String, Error> {
+    fn target(&self) -> Result<String, Error> {
         let bucket = self.bucket.id()?;
         Ok(if self.prefix.is_empty() { format!("s3://{bucket}") } else { format!("s3://{bucket}/{}/", self.prefix) })
     }
 
-    pub(in crate::kinds) fn policies(&self) -> S3DataRepositoryConfiguration {
+    fn policies(&self) -> S3DataRepositoryConfiguration {
         let events = |list: &[Event]| Some(list.iter().map(|e| e.to_aws()).collect());
         S3DataRepositoryConfiguration::builder()
             .auto_import_policy(AutoImportPolicy::builder().set_events(events(&self.import)).build())
@@ -134,65 +122,14 @@ impl Repository {
     }
 }
 
-/// Does one directory lie inside the other, or is it the same?
-fn inside(one: &str, other: &str) -> bool {
-    one == other || one == "/" || other.strip_prefix(one).is_some_and(|rest| rest.starts_with('/'))
-}
-
-impl Repository {
-    /// Do both directories have something in common?
-    pub(crate) fn shares_path(&self, other: &Self) -> bool {
-        inside(&self.path, &other.path) || inside(&other.path, &self.path)
-    }
-
-    /// The same on the other side; an empty prefix is the whole bucket.
-    pub(crate) fn shares_place(&self, other: &Self) -> bool {
-        let within = |one: &str, other: &str| one.is_empty() || inside(one, other);
-        self.bucket == other.bucket && (within(&self.prefix, &other.prefix) || within(&other.prefix, &self.prefix))
-    }
-
-    /// Links it with a file system; what FSx takes up only later is in the wrong state.
-    pub(in crate::kinds) async fn link(
-        &self,
-        ctx: &Ctx,
-        file_system: &str,
-        target: &str,
-        attempt: Attempt,
-    ) -> Result<Vec<Id>, Error> {
-        let mut call = ctx
-            .aws
-            .fsx_once()
-            .create_data_repository_association()
-            .file_system_id(file_system)
-            .file_system_path(&self.path)
-            .data_repository_path(target)
-            .batch_import_meta_data_on_create(self.import_metadata_on_create)
-            .client_request_token(attempt.token)
-            .set_tags(Some(request::to_tags(&attempt.tags)));
-        if !self.import.is_empty() || !self.export.is_empty() {
-            call = call.s3(self.policies());
-        }
-        let made = call.send().await.map_err(request::busy)?.association.and_then(|a| a.association_id);
-        Ok(vec![made.ok_or_else(|| Error::missing("the id of a repository"))?])
-    }
-}
-
 /// The ARN of a link, which FSx builds from those of the file system and the link.
-pub(in crate::kinds) fn arn(file_system_arn: &str, file_system: &str, link: &str) -> Option<String> {
+pub(super) fn arn(file_system_arn: &str, file_system: &str, link: &str) -> Option<String> {
     let (account, _) = file_system_arn.split_once(":file-system/")?;
     Some(format!("{account}:association/{file_system}/{link}"))
 }
 
-/// Every link of the account, whoever owns it: asked for once by the kinds that are swept together.
-pub(in crate::kinds) async fn every_link(ctx: &SweepCtx) -> Result<Arc<Vec<Link>>, Error> {
-    match &ctx.answers {
-        Some(answers) => answers.once("data repository associations", links(ctx, None)).await,
-        None => links(ctx, None).await.map(Arc::new),
-    }
-}
-
 /// Every link, or those of one file system; whoever owns it.
-pub(in crate::kinds) async fn links(ctx: &SweepCtx, file_system: Option<&str>) -> Result<Vec<Link>, Error> {
+pub(super) async fn links(ctx: &SweepCtx, file_system: Option<&str>) -> Result<Vec<Link>, Error> {
     let filter = file_system.map(|id| vec![Filter::builder().name(FilterName::FileSystemId).values(id).build()]);
     let call = ctx.aws.fsx().describe_data_repository_associations().set_filters(filter);
     let mut pages = call.into_paginator().send();
@@ -238,10 +175,10 @@ fn link(found: DataRepositoryAssociation) -> Result<Link, Error> {
 }
 
 /// Links, changes and unlinks directories, as far as AWS lets it now; the next round goes on.
-pub(in crate::kinds) async fn update(ctx: &Ctx, live: &Live<FsxLustre>, want: &[Repository]) -> Result<(), Error> {
+pub(super) async fn update(ctx: &Ctx, live: &Live<FsxLustre>, want: &[Repository]) -> Result<(), Error> {
     use DataRepositoryLifecycle as State;
     let found = links(&ctx.sweep(), Some(&live.id)).await?;
-    let ours = |link: &Link| ctx.scope.owns(&link.tags) && !link.is_own();
+    let ours = |link: &Link| ctx.scope.owns(&link.tags);
     // A place, in the file system or in a bucket, must be free before another link can have it.
     let mut leaving = found.iter().any(|l| l.state == State::Deleting);
     for link in found.iter().filter(|l| ours(l) && l.state != State::Deleting) {
@@ -286,7 +223,24 @@ pub(in crate::kinds) async fn update(ctx: &Ctx, live: &Live<FsxLustre>, want: &[
 
 async fn create(ctx: &Ctx, live: &Live<FsxLustre>, repository: &Repository, target: &str) -> Result<(), Error> {
     let params = json!({ "file_system": live.id, "target": target, "repository": repository });
-    ctx.call(&LINK, &repository.part(), &params, |attempt| repository.link(ctx, &live.id, target, attempt)).await?;
+    ctx.call(&LINK, &repository.part(), &params, |attempt| async move {
+        let mut call = ctx
+            .aws
+            .fsx_once()
+            .create_data_repository_association()
+            .file_system_id(&live.id)
+            .file_system_path(&repository.path)
+            .data_repository_path(target)
+            .batch_import_meta_data_on_create(repository.import_metadata_on_create)
+            .client_request_token(attempt.token)
+            .set_tags(Some(request::to_tags(&attempt.tags)));
+        if !repository.import.is_empty() || !repository.export.is_empty() {
+            call = call.s3(repository.policies());
+        }
+        let made = call.send().await.map_err(request::busy)?.association.and_then(|a| a.association_id);
+        Ok(vec![made.ok_or_else(|| Error::missing("the id of a repository"))?])
+    })
+    .await?;
     Ok(())
 }
 

@@ -166,7 +166,7 @@ impl RootSquash {
 }
 
 /// FSx has one code for everything that is wrong; what will be right in a while is told by the words.
-pub(in crate::kinds) fn busy<E: Into<Error>>(error: E) -> Error {
+pub(super) fn busy<E: Into<Error>>(error: E) -> Error {
     let mut error: Error = error.into();
     let later = ["in progress", "AVAILABLE", "being updated", "another update"];
     if error.class == ErrorClass::Invalid && later.iter().any(|words| error.message.contains(words)) {
@@ -175,11 +175,11 @@ pub(in crate::kinds) fn busy<E: Into<Error>>(error: E) -> Error {
     error
 }
 
-pub(in crate::kinds) fn to_tags(tags: &Tags) -> Vec<Tag> {
+pub(super) fn to_tags(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|(k, v)| Tag::builder().key(k).value(v).build()).collect()
 }
 
-pub(in crate::kinds) fn from_tags(tags: &[Tag]) -> Tags {
+pub(super) fn from_tags(tags: &[Tag]) -> Tags {
     tags.iter().filter_map(|t| Some((t.key()?.to_owned(), t.value().unwrap_or("").to_owned()))).collect()
 }
 

@@ -1,8 +1,5 @@
 //! Checks of an instance group's fields, and what `explain` says about them.
-use super::{
-    Boot, InstanceGroup, Market, Reserved, boot, ladder,
-    rung::{self, is_reservation, unsold},
-};
+use super::{Boot, InstanceGroup, Market, boot};
 use crate::{
     catalog::{self, image},
     diagnostic::{Code, codes},
@@ -60,8 +57,8 @@ codes! {
         "AWS does not offer the instance type in the zone of the subnet, so a launch would be refused after \
          everything else was made. Use a subnet in a zone that has it.";
     RESERVATION = "DL0385", "Reservation that cannot be used",
-        "The capacity reservation or Capacity Block is not there, not active, for fewer machines, or for another type or \
-         zone. A Capacity Block is active from its start to its end only.";
+        "The capacity reservation or Capacity Block is not there, not active, or for another type or zone. A \
+         Capacity Block is active from its start to its end only.";
     NO_SUCH_KEY = "DL0387", "Key pair that does not exist",
         "EC2 has no key pair of this name in the region, so a launch would be refused after everything else was made. \
          Key pairs belong to one region. Without `key_name` nobody needs one: Session Manager opens a shell by the \
@@ -74,16 +71,6 @@ codes! {
     TWO_PLACEMENTS = "DL0389", "A group that is placed in two ways",
         "`placement` asks for a placement group of the group's own, or for none; `placement_group` names one that others \
          share. An instance is in one placement group at most.";
-    CAPACITY = "DL0391", "A way of getting machines that there is not",
-        "Each rung of `capacity` is one way of getting all machines: a reservation or Capacity Block by its id, on-demand \
-         or spot instances, in one of its `subnets` and of one of its `types`. Spot instances take a `max_price` and no \
-         reservation, Capacity Blocks are launched by their id, and all types need one kind of processor, since all \
-         machines start from one image. `market`, `reservation` and `fallback` say the same in a shorter way, for one zone \
-         and type: write one or the other.";
-    PUBLIC = "DL0390", "Public address beside several network interfaces",
-        "EC2 gives a public address only to an instance with one network interface. Machines with EFA or with several \
-         network cards stay in a private subnet and reach the internet through NAT; `layout: plain` makes one interface, \
-         without EFA.";
 }
 
 pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {
@@ -97,15 +84,22 @@ pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {
             unknown.to_string(),
             "`dlinfra topology` lists the types that the catalog knows",
         ),
-        Ok(facts) => {
+        Ok(facts) if facts.usage.is_known() => {
             let paths = std::iter::once("market").chain(std::iter::repeat("fallback"));
-            for (path, way) in paths.zip(group.ways()).filter(|_| group.capacity.is_empty()) {
-                if let Some(word) = unsold(facts, way.market, way.reservation.is_some()) {
+            for (path, (reservation, market)) in paths.zip(group.ways()) {
+                let (sold, word) = match market {
+                    // A reservation holds what is not for sale by the hour.
+                    Market::OnDemand => (facts.usage.on_demand || reservation.is_some(), "on demand"),
+                    Market::Spot => (facts.usage.spot, "as spot"),
+                    Market::CapacityBlock => (facts.usage.capacity_block, "in Capacity Blocks"),
+                };
+                if !sold {
                     let summary = format!("{} is not sold {word}", group.instance_type);
                     add(&MARKET, path, summary, "choose another market or type");
                 }
             }
         }
+        Ok(_) => {}
     }
     match group.image.as_deref() {
         None => add(&IMAGE, "image", "`image` is missing".to_owned(), "write for example `dlami-base-ubuntu-22.04`"),
@@ -162,11 +156,9 @@ pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {
             add(&FALLBACK, "fallback", summary, "name each market once");
         }
     }
-    if let Some(id) = group.reservation.as_ref().and_then(Reserved::literal).filter(|id| !is_reservation(id)) {
-        let summary = format!("`{id}` is not the id of a reservation");
-        add(&MALFORMED_ID, "reservation", summary, "write `cr-…`, or the ARN of a resource group of reservations");
+    if let Some(id) = group.reservation.as_deref().filter(|id| !id.starts_with("cr-")) {
+        add(&MALFORMED_ID, "reservation", format!("`{id}` is not the id of a reservation"), "write `cr-…`");
     }
-    rung::check(group, &mut add);
     if let Some(arn) = group.kms_key.as_ref().and_then(|k| k.known()).filter(|k| !is_key_arn(k)) {
         add(
             &MALFORMED_ID,
@@ -185,12 +177,6 @@ pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {
         let summary = "`placement` and `placement_group` exclude each other".to_owned();
         add(&TWO_PLACEMENTS, "placement", summary, "leave out `placement`");
     }
-    let cards = |way: &ladder::Bought| (way.group.instance_type.clone(), way.group.layout().len());
-    let several = group.rungs().iter().map(cards).find(|(_, interfaces)| *interfaces > 1);
-    if let Some((name, interfaces)) = several.filter(|_| group.public_ip == Some(true)) {
-        let summary = format!("{name} has {interfaces} interfaces, so it gets no public address");
-        add(&PUBLIC, "public_ip", summary, "use a private subnet with NAT, or `layout: plain`");
-    }
     if group.boot_within.is_some() && group.role.is_none() {
         add(
             &FIRST_START,
@@ -205,7 +191,7 @@ pub(super) fn check(group: &InstanceGroup, problems: &mut Vec<Problem>) {
 }
 
 /// Which images run on a type.
-pub(super) fn fitting(facts: &catalog::InstanceType) -> String {
+fn fitting(facts: &catalog::InstanceType) -> String {
     let names: Vec<String> = image::fitting(facts).iter().map(|name| format!("`{name}`")).collect();
     match names.is_empty() {
         true => format!("no image of the catalog is made for {}: write an `ami-` id, or an SSM parameter", facts.name),

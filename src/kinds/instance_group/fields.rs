@@ -1,15 +1,12 @@
 //! The parts of an instance group's schema.
 use crate::{
-    aws::Error,
-    field::{Named, Ref},
-    kinds::{CapacityBlock, CapacityReservation, SecurityGroup},
+    field::Ref,
+    kinds::SecurityGroup,
     topology,
     units::{Bandwidth, Size},
 };
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
-use serde_json::{Value, json};
-use std::fmt;
+use serde::{Deserialize, Serialize};
 
 /// Network interfaces of each instance; the layout follows from the type.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -71,7 +68,7 @@ pub enum Market {
 
 impl Market {
     /// As it is written.
-    pub(crate) fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::OnDemand => "on-demand",
             Self::Spot => "spot",
@@ -142,58 +139,4 @@ pub(super) fn one_hop() -> u32 {
 }
 fn one() -> u32 {
     1
-}
-
-/// What machines are launched into: a capacity reservation or a Capacity Block of the blueprint, or the id of one that
-/// exists.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct Reserved(Ref<CapacityReservation>);
-
-impl Reserved {
-    /// The one with this id.
-    pub(super) fn to_id(id: impl Into<String>) -> Self {
-        Self(Ref::to_id(id))
-    }
-
-    /// Its id; the engine resolves every pointer before it calls a kind.
-    pub(super) fn id(&self) -> Result<&str, Error> {
-        self.0.id()
-    }
-
-    /// The id that the author wrote, where it is no resource of the blueprint.
-    pub(crate) fn literal(&self) -> Option<&str> {
-        self.0.id.as_deref().filter(|_| self.0.address.is_none())
-    }
-
-    /// The resource of the blueprint.
-    pub(crate) fn address(&self) -> Option<&str> {
-        self.0.address.as_deref()
-    }
-}
-impl fmt::Display for Reserved {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-impl<'de> Deserialize<'de> for Reserved {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        match Value::deserialize(d)? {
-            // As plans that were saved before it could be a resource have it.
-            Value::String(id) => Ok(Self::to_id(id)),
-            pointer => Ref::deserialize(pointer).map(Self).map_err(D::Error::custom),
-        }
-    }
-}
-impl JsonSchema for Reserved {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Reserved".into()
-    }
-    fn inline_schema() -> bool {
-        true
-    }
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let kinds = [CapacityReservation::NAME, CapacityBlock::NAME];
-        schemars::json_schema!({ "anyOf": kinds.map(|kind| json!({ "x-dlinfra": { "ref": kind } })) })
-    }
 }

@@ -1,9 +1,9 @@
 //! What EC2 has of what a new group wants: the type in its zone, its reservation, its image.
-use super::{InstanceGroup, ladder};
+use super::InstanceGroup;
 use crate::diagnostic::Code;
 use crate::kinds::instance_group::check;
 use crate::{
-    aws::Error,
+    aws::{Error, ErrorClass},
     call::SweepCtx,
     catalog::Arch,
     diagnostic::suggestion,
@@ -11,7 +11,7 @@ use crate::{
     kinds::ec2,
     resource::{Foreseen, Problem},
 };
-use aws_sdk_ec2::types::ArchitectureValues;
+use aws_sdk_ec2::types::{ArchitectureValues, CapacityReservation, CapacityReservationState};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,12 +35,10 @@ fn zone(group: &Foreseen<InstanceGroup>) -> Option<&str> {
 }
 
 async fn offered(ctx: &SweepCtx, made: &[Foreseen<InstanceGroup>]) -> Result<Found, Error> {
-    // One of several ways that is not there is passed over.
-    let asked = |group: &&Foreseen<InstanceGroup>| zone(group).is_some() && group.want.capacity.is_empty();
-    let types = made.iter().filter(asked).map(|g| g.want.instance_type.clone()).collect();
+    let types = made.iter().filter(|g| zone(g).is_some()).map(|g| g.want.instance_type.clone()).collect();
     let zones = ctx.aws.offers(&types).await?;
     let missing = |group: &Foreseen<InstanceGroup>| {
-        let (zone, name) = (zone(group).filter(|_| asked(&group))?, &group.want.instance_type);
+        let (zone, name) = (zone(group)?, &group.want.instance_type);
         let has = zones.get(name).cloned().unwrap_or_default();
         let help = match has.is_empty() {
             true => format!("{} has none: use another region or type", ctx.scope.region),
@@ -54,33 +52,24 @@ async fn offered(ctx: &SweepCtx, made: &[Foreseen<InstanceGroup>]) -> Result<Fou
 
 async fn reservations(ctx: &SweepCtx, made: &[Foreseen<InstanceGroup>]) -> Result<Found, Error> {
     // Where another way of buying follows, a reservation that does not hold is passed over.
-    let of = |group: &Foreseen<InstanceGroup>| {
-        let reserved = group.want.reservation.as_ref().filter(|_| group.want.ways().len() == 1);
-        reserved.and_then(|it| it.literal()).map(str::to_owned)
-    };
+    let of =
+        |group: &Foreseen<InstanceGroup>| group.want.reservation.clone().filter(|_| group.want.fallback.is_empty());
     let ids: BTreeSet<String> = made.iter().filter_map(of).collect();
     let mut known = BTreeMap::new();
     // Asked for several at once EC2 does not say which of them is unknown.
     for id in ids {
-        let found = ladder::reservation(ctx, &id).await?;
-        known.insert(id, found);
+        let asked = ctx.aws.ec2().describe_capacity_reservations().capacity_reservation_ids(&id).send().await;
+        match asked.map_err(Error::from) {
+            Ok(out) => drop(known.insert(id, out.capacity_reservations.unwrap_or_default().into_iter().next())),
+            Err(e) if e.class == ErrorClass::NotFound => drop(known.insert(id, None)),
+            Err(e) => return Err(e),
+        }
     }
     let wrong = |group: &Foreseen<InstanceGroup>| {
-        let summary = match of(group) {
-            None => {
-                let (address, spec) = (group.want.reservation.as_ref()?, group.targets.get("reservation")?);
-                format!("{address} {}", unfit_spec(spec, group)?)
-            }
-            Some(id) => match known.get(&id)? {
-                None => format!("there is no reservation {id} in {}", ctx.scope.region),
-                Some(found) => {
-                    // How many are free does not count: machines that are replaced make room for their successors.
-                    let room = u32::try_from(found.total_instance_count().unwrap_or(i32::MAX)).unwrap_or_default();
-                    let count = group.want.count;
-                    let small = || (room < count).then(|| format!("is for {room} machines, and {count} are wanted"));
-                    format!("{id} {}", ladder::unfit(found, &group.want.instance_type, zone(group)).or_else(small)?)
-                }
-            },
+        let id = of(group)?;
+        let summary = match known.get(&id)? {
+            None => format!("there is no reservation {id} in {}", ctx.scope.region),
+            Some(found) => format!("{id} {}", unfit(found, group)?),
         };
         let help = "`aws ec2 describe-capacity-reservations` lists those of the account, `fallback` says what else may be tried";
         Some(problem(&check::RESERVATION, "reservation", summary, help.to_owned()))
@@ -88,19 +77,15 @@ async fn reservations(ctx: &SweepCtx, made: &[Foreseen<InstanceGroup>]) -> Resul
     Ok(made.iter().enumerate().filter_map(|(n, group)| Some((n, wrong(group)?))).collect())
 }
 
-/// Why no machine of the group can be launched into a reservation of the blueprint, which may be still to be made.
-fn unfit_spec(spec: &Value, group: &Foreseen<InstanceGroup>) -> Option<String> {
-    let text = |field: &str| spec.get(field).and_then(Value::as_str);
-    let (keeps, count) = (spec.get("count").and_then(Value::as_u64)?, group.want.count);
-    let few = || (u64::from(count) > keeps).then(|| format!("keeps {keeps} machines free, and {count} are wanted"));
-    elsewhere(text("instance_type"), text("zone"), group).or_else(few)
-}
-
-fn elsewhere(name: Option<&str>, there: Option<&str>, group: &Foreseen<InstanceGroup>) -> Option<String> {
-    if let Some(name) = name.filter(|name| *name != group.want.instance_type) {
+/// Why no machine of the group can be launched into a reservation.
+fn unfit(found: &CapacityReservation, group: &Foreseen<InstanceGroup>) -> Option<String> {
+    if let Some(state) = found.state().filter(|s| **s != CapacityReservationState::Active) {
+        return Some(format!("is {}", state.as_str()));
+    }
+    if let Some(name) = found.instance_type().filter(|name| *name != group.want.instance_type) {
         return Some(format!("is for {name}, and {} is wanted", group.want.instance_type));
     }
-    match (there, zone(group)) {
+    match (found.availability_zone(), zone(group)) {
         (Some(there), Some(here)) if there != here => Some(format!("is in {there}, and the subnet in {here}")),
         _ => None,
     }

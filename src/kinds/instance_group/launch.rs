@@ -1,52 +1,60 @@
 //! Starting, changing and ending instances.
 use super::{
-    Boot, InstanceGroup, Market, RUN,
-    ladder::{self, Known},
-    live,
+    Boot, InstanceGroup, Market, RUN, live,
     live::Fleet,
     machine_image::{self, MachineImage},
     placement, profile,
-    request::Plan,
-    reserved,
 };
 use crate::{
-    aws::{Error, ErrorClass, tags},
-    call::{Ctx, backoff},
+    aws::{
+        Error, ErrorClass,
+        tags::{self, Tags},
+    },
+    call::{Attempt, Ctx, backoff},
     catalog,
+    field::Field,
     kinds::ec2,
     resource::Id,
+    spec,
 };
-use aws_sdk_ec2::types::{HttpTokensState, InstanceType, Placement};
+use aws_sdk_ec2::{
+    operation::run_instances::builders::RunInstancesFluentBuilder,
+    types::{
+        BlockDeviceMapping, CapacityReservationSpecification, CapacityReservationTarget, EbsBlockDevice,
+        HttpTokensState, IamInstanceProfileSpecification, InstanceMarketOptionsRequest, InstanceMetadataEndpointState,
+        InstanceMetadataOptionsRequest, InstanceMetadataTagsState, InstanceNetworkInterfaceSpecification, InstanceType,
+        MarketType, Placement, ResourceType, RunInstancesMonitoringEnabled, ShutdownBehavior, VolumeType,
+    },
+};
+use base64::Engine as _;
 use jiff::SignedDuration;
-use std::{collections::BTreeSet, time::Duration};
-use tokio::sync::OnceCell;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// RunInstances starts this many at once, all or nothing.
 const GANG: u32 = 256;
 
-/// The time between two questions for capacity that AWS does not have.
-const AGAIN: Duration = Duration::from_secs(30);
-
 /// Starts `count` more members beside those of `fleet`.
 pub(super) async fn launch(want: &InstanceGroup, ctx: &Ctx, fleet: &Fleet, count: u32) -> Result<(), Error> {
     let first = fleet.members.is_empty();
-    let (ways, put_off) = ladder::remembered(ctx, ladder::beside(want.rungs(), &fleet.members))?;
-    let known = Known::ask(ctx, &ways).await?;
+    let ways = want.rungs();
     let profile = profile::of(want, ctx).await?;
+    let group = placement::ensure(want, ctx, first).await?;
     let image = image(want, ctx, fleet).await?;
     let user_data = want.boot.as_ref().map(Boot::user_data).transpose()?;
-    let one = |way| Plan { way, image: &image, profile: profile.as_deref(), user_data: user_data.as_deref() };
+    let one = |want| Plan {
+        want,
+        image: &image,
+        group: group.as_ref(),
+        profile: profile.as_deref(),
+        user_data: user_data.as_deref(),
+    };
     let plans: Vec<Plan<'_>> = ways.iter().map(one).collect();
     let mut beside: BTreeSet<Id> = fleet.members.iter().filter_map(|m| m.instance_id().map(str::to_owned)).collect();
-    let group = OnceCell::new();
     let mut left = count;
     while left > 0 {
         let gang = left.min(GANG);
-        let launch = Launch { want, plans: &plans, known: &known, first, gang, count, beside: &beside, group: &group };
-        let started = match launch.start(ctx, put_off.clone()).await {
-            Ok(started) => started,
-            Err(error) => return Err(reserved::not_yet(want, ctx, error).await),
-        };
+        let started = start(ctx, &plans, gang, count, &beside).await?;
         wait_until_seen(ctx, &started).await?;
         beside.extend(started);
         left -= gang;
@@ -54,88 +62,35 @@ pub(super) async fn launch(want: &InstanceGroup, ctx: &Ctx, fleet: &Fleet, count
     Ok(())
 }
 
-/// One gang, all or nothing.
-struct Launch<'l> {
-    /// The group with all its ways.
-    want: &'l InstanceGroup,
-    plans: &'l [Plan<'l>],
-    known: &'l Known,
-    /// Is it the fleet's first?
-    first: bool,
-    gang: u32,
-    /// Of so many altogether.
-    count: u32,
-    beside: &'l BTreeSet<Id>,
-    /// The placement group of all ways that take one: what was just made is not looked for again.
-    group: &'l OnceCell<Option<Placement>>,
-}
-
-impl Launch<'_> {
-    /// Starts the gang in the first of the ways for which AWS has room.
-    async fn start(&self, ctx: &Ctx, mut refused: Vec<String>) -> Result<Vec<Id>, Error> {
-        for (at, plan) in self.plans.iter().enumerate() {
-            let mut error = match self.in_this_way(ctx, plan).await {
-                Ok(ids) => return Ok(ids),
-                Err(error) => error,
-            };
-            if ladder::is_wall(&error) && self.plans.len() > 1 {
-                error.message = format!("{}: {}", plan.want().bought(), error.message);
-                if at + 1 < self.plans.len() {
-                    ctx.waiting(&error);
-                    refused.push(error.message);
-                    continue;
-                }
-            }
-            if !refused.is_empty() {
-                refused.push(error.message);
-                error.message = refused.join("; ");
-            }
-            return Err(explain(error, plan.want(), self.gang, self.count));
-        }
-        Err(Error::bug("a group is bought in no way"))
-    }
-
-    /// Asks again as long as the way says.
-    async fn in_this_way(&self, ctx: &Ctx, plan: &Plan<'_>) -> Result<Vec<Id>, Error> {
-        if let Some(why) = self.known.refuses(plan.want(), self.gang) {
-            let id = plan.want().reservation.as_ref().map(ToString::to_string).unwrap_or_default();
-            return Err(Error::new(ErrorClass::Capacity, format!("{id} {why}")));
-        }
-        let patience = SignedDuration::from_secs(plan.way.wait.map_or(0, |wait| wait.seconds().cast_signed()));
-        let began = ctx.clock.now();
-        loop {
-            let error = match self.send(ctx, plan).await {
-                Err(error) if error.class == ErrorClass::Capacity => error,
-                other => return other,
-            };
-            let left = patience - ctx.clock.now().duration_since(began);
-            if !left.is_positive() {
-                return Err(error);
-            }
-            ctx.waiting(&error);
-            ctx.clock.sleep(left.unsigned_abs().min(AGAIN)).await;
-        }
-    }
-
-    async fn send(&self, ctx: &Ctx, plan: &Plan<'_>) -> Result<Vec<Id>, Error> {
-        // A reservation takes a placement group only if it was made in that group.
-        let none =
-            self.first && self.plans.len() > 1 && !plan.want().clustered() && plan.want().placement_group.is_none();
-        // One for all ways: an empty one stands in no zone yet.
-        let group = match none {
-            true => None,
-            false => self.group.get_or_try_init(|| placement::ensure(self.want, ctx, self.first)).await?.clone(),
-        };
-        let params = plan.params(group.as_ref(), self.gang, self.beside)?;
-        ctx.call(&RUN, "", &params, |attempt| {
-            let call = plan.request(ctx, group.as_ref(), self.gang, &attempt);
+/// Starts one gang in the first of these ways for which AWS has room.
+async fn start(ctx: &Ctx, plans: &[Plan<'_>], gang: u32, count: u32, beside: &BTreeSet<Id>) -> Result<Vec<Id>, Error> {
+    let mut refused: Vec<String> = Vec::new();
+    for (at, plan) in plans.iter().enumerate() {
+        let params = plan.params(gang, beside)?;
+        let started = ctx.call(&RUN, "", &params, |attempt| {
+            let call = plan.request(ctx, gang, &attempt);
             async move {
                 let out = call?.send().await?;
                 Ok(out.instances.unwrap_or_default().into_iter().filter_map(|i| i.instance_id).collect())
             }
-        })
-        .await
+        });
+        let mut error = match started.await {
+            Ok(ids) => return Ok(ids),
+            Err(error) => error,
+        };
+        let full = matches!(error.class, ErrorClass::Capacity | ErrorClass::Quota);
+        if full && at + 1 < plans.len() {
+            ctx.waiting(&error);
+            refused.push(format!("{}: {}", plan.want.bought(), error.message));
+            continue;
+        }
+        if !refused.is_empty() {
+            refused.push(format!("{}: {}", plan.want.bought(), error.message));
+            error.message = refused.join("; ");
+        }
+        return Err(explain(error, plan.want, gang, count));
     }
+    Err(Error::bug("a group is bought in no way"))
 }
 
 /// Members that were launched with the same name of an image decide what that name means here; then the plan, which
@@ -205,6 +160,154 @@ pub(super) async fn change_in_place(want: &InstanceGroup, ctx: &Ctx, ids: &[Id])
         call.http_tokens(HttpTokensState::Required).send().await?;
     }
     Ok(())
+}
+
+/// What one launch says.
+struct Plan<'w> {
+    want: &'w InstanceGroup,
+    image: &'w MachineImage,
+    group: Option<&'w Placement>,
+    profile: Option<&'w str>,
+    user_data: Option<&'w str>,
+}
+
+impl Plan<'_> {
+    /// For the journal. `beside` makes each launch of a run its own: a later one must not take an earlier one's token.
+    fn params(&self, count: u32, beside: &BTreeSet<Id>) -> Result<Value, Error> {
+        let want = self.want;
+        Ok(json!({
+            "instance_type": want.instance_type,
+            "count": count,
+            "beside": spec::digest(&json!(beside)),
+            "image": self.image.id,
+            "subnet": want.subnet.id()?,
+            "security_groups": self.security_groups()?,
+            "interfaces": want.layout().iter().map(|i| format!("{}/{} {}", i.card, i.device, i.interface_type.name())).collect::<Vec<_>>(),
+            "placement_group": self.group.and_then(|group| group.group_name().or(group.group_id())),
+            "profile": self.profile,
+            "market": want.market,
+            "reservation": want.reservation,
+            "root_volume": want.root_volume,
+            "kms_key": want.kms_key.as_ref().map(|k| k.get()).transpose()?,
+            "key_name": want.key_name.as_ref().map(Field::get).transpose()?,
+            "metadata_hops": want.metadata_hops,
+            "monitoring": want.monitoring,
+            "user_data": self.user_data.map(|text| spec::sha256(text.as_bytes())),
+        }))
+    }
+
+    fn security_groups(&self) -> Result<Vec<String>, Error> {
+        self.want.interfaces.security_groups.iter().map(|g| g.id().map(str::to_owned)).collect()
+    }
+
+    fn request(&self, ctx: &Ctx, count: u32, attempt: &Attempt) -> Result<RunInstancesFluentBuilder, Error> {
+        let want = self.want;
+        let count = i32::try_from(count).unwrap_or(i32::MAX);
+        let tagged = |what, part: &str| {
+            let mut tags = attempt.tags.clone();
+            tags.insert(tags::PART, part.to_owned());
+            ec2::tag_specification(what, &tags)
+        };
+        let mut call = ctx
+            .aws
+            .ec2_once()
+            .run_instances()
+            .client_token(&attempt.token)
+            .min_count(count)
+            .max_count(count)
+            .instance_type(InstanceType::from(want.instance_type.as_str()))
+            .image_id(&self.image.id)
+            .set_network_interfaces(Some(self.interfaces()?))
+            .metadata_options(
+                InstanceMetadataOptionsRequest::builder()
+                    .http_tokens(HttpTokensState::Required)
+                    .http_endpoint(InstanceMetadataEndpointState::Enabled)
+                    .http_put_response_hop_limit(i32::try_from(want.metadata_hops).unwrap_or(2))
+                    .set_instance_metadata_tags(sees_tags(&attempt.tags).then_some(InstanceMetadataTagsState::Enabled))
+                    .build(),
+            )
+            .set_instance_initiated_shutdown_behavior(ends(&attempt.tags).then_some(ShutdownBehavior::Terminate))
+            .monitoring(RunInstancesMonitoringEnabled::builder().enabled(want.monitoring).build())
+            .block_device_mappings(self.root_volume()?)
+            .tag_specifications(tagged(ResourceType::Instance, "member"))
+            .tag_specifications(tagged(ResourceType::Volume, "volume"))
+            .tag_specifications(tagged(ResourceType::NetworkInterface, "interface"))
+            .set_key_name(want.key_name.as_ref().map(Field::get).transpose()?.cloned());
+        if let Some(group) = self.group {
+            call = call.placement(group.clone());
+        }
+        if let Some(name) = self.profile {
+            call = call.iam_instance_profile(IamInstanceProfileSpecification::builder().name(name).build());
+        }
+        let market = match want.market {
+            Market::OnDemand => None,
+            Market::Spot => Some(MarketType::Spot),
+            Market::CapacityBlock => Some(MarketType::CapacityBlock),
+        };
+        if let Some(market) = market {
+            call = call.instance_market_options(InstanceMarketOptionsRequest::builder().market_type(market).build());
+        }
+        if let Some(id) = &want.reservation {
+            let target = CapacityReservationTarget::builder().capacity_reservation_id(id).build();
+            call = call.capacity_reservation_specification(
+                CapacityReservationSpecification::builder().capacity_reservation_target(target).build(),
+            );
+        }
+        if let Some(text) = self.user_data {
+            call = call.user_data(base64::engine::general_purpose::STANDARD.encode(text));
+        }
+        Ok(call)
+    }
+
+    fn interfaces(&self) -> Result<Vec<InstanceNetworkInterfaceSpecification>, Error> {
+        let layout = self.want.layout();
+        let groups = self.security_groups()?;
+        let subnet = self.want.subnet.id()?;
+        let number = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
+        let one = layout.len() == 1;
+        let specification = |i: &crate::topology::Interface| {
+            InstanceNetworkInterfaceSpecification::builder()
+                .network_card_index(number(i.card))
+                .device_index(number(i.device))
+                .interface_type(i.interface_type.name())
+                .subnet_id(subnet)
+                .set_groups(Some(groups.clone()))
+                .delete_on_termination(true)
+                // AWS refuses the parameter, whatever its value, beside a second interface.
+                .set_associate_public_ip_address(one.then_some(false))
+                .build()
+        };
+        Ok(layout.iter().map(specification).collect())
+    }
+
+    fn root_volume(&self) -> Result<BlockDeviceMapping, Error> {
+        let mut disk = EbsBlockDevice::builder().delete_on_termination(true).encrypted(true);
+        if let Some(root) = &self.want.root_volume {
+            let number = |n: u64| i32::try_from(n).unwrap_or(i32::MAX);
+            disk = disk
+                .volume_type(VolumeType::Gp3)
+                .volume_size(number(root.size.gib_rounded_up()))
+                .iops(number(u64::from(root.iops)))
+                .throughput(number(root.throughput.mib_per_second()));
+        }
+        if let Some(key) = &self.want.kms_key {
+            disk = disk.kms_key_id(key.get()?);
+        }
+        Ok(BlockDeviceMapping::builder().device_name(&self.image.root_device).ebs(disk.build()).build())
+    }
+}
+
+/// May it end by itself? Then a machine that shuts itself down is gone, and does not go on costing money for its disks.
+fn ends(tags: &Tags) -> bool {
+    [tags::EXPIRES, tags::IDLE].iter().any(|key| tags.contains_key(key))
+}
+
+/// May a machine read its tags, which say when it ends? AWS refuses to launch one that may where a key of a tag is
+/// no name in the metadata (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/work-with-tags-in-IMDS.html).
+fn sees_tags(tags: &Tags) -> bool {
+    let legal = |c: char| c.is_ascii_alphanumeric() || "+-=.,_:@".contains(c);
+    let name = |key: &str| key.chars().all(legal) && ![".", "..", "_index"].contains(&key);
+    ends(tags) && tags.keys().all(name)
 }
 
 /// Capacity and quota errors in words that say what to do.

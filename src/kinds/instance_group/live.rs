@@ -5,7 +5,7 @@ use super::{
     group_id,
     placement::{self, Group},
     profile::{self, Roles},
-    read::{is_whole, nothing, own_fields, own_interfaces, read},
+    read::{is_whole, nothing, own_fields, read},
 };
 
 use crate::{
@@ -351,14 +351,11 @@ fn common_tags(members: &[Member], head: usize, group: Option<&Group>) -> Tags {
     common
 }
 
-/// Volumes and interfaces, which carry the group's tags too. What was attached to a running machine outlives it, and is no
-/// part of the group: it may be a resource of its own.
+/// Volumes and interfaces, which carry the group's tags too.
 fn parts(instances: &[Instance]) -> Vec<Id> {
     let of = |i: &Instance| -> Vec<Id> {
-        let disks = i.block_device_mappings().iter().filter_map(|m| m.ebs());
-        let disks = disks.filter(|disk| disk.delete_on_termination() != Some(false));
-        let volumes = disks.filter_map(|disk| disk.volume_id().map(str::to_owned));
-        let interfaces = own_interfaces(i).filter_map(|n| n.network_interface_id().map(str::to_owned));
+        let volumes = i.block_device_mappings().iter().filter_map(|m| m.ebs()?.volume_id().map(str::to_owned));
+        let interfaces = i.network_interfaces().iter().filter_map(|n| n.network_interface_id().map(str::to_owned));
         volumes.chain(interfaces).collect()
     };
     instances.iter().flat_map(of).collect()
@@ -377,7 +374,6 @@ fn outputs(id: &str, members: &[Instance], count: Option<u32>) -> Packed<Value> 
         ("instance_ids", texts(&|m| m.instance_id())),
         ("private_ips", texts(&|m| m.private_ip_address())),
         ("private_dns", texts(&|m| m.private_dns_name().filter(|n| !n.is_empty()))),
-        ("public_ips", texts(&|m| m.public_ip_address())),
         ("head_address", json!(head.and_then(|m| m.private_ip_address()))),
         ("count", json!(count)),
         ("image_id", json!(head.and_then(|m| m.image_id()))),

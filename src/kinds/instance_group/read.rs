@@ -2,8 +2,7 @@
 use super::{
     InstanceGroup,
     disks::Volumes,
-    fields::{Interfaces, LayoutProfile, Market, Placement, Reserved, RootVolume, VolumeType, one_hop},
-    ladder,
+    fields::{Interfaces, LayoutProfile, Market, Placement, RootVolume, VolumeType, one_hop},
     live::{member_state, placement_name},
     profile::{self, Roles},
 };
@@ -14,13 +13,9 @@ use crate::{
     units::{Bandwidth, Size},
 };
 use aws_sdk_ec2::types::{
-    Instance, InstanceLifecycleType, InstanceMetadataOptionsResponse, InstanceNetworkInterface, InstanceStateName,
-    MonitoringState, Volume,
+    Instance, InstanceLifecycleType, InstanceMetadataOptionsResponse, InstanceNetworkInterface, MonitoringState, Volume,
 };
 use serde_json::{Map, Value};
-
-/// Who owns the addresses that EC2 gives by itself.
-const AMAZON: &str = "amazon";
 
 /// The spec of a group that has no member to read it from.
 pub(super) fn nothing() -> InstanceGroup {
@@ -30,7 +25,6 @@ pub(super) fn nothing() -> InstanceGroup {
         subnet: Ref::to_id(""),
         image: None,
         interfaces: Interfaces { layout: LayoutProfile::Ip, security_groups: Vec::new() },
-        public_ip: None,
         placement: Some(Placement::Cluster),
         placement_group: None,
         role: None,
@@ -39,7 +33,6 @@ pub(super) fn nothing() -> InstanceGroup {
         market: Market::OnDemand,
         reservation: None,
         fallback: Vec::new(),
-        capacity: Vec::new(),
         boot: None,
         boot_within: None,
         key_name: None,
@@ -55,19 +48,22 @@ pub(super) fn read(instance: &Instance, volumes: &Volumes, roles: &Roles) -> Ins
     spec.instance_type = instance.instance_type().map(|t| t.as_str().to_owned()).unwrap_or_default();
     spec.count = 1;
     spec.subnet = Ref::to_id(instance.subnet_id().unwrap_or_default());
-    let groups = own_interfaces(instance).flat_map(InstanceNetworkInterface::groups).chain(instance.security_groups());
+    let groups = instance
+        .network_interfaces()
+        .iter()
+        .flat_map(InstanceNetworkInterface::groups)
+        .chain(instance.security_groups());
     let mut groups: Vec<_> = groups.filter_map(|g| g.group_id()).map(Ref::to_id).collect();
     groups.sort();
     groups.dedup();
-    let plain = own_interfaces(instance).filter(|n| n.interface_type() != Some("efa-only")).count();
-    let efa = own_interfaces(instance).any(|n| n.interface_type().is_some_and(|t| t.starts_with("efa")));
+    let plain = instance.network_interfaces().iter().filter(|n| n.interface_type() != Some("efa-only")).count();
+    let efa = instance.network_interfaces().iter().any(|n| n.interface_type().is_some_and(|t| t.starts_with("efa")));
     let layout = match spec.facts() {
         Some(facts) if facts.supports_efa() && !efa => LayoutProfile::Plain,
         _ if plain > 1 => LayoutProfile::Bandwidth,
         _ => LayoutProfile::Ip,
     };
     spec.interfaces = Interfaces { layout, security_groups: groups };
-    spec.public_ip = public_ip(instance);
     let clustered = placement_name(instance).is_some();
     spec.placement = Some(if clustered { Placement::Cluster } else { Placement::None });
     // A profile that dlinfra made has the name of its role.
@@ -78,7 +74,7 @@ pub(super) fn read(instance: &Instance, volumes: &Volumes, roles: &Roles) -> Ins
         Some(InstanceLifecycleType::CapacityBlock) => Market::CapacityBlock,
         _ => Market::OnDemand,
     };
-    spec.reservation = instance.capacity_reservation_id().map(Reserved::to_id);
+    spec.reservation = instance.capacity_reservation_id().map(str::to_owned);
     spec.key_name = instance.key_name().map(|name| name.to_owned().into());
     let hops = instance.metadata_options().and_then(InstanceMetadataOptionsResponse::http_put_response_hop_limit);
     spec.metadata_hops = hops.and_then(|h| u32::try_from(h).ok()).unwrap_or(1);
@@ -98,29 +94,9 @@ pub(super) fn read(instance: &Instance, volumes: &Volumes, roles: &Roles) -> Ins
     spec
 }
 
-/// Does it have a public address of Amazon's? One that starts may get it in a moment, and one that stops loses it.
-fn public_ip(instance: &Instance) -> Option<bool> {
-    let owned = |n: &InstanceNetworkInterface| n.association().is_some_and(|a| a.ip_owner_id() == Some(AMAZON));
-    let has = instance.network_interfaces().iter().any(owned);
-    (has || is_running(instance)).then_some(has)
-}
-
-/// The interfaces that it was launched with, which end with it. One that was attached later is somebody's own.
-pub(super) fn own_interfaces(instance: &Instance) -> impl Iterator<Item = &InstanceNetworkInterface> {
-    let later = |it: &InstanceNetworkInterface| {
-        it.attachment().and_then(aws_sdk_ec2::types::InstanceNetworkInterfaceAttachment::delete_on_termination)
-            == Some(false)
-    };
-    instance.network_interfaces().iter().filter(move |it| !later(it))
-}
-
 /// Is the root volume known of a machine that must have one by now?
 pub(super) fn is_whole(instance: &Instance, volumes: &Volumes) -> bool {
     root(instance, volumes).is_some() || !matches!(member_state(instance), State::Ready)
-}
-
-fn is_running(instance: &Instance) -> bool {
-    instance.state().and_then(|s| s.name()) == Some(&InstanceStateName::Running)
 }
 
 fn root<'v>(instance: &Instance, volumes: &'v Volumes) -> Option<&'v Volume> {
@@ -156,11 +132,6 @@ pub(super) fn accept(want: &Value, found: &Value) -> Option<Value> {
         None => other = seen.remove("boot_within").is_some(),
         _ => {}
     }
-    // Nor is it known of a machine that only just starts whether it has a public address.
-    if let Some(public) = want.get("public_ip").filter(|_| !seen.contains_key("public_ip")) {
-        other = true;
-        seen.insert("public_ip".to_owned(), public.clone());
-    }
     // Of a machine whose root volume AWS does not show, nothing is known to differ.
     let hidden = !seen.contains_key("root_volume");
     for field in ["root_volume", "kms_key"].into_iter().filter(|_| hidden) {
@@ -168,6 +139,16 @@ pub(super) fn accept(want: &Value, found: &Value) -> Option<Value> {
             seen.insert(field.to_owned(), value.clone());
         }
     }
-    let several = ladder::as_first(want, &mut seen);
-    (hidden || other || several).then_some(Value::Object(seen))
+    let fallback = want.get("fallback").filter(|f| f.as_array().is_some_and(|all| !all.is_empty()));
+    let Some(fallback) = fallback else { return (hidden || other).then_some(Value::Object(seen)) };
+    let (has, first) = (found.get("market"), want.get("market"));
+    let reserved = |spec: &Value| spec.get("reservation").filter(|id| !id.is_null()).cloned();
+    let as_first = has == first && reserved(want).is_none_or(|id| reserved(found) == Some(id));
+    let as_another = fallback.as_array().into_iter().flatten().any(|market| Some(market) == has);
+    seen.insert("fallback".to_owned(), fallback.clone());
+    if as_another && !as_first {
+        seen.insert("market".to_owned(), first.cloned().unwrap_or_default());
+        seen.insert("reservation".to_owned(), reserved(want).unwrap_or_default());
+    }
+    Some(Value::Object(seen))
 }

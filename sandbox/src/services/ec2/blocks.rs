@@ -1,7 +1,5 @@
 //! Capacity Blocks: offerings, purchases and their end.
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::catalogue::instance_type;
@@ -16,9 +14,6 @@ use crate::service::{Operation, read, write};
 use crate::store::World;
 use crate::wire::reply::Reply;
 use crate::wire::xml::Xml;
-
-/// How long the payment of a Capacity Block takes here; AWS gives it twelve hours.
-const PAYMENT: Duration = Duration::from_secs(30);
 
 pub(super) const OPERATIONS: &[Operation] =
     &[read("DescribeCapacityBlockOfferings", describe_offerings), write("PurchaseCapacityBlock", purchase)];
@@ -159,7 +154,6 @@ fn purchase(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         start: offering.start,
         placement_group_arn: None,
         cancelled: false,
-        paid: Some(call.done_after(PAYMENT)),
         timer: None,
     };
     reservation.timer = eviction(&reservation);

@@ -85,15 +85,6 @@ impl Query {
         Ok(Self { ids, filters, size, after })
     }
 
-    /// The same for a call that has no filters of tags.
-    pub(super) fn take_untagged(call: &mut Call<'_>, id_field: &str, known: &[&str]) -> Result<Self, ApiError> {
-        let query = Self::take(call, id_field, known)?;
-        match query.filters.0.iter().find(|(name, _)| name.starts_with("tag")) {
-            Some((name, _)) => Err(invalid(format!("The filter '{name}' is invalid"))),
-            None => Ok(query),
-        }
-    }
-
     pub(super) fn is_paged(&self) -> bool {
         self.size != usize::MAX
     }

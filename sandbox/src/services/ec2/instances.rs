@@ -264,7 +264,7 @@ pub(super) fn settle(world: &mut World, region: &str, id: &str, at: Timestamp) {
         if disk.delete_on_termination {
             erase::<Volume>(world, region, &disk.volume);
         } else {
-            world.update::<Volume>(region, &disk.volume, |volume| (volume.instance, volume.hold) = (None, None));
+            world.update::<Volume>(region, &disk.volume, |volume| volume.instance = None);
         }
     }
     world.update::<Instance>(region, id, |instance| {

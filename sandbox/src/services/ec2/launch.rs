@@ -229,9 +229,6 @@ fn start(call: &mut Call<'_>, launch: &Launch, reservation: &str, slots: Vec<Opt
                 zone: subnet.zone.clone(),
                 spec: spec.clone(),
                 instance: Some(instance.id.clone()),
-                life: None,
-                hold: None,
-                changes: Vec::new(),
             };
             launch.tags.apply(call, "volume", &volume.id);
             instance.disks.push(Disk {

@@ -25,7 +25,6 @@ pub(crate) mod leases;
 mod nat;
 mod outside;
 mod placement;
-mod reservation_changes;
 mod reservations;
 mod route_associations;
 mod routes;
@@ -34,7 +33,6 @@ mod spot;
 pub(crate) mod subnets;
 mod tags;
 mod types;
-mod volume_changes;
 mod volumes;
 mod vpc;
 mod zones;
@@ -49,7 +47,7 @@ use crate::wire::params::InputErrors;
 use crate::wire::reply::Reply;
 use crate::wire::xml::Xml;
 pub(crate) use instances::interrupt;
-pub(crate) use outside::{Power, has_vpc, is_zone, leads_out, made_by, power, resource};
+pub(crate) use outside::{Power, has_vpc, leads_out, made_by, power, resource};
 
 /// Accelerators, cores and memory in MiB of a type.
 pub(crate) fn accelerators_and_memory(name: &str) -> Option<(i64, i64, i64)> {
@@ -86,8 +84,6 @@ pub(crate) static SERVICE: Service = Service {
         instance_power::OPERATIONS,
         instance_view::OPERATIONS,
         volumes::OPERATIONS,
-        volume_changes::OPERATIONS,
-        reservation_changes::OPERATIONS,
         reservations::OPERATIONS,
         blocks::OPERATIONS,
         spot::OPERATIONS,
@@ -133,7 +129,7 @@ fn settle(world: &mut World, due: &Due) {
         endpoints::Endpoint::KIND => endpoints::settle(world, region, id),
         leases::Lease::KIND => leases::settle(world, region, id),
         instances::Instance::KIND => instances::settle(world, region, id, due.at),
-        reservations::Reservation::KIND => reservation_changes::settle(world, region, id, due.at),
+        reservations::Reservation::KIND => blocks::settle(world, region, id, due.at),
         _ => {}
     }
 }
@@ -190,7 +186,6 @@ fn missing(kind: &str, id: &str) -> ApiError {
         "route-table" => routes::missing(id),
         "security-group" => groups::missing(id),
         "instance" => instances::missing(id),
-        "volume" => volumes::missing(id),
         "vpc-endpoint" => endpoints::missing(id),
         "vpc-flow-log" => flow_logs::missing(id),
         "capacity-reservation" => reservations::missing(id),

@@ -1,9 +1,7 @@
-//! What others ask of EC2: load balancers whether an instance runs and where, file systems whether there is a zone,
-//! policies what an id or a name stands for.
+//! What others ask of EC2: load balancers whether an instance runs and where, policies what an id or a name stands for.
 
 use jiff::Timestamp;
 
-use super::catalogue::zones;
 use super::gateways::InternetGateway;
 use super::instances::Instance;
 use super::key_pairs::KeyPair;
@@ -32,11 +30,6 @@ pub(crate) fn power(world: &World, region: &str, id: &str, now: Timestamp) -> Op
     let it = world.get::<Instance>(region, id).filter(|it| !it.is_hidden(now))?;
     let since = it.life.last("running", now).filter(|_| it.life.state(now) == "running");
     Some(since.map_or(Power::Off, |since| Power::Running(since, it.vpc.clone())))
-}
-
-/// Whether a region has a zone of this name.
-pub(crate) fn is_zone(region: &str, name: &str) -> bool {
-    zones(region).iter().any(|(zone, _)| *zone == name)
 }
 
 pub(crate) fn has_vpc(world: &World, region: &str, id: &str) -> bool {

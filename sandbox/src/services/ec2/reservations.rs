@@ -8,17 +8,20 @@ use super::capacity::{free_machines, no_capacity};
 use super::catalogue::{instance_type, zones};
 use super::filters::{Query, listing};
 use super::instances::Instance;
-use super::invalid;
 use super::tags::{TagSpecs, tag_set};
+use super::{done, invalid};
 use crate::call::Call;
 use crate::error::ApiError;
-use crate::service::{Operation, create, read};
+use crate::service::{Operation, create, read, write};
 use crate::store::Object;
 use crate::wire::reply::Reply;
 use crate::wire::xml::Xml;
 
-pub(super) const OPERATIONS: &[Operation] =
-    &[create("CreateCapacityReservation", make, show), read("DescribeCapacityReservations", describe)];
+pub(super) const OPERATIONS: &[Operation] = &[
+    create("CreateCapacityReservation", make, show),
+    read("DescribeCapacityReservations", describe),
+    write("CancelCapacityReservation", cancel),
+];
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Reservation {
@@ -36,9 +39,6 @@ pub(super) struct Reservation {
     pub(super) end: Option<Timestamp>,
     pub(super) placement_group_arn: Option<String>,
     pub(super) cancelled: bool,
-    /// When the payment of a Capacity Block is through.
-    #[serde(default)]
-    pub(super) paid: Option<Timestamp>,
     pub(super) timer: Option<Timestamp>,
 }
 
@@ -59,13 +59,11 @@ impl Object for Reservation {
 }
 
 impl Reservation {
-    pub(super) fn phase(&self, now: Timestamp) -> &'static str {
+    fn phase(&self, now: Timestamp) -> &'static str {
         if self.cancelled {
             "cancelled"
         } else if self.end.is_some_and(|end| end <= now) {
             "expired"
-        } else if self.paid.is_some_and(|paid| now < paid) {
-            "payment-pending"
         } else if now < self.start {
             "scheduled"
         } else {
@@ -79,7 +77,7 @@ impl Reservation {
 
     /// Whether its machines are set aside.
     pub(super) fn holds(&self, now: Timestamp) -> bool {
-        matches!(self.phase(now), "active" | "scheduled" | "payment-pending")
+        matches!(self.phase(now), "active" | "scheduled")
     }
 
     /// How many of its machines run nothing.
@@ -154,7 +152,14 @@ fn make(call: &mut Call<'_>) -> Result<String, ApiError> {
     }
     let count = u64::try_from(count).ok().filter(|count| (1..=1000).contains(count));
     let count = count.ok_or_else(|| invalid("InstanceCount is invalid: 1 to 1000"))?;
-    check_end(call, end_type.as_deref(), end)?;
+    match (end_type.as_deref(), end) {
+        (None | Some("unlimited"), None) => {}
+        (Some("limited"), Some(end)) if end > call.now => {}
+        _ => {
+            let message = "EndDate belongs to EndDateType limited, and lies in the future";
+            return Err(ApiError::bad("InvalidParameterCombination", message));
+        }
+    }
     if free_machines(call, &kind, &zone) < count {
         return Err(no_capacity(&kind, &zone));
     }
@@ -173,24 +178,11 @@ fn make(call: &mut Call<'_>) -> Result<String, ApiError> {
         end,
         placement_group_arn,
         cancelled: false,
-        paid: None,
-        timer: end,
+        timer: None,
     };
     tags.apply(call, "capacity-reservation", &id);
     call.put(reservation);
     Ok(id)
-}
-
-/// An end goes with its type, and is still to come.
-pub(super) fn check_end(call: &Call<'_>, end_type: Option<&str>, end: Option<Timestamp>) -> Result<(), ApiError> {
-    match (end_type, end) {
-        (None | Some("unlimited"), None) => Ok(()),
-        (Some("limited"), Some(end)) if end > call.now => Ok(()),
-        _ => {
-            let message = "EndDate belongs to EndDateType limited, and lies in the future";
-            Err(ApiError::bad("InvalidParameterCombination", message))
-        }
-    }
 }
 
 fn show(call: &Call<'_>, id: &str) -> Option<Reply> {
@@ -224,8 +216,7 @@ pub(super) fn reservation_xml(call: &Call<'_>, reservation: &Reservation) -> Xml
 
 fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let known = ["instance-type", "availability-zone", "state", "instance-match-criteria", "owner-id", "start-date"];
-    // AWS documents no filter of tags here.
-    let query = Query::take_untagged(call, "CapacityReservationId", &known)?;
+    let query = Query::take(call, "CapacityReservationId", &known)?;
     let account = call.account();
     let (found, next) = query.run::<Reservation>(call, missing, |reservation, name| {
         vec![match name {
@@ -238,4 +229,28 @@ fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         }]
     })?;
     Ok(listing("capacityReservationSet", found.into_iter().map(|it| reservation_xml(call, it)), next))
+}
+
+fn cancel(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    let id = call.params.text("CapacityReservationId")?;
+    let reservation = call.find::<Reservation>(&id).ok_or_else(|| missing(&id))?;
+    if reservation.is_block {
+        let message = "Capacity Blocks cannot be cancelled";
+        return Err(ApiError::bad("UnsupportedOperation", message));
+    }
+    if !reservation.holds(call.now) {
+        let message = format!("The capacity reservation {id} is {}", reservation.phase(call.now));
+        return Err(ApiError::bad("InvalidCapacityReservationState", message));
+    }
+    // Its instances go on as ordinary ones.
+    let inside: Vec<String> = call
+        .all::<Instance>()
+        .filter(|instance| instance.capacity_reservation.as_ref() == Some(&id))
+        .map(|instance| instance.id.clone())
+        .collect();
+    for instance in inside {
+        call.update::<Instance>(&instance, |instance| instance.capacity_reservation = None);
+    }
+    call.update::<Reservation>(&id, |reservation| reservation.cancelled = true);
+    done()
 }

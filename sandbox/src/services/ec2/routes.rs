@@ -133,14 +133,13 @@ fn table_xml(call: &Call<'_>, table: &RouteTable) -> Xml {
             .text_opt("subnetId", subnet.as_ref())
             .child("associationState", Xml::new().text("state", "associated"))
     });
-    let local = |cidr: Ipv4Net| {
-        Xml::new()
-            .text("destinationCidrBlock", cidr)
-            .text("gatewayId", "local")
-            .text("state", "active")
-            .text("origin", "CreateRouteTable")
-    };
-    let mut routes: Vec<Xml> = call.get::<Vpc>(&table.vpc).into_iter().flat_map(Vpc::ranges).map(local).collect();
+    let cidr = call.get::<Vpc>(&table.vpc).map(|vpc| vpc.cidr);
+    let local = Xml::new()
+        .text_opt("destinationCidrBlock", cidr)
+        .text("gatewayId", "local")
+        .text("state", "active")
+        .text("origin", "CreateRouteTable");
+    let mut routes = vec![local];
     for (cidr, target) in &table.routes {
         let xml = Xml::new().text("destinationCidrBlock", cidr);
         let xml = match target {
@@ -279,7 +278,8 @@ fn route_call(call: &mut Call<'_>) -> Result<(RouteTable, Ipv4Net, Target), ApiE
 
 /// The local route can be neither made nor removed.
 fn refuse_local(call: &Call<'_>, table: &RouteTable, cidr: Ipv4Net) -> Result<(), ApiError> {
-    if call.get::<Vpc>(&table.vpc).is_some_and(|vpc| vpc.ranges().any(|range| range == cidr)) {
+    let local = call.get::<Vpc>(&table.vpc).map(|vpc| vpc.cidr);
+    if local == Some(cidr) {
         return Err(invalid(format!("cannot change the local route {cidr} in route table {}", table.id)));
     }
     Ok(())

@@ -119,7 +119,7 @@ fn create_subnet(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         }
     };
     let vpc = call.find::<Vpc>(&vpc_id).ok_or_else(|| vpc::missing(&vpc_id))?;
-    if !vpc.ranges().any(|range| range.contains(&cidr)) {
+    if !vpc.cidr.contains(&cidr) {
         return Err(ApiError::bad("InvalidSubnet.Range", format!("The CIDR '{cidr}' is invalid.")));
     }
     let clash = call

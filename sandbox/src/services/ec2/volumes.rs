@@ -1,4 +1,4 @@
-//! Volumes: those that instances are launched with, and how every volume is shown.
+//! Volumes: those that instances are launched with.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,6 @@ use crate::call::Call;
 use crate::error::ApiError;
 use crate::history::{MONTH, Meter};
 use crate::images::Image;
-use crate::life::Life;
 use crate::service::{Operation, read};
 use crate::store::Object;
 use crate::wire::reply::Reply;
@@ -25,41 +24,6 @@ pub(super) struct Volume {
     pub(super) zone: String,
     pub(super) spec: VolumeSpec,
     pub(super) instance: Option<String>,
-    /// Until it can be used, of one that was made by itself.
-    #[serde(default)]
-    pub(super) life: Option<Life>,
-    /// Of an attachment that a call has made or ends.
-    #[serde(default)]
-    pub(super) hold: Option<Life>,
-    /// Changes of size, type and rates, the latest last.
-    #[serde(default)]
-    pub(super) changes: Vec<VolumeChange>,
-}
-
-/// One change by ModifyVolume.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct VolumeChange {
-    pub(super) at: Timestamp,
-    pub(super) before: VolumeSpec,
-    pub(super) after: VolumeSpec,
-    /// `modifying`, `optimizing`, `completed`.
-    pub(super) life: Life,
-}
-
-impl Volume {
-    /// The instance that has it, and how far attaching or detaching is.
-    pub(super) fn attachment(&self, now: Timestamp) -> Option<(&str, &str)> {
-        let state = self.hold.as_ref().map_or("attached", |life| life.state(now));
-        self.instance.as_deref().map(|instance| (instance, state)).filter(|(_, state)| *state != "detached")
-    }
-
-    pub(super) fn status(&self, now: Timestamp) -> &str {
-        match &self.life {
-            Some(life) if life.state(now) == "creating" => "creating",
-            _ if self.attachment(now).is_some() => "in-use",
-            _ => "available",
-        }
-    }
 }
 
 /// What a block device mapping asks for.
@@ -140,7 +104,7 @@ pub(super) fn take(call: &mut Call<'_>, image: &Image) -> Result<Vec<VolumeSpec>
 }
 
 /// Checks a volume and fills in what AWS would.
-pub(super) fn check(spec: &mut VolumeSpec, snapshot_gib: Option<i64>) -> Result<(), ApiError> {
+fn check(spec: &mut VolumeSpec, snapshot_gib: Option<i64>) -> Result<(), ApiError> {
     if let Some(minimum) = snapshot_gib.filter(|minimum| spec.gib < *minimum) {
         let message =
             format!("Volume of size {}GB is smaller than snapshot of the image, expect size >= {minimum}GB", spec.gib);
@@ -204,7 +168,7 @@ pub(super) fn check(spec: &mut VolumeSpec, snapshot_gib: Option<i64>) -> Result<
     Ok(())
 }
 
-pub(super) fn missing(id: &str) -> ApiError {
+fn missing(id: &str) -> ApiError {
     not_found("InvalidVolume.NotFound", "volume", id)
 }
 
@@ -221,17 +185,16 @@ fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         "attachment.delete-on-termination",
     ];
     let query = Query::take(call, "VolumeId", &known)?;
-    let now = call.now;
     let (found, next) = query.run::<Volume>(call, missing, |volume, name| {
-        let attached = volume.attachment(now).into_iter();
+        let attached = volume.instance.iter();
         match name {
             "volume-id" => vec![volume.id.clone()],
             "availability-zone" => vec![volume.zone.clone()],
-            "status" => vec![volume.status(now).to_owned()],
+            "status" => vec![if volume.instance.is_some() { "in-use" } else { "available" }.to_owned()],
             "volume-type" => vec![volume.spec.volume_type.clone()],
             "size" => vec![volume.spec.gib.to_string()],
             "encrypted" => vec![volume.spec.encrypted.to_string()],
-            "attachment.instance-id" => attached.map(|(instance, _)| instance.to_owned()).collect(),
+            "attachment.instance-id" => attached.cloned().collect(),
             "attachment.device" => attached.map(|_| volume.spec.device.clone()).collect(),
             _ => attached.map(|_| volume.spec.delete_on_termination.to_string()).collect(),
         }
@@ -239,28 +202,23 @@ fn describe(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     Ok(listing("volumeSet", found.into_iter().map(|volume| volume_xml(call, volume)), next))
 }
 
-/// An attachment, as lists and the calls that change it show it.
-pub(super) fn attachment_xml(volume: &Volume, now: Timestamp) -> Option<Xml> {
-    let (instance, state) = volume.attachment(now)?;
-    Some(
+fn volume_xml(call: &Call<'_>, volume: &Volume) -> Xml {
+    let spec = &volume.spec;
+    let attachments = volume.instance.iter().map(|instance| {
         Xml::new()
             .text("volumeId", &volume.id)
             .text("instanceId", instance)
-            .text("device", &volume.spec.device)
-            .text("status", state)
-            .text("attachTime", volume.hold.as_ref().and_then(|life| life.since("attaching")).unwrap_or(volume.created))
-            .text("deleteOnTermination", volume.spec.delete_on_termination),
-    )
-}
-
-pub(super) fn volume_xml(call: &Call<'_>, volume: &Volume) -> Xml {
-    let spec = &volume.spec;
+            .text("device", &spec.device)
+            .text("status", "attached")
+            .text("attachTime", volume.created)
+            .text("deleteOnTermination", spec.delete_on_termination)
+    });
     Xml::new()
         .text("volumeId", &volume.id)
         .text("size", spec.gib)
         .text("volumeType", &spec.volume_type)
         .text("snapshotId", spec.snapshot.as_deref().unwrap_or_default())
-        .text("status", volume.status(call.now))
+        .text("status", if volume.instance.is_some() { "in-use" } else { "available" })
         .text("availabilityZone", &volume.zone)
         .text("createTime", volume.created)
         .text("encrypted", spec.encrypted)
@@ -268,6 +226,6 @@ pub(super) fn volume_xml(call: &Call<'_>, volume: &Volume) -> Xml {
         .text_opt("iops", spec.iops)
         .text_opt("throughput", spec.throughput)
         .text("multiAttachEnabled", false)
-        .list("attachmentSet", "item", attachment_xml(volume, call.now))
+        .list("attachmentSet", "item", attachments)
         .extend(tag_set_if_any(call, &volume.id))
 }

@@ -1,7 +1,5 @@
 //! VPCs and their attributes.
 
-use std::collections::BTreeMap;
-
 use ipnet::Ipv4Net;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -27,8 +25,6 @@ pub(super) const OPERATIONS: &[Operation] = &[
     write("DeleteVpc", delete_vpc),
     write("ModifyVpcAttribute", modify_vpc_attribute),
     read("DescribeVpcAttribute", describe_vpc_attribute),
-    write("AssociateVpcCidrBlock", associate_cidr),
-    write("DisassociateVpcCidrBlock", disassociate_cidr),
 ];
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -36,22 +32,9 @@ pub(super) struct Vpc {
     pub(super) id: String,
     pub(super) created: Timestamp,
     pub(super) cidr: Ipv4Net,
-    /// Ranges beside the first, by the ids of their associations.
-    pub(super) further: BTreeMap<String, Ipv4Net>,
     pub(super) tenancy: String,
     pub(super) dns_support: bool,
     pub(super) dns_hostnames: bool,
-}
-
-impl Vpc {
-    /// Every range, the first one first.
-    pub(super) fn ranges(&self) -> impl Iterator<Item = Ipv4Net> + '_ {
-        std::iter::once(self.cidr).chain(self.further.values().copied())
-    }
-
-    fn first_association(&self) -> String {
-        self.id.replace("vpc-", "vpc-cidr-assoc-")
-    }
 }
 
 impl Object for Vpc {
@@ -88,15 +71,7 @@ fn create_vpc(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     }
     let tags = TagSpecs::take(call, &["vpc"])?;
     let id = call.world.new_id("vpc-");
-    let vpc = Vpc {
-        id: id.clone(),
-        created: call.now,
-        cidr,
-        further: BTreeMap::new(),
-        tenancy,
-        dns_support: true,
-        dns_hostnames: false,
-    };
+    let vpc = Vpc { id: id.clone(), created: call.now, cidr, tenancy, dns_support: true, dns_hostnames: false };
     tags.apply(call, "vpc", &id);
     // The create call itself answers `pending`; every later read finds it available.
     let xml = vpc_xml(call, &vpc, "pending");
@@ -106,22 +81,17 @@ fn create_vpc(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     Ok(Reply::xml(Xml::new().child("vpc", xml)))
 }
 
-fn association_xml(id: &str, range: Ipv4Net, state: &str) -> Xml {
-    Xml::new()
-        .text("associationId", id)
-        .text("cidrBlock", range)
-        .child("cidrBlockState", Xml::new().text("state", state))
-}
-
 fn vpc_xml(call: &Call<'_>, vpc: &Vpc, state: &str) -> Xml {
-    let first = association_xml(&vpc.first_association(), vpc.cidr, "associated");
-    let further = vpc.further.iter().map(|(id, range)| association_xml(id, *range, "associated"));
+    let association = Xml::new()
+        .text("associationId", vpc.id.replace("vpc-", "vpc-cidr-assoc-"))
+        .text("cidrBlock", vpc.cidr)
+        .child("cidrBlockState", Xml::new().text("state", "associated"));
     Xml::new()
         .text("vpcId", &vpc.id)
         .text("ownerId", call.account())
         .text("state", state)
         .text("cidrBlock", vpc.cidr)
-        .list("cidrBlockAssociationSet", "item", std::iter::once(first).chain(further))
+        .list("cidrBlockAssociationSet", "item", [association])
         .text("dhcpOptionsId", "dopt-00000000000000000")
         .text("instanceTenancy", &vpc.tenancy)
         .text("isDefault", false)
@@ -138,7 +108,6 @@ fn describe_vpcs(call: &mut Call<'_>) -> Result<Reply, ApiError> {
             "state" => "available".to_owned(),
             "is-default" => "false".to_owned(),
             "owner-id" => account.clone(),
-            "cidr-block-association.cidr-block" => return vpc.ranges().map(|range| range.to_string()).collect(),
             _ => vpc.cidr.to_string(),
         }]
     })?;
@@ -199,52 +168,4 @@ fn describe_vpc_attribute(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         _ => return Err(call.params.invalid("attribute", attribute, "Unknown attribute.")),
     };
     Ok(Reply::xml(Xml::new().text("vpcId", id).child(attribute, Xml::new().text("value", value))))
-}
-
-/// How many ranges a VPC has without a higher quota, the first one included.
-/// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html>
-const MOST_RANGES: usize = 5;
-
-fn associate_cidr(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let id = call.params.text("VpcId")?;
-    let range = cidr(&call.params.text("CidrBlock")?, "InvalidVpc.Range")?;
-    let vpc = call.find::<Vpc>(&id).ok_or_else(|| missing(&id))?;
-    if let Some(other) = vpc.ranges().find(|other| other.contains(&range) || range.contains(other)) {
-        let message = format!("The CIDR '{range}' conflicts with another CIDR block of the VPC: {other}");
-        return Err(ApiError::bad("CidrConflict", message));
-    }
-    if vpc.ranges().count() >= MOST_RANGES {
-        let message = format!("This network '{id}' has met its maximum number of allowed CIDRs: {MOST_RANGES}");
-        return Err(ApiError::bad("CidrLimitExceeded", message));
-    }
-    let association = call.world.new_id("vpc-cidr-assoc-");
-    call.update::<Vpc>(&id, |vpc| {
-        vpc.further.insert(association.clone(), range);
-    });
-    let xml = association_xml(&association, range, "associating");
-    Ok(Reply::xml(Xml::new().text("vpcId", id).child("cidrBlockAssociation", xml)))
-}
-
-fn disassociate_cidr(call: &mut Call<'_>) -> Result<Reply, ApiError> {
-    let id = call.params.text("AssociationId")?;
-    let of = |vpc: &&Vpc| vpc.further.contains_key(&id) || vpc.first_association() == id;
-    let vpc = call.all::<Vpc>().find(of).cloned().ok_or_else(|| {
-        let message = format!("The vpc CIDR block association ID '{id}' does not exist");
-        ApiError::bad("InvalidVpcCidrBlockAssociationID.NotFound", message)
-    })?;
-    let Some(range) = vpc.further.get(&id).copied() else {
-        let message = format!(
-            "The vpc CIDR block with association ID {id} may not be disassociated. It is the primary IPv4 CIDR block of the VPC"
-        );
-        return Err(ApiError::bad("OperationNotPermitted", message));
-    };
-    if call.all::<Subnet>().any(|subnet| subnet.vpc == vpc.id && range.contains(&subnet.cidr)) {
-        let message = format!("The vpc CIDR block with association ID {id} may not be disassociated: it has subnets");
-        return Err(ApiError::bad("InvalidCidrBlock.InUse", message));
-    }
-    call.update::<Vpc>(&vpc.id, |vpc| {
-        vpc.further.remove(&id);
-    });
-    let xml = association_xml(&id, range, "disassociating");
-    Ok(Reply::xml(Xml::new().text("vpcId", vpc.id).child("cidrBlockAssociation", xml)))
 }

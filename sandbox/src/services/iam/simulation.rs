@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{cut, no_such};
-use crate::authorize::{Policies, user};
+use crate::authorize::Policies;
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::iam_model::Role;
@@ -26,9 +26,7 @@ fn simulate(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let (more, boundary) =
         (documents(call, "PolicyInputList")?, documents(call, "PermissionsBoundaryPolicyInputList")?);
     let page = Page::take(call, 100)?;
-    // Of a caller who may do everything nothing is known.
-    let is_caller = call.world.caller.is_some() && arn == user(call.world, call.region);
-    if !is_caller && !call.all::<Role>().any(|role| role.arn == arn) {
+    if !call.all::<Role>().any(|role| role.arn == arn) {
         return Err(no_such(format!("Entity {arn} cannot be found.")));
     }
     if let Some(wrong) = actions.iter().find(|action| !action.contains(':')) {

@@ -1,4 +1,4 @@
-//! SSM: parameters of the account's own and the public ones that name machine images, and Run Command: machines that are registered, commands that are
+//! SSM: the public parameters that name machine images, and Run Command: machines that are registered, commands that are
 //! sent to them and run behind [`crate::Commands`].
 
 mod commands;
@@ -6,7 +6,6 @@ mod instances;
 mod invocations;
 mod machines;
 mod model;
-mod own;
 mod parameters;
 mod queue;
 
@@ -17,22 +16,14 @@ pub(crate) use queue::{Begun, Look, cancelled, ended, interrupted, look};
 
 pub(crate) static SERVICE: Service = Service {
     input: InputErrors::both("ValidationException"),
-    operations: &[
-        parameters::OPERATIONS,
-        own::OPERATIONS,
-        commands::OPERATIONS,
-        invocations::OPERATIONS,
-        instances::OPERATIONS,
-    ],
+    operations: &[parameters::OPERATIONS, commands::OPERATIONS, invocations::OPERATIONS, instances::OPERATIONS],
     objects: || {
         vec![
             ObjectKind::of::<model::Command>(),
             ObjectKind::of::<model::Invocation>(),
             ObjectKind::of::<machines::Machine>(),
-            ObjectKind::of::<own::Parameter>(),
         ]
     },
-    too_many_tags: || ApiError::bad("TooManyTagsError", "A resource has at most 50 tags."),
     settle: |world: &mut World, due: &Due| model::settle(world, due),
     no_page: Some(|| ApiError::bad("InvalidNextToken", "The specified token is not valid.")),
     ..Service::new("ssm", Protocol::AwsJson("1.1"), facts!("ssm"))

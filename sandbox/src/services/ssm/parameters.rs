@@ -1,6 +1,5 @@
-//! Parameters as they are read: an account's own, and the public ones that name machine images.
+//! The public parameters that name machine images. An account's own parameters are not simulated.
 
-use super::own::Parameter;
 use crate::images::{latest, parameters};
 use crate::services::prelude::*;
 
@@ -13,7 +12,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
 /// When the sandbox's images were published; the same in every run.
 const PUBLISHED: Timestamp = Timestamp::constant(1_764_547_200, 0);
 
-pub(super) fn check_name(name: &str) -> Result<(), ApiError> {
+fn check_name(name: &str) -> Result<(), ApiError> {
     let selector = name.contains(':') && !name.starts_with("arn:");
     if selector {
         return Err(ApiError::not_implemented(format!("versions and labels of parameters ({name})")));
@@ -31,9 +30,6 @@ pub(super) fn check_name(name: &str) -> Result<(), ApiError> {
 }
 
 fn parameter(call: &Call<'_>, name: &str) -> Option<Value> {
-    if let Some(own) = call.see::<Parameter>(name) {
-        return Some(own.with_value(call));
-    }
     let value = latest(name, call.region, call.world.newer_images)?;
     Some(json!({
         "Name": name,
@@ -89,8 +85,7 @@ fn get_parameters_by_path(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     }
     check_name(&path)?;
     let path = format!("{}/", path.trim_end_matches('/'));
-    let own = call.seen::<Parameter>().map(|it| it.name.clone());
-    let mut names: Vec<String> = parameters().into_iter().map(|(name, _)| name).chain(own).collect();
+    let mut names: Vec<String> = parameters().into_iter().map(|(name, _)| name).collect();
     names.sort();
     let below = |name: &str| name.strip_prefix(&path).is_some_and(|rest| recursive || !rest.contains('/'));
     let found = names.into_iter().filter(|name| below(name)).filter_map(|name| Some((parameter(call, &name)?, name)));

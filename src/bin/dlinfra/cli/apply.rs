@@ -1,16 +1,13 @@
 //! apply: plan, ask, execute, show the outputs.
-pub(super) use super::ending::{closing, exit, summary};
 use super::{
     Exit, Result, Stop,
     arguments::{Source, Where},
-    buying,
     forms::{self, Forms},
     load,
     money::Limits,
     output,
     patience::Patience,
     plan,
-    preflight::Beforehand,
     reaper::{self, Chosen, Keeping},
     signals,
 };
@@ -22,10 +19,8 @@ use dlinfra::{
     engine::{Engine, Execution, Outcome, Removed, Snapshot, View},
     journal::{self, LockStatus, Presence},
     plan::{Plan, Wanted},
-    price::line::Dollars,
-    report::{counted, plan as report},
+    report::{cost::PlanFigures, counted, plan as report},
 };
-use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use std::sync::{
     Arc,
@@ -51,9 +46,6 @@ pub(super) struct Args {
     /// Replace this resource although nothing forces it.
     #[arg(long, value_name = "ADDRESS")]
     replace: Vec<String>,
-    /// Buy this, for the price that the plan shows. The money cannot be had back.
-    #[arg(long, value_name = "ADDRESS")]
-    buy: Vec<String>,
     /// Say that a purchase whose answer never came was not executed, so that it may be made.
     #[arg(long, value_name = "ADDRESS")]
     not_bought: Vec<String>,
@@ -66,8 +58,6 @@ pub(super) struct Args {
     patience: Patience,
     #[command(flatten)]
     keeping: Keeping,
-    #[command(flatten)]
-    beforehand: Beforehand,
     #[command(flatten)]
     program: Chosen,
     #[command(flatten)]
@@ -84,13 +74,11 @@ impl Args {
             allow_destroy: Vec::new(),
             delete_data: false,
             replace: Vec::new(),
-            buy: Vec::new(),
             not_bought: Vec::new(),
             full: false,
             forms: args.forms.inner(),
             patience: args.patience,
             keeping: args.keeping.clone(),
-            beforehand: args.beforehand,
             program: args.program.clone(),
             limits: args.limits.clone(),
         }
@@ -101,10 +89,8 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     // A saved plan was looked at when it was made, so it never asks.
     let agreed = args.yes || load::is_saved(&args.source);
     can_answer(agreed, ui, "apply")?;
-    let prepare = async || {
-        let (replace, limits, keeping) = (&args.replace, &args.limits, &args.keeping);
-        plan::prepare(&args.source, &args.place, replace, limits, keeping, args.beforehand, ui).await
-    };
+    let prepare =
+        async || plan::prepare(&args.source, &args.place, &args.replace, &args.limits, &args.keeping, ui).await;
     let mut prepared = prepare().await?;
     if args.patience.wait(&prepared.engine, &prepared.place.presence(), ui).await? {
         // The second plan must not meet the hold of the first one on the sandbox's folder.
@@ -118,13 +104,10 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         drop(prepared);
         prepared = prepare().await?;
     }
-    if let Some(saved) = &prepared.saved {
-        saved.check_steps(&prepared.view, &prepared.plan)?;
-    }
-    for address in buying::named(&args.buy, &prepared)? {
-        prepared.plan.agree(&address);
-    }
     let plan = &prepared.plan;
+    if let Some(saved) = &prepared.saved {
+        saved.check_steps(&prepared.view, plan)?;
+    }
     let money = &prepared.money.figures;
     if !ui.json {
         let revealed = prepared.revealed().await;
@@ -139,7 +122,6 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     }
     prepared.money.gate(ui)?;
     refuse_destroyed_data(&prepared, args).await?;
-    buying::refuse(plan)?;
     let job = || Job {
         engine: &prepared.engine,
         plan,
@@ -249,18 +231,6 @@ fn confirmed(header: &report::Header, plan: &Plan, ui: Ui) -> bool {
         let question = format!("This destroys data. Type the stack's name ({}) to go on:", header.stack);
         return ui.ask(&question).is_some_and(|a| a == header.stack);
     }
-    let bought: Vec<_> = plan.buying().filter_map(|s| plan.purchases.agreed(&s.address)).collect();
-    if !bought.is_empty() {
-        let sum = bought.iter().fold(Decimal::ZERO, |sum, offer| sum.saturating_add(offer.price));
-        let words: Vec<&str> = bought.iter().map(|offer| offer.words.as_str()).collect();
-        let question = format!(
-            "This buys {} for {}, for good. Type the stack's name ({}) to go on:",
-            words.join(" and "),
-            Dollars(sum),
-            header.stack
-        );
-        return ui.ask(&question).is_some_and(|a| a == header.stack);
-    }
     let question = format!("Apply {} in account {} {}? [y/N]", counted(count, "change"), header.account, header.region);
     ui.ask(&question).is_some_and(|a| matches!(a.as_str(), "y" | "Y" | "yes"))
 }
@@ -347,6 +317,75 @@ pub(super) fn watching(lock: &LockStatus) -> String {
         "the stack is locked by {holder}, last seen alive {seen}: watching for {} s before taking over",
         journal::TAKEOVER.as_secs()
     )
+}
+
+/// How an execution ended, as an exit code.
+pub(super) fn exit(outcome: &Outcome) -> Exit {
+    match outcome {
+        o if o.cancelled => Exit::Interrupted,
+        o if o.complete() => Exit::Ok,
+        // A lock that was lost after everything was done still leaves a journal without its end.
+        o if o.trouble.is_some() => Exit::Partial,
+        o if o.failed.is_empty() || o.done > 0 || o.taken_on || !o.pending.is_empty() => Exit::Partial,
+        _ => Exit::Error,
+    }
+}
+
+/// The closing words of an execution.
+pub(super) fn closing(verb: &str, plan: &Plan, outcome: &Outcome) -> String {
+    let s = plan.summary;
+    if outcome.complete() {
+        let mut parts = Vec::new();
+        for (n, what) in [
+            (s.create, "created"),
+            (s.update, "updated"),
+            (s.replace, "replaced"),
+            (s.delete, "deleted"),
+            (s.adopt, "adopted"),
+        ] {
+            if n > 0 {
+                parts.push(format!("{n} {what}"));
+            }
+        }
+        return format!("{verb}: {}", parts.join(", "));
+    }
+    let mut out = format!(
+        "not complete: {} done, {} failed, {} pending, {} not tried",
+        outcome.done,
+        outcome.failed.len(),
+        outcome.pending.len(),
+        outcome.skipped.len()
+    );
+    for (address, error) in &outcome.failed {
+        out.push_str(&format!("\n  {address}: {error}"));
+    }
+    for (address, why) in &outcome.pending {
+        out.push_str(&format!("\n  {address}: {why}"));
+    }
+    out
+}
+
+/// The last JSON line.
+pub(super) fn summary(
+    command: &str,
+    header: &report::Header,
+    plan: &Plan,
+    outcome: &Outcome,
+    money: &PlanFigures,
+    notes: &Diagnostics,
+) -> Value {
+    let failed: Vec<_> = outcome
+        .failed
+        .iter()
+        .map(|(a, e)| json!({ "address": a, "error": e.to_string(), "code": e.code, "help": e.help }))
+        .collect();
+    let pending: Vec<_> = outcome.pending.iter().map(|(a, why)| json!({ "address": a, "reason": why })).collect();
+    json!({
+        "type": "summary", "format_version": 1, "command": command, "stack": header.stack, "account": header.account,
+        "region": header.region, "summary": plan.summary, "complete": outcome.complete(), "done": outcome.done,
+        "failed": failed, "pending": pending, "skipped": outcome.skipped, "cost": money.totals(),
+        "diagnostics": notes,
+    })
 }
 
 fn with_outputs(mut last: Value, compiled: &Compiled, snapshot: &Snapshot) -> Value {

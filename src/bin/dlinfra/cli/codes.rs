@@ -68,22 +68,10 @@ codes! {
         "`dlinfra rehearse --max-time` refuses a blueprint whose apply takes longer. The path in the report shows what it waits for.";
     TOO_DEAR = "DL0731", "A run would cost too much",
         "`dlinfra rehearse --max-cost` refuses a blueprint whose run costs more. What is spent while it is made and removed counts.";
-    UNKNOWN_ACCELERATOR = "DL0737", "No such accelerator",
-        "No instance type of the catalog has an accelerator or a maker of this name. `dlinfra catalog types` shows both; a part of the name is enough, such as `H100`, `trainium` or `nvidia`.";
-    UNKNOWN_ZONE = "DL0738", "Unknown zone",
-        "The zone is not one of the region, or only its name is given and nobody has asked AWS: names such as `us-east-1a` stand for another place in each account, ids such as `use1-az6` for the same place in all. `dlinfra catalog refresh` reads both from the account.";
-    CATALOG_FILE = "DL0739", "The file of refreshed facts cannot be used",
-        "`dlinfra catalog refresh` keeps what AWS told about types, zones and offers in a file beside the refreshed prices. It is a cache: when it is damaged, the facts that are part of dlinfra are used, and the next refresh makes it anew. DLINFRA_CATALOG names another file; `embedded` uses none.";
     BODY = "DL0724", "The body of the request cannot be read",
         "`--body FILE` names a file, `--body -` the standard input.";
     OUTPUT_NOT_WRITTEN = "DL0575", "The output could not be written",
         "What a command prints to stdout did not arrive whole: the device is full, or the file cannot be written. A command that would have ended with 0 ends with 1 then, so that no script takes half an answer for a whole one. What it changed in AWS is changed, and is in the journal. A closed pipe (`| head`) is not an error.";
-    NOT_TO_BUY = "DL0734", "Bought only with --buy",
-        "Something of the blueprint is bought for money that cannot be had back, such as a Capacity Block. A plan shows what AWS offers and at what price; `apply` buys it only when its address is named with `--buy ADDRESS`, and changes nothing before that is said. `--yes` does not say it. A purchase is made once: when it is there, `--buy` buys nothing more. To apply the rest without it, take it and what uses it out of the blueprint, for example with `when:`.";
-    NOTHING_TO_BUY = "DL0735", "Nothing can be bought at this address",
-        "`--buy` names a resource that is bought for good, such as a Capacity Block. The resource at the address is of another kind.";
-    ENDS_BY_ITSELF = "DL0736", "Something bought stays until it ends",
-        "Nobody can remove what was bought, such as a Capacity Block: it is paid, costs nothing more, and ends by itself at the time that is shown. It is not part of what is left, so a removal that leaves nothing else is complete. When it has ended, nothing reminds of it.";
     FORMAT = "DL0741", "Unsupported output format",
         "Every command prints text or JSON. CSV, Markdown and HTML are formats of reports: `dlinfra cost --format html -o cost.html`.";
     REPORT_NOT_WRITTEN = "DL0742", "The report was not written",

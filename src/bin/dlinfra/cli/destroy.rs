@@ -126,11 +126,6 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         );
         last["not_seen"] =
             json!(proof.gaps.iter().map(|g| json!({ "kind": g.kind, "why": g.why.to_string() })).collect::<Vec<_>>());
-        last["kept"] = json!(proof.kept);
-        let bought = proof.bought.iter();
-        let bought =
-            bought.map(|(kind, id, address, why)| json!({ "kind": kind, "id": id, "address": address, "why": why }));
-        last["bought"] = json!(bought.collect::<Vec<_>>());
         last["journal"] = json!({ "place": header.journal, "kept": keeps_journal });
         last["left_cost"] = json!({ "hourly": rounded(left, 4), "unpriced": unpriced });
         last["contents"] = json!(contents);
@@ -168,16 +163,6 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
         if contents.keys().any(|address| stays.contains_key(address)) && !args.delete_data {
             let note = Diagnostic::note(&codes::DATA_KEPT, "what holds data was kept")
                 .with_help("save what is needed, then `dlinfra destroy … --delete-data`");
-            ui.diagnostics(&note.into());
-        }
-    }
-    if !ui.json {
-        for (kind, id, address, why) in &proof.bought {
-            ui.data(&format!("Stays: {address}  {kind}  {id}: {why}"));
-        }
-        if !proof.bought.is_empty() {
-            let note =
-                Diagnostic::note(&codes::ENDS_BY_ITSELF, "what was bought stays until it ends, and costs nothing more");
             ui.diagnostics(&note.into());
         }
     }

@@ -3,10 +3,7 @@
 //! One file: the table of commands, their help and the codes of the command line are one page.
 mod apply;
 mod arguments;
-mod buying;
 mod catalog;
-mod catalog_refresh;
-mod catalog_types;
 mod codes;
 mod compare;
 mod cost;
@@ -14,7 +11,6 @@ mod cost_actual;
 mod cost_all;
 mod destroy;
 mod drift;
-mod ending;
 mod eval;
 mod explain;
 mod export;
@@ -24,7 +20,6 @@ mod forms;
 mod functions;
 mod git;
 mod graph;
-mod iam_policy;
 mod import;
 mod init;
 mod invoke;
@@ -63,7 +58,7 @@ pub(crate) use codes::CODES;
 pub(crate) use place::connect;
 
 use crate::ui::{self, Color, Ui};
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use dlinfra::{
     diagnostic::{Code, Diagnostic, Diagnostics},
     report::ci::Form,
@@ -159,9 +154,7 @@ Environment:
   DLINFRA_VAR_name  value of the variable `name`
   DLINFRA_SANDBOX   1 is as --sandbox
   DLINFRA_NO_REAPER 1 is as --no-reaper
-  DLINFRA_NO_PREFLIGHT 1 is as --no-preflight
   DLINFRA_PRICES    the file of refreshed prices, or `embedded` for none
-  DLINFRA_CATALOG   the file of refreshed types and zones, or `embedded` for none
   DLINFRA_LOG       log filter, for example debug
   AWS_*             as for the AWS CLI
   NO_COLOR          no colour
@@ -192,7 +185,6 @@ Work:
   logs        Show the logs of an endpoint or a log group
   invoke      Send one request to an endpoint
   preflight   Ask the account whether a blueprint can be applied
-  iam-policy  Print the IAM policies for a role that applies a blueprint
   rehearse    Apply and destroy in a simulated AWS: time, cost, what would fail
   run         Apply, run a command on every machine, and remove the stack
   wait        Wait until a stack works, or until it is gone
@@ -328,8 +320,6 @@ enum Command {
     Invoke(invoke::Args),
     /// Ask the account whether a blueprint can be applied: quotas, offers, images, reservations, permissions.
     Preflight(preflight::Args),
-    /// Print the IAM policies for a role that applies a blueprint and nothing else.
-    IamPolicy(iam_policy::Args),
     /// Apply and destroy a blueprint in a simulated AWS: how long it takes, what it costs, what would fail.
     Rehearse(rehearse::Args),
     /// Apply, run a command on every machine, and remove the stack.
@@ -356,7 +346,7 @@ enum Command {
     Kinds(kinds::Args),
     /// Show modules and their inputs.
     Modules(modules::Args),
-    /// Show instance types, images, regions, zones and quotas, and refresh them from AWS.
+    /// Show instance types, images, regions, zones and quotas.
     Catalog(catalog::Args),
     /// Show the functions of the expression language.
     Functions(functions::Args),
@@ -398,7 +388,6 @@ impl Command {
             Self::Logs(_) => "logs",
             Self::Invoke(_) => "invoke",
             Self::Preflight(_) => "preflight",
-            Self::IamPolicy(_) => "iam-policy",
             Self::Rehearse(_) => "rehearse",
             Self::Run(_) => "run",
             Self::Wait(_) => "wait",
@@ -443,7 +432,7 @@ pub(crate) fn main() -> ExitCode {
     let args: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
     let parsed = match usage::one_dash(&args) {
         Some(problem) => Err(problem),
-        None => match parse() {
+        None => match Cli::try_parse() {
             Err(e) if usage::is_answer(&e) => {
                 ui::note_loss(e.print());
                 return ExitCode::from(whole(usage::exit(&e), Ui::new(false, None, Color::Auto)).code());
@@ -451,8 +440,8 @@ pub(crate) fn main() -> ExitCode {
             parsed => parsed.map_err(|e| usage::wrong(&e)),
         },
     };
-    let (cli, matches) = match parsed {
-        Ok(parsed) => parsed,
+    let cli = match parsed {
+        Ok(cli) => cli,
         Err(problem) => {
             let ui = Ui::new(usage::wants_json(&args), None, Color::Auto);
             match ui.json {
@@ -467,10 +456,6 @@ pub(crate) fn main() -> ExitCode {
     let form = cli.format.ci().filter(|_| cli.command.has_forms() || reported);
     let ui = Ui::new(cli.format == Format::Json, form, cli.color);
     let name = cli.command.name();
-    let unread = catalog_refresh::lay(&matches);
-    if !ui.json {
-        ui.diagnostics(&unread);
-    }
     let exit = match runtime() {
         Ok(runtime) => runtime.block_on(async {
             match dispatch(cli.command, cli.format, ui).await {
@@ -487,12 +472,6 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     ExitCode::from(whole(exit, ui).code())
-}
-
-/// The command, and the words that it is made of.
-fn parse() -> std::result::Result<(Cli, ArgMatches), clap::Error> {
-    let matches = Cli::command().try_get_matches()?;
-    Ok((Cli::from_arg_matches(&matches)?, matches))
 }
 
 /// What a command printed is its result: without it the command did not succeed.
@@ -582,7 +561,6 @@ async fn dispatch(command: Command, format: Format, ui: Ui) -> Result {
         Command::Logs(args) => logs::run(&args, ui).await,
         Command::Invoke(args) => invoke::run(&args, ui).await,
         Command::Preflight(args) => preflight::run(&args, ui).await,
-        Command::IamPolicy(args) => iam_policy::run(&args, ui),
         Command::Rehearse(args) => rehearse::run(&args, ui).await,
         Command::Run(args) => {
             args.forms.check()?;
@@ -599,7 +577,7 @@ async fn dispatch(command: Command, format: Format, ui: Ui) -> Result {
         Command::Recover(args) => recover::run(&args, ui).await,
         Command::Kinds(args) => kinds::run(&args, ui),
         Command::Modules(args) => modules::run(&args, ui),
-        Command::Catalog(args) => catalog::run(&args, ui).await,
+        Command::Catalog(args) => catalog::run(&args, ui),
         Command::Functions(args) => functions::run(&args, ui),
         Command::Explain(args) => explain::run(&args, ui),
         Command::Topology(args) => topology::run(&args, ui),

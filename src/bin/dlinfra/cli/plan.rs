@@ -2,12 +2,10 @@
 use super::{
     Exit, Result, Stop,
     arguments::{Source, Where},
-    catalog_refresh,
     forms::{self, Forms},
     load,
     money::{Judged, Limits},
     place::{self, Place},
-    preflight::Beforehand,
     prices,
     reaper::{self, Keeping},
 };
@@ -21,7 +19,6 @@ use dlinfra::{
     engine::{Engine, Settled, View},
     journal::JournalError,
     plan::Plan,
-    preflight::Kept,
     report::{change::Revealed, ci::Told, plan as report},
     saved::{self, SavedInputs, SavedPlan, looks_like_secret},
 };
@@ -52,8 +49,6 @@ pub(super) struct Args {
     limits: Limits,
     #[command(flatten)]
     keeping: Keeping,
-    #[command(flatten)]
-    beforehand: Beforehand,
     #[command(flatten)]
     pub(super) forms: Forms,
     /// Save the plan, so that `dlinfra apply PLAN.json` does this and nothing else.
@@ -127,9 +122,6 @@ impl Prepared {
     }
 }
 
-/// The file with limits that were read a moment ago, beside the other refreshed facts.
-const QUOTAS: &str = "quotas.json";
-
 /// Loads, connects, looks and plans.
 pub(super) async fn prepare(
     source: &Source,
@@ -137,7 +129,6 @@ pub(super) async fn prepare(
     replace: &[String],
     limits: &Limits,
     keeping: &Keeping,
-    beforehand: Beforehand,
     ui: Ui,
 ) -> std::result::Result<Prepared, Stop> {
     let opened = load::open(source)?;
@@ -152,7 +143,6 @@ pub(super) async fn prepare(
     if !ui.json {
         ui.diagnostics(&notes);
     }
-    let kept = catalog_refresh::file(place, &place::beside(Some(&file))).map(|path| path.with_file_name(QUOTAS));
     let place = Place::open(place, &deployment.compiled.region, Some(&file)).await?;
     let mut target = deployment.target();
     target.ttl_enforced &= !keeping.is_off();
@@ -197,10 +187,6 @@ pub(super) async fn prepare(
         .idle
         .map(|idle| format!("idle ({idle}): machines of efa-cluster and llm-on-ec2 end themselves; the stack stays"));
     plan.notes.extend(reaper::unkept(&place, compiled, keeping));
-    let aws = engine.aws();
-    let mut kept = Kept::load(kept.as_deref(), &engine.identity().account, aws.region(), aws.clock().now());
-    let short = beforehand.shortages(&place, (&plan, &deployment.wanted), &compiled.stack, &mut kept).await;
-    plan.notes.extend(located(short));
     let money = Judged::new(&deployment.compiled, &plan, limits, &prices, engine.now())?;
     let no_memory = engine.no_memory(&view);
     let file = forms::file(source);
@@ -288,8 +274,7 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     if let Some(path) = &args.out {
         load::can_write_saved(path)?;
     }
-    let mut prepared =
-        prepare(&args.source, &args.place, &args.replace, &args.limits, &args.keeping, args.beforehand, ui).await?;
+    let mut prepared = prepare(&args.source, &args.place, &args.replace, &args.limits, &args.keeping, ui).await?;
     if let Some(error) = &prepared.no_memory {
         let warning = Diagnostics::from(Diagnostic { severity: Severity::Warning, ..error.diagnostic() });
         if !ui.json {
@@ -346,13 +331,9 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
 
 /// The command that applies what was shown; destroyed data must be named again there.
 fn after(args: &Args, prepared: &Prepared) -> String {
-    let mut buys = String::new();
-    for step in prepared.plan.unagreed() {
-        buys.push_str(&format!(" --buy {}", quoted(step.address.as_str())));
-    }
-    let Some(path) = &args.out else { return next("apply", &args.source, &prepared.place) + &buys };
+    let Some(path) = &args.out else { return next("apply", &args.source, &prepared.place) };
     let source = Source { file: Some(path.clone()), ..Source::default() };
-    let mut out = next("apply", &source, &prepared.place) + &buys;
+    let mut out = next("apply", &source, &prepared.place);
     for step in prepared.plan.destructive() {
         out.push_str(&format!(" --allow-destroy {}", quoted(step.address.as_str())));
     }

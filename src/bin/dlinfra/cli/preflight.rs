@@ -4,7 +4,6 @@ use super::{
     arguments::{Source, Where},
     document, load,
     money::Limits,
-    place::Place,
     plan::{self, Prepared},
     reaper::Keeping,
 };
@@ -12,10 +11,7 @@ use crate::ui::Ui;
 use dlinfra::{
     diagnostic::{Diagnostic, Diagnostics, Severity},
     engine::codes::NOT_FORESEEN,
-    grants::{Ground, Life},
-    journal::own_bucket,
-    plan::{Plan, Wanted},
-    preflight::{Held, Kept, Refusal, Room, codes, demands, makes_machines, refused, taken, touched},
+    preflight::{Held, Room, actions, codes, demands, machine_types, refused},
     report::{counted, plan::time, rehearsal as report},
 };
 use serde_json::{Value, json};
@@ -32,50 +28,6 @@ pub(super) struct Args {
     keeping: Keeping,
 }
 
-/// Whether a plan asks the account as well.
-#[derive(clap::Args, Clone, Copy, Default)]
-pub(super) struct Beforehand {
-    /// Do not ask the account whether its quotas are enough for new machines.
-    #[arg(long, env = "DLINFRA_NO_PREFLIGHT", hide_env = true, value_parser = clap::builder::BoolishValueParser::new())]
-    no_preflight: bool,
-}
-
-impl Beforehand {
-    /// A plan that says nothing of quotas.
-    pub(super) const OFF: Self = Self { no_preflight: true };
-
-    /// What the account lacks for a plan, as warnings: the last word is AWS's. Without new machines nothing is asked; the
-    /// simulated AWS of a folder has no account.
-    pub(super) async fn shortages(
-        self,
-        place: &Place,
-        (plan, wanted): (&Plan, &[Wanted]),
-        stack: &str,
-        kept: &mut Kept,
-    ) -> Diagnostics {
-        let mut out = Diagnostics::new();
-        if self.no_preflight || place.sandbox.is_some() || !makes_machines(plan, wanted) {
-            return out;
-        }
-        let demands = demands(wanted);
-        let unchecked = match Room::ask_limits(&place.aws, &demands, stack, kept).await {
-            Ok(room) => {
-                let held = room.hold(demands);
-                let problems = held.iter().filter_map(Held::problem);
-                out.extend(problems.map(|found| Diagnostic { severity: Severity::Warning, ..found }));
-                room.unchecked
-            }
-            Err(why) => vec![("quotas of the account".to_owned(), why.to_string())],
-        };
-        if !unchecked.is_empty() {
-            let what: Vec<&str> = unchecked.iter().map(|(what, _)| what.as_str()).collect();
-            let text = format!("not checked beforehand: {}", what.join(", "));
-            out.push(Diagnostic::note(&codes::NOT_CHECKED, text).with_help("`dlinfra preflight` says why"));
-        }
-        out
-    }
-}
-
 /// What was asked, and what that gave.
 #[derive(Default)]
 struct Asked {
@@ -87,8 +39,7 @@ struct Asked {
 pub(super) async fn run(args: &Args, ui: Ui) -> Result {
     load::load(&args.source)?;
     let quiet = ui.silent();
-    let (limits, keeping) = (Limits::default(), &args.keeping);
-    let prepared = plan::prepare(&args.source, &args.place, &[], &limits, keeping, Beforehand::OFF, quiet).await;
+    let prepared = plan::prepare(&args.source, &args.place, &[], &Limits::default(), &args.keeping, quiet).await;
     let asked = match prepared {
         Ok(prepared) => ask(&prepared).await?,
         // What a plan refuses of a resource is a finding; without a blueprint or credentials there is no plan.
@@ -127,9 +78,8 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
 async fn ask(prepared: &Prepared) -> std::result::Result<Asked, Stop> {
     let (aws, plan) = (prepared.engine.aws(), &prepared.plan);
     let demands = demands(&prepared.deployment.wanted);
-    // Where types are on offer, the plan has asked.
-    let stack = &prepared.deployment.compiled.stack;
-    let room = Room::ask_limits(aws, &demands, stack, &mut Kept::default()).await?;
+    let types = machine_types(&prepared.deployment.wanted);
+    let room = Room::ask(aws, &demands, &prepared.deployment.compiled.stack, &types).await?;
     let mut unchecked = room.unchecked.clone();
     let quotas = room.hold(demands);
     let all = prepared.found();
@@ -137,29 +87,15 @@ async fn ask(prepared: &Prepared) -> std::result::Result<Asked, Stop> {
     unchecked.extend(gaps.into_iter().map(|gap| (gap.summary, gap.help.join("; "))));
     let mut found: Diagnostics = found.into_iter().filter(|d| d.severity != Severity::Note).collect();
     found.extend(quotas.iter().filter_map(Held::problem));
-    let (taken, not_asked) = taken(aws, plan).await;
-    found.extend(prepared.deployment.located(taken.into_iter().collect()));
-    unchecked.extend(not_asked);
-    let items = touched(plan, &prepared.deployment.wanted);
-    let compiled = &prepared.deployment.compiled;
-    let identity = aws.identity().await?;
-    let ground = Ground {
-        partition: identity.partition.clone(),
-        account: identity.account.clone(),
-        region: aws.region().to_owned(),
-        bucket: own_bucket(&identity.account, aws.region()),
-        data: true,
-    };
-    let of = Life {
-        items: &items,
-        stack: &compiled.stack,
-        backend: compiled.backend.as_ref(),
-        ends: compiled.ttl.is_some(),
-        ground: &ground,
-    };
-    match refused(aws, of).await {
-        Ok(refused) => found.extend(refused.iter().map(Refusal::problem)),
-        Err(_) if plan.is_empty() => {}
+    let actions = actions(plan);
+    match refused(aws, &actions).await {
+        Ok(refused) => found.extend(refused.iter().map(|action| {
+            let kinds: Vec<&str> = actions.get(action).into_iter().flatten().copied().collect();
+            let text = format!("the caller may not `{action}`, which {} needs", kinds.join(", "));
+            let help = format!(r#"allow it: {{"Effect":"Allow","Action":"{action}","Resource":"*"}}"#);
+            Diagnostic::error(&codes::NOT_ALLOWED, text).with_help(help)
+        })),
+        Err(why) if actions.is_empty() => drop(why),
         Err(why) => unchecked.push(("permissions of the caller".to_owned(), why.to_string())),
     }
     if let Some(end) = aws.credentials_end().await {

@@ -65,33 +65,28 @@ pub(super) async fn run(args: &Args, ui: Ui) -> Result {
 
 /// The file of refreshed prices; none when there is no place for one, or none is wanted.
 pub(super) fn file(args: &Where, beside: &Path) -> Option<PathBuf> {
-    cache(args, beside, "DLINFRA_PRICES", "prices")
-}
-
-/// A file of refreshed facts: the one that a variable names, else one with this name where caches lie.
-pub(super) fn cache(args: &Where, beside: &Path, variable: &str, name: &str) -> Option<PathBuf> {
     let var = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    match var(variable) {
+    match var("DLINFRA_PRICES") {
         Some(none) if none == "embedded" => return None,
         Some(file) => return Some(PathBuf::from(file)),
         None => {}
     }
-    // Facts of the sandbox and of emulators are never mistaken for those of AWS.
+    // Prices of the sandbox and of emulators are never mistaken for those of AWS.
     if place::sandboxed(args) {
-        return Some(place::sandbox_folder(args, beside).join(format!("{name}.json")));
+        return Some(place::sandbox_folder(args, beside).join("prices.json"));
     }
     let home = || var("HOME").map(|home| PathBuf::from(home).join(".cache"));
     let caches = var("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute()).or_else(home);
     let caches = caches.or_else(|| var("LOCALAPPDATA").map(PathBuf::from))?;
-    let file = match &args.endpoint_url {
-        None => format!("{name}.json"),
+    let name = match &args.endpoint_url {
+        None => "prices.json".to_owned(),
         Some(url) => {
             let host = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
             let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
-            format!("{name}-{}.json", host.trim_end_matches('/').chars().map(plain).collect::<String>())
+            format!("prices-{}.json", host.trim_end_matches('/').chars().map(plain).collect::<String>())
         }
     };
-    Some(caches.join("dlinfra").join(file))
+    Some(caches.join("dlinfra").join(name))
 }
 
 /// The prices that commands count with: what was refreshed over the embedded book. A file that cannot be used is a

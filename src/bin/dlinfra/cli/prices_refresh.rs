@@ -254,7 +254,7 @@ fn text_of(outcome: &Outcome, before: &Prices, region: &str, file: &Path, only_c
 }
 
 /// As people write it.
-pub(super) fn shown_path(file: &Path) -> String {
+fn shown_path(file: &Path) -> String {
     file.strip_prefix("./").unwrap_or(file).display().to_string()
 }
 

@@ -98,7 +98,7 @@ fn behaviour(room: &Room, region: &str) -> Behaviour {
     let left = |(code, limit): (&String, &u64)| {
         (code.clone(), limit.saturating_sub(room.used.get(code).copied().unwrap_or(0)))
     };
-    let zones = catalog::region::usual_zones(region).unwrap_or_default();
+    let zones = catalog::zones(region).unwrap_or_default();
     let absent = room.offers.iter().flat_map(|(name, offered)| {
         zones.iter().filter(|zone| !offered.contains(zone.as_str())).map(move |zone| (format!("{name}@{zone}"), 0))
     });

@@ -9,7 +9,6 @@ use super::{
     money::Limits,
     patience::Patience,
     place,
-    preflight::Beforehand,
     reaper::{Chosen, Keeping},
     signals,
     stack::{self, Found, Which},
@@ -65,8 +64,6 @@ pub(super) struct Args {
     pub(super) patience: Patience,
     #[command(flatten)]
     pub(super) keeping: Keeping,
-    #[command(flatten)]
-    pub(super) beforehand: Beforehand,
     #[command(flatten)]
     pub(super) program: Chosen,
     #[command(flatten)]

@@ -91,8 +91,6 @@ impl<'a> Life<'a> {
         let view = engine.look(wanted).await.map_err(located)?;
         let mut plan = engine.plan(wanted, &view, &BTreeSet::new()).map_err(located)?;
         engine.foresee(&mut plan, &view).await.map_err(located)?;
-        // Nobody pays here.
-        plan.agree_to_all();
         let (events, run, _sender) = listened("apply", false);
         let outcome = match plan.is_empty() {
             true => Outcome::default(),

@@ -1,14 +1,14 @@
-//! What a sweep has to say beside the objects that it read.
+//! Details that a sweep could not read, of objects that it read all the same.
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// What a sweep says, in words for people, each once.
+/// What a sweep could not read, in words for people, each once.
 #[derive(Debug, Clone, Default)]
-pub struct Said(Arc<Mutex<BTreeSet<String>>>);
+pub struct Unread(Arc<Mutex<BTreeSet<String>>>);
 
-impl Said {
+impl Unread {
     /// Says one.
     pub fn say(&self, what: impl Into<String>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(what.into());
